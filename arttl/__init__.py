@@ -1,0 +1,50 @@
+"""Transfer learning for museum collections: material, type and artist from photographs, with one network.
+
+The names below are imported when they are first used, so that `import arttl` loads neither torch, DALI nor the
+compiled module.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from arttl.artworks import Artwork as Artwork
+    from arttl.errors import ArttlError as ArttlError
+    from arttl.explain import visual_backprop as visual_backprop
+    from arttl.loading import Batch as Batch
+    from arttl.loading import Loader as Loader
+    from arttl.loading import Preprocess as Preprocess
+    from arttl.loading import open_loader as open_loader
+    from arttl.models import MultiTaskModel as MultiTaskModel
+    from arttl.models import load_model as load_model
+    from arttl.packing.manifest import Manifest as Manifest
+    from arttl.tasks import TaskSet as TaskSet
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Artwork": "arttl.artworks",
+    "ArttlError": "arttl.errors",
+    "Batch": "arttl.loading",
+    "Loader": "arttl.loading",
+    "Manifest": "arttl.packing.manifest",
+    "MultiTaskModel": "arttl.models",
+    "Preprocess": "arttl.loading",
+    "TaskSet": "arttl.tasks",
+    "load_model": "arttl.models",
+    "open_loader": "arttl.loading",
+    "visual_backprop": "arttl.explain",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'arttl' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -1,0 +1,62 @@
+"""Artwork: one catalogued object, its photograph and what is known of it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,120}\Z")
+_NOT_IN_KEY = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Artwork:
+    """One photograph of one catalogued object.
+
+    Attributes:
+        key: name of the sample in the shards, see `sample_key`.
+        object_number: the object's number exactly as catalogued.
+        image: path of the photograph; not opened before packing.
+        labels: task name to labels, in the order of the catalogue. No entry: unknown. Never an empty tuple.
+        raw_labels: task name to the strings as catalogued, before any normalisation.
+        title, date, source: free provenance, kept with the sample.
+        split: the metadata's own split (`train`, `val` or `test`), where a column names one.
+    """
+
+    key: str
+    object_number: str
+    image: Path
+    labels: Mapping[str, tuple[str, ...]]
+    raw_labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    title: str | None = None
+    date: str | None = None
+    source: str | None = None
+    split: str | None = None
+
+    def __post_init__(self) -> None:
+        if not _KEY.match(self.key):
+            raise ValueError(f"key {self.key!r} may only hold letters, digits, '_' and '-', at most 120 of them")
+
+
+def sample_key(object_number: str, *, part: str = "") -> str:
+    """A key made of letters, digits, `_` and `-` from an object number as catalogued.
+
+    DALI cuts a sample's name at the first dot, tar members must not hold slashes, and museums use both. A
+    number that is a key already stays as it is; from any other the foreign characters become `_` and ten hex digits
+    of its SHA-256 follow, so that `A.1`, `A/1` and `A_1` keep apart.
+
+    Args:
+        object_number: the number as catalogued, any Unicode.
+        part: tells several photographs of one object apart (the file's name, say).
+
+    Returns:
+        The same key for the same arguments, always, at most 120 characters.
+    """
+    if not part and len(object_number) <= 100 and _KEY.match(object_number):
+        return object_number
+    digest = hashlib.sha256(f"{object_number}\0{part}".encode("utf-8", "surrogatepass")).hexdigest()[:10]
+    readable = _NOT_IN_KEY.sub("_", object_number)[:100].strip("_")
+    return f"{readable}-{digest}" if readable else f"object-{digest}"

@@ -1,0 +1,1 @@
+"""VisualBackProp: the operator, its plain-torch twin, taps per architecture, overlays."""

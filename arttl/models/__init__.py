@@ -1,0 +1,1 @@
+"""Backbones, the multi-task model and foreign weights."""

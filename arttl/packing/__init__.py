@@ -1,0 +1,1 @@
+"""Artworks to shards: check, rescale, split, write, manifest."""

@@ -1,0 +1,133 @@
+"""The manifest of a set of shards: a row a sample, and the names and places of the files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from arttl.errors import ArttlError
+
+FORMAT_VERSION = 1
+LABEL_COLUMN = "labels."  # followed by the task's name; list<string>, null where unknown
+
+_FIXED_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
+    ("key", pa.string()),
+    ("object_number", pa.string()),
+    ("split", pa.string()),  # train, val or test
+    ("shard", pa.string()),  # file name of the tar
+    ("width", pa.int32()),  # of the stored JPEG, upright
+    ("height", pa.int32()),
+    ("original_width", pa.int32()),  # of the source picture, upright
+    ("original_height", pa.int32()),
+    ("sha256", pa.string()),  # of the source file's bytes
+    ("stored_sha256", pa.string()),  # of the stored JPEG's bytes
+)
+
+
+def manifest_schema(tasks: tuple[str, ...]) -> pa.Schema:
+    """Columns of `manifest.parquet` for the given tasks. Row i of the table is the sample whose `.row` is i."""
+    labels = [(LABEL_COLUMN + task, pa.list_(pa.string())) for task in tasks]
+    return pa.schema([*_FIXED_COLUMNS, *labels])
+
+
+class Manifest:
+    """What a folder of shards holds, read from `manifest.parquet` and `dataset.json`.
+
+    Rows are ordered by split (train, val, test), then shard, then place in the shard.
+    """
+
+    def __init__(self, directory: Path, table: pa.Table, dataset: Mapping[str, Any]) -> None:
+        self.directory = directory
+        self.table = table
+        self.dataset = dataset
+
+    @classmethod
+    def read(cls, directory: str | Path) -> Manifest:
+        """Open a folder of shards.
+
+        Raises:
+            ArttlError: if the folder is missing, unfinished, or of another format version.
+        """
+        directory = Path(directory)
+        if not directory.is_dir():
+            raise ArttlError(f"{directory} is not a folder of shards; make one with scripts/make_shards.py")
+        try:
+            dataset = json.loads((directory / "dataset.json").read_text(encoding="utf-8"))
+            table = pq.read_table(directory / "manifest.parquet")
+        except FileNotFoundError as error:
+            raise ArttlError(
+                f"{directory} is not a finished folder of shards: {Path(error.filename).name} is missing;"
+                " finish it with scripts/make_shards.py --resume"
+            ) from error
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise ArttlError(f"the shards in {directory} cannot be read: {error}") from error
+        version = dataset.get("format_version") if isinstance(dataset, dict) else None
+        if version != FORMAT_VERSION:
+            raise ArttlError(f"{directory} has shard format {version!r}; this version reads {FORMAT_VERSION}")
+        missing = [name for name, _ in _FIXED_COLUMNS if name not in table.column_names]
+        if missing:
+            raise ArttlError(f"{directory / 'manifest.parquet'} lacks the column {missing[0]!r}")
+        return cls(directory, table, dataset)
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """The tasks that rows carry labels for."""
+        return tuple(
+            name.removeprefix(LABEL_COLUMN) for name in self.table.column_names if name.startswith(LABEL_COLUMN)
+        )
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """The key of each row."""
+        return self._strings("key")
+
+    @cached_property
+    def object_numbers(self) -> list[str]:
+        """The object number of each row, as catalogued."""
+        return self._strings("object_number")
+
+    @cached_property
+    def splits(self) -> list[str]:
+        """The split of each row."""
+        return self._strings("split")
+
+    @cached_property
+    def shards(self) -> list[str]:
+        """The shard's file name of each row."""
+        return self._strings("shard")
+
+    @cached_property
+    def sizes(self) -> npt.NDArray[np.int32]:
+        """Height and width of each row's stored picture, [N, 2] int32."""
+        columns = [self.table.column(name).to_numpy() for name in ("height", "width")]
+        return np.stack(columns, axis=1).astype(np.int32)
+
+    def labels(self, task: str) -> list[tuple[str, ...] | None]:
+        """The labels of each row for one task; None where unknown."""
+        return [tuple(found) if found else None for found in self.table.column(LABEL_COLUMN + task).to_pylist()]
+
+    def rows(self, split: str) -> npt.NDArray[np.int64]:
+        """The rows of one split, ascending.
+
+        Raises:
+            ArttlError: for a split that has no sample.
+        """
+        found = np.flatnonzero(np.asarray(self.splits) == split).astype(np.int64)
+        if not len(found):
+            known = ", ".join(sorted(set(self.splits))) or "none"
+            raise ArttlError(f"{self.directory} has no split {split!r}; it has: {known}")
+        return found
+
+    def _strings(self, column: str) -> list[str]:
+        return list(self.table.column(column).to_pylist())

@@ -1,0 +1,1 @@
+"""One module per kind of metadata, each an iterator of Artwork."""

@@ -1,0 +1,266 @@
+"""What is predicted: tasks, their vocabularies, and the tables that turn labels into targets.
+
+Shards hold labels as strings. Indices are made here, when shards are opened, so that one set of shards serves any
+class rule, any subset of tasks and any transfer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from arttl.errors import ArttlError, did_you_mean
+
+TaskKind = Literal["single-label", "multi-label"]
+SPLITS = ("train", "val", "test")
+
+
+class LabelledRows(Protocol):
+    """What a `TaskSet` is built from; `arttl.packing.manifest.Manifest` is one."""
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """The tasks that any row carries labels for."""
+
+    @property
+    def splits(self) -> Sequence[str]:
+        """The split of each row."""
+
+    def labels(self, task: str) -> Sequence[tuple[str, ...] | None]:
+        """The labels of each row for one task; None where unknown."""
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The classes of a task, sorted by name, and how many training samples carry each."""
+
+    classes: tuple[str, ...]
+    counts: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if len(set(self.classes)) != len(self.classes) or len(self.classes) != len(self.counts):
+            raise ValueError("a vocabulary needs distinct classes and one count for each")
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Class name to index."""
+        return {name: i for i, name in enumerate(self.classes)}
+
+
+@dataclass(frozen=True)
+class Task:
+    """One thing to predict.
+
+    A single-label task takes the first label of an object that has several, as the paper does.
+    """
+
+    name: str
+    kind: TaskKind
+    vocabulary: Vocabulary
+
+    def targets(self, labels: Sequence[tuple[str, ...] | None]) -> npt.NDArray[Any]:
+        """Targets of many rows.
+
+        Args:
+            labels: of each of N rows; None where unknown.
+
+        Returns:
+            Single-label: [N] int64, -1 where the label is unknown or not in the vocabulary. Multi-label:
+            [N, Q] float32 of 0 and 1, a row of NaN where no label is known.
+        """
+        index = self.vocabulary.index
+        if self.kind == "single-label":
+            return np.array([index.get(found[0], -1) if found else -1 for found in labels], dtype=np.int64)
+        table = np.full((len(labels), len(self.vocabulary)), np.nan, dtype=np.float32)
+        for row, found in enumerate(labels):
+            known = [index[label] for label in found or () if label in index]
+            if known:
+                table[row] = 0.0
+                table[row, known] = 1.0
+        return table
+
+
+def is_labelled(targets: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Which rows of a target table carry a label, [N] bool, for either kind."""
+    return targets >= 0 if targets.ndim == 1 else ~np.isnan(targets[:, 0])
+
+
+class TaskSet:
+    """An ordered set of tasks; saved with every model."""
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self._tasks = {task.name: task for task in tasks}
+        if len(self._tasks) != len(tasks):
+            raise ValueError("two tasks of one name")
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(self._tasks.values())
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def __getitem__(self, name: str) -> Task:
+        return self._tasks[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tasks
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TaskSet) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        inside = ", ".join(f"{task.name} ({task.kind}, {len(task.vocabulary)} classes)" for task in self)
+        return f"TaskSet({inside})"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The tasks' names, in order."""
+        return tuple(self._tasks)
+
+    @classmethod
+    def from_manifest(
+        cls,
+        manifest: LabelledRows,
+        names: Sequence[str],
+        *,
+        classes: str = "train",
+        multi_label: Sequence[str] = (),
+    ) -> TaskSet:
+        """Build the tasks' vocabularies from the labels of a collection.
+
+        Args:
+            manifest: the collection.
+            names: the tasks wanted, in order.
+            classes: the class rule. `train`: every class of the training split. `all-splits` (the paper's): classes
+                present in train, val and test. `min-count=N`: classes of the training split with at least N samples
+                over all splits. `rijks2014` (the Rijksmuseum Challenge's): present in all splits, at least ten
+                times in test.
+            multi_label: the tasks of `names` that keep all of an object's labels.
+
+        Raises:
+            ArttlError: for an unknown task or rule, or a task that the rule leaves without two classes.
+        """
+        if not names:
+            raise ArttlError("name at least one task with --tasks")
+        for name in (*names, *multi_label):
+            if name not in manifest.task_names:
+                known = ", ".join(manifest.task_names) or "none"
+                raise ArttlError(
+                    f"the shards have no task {name!r}{did_you_mean(name, manifest.task_names)}; they have: {known}"
+                )
+        if len(set(names)) != len(names):
+            raise ArttlError(f"--tasks names a task twice: {' '.join(names)}")
+        if stray := set(multi_label) - set(names):
+            raise ArttlError(f"--multi-label names {sorted(stray)[0]!r}, which is not among --tasks {' '.join(names)}")
+        tasks = []
+        for name in names:
+            kind: TaskKind = "multi-label" if name in multi_label else "single-label"
+            tasks.append(Task(name, kind, _vocabulary(manifest, name, kind, classes)))
+        return cls(tasks)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready form."""
+        return {
+            "tasks": [
+                {
+                    "name": task.name,
+                    "kind": task.kind,
+                    "classes": list(task.vocabulary.classes),
+                    "train_counts": list(task.vocabulary.counts),
+                }
+                for task in self
+            ]
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> TaskSet:
+        """The inverse of `to_dict`.
+
+        Raises:
+            ArttlError: if `data` is not a task set.
+        """
+        try:
+            return cls(
+                [
+                    Task(
+                        str(task["name"]),
+                        _kind(task["kind"]),
+                        Vocabulary(tuple(map(str, task["classes"])), tuple(map(int, task["train_counts"]))),
+                    )
+                    for task in data["tasks"]
+                ]
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArttlError(f"not a task set: {error}") from error
+
+    def save(self, path: Path) -> None:
+        """Write the tasks as JSON."""
+        path.write_text(json.dumps(self.to_dict(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> TaskSet:
+        """Read tasks written by `save`.
+
+        Raises:
+            ArttlError: if the file is missing or not a task set.
+        """
+        try:
+            return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, json.JSONDecodeError) as error:
+            raise ArttlError(f"cannot read the task set {path}: {error}") from error
+
+
+def _kind(text: str) -> TaskKind:
+    if text == "single-label" or text == "multi-label":
+        return text
+    raise ValueError(f"unknown kind of task {text!r}")
+
+
+def parse_class_rule(rule: str) -> tuple[str, int]:
+    """`("min-count", 9)` for `min-count=9`; other rules come with 0.
+
+    Raises:
+        ArttlError: for an unknown rule.
+    """
+    if rule in ("train", "all-splits", "rijks2014"):
+        return rule, 0
+    name, _, number = rule.partition("=")
+    if name == "min-count" and number.isdecimal() and int(number) > 0:
+        return name, int(number)
+    raise ArttlError(f"--classes {rule!r} is not a class rule; use train, all-splits, min-count=N or rijks2014")
+
+
+def _vocabulary(manifest: LabelledRows, name: str, kind: TaskKind, rule: str) -> Vocabulary:
+    rule_name, least = parse_class_rule(rule)
+    counts: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
+    for split, labels in zip(manifest.splits, manifest.labels(name), strict=True):
+        if labels:
+            counts[split].update(labels[:1] if kind == "single-label" else labels)
+    train, val, test = (counts[split] for split in SPLITS)
+    classes = set(train)
+    if rule_name in ("all-splits", "rijks2014"):
+        classes &= set(val) & set(test)
+    if rule_name == "rijks2014":
+        classes = {label for label in classes if test[label] >= 10}
+    if rule_name == "min-count":
+        classes = {label for label in classes if train[label] + val[label] + test[label] >= least}
+    if len(classes) < 2:
+        raise ArttlError(
+            f"task {name!r} has {len(classes)} class(es) left under the class rule {rule!r}"
+            f" ({len(train)} in the training split): two are needed"
+        )
+    ordered = tuple(sorted(classes))
+    return Vocabulary(ordered, tuple(train[label] for label in ordered))
