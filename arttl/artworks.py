@@ -38,7 +38,9 @@ class Artwork:
 
     def __post_init__(self) -> None:
         if not _KEY.match(self.key):
-            raise ValueError(f"key {self.key!r} may only hold letters, digits, '_' and '-', at most 120 of them")
+            raise ValueError(
+                f"key {self.key!r} may only hold letters, digits, '_' and '-', at most 120 of them"
+            )
 
 
 def sample_key(object_number: str, *, part: str = "") -> str:

@@ -40,14 +40,24 @@ class LabelledRows(Protocol):
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The classes of a task, sorted by name, and how many training samples carry each."""
+    """The classes of a task, sorted by name, and what the training split holds of them.
+
+    Attributes:
+        classes: the classes' names.
+        counts: how many training samples carry each class.
+        majority: the training split's most frequent answer, as class indices: one class, or for a multi-label task
+            the most frequent set of labels. Always answering it is the baseline every accuracy stands beside.
+    """
 
     classes: tuple[str, ...]
     counts: tuple[int, ...]
+    majority: tuple[int, ...]
 
     def __post_init__(self) -> None:
         if len(set(self.classes)) != len(self.classes) or len(self.classes) != len(self.counts):
             raise ValueError("a vocabulary needs distinct classes and one count for each")
+        if not self.majority or not all(0 <= index < len(self.classes) for index in self.majority):
+            raise ValueError("a vocabulary's majority must be indices of its classes")
 
     def __len__(self) -> int:
         return len(self.classes)
@@ -164,7 +174,9 @@ class TaskSet:
         if len(set(names)) != len(names):
             raise ArttlError(f"--tasks names a task twice: {' '.join(names)}")
         if stray := set(multi_label) - set(names):
-            raise ArttlError(f"--multi-label names {sorted(stray)[0]!r}, which is not among --tasks {' '.join(names)}")
+            raise ArttlError(
+                f"--multi-label names {sorted(stray)[0]!r}, which is not among --tasks {' '.join(names)}"
+            )
         tasks = []
         for name in names:
             kind: TaskKind = "multi-label" if name in multi_label else "single-label"
@@ -180,6 +192,7 @@ class TaskSet:
                     "kind": task.kind,
                     "classes": list(task.vocabulary.classes),
                     "train_counts": list(task.vocabulary.counts),
+                    "train_majority": list(task.vocabulary.majority),
                 }
                 for task in self
             ]
@@ -198,7 +211,11 @@ class TaskSet:
                     Task(
                         str(task["name"]),
                         _kind(task["kind"]),
-                        Vocabulary(tuple(map(str, task["classes"])), tuple(map(int, task["train_counts"]))),
+                        Vocabulary(
+                            tuple(map(str, task["classes"])),
+                            tuple(map(int, task["train_counts"])),
+                            tuple(map(int, task["train_majority"])),
+                        ),
                     )
                     for task in data["tasks"]
                 ]
@@ -240,15 +257,21 @@ def parse_class_rule(rule: str) -> tuple[str, int]:
     name, _, number = rule.partition("=")
     if name == "min-count" and number.isdecimal() and int(number) > 0:
         return name, int(number)
-    raise ArttlError(f"--classes {rule!r} is not a class rule; use train, all-splits, min-count=N or rijks2014")
+    raise ArttlError(
+        f"--classes {rule!r} is not a class rule; use train, all-splits, min-count=N or rijks2014"
+    )
 
 
 def _vocabulary(manifest: LabelledRows, name: str, kind: TaskKind, rule: str) -> Vocabulary:
     rule_name, least = parse_class_rule(rule)
     counts: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
+    train_answers: Counter[frozenset[str]] = Counter()
     for split, labels in zip(manifest.splits, manifest.labels(name), strict=True):
         if labels:
-            counts[split].update(labels[:1] if kind == "single-label" else labels)
+            answer = frozenset(labels[:1] if kind == "single-label" else labels)
+            counts[split].update(answer)
+            if split == "train":
+                train_answers[answer] += 1
     train, val, test = (counts[split] for split in SPLITS)
     classes = set(train)
     if rule_name in ("all-splits", "rijks2014"):
@@ -263,4 +286,13 @@ def _vocabulary(manifest: LabelledRows, name: str, kind: TaskKind, rule: str) ->
             f" ({len(train)} in the training split): two are needed"
         )
     ordered = tuple(sorted(classes))
-    return Vocabulary(ordered, tuple(train[label] for label in ordered))
+    known_answers: Counter[tuple[str, ...]] = Counter()
+    for answer, count in train_answers.items():
+        known_answers[tuple(sorted(answer & classes))] += count
+    del known_answers[()]
+    majority = min(known_answers, key=lambda answer: (-known_answers[answer], answer))
+    return Vocabulary(
+        ordered,
+        tuple(train[label] for label in ordered),
+        tuple(ordered.index(label) for label in majority),
+    )

@@ -1,0 +1,122 @@
+"""The `arttl` command: a view of the package, each subcommand one settings dataclass and one function."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from arttl.errors import ArttlError, did_you_mean
+
+Settings = TypeVar("Settings")
+
+
+def _parse(
+    settings: type[Settings],
+    argv: Sequence[str],
+    prog: str,
+    *,
+    default: Settings | None = None,
+    epilog: str = "",
+) -> Settings:
+    import tyro
+
+    description = (settings.__doc__ or "").strip() + epilog
+    if default is None:
+        return tyro.cli(settings, prog=prog, args=argv, description=description)
+    return tyro.cli(settings, prog=prog, args=argv, description=description, default=default)
+
+
+def _shards(argv: Sequence[str], prog: str) -> None:
+    from arttl.packing import command
+
+    command.run(_parse(command.PackSettings, argv, prog))
+
+
+def _train(argv: Sequence[str], prog: str) -> None:
+    from arttl.training.embedded import EMBEDDED_SETTINGS, pack_embedded_collection
+    from arttl.training.settings import TrainSettings, read_recipe
+
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--recipe", type=Path)
+    first.add_argument("--shards", type=Path)
+    known, _ = first.parse_known_args(argv)
+    rest = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    rest.add_argument("--recipe", type=Path)
+    _, argv = rest.parse_known_args(argv)
+    default = read_recipe(known.recipe) if known.recipe else TrainSettings()
+    if known.shards is None and default.shards is None:
+        default = EMBEDDED_SETTINGS
+    epilog = "\n\n--recipe FILE reads these settings from YAML; flags given beside it come before it."
+    settings = _parse(TrainSettings, argv, prog, default=default, epilog=epilog)
+    if settings.shards is not None and settings.shards == EMBEDDED_SETTINGS.shards:
+        pack_embedded_collection(settings.shards)
+    from arttl.training.run import train
+
+    train(settings)
+
+
+def _evaluate(argv: Sequence[str], prog: str) -> None:
+    from arttl.evaluation import command
+
+    command.run(_parse(command.EvaluateSettings, argv, prog))
+
+
+def _visualize(argv: Sequence[str], prog: str) -> None:
+    from arttl.explain import command
+
+    command.run(_parse(command.VisualizeSettings, argv, prog))
+
+
+COMMANDS: dict[str, tuple[Callable[[Sequence[str], str], None], str]] = {
+    "shards": (_shards, "pack a collection's photographs and labels into shards"),
+    "train": (_train, "train a network on one task or several"),
+    "evaluate": (_evaluate, "measure a saved model on a split"),
+    "visualize": (_visualize, "draw what a model looks at"),
+}
+
+
+def run_command(name: str, argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run one subcommand.
+
+    Args:
+        name: a key of `COMMANDS`.
+        argv: its arguments; by default those of the process.
+        prog: its name in the help text.
+
+    Returns:
+        The exit status: 0, 2 for a failure the user can mend (one sentence on standard error), 130 for Ctrl-C.
+    """
+    function, _ = COMMANDS[name]
+    try:
+        function(sys.argv[1:] if argv is None else argv, prog or f"arttl {name}")
+    except ArttlError as error:
+        if os.environ.get("RANK", "0") == "0":  # every process of a run meets the same failure
+            print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def main() -> None:
+    """The `arttl` console script."""
+    lines = "\n".join(f"  {name:<10} {what}" for name, (_, what) in COMMANDS.items())
+    usage = f"usage: arttl COMMAND [OPTIONS]\n\n{lines}\n\n`arttl COMMAND --help` lists a command's options."
+    name = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    if name in ("-h", "--help"):
+        print(usage)
+        sys.exit(0)
+    if name == "--version":
+        from arttl import __version__
+
+        print(f"arttl {__version__}")
+        sys.exit(0)
+    if name not in COMMANDS:
+        print(f"error: arttl has no command {name!r}{did_you_mean(name, COMMANDS)}\n{usage}", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(run_command(name, sys.argv[2:]))

@@ -1,0 +1,172 @@
+"""The multi-task model: one backbone, a linear head per task; and its folder on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from arttl.errors import ArttlError
+from arttl.loading.preprocess import Preprocess
+from arttl.models.backbones import Backbone
+from arttl.tasks import TaskSet
+
+FORMAT_VERSION = 1
+
+
+class Heads(nn.Module):
+    """One linear layer per task, all on the same features.
+
+    The layers stand in a list, in the order of the tasks: task names are users' words, and some of them (`type`,
+    `train`) cannot name a submodule.
+    """
+
+    def __init__(self, num_features: int, tasks: TaskSet) -> None:
+        super().__init__()
+        self.tasks = tasks
+        self.layers = nn.ModuleList(nn.Linear(num_features, len(task.vocabulary)) for task in tasks)
+
+    def forward(self, features: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Logits of every task, [B, Q] each, from features [B, D]."""
+        return {task.name: layer(features) for task, layer in zip(self.tasks, self.layers, strict=True)}
+
+    @torch.no_grad()
+    def absorb_standardisation(self, mean: torch.Tensor, std: torch.Tensor) -> None:
+        """Turn heads trained on `(features - mean) / std` into heads on the features themselves.
+
+        Args:
+            mean, std: [D], of the features the heads were trained on.
+        """
+        for layer in self.layers:
+            assert isinstance(layer, nn.Linear)
+            layer.weight.div_(std)
+            layer.bias.sub_(layer.weight @ mean)
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How a model came to be; saved with it and printed by the commands that use it."""
+
+    mode: str = "untrained"
+    """off-the-shelf, fine-tune or scratch."""
+    weights: str = "none"
+    """Where the backbone's first weights came from."""
+
+
+class MultiTaskModel(nn.Module):
+    """A backbone shared by a linear head per task: material, type and artist from one forward pass."""
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        tasks: TaskSet,
+        preprocess: Preprocess,
+        provenance: Provenance | None = None,
+    ) -> None:
+        """Join a backbone and new heads.
+
+        Args:
+            backbone: the network, with its weights.
+            tasks: what to predict.
+            preprocess: the transform that makes the network's input; its augmentation is dropped.
+            provenance: how the model came to be.
+        """
+        super().__init__()
+        self.backbone = backbone
+        self.heads = Heads(backbone.num_features, tasks)
+        self.preprocess = preprocess.without_augmentation()
+        self.provenance = provenance or Provenance()
+
+    @property
+    def tasks(self) -> TaskSet:
+        """What the model predicts."""
+        return self.heads.tasks
+
+    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Logits of every task.
+
+        Args:
+            images: [B, 3, H, W], normalised as `preprocess` says.
+
+        Returns:
+            Task name to logits [B, Q].
+        """
+        logits: dict[str, torch.Tensor] = self.heads(self.backbone(images))
+        return logits
+
+    def save(self, folder: Path) -> None:
+        """Write `model.safetensors` and `model.json`; the folder appears whole or not at all."""
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
+        state = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
+        save_file(state, unfinished / "model.safetensors")
+        description = {
+            "format_version": FORMAT_VERSION,
+            "backbone": self.backbone.name,
+            "preprocess": self.preprocess.to_dict(),
+            "provenance": asdict(self.provenance),
+            **self.tasks.to_dict(),
+        }
+        text = json.dumps(description, ensure_ascii=False, indent=1) + "\n"
+        (unfinished / "model.json").write_text(text, encoding="utf-8")
+        for path in unfinished.iterdir():
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
+        if folder.exists():
+            shutil.rmtree(folder)
+        unfinished.rename(folder)
+
+
+def model_folder(path: Path) -> Path:
+    """The folder that holds the model: `path` itself, or its `best/` where `path` is a run folder.
+
+    Raises:
+        ArttlError: if there is no model.
+    """
+    for folder in (path, path / "best"):
+        if (folder / "model.json").is_file() and (folder / "model.safetensors").is_file():
+            return folder
+    raise ArttlError(
+        f"{path} holds no model: expected model.json and model.safetensors, or a run folder with best/ inside"
+    )
+
+
+def load_model(folder: str | Path) -> MultiTaskModel:
+    """Load a saved model; it needs nothing of the run that made it.
+
+    Args:
+        folder: a model's folder, or a run folder.
+
+    Returns:
+        The model in evaluation mode, on the CPU.
+
+    Raises:
+        ArttlError: if the folder holds no model, or one that does not fit its own description.
+    """
+    folder = model_folder(Path(folder))
+    try:
+        description: dict[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        version = description.get("format_version")
+        if version != FORMAT_VERSION:
+            raise ArttlError(f"{folder} has model format {version!r}; this version reads {FORMAT_VERSION}")
+        model = MultiTaskModel(
+            Backbone(description["backbone"]),
+            TaskSet.from_dict(description),
+            Preprocess.from_dict(description["preprocess"]),
+            Provenance(**description["provenance"]),
+        )
+        model.load_state_dict(load_file(folder / "model.safetensors"))
+    except (OSError, KeyError, TypeError, AttributeError, ValueError, RuntimeError, SafetensorError) as error:
+        reason = str(error).splitlines()[0]
+        raise ArttlError(f"the model in {folder} cannot be read: {reason}") from error
+    return model.eval()

@@ -1,0 +1,29 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+_REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the tests for a card where there is none."""
+    if torch.cuda.is_available():
+        return
+    for item in items:
+        if "gpu" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real collections, $ARTTL_REAL_DATA or ../shared/data beside the repository."""
+    folder = Path(os.environ.get("ARTTL_REAL_DATA", _REPOSITORY.parent / "shared" / "data"))
+    if not (folder / "gallery" / "objects.csv").is_file():
+        pytest.skip(f"no real collections in {folder}")
+    return folder

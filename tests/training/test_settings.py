@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from arttl.errors import ArttlError
+from arttl.training.settings import TrainSettings, read_recipe
+
+RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+
+
+def test_a_recipe_is_what_a_run_writes(tmp_path) -> None:
+    settings = TrainSettings(
+        shards=Path("shards/rijks"), tasks=("material", "type"), learning_rate=1e-4, mixed_precision="bf16"
+    )
+    (tmp_path / "config.yaml").write_text(settings.to_yaml())
+    assert read_recipe(tmp_path / "config.yaml") == settings
+
+
+def test_numbers_as_people_write_them(tmp_path) -> None:
+    (tmp_path / "r.yaml").write_text("learning_rate: 1e-4\nepochs: 3\ntasks: [type]\nout: runs/x\n")
+    found = read_recipe(tmp_path / "r.yaml")
+    assert (found.learning_rate, found.epochs, found.tasks, found.out) == (1e-4, 3, ("type",), Path("runs/x"))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("lerning_rate: 1", r"unknown setting 'lerning_rate' \(did you mean 'learning_rate'\?\)"),
+        ("mode: finetune", "finetune .* in the setting mode"),
+        ("epochs: many", "in the setting epochs"),
+        ("epochs: 0", "--epochs must be at least 1, not 0"),
+        ("classes: most", "--classes 'most' is not a class rule"),
+        ("[1, 2", "cannot read the recipe"),
+        ("- 1", "is not a list of settings"),
+    ],
+)
+def test_recipes_that_cannot_be_used(tmp_path, text: str, reason: str) -> None:
+    (tmp_path / "r.yaml").write_text(text + "\n")
+    with pytest.raises(ArttlError, match=reason):
+        read_recipe(tmp_path / "r.yaml")
+
+
+def test_a_missing_recipe(tmp_path) -> None:
+    with pytest.raises(ArttlError, match="cannot read the recipe"):
+        read_recipe(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"mode": "scratch", "weights": "packaged"}, "--mode scratch .* --weights is packaged"),
+        ({"mode": "off-the-shelf", "weights": "none"}, "--mode off-the-shelf with --weights none"),
+        ({"mode": "off-the-shelf", "epochs": 3}, "--epochs does not apply"),
+        ({"mode": "off-the-shelf", "learning_rate": 1e-3}, "--learning-rate does not apply"),
+        ({"inverse_l2": 0.1}, "--inverse-l2 is for --mode off-the-shelf, and --mode is fine-tune"),
+        ({"learning_rate": 0.0}, "--learning-rate must be above 0"),
+        ({"learning_rate": float("nan")}, "--learning-rate must be above 0"),
+        ({"batch_size": 0}, "--batch-size must be at least 1"),
+        ({"crop_scale": 1.5}, "--crop-scale must be above 0 and at most 1"),
+    ],
+)
+def test_flags_that_contradict_each_other(changes, reason) -> None:
+    with pytest.raises(ArttlError, match=reason):
+        TrainSettings(**changes)
+
+
+def test_defaults_depend_on_the_mode() -> None:
+    assert TrainSettings(mode="scratch").resolved().weights == "none"
+    assert TrainSettings(mode="fine-tune").resolved().learning_rate == 3e-4
+    assert TrainSettings(mode="fine-tune", learning_rate=1e-2).resolved().learning_rate == 1e-2
+    assert TrainSettings(mode="off-the-shelf").resolved().epochs is None
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.name)
+def test_every_recipe_can_be_read(path: Path) -> None:
+    assert read_recipe(path).shards is not None
