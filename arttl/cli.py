@@ -7,9 +7,12 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from arttl.errors import ArttlError, did_you_mean
+
+if TYPE_CHECKING:
+    from arttl.training.settings import TrainSettings
 
 Settings = TypeVar("Settings")
 
@@ -37,6 +40,8 @@ def _shards(argv: Sequence[str], prog: str) -> None:
 
 
 def _train(argv: Sequence[str], prog: str) -> None:
+    from accelerate import PartialState
+
     from arttl.training.embedded import EMBEDDED_SETTINGS, pack_embedded_collection
     from arttl.training.settings import TrainSettings, read_recipe
 
@@ -57,6 +62,27 @@ def _train(argv: Sequence[str], prog: str) -> None:
     from arttl.training.run import train
 
     train(settings)
+    if settings.maps and PartialState().is_main_process:
+        _draw_maps(settings)
+
+
+def _draw_maps(settings: TrainSettings) -> None:
+    """What the trained network looks at in a few test pictures, in the run folder."""
+    from arttl.explain.command import VisualizeSettings, visualize
+
+    try:
+        written = visualize(
+            VisualizeSettings(
+                model=settings.out / "best",
+                shards=settings.shards,
+                count=settings.maps,
+                out=settings.out / "maps",
+            )
+        )
+    except ArttlError as error:  # a network without maps, such as some transformers, is trained all the same
+        print(f"no VisualBackProp overlays: {error}")
+    else:
+        print(f"{len(written) - 1} VisualBackProp overlays and a panel of them in {settings.out / 'maps'}")
 
 
 def _evaluate(argv: Sequence[str], prog: str) -> None:
@@ -66,9 +92,9 @@ def _evaluate(argv: Sequence[str], prog: str) -> None:
 
 
 def _visualize(argv: Sequence[str], prog: str) -> None:
-    from arttl.explain import command
+    from arttl.explain.command import VisualizeSettings, run
 
-    command.run(_parse(command.VisualizeSettings, argv, prog))
+    run(_parse(VisualizeSettings, argv, prog))
 
 
 COMMANDS: dict[str, tuple[Callable[[Sequence[str], str], None], str]] = {

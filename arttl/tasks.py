@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -241,8 +241,10 @@ class TaskSet:
 
 
 def _kind(text: str) -> TaskKind:
-    if text == "single-label" or text == "multi-label":
-        return text
+    for kind in get_args(TaskKind):
+        if text == kind:
+            found: TaskKind = kind
+            return found
     raise ValueError(f"unknown kind of task {text!r}")
 
 

@@ -27,3 +27,16 @@ def real_data() -> Path:
     if not (folder / "gallery" / "objects.csv").is_file():
         pytest.skip(f"no real collections in {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of shards of 160 drawn objects, with the tasks material, type and artist."""
+    from arttl.packing.pack import pack
+    from arttl.packing.settings import PackSettings
+    from arttl.sources.synthetic import synthetic_artworks
+
+    folder = tmp_path_factory.mktemp("synthetic")
+    artworks = synthetic_artworks(folder / "images", count=160)
+    pack(artworks, PackSettings(out=folder / "shards", tasks=("material", "type", "artist"), workers=1))
+    return folder / "shards"

@@ -84,7 +84,9 @@ class Manifest:
     def task_names(self) -> tuple[str, ...]:
         """The tasks that rows carry labels for."""
         return tuple(
-            name.removeprefix(LABEL_COLUMN) for name in self.table.column_names if name.startswith(LABEL_COLUMN)
+            name.removeprefix(LABEL_COLUMN)
+            for name in self.table.column_names
+            if name.startswith(LABEL_COLUMN)
         )
 
     @cached_property
@@ -115,7 +117,9 @@ class Manifest:
 
     def labels(self, task: str) -> list[tuple[str, ...] | None]:
         """The labels of each row for one task; None where unknown."""
-        return [tuple(found) if found else None for found in self.table.column(LABEL_COLUMN + task).to_pylist()]
+        return [
+            tuple(found) if found else None for found in self.table.column(LABEL_COLUMN + task).to_pylist()
+        ]
 
     def rows(self, split: str) -> npt.NDArray[np.int64]:
         """The rows of one split, ascending.

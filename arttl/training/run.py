@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs, broadcast_object_list, set_seed
 from torch import nn
 
@@ -122,6 +123,8 @@ class _Loaders:
 
 
 def _accelerator(settings: TrainSettings) -> Accelerator:
+    # Accelerate keeps its state for the life of the process; a second run may ask for another precision.
+    AcceleratorState._reset_state()
     # Left unset, the launcher's own flag rules; an explicit "no" would silently override it.
     accelerator = Accelerator(
         mixed_precision=settings.mixed_precision,

@@ -42,7 +42,7 @@ class TrainSettings:
     overwrite: bool = False
     """Replace the run that --out already holds."""
     epochs: int | None = None
-    """Most epochs. By default 12 for fine-tune and 40 for scratch."""
+    """Most epochs. By default 8 for fine-tune and 40 for scratch."""
     patience: int = 7
     """Stop after this many epochs without a lower validation loss."""
     batch_size: int = 32
@@ -104,7 +104,7 @@ class TrainSettings:
         return replace(
             self,
             weights=self.weights if fine_tune else "none",
-            epochs=self.epochs or (12 if fine_tune else 40),
+            epochs=self.epochs or (8 if fine_tune else 40),
             learning_rate=self.learning_rate or (3e-4 if fine_tune else 2e-3),
             head_learning_rate=self.head_learning_rate or (3e-3 if fine_tune else 2e-3),
         )

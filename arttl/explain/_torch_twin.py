@@ -1,0 +1,80 @@
+"""The kernels of `csrc/` in plain torch: the same names, arguments and results, on any device.
+
+The tests hold the compiled kernels to these; they also do the work on devices that the compiled module does not
+serve. Everything is computed in float32, whatever autocast says.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def channel_mean(x: Tensor, rectify: bool) -> Tensor:
+    """Mean over the channels in float32, of `max(x, 0)` with `rectify`.
+
+    Args:
+        x: [N, C, H, W], float.
+        rectify: whether negative values count as zero.
+
+    Returns:
+        [N, H, W] float32.
+    """
+    values = x.float()
+    return (values.clamp(min=0) if rectify else values).mean(dim=1)
+
+
+def upsample_multiply(
+    deep: Tensor,
+    deep_peak: Tensor | None,
+    shallow: Tensor | None,
+    size: list[int],
+    kernel: list[int],
+    stride: list[int],
+    padding: list[int],
+) -> tuple[Tensor, Tensor]:
+    """One step back: the all-ones transposed convolution of `deep`, times `shallow`.
+
+    Output position y sums the deep positions i with `0 <= y + padding - i * stride < kernel`, on each axis.
+
+    Args:
+        deep: [N, h, w] float32.
+        deep_peak: [N] float32, the largest magnitude of each deep map, which is brought to [1, 2) by a power of two
+            so that a long product neither overflows nor vanishes; None for no rescaling.
+        shallow: [N, *size] float32; None for ones.
+        size: of the output (H, W).
+        kernel: of the transposed convolution, vertical and horizontal; so are `stride` and `padding`.
+        stride: see `kernel`.
+        padding: see `kernel`.
+
+    Returns:
+        The product [N, *size] float32 and its largest magnitude [N] float32.
+    """
+    images, height, width = deep.shape[0], size[0], size[1]
+    with torch.autocast(deep.device.type, enabled=False):
+        box = F.conv_transpose2d(deep[:, None], deep.new_ones(1, 1, *kernel), stride=stride)[:, 0]
+    bottom, right = padding[0] + height, padding[1] + width
+    box = F.pad(box, (0, max(0, right - box.shape[2]), 0, max(0, bottom - box.shape[1])))
+    product = box[:, padding[0] : bottom, padding[1] : right]  # [N, H, W]
+    if deep_peak is not None:
+        exponent = torch.frexp(deep_peak).exponent.clamp(-125, 127) - 1
+        product = product * torch.exp2(-exponent.float()).view(images, 1, 1)
+    product = product.contiguous() if shallow is None else product * shallow
+    return product, product.abs().amax(dim=(1, 2))
+
+
+def minmax_normalise(maps: Tensor, epsilon: float) -> Tensor:
+    """Rescale each map by its own minimum and maximum: `(m - min) / (max - min + epsilon)`, a constant one to zeros.
+
+    Args:
+        maps: [N, H, W] float32.
+        epsilon: added to the denominator.
+
+    Returns:
+        [N, H, W] float32.
+    """
+    low, high = maps.aminmax(dim=2)
+    low, high = low.amin(dim=1)[:, None, None], high.amax(dim=1)[:, None, None]  # [N, 1, 1]
+    span = high - low + epsilon
+    return torch.where(span == 0, torch.zeros_like(maps), (maps - low) / span)

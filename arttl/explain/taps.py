@@ -1,0 +1,290 @@
+"""Where VisualBackProp listens: which modules of a network are tapped, and the layers between one tap and the next.
+
+`TAPS` names the taps of each architecture by the name of its class. To teach it another network, add a line:
+
+    from arttl.explain.taps import TAPS, Tap
+    TAPS["MyNet"] = lambda net: [Tap("stem.act", ("stem",)), Tap("block1", ("pool", "block1.conv"))]
+
+Networks that are not in the table are tapped at the ends of their stages, which timm lists in `feature_info`, and the
+steps between the stages go by the sizes of their maps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from arttl.errors import ArttlError, did_you_mean
+from arttl.explain.geometry import Layer, layer_of
+
+# Attributes that a network may be wrapped in: torch.compile, DistributedDataParallel, MultiTaskModel, Backbone.
+_WRAPPERS = ("_orig_mod", "module", "backbone", "network")
+# Branches that run beside the trunk of a residual block.
+_SHORTCUTS = frozenset({"downsample", "shortcut", "skip"})
+
+
+@dataclass(frozen=True)
+class Tap:
+    """A module whose output is reduced to one map, and the way to it from the tap before."""
+
+    module: str
+    """Name of the module, as `named_modules()` has it."""
+    through: tuple[str, ...] | None = None
+    """Modules on the way from the tap before (from the image, for the first tap), in forward order. Of each, the
+    convolution and pooling layers inside count, in the order they were registered, but for those on a shortcut. None
+    to go by the sizes of the two maps."""
+    channels: int | None = None
+    """Of the output, to tell [B, C, H, W] from [B, H, W, C]; None where the network's `output_fmt` is to be believed
+    (without one, the first)."""
+    rectify: bool = False
+    """Whether the output is from before a ReLU, so that max(x, 0) is meant in every mode."""
+
+
+def taps_of(model: nn.Module, taps: Sequence[Tap | str] | None = None) -> tuple[nn.Module, tuple[Tap, ...]]:
+    """The network inside a model, and its taps in forward order.
+
+    Args:
+        model: a network that `TAPS` knows, any timm network, or a model that wraps one (`MultiTaskModel`, a compiled
+            or distributed module); with `taps`, any module.
+        taps: instead of the known ones. A plain name is walked to through every convolution and pooling layer that is
+            registered after the tap before it.
+
+    Returns:
+        The network that the names of the modules refer to, and the taps.
+
+    Raises:
+        ArttlError: if there are no taps, or one names a module that the network does not have.
+    """
+    network = _network_of(model)
+    if taps is None:
+        if network is None:
+            raise _no_taps(model)
+        found = _known_taps(network)
+    else:
+        network = model if network is None else network
+        names = [tap if isinstance(tap, str) else tap.module for tap in taps]
+        _check_names(network, names)
+        derived = taps_along(network, names)
+        found = [own if isinstance(own, Tap) else tap for own, tap in zip(taps, derived, strict=True)]
+    if not found:
+        raise _no_taps(network)
+    _check_names(network, [name for tap in found for name in (tap.module, *(tap.through or ()))])
+    return network, tuple(found)
+
+
+def layers_through(network: nn.Module, names: Iterable[str]) -> list[Layer]:
+    """The layers with a window inside the named modules, in order, without those on a shortcut."""
+    layers = []
+    for name in names:
+        for inner, module in network.get_submodule(name).named_modules():
+            layer = layer_of(module)
+            if layer is not None and _SHORTCUTS.isdisjoint(inner.split(".")):
+                layers.append(layer)
+    return layers
+
+
+def taps_along(network: nn.Module, names: Sequence[str]) -> list[Tap]:
+    """Taps of a network whose modules run in the order they are registered in, as those of `nn.Sequential` do.
+
+    Args:
+        network: any module.
+        names: of the modules to tap, in forward order.
+
+    Returns:
+        The taps, each with all the layers registered between it and the one before.
+
+    Raises:
+        ArttlError: if the names are not in that order.
+    """
+    modules = [name for name, module in network.named_modules() if not next(module.children(), None)]
+    taps: list[Tap] = []
+    past = 0
+    for name in names:
+        inside = [i for i, leaf in enumerate(modules) if leaf == name or leaf.startswith(name + ".")]
+        if not inside or inside[-1] < past:
+            raise ArttlError(
+                f"tap {name!r} does not come after {taps[-1].module!r} in the network: order the taps from the image on"
+            )
+        end = inside[-1] + 1
+        through = (leaf for leaf in modules[past:end] if layer_of(network.get_submodule(leaf)) is not None)
+        taps.append(Tap(name, tuple(leaf for leaf in through if _SHORTCUTS.isdisjoint(leaf.split(".")))))
+        past = end
+    return taps
+
+
+def print_taps(model: nn.Module, taps: Sequence[Tap | str] | None = None) -> None:
+    """Print where VisualBackProp listens in a model, and how each map is carried back to the one before.
+
+    Args:
+        model: as for `taps_of`.
+        taps: as for `taps_of`.
+    """
+    network, found = taps_of(model, taps)
+    rows = [("tap", "module", "step back through")]
+    for i, tap in enumerate(found, start=1):
+        rows.append((str(i), tap.module, _describe(network, tap)))
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    for number, module, through in rows:
+        print(f"{number:>{widths[0]}}  {module:<{widths[1]}}  {through}")
+
+
+def _describe(network: nn.Module, tap: Tap) -> str:
+    if tap.through is None:
+        return "by the sizes of the maps"
+    parts = []
+    for layer in layers_through(network, tap.through):
+        (ky, kx), (sy, sx) = layer.kernel, layer.stride
+        stride = "" if sy == sx == 1 else f" stride {sy}" if sy == sx else f" stride {sy}x{sx}"
+        padding = "same" if layer.padding is None else "x".join(str(p) for p in dict.fromkeys(layer.padding))
+        parts.append(f"{ky}x{kx}{stride} pad {padding}")
+    return ", ".join(parts) or "nothing (same position)"
+
+
+def _network_of(model: nn.Module) -> nn.Module | None:
+    """The first module on the way inwards whose taps are known."""
+    module: Any = model
+    while isinstance(module, nn.Module):
+        if _table_entry(module) or getattr(module, "feature_info", None):
+            return module
+        module = next(
+            (inner for name in _WRAPPERS if (inner := getattr(module, name, None)) is not None), None
+        )
+    return None
+
+
+def _table_entry(network: nn.Module) -> Callable[[nn.Module], list[Tap]] | None:
+    return next((TAPS[kind.__name__] for kind in type(network).__mro__ if kind.__name__ in TAPS), None)
+
+
+def _known_taps(network: nn.Module) -> list[Tap]:
+    if entry := _table_entry(network):
+        return entry(network)
+    # Some of timm's networks list stages that they name otherwise themselves.
+    names = {name for name, _ in network.named_modules() if name}
+    info: Any = network.feature_info
+    stages = {str(stage["module"]): int(stage["num_chs"]) for stage in getattr(info, "info", info)}
+    return [Tap(name, channels=channels, rectify=True) for name, channels in stages.items() if name in names]
+
+
+def _no_taps(model: nn.Module) -> ArttlError:
+    return ArttlError(
+        f"no taps are known for {type(model).__name__}: name the modules to listen to with taps=[...], or add the "
+        "network to arttl.explain.taps.TAPS"
+    )
+
+
+def _check_names(network: nn.Module, names: Iterable[str]) -> None:
+    known = {name for name, _ in network.named_modules()}
+    for name in names:
+        if name not in known:
+            raise ArttlError(f"{type(network).__name__} has no module {name!r}{did_you_mean(name, known)}")
+
+
+def _children(network: nn.Module, name: str) -> list[str]:
+    return [f"{name}.{child}" for child, _ in network.get_submodule(name).named_children()]
+
+
+def _vgg(network: nn.Module) -> list[Tap]:
+    """The ReLU of every convolution."""
+    features = network.get_submodule("features").named_children()
+    return taps_along(
+        network, [f"features.{name}" for name, module in features if isinstance(module, nn.ReLU)]
+    )
+
+
+def _resnet(network: nn.Module) -> list[Tap]:
+    """The stem's ReLU and every block's output, which is after the block's last ReLU."""
+    stem = "act1" if hasattr(network, "act1") else "relu"  # timm's name, torchvision's
+    taps = [Tap(stem, ("conv1",))]
+    way: list[str] = ["maxpool"]
+    for stage in ("layer1", "layer2", "layer3", "layer4"):
+        for name, block in network.get_submodule(stage).named_children():
+            trunk = [child for child in ("conv1", "conv2", "aa", "conv3") if hasattr(block, child)]
+            # Blocks with convolutions beside one another (Res2Net, selective kernels) have no one way through.
+            serial = all(isinstance(getattr(block, child), nn.Conv2d) for child in trunk if child != "aa")
+            way += [f"{stage}.{name}.{child}" for child in trunk]
+            taps.append(Tap(f"{stage}.{name}", tuple(way) if serial and len(trunk) > 1 else None))
+            way = []
+    return taps
+
+
+def _inception_v3(network: nn.Module) -> list[Tap]:
+    """The stem's convolutions and every mixed block, walked along the branch named here."""
+    trunk = {
+        "Mixed_5b": ("branch5x5_1", "branch5x5_2"),
+        "Mixed_6a": ("branch3x3",),
+        "Mixed_6b": ("branch7x7_1", "branch7x7_2", "branch7x7_3"),
+        "Mixed_7a": ("branch3x3_1", "branch3x3_2"),
+        "Mixed_7b": ("branch3x3_1", "branch3x3_2a", "branch3x3_2b"),  # 1x3 beside 3x1: together they see 3x3
+    }
+    trunk |= dict.fromkeys(("Mixed_5c", "Mixed_5d"), trunk["Mixed_5b"])
+    trunk |= dict.fromkeys(("Mixed_6c", "Mixed_6d", "Mixed_6e"), trunk["Mixed_6b"])
+    trunk |= {"Mixed_7c": trunk["Mixed_7b"]}
+    stem = [
+        "Conv2d_1a_3x3",
+        "Conv2d_2a_3x3",
+        "Conv2d_2b_3x3",
+        "Pool1",
+        "Conv2d_3b_1x1",
+        "Conv2d_4a_3x3",
+        "Pool2",
+    ]
+    taps: list[Tap] = []
+    way: list[str] = []
+    for name in [*stem, *sorted(trunk)]:
+        way += [f"{name}.{branch}" for branch in trunk[name]] if name in trunk else [name]
+        if not name.startswith("Pool"):
+            taps.append(Tap(name, tuple(way)))
+            way = []
+    return taps
+
+
+def _xception(network: nn.Module) -> list[Tap]:
+    """The ReLUs of the stem and the exit, and every block's output."""
+    blocks = [Tap(f"block{i}", (f"block{i}",), rectify=True) for i in range(1, 13)]
+    return [
+        Tap("act1", ("conv1",)),
+        Tap("act2", ("conv2",)),
+        *blocks,
+        Tap("act3", ("conv3",)),
+        Tap("act4", ("conv4",)),
+    ]
+
+
+def _densenet(network: nn.Module) -> list[Tap]:
+    """The stem, every dense block and every transition, each after the batch norm and ReLU that follow it.
+
+    The outputs of blocks and transitions are sums before any ReLU; the normalisation that the next layer begins with
+    makes the map that it sees. A dense block is walked along its last layer, whose input is all that came before.
+    """
+    features = _children(network, "features")
+    stem = features[: features.index("features.pool0")]
+    blocks = [name for name in features if "denseblock" in name]
+    last_norm = [name for name in features if ".norm" in name][-1]
+    taps = [
+        Tap([name for name in stem if ".norm" in name][-1], tuple(name for name in stem if ".conv" in name))
+    ]
+    way = ["features.pool0"]
+    for i, block in enumerate(blocks, start=1):
+        way.append(_children(network, block)[-1])
+        if block == blocks[-1]:
+            taps.append(Tap(last_norm, tuple(way)))
+        else:
+            transition = f"features.transition{i}"
+            taps.append(Tap(f"{transition}.norm", tuple(way)))
+            taps.append(Tap(f"{blocks[i]}.denselayer1.norm1", (f"{transition}.conv", f"{transition}.pool")))
+            way = []
+    return taps
+
+
+TAPS: dict[str, Callable[[nn.Module], list[Tap]]] = {
+    "VGG": _vgg,
+    "ResNet": _resnet,
+    "InceptionV3": _inception_v3,
+    "Xception": _xception,
+    "DenseNet": _densenet,
+}
+"""Class name of a network to a function of the network that gives its taps."""

@@ -1,0 +1,236 @@
+"""VisualBackProp: which pixels a network looked at, from one forward pass.
+
+Bojarski et al., "VisualBackProp: efficient visualization of CNNs" (arXiv 1611.05418). The map depends on the
+network's trunk alone: it is the same for every task and every class.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from arttl.errors import ArttlError, did_you_mean
+from arttl.explain import ops
+from arttl.explain.geometry import Size, Step, published_steps, step_between, steps_through
+from arttl.explain.taps import Tap, layers_through, taps_of
+
+Mode = Literal["bojarski", "sabatelli"]
+
+
+def visual_backprop(
+    model: nn.Module, images: Tensor, mode: Mode = "bojarski", *, taps: Sequence[Tap | str] | None = None
+) -> Tensor:
+    """Maps of the pixels that a network's activations come from.
+
+    With a_1 ... a_n the channel means of the taps from the image on, and up_i the all-ones transposed convolution from
+    the size of a_i to that of a_{i-1} (a_0: the image's), both modes compute
+
+        m_n = a_n,   m_{i-1} = up_i(m_i) * a_{i-1},   map = minmax(up_1(m_1)),   minmax(m) = (m - min) / (max - min)
+
+    for each image by itself, and differ in a and up:
+
+    - `bojarski` (arXiv 1611.05418, section 3): a_i is the mean of max(x, 0), that is, of the maps after the ReLU.
+      up_i walks back through each layer between the two taps with that layer's own kernel, stride and padding.
+      Where `taps_of` gives no layers, it goes by the sizes (`geometry.step_between`).
+    - `sabatelli` (the code published with "Deep Transfer Learning for Art Classification Problems", 2018): a_i is the
+      mean of x, rescaled to (a - min) / (max - min + 1e-6). up_i is the identity where the sizes are equal, else a
+      kernel of 3 and a stride of 2 with TensorFlow's `same` padding. That code takes every convolution of a plain
+      network (VGG), stops at the first one's resolution, and fails where the sizes are not exact doubles; here other
+      networks are tapped along their trunk, larger ratios take several such steps and maps shrunk by an unpadded
+      convolution a step of stride 1, up to the image.
+
+    The running map is rescaled at each step by a power of two, which the last line takes out again, so that no number
+    of steps overflows or vanishes. All is float32, whatever the type of the activations. A map that is constant, of a
+    network that saw nothing, is all zeros; activations that are not finite give NaN.
+
+    Args:
+        model: a timm network, a model that wraps one (`MultiTaskModel`), or any module with `taps`. It is run in
+            evaluation mode without gradients, and left as it was.
+        images: [B, 3, H, W], normalised as the model wants them; they are moved to its device and type.
+        mode: see above.
+        taps: instead of the known ones (`print_taps` shows those), from the image on: names of modules, or `Tap`s.
+
+    Returns:
+        [B, H, W] float32 in [0, 1], on the model's device.
+
+    Raises:
+        ArttlError: for an unknown mode, a network without known taps, or taps that do not fit it.
+    """
+    if mode not in get_args(Mode):
+        raise ArttlError(
+            f"unknown mode {mode!r}{did_you_mean(str(mode), get_args(Mode))}: it is bojarski or sabatelli"
+        )
+    if images.dim() != 4:
+        raise ArttlError(f"images must be [B, 3, H, W], not {list(images.shape)}")
+    network, found = taps_of(model, taps)
+    parameter = next(network.parameters(), None)
+    if parameter is not None:
+        images = images.to(parameter.device, parameter.dtype)
+    # The features alone, where timm tells them apart: the head costs time and may insist on an input size.
+    run = network.forward_features if taps is None and hasattr(network, "forward_features") else network
+    size = (images.shape[2], images.shape[3])
+    with _evaluating(network), torch.no_grad():
+        with _listening(network, found, size, rectify_all=mode == "bojarski") as maps:
+            run(images)  # type: ignore[operator]
+        _check_heard(found, maps)
+        means = [maps[tap.module] for tap in found]  # n of [B, h_i, w_i]
+        if mode == "bojarski":
+            steps = _own_steps(network, found, means, size)
+        else:
+            means = [ops.minmax_normalise(mean, 1e-6) for mean in means]
+            steps = _published_steps(means, size)
+        return _walk_back(means, steps)
+
+
+def _walk_back(means: list[Tensor], steps: list[list[Step]]) -> Tensor:
+    """The product of all maps, from the deepest to the image.
+
+    Args:
+        means: n maps [B, h_i, w_i], from the image on.
+        steps: for each map those that lead from the size before it (the image's, for the first) to its own.
+
+    Returns:
+        [B, H, W] in [0, 1].
+    """
+    running, peak = means[-1], None
+    for i in reversed(range(len(means))):
+        shallow = means[i - 1] if i > 0 else None
+        # The last step to be walked, the first of the list, meets the map before it.
+        for step, factor in zip(reversed(steps[i]), [None] * (len(steps[i]) - 1) + [shallow], strict=True):
+            running, peak = ops.upsample_multiply(
+                running, peak, factor, step.size, step.kernel, step.stride, step.padding
+            )
+    return ops.minmax_normalise(running, 0.0)
+
+
+def _own_steps(network: nn.Module, taps: Sequence[Tap], means: list[Tensor], image: Size) -> list[list[Step]]:
+    """The steps of `bojarski`: through the layers that lie between the taps."""
+    steps = []
+    before = image
+    for tap, mean in zip(taps, means, strict=True):
+        size = _size(mean)
+        if tap.through is None:
+            _refuse_growth(tap.module, before, size)
+            steps.append([step_between(before, size)])
+        else:
+            walked, reached = steps_through(layers_through(network, tap.through), before)
+            if reached != size:
+                raise ArttlError(
+                    f"the layers on the way to tap {tap.module!r} ({', '.join(tap.through)}) make {_by(reached)} of "
+                    f"{_by(before)}, but its map is {_by(size)}: give Tap({tap.module!r}, through=(...)) with the "
+                    "layers between the taps, or through=None to go by the sizes"
+                )
+            steps.append(walked or [Step(before)])
+        before = size
+    return steps
+
+
+def _published_steps(means: list[Tensor], image: Size) -> list[list[Step]]:
+    """The steps of `sabatelli`."""
+    sizes = [image, *map(_size, means)]
+    for before, size in pairwise(sizes):
+        _refuse_growth("sabatelli", before, size)
+    return [published_steps(before, size) or [Step(before)] for before, size in pairwise(sizes)]
+
+
+def _size(mean: Tensor) -> Size:
+    return mean.shape[1], mean.shape[2]
+
+
+def _by(size: Size) -> str:
+    return f"{size[0]}x{size[1]}"
+
+
+def _refuse_growth(what: str, shallow: Size, deep: Size) -> None:
+    if deep[0] > shallow[0] or deep[1] > shallow[1]:
+        raise ArttlError(
+            f"{what}: a map of {_by(deep)} comes after one of {_by(shallow)}: list the taps from the image to the head"
+        )
+
+
+@contextlib.contextmanager
+def _evaluating(network: nn.Module) -> Iterator[None]:
+    """Every module in evaluation mode, and afterwards each in the mode it had."""
+    training = [module for module in network.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
+
+
+@contextlib.contextmanager
+def _listening(
+    network: nn.Module, taps: Sequence[Tap], image: Size, *, rectify_all: bool
+) -> Iterator[dict[str, Tensor]]:
+    """Collect the channel mean of each tap's output, [B, h, w] float32, while the network runs.
+
+    The mean is taken as soon as the module is done: a layer further on may work in place and change what was kept.
+    """
+    means: dict[str, Tensor] = {}
+
+    def listen_to(tap: Tap) -> Any:
+        name = tap.module
+
+        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+            if name in means:
+                raise ArttlError(
+                    f"tap {name!r} runs more than once in a forward pass: tap a module that runs once"
+                )
+            maps = _as_maps(tap, output, network, image)  # [B, C, h, w]
+            if maps.dtype not in ops.DTYPES:
+                maps = maps.float()
+            means[name] = ops.channel_mean(maps, rectify_all or tap.rectify)
+
+        return hook
+
+    handles = []
+    try:
+        for tap in taps:
+            handles.append(network.get_submodule(tap.module).register_forward_hook(listen_to(tap)))
+        yield means
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _as_maps(tap: Tap, output: Any, network: nn.Module, image: Size) -> Tensor:
+    """A module's output as [B, C, h, w], from timm's three forms: NCHW, NHWC, and tokens [B, L, C]."""
+    if isinstance(output, (tuple, list)) and output:
+        output = output[0]
+    if isinstance(output, Tensor) and output.is_floating_point():
+        if output.dim() == 4:
+            channels_last = getattr(network, "output_fmt", "NCHW") == "NHWC"
+            if tap.channels is not None:
+                channels_last = output.shape[1] != tap.channels == output.shape[3]
+            return output.permute(0, 3, 1, 2) if channels_last else output
+        if output.dim() == 3:
+            # Class and register tokens come first; some networks add them only in their last blocks.
+            for prefix in (int(getattr(network, "num_prefix_tokens", 0)), 0):
+                tokens = output[:, prefix:]
+                rows = max(1, round(math.sqrt(tokens.shape[1] * image[0] / image[1])))
+                columns = round(rows * image[1] / image[0])
+                if rows * columns == tokens.shape[1]:
+                    return tokens.transpose(1, 2).unflatten(2, (rows, columns))
+    shape = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
+    raise ArttlError(
+        f"tap {tap.module!r} gives {shape}, which is no stack of maps [B, C, H, W]: tap another module"
+    )
+
+
+def _check_heard(taps: Sequence[Tap], means: dict[str, Tensor]) -> None:
+    for tap in taps:
+        if tap.module not in means:
+            raise ArttlError(f"tap {tap.module!r} did not run in the forward pass: tap a module that does")
+    if list(means) != [tap.module for tap in taps]:
+        raise ArttlError(
+            f"the taps run in the order {', '.join(means)}: list them in that order, from the image to the head"
+        )

@@ -1,0 +1,154 @@
+"""The DALI engine: one graph that decodes on the GPU (mixed) or, without a device, on the CPU.
+
+Importing this module imports DALI, and raises an ArttlError that says what to install where it is missing.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from arttl.errors import ArttlError
+from arttl.loading import cpu_engine
+from arttl.loading.reading import Reading
+
+try:
+    from nvidia.dali import Pipeline, fn, types
+except ImportError as error:
+    raise ArttlError(
+        'DALI is not installed: pip install "arttl[dali]" (CUDA 13) or "arttl[dali-cuda12]", or choose'
+        " --engine cpu"
+    ) from error
+
+_FILTERS = {"bilinear": types.INTERP_LINEAR, "bicubic": types.INTERP_CUBIC}
+_PREFETCH = 2  # batches
+
+
+def read(reading: Reading) -> Iterator[torch.Tensor]:
+    """Read batches; DALI decodes up to two ahead of the caller.
+
+    The pipeline is built anew for each call, on index files that list just the rows wanted.
+
+    Yields:
+        [B, 3, size, size] float32, channels last, on the device.
+
+    Raises:
+        ArttlError: for a sample that cannot be read or decoded.
+    """
+    pipeline = _build(reading)
+    on_gpu = reading.device.type == "cuda"
+    try:
+        for number, rows in enumerate(reading.rows):
+            failure = None
+            try:
+                images, found = pipeline.run(torch.cuda.current_stream(reading.device) if on_gpu else None)
+            except RuntimeError as error:
+                failure = str(error)  # the error itself would keep the pipeline and its threads
+            if failure is not None:
+                raise _explained(failure, reading, number)
+            _compare(found.as_array()[:, 0], rows, reading)
+            yield torch.utils.dlpack.from_dlpack(images.as_tensor()).permute(0, 3, 1, 2)
+    finally:
+        del pipeline  # ends its threads
+
+
+def _build(reading: Reading) -> Any:
+    # DALI reads the index files while it is built, so that however the process ends, none is left behind.
+    with tempfile.TemporaryDirectory(prefix="arttl-index-") as folder:
+        pipeline = _pipeline(reading, Path(folder))
+        try:
+            pipeline.build()
+            found = pipeline.epoch_size("shards")
+        except RuntimeError as error:
+            raise _explained(str(error), reading, 0) from error
+    assert found == reading.rows.size, (found, reading.rows.size)
+    return pipeline
+
+
+def _pipeline(reading: Reading, folder: Path) -> Any:
+    paths, indices = [], []
+    for number, (tar, index) in enumerate(reading.files.runs(reading.rows.ravel())):
+        paths.append(str(tar))
+        indices.append(str(folder / f"{number}.idx"))
+        Path(indices[-1]).write_text(index, encoding="ascii")
+    preprocess = reading.preprocess
+    on_gpu = reading.device.type == "cuda"
+    pipeline = Pipeline(
+        batch_size=reading.rows.shape[1],
+        num_threads=reading.threads,
+        device_id=(reading.device.index or 0) if on_gpu else None,
+        prefetch_queue_depth=_PREFETCH,
+        exec_dynamic=True,  # whose outputs torch may keep without a copy
+    )
+    with pipeline:
+        shards: Any = fn.readers.webdataset  # its stub says that it returns nothing
+        jpegs, rows = shards(
+            name="shards",
+            paths=paths,
+            index_paths=indices,
+            ext=["jpg", "row"],
+            dtypes=[types.UINT8, types.INT64],
+            missing_component_behavior="error",
+            random_shuffle=False,
+        )
+        start, end, flip = fn.external_source(source=_regions(reading), num_outputs=3)
+        pictures = fn.decoders.image(
+            jpegs,
+            device="mixed" if on_gpu else "cpu",
+            output_type=types.RGB,
+            adjust_orientation=False,  # stored upright
+        )
+        squares = fn.resize(
+            pictures,
+            size=[preprocess.size, preprocess.size],
+            roi_start=start,
+            roi_end=end,
+            interp_type=_FILTERS[preprocess.filter],
+            antialias=True,
+        )
+        images = fn.crop_mirror_normalize(
+            squares,
+            mirror=flip,
+            mean=[255 * value for value in preprocess.mean],
+            std=[255 * value for value in preprocess.std],
+            dtype=types.FLOAT,
+            output_layout="HWC",
+        )
+        pipeline.set_outputs(images, rows)
+    return pipeline
+
+
+def _regions(reading: Reading) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """The crop of each batch in turn; when they end, DALI stops reading ahead."""
+    for batch in range(len(reading.rows)):
+        geometry = reading.geometry(batch)
+        yield (*geometry.region(reading.preprocess.size), geometry.flip.astype(np.int32))
+
+
+def _compare(found: np.ndarray, wanted: np.ndarray, reading: Reading) -> None:
+    """Check that a batch is of the rows that it should be of."""
+    wrong = np.flatnonzero(found != wanted)
+    if len(wrong):
+        row, other = int(wanted[wrong[0]]), found[wrong[0]]
+        raise ArttlError(
+            f"{reading.files.describe(row)} holds row {other}: shards and manifest are of different packings, so"
+            " pack the collection anew with scripts/make_shards.py"
+        )
+
+
+def _explained(failure: str, reading: Reading, batch: int) -> ArttlError:
+    """DALI's many lines, which often name no sample, in one sentence that does."""
+    for row in reading.rows[batch : batch + 1 + _PREFETCH].ravel().tolist():
+        try:
+            cpu_engine.decode(reading, row, reduction=1)
+        except ArttlError as found:
+            return found
+    lines = [line for line in failure.splitlines() if line and "pipeline" not in line]
+    return ArttlError(
+        f"DALI cannot read {reading.files.directory} ({lines[-1] if lines else failure}); choose --engine cpu"
+    )

@@ -1,0 +1,95 @@
+"""Any kind of pixels to 8-bit sRGB."""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image, ImageCms
+
+_PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
+_SRGB_TOLERANCE = 2  # grey levels over a grid of colours; makers' sRGB profiles differ by one or two
+
+
+class UnsupportedPixels(ValueError):
+    """Pixels that have no agreed meaning as colours."""
+
+
+def to_eight_bit(picture: Image.Image) -> Image.Image:
+    """Any of Pillow's modes to L, RGB, RGBA, CMYK or LAB, 8 bits a channel.
+
+    Raises:
+        UnsupportedPixels: for 32-bit and floating-point pixels, whose white is unknown.
+    """
+    mode = picture.mode
+    if mode.startswith("I;16") or (mode == "I" and picture.format == "PNG"):
+        levels = np.asarray(picture).astype(np.uint32)
+        if (
+            getattr(picture, "tag_v2", {}).get(262) == 0
+        ):  # TIFF's WhiteIsZero, which Pillow undoes for 8 bits only
+            levels = 65535 - levels
+        return Image.fromarray(((levels * 255 + 32767) // 65535).astype(np.uint8))
+    if mode in ("I", "F"):
+        raise UnsupportedPixels("32-bit pixels, whose white is unknown")
+    if picture.has_transparency_data:
+        return picture.convert("RGBA")
+    if mode in ("L", "RGB", "CMYK", "LAB"):
+        return picture
+    return picture.convert("L" if mode == "1" else "RGB")
+
+
+def to_srgb(picture: Image.Image, icc: bytes | None) -> Image.Image:
+    """A picture in one of the modes of `to_eight_bit` to RGB in the sRGB colour space.
+
+    Transparent parts become white, as on a page. A profile that cannot be read, or is of another kind than the
+    pixels, is ignored, as browsers do; pixels without a profile count as sRGB (CMYK: Pillow's plain conversion).
+    """
+    if picture.mode == "RGBA":
+        page = Image.new("RGBA", picture.size, "white")
+        page.alpha_composite(picture)
+        picture = page.convert("RGB")
+    transform = _lab_to_srgb() if picture.mode == "LAB" else icc and _profile_to_srgb(icc, picture.mode)
+    if transform:
+        return transform.apply(picture)
+    return picture.convert("RGB")
+
+
+@lru_cache(maxsize=16)
+def is_srgb(icc: bytes) -> bool:
+    """Whether an RGB profile says no more than sRGB: a grid of colours stays in its place."""
+    transform = _profile_to_srgb(icc, "RGB")
+    if transform is None:
+        return False
+    steps = np.linspace(0, 255, 6).round().astype(np.uint8)
+    grid = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(6, 36, 3)
+    moved = np.asarray(transform.apply(Image.fromarray(grid))).astype(np.int16)
+    return int(np.abs(moved - grid).max()) <= _SRGB_TOLERANCE
+
+
+@lru_cache(maxsize=16)
+def _profile_to_srgb(icc: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """The transform of a profile for pixels of one mode; None where the profile is not for them."""
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        if _PROFILE_MODES.get(profile.profile.xcolor_space.strip()) != mode:
+            return None
+        return _transform(profile, mode)
+    except Exception:  # ImageCms raises PyCMSError, OSError and more on damaged profiles
+        return None
+
+
+@lru_cache(maxsize=1)
+def _lab_to_srgb() -> ImageCms.ImageCmsTransform:
+    return _transform(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), "LAB")
+
+
+def _transform(profile: ImageCms.ImageCmsProfile, mode: str) -> ImageCms.ImageCmsTransform:
+    return ImageCms.ImageCmsTransform(
+        profile,
+        ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")),
+        mode,
+        "RGB",
+        intent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )

@@ -1,0 +1,96 @@
+"""The files beside the shards: manifest, rejects, and at the very end the description of the whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+import arttl
+from arttl.errors import ArttlError
+from arttl.packing.files import settle, write_whole
+from arttl.packing.manifest import FORMAT_VERSION, LABEL_COLUMN, manifest_schema
+from arttl.packing.parts import Part, Parts
+from arttl.packing.plan import Plan
+from arttl.packing.rejects import rejects_csv
+from arttl.packing.shards import FileDigest
+from arttl.sources.rejects import Reject
+from arttl.tasks import SPLITS
+
+
+def finish(directory: Path, plan: Plan, parts: Parts, settings: dict[str, Any]) -> None:
+    """Write `manifest.parquet`, `rejects.csv` and, last, `dataset.json`, by which a folder counts as finished.
+
+    Args:
+        directory: of the shards.
+        plan: what was to be written.
+        parts: what was written.
+        settings: recorded in `dataset.json`.
+
+    Raises:
+        ArttlError: if no picture at all could be used.
+    """
+    rejects: list[Reject] = list(plan.rejects)
+    files: list[FileDigest] = []
+    samples: Counter[str] = Counter()
+    labelled: dict[str, Counter[str]] = {task: Counter() for task in plan.tasks}
+    manifest = parts.scratch / "manifest.parquet.part"
+    schema = manifest_schema(plan.tasks)
+    with pq.ParquetWriter(manifest, schema) as writer:
+        for split in SPLITS:
+            for part in parts.load(split):
+                rejects += part.rejects
+                files += part.files
+                samples[split] += len(part.records)
+                for task in plan.tasks:
+                    labelled[task][split] += sum(task in record["labels"] for record in part.records)
+                if part.records:
+                    writer.write_table(_table(part, split, plan.tasks, schema))
+    write_whole(directory / "rejects.csv", rejects_csv(rejects), parts.scratch)
+    if not files:
+        raise ArttlError(
+            f"none of the {plan.total:,} pictures could be used; {directory / 'rejects.csv'} says why"
+        )
+    settle(manifest, directory / "manifest.parquet")
+    files += [_digest(directory / name) for name in ("manifest.parquet", "rejects.csv")]
+    description = {
+        "format_version": FORMAT_VERSION,
+        "made_by": f"arttl {arttl.__version__}",
+        "tasks": list(plan.tasks),
+        "samples": {split: samples[split] for split in SPLITS},
+        "labelled": {task: {split: counts[split] for split in SPLITS} for task, counts in labelled.items()},
+        "unlabelled": plan.unlabelled,
+        "rejected": dict(sorted(Counter(reject.reason for reject in rejects).items())),
+        "settings": settings,
+        "plan_sha256": plan.digest,
+        "files": {file.name: {"bytes": file.bytes, "sha256": file.sha256} for file in files},
+        "digest": digest_of_all(files),
+    }
+    text = json.dumps(description, ensure_ascii=False, indent=1) + "\n"
+    write_whole(directory / "dataset.json", text.encode(), parts.scratch)
+
+
+def digest_of_all(files: Iterable[FileDigest]) -> str:
+    """SHA-256 over the lines that `sha256sum` prints for the files, sorted by name."""
+    lines = (f"{file.sha256}  {file.name}\n" for file in sorted(files, key=lambda file: file.name))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _table(part: Part, split: str, tasks: tuple[str, ...], schema: pa.Schema) -> pa.Table:
+    shard = part.files[0].name
+    rows = []
+    for record in part.records:
+        labels = {LABEL_COLUMN + task: record["labels"].get(task) for task in tasks}
+        rows.append({**record, **labels, "split": split, "shard": shard})
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def _digest(path: Path) -> FileDigest:
+    data = path.read_bytes()
+    return FileDigest(path.name, len(data), hashlib.sha256(data).hexdigest())

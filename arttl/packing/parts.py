@@ -1,0 +1,84 @@
+"""What an unfinished run has done so far: a small file for each finished shard, from which a run goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from arttl.packing.files import write_whole
+from arttl.packing.shards import FileDigest
+from arttl.sources.rejects import Reject
+
+SCRATCH = ".unfinished"
+
+
+@dataclass
+class Part:
+    """One shard's share of a split.
+
+    Attributes:
+        end: place in the split's order after the last artwork that was looked at.
+        records: the manifest rows of its samples, in order.
+        rejects: the pictures left out on the way.
+        files: the shard's tar and index; none where every picture was left out.
+    """
+
+    end: int = 0
+    records: list[dict[str, Any]] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    files: list[FileDigest] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Done:
+    """How far a split is: finished parts, the samples in them, artworks looked at."""
+
+    parts: int
+    samples: int
+    end: int
+
+
+class Parts:
+    """The part files of a folder of shards."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.scratch = directory / SCRATCH
+
+    def save(self, split: str, number: int, part: Part) -> None:
+        """Record a finished part; its shard must be in place already."""
+        text = json.dumps(asdict(part), ensure_ascii=False)
+        write_whole(self._path(split, number), text.encode(), self.scratch)
+
+    def load(self, split: str) -> Iterator[Part]:
+        """The finished parts of a split in order, up to the first that is missing or whose shard is not there."""
+        number = 0
+        while (path := self._path(split, number)).is_file():
+            data = json.loads(path.read_text(encoding="utf-8"))
+            part = Part(
+                data["end"],
+                data["records"],
+                [Reject(**reject) for reject in data["rejects"]],
+                [FileDigest(**file) for file in data["files"]],
+            )
+            if not all(self._is_there(file) for file in part.files):
+                return
+            yield part
+            number += 1
+
+    def done(self, split: str) -> Done:
+        """How far a split is."""
+        parts = samples = end = 0
+        for part in self.load(split):
+            parts, samples, end = parts + 1, samples + len(part.records), part.end
+        return Done(parts, samples, end)
+
+    def _is_there(self, file: FileDigest) -> bool:
+        path = self.directory / file.name
+        return path.is_file() and path.stat().st_size == file.bytes
+
+    def _path(self, split: str, number: int) -> Path:
+        return self.scratch / f"{split}-{number:05d}.json"

@@ -1,0 +1,86 @@
+"""One artwork to one sample, or to the reason why not. This is the work of the packing processes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from arttl.artworks import Artwork
+from arttl.packing.pictures import BadPicture, read_file
+from arttl.packing.storing import stored_picture
+from arttl.sources.rejects import Reject
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a stored picture may be; see `PackSettings`."""
+
+    max_side: int
+    max_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An artwork to pack; `file` is its image's name as the metadata gives it."""
+
+    artwork: Artwork
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A sample ready for a shard.
+
+    Attributes:
+        key: the sample's name.
+        jpeg: the stored picture.
+        metadata: JSON, UTF-8.
+        record: the columns of its row in the manifest, but for split and shard; labels as a mapping.
+    """
+
+    key: str
+    jpeg: bytes
+    metadata: bytes
+    record: dict[str, Any]
+
+
+def make_sample(job: Job, limits: Limits) -> Sample | Reject:
+    """Read, check and rescale one photograph."""
+    artwork = job.artwork
+    try:
+        data = read_file(artwork.image, max_pixels=limits.max_pixels)
+        stored = stored_picture(data, max_side=limits.max_side, max_pixels=limits.max_pixels)
+    except BadPicture as error:
+        return Reject(artwork.object_number, artwork.key, job.file, error.reason, error.detail)
+    digest = hashlib.sha256(data).hexdigest()
+    labels = {task: list(found) for task, found in artwork.labels.items()}
+    metadata = {
+        "key": artwork.key,
+        "object_number": artwork.object_number,
+        "labels": labels,
+        "raw_labels": {task: list(found) for task, found in artwork.raw_labels.items()},
+        "title": artwork.title,
+        "date": artwork.date,
+        "source": artwork.source,
+        "original": {
+            "file": job.file,
+            "bytes": len(data),
+            "sha256": digest,
+            "width": stored.original_width,
+            "height": stored.original_height,
+        },
+    }
+    record = {
+        "key": artwork.key,
+        "object_number": artwork.object_number,
+        "width": stored.width,
+        "height": stored.height,
+        "original_width": stored.original_width,
+        "original_height": stored.original_height,
+        "sha256": digest,
+        "stored_sha256": hashlib.sha256(stored.jpeg).hexdigest(),
+        "labels": labels,
+    }
+    return Sample(artwork.key, stored.jpeg, json.dumps(metadata, ensure_ascii=False).encode(), record)

@@ -1,0 +1,54 @@
+"""The settings of packing; each is a flag of `scripts/make_shards.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from arttl.errors import ArttlError
+from arttl.sources.settings import SourceSettings
+
+# Pillow's own threshold: a picture of 256 MiB at three bytes a pixel.
+DEFAULT_MAX_PIXELS = 89_478_485
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackSettings(SourceSettings):
+    """Metadata and photographs to a folder of shards."""
+
+    out: Path
+    """Folder to write the shards into; must be empty or not exist, except with `--resume`."""
+
+    seed: int = 42
+    """Seed of the split and of the order within the shards (42 in the paper's repository)."""
+
+    max_side: int = 512
+    """Longest side of a stored picture in pixels; larger ones are scaled down. 0: no cap."""
+
+    max_pixels: int = DEFAULT_MAX_PIXELS
+    """Pictures with more pixels than this are left out, so that no file can fill the memory."""
+
+    shard_size: int = 1000
+    """Samples in a shard."""
+
+    workers: int = 0
+    """Processes that check and rescale pictures. 0: one for each core, but only this one for up to 1,000 pictures."""
+
+    resume: bool = False
+    """Finish a run that was interrupted; finished shards are kept."""
+
+    def check(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            ArttlError: naming the first flag that is out of range.
+        """
+        for flag, value, least, most in (
+            ("--seed", self.seed, 0, 2**32 - 1),
+            ("--max-side", self.max_side, 0, 65_500),
+            ("--max-pixels", self.max_pixels, 1, 2**31 - 1),
+            ("--shard-size", self.shard_size, 1, 1_000_000),
+            ("--workers", self.workers, 0, 1024),
+        ):
+            if not least <= value <= most:
+                raise ArttlError(f"{flag} {value} is out of range; give a number from {least} to {most}")

@@ -1,0 +1,125 @@
+"""One shard: a plain WebDataset tar and the DALI index beside it, written in one pass.
+
+A sample is three members, `<key>.jpg`, `<key>.json` and `<key>.row`. The index is version 1.2 of DALI's format, as
+its tool `wds2idx` writes it: a line `v1.2 <samples>`, then for each sample its components, each as extension, offset
+of the data, size and member name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import struct
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from arttl.packing.files import settle, write_whole
+
+# A USTAR header has 100 bytes for the name, and "<key>.json" must fit: longer names take a second header, whose
+# offset DALI's index would get wrong.
+MAX_KEY_LENGTH = 95
+
+
+@dataclass(frozen=True, slots=True)
+class FileDigest:
+    """Size and SHA-256 of a written file."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+class ShardWriter:
+    """Writes `<name>.tar` and `<name>.idx`; neither exists before `close`.
+
+    The same samples give the same bytes: members carry no time, no owner and mode 0444.
+    """
+
+    def __init__(self, directory: Path, name: str, scratch: Path) -> None:
+        """Open a shard.
+
+        Args:
+            directory: where the finished files go.
+            name: without suffix, such as `train-00000`.
+            scratch: folder for unfinished files, on the same disk.
+        """
+        self._directory = directory
+        self._name = name
+        self._scratch = scratch
+        self._temporary = scratch / f"{name}.tar.part"
+        self._file = self._temporary.open("wb")
+        self._hashing = _HashingFile(self._file)
+        self._tar = tarfile.TarFile(
+            fileobj=cast(BinaryIO, self._hashing), mode="w", format=tarfile.USTAR_FORMAT
+        )
+        self._index: list[str] = []
+
+    @property
+    def samples(self) -> int:
+        """How many samples were added."""
+        return len(self._index)
+
+    def add(self, key: str, jpeg: bytes, metadata: bytes, row: int) -> None:
+        """Append one sample.
+
+        Args:
+            key: letters, digits, `_` and `-`, at most `MAX_KEY_LENGTH` of them.
+            jpeg: the picture.
+            metadata: the sample's JSON, UTF-8.
+            row: its row in the manifest.
+        """
+        if len(key) > MAX_KEY_LENGTH or "." in key or "/" in key:
+            raise ValueError(f"key {key!r} does not fit a shard")
+        components = []
+        for extension, data in (("jpg", jpeg), ("json", metadata), ("row", struct.pack("<q", row))):
+            member = tarfile.TarInfo(f"{key}.{extension}")
+            member.size = len(data)
+            member.mode = 0o444
+            offset = self._tar.offset + tarfile.BLOCKSIZE
+            self._tar.addfile(member, io.BytesIO(data))
+            components.append(f"{extension} {offset} {len(data)} {member.name}")
+        self._index.append(" ".join(components))
+
+    def close(self) -> tuple[FileDigest, FileDigest]:
+        """Finish both files and give them their names; the index first, so that a tar is never without one.
+
+        Returns:
+            The digests of the tar and of the index.
+        """
+        self._tar.close()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        index = "\n".join([f"v1.2 {len(self._index)}", *self._index, ""]).encode()
+        write_whole(self._directory / f"{self._name}.idx", index, self._scratch)
+        settle(self._temporary, self._directory / f"{self._name}.tar")
+        return (
+            FileDigest(f"{self._name}.tar", self._hashing.written, self._hashing.sha256.hexdigest()),
+            FileDigest(f"{self._name}.idx", len(index), hashlib.sha256(index).hexdigest()),
+        )
+
+    def abandon(self) -> None:
+        """Remove what was written; nothing appears in the folder."""
+        self._file.close()
+        self._temporary.unlink(missing_ok=True)
+
+
+class _HashingFile:
+    """The part of a binary file that `tarfile` writes through, with a running digest."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.sha256 = hashlib.sha256()
+        self.written = 0
+
+    def write(self, data: bytes) -> int:
+        self._file.write(data)
+        self.sha256.update(data)
+        self.written += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self.written

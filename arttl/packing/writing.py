@@ -1,0 +1,88 @@
+"""Samples into shards, split by split, from wherever an earlier run stopped."""
+
+from __future__ import annotations
+
+import itertools
+from contextlib import closing
+
+from arttl.packing.parts import Part, Parts
+from arttl.packing.plan import Plan
+from arttl.packing.pool import default_workers, samples_in_order
+from arttl.packing.progress import packing_progress
+from arttl.packing.samples import Limits, Sample
+from arttl.packing.settings import PackSettings
+from arttl.packing.shards import ShardWriter
+from arttl.sources.rejects import Reject
+from arttl.tasks import SPLITS
+
+
+def write_shards(plan: Plan, settings: PackSettings, parts: Parts, *, progress: bool) -> None:
+    """Write every shard of the plan that is not there yet; row numbers run through all splits."""
+    done = {split: parts.done(split) for split in SPLITS}
+    looked_at = sum(found.end for found in done.values())
+    jobs = itertools.chain.from_iterable(
+        itertools.islice(plan.jobs[split], done[split].end, None) for split in SPLITS
+    )
+    workers = settings.workers or default_workers(plan.total - looked_at)
+    limits = Limits(settings.max_side, settings.max_pixels)
+    row = 0
+    with (
+        closing(samples_in_order(jobs, limits, workers)) as outcomes,
+        packing_progress(plan.total, looked_at, workers, shown=progress) as advance,
+    ):
+        for split in SPLITS:
+            row += done[split].samples
+            writer = _SplitWriter(parts, split, done[split].parts, done[split].end, row, settings.shard_size)
+            try:
+                for outcome in itertools.islice(outcomes, len(plan.jobs[split]) - done[split].end):
+                    writer.take(outcome)
+                    advance(outcome)
+                writer.close()
+            except BaseException:
+                writer.abandon()
+                raise
+            row = writer.row
+
+
+class _SplitWriter:
+    """The samples of one split into consecutive shards of equal size."""
+
+    def __init__(self, parts: Parts, split: str, number: int, end: int, row: int, shard_size: int) -> None:
+        self.row = row  # of the next sample
+        self._parts = parts
+        self._split = split
+        self._number = number
+        self._shard_size = shard_size
+        self._part = Part(end=end)
+        self._shard: ShardWriter | None = None
+
+    def take(self, outcome: Sample | Reject) -> None:
+        self._part.end += 1
+        if isinstance(outcome, Reject):
+            self._part.rejects.append(outcome)
+            return
+        if self._shard is None:
+            self._shard = ShardWriter(
+                self._parts.directory, f"{self._split}-{self._number:05d}", self._parts.scratch
+            )
+        self._shard.add(outcome.key, outcome.jpeg, outcome.metadata, self.row)
+        self._part.records.append(outcome.record)
+        self.row += 1
+        if self._shard.samples == self._shard_size:
+            self._finish_part()
+
+    def close(self) -> None:
+        if self._part.records or self._part.rejects:
+            self._finish_part()
+
+    def abandon(self) -> None:
+        if self._shard is not None:
+            self._shard.abandon()
+
+    def _finish_part(self) -> None:
+        if self._shard is not None:
+            self._part.files.extend(self._shard.close())
+        self._parts.save(self._split, self._number, self._part)
+        self._number += 1
+        self._part = Part(end=self._part.end)
+        self._shard = None

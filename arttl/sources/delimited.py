@@ -1,0 +1,104 @@
+"""Rows of CSV and TSV files, with every complaint naming file, line and column."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from arttl.errors import ArttlError, did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table.
+
+    Attributes:
+        line: number of its last line in the file, from 1.
+        cells: column name to text; columns that a short row lacks are empty.
+        problem: what is wrong with the row as a whole; empty where nothing is.
+    """
+
+    line: int
+    cells: dict[str, str]
+    problem: str = ""
+
+
+def read_rows(path: Path, wanted: Iterable[tuple[str, str]], *, flag: str = "--metadata") -> Iterator[Row]:
+    """Read a delimited text file, row by row.
+
+    UTF-8, with or without a byte order mark; quoted as RFC 4180 has it. The delimiter is a tab in `.tsv` and
+    `.tab`, and elsewhere whichever of comma, semicolon and tab gives the header the most columns.
+
+    Args:
+        path: the file.
+        wanted: columns that must be there, each as the flag that named it and its name.
+        flag: the one that named the file.
+
+    Raises:
+        ArttlError: if the file is missing, is not such a file, has no rows, or lacks a column.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            first = file.readline()
+            if not first.strip():
+                raise ArttlError(f"{path} is empty; its first line must name the columns")
+            file.seek(0)
+            reader = csv.reader(file, delimiter=_delimiter(path, first), strict=True)
+            columns = [name.strip() for name in next(reader)]
+            _check_columns(path, columns, wanted)
+            yield from _rows(path, reader, columns)
+    except csv.Error as error:
+        raise ArttlError(f"line 1 or later of {path} is not well-formed: {error}") from error
+    except FileNotFoundError as error:
+        raise ArttlError(f"{flag} {path} does not exist") from error
+    except OSError as error:
+        raise ArttlError(f"{flag} {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        raise ArttlError(
+            f"{path} is not UTF-8 text (byte 0x{byte:02x}); save it as UTF-8, in Excel as 'CSV UTF-8'"
+        ) from error
+
+
+def _rows(path: Path, reader: Iterator[list[str]], columns: list[str]) -> Iterator[Row]:
+    line = 1
+    empty = True
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            break
+        except csv.Error as error:
+            raise ArttlError(f"line {line + 1} or later of {path} is not well-formed: {error}") from error
+        line = reader.line_num  # type: ignore[attr-defined]
+        if not any(cell.strip() for cell in cells):
+            continue
+        empty = False
+        problem = ""
+        if len(cells) > len(columns):
+            problem = f"the row has {len(cells)} cells where the header has {len(columns)}"
+        cells += [""] * (len(columns) - len(cells))
+        yield Row(line, dict(zip(columns, cells, strict=False)), problem)
+    if empty:
+        raise ArttlError(f"{path} has a header and no rows")
+
+
+def _delimiter(path: Path, header: str) -> str:
+    if path.suffix.lower() in (".tsv", ".tab"):
+        return "\t"
+    return max(",;\t", key=lambda delimiter: len(next(csv.reader([header], delimiter=delimiter))))
+
+
+def _check_columns(path: Path, columns: list[str], wanted: Iterable[tuple[str, str]]) -> None:
+    counts = Counter(columns)
+    for flag, column in wanted:
+        if not counts[column]:
+            known = ", ".join(name for name in columns if name)
+            raise ArttlError(
+                f"{path} has no column {column!r} ({flag}){did_you_mean(column, columns)}; it has: {known}"
+            )
+        if counts[column] > 1:
+            raise ArttlError(f"{path} has two columns {column!r} ({flag}); rename one of them")

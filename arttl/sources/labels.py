@@ -1,0 +1,118 @@
+"""Labels as catalogued to labels as learnt: Unicode NFC, trimmed blanks, synonyms; the raw strings are kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from arttl.artworks import Artwork
+from arttl.errors import ArttlError, did_you_mean
+from arttl.sources.delimited import read_rows
+from arttl.sources.rejects import Reject
+
+
+def normalise(label: str) -> str:
+    """Unicode NFC without blanks around it."""
+    return unicodedata.normalize("NFC", label).strip()
+
+
+class LabelRules:
+    """What is done to every label: normalised, then replaced where a mapping file has it.
+
+    Example of a mapping file; the last line makes the label unknown:
+
+        found,wanted
+        monet,Claude Monet
+        onbekend,
+    """
+
+    def __init__(self, mappings: Mapping[str, Mapping[str, str]]) -> None:
+        """Make the rules.
+
+        Args:
+            mappings: task name to found and wanted labels, both normalised.
+        """
+        self._mappings = mappings
+        self._replaced: dict[str, Counter[str]] = {task: Counter() for task in mappings}
+
+    @classmethod
+    def read(cls, mapping: Iterable[str], tasks: tuple[str, ...]) -> LabelRules:
+        """Read the files of `--mapping`.
+
+        Args:
+            mapping: entries `task=file.csv`.
+            tasks: the tasks there are.
+
+        Raises:
+            ArttlError: for a malformed entry, an unknown task, or a file that is no mapping.
+        """
+        mappings: dict[str, dict[str, str]] = {}
+        for entry in mapping:
+            task, equals, file = entry.partition("=")
+            if not equals or not file:
+                raise ArttlError(f"--mapping {entry!r} is not of the form task=file.csv")
+            if task not in tasks:
+                raise ArttlError(
+                    f"--mapping {entry!r}: there is no task {task!r}{did_you_mean(task, tasks)}; there are:"
+                    f" {', '.join(tasks)}"
+                )
+            if task in mappings:
+                raise ArttlError(f"--mapping gives the task {task!r} two files; join them into one")
+            mappings[task] = _read_mapping(Path(file))
+        return cls(mappings)
+
+    def apply(self, found: Iterable[Artwork | Reject]) -> Iterator[Artwork | Reject]:
+        """Artworks with their labels normalised, in the same order.
+
+        Labels that are empty, or become so, are dropped; a task without any is dropped; a label that comes twice is
+        kept once. The strings as they came go to `raw_labels`, unless the source has filled that already.
+        """
+        for artwork in found:
+            if isinstance(artwork, Reject):
+                yield artwork
+                continue
+            labels = {task: self._labels(task, strings) for task, strings in artwork.labels.items()}
+            raw = artwork.raw_labels or artwork.labels
+            yield dataclasses.replace(
+                artwork,
+                labels={task: kept for task, kept in labels.items() if kept},
+                raw_labels={task: strings for task, strings in raw.items() if any(map(str.strip, strings))},
+            )
+
+    def notes(self) -> list[str]:
+        """A sentence for each mapping: how many labels it has replaced, and which entries found nothing."""
+        sentences = []
+        for task, mapping in self._mappings.items():
+            replaced = self._replaced[task]
+            unused = [found for found in mapping if found not in replaced]
+            more = f", {len(unused)} never found (such as {unused[0]!r})" if unused else ""
+            sentences.append(
+                f"mapping of {task}: {replaced.total():,} labels replaced by {len(mapping)} entries{more}"
+            )
+        return sentences
+
+    def _labels(self, task: str, raw: tuple[str, ...]) -> tuple[str, ...]:
+        mapping = self._mappings.get(task, {})
+        kept: dict[str, None] = {}
+        for label in map(normalise, raw):
+            if label in mapping:
+                self._replaced[task][label] += 1
+                label = mapping[label]
+            if label:
+                kept[label] = None
+        return tuple(kept)
+
+
+def _read_mapping(path: Path) -> dict[str, str]:
+    mapping: dict[str, str] = {}
+    for row in read_rows(path, [("--mapping", "found"), ("--mapping", "wanted")], flag="--mapping"):
+        if row.problem:
+            raise ArttlError(f"line {row.line} of {path}: {row.problem}")
+        found, wanted = normalise(row.cells["found"]), normalise(row.cells["wanted"])
+        if mapping.get(found, wanted) != wanted:
+            raise ArttlError(f"line {row.line} of {path} maps {found!r} a second time, to another label")
+        mapping[found] = wanted
+    return mapping

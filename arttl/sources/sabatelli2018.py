@@ -1,0 +1,89 @@
+r"""The CSV of the paper's published repository, for collections prepared as the Rijksmuseum was there.
+
+Example of such a file:
+
+    ,ImageId,dc_creator,dc_materiaal,dc_type
+    0,0000001_SK-A-4878," Everdingen, Caesar Bo\xc3\xabtius van",olieverf,schilderij
+    1,0000009_BK-NM-4821, anoniem,steengoed,stortebeker
+
+Creators carry a leading blank (they are what follows `role:`) and UTF-8 bytes as literal escapes. The repository
+drops `anoniem` and blanks, which are unknown here, and joins rows to images by position; here each row is joined to
+`<images>/<ImageId>.jpg`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from arttl.artworks import Artwork, sample_key
+from arttl.errors import ArttlError
+from arttl.sources.delimited import read_rows
+from arttl.sources.paths import image_folder, image_path
+from arttl.sources.rejects import Reject
+from arttl.sources.settings import SourceSettings
+
+TASK_COLUMNS = {"material": "dc_materiaal", "type": "dc_type", "artist": "dc_creator"}
+
+_UNKNOWN = "anoniem"
+_ESCAPES = re.compile(r"(?:\\x[0-9A-Fa-f]{2})+")
+_OBJECT_NUMBER = re.compile(r"\d+_(.+)", re.DOTALL)
+
+
+def read_sabatelli2018(settings: SourceSettings) -> Iterator[Artwork | Reject]:
+    """Artworks of such a CSV, one a row.
+
+    Args:
+        settings: `metadata` and `images` are required; without `tasks` all of `TASK_COLUMNS` are read. Of the split
+            only `paper` is possible.
+
+    Raises:
+        ArttlError: if a setting is missing, or the file or one of its columns.
+    """
+    if settings.metadata is None:
+        raise ArttlError("--source sabatelli2018 needs --metadata FILE")
+    folder = image_folder(settings.images, "sabatelli2018")
+    if settings.split_column() is not None:
+        raise ArttlError(
+            f"--split {settings.split}: the layout of sabatelli2018 has no split; use --split paper"
+        )
+    asked = settings.task_columns() or TASK_COLUMNS
+    columns = {task: TASK_COLUMNS.get(column, column) for task, column in asked.items()}
+    wanted = [("--source sabatelli2018", "ImageId")]
+    wanted += [(f"--tasks {task}", column) for task, column in columns.items()]
+    for row in read_rows(settings.metadata, wanted):
+        image_id = row.cells["ImageId"].strip()
+        split_number = _OBJECT_NUMBER.fullmatch(image_id)
+        number = split_number.group(1) if split_number else image_id
+        file = f"{image_id}.jpg"
+        path = image_path(folder, file)
+        if row.problem:
+            yield Reject(number, "", file, "bad-row", f"line {row.line}: {row.problem}")
+        elif not image_id:
+            yield Reject("", "", "", "no-image-named", f"line {row.line}")
+        elif path is None:
+            yield Reject(number, "", file, "outside-folder", f"line {row.line}")
+        else:
+            yield Artwork(
+                key=sample_key(number),
+                object_number=number,
+                image=path,
+                labels={task: _known(row.cells[column]) for task, column in columns.items()},
+                raw_labels={task: (row.cells[column],) for task, column in columns.items()},
+            )
+
+
+def unescape(text: str) -> str:
+    r"""Literal `\xNN` escapes as the UTF-8 they spell; a run that spells none stays as it is."""
+    return _ESCAPES.sub(_decoded, text)
+
+
+def _decoded(match: re.Match[str]) -> str:
+    try:
+        return bytes.fromhex(match.group().replace("\\x", "")).decode()
+    except UnicodeDecodeError:
+        return match.group()
+
+
+def _known(cell: str) -> tuple[str, ...]:
+    return () if cell.strip() == _UNKNOWN else (unescape(cell),)

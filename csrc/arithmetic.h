@@ -1,0 +1,113 @@
+// The arithmetic of every kernel, compiled for the CPU and for CUDA alike, so that a machine without a GPU tests it.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#if defined(__CUDACC__)
+#include <cuda_fp16.h>
+#define ARTTL_INLINE __host__ __device__ __forceinline__
+#else
+#define ARTTL_INLINE inline
+#endif
+
+namespace arttl {
+
+enum class DType : int { kFloat32 = 0, kFloat16 = 1, kBFloat16 = 2 };
+
+struct Float16 {
+  std::uint16_t bits;
+};
+
+struct BFloat16 {
+  std::uint16_t bits;
+};
+
+ARTTL_INLINE std::uint32_t bits_of(float value) {
+  std::uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+
+ARTTL_INLINE float float_of(std::uint32_t bits) {
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+ARTTL_INLINE float to_float(float value) { return value; }
+
+ARTTL_INLINE float to_float(BFloat16 value) { return float_of(static_cast<std::uint32_t>(value.bits) << 16); }
+
+// Branchless, so that it vectorises without a half-precision instruction set: the exponent is moved by a
+// multiplication, which also normalises the subnormal numbers; infinities and NaNs get their exponent back.
+ARTTL_INLINE float to_float(Float16 value) {
+#if defined(__CUDA_ARCH__)
+  return __half2float(__ushort_as_half(value.bits));
+#else
+  const std::uint32_t magnitude = value.bits & 0x7fffu;
+  const std::uint32_t sign = static_cast<std::uint32_t>(value.bits & 0x8000u) << 16;
+  const std::uint32_t scaled = bits_of(float_of(magnitude << 13) * 0x1p112f);
+  const std::uint32_t special = magnitude >= 0x7c00u ? 0x7f800000u : 0u;
+  return float_of(scaled | special | sign);
+#endif
+}
+
+// max(value, floor) that keeps a NaN. The floor is 0 for a rectified map and -infinity for the map as it is.
+ARTTL_INLINE float at_least(float value, float floor) { return value < floor ? floor : value; }
+
+// One axis of an all-ones transposed convolution, from `deep` positions to `shallow` ones.
+struct Axis {
+  int kernel, stride, padding, deep, shallow;
+};
+
+struct Window {
+  int first, last;  // inclusive; empty when last < first
+};
+
+// The deep positions i that a shallow position y hears from: 0 <= y + padding - i * stride < kernel.
+ARTTL_INLINE Window window_of(int position, const Axis& axis) {
+  const int reach = position + axis.padding;
+  const int start = reach - axis.kernel + 1;
+  const int first = start <= 0 ? 0 : (start + axis.stride - 1) / axis.stride;
+  const int last = reach / axis.stride;
+  return {first, last < axis.deep ? last : axis.deep - 1};
+}
+
+// The sum over the window's rows of one column of a map [*, width]. A window's sum is the sum of its column sums, in
+// this order in both backends: the CPU keeps a row of column sums, a CUDA thread adds its few columns itself.
+ARTTL_INLINE float column_sum(const float* map, std::int64_t width, std::int64_t column, Window rows) {
+  float sum = 0.0f;
+  for (int row = rows.first; row <= rows.last; ++row) sum += map[row * width + column];
+  return sum;
+}
+
+// The power of two that brings a map's peak to [1, 2). A power of two leaves every digit as it is, so the rescaled
+// product is the exact product but for its exponent, which a final min-max normalisation takes out again.
+ARTTL_INLINE float rescale_of(float peak) {
+  const std::uint32_t exponent = (bits_of(peak) >> 23) & 0xffu;
+  std::uint32_t inverse = 254u - exponent;
+  if (exponent < 1u) inverse = 253u;
+  if (exponent > 253u) inverse = 1u;
+  return float_of(inverse << 23);
+}
+
+// The bits of |value|: they order as the magnitudes do, with NaN above infinity, so a maximum of them keeps a NaN.
+ARTTL_INLINE std::uint32_t magnitude_bits(float value) { return bits_of(value) & 0x7fffffffu; }
+
+// An unsigned code that orders as the numbers do, for maxima and minima by integer instructions and atomics.
+ARTTL_INLINE std::uint32_t ordered_of(float value) {
+  const std::uint32_t bits = bits_of(value);
+  return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
+
+ARTTL_INLINE float number_of(std::uint32_t ordered) {
+  return float_of(ordered & 0x80000000u ? ordered & 0x7fffffffu : ~ordered);
+}
+
+// (value - low) / span, where span is high - low + epsilon, and 0 for the constant map that has no span.
+ARTTL_INLINE float normalised(float value, float low, float span) {
+  return span == 0.0f ? 0.0f : (value - low) / span;
+}
+
+}  // namespace arttl

@@ -1,0 +1,120 @@
+#include <limits>
+#include <stdexcept>
+
+#include "arithmetic.h"
+#include "cpu/parallel.h"
+#include "kernels.h"
+
+namespace arttl {
+namespace {
+
+constexpr std::int64_t kMaxRun = 4096;  // pixels at a time: 16 KiB of sums stay in the L1 cache
+constexpr std::int64_t kMinRun = 64;
+constexpr std::int64_t kTile = 64;
+constexpr int kLanes = 16;  // sums kept apart, so that their additions need not wait for one another
+
+// A run of pixels of one image: the first pixel's element of channel 0, and the steps to the next channel and pixel
+// (one of the two is 1).
+struct Run {
+  std::int64_t channels, channel_step, pixels;
+  float floor;
+};
+
+template <class T>
+ARTTL_ALWAYS_INLINE void mean_of_planes(const T* first, float* out, const Run& run) {
+  float sums[kMaxRun];
+  const std::int64_t pixels = run.pixels, plane = run.channel_step;
+  const float floor = run.floor;
+  for (std::int64_t i = 0; i < pixels; ++i) sums[i] = 0.0f;
+  std::int64_t c = 0;
+  for (; c + 4 <= run.channels; c += 4) {
+    const T* a = first + c * plane;
+    const T* b = a + plane;
+    const T* d = b + plane;
+    const T* e = d + plane;
+    for (std::int64_t i = 0; i < pixels; ++i) {
+      sums[i] += (at_least(to_float(a[i]), floor) + at_least(to_float(b[i]), floor)) +
+                 (at_least(to_float(d[i]), floor) + at_least(to_float(e[i]), floor));
+    }
+  }
+  for (; c < run.channels; ++c) {
+    const T* a = first + c * plane;
+    for (std::int64_t i = 0; i < pixels; ++i) sums[i] += at_least(to_float(a[i]), floor);
+  }
+  for (std::int64_t i = 0; i < pixels; ++i) out[i] = sums[i] / static_cast<float>(run.channels);
+}
+
+template <class T>
+ARTTL_ALWAYS_INLINE void mean_of_pixels(const T* first, float* out, const Run& run) {
+  // Two passes over a tile of pixels: a pixel's lanes added up at once would wait for its last channel.
+  constexpr int kHalf = kLanes / 2;
+  static_assert(kHalf == 8, "the sum of a pixel below is written out");
+  float lanes[kTile][kHalf];
+  const std::int64_t channels = run.channels, whole = channels / kLanes * kLanes;
+  const float floor = run.floor;
+  for (std::int64_t begin = 0; begin < run.pixels; begin += kTile) {
+    const std::int64_t count = std::min(kTile, run.pixels - begin);
+    for (std::int64_t i = 0; i < count; ++i) {
+      const T* pixel = first + (begin + i) * channels;
+      float sums[kLanes] = {};
+      for (std::int64_t c = 0; c < whole; c += kLanes) {
+        for (int k = 0; k < kLanes; ++k) sums[k] += at_least(to_float(pixel[c + k]), floor);
+      }
+      for (int k = 0; k < kHalf; ++k) lanes[i][k] = sums[k] + sums[k + kHalf];
+      for (std::int64_t c = whole; c < channels; ++c) lanes[i][c % kHalf] += at_least(to_float(pixel[c]), floor);
+    }
+    for (std::int64_t i = 0; i < count; ++i) {
+      const float* lane = lanes[i];
+      out[begin + i] = ((lane[0] + lane[4]) + (lane[1] + lane[5])) + ((lane[2] + lane[6]) + (lane[3] + lane[7]));
+    }
+    for (std::int64_t i = 0; i < count; ++i) out[begin + i] /= static_cast<float>(channels);
+  }
+}
+
+ARTTL_CLONES void mean_planar(const float* first, float* out, const Run& run) { mean_of_planes(first, out, run); }
+ARTTL_CLONES void mean_planar(const Float16* first, float* out, const Run& run) { mean_of_planes(first, out, run); }
+ARTTL_CLONES void mean_planar(const BFloat16* first, float* out, const Run& run) { mean_of_planes(first, out, run); }
+ARTTL_CLONES void mean_interleaved(const float* first, float* out, const Run& run) { mean_of_pixels(first, out, run); }
+ARTTL_CLONES void mean_interleaved(const Float16* first, float* out, const Run& run) {
+  mean_of_pixels(first, out, run);
+}
+ARTTL_CLONES void mean_interleaved(const BFloat16* first, float* out, const Run& run) {
+  mean_of_pixels(first, out, run);
+}
+
+template <class T>
+void channel_mean(const T* input, float* output, bool channels_last, std::int64_t images, std::int64_t channels,
+                  std::int64_t pixels, float floor, int threads) {
+  threads = useful_threads(threads, images * channels * pixels * static_cast<std::int64_t>(sizeof(T)));
+  const std::int64_t share = ceil_div(images * pixels, threads);
+  const std::int64_t run_length = std::clamp(std::min(share, pixels), kMinRun, kMaxRun);
+  const std::int64_t runs = ceil_div(pixels, run_length);
+  parallel_for(images * runs, threads, [&](std::int64_t task) {
+    const std::int64_t image = task / runs, begin = task % runs * run_length;
+    const Run run = {channels, channels_last ? 1 : pixels, std::min(run_length, pixels - begin), floor};
+    const T* first = input + image * channels * pixels + (channels_last ? begin * channels : begin);
+    float* out = output + image * pixels + begin;
+    channels_last ? mean_interleaved(first, out, run) : mean_planar(first, out, run);
+  });
+}
+
+}  // namespace
+
+void channel_mean_cpu(std::uintptr_t input, std::uintptr_t output, int dtype, bool channels_last, std::int64_t images,
+                      std::int64_t channels, std::int64_t pixels, bool rectify, int threads) {
+  const float floor = rectify ? 0.0f : -std::numeric_limits<float>::infinity();
+  const auto run = [&](auto* typed) {
+    channel_mean(typed, reinterpret_cast<float*>(output), channels_last, images, channels, pixels, floor, threads);
+  };
+  switch (static_cast<DType>(dtype)) {
+    case DType::kFloat32:
+      return run(reinterpret_cast<const float*>(input));
+    case DType::kFloat16:
+      return run(reinterpret_cast<const Float16*>(input));
+    case DType::kBFloat16:
+      return run(reinterpret_cast<const BFloat16*>(input));
+  }
+  throw std::invalid_argument("channel_mean: unknown dtype code");
+}
+
+}  // namespace arttl

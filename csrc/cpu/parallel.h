@@ -1,0 +1,40 @@
+// What the CPU kernels share: a loop over tasks on a given number of threads, and variants for newer processors.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+// The module runs on any x86-64 processor and still uses AVX2 where there is one: the loader picks the variant. The
+// attribute goes on the innermost functions, since a loop that OpenMP moves into a function of its own is not cloned.
+#if defined(__x86_64__) && defined(__GLIBC__) && (!defined(__clang__) || __clang_major__ >= 14)
+#define ARTTL_CLONES __attribute__((target_clones("avx2", "default")))
+#else
+#define ARTTL_CLONES
+#endif
+
+// A template cannot be cloned; inlined into a function that is, it is compiled for each variant.
+#if defined(__GNUC__)
+#define ARTTL_ALWAYS_INLINE inline __attribute__((always_inline))
+#else
+#define ARTTL_ALWAYS_INLINE __forceinline
+#endif
+
+namespace arttl {
+
+inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+// As many of `threads` as the work feeds: below 32 KiB each, a thread costs more than it brings.
+inline int useful_threads(int threads, std::int64_t bytes) {
+  return static_cast<int>(std::clamp<std::int64_t>(bytes / (32 * 1024), 1, std::max(threads, 1)));
+}
+
+// task(i) for i in [0, tasks). Built with OpenMP, on `threads` threads of the runtime that torch has loaded already.
+template <class Task>
+void parallel_for(std::int64_t tasks, int threads, const Task& task) {
+#if defined(_OPENMP)
+#pragma omp parallel for num_threads(threads) if (threads > 1)
+#endif
+  for (std::int64_t i = 0; i < tasks; ++i) task(i);
+}
+
+}  // namespace arttl

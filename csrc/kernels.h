@@ -1,0 +1,41 @@
+// The kernels that the bindings offer. Arrays come as addresses, since the module knows nothing of torch; all are
+// contiguous (but for the layout named below) and none may overlap. Sizes are counts of elements.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace arttl {
+
+using Pair = std::array<int, 2>;  // of the vertical axis, of the horizontal one
+
+// output [images, pixels] float32 = mean over the channels of input, [images, channels, pixels] of `dtype` (a DType),
+// or [images, pixels, channels] when channels_last. With rectify, of max(input, 0).
+void channel_mean_cpu(std::uintptr_t input, std::uintptr_t output, int dtype, bool channels_last, std::int64_t images,
+                      std::int64_t channels, std::int64_t pixels, bool rectify, int threads);
+
+// output [images, *size] = shallow * scale * (deep [images, *deep_size] through the all-ones transposed convolution of
+// the given kernel, stride and padding), all float32. scale brings deep_peak [images] to [1, 2), and is 1 where deep_peak is null; shallow counts as 1 where it is null.
+// peak [images] = max |output| of each image.
+void upsample_multiply_cpu(std::uintptr_t deep, std::uintptr_t deep_peak, std::uintptr_t shallow, std::uintptr_t output,
+                           std::uintptr_t peak, std::int64_t images, const Pair& deep_size, const Pair& size,
+                           const Pair& kernel, const Pair& stride, const Pair& padding, int threads);
+
+// output = (maps - min) / (max - min + epsilon) with each image's own min and max; maps, output [images, pixels]
+// float32. A constant map gives zeros. range [2, images] uint32 is working space.
+void minmax_normalise_cpu(std::uintptr_t maps, std::uintptr_t output, std::uintptr_t range, std::int64_t images,
+                          std::int64_t pixels, float epsilon, int threads);
+
+// The same on a CUDA device, queued on `stream` (a cudaStream_t) without a synchronisation or an allocation.
+void channel_mean_cuda(std::uintptr_t input, std::uintptr_t output, int dtype, bool channels_last, std::int64_t images,
+                       std::int64_t channels, std::int64_t pixels, bool rectify, int device, std::uintptr_t stream);
+
+void upsample_multiply_cuda(std::uintptr_t deep, std::uintptr_t deep_peak, std::uintptr_t shallow,
+                            std::uintptr_t output, std::uintptr_t peak, std::int64_t images, const Pair& deep_size,
+                            const Pair& size, const Pair& kernel, const Pair& stride, const Pair& padding, int device,
+                            std::uintptr_t stream);
+
+void minmax_normalise_cuda(std::uintptr_t maps, std::uintptr_t output, std::uintptr_t range, std::int64_t images,
+                           std::int64_t pixels, float epsilon, int device, std::uintptr_t stream);
+
+}  // namespace arttl

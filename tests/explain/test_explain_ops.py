@@ -1,0 +1,269 @@
+"""The compiled kernels against their plain-torch twins, and the operators against torch's own checks."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from arttl import _kernels
+from arttl.errors import ArttlError
+from arttl.explain import _torch_twin as twin
+from arttl.explain import ops, visual_backprop
+
+DTYPES = [torch.float32, torch.float16, torch.bfloat16]
+
+
+def close(actual: Tensor, expected: Tensor, scale: float = 1.0) -> None:
+    torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-5 * scale)
+
+
+@st.composite
+def pairs(draw: st.DrawFn, low: int, high: int) -> list[int]:
+    return [draw(st.integers(low, high)), draw(st.integers(low, high))]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    shape=st.tuples(st.integers(0, 3), st.integers(1, 70), st.integers(1, 30), st.integers(1, 90)),
+    dtype=st.sampled_from(DTYPES),
+    layout=st.sampled_from(["contiguous", "channels_last", "strided"]),
+    rectify=st.booleans(),
+    threads=st.sampled_from([1, 2]),
+    seed=st.integers(0, 2**16),
+)
+def test_channel_mean_equals_twin(shape, dtype, layout, rectify, threads, seed):
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(dtype)
+    if layout == "channels_last":
+        x = x.to(memory_format=torch.channels_last)
+    elif layout == "strided":
+        x = torch.cat([x, x], dim=3)[..., ::2]
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found = ops.channel_mean(x, rectify)
+    finally:
+        torch.set_num_threads(before)
+    assert found.dtype == torch.float32 and found.is_contiguous()
+    close(found, twin.channel_mean(x, rectify))
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_channel_mean_of_large_maps_on_several_threads(dtype, layout):
+    x = torch.randn(2, 67, 113, 97).to(dtype).to(memory_format=layout)
+    close(ops.channel_mean(x, True), twin.channel_mean(x, True))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_every_half_precision_number_is_read_right(dtype, channels_last):
+    numbers = torch.arange(-(2**15), 2**15, dtype=torch.int16).view(dtype).reshape(1, 1, 256, 256)
+    x = numbers.expand(1, 16, 256, 256).contiguous()
+    if channels_last:
+        x = x.to(memory_format=torch.channels_last)
+    expected = numbers[0].float()
+    expected[expected.abs() > 2e37] = torch.nan  # sums of sixteen would overflow
+    found = ops.channel_mean(x, False).where(~expected.isnan(), torch.nan)
+    torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True)
+    assert torch.equal(ops.channel_mean(x, False).isnan(), twin.channel_mean(x, False).isnan())
+
+
+def test_channel_mean_keeps_nan_when_it_rectifies():
+    x = torch.ones(1, 32, 2, 2)
+    x[0, 3, 0, 1] = torch.nan
+    for layout in (torch.contiguous_format, torch.channels_last):
+        found = ops.channel_mean(x.to(memory_format=layout), True)
+        assert found.isnan().tolist() == [[[False, True], [False, False]]]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    images=st.integers(0, 3),
+    deep_size=pairs(1, 12),
+    size=pairs(1, 40),
+    kernel=pairs(1, 9),
+    stride=pairs(1, 5),
+    padding=pairs(0, 6),
+    with_shallow=st.booleans(),
+    exponent=st.sampled_from([None, 0, -120, -60, 60, 120]),
+    threads=st.sampled_from([1, 2]),
+    seed=st.integers(0, 2**16),
+)
+def test_upsample_multiply_equals_twin(
+    images, deep_size, size, kernel, stride, padding, with_shallow, exponent, threads, seed
+):
+    generator = torch.Generator().manual_seed(seed)
+    deep = torch.randn(images, *deep_size, generator=generator) * 2.0 ** (exponent or 0)
+    peak = None if exponent is None else deep.abs().amax((1, 2))
+    shallow = torch.randn(images, *size, generator=generator) if with_shallow else None
+    arguments = (deep, peak, shallow, size, kernel, stride, padding)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found, found_peak = ops.upsample_multiply(*arguments)
+    finally:
+        torch.set_num_threads(before)
+    expected, expected_peak = twin.upsample_multiply(*arguments)
+    close(found, expected, scale=10)
+    close(found_peak, expected_peak, scale=10)
+    assert torch.equal(found_peak, found.abs().amax((1, 2)))
+
+
+def test_upsample_multiply_of_a_large_map_on_several_threads():
+    deep, shallow = torch.rand(1, 112, 100), torch.rand(1, 224, 199)
+    arguments = (deep, deep.amax((1, 2)), shallow, [224, 199], [7, 7], [2, 2], [3, 3])
+    for found, expected in zip(
+        ops.upsample_multiply(*arguments), twin.upsample_multiply(*arguments), strict=True
+    ):
+        close(found, expected)
+
+
+@pytest.mark.parametrize("exponent", [-149, -140, -126, -3, 0, 5, 126, 127])
+def test_rescaling_brings_the_peak_near_one(exponent):
+    deep = torch.full((1, 1, 1), 2.0) ** exponent
+    found, _ = ops.upsample_multiply(deep, deep.flatten(), None, [1, 1], [1, 1], [1, 1], [0, 0])
+    assert 2.0**-24 < found.item() < 4
+    assert found.item() == 2.0 ** round(torch.log2(found).item())  # nothing but the exponent changed
+    if -126 <= exponent <= 126:
+        assert found.item() == 1
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    shape=st.tuples(st.integers(0, 4), st.integers(1, 40), st.integers(1, 40)),
+    epsilon=st.sampled_from([0.0, 1e-6]),
+    offset=st.sampled_from([0.0, -3.0, 100.0]),
+    seed=st.integers(0, 2**16),
+)
+def test_minmax_normalise_equals_twin(shape, epsilon, offset, seed):
+    maps = torch.randn(shape, generator=torch.Generator().manual_seed(seed)) + offset
+    close(ops.minmax_normalise(maps, epsilon), twin.minmax_normalise(maps, epsilon))
+
+
+def test_minmax_normalise_on_several_threads_finds_extremes_anywhere():
+    maps = torch.rand(1, 300, 300)
+    for place, value in ((0, -7.0), (-1, 9.0)):
+        maps.view(-1)[place] = value
+    found = ops.minmax_normalise(maps, 0.0)
+    assert found.view(-1)[0] == 0 and found.view(-1)[-1] == 1
+    close(found, (maps + 7) / 16)
+
+
+def test_minmax_normalise_of_a_constant_map_is_zero_and_of_a_nan_is_nan():
+    maps = torch.stack([torch.full((3, 3), 5.0), torch.arange(9.0).view(3, 3), torch.zeros(3, 3)])
+    maps[2, 1, 1] = torch.nan
+    found = ops.minmax_normalise(maps, 0.0)
+    assert (found[0] == 0).all()
+    assert found[1].amax() == 1
+    assert found[2].isnan().all()
+
+
+def example_calls() -> list[tuple[torch._ops.OpOverload, tuple[object, ...]]]:
+    x, deep, shallow = torch.randn(2, 8, 5, 6), torch.rand(2, 3, 4), torch.rand(2, 6, 8)
+    geometry = ([6, 8], [3, 3], [2, 2], [1, 1])
+    return [
+        (ops.channel_mean, (x, True)),
+        (ops.channel_mean, (x.to(memory_format=torch.channels_last), False)),
+        (ops.channel_mean, (x.bfloat16()[:, ::2], False)),
+        (ops.upsample_multiply, (deep, deep.amax((1, 2)), shallow, *geometry)),
+        (ops.upsample_multiply, (deep, None, None, *geometry)),
+        (ops.minmax_normalise, (shallow, 1e-6)),
+    ]
+
+
+@pytest.mark.parametrize("call", range(len(example_calls())))
+def test_opcheck(call):
+    operator, arguments = example_calls()[call]
+    results = torch.library.opcheck(operator, arguments)
+    assert set(results.values()) == {"SUCCESS"}
+
+
+@pytest.mark.slow
+def test_operators_compile_as_one_graph():
+    def chain(x: Tensor, y: Tensor) -> Tensor:
+        deep = ops.channel_mean(x, True)
+        product, peak = ops.upsample_multiply(deep, None, y, y.shape[1:], [3, 3], [2, 2], [1, 1])
+        product, _ = ops.upsample_multiply(product, peak, None, y.shape[1:], [3, 3], [1, 1], [1, 1])
+        return ops.minmax_normalise(product, 0.0)
+
+    compiled = torch.compile(chain, fullgraph=True, backend="inductor")
+    for size in (8, 12):  # the second size makes the shapes dynamic
+        x, y = torch.randn(2, 4, size, size), torch.rand(2, 2 * size, 2 * size)
+        torch.testing.assert_close(compiled(x, y), chain(x, y))
+
+
+def test_exports():
+    class Chain(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return ops.minmax_normalise(ops.channel_mean(x, True), 0.0)
+
+    x = torch.randn(2, 4, 5, 5)
+    exported = torch.export.export(Chain(), (x,))
+    assert any(node.target == ops.channel_mean for node in exported.graph.nodes)
+    torch.testing.assert_close(exported.module()(x), Chain()(x))
+
+
+def test_gradients_are_refused_in_one_sentence():
+    x = torch.randn(1, 2, 3, 3, requires_grad=True)
+    with pytest.raises(ArttlError, match="no gradient"):
+        ops.channel_mean(x, False)
+    with torch.no_grad():
+        assert ops.channel_mean(x, False).shape == (1, 3, 3)
+
+
+def test_wrong_arrays_are_refused():
+    deep = torch.rand(1, 2, 2)
+    geometry = ([4, 4], [2, 2], [2, 2], [0, 0])
+    with pytest.raises(ValueError, match="shallow must be float32"):
+        ops.upsample_multiply(deep, None, torch.rand(1, 4, 5), *geometry)
+    with pytest.raises(ValueError, match="deep must be float32"):
+        ops.upsample_multiply(deep.double(), None, None, *geometry)
+    with pytest.raises(ValueError, match="deep_peak must be float32"):
+        ops.upsample_multiply(deep, torch.ones(2), None, *geometry)
+    with pytest.raises(ValueError, match="no transposed convolution"):
+        ops.upsample_multiply(deep, None, None, [4, 4], [2, 2], [0, 2], [0, 0])
+    with pytest.raises(ValueError, match="x must be"):
+        ops.channel_mean(torch.rand(1, 2, 3, 3).double(), False)
+    with pytest.raises(ValueError, match="maps must be"):
+        ops.minmax_normalise(torch.rand(3, 3), 0.0)
+
+
+def test_a_missing_compiled_module_is_one_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "arttl._kernels", None)
+    monkeypatch.delattr("arttl._kernels", raising=False)
+    ops.kernels.cache_clear()
+    try:
+        with pytest.raises(ArttlError, match=r"arttl\._kernels does not load.*pip install"):
+            ops.channel_mean(torch.rand(1, 2, 3, 3), False)
+    finally:
+        ops.kernels.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("kernel", "output", "size"),
+    [
+        ("channel_mean_cpu", 1, 12 * 12),
+        ("upsample_multiply_cpu", 3, 12 * 12),
+        ("minmax_normalise_cpu", 1, 12 * 12),
+    ],
+)
+def test_the_compiled_code_makes_the_map(monkeypatch, kernel, output, size):
+    """A kernel that writes zeros must show in the map: nothing else does its work."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU())
+    images = torch.randn(1, 3, 12, 12)
+    real = getattr(_kernels, kernel)
+    assert visual_backprop(network, images, taps=["1"]).amax() == 1
+
+    def zeros(*arguments: object) -> None:
+        real(*arguments)
+        ctypes.memset(arguments[output], 0, size * 4)
+
+    monkeypatch.setattr(_kernels, kernel, zeros)
+    assert (visual_backprop(network, images, taps=["1"]) == 0).all()

@@ -1,0 +1,101 @@
+"""A run that is killed outright: nothing that looks finished, no process left, and the same bytes after all."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from arttl.errors import ArttlError
+from arttl.packing.manifest import Manifest
+
+pytestmark = pytest.mark.slow
+
+_PICTURES = 240
+_SCRIPT = """
+import sys
+from pathlib import Path
+
+from arttl.artworks import Artwork
+from arttl.packing.pack import pack
+from arttl.packing.settings import PackSettings
+
+if __name__ == "__main__":
+    images, out = map(Path, sys.argv[1:])
+    artworks = [Artwork(path.stem, path.stem, path, {"type": ("vase",)}) for path in sorted(images.iterdir())]
+    pack(artworks, PackSettings(out=out, images=images, shard_size=20, max_side=64, workers=2, resume=True))
+"""
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory, soft_picture: Callable[..., Image.Image]) -> Path:
+    folder = tmp_path_factory.mktemp("images")
+    for index in range(_PICTURES):
+        soft_picture(700, 500, seed=index).save(folder / f"{index:04d}.jpg", quality=85)
+    return folder
+
+
+def _start(tmp_path: Path, images: Path, out: Path) -> subprocess.Popen[bytes]:
+    script = tmp_path / "packing_script.py"
+    script.write_text(_SCRIPT)
+    path = os.pathsep.join([str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, str(script), str(images), str(out)]
+    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE)
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def _of_script(script: Path) -> list[int]:
+    """The processes that run, or were spawned by, a script of this name."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                command = (entry / "cmdline").read_bytes()
+                environment = (entry / "environ").read_bytes()
+            except OSError:
+                continue
+            if str(script).encode() in command or f"PACKING_TEST={script}".encode() in environment:
+                found.append(int(entry.name))
+    return found
+
+
+def test_killed_anywhere_and_resumed(tmp_path: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PACKING_TEST", str(tmp_path / "packing_script.py"))
+    whole = tmp_path / "whole"
+    assert _start(tmp_path, images, whole).wait(timeout=120) == 0
+    expected = _contents(whole)
+    assert len(Manifest.read(whole)) == _PICTURES
+    in_a_shard = 0
+    # By what is on the disk rather than by the clock, so that a slow machine meets the same moments.
+    for moment, shards in enumerate((0, 1, 4, 9)):
+        out = tmp_path / f"killed-{moment}"
+        process = _start(tmp_path, images, out)
+        while len(list(out.glob("*.tar"))) < shards or (
+            moment and not list(out.glob(".unfinished/*.tar.part"))
+        ):
+            assert process.poll() is None, process.stderr and process.stderr.read().decode()
+            time.sleep(0.001)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        in_a_shard += bool(list(out.glob(".unfinished/*.tar.part")))
+        with pytest.raises(ArttlError):
+            Manifest.read(out)
+        deadline = time.monotonic() + 20
+        while _of_script(tmp_path / "packing_script.py"):
+            assert time.monotonic() < deadline, "a packing process outlives the killed one"
+            time.sleep(0.05)
+        assert _start(tmp_path, images, out).wait(timeout=120) == 0
+        assert _contents(out) == expected
+    assert in_a_shard >= 2

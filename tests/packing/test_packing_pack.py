@@ -1,0 +1,368 @@
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import struct
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import webdataset
+from PIL import Image
+
+from arttl.artworks import Artwork, sample_key
+from arttl.errors import ArttlError
+from arttl.packing import writing
+from arttl.packing.manifest import Manifest
+from arttl.packing.pack import pack
+from arttl.packing.parts import SCRATCH
+from arttl.packing.settings import PackSettings
+
+MakeArtworks = Callable[..., list[Artwork]]
+
+
+def _settings(tmp_path: Path, name: str = "out", **changes: object) -> PackSettings:
+    values: dict[str, object] = {"images": tmp_path / "images", "workers": 1, "shard_size": 4, **changes}
+    return PackSettings(out=tmp_path / name, **values)  # type: ignore[arg-type]
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def _rejects(folder: Path) -> list[dict[str, str]]:
+    with (folder / "rejects.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_artwork_is_in_the_shards_as_the_manifest_says(
+    tmp_path: Path, make_artworks: MakeArtworks
+) -> None:
+    artworks = {artwork.key: artwork for artwork in make_artworks(30, title="A title", source="met")}
+    manifest = pack(artworks.values(), _settings(tmp_path))
+    assert len(manifest) == 30
+    assert sorted(manifest.keys) == sorted(artworks)
+    assert list(manifest.splits) == ["train"] * 24 + ["val"] * 3 + ["test"] * 3
+    assert manifest.task_names == ("type", "material")
+    row = 0
+    for shard in dict.fromkeys(manifest.shards):
+        for sample in webdataset.WebDataset(str(manifest.directory / shard), shardshuffle=False):
+            key = sample["__key__"]
+            assert (manifest.keys[row], manifest.shards[row]) == (key, shard)
+            assert struct.unpack("<q", sample["row"]) == (row,)
+            artwork, metadata = artworks[key], json.loads(sample["json"])
+            source = artwork.image.read_bytes()
+            assert sample["jpg"] == source
+            assert metadata["object_number"] == manifest.object_numbers[row] == artwork.object_number
+            assert metadata["labels"] == {task: list(found) for task, found in artwork.labels.items()}
+            assert (metadata["title"], metadata["source"], metadata["date"]) == ("A title", "met", None)
+            size = Image.open(artwork.image).size
+            assert metadata["original"] == {
+                "file": artwork.image.name,
+                "bytes": len(source),
+                "sha256": hashlib.sha256(source).hexdigest(),
+                "width": size[0],
+                "height": size[1],
+            }
+            record = manifest.table.slice(row, 1).to_pylist()[0]
+            assert record["sha256"] == record["stored_sha256"] == metadata["original"]["sha256"]
+            assert (record["width"], record["height"]) == size
+            for task in manifest.task_names:
+                assert manifest.labels(task)[row] == artwork.labels.get(task)
+            row += 1
+    assert row == 30
+
+
+def test_description_and_digests(tmp_path: Path, make_artworks: MakeArtworks) -> None:
+    manifest = pack(make_artworks(30), _settings(tmp_path))
+    dataset = manifest.dataset
+    assert dataset["samples"] == {"train": 24, "val": 3, "test": 3}
+    assert sum(dataset["labelled"]["material"].values()) == 15
+    assert dataset["rejected"] == {}
+    lines = []
+    for name, file in dataset["files"].items():
+        data = (manifest.directory / name).read_bytes()
+        assert file == {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        lines.append(f"{file['sha256']}  {name}\n")
+    assert (
+        dataset["digest"]
+        == hashlib.sha256("".join(sorted(lines, key=lambda line: line[66:])).encode()).hexdigest()
+    )
+    on_disk = {path.name for path in manifest.directory.iterdir()}
+    assert on_disk == {*dataset["files"], "dataset.json"}
+    assert sum(name.endswith(".tar") for name in on_disk) == 6 + 1 + 1
+
+
+def test_same_bytes_for_any_number_of_workers(tmp_path: Path, make_artworks: MakeArtworks) -> None:
+    artworks = make_artworks(30)
+    artworks[7].image.write_bytes(b"")
+    for workers in (1, 2):
+        pack(artworks, _settings(tmp_path, str(workers), workers=workers))
+    assert _contents(tmp_path / "1") == _contents(tmp_path / "2")
+
+
+def test_seed_changes_split_and_order(tmp_path: Path, make_artworks: MakeArtworks) -> None:
+    artworks = make_artworks(30)
+    first, second = (pack(artworks, _settings(tmp_path, str(seed), seed=seed)) for seed in (0, 1))
+    assert sorted(first.keys) == sorted(second.keys)
+    assert set(first.keys[24:]) != set(second.keys[24:])
+
+
+def _dirty_files(folder: Path, picture: Image.Image) -> dict[str, str]:
+    """File names to the reason for which each must be left out; '' for those that must be packed."""
+    encoded = io.BytesIO()
+    picture.save(encoded, "JPEG", quality=90)
+    data = encoded.getvalue()
+    flipped = bytearray(data)
+    flipped[len(data) * 2 // 3 : len(data) * 2 // 3 + 60] = b"\xa5" * 60
+    files = {
+        "truncated.jpg": (data[: len(data) // 2], "damaged"),
+        "overwritten.jpg": (bytes(flipped), "damaged"),
+        "empty.jpg": (b"", "empty"),
+        "html.jpg": (b"<html><body>404 Not Found</body></html>", "not-a-picture"),
+        "gif.jpg": (b"GIF89a\1\0\1\0" + bytes(20), "unsupported-format"),
+        "noise.jpg": (bytes(range(256)), "not-a-picture"),
+        "ok.jpg": (data, ""),
+        "no-suffix": (data, ""),
+        "wrong-suffix.png": (data, ""),
+    }
+    reasons = {name: reason for name, (_, reason) in files.items()}
+    for name, (content, _) in files.items():
+        (folder / name).write_bytes(content)
+    for mode in ("CMYK", "L"):
+        picture.convert(mode).save(folder / f"{mode}.jpg")
+        reasons[f"{mode}.jpg"] = ""
+    for mode in ("RGBA", "P", "LA", "1"):
+        picture.convert(mode).save(folder / f"{mode}.png")
+        reasons[f"{mode}.png"] = ""
+    picture.convert("L").convert("I;16").save(folder / "sixteen.png")
+    picture.save(folder / "two pages.tif", save_all=True, append_images=[picture])
+    picture.save(folder / "progressive.jpg", progressive=True)
+    Image.new("RGB", (3000, 1)).save(folder / "thin.png")
+    Image.new("RGB", (1, 1)).save(folder / "dot.png")
+    Image.new("RGB", (1200, 1000)).save(folder / "bomb.png")
+    reasons |= dict.fromkeys(("sixteen.png", "two pages.tif", "progressive.jpg", "thin.png", "dot.png"), "")
+    reasons["bomb.png"] = "too-large"
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        picture.save(folder / f"turned{orientation}.jpg", exif=exif)
+        reasons[f"turned{orientation}.jpg"] = ""
+    odd = (
+        " blank.jpg",
+        "quote'\".jpg",
+        "a.b.c.jpg",
+        "Ünïcödé 雪.jpg",
+        "new\nline.jpg",
+        "-dash.jpg",
+        "semi;colon,.jpg",
+    )
+    for name in odd:
+        (folder / name).write_bytes(data)
+        reasons[name] = ""
+    (folder / "folder.jpg").mkdir()
+    (folder / "broken-link.jpg").symlink_to("nowhere")
+    os.mkfifo(folder / "pipe.jpg")
+    return reasons | {
+        "folder.jpg": "unreadable",
+        "broken-link.jpg": "missing",
+        "pipe.jpg": "unreadable",
+        "not-there.jpg": "missing",
+    }
+
+
+def test_a_dirty_folder(tmp_path: Path, soft_picture: Callable[..., Image.Image]) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    reasons = _dirty_files(folder, soft_picture())
+    assert len(reasons) > 35
+    numbers = {f"N°\t{index}/{name}": name for index, name in enumerate(reasons)}
+    artworks = [
+        Artwork(sample_key(number), number, folder / name, {"type": (f"label of {name}",)})
+        for number, name in numbers.items()
+    ]
+    manifest = pack(artworks, _settings(tmp_path, max_pixels=1_000_000, max_side=64))
+    good = [name for name, reason in reasons.items() if not reason]
+    assert sorted(numbers[number] for number in manifest.object_numbers) == sorted(good)
+    rejects = _rejects(manifest.directory)
+    assert {reject["file"]: reject["reason"] for reject in rejects} == {
+        name: reason for name, reason in reasons.items() if reason
+    }
+    assert list(rejects[0]) == ["object_number", "key", "file", "reason", "detail"]
+    assert all(reject["detail"] and numbers[reject["object_number"]] == reject["file"] for reject in rejects)
+    assert sum(manifest.dataset["rejected"].values()) == len(rejects)
+    assert {labels[0] for labels in manifest.labels("type") if labels} == {
+        f"label of {name}" for name in good
+    }
+    for shard in set(manifest.shards):
+        with tarfile.open(manifest.directory / shard) as tar:
+            for member in tar:
+                if member.name.endswith(".jpg"):
+                    file = tar.extractfile(member)
+                    assert file is not None
+                    picture = Image.open(file)
+                    picture.load()
+                    assert (picture.mode, max(picture.size) <= 64) == ("RGB", True)
+    assert manifest.sizes.max() == 64
+
+
+def test_a_full_folder_is_refused(tmp_path: Path, make_artworks: MakeArtworks) -> None:
+    artworks = make_artworks(12)
+    settings = _settings(tmp_path)
+    pack(artworks, settings)
+    before = _contents(settings.out)
+    with pytest.raises(ArttlError, match="is not empty; name another folder"):
+        pack(artworks, settings)
+    for name in ("notes.txt", "train-00000.tar"):
+        other = tmp_path / name.split(".")[0]
+        other.mkdir()
+        (other / name).touch()
+        for resume in (False, True):
+            with pytest.raises(ArttlError, match="another folder"):
+                pack(artworks, _settings(tmp_path, other.name, resume=resume))
+        assert (other / name).exists()
+    with pytest.raises(ArttlError, match="is a file"):
+        pack(artworks, _settings(tmp_path, "notes/notes.txt"))
+    assert _contents(settings.out) == before
+
+
+class _Stopped(Exception):
+    pass
+
+
+@pytest.fixture
+def stop_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Make packing fail after so many pictures."""
+    whole = writing.samples_in_order
+
+    def arm(pictures: int) -> None:
+        def some(*arguments: object) -> object:
+            for index, outcome in enumerate(whole(*arguments)):  # type: ignore[arg-type]
+                if index == pictures:
+                    raise _Stopped
+                yield outcome
+
+        monkeypatch.setattr(writing, "samples_in_order", some)
+
+    return arm
+
+
+@pytest.mark.parametrize("stop", [0, 3, 4, 13, 24, 26, 29])
+def test_resume_gives_the_same_bytes(
+    stop: int, tmp_path: Path, make_artworks: MakeArtworks, stop_after: Callable[[int], None]
+) -> None:
+    artworks = make_artworks(30)
+    artworks[3].image.write_bytes(b"")
+    artworks[11].image.unlink()
+    pack(artworks, _settings(tmp_path, "whole", resume=True))
+    settings = _settings(tmp_path, "broken", resume=True)
+    stop_after(stop)
+    with pytest.raises(_Stopped):
+        pack(artworks, settings)
+    with pytest.raises(ArttlError, match="not a finished folder of shards"):
+        Manifest.read(settings.out)
+    kept = {path.name: path.stat().st_mtime_ns for path in settings.out.glob("*.tar")}
+    with pytest.raises(ArttlError, match="unfinished run; finish it with --resume"):
+        pack(artworks, _settings(tmp_path, "broken"))
+    stop_after(30)
+    pack(artworks, settings)
+    assert _contents(tmp_path / "broken") == _contents(tmp_path / "whole")
+    assert len(kept) == {0: 0, 3: 0, 4: 1, 13: 3, 24: 6, 26: 6, 29: 7}[stop]
+    for name, written in kept.items():
+        assert (settings.out / name).stat().st_mtime_ns == written, "a finished shard was written again"
+
+
+def test_resume_of_another_run_is_refused(
+    tmp_path: Path, make_artworks: MakeArtworks, stop_after: Callable[[int], None]
+) -> None:
+    artworks = make_artworks(30)
+    stop_after(10)
+    with pytest.raises(_Stopped):
+        pack(artworks, _settings(tmp_path))
+    stop_after(30)
+    with pytest.raises(ArttlError, match="--max-side 512, not 100"):
+        pack(artworks, _settings(tmp_path, resume=True, max_side=100))
+    with pytest.raises(ArttlError, match="the metadata has changed"):
+        pack(artworks[:-1], _settings(tmp_path, resume=True))
+    (tmp_path / "out" / SCRATCH / "plan.json").write_text("{}")
+    with pytest.raises(ArttlError, match="was not written by this program"):
+        pack(artworks, _settings(tmp_path, resume=True))
+
+
+def test_resume_of_a_finished_run_changes_nothing(tmp_path: Path, make_artworks: MakeArtworks) -> None:
+    artworks = make_artworks(12)
+    pack(artworks, _settings(tmp_path))
+    before = _contents(tmp_path / "out")
+    assert len(pack(artworks, _settings(tmp_path, resume=True, workers=2))) == 12
+    assert _contents(tmp_path / "out") == before
+    with pytest.raises(ArttlError, match="--seed 42, not 1"):
+        pack(artworks, _settings(tmp_path, resume=True, seed=1))
+
+
+def test_a_lost_shard_is_made_again(
+    tmp_path: Path, make_artworks: MakeArtworks, stop_after: Callable[[int], None]
+) -> None:
+    artworks = make_artworks(30)
+    pack(artworks, _settings(tmp_path, "whole"))
+    stop_after(27)
+    with pytest.raises(_Stopped):
+        pack(artworks, _settings(tmp_path))
+    (tmp_path / "out" / "train-00002.tar").write_bytes(b"cut")
+    stop_after(30)
+    pack(artworks, _settings(tmp_path, resume=True))
+    assert _contents(tmp_path / "out") == _contents(tmp_path / "whole")
+
+
+def test_no_usable_picture_at_all(tmp_path: Path, make_artworks: MakeArtworks) -> None:
+    artworks = make_artworks(8)
+    for artwork in artworks:
+        artwork.image.write_bytes(b"<html>")
+    with pytest.raises(ArttlError, match=r"none of the 8 pictures could be used; .*rejects\.csv says why"):
+        pack(artworks, _settings(tmp_path))
+    assert {reject["reason"] for reject in _rejects(tmp_path / "out")} == {"not-a-picture"}
+    with pytest.raises(ArttlError, match="not a finished folder"):
+        Manifest.read(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("changes", "flag"),
+    [
+        ({"max_side": -1}, "--max-side -1"),
+        ({"seed": 2**32}, "--seed 4294967296"),
+        ({"workers": -2}, "--workers -2"),
+        ({"shard_size": 0}, "--shard-size 0"),
+        ({"max_pixels": 0}, "--max-pixels 0"),
+        ({"split": "random"}, "--split 'random'"),
+        ({"tasks": ("type", "type")}, "twice"),
+    ],
+)
+def test_impossible_settings(
+    changes: dict[str, object], flag: str, tmp_path: Path, make_artworks: MakeArtworks
+) -> None:
+    with pytest.raises(ArttlError, match=flag):
+        pack(make_artworks(8), _settings(tmp_path, **changes))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_ends_in_a_sentence(
+    tmp_path: Path, make_artworks: MakeArtworks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artworks = make_artworks(30)
+
+    def full(descriptor: int) -> None:
+        if list((tmp_path / "out").glob("train-00002.*")):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ArttlError, match="No space left on device; mend that and go on with --resume"):
+        pack(artworks, _settings(tmp_path))
+    monkeypatch.undo()
+    pack(artworks, _settings(tmp_path, resume=True))
+    pack(artworks, _settings(tmp_path, "whole"))
+    assert _contents(tmp_path / "out") == _contents(tmp_path / "whole")

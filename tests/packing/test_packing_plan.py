@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from arttl.artworks import Artwork, sample_key
+from arttl.errors import ArttlError
+from arttl.packing.plan import make_plan
+from arttl.packing.settings import PackSettings
+from arttl.packing.shards import MAX_KEY_LENGTH
+from arttl.packing.split import paper_split
+from arttl.sources.rejects import Reject
+
+MakeArtworks = Callable[..., list[Artwork]]
+
+
+def _settings(tmp_path: Path, **changes: object) -> PackSettings:
+    return PackSettings(out=tmp_path / "out", images=tmp_path / "images", **changes)  # type: ignore[arg-type]
+
+
+def test_split_is_that_of_the_labelled_rows(tmp_path: Path, make_artworks: MakeArtworks) -> None:
+    artworks = make_artworks(40)
+    plan = make_plan(artworks, _settings(tmp_path, tasks=("material",), seed=3))
+    labelled = [artwork for artwork in artworks if "material" in artwork.labels]
+    assert plan.unlabelled == 20
+    for split, rows in paper_split(len(labelled), 3).items():
+        keys = [job.artwork.key for job in plan.jobs[split]]
+        assert sorted(keys) == sorted(labelled[row].key for row in rows)
+        assert len(keys) < 3 or keys != sorted(keys)
+    assert plan.tasks == ("material",)
+    assert all(tuple(job.artwork.labels) == ("material",) for jobs in plan.jobs.values() for job in jobs)
+
+
+def test_split_column(tmp_path: Path, make_artworks: MakeArtworks) -> None:
+    names = ["train", "val", None, "test", "train"]
+    artworks = [
+        dataclasses.replace(artwork, split=split)
+        for artwork, split in zip(make_artworks(5), names, strict=True)
+    ]
+    plan = make_plan(artworks, _settings(tmp_path, split="column=fold"))
+    found = {split: sorted(job.artwork.object_number for job in jobs) for split, jobs in plan.jobs.items()}
+    assert found == {"train": ["A.0", "A.4"], "val": ["A.1"], "test": ["A.3"]}
+    assert [(reject.object_number, reject.reason) for reject in plan.rejects] == [("A.2", "no-split")]
+    artworks[0] = dataclasses.replace(artworks[0], split="holdout")
+    with pytest.raises(ArttlError, match="'holdout'"):
+        make_plan(artworks, _settings(tmp_path, split="column=fold"))
+
+
+def test_photographs_of_one_object_get_keys_of_their_own(tmp_path: Path, make_artworks: MakeArtworks) -> None:
+    first, *others = make_artworks(12)
+    again = [dataclasses.replace(artwork, object_number="A.0", key=first.key) for artwork in others[:3]]
+    plan = make_plan([first, *again, again[0], *others[3:]], _settings(tmp_path))
+    keys = [job.artwork.key for jobs in plan.jobs.values() for job in jobs]
+    assert len(keys) == len(set(keys)) == 12
+    assert first.key in keys
+    assert [(reject.file, reject.reason) for reject in plan.rejects] == [("1.jpg", "duplicate-row")]
+
+
+@settings(max_examples=60, deadline=None)
+@given(numbers=st.lists(st.text(min_size=1, max_size=150), min_size=6, max_size=12))
+def test_any_object_numbers_make_keys_that_fit(
+    numbers: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("images")
+    (folder / "0.jpg").touch()
+    artworks = [
+        Artwork(sample_key(number), number, folder / f"{index}.jpg", {"type": ("vase",)})
+        for index, number in enumerate(numbers)
+    ]
+    plan = make_plan(artworks, PackSettings(out=folder / "out"))
+    found = [job.artwork for jobs in plan.jobs.values() for job in jobs]
+    assert len({artwork.key for artwork in found}) == len(numbers)
+    assert max(len(artwork.key) for artwork in found) <= MAX_KEY_LENGTH
+    assert sorted(artwork.object_number.encode() for artwork in found) == sorted(
+        number.encode("utf-8", "backslashreplace") for number in numbers
+    )
+
+
+def test_digest_sees_every_change(tmp_path: Path, make_artworks: MakeArtworks) -> None:
+    artworks = make_artworks(12)
+    settings = _settings(tmp_path)
+    changed: list[list[Artwork | Reject]] = [
+        artworks[:-1],
+        [*artworks, Reject("B.1", "", "", "no-image-named", "line 3")],
+        *(
+            [dataclasses.replace(artworks[0], **fields), *artworks[1:]]
+            for fields in (
+                {"labels": {"type": ("cup",)}},
+                {"raw_labels": {"type": ("Cup",)}},
+                {"title": "A cup"},
+                {"date": "1650"},
+                {"source": "met"},
+                {"image": tmp_path / "images" / "other.jpg"},
+                {"object_number": "A.00"},
+            )
+        ),
+    ]
+    digests = {make_plan(found, settings).digest for found in [artworks, *changed]}
+    assert len(digests) == 1 + len(changed)
+    assert make_plan(iter(artworks), settings).digest in digests
+    assert make_plan(artworks, _settings(tmp_path, seed=1)).digest not in digests
+
+
+def test_nothing_to_pack_is_said_in_a_sentence(tmp_path: Path, make_artworks: MakeArtworks) -> None:
+    artworks = make_artworks(8)
+    with pytest.raises(ArttlError, match="holds no artworks"):
+        make_plan([], _settings(tmp_path))
+    with pytest.raises(ArttlError, match=r"column 'maker' of m\.csv \(--tasks artist\) has no label"):
+        make_plan(artworks, _settings(tmp_path, tasks=("artist=maker",), metadata=Path("m.csv")))
+    with pytest.raises(ArttlError, match=r"none of the 1 rows .* because of outside-folder"):
+        make_plan(
+            [Reject("A.1", "", "../a.jpg", "outside-folder", "line 2")], _settings(tmp_path, tasks=("type",))
+        )
+    with pytest.raises(ArttlError, match=r"none of the 8 artworks .* has a label"):
+        make_plan([dataclasses.replace(artwork, labels={}) for artwork in artworks], _settings(tmp_path))
+    lost = [dataclasses.replace(artwork, image=Path("/nowhere") / artwork.image.name) for artwork in artworks]
+    with pytest.raises(ArttlError, match=r"none of the 8 images .* /nowhere/0\.jpg; check --images"):
+        make_plan(lost, _settings(tmp_path))

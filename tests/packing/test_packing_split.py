@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.model_selection import train_test_split
+
+from arttl.errors import ArttlError
+from arttl.packing.split import paper_split, shuffled
+
+
+@settings(max_examples=60, deadline=None)
+@given(count=st.integers(6, 3000), seed=st.integers(0, 2**32 - 1))
+def test_paper_split_is_that_of_scikit_learn(count: int, seed: int) -> None:
+    train, rest = train_test_split(np.arange(count), test_size=0.2, random_state=seed)
+    val, test = train_test_split(rest, test_size=0.5, random_state=seed)
+    found = paper_split(count, seed)
+    for name, expected in (("train", train), ("val", val), ("test", test)):
+        assert found[name].tolist() == sorted(expected.tolist())
+
+
+def test_the_paper_s_figures() -> None:
+    sizes = {name: len(rows) for name, rows in paper_split(110_668, 42).items()}
+    assert sizes == {"train": 88_534, "val": 11_067, "test": 11_067}
+
+
+def test_too_few_rows() -> None:
+    with pytest.raises(ArttlError, match="5 labelled artwork"):
+        paper_split(5, 42)
+
+
+def test_shuffling_is_a_permutation_by_seed_and_split() -> None:
+    rows = np.arange(10, 60)
+    orders = [shuffled(rows, split, seed).tolist() for split in ("train", "val") for seed in (0, 1)]
+    assert all(sorted(order) == rows.tolist() for order in orders)
+    assert len({tuple(order) for order in orders}) == 4
+    assert shuffled(rows, "train", 0).tolist() == orders[0]

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from arttl.artworks import Artwork
+from arttl.errors import ArttlError
+from arttl.sources.labels import LabelRules, normalise
+from arttl.sources.rejects import Reject
+
+
+def _apply(rules: LabelRules, **labels: tuple[str, ...]) -> Artwork:
+    (found,) = rules.apply([Artwork("key", "A.1", Path("a.jpg"), labels)])
+    assert isinstance(found, Artwork)
+    return found
+
+
+def _mapping(tmp_path: Path, text: str) -> str:
+    (tmp_path / "map.csv").write_text(text, encoding="utf-8")
+    return f"artist={tmp_path / 'map.csv'}"
+
+
+@given(st.text())
+def test_normalising_is_idempotent_and_canonical(text: str) -> None:
+    once = normalise(text)
+    assert normalise(once) == once
+    assert normalise(unicodedata.normalize("NFD", text)) == once
+
+
+def test_labels_are_normalised_and_raw_strings_kept() -> None:
+    raw = {"material": (" oil", "canvas ", "oil", " "), "artist": ("Du\u0308rer",), "type": ("", "\t")}
+    found = _apply(LabelRules({}), **raw)
+    assert found.labels == {"material": ("oil", "canvas"), "artist": ("D\u00fcrer",)}
+    assert found.raw_labels == {"material": raw["material"], "artist": raw["artist"]}
+
+
+def test_mapping(tmp_path: Path) -> None:
+    rules = LabelRules.read(
+        [
+            _mapping(
+                tmp_path,
+                'found,wanted\nmonet,Claude Monet\n" Du\u0308rer ",Albrecht D\u00fcrer\nonbekend,\nno one,x\n',
+            )
+        ],
+        ("artist", "type"),
+    )
+    assert _apply(rules, artist=("monet ",), type=("monet",)).labels == {
+        "artist": ("Claude Monet",),
+        "type": ("monet",),
+    }
+    assert _apply(rules, artist=("D\u00fcrer", "Claude Monet", "monet")).labels == {
+        "artist": ("Albrecht D\u00fcrer", "Claude Monet")
+    }
+    unknown = _apply(rules, artist=("onbekend",))
+    assert unknown.labels == {}
+    assert unknown.raw_labels == {"artist": ("onbekend",)}
+    assert rules.notes() == [
+        "mapping of artist: 4 labels replaced by 4 entries, 1 never found (such as 'no one')"
+    ]
+
+
+def test_rejects_pass_through() -> None:
+    reject = Reject("A.1", "", "", "no-image-named", "line 2")
+    assert list(LabelRules({}).apply([reject])) == [reject]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("found,want\na,b\n", "no column 'wanted'"),
+        ("found,wanted\na,b\na,c\n", r"line 3 of .*map\.csv maps 'a' a second time"),
+        ("found,wanted\na,b,c\n", r"line 2 of .*map\.csv: the row has 3 cells"),
+        ("found,wanted\n", "no rows"),
+    ],
+)
+def test_bad_mapping_files(text: str, sentence: str, tmp_path: Path) -> None:
+    with pytest.raises(ArttlError, match=sentence):
+        LabelRules.read([_mapping(tmp_path, text)], ("artist",))
+
+
+@pytest.mark.parametrize(
+    ("entries", "sentence"),
+    [
+        (["map.csv"], "not of the form task=file.csv"),
+        (["artist="], "not of the form"),
+        (["artst=map.csv"], r"no task 'artst' \(did you mean 'artist'\?\); there are: artist, type"),
+        (["artist=none.csv"], r"--mapping none\.csv does not exist"),
+    ],
+)
+def test_bad_mapping_flags(entries: list[str], sentence: str) -> None:
+    with pytest.raises(ArttlError, match=sentence):
+        LabelRules.read(entries, ("artist", "type"))
+
+
+def test_two_files_for_one_task(tmp_path: Path) -> None:
+    entry = _mapping(tmp_path, "found,wanted\na,b\n")
+    with pytest.raises(ArttlError, match="'artist' two files"):
+        LabelRules.read([entry, entry], ("artist",))

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import timm
+from PIL import Image
+from safetensors.torch import save_file
+
+from arttl.cli import COMMANDS, run_command
+
+SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
+
+
+def sentence(capsys: pytest.CaptureFixture[str]) -> str:
+    """What was printed to standard error: one line, no traceback."""
+    shown = capsys.readouterr().err.strip()
+    assert shown.startswith("error: ") and "\n" not in shown and "Traceback" not in shown
+    return shown
+
+
+@pytest.fixture
+def collection(tmp_path) -> Path:
+    """Twelve grey pictures and their metadata, with one empty column."""
+    with (tmp_path / "objects.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["number", "file", "type", "nothing"])
+        for index in range(12):
+            Image.new("RGB", (40, 30), (index * 20,) * 3).save(tmp_path / f"{index}.png")
+            writer.writerow([f"A.{index}", f"{index}.png", "print" if index % 2 else "vase", ""])
+    return tmp_path
+
+
+def pack(collection: Path, *more: str, image: str = "file", tasks: tuple[str, ...] = ("type",)) -> int:
+    argv = ["--metadata", str(collection / "objects.csv"), "--images", str(collection)]
+    argv += ["--object-number", "number", "--image", image, "--tasks", *tasks, "--workers", "1"]
+    return run_command("shards", [*argv, "--out", str(collection / "shards"), *more])
+
+
+def test_packing_a_collection(collection, capsys) -> None:
+    assert pack(collection) == 0
+    assert (collection / "shards" / "manifest.parquet").is_file()
+
+
+def test_a_missing_column(collection, capsys) -> None:
+    assert pack(collection, tasks=("typ",)) == 2
+    assert "'typ'" in (text := sentence(capsys)) and "type" in text
+    assert pack(collection, image="picture") == 2
+    assert "'picture'" in (text := sentence(capsys)) and "file" in text
+
+
+def test_an_empty_label_column(collection, capsys) -> None:
+    assert pack(collection, tasks=("nothing",)) == 2
+    assert "'nothing'" in sentence(capsys)
+
+
+def test_pictures_that_are_not_there_or_no_pictures_are_rejected_by_row(collection) -> None:
+    (collection / "3.png").unlink()
+    (collection / "4.png").write_text("<html>")
+    assert pack(collection) == 0
+    with (collection / "shards" / "rejects.csv").open(newline="") as file:
+        rejected = {row["object_number"]: row["reason"] for row in csv.DictReader(file)}
+    assert set(rejected) == {"A.3", "A.4"} and rejected["A.3"] != rejected["A.4"]
+
+
+def test_no_picture_at_all(collection, capsys) -> None:
+    for path in collection.glob("*.png"):
+        path.unlink()
+    assert pack(collection) == 2
+    sentence(capsys)
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["--tasks", "types"], "no task 'types' (did you mean 'type'?)"),
+        (["--backbone", "resnet999"], "'resnet999' is not a network of timm"),
+        (["--weights", "OTHER", "--backbone", "resnet10t"], "are not of resnet10t"),
+        (["--recipe", "nowhere.yaml"], "cannot read the recipe nowhere.yaml"),
+        (["--classes", "some"], "--classes 'some' is not a class rule"),
+        (["--mixed-precision", "fp16", "--backbone", "test_resnet", "--mode", "scratch"], "needs a GPU"),
+    ],
+)
+def test_training_input_that_cannot_be_used(small_shards, tmp_path, capsys, argv, words) -> None:
+    save_file(timm.create_model("resnet18").state_dict(), tmp_path / "other.safetensors")
+    argv = [str(tmp_path / "other.safetensors") if word == "OTHER" else word for word in argv]
+    code = run_command("train", ["--shards", str(small_shards), "--out", str(tmp_path / "run"), *argv])
+    assert code == 2 and words in sentence(capsys) and not (tmp_path / "run").exists()
+
+
+def test_evaluating_what_is_no_model(small_shards, tmp_path, capsys) -> None:
+    assert run_command("evaluate", ["--model", str(tmp_path), "--shards", str(small_shards)]) == 2
+    assert "holds no model" in sentence(capsys)
+
+
+@pytest.mark.parametrize("script", ["make_shards", "train_multitask", "evaluate", "visualize"])
+def test_every_script_has_short_help(script: str) -> None:
+    done = subprocess.run(
+        [sys.executable, SCRIPTS / f"{script}.py", "--help"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith(f"usage: {script}.py") and "--out" in done.stdout + "--out" * (
+        script == "evaluate"
+    )
+
+
+def test_the_command_lists_and_refuses(capsys) -> None:
+    program = [sys.executable, "-c", "from arttl.cli import main; main()"]
+    shown = subprocess.run([*program, "--help"], capture_output=True, text=True, check=True).stdout
+    assert all(name in shown for name in COMMANDS)
+    done = subprocess.run([*program, "trian"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "no command 'trian' (did you mean 'train'?)" in done.stderr

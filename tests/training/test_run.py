@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+import arttl
+from arttl.cli import run_command
+from arttl.errors import ArttlError
+from arttl.evaluation.command import EvaluateSettings, evaluate
+from arttl.evaluation.metrics import metrics_to_json
+from arttl.packing.manifest import Manifest
+from arttl.training.run import train
+from arttl.training.settings import TrainSettings, read_recipe
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
+
+
+@pytest.fixture
+def settings(small_shards, tmp_path) -> TrainSettings:
+    return TrainSettings(
+        shards=small_shards,
+        tasks=("type", "material"),
+        multi_label=("material",),
+        backbone="test_resnet",
+        mode="scratch",
+        input_size=32,
+        epochs=2,
+        out=tmp_path / "run",
+        maps=0,
+    )
+
+
+def test_a_run_leaves_what_it_promises(settings, capsys) -> None:
+    metrics = train(settings)
+    shown = capsys.readouterr().out
+    assert "Joint model: type, material" in shown and "majority" in shown
+    out = settings.out
+    assert json.loads((out / "test.json").read_text()) == metrics_to_json(metrics)
+    assert read_recipe(out / "config.yaml") == settings.resolved()
+    assert arttl.TaskSet.load(out / "tasks.json").names == ("type", "material")
+    epochs = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in epochs] == [1, 2]
+    assert (
+        json.loads((out / "environment.json").read_text())["packages"]["torch"]
+        == torch.__version__.split("+")[0]
+    )
+    manifest = Manifest.read(settings.shards)
+    table = pq.read_table(out / "predictions.parquet").to_pydict()
+    assert set(table["row"]) <= set(manifest.rows("test").tolist())
+    assert table["key"] == [manifest.keys[row] for row in table["row"]]
+    hits = [
+        found[0] == wanted[0]
+        for found, wanted in zip(table["type.predicted"], table["type.catalogued"], strict=True)
+        if wanted
+    ]
+    assert metrics["type"].n == len(hits) and metrics["type"].accuracy == pytest.approx(sum(hits) / len(hits))
+
+
+def test_evaluating_the_saved_model_finds_the_same_figures(settings, tmp_path) -> None:
+    metrics = train(settings)
+    assert evaluate(EvaluateSettings(model=settings.out / "best", shards=settings.shards)) == metrics
+    argv = [
+        "--model",
+        str(settings.out),
+        "--shards",
+        str(settings.shards),
+        "--json",
+        str(tmp_path / "t.json"),
+    ]
+    assert run_command("evaluate", argv) == 0
+    assert json.loads((tmp_path / "t.json").read_text()) == metrics_to_json(metrics)
+
+
+def test_the_same_seed_gives_the_same_run(settings) -> None:
+    runs = [replace(settings, out=settings.out / name) for name in ("one", "two", "other")]
+    runs[2] = replace(runs[2], seed=1)
+    losses = []
+    for run in runs:
+        train(run)
+        lines = (run.out / "metrics.jsonl").read_text().splitlines()
+        losses.append([json.loads(line)["train_loss"] for line in lines])
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_one_task_is_a_single_task_baseline_without_the_unlabelled(settings, capsys) -> None:
+    metrics = train(replace(settings, tasks=("artist",), multi_label=()))
+    assert "Single-task baseline: artist" in capsys.readouterr().out
+    manifest = Manifest.read(settings.shards)
+    labels = manifest.labels("artist")
+    rows = set(pq.read_table(settings.out / "predictions.parquet")["row"].to_pylist())
+    assert rows and all(labels[row] is not None for row in rows)
+    assert metrics["artist"].n == len(rows) < len(manifest.rows("test"))
+
+
+def test_off_the_shelf_leaves_the_backbone_as_it_was(settings) -> None:
+    train(settings)
+    metrics = train(
+        replace(
+            settings,
+            mode="off-the-shelf",
+            weights=str(settings.out),
+            out=settings.out.with_name("frozen"),
+            epochs=None,
+        )
+    )
+    before, after = (arttl.load_model(settings.out.with_name(name)) for name in ("run", "frozen"))
+    for name, tensor in before.backbone.state_dict().items():
+        assert torch.equal(tensor, after.backbone.state_dict()[name])
+    assert after.provenance.mode == "off-the-shelf"
+    assert metrics["type"].accuracy > metrics["type"].majority
+
+
+def test_a_finished_run_is_not_overwritten_unasked(settings) -> None:
+    train(settings)
+    (settings.out / "notes.txt").write_text("mine")
+    before = (settings.out / "test.json").read_text()
+    with pytest.raises(ArttlError, match="already holds a run; choose another --out or pass --overwrite"):
+        train(settings)
+    assert (settings.out / "test.json").read_text() == before
+    train(replace(settings, overwrite=True))
+    assert (settings.out / "notes.txt").read_text() == "mine"
+
+
+def test_early_stopping_keeps_the_best_epoch(settings) -> None:
+    train(replace(settings, epochs=8, patience=1, learning_rate=0.05, head_learning_rate=0.05))
+    lines = [json.loads(line) for line in (settings.out / "metrics.jsonl").read_text().splitlines()]
+    losses = [line["val_loss"] for line in lines]
+    best = losses.index(min(losses))
+    assert len(lines) == 8 or best == len(lines) - 2
+    model = arttl.load_model(settings.out)
+    val = arttl.open_loader(settings.shards, "val", model.tasks, preprocess=model.preprocess, batch_size=512)
+    batch = next(iter(val))
+    logits = model(batch.images)["type"]
+    known = (batch.targets["type"] >= 0) & batch.valid
+    accuracy = (logits.argmax(1) == batch.targets["type"])[known].float().mean().item()
+    assert accuracy == pytest.approx(lines[best]["val_accuracy"]["type"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"shards": None}, "name the shards to train on with --shards"),
+        ({"shards": Path("/nowhere")}, "/nowhere is not a folder of shards"),
+        ({"tasks": ("types",), "multi_label": ()}, r"have no task 'types' \(did you mean 'type'\?\)"),
+        ({"backbone": "resnet5"}, "--backbone 'resnet5' is not a network of timm"),
+        (
+            {"multi_label": ("artist",)},
+            "--multi-label names 'artist', which is not among --tasks type material",
+        ),
+        ({"classes": "min-count=1000"}, "0 class"),
+        ({"mixed_precision": "fp16"}, "--mixed-precision fp16 needs a GPU"),
+        ({"mode": "fine-tune", "weights": "nofile.pth"}, "'nofile.pth' is none of imagenet, packaged, none"),
+        ({"mode": "fine-tune", "weights": "packaged"}, "no package has the weights of test_resnet"),
+    ],
+)
+def test_input_that_cannot_be_used_is_one_sentence_and_leaves_nothing(settings, changes, reason) -> None:
+    if changes.get("mixed_precision") and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(ArttlError, match=reason):
+        train(replace(settings, **changes))
+    assert not settings.out.exists()
+
+
+def test_the_launchers_precision_rules_where_none_is_given(settings, monkeypatch) -> None:
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    train(replace(settings, epochs=1))
+    assert json.loads((settings.out / "environment.json").read_text())["mixed_precision"] == "bf16"
+
+
+@pytest.mark.slow
+def test_two_processes_measure_every_sample_once(settings) -> None:
+    """Two gloo ranks: one run folder, each test sample once, and the figures of one process."""
+    argv = ["--shards", settings.shards, "--tasks", "type", "material", "--multi-label", "material"]
+    argv += ["--backbone", "test_resnet", "--mode", "scratch", "--input-size", "32", "--epochs", "2"]
+    argv += ["--maps", "0", "--batch-size", "16", "--out", settings.out]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone"]
+    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*launcher, SCRIPTS / "train_multitask.py", *map(str, argv)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Joint model: type, material") == 1 and "2 process(es)" in done.stdout
+    rows = pq.read_table(settings.out / "predictions.parquet")["row"].to_pylist()
+    assert len(rows) == len(set(rows))
+    metrics = evaluate(EvaluateSettings(model=settings.out, shards=settings.shards))
+    found = json.loads((settings.out / "test.json").read_text())["tasks"]
+    for name, one in metrics.items():
+        assert found[name]["n"] == one.n
+        assert found[name]["accuracy"] == pytest.approx(one.accuracy, abs=0.02)
