@@ -293,7 +293,7 @@ def open_loader(
         world_size=world_size,
         seed=seed,
         shuffle=split == "train" if shuffle is None else shuffle,
-        threads=threads or _usable_cores(),
+        threads=threads or usable_cores(),
         device=device,
     )
 
@@ -349,7 +349,7 @@ def _choose_engine(
     )
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
     """Cores that this process may use, shared fairly among the processes that a launcher started here."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, cores // max(1, int(os.environ.get("LOCAL_WORLD_SIZE", 1))))

@@ -22,6 +22,7 @@ from arttl.evaluation.metrics import TaskMetrics, metrics_to_json
 from arttl.evaluation.predictions import predict
 from arttl.evaluation.report import metrics_table
 from arttl.loading import Augment, Loader, Preprocess, open_loader
+from arttl.loading.loader import usable_cores
 from arttl.models import Backbone, MultiTaskModel, Provenance, load_model, load_weights
 from arttl.packing.manifest import Manifest
 from arttl.tasks import SPLITS, TaskSet
@@ -56,6 +57,9 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
     """
     settings = settings.resolved()
     accelerator = _accelerator(settings)
+    if accelerator.device.type == "cpu":
+        # The launchers leave each process a single thread, whatever the cores.
+        torch.set_num_threads(settings.threads or usable_cores())
     set_seed(settings.seed)
     if settings.shards is None:
         raise ArttlError("name the shards to train on with --shards")
@@ -184,8 +188,8 @@ def _introduce(
         reporter.say(f"           left out: {', '.join(left_out[:4])}{more}")
     reporter.say(f"input      {model.preprocess}")
     reporter.say(
-        f"machine    {accelerator.device}, {accelerator.num_processes} process(es), precision"
-        f" {accelerator.mixed_precision}"
+        f"machine    {accelerator.device}, {accelerator.num_processes} process(es) of {torch.get_num_threads()}"
+        f" thread(s), precision {accelerator.mixed_precision}"
     )
 
 

@@ -64,7 +64,7 @@ class TrainSettings:
     engine: Engine = "auto"
     """What decodes the pictures."""
     threads: int | None = None
-    """Decoding threads per process; by default one a core."""
+    """Threads per process, for decoding and on the CPU for computing; by default one a core."""
     maps: int = 3
     """VisualBackProp overlays of test pictures to draw at the end."""
     seed: int = 0

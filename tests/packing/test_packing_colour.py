@@ -13,6 +13,7 @@ from PIL import Image, ImageCms
 
 from arttl.packing.colour import is_srgb, to_srgb
 from arttl.packing.pictures import read_picture
+from arttl.packing.storing import stored_picture
 
 # Chromatically adapted (Bradford) to D50, rows X Y Z; Lindbloom's tables, http://brucelindbloom.com.
 _ADOBE_RGB = np.array(
@@ -107,6 +108,16 @@ def test_a_jpeg_s_profile_is_honoured(
     tagged.write_bytes(jpeg_bytes(soft_picture(), icc_profile=_ADOBE))
     expected = _expected(read_picture(plain), _ADOBE_RGB, 2.19921875)
     assert np.abs(read_picture(tagged) - expected).max() <= 2
+
+
+def test_a_jpeg_with_another_profile_is_stored_converted(
+    soft_picture: Callable[..., Image.Image], jpeg_bytes: Callable[..., bytes]
+) -> None:
+    data = jpeg_bytes(soft_picture(), icc_profile=_ADOBE)
+    stored = Image.open(io.BytesIO(stored_picture(data, max_side=512, max_pixels=10**8).jpeg))
+    assert "icc_profile" not in stored.info
+    expected = _expected(np.asarray(Image.open(io.BytesIO(data))), _ADOBE_RGB, 2.19921875)
+    assert np.abs(np.asarray(stored) - expected).mean() < 2
 
 
 def test_grey_profile(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 import webdataset
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from arttl.artworks import Artwork, sample_key
@@ -77,6 +79,35 @@ def test_every_artwork_is_in_the_shards_as_the_manifest_says(
                 assert manifest.labels(task)[row] == artwork.labels.get(task)
             row += 1
     assert row == 30
+
+
+_TEXT = st.text(min_size=1, max_size=30)  # any Unicode, controls and halves of surrogate pairs too
+
+
+@settings(max_examples=15, deadline=None)
+@given(texts=st.lists(st.tuples(_TEXT, _TEXT, _TEXT), min_size=6, max_size=6))
+def test_any_text_survives(
+    texts: list[tuple[str, str, str]],
+    tmp_path_factory: pytest.TempPathFactory,
+    soft_picture: Callable[..., Image.Image],
+) -> None:
+    folder = tmp_path_factory.mktemp("text")
+    artworks = []
+    for index, (number, label, title) in enumerate(texts):
+        image = folder / f"{index}.jpg"
+        soft_picture(16, 16).save(image)
+        artworks.append(Artwork(sample_key(number), number, image, {"type": (label, "x")}, title=title))
+    manifest = pack(artworks, PackSettings(out=folder / "out", images=folder, workers=1))
+    expected = {tuple(text.encode("utf-8", "backslashreplace").decode() for text in found) for found in texts}
+    found = set()
+    for shard in dict.fromkeys(manifest.shards):
+        for sample in webdataset.WebDataset(str(manifest.directory / shard), shardshuffle=False):
+            record = json.loads(sample["json"])
+            row = struct.unpack("<q", sample["row"])[0]
+            assert manifest.object_numbers[row] == record["object_number"]
+            assert (manifest.labels("type")[row] or ())[0] == record["labels"]["type"][0]
+            found.add((record["object_number"], record["labels"]["type"][0], record["title"]))
+    assert found == expected
 
 
 def test_description_and_digests(tmp_path: Path, make_artworks: MakeArtworks) -> None:

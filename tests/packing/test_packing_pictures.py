@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from arttl.errors import ArttlError
@@ -192,6 +194,25 @@ def test_truncated_files(kind: str, kept: float, tmp_path: Path, soft_picture: M
     path = tmp_path / "a"
     path.write_bytes(data[: int(len(data) * kept)])
     assert _reason(path)[0] == "damaged"
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_no_damage_raises_anything_else(data: st.DataObject, soft_picture: Make) -> None:
+    kind = data.draw(st.sampled_from(["JPEG", "PNG", "TIFF", "WEBP", "JPEG2000"]))
+    file = io.BytesIO()
+    soft_picture(40, 30).save(file, kind)
+    changed = bytearray(file.getvalue())
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, min(len(changed), 400) - 1))
+        changed[place] = data.draw(st.integers(0, 255))
+    try:
+        pixels = np.asarray(decode_picture(bytes(changed), max_pixels=100_000).upright_rgb())
+    except BadPicture as error:
+        assert error.reason in REASONS
+    else:
+        assert pixels.ndim == 3
+        assert pixels.shape[0] * pixels.shape[1] <= 100_000
 
 
 def test_overwritten_scan_is_an_error_though_pillow_decodes_it(tmp_path: Path, soft_picture: Make) -> None:

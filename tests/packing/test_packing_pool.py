@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from arttl.packing import pool
 from arttl.packing.pool import default_workers, samples_in_order
 from arttl.packing.samples import Job, Limits, Sample
 
+_ROOT = Path(__file__).resolve().parents[2]
 _LIMITS = Limits(max_side=512, max_pixels=10**8)
 
 
@@ -46,6 +48,52 @@ def test_a_dead_process_is_named(
         list(samples_in_order(_jobs(make_artworks(3)), _LIMITS, 2))
 
 
+_WAITING = """
+import itertools, sys, time
+from pathlib import Path
+
+from arttl.artworks import Artwork
+from arttl.packing.pool import samples_in_order
+from arttl.packing.samples import Job, Limits
+
+if __name__ == "__main__":
+    job = Job(Artwork("a", "a", Path("none.jpg"), {}), "none.jpg")
+    for _ in samples_in_order(itertools.repeat(job), Limits(512, 1000), 2):
+        time.sleep(0.5)  # the processes run out of work and wait
+        print("waiting", flush=True)
+        time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs Linux' list of processes")
+def test_processes_end_with_a_killed_parent(tmp_path: Path) -> None:
+    script = tmp_path / "waiting.py"
+    script.write_text(_WAITING)
+    mark = f"PACKING_TEST={script}"
+    environment = {**os.environ, "PACKING_TEST": str(script), "PYTHONPATH": str(_ROOT)}
+    with subprocess.Popen([sys.executable, script], env=environment, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"waiting\n"
+        assert len(_processes(mark)) >= 3  # the parent and two workers at least
+        parent.kill()
+    deadline = time.monotonic() + 20
+    while found := _processes(mark):
+        assert time.monotonic() < deadline, f"processes {found} outlive their parent"
+        time.sleep(0.05)
+
+
+def _processes(mark: str) -> list[int]:
+    """The processes that were started with a word in their environment."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdecimal() and mark.encode() in (entry / "environ").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
+        except OSError:
+            continue  # it has ended, or is another user's
+    return found
+
+
 def test_a_small_collection_needs_no_processes() -> None:
     assert default_workers(1000) == 1
     assert default_workers(1001) >= 1
@@ -55,12 +103,10 @@ def test_packing_imports_no_torch() -> None:
     code = (
         "import arttl.packing.command, sys; sys.exit('torch' in sys.modules or 'nvidia.dali' in sys.modules)"
     )
-    root = Path(__file__).resolve().parents[2]
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=_ROOT)
 
 
 def test_workers_import_no_pyarrow() -> None:
     """Each of many processes would pay for it in memory."""
     code = "import arttl.packing.pool, sys; sys.exit('pyarrow' in sys.modules or 'rich' in sys.modules)"
-    root = Path(__file__).resolve().parents[2]
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=_ROOT)

@@ -175,6 +175,16 @@ def test_the_launchers_precision_rules_where_none_is_given(settings, monkeypatch
     assert json.loads((settings.out / "environment.json").read_text())["mixed_precision"] == "bf16"
 
 
+def test_the_threads_a_launcher_took_away_are_taken_back(settings) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # as OMP_NUM_THREADS=1 of `accelerate launch` does
+    try:
+        train(replace(settings, epochs=1, threads=2))
+        assert json.loads((settings.out / "environment.json").read_text())["threads"] == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 @pytest.mark.slow
 def test_two_processes_measure_every_sample_once(settings) -> None:
     """Two gloo ranks: one run folder, each test sample once, and the figures of one process."""
@@ -192,7 +202,7 @@ def test_two_processes_measure_every_sample_once(settings) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("Joint model: type, material") == 1 and "2 process(es)" in done.stdout
+    assert done.stdout.count("Joint model: type, material") == 1 and "2 process(es) of" in done.stdout
     rows = pq.read_table(settings.out / "predictions.parquet")["row"].to_pylist()
     assert len(rows) == len(set(rows))
     metrics = evaluate(EvaluateSettings(model=settings.out, shards=settings.shards))
