@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_KEY = re.compile(r"[A-Za-z0-9_-]{1,120}\Z")
+# A tar's plain header has 100 bytes for a member's name, and `<key>.json` must fit.
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,95}\Z")
 _NOT_IN_KEY = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -39,7 +40,7 @@ class Artwork:
     def __post_init__(self) -> None:
         if not _KEY.match(self.key):
             raise ValueError(
-                f"key {self.key!r} may only hold letters, digits, '_' and '-', at most 120 of them"
+                f"key {self.key!r} may only hold letters, digits, '_' and '-', at most 95 of them"
             )
 
 
@@ -55,10 +56,10 @@ def sample_key(object_number: str, *, part: str = "") -> str:
         part: tells several photographs of one object apart (the file's name, say).
 
     Returns:
-        The same key for the same arguments, always, at most 120 characters.
+        The same key for the same arguments, always, at most 95 characters.
     """
-    if not part and len(object_number) <= 100 and _KEY.match(object_number):
+    if not part and _KEY.match(object_number):
         return object_number
     digest = hashlib.sha256(f"{object_number}\0{part}".encode("utf-8", "surrogatepass")).hexdigest()[:10]
-    readable = _NOT_IN_KEY.sub("_", object_number)[:100].strip("_")
+    readable = _NOT_IN_KEY.sub("_", object_number)[:80].strip("_")
     return f"{readable}-{digest}" if readable else f"object-{digest}"

@@ -21,7 +21,7 @@ def test_different_numbers_have_different_keys(one: str, other: str) -> None:
     assert (sample_key(one) == sample_key(other)) == (one == other)
 
 
-@given(st.from_regex(r"[A-Za-z0-9_-]{1,100}", fullmatch=True))
+@given(st.from_regex(r"[A-Za-z0-9_-]{1,95}", fullmatch=True))
 def test_a_number_that_is_a_key_stays_as_it_is(object_number: str) -> None:
     assert sample_key(object_number) == object_number
 
@@ -33,7 +33,7 @@ def test_museum_numbers_that_differ_in_punctuation_keep_apart() -> None:
     assert sample_key("66.73", part="recto.jpg") != sample_key("66.73", part="verso.jpg")
 
 
-@pytest.mark.parametrize("key", ["", "a.b", "a/b", "é", "a b", "x" * 121, "a\n"])
+@pytest.mark.parametrize("key", ["", "a.b", "a/b", "é", "a b", "x" * 96, "a\n"])
 def test_an_artwork_refuses_what_is_no_key(key: str) -> None:
     with pytest.raises(ValueError, match="may only hold letters"):
         Artwork(key, "1", Path("x.jpg"), {})

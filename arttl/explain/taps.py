@@ -67,11 +67,14 @@ def taps_of(model: nn.Module, taps: Sequence[Tap | str] | None = None) -> tuple[
         network = model if network is None else network
         names = [tap if isinstance(tap, str) else tap.module for tap in taps]
         _check_names(network, names)
-        derived = taps_along(network, names)
-        found = [own if isinstance(own, Tap) else tap for own, tap in zip(taps, derived, strict=True)]
+        derived = taps_along(network, names) if any(isinstance(tap, str) for tap in taps) else []
+        found = [tap if isinstance(tap, Tap) else derived[i] for i, tap in enumerate(taps)]
     if not found:
         raise _no_taps(network)
     _check_names(network, [name for tap in found for name in (tap.module, *(tap.through or ()))])
+    for i, tap in enumerate(found):
+        if tap.module in (earlier.module for earlier in found[:i]):
+            raise ArttlError(f"tap {tap.module!r} is named twice: name each module once")
     return network, tuple(found)
 
 
@@ -147,7 +150,9 @@ def _network_of(model: nn.Module) -> nn.Module | None:
     """The first module on the way inwards whose taps are known."""
     module: Any = model
     while isinstance(module, nn.Module):
-        if _table_entry(module) or getattr(module, "feature_info", None):
+        # A compiled module passes its attributes off as its own.
+        compiled = "_orig_mod" in dict(module.named_children())
+        if not compiled and (_table_entry(module) or getattr(module, "feature_info", None)):
             return module
         module = next(
             (inner for name in _WRAPPERS if (inner := getattr(module, name, None)) is not None), None
@@ -204,9 +209,9 @@ def _resnet(network: nn.Module) -> list[Tap]:
         for name, block in network.get_submodule(stage).named_children():
             trunk = [child for child in ("conv1", "conv2", "aa", "conv3") if hasattr(block, child)]
             # Blocks with convolutions beside one another (Res2Net, selective kernels) have no one way through.
-            serial = all(isinstance(getattr(block, child), nn.Conv2d) for child in trunk if child != "aa")
+            serial = isinstance(getattr(block, "conv2", None), nn.Conv2d)
             way += [f"{stage}.{name}.{child}" for child in trunk]
-            taps.append(Tap(f"{stage}.{name}", tuple(way) if serial and len(trunk) > 1 else None))
+            taps.append(Tap(f"{stage}.{name}", tuple(way) if serial else None))
             way = []
     return taps
 

@@ -31,7 +31,7 @@ def run(settings: PackSettings) -> None:
         console.print(Text(note))
     if unlabelled := manifest.dataset["unlabelled"]:
         console.print(
-            Text(f"{unlabelled:,} artworks left out: no label for {', '.join(manifest.task_names)}")
+            Text(f"{unlabelled:,} artwork(s) left out: no label for {', '.join(manifest.task_names)}")
         )
     console.print(packing_tables(manifest))
     seconds = time.monotonic() - started

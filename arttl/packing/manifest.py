@@ -59,14 +59,15 @@ class Manifest:
         directory = Path(directory)
         if not directory.is_dir():
             raise ArttlError(f"{directory} is not a folder of shards; make one with scripts/make_shards.py")
+        for name in ("dataset.json", "manifest.parquet"):
+            if not (directory / name).is_file():
+                raise ArttlError(
+                    f"{directory} is not a finished folder of shards: {name} is missing;"
+                    " finish it with scripts/make_shards.py --resume"
+                )
         try:
             dataset = json.loads((directory / "dataset.json").read_text(encoding="utf-8"))
             table = pq.read_table(directory / "manifest.parquet")
-        except FileNotFoundError as error:
-            raise ArttlError(
-                f"{directory} is not a finished folder of shards: {Path(error.filename).name} is missing;"
-                " finish it with scripts/make_shards.py --resume"
-            ) from error
         except (OSError, ValueError, pa.ArrowException) as error:
             raise ArttlError(f"the shards in {directory} cannot be read: {error}") from error
         version = dataset.get("format_version") if isinstance(dataset, dict) else None

@@ -50,7 +50,13 @@ class Parts:
 
     def save(self, split: str, number: int, part: Part) -> None:
         """Record a finished part; its shard must be in place already."""
-        text = json.dumps(asdict(part), ensure_ascii=False)
+        data = {
+            "end": part.end,
+            "records": part.records,
+            "rejects": [asdict(reject) for reject in part.rejects],
+            "files": [asdict(file) for file in part.files],
+        }
+        text = json.dumps(data, ensure_ascii=False)
         write_whole(self._path(split, number), text.encode(), self.scratch)
 
     def load(self, split: str) -> Iterator[Part]:

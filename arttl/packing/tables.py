@@ -23,7 +23,12 @@ def packing_tables(manifest: Manifest) -> RenderableType:
 
 def _table(title: str, first: str, *numbers: str) -> Table:
     table = Table(
-        title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, collapse_padding=True
+        title=title,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        collapse_padding=True,
+        min_width=len(title),
     )
     table.add_column(first, no_wrap=True)
     for number in numbers:

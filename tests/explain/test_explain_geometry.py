@@ -70,7 +70,9 @@ def layers(draw: st.DrawFn) -> nn.Module:
 
 
 @settings(max_examples=80, deadline=None)
-@given(chain=st.lists(layers(), min_size=1, max_size=3), size=st.tuples(st.integers(4, 20), st.integers(4, 20)))
+@given(
+    chain=st.lists(layers(), min_size=1, max_size=3), size=st.tuples(st.integers(4, 20), st.integers(4, 20))
+)
 def test_steps_are_the_transposes_of_ones(chain, size):
     """Through any chain of convolutions and pools: odd sizes, rounding up, and rows that no window reaches."""
     try:

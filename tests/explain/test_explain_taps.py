@@ -138,4 +138,7 @@ def test_print_taps(capsys):
     print_taps(small("tf_efficientnet_lite0"))
     assert "by the sizes of the maps" in capsys.readouterr().out
     print_taps(nn.Sequential(nn.Conv2d(3, 4, (1, 7), padding=(0, 3)), nn.Conv2d(4, 4, 1)), ["0", "1"])
-    assert capsys.readouterr().out.splitlines()[1:] == ["  1  0       1x7 pad 0x3", "  2  1       nothing (same position)"]
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "  1  0       1x7 pad 0x3",
+        "  2  1       nothing (same position)",
+    ]

@@ -55,10 +55,11 @@ def test_a_table_to_shards_and_tables(collection: PackSettings, capfd: pytest.Ca
     out, err = capfd.readouterr()
     assert "packing 25 pictures, 1 process(es)" in err
     assert "mapping of type: 12 labels replaced by 2 entries, 1 never found (such as 'Urn')" in out
-    assert "1 artworks left out: no label for type, material" in out
+    assert "1 artwork(s) left out: no label for type, material" in out
     assert re.search(r"train +19 +79\.2% +1", out)
     assert re.search(r"type +23 +1 +2 +2 +0 +vase +52\.2%", out)
     assert re.search(r"material +16 +8 +2 +2 +0 +oak +100\.0%", out)
+    assert "Left out (rejects.csv)" in out
     assert re.search(r"missing +1\b", out)
     assert re.search(r"outside-folder +1\b", out)
     assert max(map(len, out.splitlines()[:-1])) <= 80

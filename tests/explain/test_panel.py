@@ -1,0 +1,142 @@
+"""Panels and the text in them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from arttl.errors import ArttlError
+from arttl.explain.overlay import colour_table, overlay
+from arttl.explain.panel import PanelRow, panel
+from arttl.explain.typeset import Typesetter
+
+INK = (20, 20, 20)
+
+
+def picture(colour: tuple[int, int, int], height: int = 60, width: int = 90) -> np.ndarray:
+    return np.full((height, width, 3), colour, dtype=np.uint8)
+
+
+def inked_rows(sheet: np.ndarray) -> np.ndarray:
+    return (sheet == INK).all(2).any(1)
+
+
+def place_of(sheet: np.ndarray, colour: tuple[int, int, int]) -> tuple[int, int, int, int]:
+    ys, xs = np.nonzero((sheet == colour).all(2))
+    return ys.min(), xs.min(), ys.max() + 1, xs.max() + 1
+
+
+def test_pictures_stand_in_their_columns_and_rows():
+    red, green, blue = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+    rows = [
+        PanelRow(picture(red), [picture(green)]),
+        PanelRow(picture(blue, 90, 60), [picture((255, 0, 255))]),
+    ]
+    sheet = panel(rows, ["fine-tuned"], cell=120)
+    places = [place_of(sheet, colour) for colour in (red, green, blue, (255, 0, 255))]
+    assert [(bottom - top, right - left) for top, left, bottom, right in places] == [
+        (80, 120), (80, 120), (120, 80), (80, 120)
+    ]  # fmt: skip
+    assert places[0][1] == places[2][1] and places[1][1] == places[3][1] > places[0][3]
+    assert places[0][0] == places[1][0] and places[2][0] == places[3][0] > places[0][2]
+    assert inked_rows(sheet)[: places[0][0]].any()  # the titles
+
+
+def test_heat_maps_are_drawn_over_the_picture():
+    heat = np.zeros((60, 60))
+    heat[20:40, 20:40] = 1
+    shown = picture((90, 120, 60), 60, 60)
+    sheet = panel([PanelRow(shown, [heat])], ["weights"], cell=60, legend=False)
+    top, left, bottom, right = place_of(sheet, (90, 120, 60))
+    beside = sheet[top:bottom, left + (right - left) + 6 :][:, :60]
+    assert (beside == overlay(shown, heat)).all()
+
+
+def test_the_legend_is_the_scale():
+    wide = panel([PanelRow(picture((0, 255, 0)), [picture((0, 255, 0))])], ["b"], cell=128)
+    without = panel([PanelRow(picture((0, 255, 0)), [picture((0, 255, 0))])], ["b"], cell=128, legend=False)
+    assert wide.shape[0] > without.shape[0] and wide.shape[1] == without.shape[1]
+    for colour in (colour_table()[0], colour_table()[255]):
+        assert not (without == colour).all(2).any() and (wide == colour).all(2).any()
+    narrow = panel([PanelRow(picture((0, 255, 0)), [])], [], cell=100)
+    top, left, bottom, right = place_of(narrow, tuple(colour_table()[0]))
+    assert left < 20 and bottom - top >= 5
+
+
+@pytest.mark.parametrize("cell", [80, 256])
+def test_long_and_foreign_texts_overlap_nothing(cell):
+    texts = [
+        "a caption of very many words " * 30,
+        "x" * 500,
+        "Łódź Đà Nẵng Рембрандт 葛飾北斎 عمر",
+        "two\nlines",
+        "",
+    ]
+    green = (0, 255, 0)
+    rows = [PanelRow(picture(green), [picture(green)] * 2, text, [text, "short"]) for text in texts]
+    sheet = panel(rows, [texts[0], "c"], cell=cell)
+    greens = (sheet == green).all(2)
+    # All of every picture is there: no letter and no other picture lies over it.
+    height, width = round(cell * 60 / 90), cell
+    assert greens.sum() == len(rows) * 3 * height * width
+    inked = (sheet == INK).all(2)
+    gap = max(6, cell // 20)
+    assert not inked[:, :gap].any() and not inked[:, -gap:].any() and not inked[-2:].any()
+    # Between two columns, titles and notes keep out of the gap; captions go across, above each row.
+    first_picture = np.nonzero(greens.any(1))[0][0]
+    assert first_picture < cell * 2.5
+
+
+def test_a_row_that_does_not_fit_the_columns_is_one_sentence():
+    shown = picture((1, 2, 3))
+    with pytest.raises(ArttlError, match="row 2 of the panel has 1 maps and 0 notes for 2 columns"):
+        panel([PanelRow(shown, [shown, shown]), PanelRow(shown, [shown])], ["a", "b"])
+    with pytest.raises(ArttlError, match="1 notes for 2 columns"):
+        panel([PanelRow(shown, [shown, shown], notes=["x"])], ["a", "b"])
+    with pytest.raises(ArttlError, match="at least one row"):
+        panel([], ["a"])
+    with pytest.raises(ArttlError, match="a picture must be"):
+        panel([PanelRow(np.zeros((4, 4)), [])], [])
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=st.text(max_size=120), width=st.integers(30, 400), most=st.integers(1, 4))
+def test_lines_fit_whatever_the_text(text, width, most):
+    setter = Typesetter([text, "..."], 16)
+    lines = setter.lines(text, width, most)
+    assert len(lines) <= most
+    assert all(setter.font.getlength(line) <= width or len(line) == 1 for line in lines)
+    assert not any(c in line for line in lines for c in "\n\r\t\x00")
+
+
+def test_lines_keep_every_word_until_the_last():
+    setter = Typesetter([], 16)
+    text = "one two three four five six seven eight nine ten"
+    lines = setter.lines(text, 110, 20)
+    assert len(lines) > 2 and " ".join(lines) == text
+    assert setter.lines("first\nsecond", 400) == ["first", "second"]
+    assert (
+        setter.lines("a" * 100, 100, 50) != ["a" * 100]
+        and "".join(setter.lines("a" * 100, 100, 50)) == "a" * 100
+    )
+    short = setter.lines(text, 110, 2)
+    assert len(short) == 2 and short[0] == lines[0] and short[1].endswith("...")
+
+
+def test_letters_the_font_lacks_lose_their_accent(monkeypatch):
+    monkeypatch.setattr("arttl.explain.typeset._SYSTEM_FONTS", ())  # Pillow's own font has no accents
+    setter = Typesetter(["Édouard 葛"], 16)
+    assert setter.lines("Édouard 葛", 400) == ["Edouard ?"]
+
+
+def test_a_font_that_has_the_letters_is_preferred(monkeypatch):
+    from PIL import ImageFont
+
+    try:
+        ImageFont.truetype("DejaVuSans.ttf", 16)
+    except OSError:
+        pytest.skip("no DejaVu Sans on this system")
+    assert Typesetter(["Édouard"], 16).lines("Édouard Рембрандт", 400) == ["Édouard Рембрандт"]
+    assert Typesetter(["Edouard"], 16).font.getname()[0] != "DejaVu Sans"

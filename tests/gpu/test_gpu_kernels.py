@@ -1,0 +1,159 @@
+"""The CUDA kernels against the plain-torch twins and the CPU kernels, on a card."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import timm
+import torch
+
+from arttl import _kernels
+from arttl.explain import _torch_twin as twin
+from arttl.explain import ops, visual_backprop
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(
+        not hasattr(_kernels, "channel_mean_cuda"), reason="arttl._kernels was built without CUDA"
+    ),
+]
+
+DTYPES = [torch.float32, torch.float16, torch.bfloat16]
+LAYOUTS = [torch.contiguous_format, torch.channels_last]
+SHAPES = [
+    (1, 512, 14, 14),
+    (3, 64, 112, 112),
+    (2, 2048, 7, 7),
+    (2, 32, 149, 149),  # planes that no 16-byte read is aligned to
+    (5, 3, 1, 1),
+    (2, 30, 9, 11),
+    (1, 1, 33, 40),
+    (70000, 8, 1, 2),  # more images than a grid has rows
+]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("rectify", [False, True])
+def test_channel_mean(shape, layout, dtype, rectify):
+    torch.manual_seed(0)
+    x = torch.randn(shape, device="cuda").to(dtype).to(memory_format=layout)
+    torch.testing.assert_close(
+        ops.channel_mean(x, rectify), twin.channel_mean(x, rectify), rtol=1e-5, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_channel_mean_of_an_unaligned_array(layout):
+    x = torch.randn(2 * 16 * 8 * 8 + 1, device="cuda")[1:].view(2, 16, 8, 8)
+    if layout == torch.channels_last:
+        x = x.reshape(2, 8, 8, 16).permute(0, 3, 1, 2)
+    assert x.data_ptr() % 16
+    torch.testing.assert_close(ops.channel_mean(x, False), twin.channel_mean(x, False), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_upsample_multiply(seed):
+    rng = random.Random(seed)
+
+    def pair(low: int, high: int) -> list[int]:
+        return [rng.randint(low, high), rng.randint(low, high)]
+
+    torch.manual_seed(seed)
+    images, size = rng.choice([1, 2, 5]), pair(1, 70)
+    deep = torch.randn(images, *pair(1, 30), device="cuda") * 2.0 ** rng.choice([-100, 0, 100])
+    peak = deep.abs().amax((1, 2))
+    shallow = torch.randn(images, *size, device="cuda") if seed % 2 else None
+    arguments = (deep, peak, shallow, size, pair(1, 9), pair(1, 5), pair(0, 6))
+    found, found_peak = ops.upsample_multiply(*arguments)
+    expected, _ = twin.upsample_multiply(*arguments)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-4)
+    assert torch.equal(found_peak, found.abs().amax((1, 2)))
+    on_cpu = ops.upsample_multiply(*(a.cpu() if isinstance(a, torch.Tensor) else a for a in arguments))
+    torch.testing.assert_close(found.cpu(), on_cpu[0], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 224, 224), (1, 1000, 777), (70000, 2, 2)])
+@pytest.mark.parametrize("epsilon", [0.0, 1e-6])
+def test_minmax_normalise(shape, epsilon):
+    torch.manual_seed(0)
+    maps = torch.randn(shape, device="cuda")
+    torch.testing.assert_close(ops.minmax_normalise(maps, epsilon), twin.minmax_normalise(maps, epsilon))
+
+
+def test_constant_and_not_finite_maps():
+    maps = torch.stack([torch.full((5, 5), 3.0), torch.full((5, 5), torch.nan)]).cuda()
+    found = ops.minmax_normalise(maps, 0.0)
+    assert (found[0] == 0).all() and found[1].isnan().all()
+    empty = torch.empty(0, 5, 5, device="cuda")
+    assert ops.minmax_normalise(empty, 0.0).shape == (0, 5, 5)
+    assert ops.upsample_multiply(empty, None, None, [9, 9], [2, 2], [2, 2], [0, 0])[0].shape == (0, 9, 9)
+
+
+def test_opcheck_on_the_card():
+    x, deep = torch.randn(2, 8, 6, 6, device="cuda"), torch.rand(2, 3, 3, device="cuda")
+    torch.library.opcheck(ops.channel_mean, (x, True))
+    torch.library.opcheck(ops.upsample_multiply, (deep, None, None, [6, 6], [3, 3], [2, 2], [1, 1]))
+    torch.library.opcheck(ops.minmax_normalise, (deep, 0.0))
+
+
+def chain(x: torch.Tensor) -> torch.Tensor:
+    mean = ops.channel_mean(x, True)
+    product, peak = ops.upsample_multiply(mean, None, None, [32, 32], [3, 3], [2, 2], [1, 1])
+    product, _ = ops.upsample_multiply(product, peak, None, [64, 64], [4, 4], [2, 2], [1, 1])
+    return ops.minmax_normalise(product, 0.0)
+
+
+def test_kernels_run_on_the_current_stream():
+    side = torch.cuda.Stream()
+    x = torch.zeros(8, 64, 16, 16, device="cuda")
+    torch.cuda.synchronize()
+    with torch.cuda.stream(side):
+        torch.cuda._sleep(50_000_000)
+        x.copy_(torch.rand_like(x))
+        found = chain(x)  # wrong if it did not wait for the copy
+    side.synchronize()
+    torch.testing.assert_close(found, chain(x))
+
+
+def test_cuda_graphs_capture_the_kernels():
+    x = torch.rand(4, 32, 16, 16, device="cuda")
+    chain(x)
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        captured = chain(x)
+    x.copy_(torch.rand_like(x))
+    graph.replay()
+    torch.testing.assert_close(captured, chain(x))
+
+
+@pytest.mark.slow
+def test_compiles_as_one_graph():
+    x = torch.rand(4, 32, 16, 16, device="cuda")
+    torch.testing.assert_close(torch.compile(chain, fullgraph=True)(x), chain(x))
+
+
+@pytest.mark.parametrize("name", ["vgg11", "resnet18", "inception_v3", "legacy_xception", "densenet121"])
+@pytest.mark.parametrize("mode", ["bojarski", "sabatelli"])
+def test_maps_equal_those_of_the_cpu(name, mode):
+    torch.manual_seed(0)
+    network = timm.create_model(name, pretrained=False, num_classes=0).double().eval()
+    images = torch.randn(2, 3, 139, 139)
+    expected = visual_backprop(network, images, mode)
+    found = visual_backprop(network.cuda(), images, mode)
+    assert found.is_cuda
+    torch.testing.assert_close(found.cpu(), expected, rtol=0, atol=1e-3)
+
+
+def test_autocast_and_channels_last():
+    network = timm.create_model("resnet18", pretrained=False, num_classes=0).cuda().eval()
+    images = torch.randn(2, 3, 128, 128, device="cuda")
+    expected = visual_backprop(network, images)
+    network = network.to(memory_format=torch.channels_last)
+    with torch.autocast("cuda", dtype=torch.bfloat16):
+        found = visual_backprop(network, images.to(memory_format=torch.channels_last))
+    assert found.dtype == torch.float32
+    assert (found - expected).abs().mean() < 0.02
