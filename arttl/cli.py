@@ -60,8 +60,13 @@ def _train(argv: Sequence[str], prog: str) -> None:
     if settings.shards is not None and settings.shards == EMBEDDED_SETTINGS.shards:
         pack_embedded_collection(settings.shards)
     from arttl.training.run import train
+    from arttl.training.signals import Terminated
 
-    train(settings)
+    try:
+        train(settings)
+    except Terminated as stop:
+        print(stop)
+        return
     if settings.maps and PartialState().is_main_process:
         _draw_maps(settings)
 

@@ -82,7 +82,8 @@ def measure_task(
     of_class = torch.stack(both_ways).nanmean(0)
     present = wanted.any(0)
     precision = [
-        binary_average_precision(logits[:, index], wanted[:, index].long()) for index in present.nonzero()[:, 0]
+        binary_average_precision(logits[:, index], wanted[:, index].long())
+        for index in present.nonzero()[:, 0]
     ]
     return TaskMetrics(
         accuracy=(chosen == wanted).all(1).double().mean().item(),

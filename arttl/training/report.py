@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from arttl.training.loop import Epoch
+from arttl.training.checkpoints import Epoch
 
 
 class Reporter:

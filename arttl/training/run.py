@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import platform
-import shutil
 import time
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import DistributedDataParallelKwargs, broadcast_object_list, set_seed
+from accelerate.utils import DistributedDataParallelKwargs, set_seed
 from torch import nn
 
 from arttl.errors import ArttlError
@@ -26,21 +23,13 @@ from arttl.loading.loader import usable_cores
 from arttl.models import Backbone, MultiTaskModel, Provenance, load_model, load_weights
 from arttl.packing.manifest import Manifest
 from arttl.tasks import SPLITS, TaskSet
+from arttl.training.checkpoints import Checkpoints, Epoch
 from arttl.training.features import extract_features
+from arttl.training.folder import prepare_folder, write_inputs
 from arttl.training.linear_probe import INVERSE_L2_GRID, fit_probe
-from arttl.training.loop import Epoch, fit
+from arttl.training.loop import fit
 from arttl.training.report import Reporter
 from arttl.training.settings import TrainSettings
-
-RUN_FILES = (
-    "config.yaml",
-    "tasks.json",
-    "metrics.jsonl",
-    "test.json",
-    "predictions.parquet",
-    "environment.json",
-)
-RUN_FOLDERS = ("best", "checkpoints", "maps")
 
 
 def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
@@ -54,6 +43,7 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
 
     Raises:
         ArttlError: for input that cannot be used; nothing is written then.
+        Terminated: after SIGTERM, when a checkpoint has been left.
     """
     settings = settings.resolved()
     accelerator = _accelerator(settings)
@@ -77,11 +67,11 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
     model = MultiTaskModel(backbone, tasks, loaded.preprocess, Provenance(settings.mode, loaded.origin))
     loaders = _Loaders(settings, manifest, tasks, model.preprocess, accelerator)
     loaders.open("test")  # finds a missing or broken shard before any work is done
-    _prepare_folder(settings, accelerator)
+    prepare_folder(settings, accelerator)
 
     reporter = Reporter(accelerator.is_main_process, settings.out / "metrics.jsonl")
     _introduce(reporter, settings, manifest, model, loaded.left_out, accelerator)
-    _write_inputs(settings, tasks, accelerator)
+    write_inputs(settings, tasks, accelerator)
     started = time.perf_counter()
     if settings.mode == "off-the-shelf":
         _train_heads(model, settings, loaders, reporter, accelerator)
@@ -140,27 +130,6 @@ def _accelerator(settings: TrainSettings) -> Accelerator:
     return accelerator
 
 
-def _prepare_folder(settings: TrainSettings, accelerator: Accelerator) -> None:
-    """Make the run folder, or empty it of an earlier run; files that no run makes are left alone."""
-    problem: list[str | None] = [None]
-    if accelerator.is_main_process:
-        out = settings.out
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-            held = [name for name in (*RUN_FILES, *RUN_FOLDERS) if (out / name).exists()]
-            if held and not settings.overwrite:
-                problem[0] = f"{out} already holds a run; choose another --out or pass --overwrite"
-            else:
-                for name in held:
-                    path = out / name
-                    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-        except OSError as error:
-            problem[0] = f"the run folder {out} cannot be made: {error.strerror}"
-    broadcast_object_list(problem)
-    if problem[0]:
-        raise ArttlError(problem[0])
-
-
 def _introduce(
     reporter: Reporter,
     settings: TrainSettings,
@@ -191,42 +160,6 @@ def _introduce(
         f"machine    {accelerator.device}, {accelerator.num_processes} process(es) of {torch.get_num_threads()}"
         f" thread(s), precision {accelerator.mixed_precision}"
     )
-
-
-def _write_inputs(settings: TrainSettings, tasks: TaskSet, accelerator: Accelerator) -> None:
-    if not accelerator.is_main_process:
-        return
-    (settings.out / "config.yaml").write_text(settings.to_yaml(), encoding="utf-8")
-    tasks.save(settings.out / "tasks.json")
-    (settings.out / "environment.json").write_text(json.dumps(_environment(accelerator), indent=1) + "\n")
-
-
-def _environment(accelerator: Accelerator) -> dict[str, Any]:
-    versions: dict[str, str | None] = {}
-    for package in (
-        "arttl",
-        "torch",
-        "torchvision",
-        "timm",
-        "accelerate",
-        "simplejpeg",
-        "nvidia-dali-cuda130",
-    ):
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = None
-    card = torch.cuda.get_device_name() if accelerator.device.type == "cuda" else None
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "packages": versions,
-        "device": str(accelerator.device),
-        "card": card,
-        "processes": accelerator.num_processes,
-        "threads": torch.get_num_threads(),
-        "mixed_precision": accelerator.mixed_precision,
-    }
 
 
 def _train_heads(
@@ -309,10 +242,15 @@ def _train_all(
             accelerator=accelerator,
             epochs=settings.epochs,
             patience=settings.patience,
+            checkpoints=Checkpoints(
+                settings.out / "checkpoints", accelerator, keep=settings.keep_checkpoints
+            ),
+            checkpoint_every=settings.checkpoint_every,
             on_step=bar.advance,
             on_epoch=on_epoch,
         )
-    reporter.say(f"best       epoch {fitted.best_epoch} of {len(fitted.history)}, by validation loss")
+    assert fitted.best is not None
+    reporter.say(f"best       epoch {fitted.best.epoch} of {len(fitted.history)}, by validation loss")
 
 
 def _groups(module: nn.Module, learning_rate: float | None, weight_decay: float) -> list[dict[str, Any]]:

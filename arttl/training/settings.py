@@ -41,6 +41,12 @@ class TrainSettings:
     """Run folder to make."""
     overwrite: bool = False
     """Replace the run that --out already holds."""
+    resume: bool = False
+    """Go on with the run that --out holds from its newest checkpoint; begin it where there is none."""
+    checkpoint_every: int | None = None
+    """Leave a checkpoint after every so many steps, besides the one at the end of each epoch."""
+    keep_checkpoints: int = 2
+    """How many of the newest checkpoints are kept."""
     epochs: int | None = None
     """Most epochs. By default 8 for fine-tune and 40 for scratch."""
     patience: int = 7
@@ -72,7 +78,15 @@ class TrainSettings:
 
     def __post_init__(self) -> None:
         parse_class_rule(self.classes)
-        for name in ("epochs", "patience", "batch_size", "input_size", "threads"):
+        for name in (
+            "epochs",
+            "patience",
+            "batch_size",
+            "input_size",
+            "threads",
+            "checkpoint_every",
+            "keep_checkpoints",
+        ):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ArttlError(f"{_flag(name)} must be at least 1, not {value}")
@@ -82,6 +96,8 @@ class TrainSettings:
                 raise ArttlError(f"{_flag(name)} must be above 0, not {value}")
         if not 0 < self.crop_scale <= 1:
             raise ArttlError(f"--crop-scale must be above 0 and at most 1, not {self.crop_scale}")
+        if self.overwrite and self.resume:
+            raise ArttlError("--overwrite begins anew and --resume goes on: give one of the two")
         if self.mode == "scratch" and self.weights not in ("none", "imagenet"):
             raise ArttlError(f"--mode scratch starts from random weights, but --weights is {self.weights}")
         if self.mode == "off-the-shelf" and self.weights == "none":

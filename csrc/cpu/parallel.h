@@ -23,14 +23,15 @@ namespace arttl {
 
 inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-// As many of `threads` as the work feeds: below 32 KiB each, a thread costs more than it brings.
+// All of the threads, or one where they would have less than 16 KiB each to do. Nothing between: GNU's OpenMP ends the
+// threads that a smaller team leaves over, and torch would have to start them anew.
 inline int useful_threads(int threads, std::int64_t bytes) {
-  return static_cast<int>(std::clamp<std::int64_t>(bytes / (32 * 1024), 1, std::max(threads, 1)));
+  return threads > 1 && bytes >= threads * std::int64_t{16 * 1024} ? threads : 1;
 }
 
 // task(i) for i in [0, tasks). Built with OpenMP, on `threads` threads of the runtime that torch has loaded already.
 template <class Task>
-void parallel_for(std::int64_t tasks, int threads, const Task& task) {
+void parallel_for(std::int64_t tasks, [[maybe_unused]] int threads, const Task& task) {
 #if defined(_OPENMP)
 #pragma omp parallel for num_threads(threads) if (threads > 1)
 #endif

@@ -245,6 +245,17 @@ def test_a_missing_compiled_module_is_one_sentence(monkeypatch):
         ops.kernels.cache_clear()
 
 
+def test_without_cuda_in_the_build_plain_torch_serves_a_card(monkeypatch):
+    monkeypatch.delattr(_kernels, "channel_mean_cuda", raising=False)
+    ops._has_cuda_kernels.cache_clear()
+    try:
+        with pytest.warns(UserWarning, match="built without CUDA"):
+            assert not ops._is_served(torch.device("cuda:0"))
+        assert ops._is_served(torch.device("cpu"))
+    finally:
+        ops._has_cuda_kernels.cache_clear()
+
+
 @pytest.mark.parametrize(
     ("kernel", "output", "size"),
     [

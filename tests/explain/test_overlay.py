@@ -14,7 +14,7 @@ DEUTERANOPIA = np.array([[0.29275, 0.70725, -0.02234], [0.29275, 0.70725, 0.0223
 PROTANOPIA = np.array([[0.11238, 0.88762, 0.0], [0.11238, 0.88762, 0.0], [0.00401, -0.00401, 1.0]])
 
 
-def lightness(rgb: np.ndarray, seen_through: np.ndarray = np.eye(3)) -> np.ndarray:
+def lightness(rgb: np.ndarray, seen_through: np.ndarray) -> np.ndarray:
     """CIE L* of sRGB colours, from the definition."""
     values = rgb / 255
     linear = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)

@@ -61,7 +61,7 @@ def test_the_legend_is_the_scale():
     for colour in (colour_table()[0], colour_table()[255]):
         assert not (without == colour).all(2).any() and (wide == colour).all(2).any()
     narrow = panel([PanelRow(picture((0, 255, 0)), [])], [], cell=100)
-    top, left, bottom, right = place_of(narrow, tuple(colour_table()[0]))
+    top, left, bottom, _ = place_of(narrow, tuple(colour_table()[0]))
     assert left < 20 and bottom - top >= 5
 
 

@@ -14,7 +14,7 @@ sides = st.integers(1, 400)
 
 
 @given(height=sides, width=sides, size=st.integers(1, 64), extra=st.integers(0, 32))
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_the_middle_is_where_torchvision_finds_it(height: int, width: int, size: int, extra: int) -> None:
     if max(height, width) > 4 * min(height, width):
         return
@@ -49,6 +49,7 @@ def test_a_very_long_picture_is_trimmed_to_its_middle() -> None:
     high=st.floats(0.01, 1),
     seed=st.integers(0, 2**63 - 1),
 )
+@settings(deadline=None)
 def test_crops_lie_in_the_picture_and_reductions_cover_twice(
     height: int, width: int, size: int, low: float, high: float, seed: int
 ) -> None:

@@ -4,13 +4,14 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arttl.loading.order import EpochPlan, epoch_order
 
 
 @given(count=st.integers(1, 300), batch_size=st.integers(1, 40), world_size=st.sampled_from([1, 2, 3, 8]))
+@settings(deadline=None)
 def test_every_row_comes_exactly_once_over_all_ranks(count: int, batch_size: int, world_size: int) -> None:
     order = np.random.default_rng(count).permutation(10_000)[:count]
     plans = [EpochPlan.cut(order, batch_size, rank, world_size) for rank in range(world_size)]
@@ -26,6 +27,7 @@ def test_every_row_comes_exactly_once_over_all_ranks(count: int, batch_size: int
 
 
 @given(count=st.integers(1, 200), batch_size=st.integers(1, 20), world_size=st.integers(2, 4))
+@settings(deadline=None)
 def test_ranks_see_together_what_one_rank_sees(count: int, batch_size: int, world_size: int) -> None:
     order = np.arange(count)
     alone = EpochPlan.cut(order, batch_size * world_size)
@@ -39,6 +41,7 @@ def test_ranks_see_together_what_one_rank_sees(count: int, batch_size: int, worl
     seed=st.integers(0, 2**40),
     epoch=st.integers(0, 1000),
 )
+@settings(deadline=None)
 def test_a_shuffled_order_visits_each_shard_once(sizes: list[int], seed: int, epoch: int) -> None:
     shards = np.repeat(np.arange(len(sizes)), sizes)
     rows = 5 + np.arange(len(shards))

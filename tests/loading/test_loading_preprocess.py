@@ -53,6 +53,7 @@ specs = st.builds(
 
 
 @given(specs)
+@settings(deadline=None)
 def test_it_survives_json(spec: Preprocess) -> None:
     assert Preprocess.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
     assert spec.without_augmentation().to_dict() == {**spec.to_dict(), "augment": None}

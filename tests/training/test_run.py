@@ -122,7 +122,9 @@ def test_a_finished_run_is_not_overwritten_unasked(settings) -> None:
     train(settings)
     (settings.out / "notes.txt").write_text("mine")
     before = (settings.out / "test.json").read_text()
-    with pytest.raises(ArttlError, match="already holds a run; choose another --out or pass --overwrite"):
+    with pytest.raises(
+        ArttlError, match="already holds a run; choose another --out, or pass --overwrite or --resume"
+    ):
         train(settings)
     assert (settings.out / "test.json").read_text() == before
     train(replace(settings, overwrite=True))

@@ -1,0 +1,249 @@
+"""Checkpoints: all that a killed training needs to go on as if it had not been killed.
+
+Tensors are safetensors and the rest is JSON, so that nothing is ever unpickled. Accelerate's own checkpoints are not
+used: they keep the first rank's objects only, and unpickle them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from arttl.errors import ArttlError
+
+FORMAT_VERSION = 1
+_NAME = re.compile(r"step-[0-9]{9}")
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to."""
+
+    epoch: int
+    """From 1."""
+    train_loss: float
+    """Mean over steps."""
+    val_loss: float
+    """Sum over tasks of the mean over the validation split's labelled samples."""
+    val_accuracy: dict[str, float]
+    """Task name to accuracy on the validation split (single-label tasks)."""
+    best: bool
+    """Whether no earlier epoch had a lower validation loss."""
+
+
+@dataclass
+class Progress:
+    """Where a training stands."""
+
+    epoch: int = 1
+    """The epoch that is going on, from 1."""
+    steps: int = 0
+    """Optimizer steps done since the beginning."""
+    losses: list[float] = field(default_factory=list)
+    """This rank's losses of the steps done in this epoch."""
+    history: list[Epoch] = field(default_factory=list)
+    """The epochs that are done."""
+
+    @property
+    def best(self) -> Epoch | None:
+        """The epoch with the lowest validation loss so far."""
+        return next((epoch for epoch in reversed(self.history) if epoch.best), None)
+
+
+class Checkpoints:
+    """The checkpoints of one run, in a folder of their own."""
+
+    def __init__(self, folder: Path, accelerator: Accelerator, *, keep: int) -> None:
+        """Use a folder.
+
+        Args:
+            folder: made when the first checkpoint is written.
+            accelerator: saving and restoring concern all its ranks.
+            keep: how many of the newest are kept, beside the best epoch's weights.
+        """
+        self._folder, self._accelerator, self._keep = folder, accelerator, keep
+
+    def save(
+        self,
+        progress: Progress,
+        module: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        loader: Mapping[str, Any],
+    ) -> None:
+        """Write a checkpoint; it appears whole or not at all. Every rank must call this.
+
+        Args:
+            progress: where the training stands.
+            module: not wrapped for ranks.
+            optimizer: of its parameters.
+            loader: the training loader's state, the same on every rank.
+        """
+        random = self._random_states()
+        losses = self._accelerator.gather(
+            torch.tensor([progress.losses], dtype=torch.float64, device=self._device)
+        )
+        if self._accelerator.is_main_process:
+            tensors, rest = _flat_optimizer(optimizer)
+            scaler = getattr(self._accelerator, "scaler", None)
+            state = {
+                "format_version": FORMAT_VERSION,
+                "ranks": self._accelerator.num_processes,
+                "progress": {**asdict(progress), "losses": losses.tolist()},
+                "loader": dict(loader),
+                "optimizer": rest,
+                "scaler": scaler.state_dict() if scaler is not None else None,
+            }
+            target = self._folder / f"step-{progress.steps:09d}"
+            unfinished = target.with_name(f".{target.name}.unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir(parents=True)
+            save_file(_contiguous(module.state_dict()), unfinished / "weights.safetensors")
+            save_file(tensors, unfinished / "optimizer.safetensors")
+            save_file(random, unfinished / "random.safetensors")
+            (unfinished / "state.json").write_text(json.dumps(state), encoding="utf-8")
+            for path in unfinished.iterdir():
+                _flush(path)
+            shutil.rmtree(target, ignore_errors=True)
+            unfinished.rename(target)
+            self._forget()
+        self._accelerator.wait_for_everyone()
+
+    def save_best(self, epoch: int, state: Mapping[str, torch.Tensor]) -> None:
+        """Keep the weights of the best epoch so far. The first rank writes them."""
+        if self._accelerator.is_main_process:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path = self._best(epoch)
+            unfinished = path.with_name(f".{path.name}.unfinished")
+            save_file(_contiguous(state), unfinished)
+            _flush(unfinished)
+            unfinished.rename(path)
+
+    def restore(
+        self, module: nn.Module, optimizer: torch.optim.Optimizer
+    ) -> tuple[Progress, dict[str, Any], dict[str, torch.Tensor] | None] | None:
+        """Put the newest checkpoint back. Every rank must call this.
+
+        Returns:
+            Where the training stands, the loader's state, and the weights of the best epoch; None without a checkpoint.
+
+        Raises:
+            ArttlError: for a checkpoint of another number of ranks, or one that cannot be read.
+        """
+        found = sorted(path for path in self._folder.glob("step-*") if _NAME.fullmatch(path.name))
+        if not found:
+            return None
+        folder = found[-1]
+        rank, ranks = self._accelerator.process_index, self._accelerator.num_processes
+        try:
+            state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+            if state["format_version"] != FORMAT_VERSION:
+                raise ArttlError(
+                    f"{folder} has checkpoint format {state['format_version']}; this version has another"
+                )
+            if state["ranks"] != ranks:
+                raise ArttlError(
+                    f"{folder} was written by {state['ranks']} process(es) and {ranks} go on: launch as many again"
+                )
+            module.load_state_dict(load_file(folder / "weights.safetensors"))
+            optimizer.load_state_dict(
+                _full_optimizer(load_file(folder / "optimizer.safetensors"), state["optimizer"])
+            )
+            _match_layout(optimizer)
+            if state["scaler"] is not None and self._accelerator.scaler is not None:
+                self._accelerator.scaler.load_state_dict(state["scaler"])
+            random = load_file(folder / "random.safetensors")
+            progress = Progress(**{**state["progress"], "losses": state["progress"]["losses"][rank]})
+            progress.history = [Epoch(**epoch) for epoch in state["progress"]["history"]]
+            best = load_file(self._best(progress.best.epoch)) if progress.best else None
+        except (OSError, KeyError, IndexError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+            reason = str(error).splitlines()[0]
+            raise ArttlError(
+                f"the checkpoint {folder} cannot be read: {reason}; delete it to use the one before"
+            ) from error
+        torch.set_rng_state(random[f"cpu-{rank}"])
+        if self._device.type == "cuda":
+            torch.cuda.set_rng_state(random[f"cuda-{rank}"], self._device)
+        return progress, state["loader"], best
+
+    @property
+    def _device(self) -> torch.device:
+        device: torch.device = self._accelerator.device
+        return device
+
+    def _best(self, epoch: int) -> Path:
+        return self._folder / f"best-epoch-{epoch:04d}.safetensors"
+
+    def _random_states(self) -> dict[str, torch.Tensor]:
+        """The random states of every rank, gathered."""
+        own = {"cpu": torch.get_rng_state()}
+        if self._device.type == "cuda":
+            own["cuda"] = torch.cuda.get_rng_state(self._device)
+        states: dict[str, torch.Tensor] = {}
+        for name, state in own.items():
+            everyone = self._accelerator.gather(state[None].to(self._device)).cpu()
+            states |= {f"{name}-{rank}": one.clone() for rank, one in enumerate(everyone)}
+        return states
+
+    def _forget(self) -> None:
+        """Delete all but the newest few and the best epochs' weights that those need."""
+        newest = sorted(path for path in self._folder.glob("step-*") if _NAME.fullmatch(path.name))
+        for path in newest[: -self._keep]:
+            shutil.rmtree(path)
+        needed = set()
+        for path in newest[-self._keep :]:
+            history = json.loads((path / "state.json").read_text(encoding="utf-8"))["progress"]["history"]
+            best = [self._best(epoch["epoch"]) for epoch in history if epoch["best"]]
+            needed |= set(best[-1:])
+        for path in set(self._folder.glob("best-epoch-*.safetensors")) - needed:
+            path.unlink()
+
+
+def _contiguous(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _flat_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """An optimizer's state as named tensors and JSON-ready values."""
+    full = optimizer.state_dict()
+    tensors, values = {}, {}
+    for index, entries in full["state"].items():
+        for name, value in entries.items():
+            if isinstance(value, torch.Tensor):
+                tensors[f"{index}.{name}"] = value.detach().cpu().contiguous().clone()
+            else:
+                values[f"{index}.{name}"] = value
+    return tensors, {"values": values, "groups": full["param_groups"]}
+
+
+def _full_optimizer(tensors: Mapping[str, torch.Tensor], rest: Mapping[str, Any]) -> dict[str, Any]:
+    """The inverse of `_flat_optimizer`."""
+    state: dict[int, dict[str, Any]] = {}
+    for key, value in {**tensors, **rest["values"]}.items():
+        index, _, name = key.partition(".")
+        state.setdefault(int(index), {})[name] = value
+    return {"state": state, "param_groups": rest["groups"]}
+
+
+def _match_layout(optimizer: torch.optim.Optimizer) -> None:
+    """Lay each state tensor out in memory as its parameter is, which files do not remember; mixed layouts are slow."""
+    for parameter, entries in optimizer.state.items():
+        for name, value in entries.items():
+            if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
+                entries[name] = torch.empty_like(parameter).copy_(value)
