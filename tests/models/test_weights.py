@@ -103,7 +103,7 @@ class Evil:
 
 def test_a_file_that_would_run_code_is_not_unpickled(tmp_path) -> None:
     with (tmp_path / "evil.pth").open("wb") as file:
-        pickle.dump({"weight": Evil()}, file)
+        pickle.dump({"weight": Evil()}, file, protocol=2)
     with pytest.raises(ArttlError, match=r"evil.pth cannot be read as tensors alone"):
         load_weights(Backbone("resnet10t"), str(tmp_path / "evil.pth"))
 

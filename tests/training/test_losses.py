@@ -59,7 +59,7 @@ def test_missing_labels_and_padding_do_not_count(seed: int, n: int) -> None:
     if expected is None:
         assert found is None
     else:
-        assert float(found) == pytest.approx(expected, rel=1e-5)
+        assert found.item() == pytest.approx(expected, rel=1e-5)
 
 
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(2, 12), first=st.integers(1, 11))

@@ -34,6 +34,7 @@ def settings(small_shards, tmp_path) -> TrainSettings:
         input_size=32,
         epochs=2,
         out=tmp_path / "run",
+        threads=1,  # small work: threads would wait for one another
         maps=0,
     )
 
