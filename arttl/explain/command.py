@@ -146,7 +146,7 @@ def _views_of_files(settings: VisualizeSettings, preprocesses: Sequence[Preproce
         while name in taken:
             name, number = f"{path.stem}-{number}", number + 1
         taken.add(name)
-        views.append(_View(name, path.name, [preprocess.apply(rgb) for preprocess in preprocesses]))
+        views.append(_View(name, path.stem, [preprocess.apply(rgb) for preprocess in preprocesses]))
     return views
 
 
