@@ -15,7 +15,6 @@ from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError
 from arttl.packing.samples import Job
 from arttl.packing.settings import PackSettings
-from arttl.packing.shards import MAX_KEY_LENGTH
 from arttl.packing.split import paper_split, shuffled
 from arttl.sources.rejects import Reason, Reject
 from arttl.tasks import SPLITS
@@ -95,8 +94,6 @@ def _with_own_key(job: Job, keys: dict[str, tuple[str, Path]]) -> Job | None:
     identity = (artwork.object_number, artwork.image)
     number = artwork.object_number
     for key in (artwork.key, sample_key(number[:60], part=f"{number}\n{job.file}")):
-        if len(key) > MAX_KEY_LENGTH:
-            continue
         if key not in keys:
             keys[key] = identity
             return Job(dataclasses.replace(artwork, key=key), job.file)

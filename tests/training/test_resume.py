@@ -22,21 +22,9 @@ SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
 
 @pytest.fixture
-def settings(small_shards, tmp_path) -> TrainSettings:
-    return TrainSettings(
-        shards=small_shards,
-        tasks=("type", "material"),
-        multi_label=("material",),
-        backbone="test_resnet",
-        mode="scratch",
-        input_size=32,
-        epochs=3,
-        batch_size=16,
-        out=tmp_path / "run",
-        checkpoint_every=3,
-        threads=1,
-        maps=0,
-    )
+def settings(settings: TrainSettings) -> TrainSettings:
+    """Three epochs, and a checkpoint every three steps."""
+    return replace(settings, epochs=3, batch_size=16, checkpoint_every=3)
 
 
 def epochs(out: Path) -> list[dict]:

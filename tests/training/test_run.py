@@ -18,25 +18,9 @@ from arttl.evaluation.command import EvaluateSettings, evaluate
 from arttl.evaluation.metrics import metrics_to_json
 from arttl.packing.manifest import Manifest
 from arttl.training.run import train
-from arttl.training.settings import TrainSettings, read_recipe
+from arttl.training.settings import read_recipe
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
-
-
-@pytest.fixture
-def settings(small_shards, tmp_path) -> TrainSettings:
-    return TrainSettings(
-        shards=small_shards,
-        tasks=("type", "material"),
-        multi_label=("material",),
-        backbone="test_resnet",
-        mode="scratch",
-        input_size=32,
-        epochs=2,
-        out=tmp_path / "run",
-        threads=1,  # small work: threads would wait for one another
-        maps=0,
-    )
 
 
 def test_a_run_leaves_what_it_promises(settings, capsys) -> None:
