@@ -3,6 +3,9 @@
 Each is declared once, with the compiled kernel behind it on the CPU and on CUDA devices, plain torch on any other
 device, and a fake implementation for tracing (`torch.compile`, `torch.export`). They are for inference: an input that
 requires a gradient, with gradients enabled, is an error. The compiled module is loaded at the first call.
+
+`run_channel_mean` and its like are what stands behind the operators: the same without torch's dispatcher, which takes
+5 to 20 µs to bring a call and its lists of sizes to Python, more than the kernels need for the maps of one picture.
 """
 
 from __future__ import annotations
@@ -60,66 +63,68 @@ def _has_cuda_kernels() -> bool:
 
 
 def _is_served(device: torch.device) -> bool:
-    return device.type == "cpu" or _has_cuda_kernels()
+    return device.type == "cpu" or (device.type == "cuda" and _has_cuda_kernels())
 
 
 def _launch(name: str, device: torch.device, *arguments: Any) -> None:
     """Run a kernel on torch's threads, or on the device's current stream."""
     if device.type == "cpu":
-        getattr(kernels(), f"{name}_cpu")(*arguments, torch.get_num_threads())
+        getattr(kernels(), name + "_cpu")(*arguments, torch.get_num_threads())
     else:
         stream = torch.cuda.current_stream(device).cuda_stream
-        getattr(kernels(), f"{name}_cuda")(*arguments, device.index, stream)
+        getattr(kernels(), name + "_cuda")(*arguments, device.index, stream)
 
 
-def _address(tensor: Tensor | None) -> int:
-    return 0 if tensor is None else tensor.data_ptr()
+def _refuse_gradients() -> ArttlError:
+    return ArttlError(
+        "the arttl:: operators have no gradient: call them under torch.no_grad() or detach their inputs"
+    )
 
 
-def _refuse_gradients(*tensors: Tensor | None) -> None:
-    if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors):
-        raise ArttlError(
-            "the arttl:: operators have no gradient: call them under torch.no_grad() or detach their inputs"
-        )
-
-
-def _as_map(name: str, tensor: Tensor, shape: Sequence[int], device: torch.device) -> Tensor:
-    if list(tensor.shape) != list(shape) or tensor.dtype != torch.float32 or tensor.device != device:
+def _as_map(name: str, tensor: Tensor, shape: tuple[int, ...], device: torch.device) -> Tensor:
+    if tensor.shape != shape or tensor.dtype != torch.float32 or tensor.device != device:
         raise ValueError(
             f"{name} must be float32 {list(shape)} on {device}, "
             f"not {tensor.dtype} {list(tensor.shape)} on {tensor.device}"
         )
+    if tensor.requires_grad and torch.is_grad_enabled():
+        raise _refuse_gradients()
     return tensor.contiguous()
 
 
-def _channel_mean(x: Tensor, rectify: bool) -> Tensor:
-    _refuse_gradients(x)
-    if x.dim() != 4 or x.dtype not in DTYPES or x.shape[1] == 0:
+def run_channel_mean(x: Tensor, rectify: bool) -> Tensor:
+    """`_torch_twin.channel_mean` by the compiled kernel."""
+    if x.requires_grad and torch.is_grad_enabled():
+        raise _refuse_gradients()
+    dtype, shape = DTYPES.get(x.dtype), x.shape
+    if len(shape) != 4 or dtype is None or shape[1] == 0:
         raise ValueError(
             f"x must be [N, C, H, W] of float32, float16 or bfloat16, not {x.dtype} {list(x.shape)}"
         )
-    if not _is_served(x.device):
+    device = x.device
+    if not _is_served(device):
         return twin.channel_mean(x, rectify)
-    n, c, h, w = x.shape
-    channels_last = not x.is_contiguous() and x.is_contiguous(memory_format=torch.channels_last)
-    if not channels_last:
-        x = x.contiguous()
-    out = torch.empty((n, h, w), dtype=torch.float32, device=x.device)
-    arrays = (x.data_ptr(), out.data_ptr())
-    _launch("channel_mean", x.device, *arrays, DTYPES[x.dtype], channels_last, n, c, h * w, rectify)
+    n, c, h, w = shape
+    channels_last = False
+    if not x.is_contiguous():
+        channels_last = x.is_contiguous(memory_format=torch.channels_last)
+        if not channels_last:
+            x = x.contiguous()
+    out = x.new_empty((n, h, w), dtype=torch.float32)
+    _launch("channel_mean", device, x.data_ptr(), out.data_ptr(), dtype, channels_last, n, c, h * w, rectify)
     return out  # [N, H, W]
 
 
-def _upsample_multiply(
+def run_upsample_multiply(
     deep: Tensor,
     deep_peak: Tensor | None,
     shallow: Tensor | None,
-    size: list[int],
-    kernel: list[int],
-    stride: list[int],
-    padding: list[int],
+    size: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
 ) -> tuple[Tensor, Tensor]:
-    _refuse_gradients(deep, deep_peak, shallow)
+    """`_torch_twin.upsample_multiply` by the compiled kernel."""
     if deep.dim() != 3:
         raise ValueError(f"deep must be [N, h, w], not {list(deep.shape)}")
     if min(size) < 1 or min(kernel) < 1 or min(stride) < 1 or min(padding) < 0:
@@ -127,39 +132,55 @@ def _upsample_multiply(
             f"no transposed convolution to {size} has kernel {kernel}, stride {stride}, padding {padding}"
         )
     n, h, w = deep.shape
-    deep = _as_map("deep", deep, (n, h, w), deep.device)
+    device = deep.device
+    deep = _as_map("deep", deep, (n, h, w), device)
     if deep_peak is not None:
-        deep_peak = _as_map("deep_peak", deep_peak, (n,), deep.device)
+        deep_peak = _as_map("deep_peak", deep_peak, (n,), device)
     if shallow is not None:
-        shallow = _as_map("shallow", shallow, (n, *size), deep.device)
-    if not _is_served(deep.device):
-        return twin.upsample_multiply(deep, deep_peak, shallow, size, kernel, stride, padding)
-    out = torch.empty((n, *size), dtype=torch.float32, device=deep.device)
-    peak = torch.empty(n, dtype=torch.float32, device=deep.device)
-    arrays = (deep.data_ptr(), _address(deep_peak), _address(shallow), out.data_ptr(), peak.data_ptr())
-    _launch("upsample_multiply", deep.device, *arrays, n, (h, w), size, kernel, stride, padding)
+        shallow = _as_map("shallow", shallow, (n, *size), device)
+    if not _is_served(device):
+        return twin.upsample_multiply(
+            deep, deep_peak, shallow, list(size), list(kernel), list(stride), list(padding)
+        )
+    out, peak = deep.new_empty((n, *size)), deep.new_empty((n,))
+    _launch(
+        "upsample_multiply",
+        device,
+        deep.data_ptr(),
+        0 if deep_peak is None else deep_peak.data_ptr(),
+        0 if shallow is None else shallow.data_ptr(),
+        out.data_ptr(),
+        peak.data_ptr(),
+        n,
+        (h, w),
+        size,
+        kernel,
+        stride,
+        padding,
+    )
     return out, peak  # [N, H, W], [N]
 
 
-def _minmax_normalise(maps: Tensor, epsilon: float) -> Tensor:
-    _refuse_gradients(maps)
+def run_minmax_normalise(maps: Tensor, epsilon: float) -> Tensor:
+    """`_torch_twin.minmax_normalise` by the compiled kernel."""
     if maps.dim() != 3:
         raise ValueError(f"maps must be [N, H, W], not {list(maps.shape)}")
-    maps = _as_map("maps", maps, maps.shape, maps.device)
-    if not _is_served(maps.device):
+    device = maps.device
+    maps = _as_map("maps", maps, maps.shape, device)
+    if not _is_served(device):
         return twin.minmax_normalise(maps, epsilon)
     n, h, w = maps.shape
     out = torch.empty_like(maps)
-    scratch = torch.empty((2, n), dtype=torch.int32, device=maps.device)
+    scratch = maps.new_empty((2, n), dtype=torch.int32)
     arrays = (maps.data_ptr(), out.data_ptr(), scratch.data_ptr())
-    _launch("minmax_normalise", maps.device, *arrays, n, h * w, epsilon)
+    _launch("minmax_normalise", device, *arrays, n, h * w, epsilon)
     return out  # [N, H, W]
 
 
 for _name, _served in (
-    ("channel_mean", _channel_mean),
-    ("upsample_multiply", _upsample_multiply),
-    ("minmax_normalise", _minmax_normalise),
+    ("channel_mean", run_channel_mean),
+    ("upsample_multiply", run_upsample_multiply),
+    ("minmax_normalise", run_minmax_normalise),
 ):
     _library.impl(_name, _served, "CPU")
     _library.impl(_name, _served, "CUDA")

@@ -11,7 +11,7 @@ steps between the stages go by the sizes of their maps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,11 +78,16 @@ def taps_of(model: nn.Module, taps: Sequence[Tap | str] | None = None) -> tuple[
     return network, tuple(found)
 
 
-def layers_through(network: nn.Module, names: Iterable[str]) -> list[Layer]:
-    """The layers with a window inside the named modules, in order, without those on a shortcut."""
+def layers_through(modules: Mapping[str, nn.Module], names: Iterable[str]) -> list[Layer]:
+    """The layers with a window inside the named modules, in order, without those on a shortcut.
+
+    Args:
+        modules: all of the network's, by name, as `named_modules()` has them.
+        names: of those to look into.
+    """
     layers = []
     for name in names:
-        for inner, module in network.get_submodule(name).named_modules():
+        for inner, module in modules[name].named_modules():
             layer = layer_of(module)
             if layer is not None and _SHORTCUTS.isdisjoint(inner.split(".")):
                 layers.append(layer)
@@ -126,19 +131,20 @@ def print_taps(model: nn.Module, taps: Sequence[Tap | str] | None = None) -> Non
         taps: as for `taps_of`.
     """
     network, found = taps_of(model, taps)
+    modules = dict(network.named_modules())
     rows = [("tap", "module", "step back through")]
     for i, tap in enumerate(found, start=1):
-        rows.append((str(i), tap.module, _describe(network, tap)))
+        rows.append((str(i), tap.module, _describe(modules, tap)))
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     for number, module, through in rows:
         print(f"{number:>{widths[0]}}  {module:<{widths[1]}}  {through}")
 
 
-def _describe(network: nn.Module, tap: Tap) -> str:
+def _describe(modules: Mapping[str, nn.Module], tap: Tap) -> str:
     if tap.through is None:
         return "by the sizes of the maps"
     parts = []
-    for layer in layers_through(network, tap.through):
+    for layer in layers_through(modules, tap.through):
         (ky, kx), (sy, sx) = layer.kernel, layer.stride
         stride = "" if sy == sx == 1 else f" stride {sy}" if sy == sx else f" stride {sy}x{sx}"
         padding = "same" if layer.padding is None else "x".join(str(p) for p in dict.fromkeys(layer.padding))
@@ -182,7 +188,7 @@ def _no_taps(model: nn.Module) -> ArttlError:
 
 
 def _check_names(network: nn.Module, names: Iterable[str]) -> None:
-    known = {name for name, _ in network.named_modules()}
+    known = dict(network.named_modules())  # get_submodule() walks to each name anew
     for name in names:
         if name not in known:
             raise ArttlError(f"{type(network).__name__} has no module {name!r}{did_you_mean(name, known)}")

@@ -79,11 +79,11 @@ def visual_backprop(
         with _listening(network, found, size, rectify_all=mode == "bojarski") as maps:
             run(images)  # type: ignore[operator]
         _check_heard(found, maps)
-        means = [maps[tap.module] for tap in found]  # n of [B, h_i, w_i]
+        means = [maps.pop(tap.module) for tap in found]  # n of [B, h_i, w_i]
         if mode == "bojarski":
             steps = _own_steps(network, found, means, size)
         else:
-            means = [ops.minmax_normalise(mean, 1e-6) for mean in means]
+            means = [ops.run_minmax_normalise(mean, 1e-6) for mean in means]
             steps = _published_steps(means, size)
         return _walk_back(means, steps)
 
@@ -92,25 +92,27 @@ def _walk_back(means: list[Tensor], steps: list[list[Step]]) -> Tensor:
     """The product of all maps, from the deepest to the image.
 
     Args:
-        means: n maps [B, h_i, w_i], from the image on.
+        means: n maps [B, h_i, w_i], from the image on; the list is empty afterwards.
         steps: for each map those that lead from the size before it (the image's, for the first) to its own.
 
     Returns:
         [B, H, W] in [0, 1].
     """
-    running, peak = means[-1], None
-    for i in reversed(range(len(means))):
-        shallow = means[i - 1] if i > 0 else None
+    running, peak = means.pop(), None
+    for between in reversed(steps):
+        # Each map goes once it is used: at the end of a large picture they would be most of the memory.
+        shallow = means.pop() if means else None
         # The last step to be walked, the first of the list, meets the map before it.
-        for step, factor in zip(reversed(steps[i]), [None] * (len(steps[i]) - 1) + [shallow], strict=True):
-            running, peak = ops.upsample_multiply(
+        for step, factor in zip(reversed(between), [None] * (len(between) - 1) + [shallow], strict=True):
+            running, peak = ops.run_upsample_multiply(
                 running, peak, factor, step.size, step.kernel, step.stride, step.padding
             )
-    return ops.minmax_normalise(running, 0.0)
+    return ops.run_minmax_normalise(running, 0.0)
 
 
 def _own_steps(network: nn.Module, taps: Sequence[Tap], means: list[Tensor], image: Size) -> list[list[Step]]:
     """The steps of `bojarski`: through the layers that lie between the taps."""
+    modules = dict(network.named_modules())
     steps = []
     before = image
     for tap, mean in zip(taps, means, strict=True):
@@ -119,7 +121,7 @@ def _own_steps(network: nn.Module, taps: Sequence[Tap], means: list[Tensor], ima
             _refuse_growth(tap.module, before, size)
             steps.append([step_between(before, size)])
         else:
-            walked, reached = steps_through(layers_through(network, tap.through), before)
+            walked, reached = steps_through(layers_through(modules, tap.through), before)
             if reached != size:
                 raise ArttlError(
                     f"the layers on the way to tap {tap.module!r} ({', '.join(tap.through)}) make {_by(reached)} of "
@@ -188,14 +190,15 @@ def _listening(
             maps = _as_maps(tap, output, network, image)  # [B, C, h, w]
             if maps.dtype not in ops.DTYPES:
                 maps = maps.float()
-            means[name] = ops.channel_mean(maps, rectify_all or tap.rectify)
+            means[name] = ops.run_channel_mean(maps, rectify_all or tap.rectify)
 
         return hook
 
+    modules = dict(network.named_modules())
     handles = []
     try:
         for tap in taps:
-            handles.append(network.get_submodule(tap.module).register_forward_hook(listen_to(tap)))
+            handles.append(modules[tap.module].register_forward_hook(listen_to(tap)))
         yield means
     finally:
         for handle in handles:

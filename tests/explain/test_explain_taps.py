@@ -39,7 +39,10 @@ def test_a_residual_block_is_walked_along_its_trunk():
     network = small("resnet18")
     tap = next(tap for tap in taps_of(network)[1] if tap.module == "layer2.0")
     assert tap.through is not None
-    windows = [(layer.kernel[0], layer.stride[0]) for layer in layers_through(network, tap.through)]
+    windows = [
+        (layer.kernel[0], layer.stride[0])
+        for layer in layers_through(dict(network.named_modules()), tap.through)
+    ]
     assert windows == [(3, 2), (3, 1)]  # and not the 1x1 stride 2 of the shortcut
 
 
@@ -58,7 +61,11 @@ def test_xception_taps_the_stem_every_block_and_the_exit():
     network = small("legacy_xception")
     found = names(network)
     assert found == ["act1", "act2", *(f"block{i}" for i in range(1, 13)), "act3", "act4"]
-    assert [layer.stride for layer in layers_through(network, ("block1",))] == [(1, 1), (1, 1), (2, 2)]
+    assert [layer.stride for layer in layers_through(dict(network.named_modules()), ("block1",))] == [
+        (1, 1),
+        (1, 1),
+        (2, 2),
+    ]
 
 
 def test_densenet_taps_after_the_normalisation():
