@@ -24,7 +24,8 @@ class Artwork:
         labels: task name to labels, in the order of the catalogue. No entry: unknown. Never an empty tuple.
         raw_labels: task name to the strings as catalogued, before any normalisation.
         title, date, source: free provenance, kept with the sample.
-        split: the metadata's own split (`train`, `val` or `test`), where a column names one.
+        split: the metadata's own split (`train`, `val` or `test`), where there is one.
+        group: shared by all that must stay in one split; None: the object number is.
     """
 
     key: str
@@ -36,6 +37,7 @@ class Artwork:
     date: str | None = None
     source: str | None = None
     split: str | None = None
+    group: str | None = None
 
     def __post_init__(self) -> None:
         if not _KEY.match(self.key):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -17,11 +18,11 @@ def settle(temporary: Path, final: Path) -> None:
             os.close(descriptor)
 
 
-def write_whole(final: Path, data: bytes, scratch: Path) -> None:
+def write_whole(final: Path, data: bytes | Iterable[bytes], scratch: Path) -> None:
     """Write `data` to `final` by way of the folder `scratch`, which is on the same disk."""
     temporary = scratch / (final.name + ".part")
     with temporary.open("wb") as file:
-        file.write(data)
+        file.writelines([data] if isinstance(data, bytes) else data)
         file.flush()
         os.fsync(file.fileno())
     settle(temporary, final)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -16,6 +20,7 @@ import arttl
 from arttl.errors import ArttlError
 from arttl.packing.files import settle, write_whole
 from arttl.packing.manifest import FORMAT_VERSION, LABEL_COLUMN, manifest_schema
+from arttl.packing.near_duplicates import NEAR_DUPLICATES_FILE, near_duplicates, near_duplicates_csv
 from arttl.packing.parts import Part, Parts
 from arttl.packing.plan import Plan
 from arttl.packing.rejects import rejects_csv
@@ -36,29 +41,38 @@ def finish(directory: Path, plan: Plan, parts: Parts, settings: dict[str, Any]) 
     Raises:
         ArttlError: if no picture at all could be used.
     """
-    rejects: list[Reject] = list(plan.rejects)
     files: list[FileDigest] = []
     samples: Counter[str] = Counter()
+    rejected: Counter[str] = Counter()
     labelled: dict[str, Counter[str]] = {task: Counter() for task in plan.tasks}
+    near_hashes = array("Q")
     manifest = parts.scratch / "manifest.parquet.part"
     schema = manifest_schema(plan.tasks)
     with pq.ParquetWriter(manifest, schema) as writer:
-        for split in SPLITS:
-            for part in parts.load(split):
-                rejects += part.rejects
-                files += part.files
-                samples[split] += len(part.records)
-                for task in plan.tasks:
-                    labelled[task][split] += sum(task in record["labels"] for record in part.records)
-                if part.records:
-                    writer.write_table(_table(part, split, plan.tasks, schema))
-    write_whole(directory / "rejects.csv", rejects_csv(rejects), parts.scratch)
+        for split, part in _all_parts(parts):
+            files += part.files
+            samples[split] += len(part.records)
+            near_hashes.extend(record["near_hash"] for record in part.records if "near_hash" in record)
+            for task in plan.tasks:
+                labelled[task][split] += sum(task in record["labels"] for record in part.records)
+            if part.records:
+                writer.write_table(_table(part, split, plan.tasks, schema))
+
+    def rejects() -> Iterator[Reject]:
+        for reject in chain(plan.rejects, *(part.rejects for _, part in _all_parts(parts))):
+            rejected[reject.reason] += 1
+            yield reject
+
+    write_whole(directory / "rejects.csv", rejects_csv(rejects()), parts.scratch)
     if not files:
         raise ArttlError(
             f"none of the {plan.total:,} pictures could be used; {directory / 'rejects.csv'} says why"
         )
     settle(manifest, directory / "manifest.parquet")
     files += [_digest(directory / name) for name in ("manifest.parquet", "rejects.csv")]
+    if near_hashes:
+        _write_near_duplicates(directory, np.array(near_hashes, dtype=np.uint64), parts.scratch)
+        files.append(_digest(directory / NEAR_DUPLICATES_FILE))
     description = {
         "format_version": FORMAT_VERSION,
         "made_by": f"arttl {arttl.__version__}",
@@ -66,7 +80,7 @@ def finish(directory: Path, plan: Plan, parts: Parts, settings: dict[str, Any]) 
         "samples": {split: samples[split] for split in SPLITS},
         "labelled": {task: {split: counts[split] for split in SPLITS} for task, counts in labelled.items()},
         "unlabelled": plan.unlabelled,
-        "rejected": dict(sorted(Counter(reject.reason for reject in rejects).items())),
+        "rejected": dict(sorted(rejected.items())),
         "settings": settings,
         "plan_sha256": plan.digest,
         "files": {file.name: {"bytes": file.bytes, "sha256": file.sha256} for file in files},
@@ -80,6 +94,19 @@ def digest_of_all(files: Iterable[FileDigest]) -> str:
     """SHA-256 over the lines that `sha256sum` prints for the files, sorted by name."""
     lines = (f"{file.sha256}  {file.name}\n" for file in sorted(files, key=lambda file: file.name))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _all_parts(parts: Parts) -> Iterator[tuple[str, Part]]:
+    for split in SPLITS:
+        for part in parts.load(split):
+            yield split, part
+
+
+def _write_near_duplicates(directory: Path, hashes: npt.NDArray[np.uint64], scratch: Path) -> None:
+    found = near_duplicates(hashes)
+    columns = pq.read_table(directory / "manifest.parquet", columns=["key", "object_number", "split"])
+    of_found = columns.take([one.row for one in found]).to_pydict() if found else {}
+    write_whole(directory / NEAR_DUPLICATES_FILE, near_duplicates_csv(found, of_found), scratch)
 
 
 def _table(part: Part, split: str, tasks: tuple[str, ...], schema: pa.Schema) -> pa.Table:

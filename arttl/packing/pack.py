@@ -21,8 +21,12 @@ from arttl.packing.writing import write_shards
 from arttl.sources.rejects import Reject
 
 # What may differ between two runs that give the same shards.
-_NOT_RECORDED = ("out", "workers", "resume")
-_MAY_CHANGE_ON_RESUME = ("metadata", "images")  # as paths; what they hold is compared by the plan's digest
+_NOT_RECORDED = ("out", "workers", "scheduler", "resume", "dry_run")
+_MAY_CHANGE_ON_RESUME = (
+    "metadata",
+    "images",
+    "ground_truth",
+)
 
 
 def pack(artworks: Iterable[Artwork | Reject], settings: PackSettings, *, progress: bool = False) -> Manifest:
@@ -42,9 +46,9 @@ def pack(artworks: Iterable[Artwork | Reject], settings: PackSettings, *, progre
     """
     settings.check()
     _check_folder(settings)
-    plan = make_plan(artworks, settings)
     recorded = _recorded(settings)
     try:
+        plan = make_plan(artworks, settings, scratch=_nearest_folder(settings.out))
         if not _is_finished(settings, plan, recorded):
             parts = _begin(settings, plan, recorded)
             write_shards(plan, settings, parts, progress=progress)
@@ -69,6 +73,11 @@ def _check_folder(settings: PackSettings) -> None:
             f"--out {out} holds an unfinished run; finish it with --resume, or name another folder"
         )
     raise ArttlError(f"--out {out} is not empty; name another folder, or delete this one")
+
+
+def _nearest_folder(path: Path) -> Path:
+    """The folder itself, or the first of its parents that exists."""
+    return next((parent for parent in (path, *path.absolute().parents) if parent.is_dir()), Path("/"))
 
 
 def _recorded(settings: PackSettings) -> dict[str, Any]:

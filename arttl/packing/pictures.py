@@ -172,6 +172,16 @@ def picture_format(data: bytes) -> str:
     raise BadPicture("not-a-picture", f"the file starts with the bytes {data[:8].hex(' ')}")
 
 
+def looks_like_a_picture(path: Path) -> bool:
+    """Whether a file's first bytes are those of a format that packing takes."""
+    try:
+        with path.open("rb") as file:
+            picture_format(file.read(64))
+    except (OSError, BadPicture):
+        return False
+    return True
+
+
 def jpeg_header(data: bytes, *, max_pixels: int) -> JpegHeader:
     """The header of a JPEG that can be decoded within `max_pixels`.
 

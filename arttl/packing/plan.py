@@ -5,17 +5,25 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError
-from arttl.packing.samples import Job
+from arttl.packing.catalogue import Catalogue, Jobs
+from arttl.packing.duplicates import same_bytes
+from arttl.packing.near_duplicates import joined
+from arttl.packing.pictures import looks_like_a_picture
+from arttl.packing.pool import default_workers, in_order
+from arttl.packing.samples import Job, Limits, hash_picture
 from arttl.packing.settings import PackSettings
-from arttl.packing.split import paper_split, shuffled
+from arttl.packing.split import Rows, grouped_split, paper_split, shuffled
+from arttl.packing.stratify import Labels, stratified_split
 from arttl.sources.rejects import Reason, Reject
 from arttl.tasks import SPLITS
 
@@ -26,14 +34,16 @@ class Plan:
 
     Attributes:
         tasks: the tasks whose labels are kept.
+        catalogue: all artworks that were read and carry a label.
         jobs: split name to artworks, for every split, keys distinct over all of them.
         rejects: rows left out already.
         unlabelled: how many artworks were left out because they carry a label for none of the tasks.
-        digest: SHA-256 of all of the above.
+        digest: SHA-256 of all of the above but for where images lie.
     """
 
     tasks: tuple[str, ...]
-    jobs: dict[str, list[Job]]
+    catalogue: Catalogue
+    jobs: dict[str, Jobs]
     rejects: tuple[Reject, ...]
     unlabelled: int
     digest: str
@@ -44,24 +54,49 @@ class Plan:
         return sum(map(len, self.jobs.values()))
 
 
-def make_plan(artworks: Iterable[Artwork | Reject], settings: PackSettings) -> Plan:
+def make_plan(
+    artworks: Iterable[Artwork | Reject], settings: PackSettings, *, scratch: Path | None = None
+) -> Plan:
     """Give every artwork a key, a split and a place.
 
     Args:
         artworks: as sources yield them.
-        settings: `tasks`, `split`, `seed` and `images` matter here.
+        settings: `tasks`, `split` and what belongs to it, `seed`, `images` and `near_duplicates` matter here.
+        scratch: folder for a temporary file; by default where the system has them.
 
     Raises:
         ArttlError: if nothing is left to pack, a task has no label at all, or none of the images exists.
     """
-    by_column = settings.split_column() is not None
     wanted = tuple(settings.task_columns())
+    catalogue = Catalogue(scratch)
     rejects: list[Reject] = []
-    jobs: list[Job] = []
-    keys: dict[str, tuple[str, Path]] = {}
-    unlabelled = read = 0
+    unlabelled = _fill(catalogue, artworks, settings, rejects)
+    tasks = wanted or tuple(catalogue.labels)
+    _check(catalogue, rejects, tasks, unlabelled, settings)
+    rows = _with_own_keys(catalogue, rejects)
+    with_pictures = settings.images is not None or not settings.dry_run
+    kept = _without_duplicates(catalogue, rows, rejects) if with_pictures else rows
+    splits = _split(catalogue, rows, kept, tasks, settings)
+    ordered = {split: shuffled(splits[split], split, settings.seed) for split in SPLITS}
+    return Plan(
+        tasks,
+        catalogue,
+        {split: Jobs(catalogue, found) for split, found in ordered.items()},
+        tuple(rejects),
+        unlabelled,
+        _digest(tasks, catalogue, ordered, rejects, unlabelled),
+    )
+
+
+def _fill(
+    catalogue: Catalogue, artworks: Iterable[Artwork | Reject], settings: PackSettings, rejects: list[Reject]
+) -> int:
+    """Read the artworks; those without labels are only counted."""
+    wanted = tuple(settings.task_columns())
+    needs_split = settings.split == "official" or settings.split_column() is not None
+    leaf = settings.leaf_pattern()
+    unlabelled = 0
     for found in artworks:
-        read += 1
         if isinstance(found, Reject):
             rejects.append(_clean_reject(found))
             continue
@@ -69,64 +104,173 @@ def make_plan(artworks: Iterable[Artwork | Reject], settings: PackSettings) -> P
         job = Job(artwork, _file_name(artwork.image, settings.images))
         if not artwork.labels:
             unlabelled += 1
-        elif by_column and artwork.split is None:
-            rejects.append(_reject(job, "no-split", "the split column is empty"))
-        elif (named := _with_own_key(job, keys)) is None:
-            rejects.append(
-                _reject(job, "duplicate-row", "the same object number and image as an earlier row")
-            )
+        elif needs_split and artwork.split is None:
+            rejects.append(_reject(job, "no-split", "the metadata's split is empty here"))
         else:
-            jobs.append(named)
-    tasks = wanted or tuple(dict.fromkeys(task for job in jobs for task in job.artwork.labels))
-    _check(jobs, rejects, tasks, read, settings)
-    if by_column:
-        splits = np.array([job.artwork.split for job in jobs])
-        rows = {split: np.flatnonzero(splits == split) for split in SPLITS}
+            catalogue.add(job, artwork.group or without_leaf(artwork.object_number, leaf))
+    return unlabelled
+
+
+def without_leaf(object_number: str, leaf: re.Pattern[str] | None) -> str:
+    """The number of the object that a leaf or part belongs to; see `SourceSettings.leaf`."""
+    return (leaf.sub("", object_number) if leaf else "") or object_number
+
+
+def _with_own_keys(catalogue: Catalogue, rejects: list[Reject]) -> Rows:
+    """Give every row a key that no other has, and return the rows but for those that repeat another."""
+    hashes = catalogue.key_hashes()
+    order = np.argsort(hashes, kind="stable")
+    starts = np.flatnonzero(np.diff(hashes[order], prepend=hashes[order][:1] + np.uint64(1)))
+    repeated: list[int] = []
+    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(order)], strict=True):
+        if end - start > 1:
+            repeated += _rename(catalogue, order[start:end].tolist())
+    if len(np.unique(catalogue.key_hashes()[np.setdiff1d(order, repeated)])) < len(order) - len(repeated):
+        raise ArttlError(
+            "two artworks get the same key, since the object number of one is the key that another was given;"
+            " number it otherwise"
+        )
+    detail = "the same object number and image as an earlier row"
+    rejects += [_reject(catalogue.job(row), "duplicate-row", detail) for row in sorted(repeated)]
+    return np.setdiff1d(np.arange(len(catalogue)), repeated)
+
+
+def _rename(catalogue: Catalogue, rows: list[int]) -> list[int]:
+    """Give all but the first of some rows of one key others, and return those that repeat one of them."""
+    found: dict[str, tuple[str, Path]] = {}
+    repeated = []
+    for row in rows:
+        job = catalogue.job(row)
+        number, key = job.artwork.object_number, job.artwork.key
+        identity = (number, job.artwork.image)
+        if key in found and found[key] != identity:
+            key = sample_key(number[:60], part=f"{number}\n{job.file}")
+        if key not in found:
+            if key != job.artwork.key:
+                catalogue.rename(row, key)
+            found[key] = identity
+        elif found[key] == identity:
+            repeated.append(row)
+        else:
+            raise ArttlError(
+                f"object {number!r} has two images that metadata name {job.file!r}; give one another name"
+            )
+    return repeated
+
+
+def _without_duplicates(catalogue: Catalogue, rows: Rows, rejects: list[Reject]) -> Rows:
+    """The rows but for those whose image has the same bytes as an earlier row's, which gets their labels."""
+    dropped: list[int] = []
+    for same in same_bytes(rows, catalogue.image):
+        first, *others = same.tolist()
+        if not looks_like_a_picture(catalogue.image(first)):
+            continue  # such as an error page saved under many names: packing says of each what it is
+        job = catalogue.job(first)
+        for row in others:
+            other = catalogue.job(row)
+            job, detail = _merged(job, other)
+            rejects.append(_reject(other, "duplicate-picture", detail))
+        catalogue.replace(first, job)
+        dropped += others
+    return np.setdiff1d(rows, np.array(dropped, dtype=np.int64))
+
+
+def _merged(job: Job, other: Job) -> tuple[Job, str]:
+    """A job with the labels of another that it lacks itself, and what to say of it."""
+    artwork, more = job.artwork, other.artwork
+    detail = [f"the same bytes as object {artwork.object_number} ({job.file})"]
+    labels, raw = dict(artwork.labels), dict(artwork.raw_labels)
+    for task, found in more.labels.items():
+        if task not in labels:
+            labels[task] = found
+            if task in more.raw_labels:
+                raw[task] = more.raw_labels[task]
+            detail.append(f"which takes its {task} from here")
+        elif set(labels[task]) != set(found):
+            detail.append(f"{task} differs: {' | '.join(labels[task])} is kept, not {' | '.join(found)}")
+    if more.split != artwork.split:
+        detail.append(f"split differs: {artwork.split} is kept, not {more.split}")
+    merged = dataclasses.replace(artwork, labels=labels, raw_labels=raw)
+    return dataclasses.replace(job, artwork=merged), "; ".join(detail)
+
+
+def _split(
+    catalogue: Catalogue, rows: Rows, kept: Rows, tasks: tuple[str, ...], settings: PackSettings
+) -> dict[str, Rows]:
+    """The kept rows of each split, ascending."""
+    if settings.split == "paper":
+        # Over all rows: the repository divides them before it looks at any picture.
+        divided = {split: rows[found] for split, found in paper_split(len(rows), settings.seed).items()}
+        return {split: np.intersect1d(found, kept) for split, found in divided.items()}
+    if settings.split not in ("grouped", "stratified"):
+        named = np.array([SPLITS.index(catalogue.job(int(row)).artwork.split or "") for row in kept])
+        return {split: kept[named == number] for number, split in enumerate(SPLITS)}
+    groups = catalogue.groups(kept)
+    if settings.near_duplicates == "together" and not settings.dry_run:
+        groups = _with_near_duplicates(catalogue, kept, groups, settings)
+    if settings.split == "grouped":
+        found = grouped_split(groups, settings.seed)
     else:
-        rows = paper_split(len(jobs), settings.seed)
-    ordered = {split: [jobs[row] for row in shuffled(rows[split], split, settings.seed)] for split in SPLITS}
-    return Plan(tasks, ordered, tuple(rejects), unlabelled, _digest(tasks, ordered, rejects, unlabelled))
+        found = stratified_split(groups, _labels(catalogue, kept, tasks), settings.seed)
+    return {split: kept[places] for split, places in found.items()}
 
 
-def _with_own_key(job: Job, keys: dict[str, tuple[str, Path]]) -> Job | None:
-    """The job under a key that no other has; None for the same object and image again."""
-    artwork = job.artwork
-    identity = (artwork.object_number, artwork.image)
-    number = artwork.object_number
-    for key in (artwork.key, sample_key(number[:60], part=f"{number}\n{job.file}")):
-        if key not in keys:
-            keys[key] = identity
-            return Job(dataclasses.replace(artwork, key=key), job.file)
-        if keys[key] == identity:
-            return None
-    raise ArttlError(
-        f"object {number!r} gets the key of object {keys[key][0]!r}; give one of them another number"
-    )
+def _with_near_duplicates(catalogue: Catalogue, rows: Rows, groups: Rows, settings: PackSettings) -> Rows:
+    """The groups with those made one that hold pictures that look the same."""
+    work = partial(hash_picture, limits=Limits(settings.max_side, settings.max_pixels))
+    workers = settings.workers or default_workers(len(rows))
+    found = list(in_order(work, Jobs(catalogue, rows), workers, settings.scheduler))
+    usable = np.array([near_hash is not None for near_hash in found])
+    hashes = np.array([near_hash or 0 for near_hash in found], dtype=np.uint64)
+    catalogue.set_near_hashes(rows[usable], hashes[usable])
+    # Pictures that cannot be used join nothing; they will be left out.
+    together = groups + len(rows)
+    together[usable] = joined(groups[usable], hashes[usable])
+    return np.unique(together, return_inverse=True)[1].astype(np.int64).reshape(-1)
+
+
+def _labels(catalogue: Catalogue, rows: Rows, tasks: tuple[str, ...]) -> Labels:
+    places, classes, before = [], [], 0
+    for task in tasks:
+        column = catalogue.labels[task]
+        place, class_ = column.entries(rows)
+        places.append(place)
+        classes.append(class_ + before)
+        before += len(column.names)
+    return Labels(np.concatenate(places), np.concatenate(classes))
 
 
 def _check(
-    jobs: list[Job], rejects: list[Reject], tasks: tuple[str, ...], read: int, settings: PackSettings
+    catalogue: Catalogue,
+    rejects: list[Reject],
+    tasks: tuple[str, ...],
+    unlabelled: int,
+    settings: PackSettings,
 ) -> None:
     where = settings.metadata or f"source {settings.source!r}"
+    count = len(catalogue)
+    read = count + len(rejects) + unlabelled
     if not read:
         raise ArttlError(f"{where} holds no artworks")
-    if not jobs and rejects:
+    if not count and rejects:
         first = rejects[0]
         raise ArttlError(
             f"none of the {read:,} rows of {where} can be packed, the first because of {first.reason} ({first.detail})"
         )
     columns = settings.task_columns()
     for task in tasks:
-        if not any(task in job.artwork.labels for job in jobs):
+        if task not in catalogue.labels:
             raise ArttlError(
                 f"column {columns.get(task, task)!r} of {where} (--tasks {task}) has no label in any usable row;"
                 " leave it out or name another column"
             )
-    if not jobs:
+    if not count:
         raise ArttlError(f"none of the {read:,} artworks of {where} has a label")
-    if not any(_is_there(job.artwork.image) for job in jobs):
+    if settings.dry_run:
+        return
+    if not any(_is_there(catalogue.image(row)) for row in range(count)):
         raise ArttlError(
-            f"none of the {len(jobs):,} images that {where} names is there, the first being {jobs[0].artwork.image};"
+            f"none of the {count:,} images that {where} names is there, the first being {catalogue.image(0)};"
             " check --images and --image"
         )
 
@@ -185,15 +329,17 @@ def _reject(job: Job, reason: Reason, detail: str) -> Reject:
 
 
 def _digest(
-    tasks: tuple[str, ...], jobs: dict[str, list[Job]], rejects: list[Reject], unlabelled: int
+    tasks: tuple[str, ...],
+    catalogue: Catalogue,
+    ordered: dict[str, Rows],
+    rejects: list[Reject],
+    unlabelled: int,
 ) -> str:
     digest = hashlib.sha256(json.dumps([tasks, unlabelled]).encode())
-    for split, ordered in jobs.items():
-        for job in ordered:
-            found = job.artwork
-            fields = [found.key, found.object_number, job.file, found.title, found.date, found.source]
-            labels = [sorted(found.labels.items()), sorted(found.raw_labels.items())]
-            digest.update(json.dumps([split, fields, labels]).encode() + b"\n")
+    for split, rows in ordered.items():
+        digest.update(f"\n{split}\n".encode())
+        for row in rows.tolist():
+            digest.update(catalogue.content(row) + b"\n")
     for reject in rejects:
         digest.update(json.dumps(dataclasses.astuple(reject)).encode() + b"\n")
     return digest.hexdigest()

@@ -9,18 +9,26 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from arttl.errors import ArttlError
 from arttl.packing.samples import Job, Limits, Sample, make_sample
 from arttl.sources.rejects import Reject
 
+T = TypeVar("T")
+
 _FEW = 1000
 _CHUNK = 4  # jobs sent to a process at once, so that small pictures are not outweighed by the sending
 _CHUNKS_AHEAD = 3  # for each process: one at work, two waiting
+
+
+class _Future(Protocol):
+    def result(self) -> Any: ...
 
 
 def default_workers(pictures: int) -> int:
@@ -33,46 +41,100 @@ def default_workers(pictures: int) -> int:
 
 
 def samples_in_order(
-    jobs: Iterable[Job], limits: Limits, workers: int
+    jobs: Iterable[Job], limits: Limits, workers: int, scheduler: str | None = None
 ) -> Generator[Sample | Reject, None, None]:
-    """`make_sample` of every job, in the jobs' order.
+    """`make_sample` of every job, in the jobs' order; see `in_order`."""
+    return in_order(partial(make_sample, limits=limits), jobs, workers, scheduler)
+
+
+def in_order(
+    work: Callable[[Job], T], jobs: Iterable[Job], workers: int, scheduler: str | None = None
+) -> Generator[T, None, None]:
+    """The result of every job, in the jobs' order.
 
     At most `workers` times a dozen pictures are held at a time. With one worker the work is done here.
 
+    Args:
+        work: a function of a module.
+        jobs: taken one by one.
+        workers: processes.
+        scheduler: address of a Dask scheduler, whose workers are used instead.
+
     Raises:
-        ArttlError: if a process dies, of lack of memory for instance.
+        ArttlError: if a process dies, of lack of memory for instance, or the scheduler cannot be used.
     """
-    if workers == 1:
-        yield from (make_sample(job, limits) for job in jobs)
+    if workers == 1 and scheduler is None:
+        yield from map(work, jobs)
         return
-    # Fresh processes rather than forks: the caller may have threads or a card open.
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
-    work = partial(_make_samples, limits=limits)
-    waiting: deque[tuple[list[Job], Future[list[Sample | Reject]]]] = deque()
-    try:
+    with _dask(scheduler) if scheduler else _processes(workers) as (submit, width):
+        whole = partial(_all, work)
+        waiting: deque[tuple[list[Job], _Future]] = deque()
         jobs = iter(jobs)
         while chunk := list(itertools.islice(jobs, _CHUNK)):
-            waiting.append((chunk, pool.submit(work, chunk)))
-            if len(waiting) > workers * _CHUNKS_AHEAD:
+            waiting.append((chunk, submit(whole, chunk)))
+            if len(waiting) > width * _CHUNKS_AHEAD:
                 yield from _result(*waiting.popleft())
         while waiting:
             yield from _result(*waiting.popleft())
+
+
+@contextmanager
+def _processes(workers: int) -> Iterator[tuple[Callable[..., _Future], int]]:
+    # Fresh processes rather than forks: the caller may have threads or a card open.
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
+    try:
+        yield pool.submit, workers
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _result(chunk: list[Job], future: Future[list[Sample | Reject]]) -> list[Sample | Reject]:
+@contextmanager
+def _dask(scheduler: str) -> Iterator[tuple[Callable[..., _Future], int]]:
     try:
-        return future.result()
-    except BrokenProcessPool as error:
+        from distributed import Client
+    except ImportError as error:
         raise ArttlError(
-            f"a packing process died, at or soon after {chunk[0].file}; if memory ran out,"
-            " give fewer --workers or a lower --max-pixels, and go on with --resume"
+            f"--scheduler {scheduler} needs the extra 'dask': pip install 'arttl[dask]'"
         ) from error
+    try:
+        client = Client(scheduler, timeout=10, set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise ArttlError(f"--scheduler {scheduler}: no Dask scheduler answers there") from error
+    try:
+        width = sum(client.nthreads().values())
+        if not width:
+            raise ArttlError(
+                f"--scheduler {scheduler} has no workers; start some with dask worker {scheduler}"
+            )
+        # Not pure: the same chunk asked for again is read again.
+        yield partial(client.submit, pure=False), width
+    finally:
+        client.close()
 
 
-def _make_samples(jobs: list[Job], limits: Limits) -> list[Sample | Reject]:
-    return [make_sample(job, limits) for job in jobs]
+def _result(chunk: list[Job], future: _Future) -> list[Any]:
+    try:
+        found: list[Any] = future.result()
+    except BrokenProcessPool as error:
+        raise _died(chunk, "a packing process died") from error
+    except ModuleNotFoundError as error:
+        raise ArttlError(f"the workers of --scheduler lack {error.name!r}; install arttl there") from error
+    except Exception as error:
+        if type(error).__module__.split(".")[0] != "distributed":
+            raise
+        raise _died(chunk, f"a Dask worker failed ({type(error).__name__})") from error
+    return found
+
+
+def _died(chunk: list[Job], what: str) -> ArttlError:
+    return ArttlError(
+        f"{what}, at or soon after {chunk[0].file}; if memory ran out, give fewer --workers or a lower --max-pixels,"
+        " and go on with --resume"
+    )
+
+
+def _all(work: Callable[[Job], T], jobs: list[Job]) -> list[T]:
+    return [work(job) for job in jobs]
 
 
 def _start_worker() -> None:

@@ -8,25 +8,34 @@ from dataclasses import dataclass
 from typing import Any
 
 from arttl.artworks import Artwork
-from arttl.packing.pictures import BadPicture, read_file
-from arttl.packing.storing import stored_picture
+from arttl.packing.near_duplicates import perceptual_hash
+from arttl.packing.pictures import BadPicture, decode_picture, read_file
+from arttl.packing.storing import PREVIEW, stored_picture
 from arttl.sources.rejects import Reject
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a stored picture may be; see `PackSettings`."""
+    """What a stored picture may be, see `PackSettings`, and whether its perceptual hash is wanted."""
 
     max_side: int
     max_pixels: int
+    with_hash: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An artwork to pack; `file` is its image's name as the metadata gives it."""
+    """An artwork to pack.
+
+    Attributes:
+        artwork: what is known of it.
+        file: its image's name as the metadata gives it.
+        near_hash: its picture's perceptual hash, where that is known already.
+    """
 
     artwork: Artwork
     file: str
+    near_hash: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +46,8 @@ class Sample:
         key: the sample's name.
         jpeg: the stored picture.
         metadata: JSON, UTF-8.
-        record: the columns of its row in the manifest, but for split and shard; labels as a mapping.
+        record: the columns of its row in the manifest, but for split and shard; labels as a mapping. Besides, if it
+            was wanted, `near_hash`.
     """
 
     key: str
@@ -83,4 +93,17 @@ def make_sample(job: Job, limits: Limits) -> Sample | Reject:
         "stored_sha256": hashlib.sha256(stored.jpeg).hexdigest(),
         "labels": labels,
     }
+    if limits.with_hash:
+        record["near_hash"] = perceptual_hash(stored.pixels) if job.near_hash is None else job.near_hash
     return Sample(artwork.key, stored.jpeg, json.dumps(metadata, ensure_ascii=False).encode(), record)
+
+
+def hash_picture(job: Job, limits: Limits) -> int | None:
+    """The perceptual hash of one photograph; None where it is no usable picture."""
+    try:
+        data = read_file(job.artwork.image, max_pixels=limits.max_pixels)
+        return perceptual_hash(
+            decode_picture(data, max_pixels=limits.max_pixels, cover=PREVIEW).upright_rgb()
+        )
+    except BadPicture:
+        return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from arttl.errors import ArttlError
 from arttl.sources.settings import SourceSettings
@@ -34,6 +35,14 @@ class PackSettings(SourceSettings):
     workers: int = 0
     """Processes that check and rescale pictures. 0: one for each core, but only this one for up to 1,000 pictures."""
 
+    scheduler: str | None = None
+    """Address of a Dask scheduler, such as `tcp://host:8786`: its workers do the work in place of `--workers`. They
+    need arttl and the image folder under the same path. Needs the extra `dask`."""
+
+    near_duplicates: Literal["report", "together", "off"] = "report"
+    """Pictures that look the same (by a perceptual hash): listed in `near-duplicates.csv`; or kept in one split too,
+    for `--split grouped` and `stratified`, for which every picture is read twice; or not looked for."""
+
     resume: bool = False
     """Finish a run that was interrupted; finished shards are kept."""
 
@@ -52,3 +61,10 @@ class PackSettings(SourceSettings):
         ):
             if not least <= value <= most:
                 raise ArttlError(f"{flag} {value} is out of range; give a number from {least} to {most}")
+        if self.near_duplicates == "together" and self.split not in ("grouped", "stratified"):
+            raise ArttlError(
+                f"--near-duplicates together and --split {self.split}: only --split grouped and stratified can keep"
+                " pictures together"
+            )
+        self.split_column()
+        self.leaf_pattern()

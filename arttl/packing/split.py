@@ -12,6 +12,9 @@ from arttl.tasks import SPLITS
 
 Rows = npt.NDArray[np.int64]
 
+SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}
+FEWEST = 6  # rows or groups; fewer leave a split empty
+
 
 def paper_split(count: int, seed: int) -> dict[str, Rows]:
     """The random 80/10/10 split of the paper's repository.
@@ -29,12 +32,52 @@ def paper_split(count: int, seed: int) -> dict[str, Rows]:
     Raises:
         ArttlError: if there are too few rows for three splits.
     """
-    if count < 6:
-        raise ArttlError(f"{count} labelled artwork(s) are too few for --split paper, which needs 6")
+    if count < FEWEST:
+        raise ArttlError(f"{count} labelled artwork(s) are too few for --split paper, which needs {FEWEST}")
     rows = np.arange(count, dtype=np.int64)
     train, held_out = _train_test(rows, 0.2, seed)
     val, test = _train_test(held_out, 0.5, seed)
     return {"train": np.sort(train), "val": np.sort(val), "test": np.sort(test)}
+
+
+def grouped_split(groups: Rows, seed: int) -> dict[str, Rows]:
+    """A random 80/10/10 split that never divides a group.
+
+    Groups are taken in a random order, first into test until it has its tenth of the rows, then into val, and the
+    rest into train; a group that would overfill val or test by more than half of itself goes on to the next.
+
+    Args:
+        groups: [N] the group of each row, numbered from 0.
+        seed: of the order.
+
+    Returns:
+        Split name to ascending row numbers; together each number once.
+
+    Raises:
+        ArttlError: if there are too few groups for three splits.
+    """
+    sizes = np.bincount(groups)
+    if len(sizes) < FEWEST:
+        raise ArttlError(
+            f"{len(sizes)} group(s) of artworks are too few for --split grouped, which needs {FEWEST}"
+        )
+    waiting = np.random.RandomState(seed).permutation(len(sizes))
+    split_of_group = np.full(len(sizes), SPLITS.index("train"))
+    for split in ("test", "val"):
+        room = SHARES[split] * len(groups)
+        passed_over = []
+        for place, group in enumerate(waiting):
+            if room < 0.5:
+                passed_over += waiting[place:].tolist()
+                break
+            if sizes[group] <= 2 * room:
+                split_of_group[group] = SPLITS.index(split)
+                room -= sizes[group]
+            else:
+                passed_over.append(group)
+        waiting = np.array(passed_over, dtype=np.int64)
+    chosen = split_of_group[groups]
+    return {split: np.flatnonzero(chosen == number) for number, split in enumerate(SPLITS)}
 
 
 def _train_test(rows: Rows, test_size: float, seed: int) -> tuple[Rows, Rows]:

@@ -18,18 +18,27 @@ from arttl.packing.pictures import (
 )
 
 QUALITY = 92
+PREVIEW = 32  # pixels; what a perceptual hash needs
 _LONGEST_JPEG = 65_500  # libjpeg's limit
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPicture:
-    """A picture as it goes into a shard: upright RGB JPEG; all sizes in pixels, upright."""
+    """A picture as it goes into a shard: upright RGB JPEG; all sizes in pixels, upright.
+
+    Attributes:
+        jpeg: the file.
+        width, height: of it.
+        original_width, original_height: of the source.
+        pixels: the same picture decoded, at any scale of at least `PREVIEW` on its longest side.
+    """
 
     jpeg: bytes
     width: int
     height: int
     original_width: int
     original_height: int
+    pixels: Image.Image
 
 
 def stored_picture(data: bytes, *, max_side: int, max_pixels: int) -> StoredPicture:
@@ -51,15 +60,16 @@ def stored_picture(data: bytes, *, max_side: int, max_pixels: int) -> StoredPict
     if picture_format(data) == "JPEG":
         header = jpeg_header(data, max_pixels=max_pixels)
         if is_plain_jpeg(header) and (not max_side or max(header.width, header.height) <= max_side):
-            decode_jpeg(data, header, cover=1)  # the check: any scale reads the whole file
-            return StoredPicture(data, header.width, header.height, header.width, header.height)
+            pixels = decode_jpeg(data, header, cover=PREVIEW)  # the check: any scale reads the whole file
+            return StoredPicture(data, header.width, header.height, header.width, header.height, pixels)
     decoded = decode_picture(data, max_pixels=max_pixels, cover=2 * max_side)
     full = (decoded.width, decoded.height)
     target = capped(*full, max_side)
     if target != full:
         resized = decoded.picture.resize(target, Image.Resampling.BICUBIC, reducing_gap=2.0)
         decoded = type(decoded)(resized, decoded.icc, decoded.orientation, *full)
-    rgb = np.asarray(decoded.upright_rgb())
+    upright_rgb = decoded.upright_rgb()
+    rgb = np.asarray(upright_rgb)
     height, width = rgb.shape[:2]
     if max(height, width) > _LONGEST_JPEG:
         raise BadPicture(
@@ -69,7 +79,7 @@ def stored_picture(data: bytes, *, max_side: int, max_pixels: int) -> StoredPict
         np.ascontiguousarray(rgb), quality=QUALITY, colorsubsampling="444" if target == full else "420"
     )
     upright = full if decoded.orientation < 5 else full[::-1]
-    return StoredPicture(jpeg, width, height, *upright)
+    return StoredPicture(jpeg, width, height, *upright, upright_rgb)
 
 
 def capped(width: int, height: int, max_side: int) -> tuple[int, int]:

@@ -20,14 +20,12 @@ def write_shards(plan: Plan, settings: PackSettings, parts: Parts, *, progress: 
     """Write every shard of the plan that is not there yet; row numbers run through all splits."""
     done = {split: parts.done(split) for split in SPLITS}
     looked_at = sum(found.end for found in done.values())
-    jobs = itertools.chain.from_iterable(
-        itertools.islice(plan.jobs[split], done[split].end, None) for split in SPLITS
-    )
+    jobs = itertools.chain.from_iterable(plan.jobs[split][done[split].end :] for split in SPLITS)
     workers = settings.workers or default_workers(plan.total - looked_at)
-    limits = Limits(settings.max_side, settings.max_pixels)
+    limits = Limits(settings.max_side, settings.max_pixels, settings.near_duplicates != "off")
     row = 0
     with (
-        closing(samples_in_order(jobs, limits, workers)) as outcomes,
+        closing(samples_in_order(jobs, limits, workers, settings.scheduler)) as outcomes,
         packing_progress(plan.total, looked_at, workers, shown=progress) as advance,
     ):
         for split in SPLITS:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from arttl.errors import ArttlError, did_you_mean
@@ -16,14 +17,16 @@ class Row:
     """A row of a table.
 
     Attributes:
-        line: number of its last line in the file, from 1.
+        place: where it is, for messages: `line 3`, the number of its last line in the file, or `row 3`; from 1.
         cells: column name to text; columns that a short row lacks are empty.
         problem: what is wrong with the row as a whole; empty where nothing is.
+        lists: column name to the texts of a cell that holds several, in files that know lists.
     """
 
-    line: int
+    place: str
     cells: dict[str, str]
     problem: str = ""
+    lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def read_rows(path: Path, wanted: Iterable[tuple[str, str]], *, flag: str = "--metadata") -> Iterator[Row]:
@@ -40,6 +43,24 @@ def read_rows(path: Path, wanted: Iterable[tuple[str, str]], *, flag: str = "--m
     Raises:
         ArttlError: if the file is missing, is not such a file, has no rows, or lacks a column.
     """
+    with _opened(path, flag) as (reader, columns):
+        check_columns(path, columns, wanted)
+        yield from _rows(path, reader, columns)
+
+
+def read_columns(path: Path, *, flag: str = "--metadata") -> list[str]:
+    """The columns that the first line of a delimited text file names.
+
+    Raises:
+        ArttlError: if the file is missing or is not such a file.
+    """
+    with _opened(path, flag) as (_, columns):
+        return columns
+
+
+@contextmanager
+def _opened(path: Path, flag: str) -> Iterator[tuple[Iterator[list[str]], list[str]]]:
+    """A reader of the rows after the header, and the header."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             first = file.readline()
@@ -47,9 +68,7 @@ def read_rows(path: Path, wanted: Iterable[tuple[str, str]], *, flag: str = "--m
                 raise ArttlError(f"{path} is empty; its first line must name the columns")
             file.seek(0)
             reader = csv.reader(file, delimiter=_delimiter(path, first), strict=True)
-            columns = [name.strip() for name in next(reader)]
-            _check_columns(path, columns, wanted)
-            yield from _rows(path, reader, columns)
+            yield reader, [name.strip() for name in next(reader)]
     except csv.Error as error:
         raise ArttlError(f"line 1 or later of {path} is not well-formed: {error}") from error
     except FileNotFoundError as error:
@@ -81,7 +100,7 @@ def _rows(path: Path, reader: Iterator[list[str]], columns: list[str]) -> Iterat
         if len(cells) > len(columns):
             problem = f"the row has {len(cells)} cells where the header has {len(columns)}"
         cells += [""] * (len(columns) - len(cells))
-        yield Row(line, dict(zip(columns, cells, strict=False)), problem)
+        yield Row(f"line {line}", dict(zip(columns, cells, strict=False)), problem)
     if empty:
         raise ArttlError(f"{path} has a header and no rows")
 
@@ -92,7 +111,12 @@ def _delimiter(path: Path, header: str) -> str:
     return max(",;\t", key=lambda delimiter: len(next(csv.reader([header], delimiter=delimiter))))
 
 
-def _check_columns(path: Path, columns: list[str], wanted: Iterable[tuple[str, str]]) -> None:
+def check_columns(path: Path, columns: list[str], wanted: Iterable[tuple[str, str]]) -> None:
+    """Check that every wanted column, given as flag and name, is there exactly once.
+
+    Raises:
+        ArttlError: naming the first that is not.
+    """
     counts = Counter(columns)
     for flag, column in wanted:
         if not counts[column]:

@@ -1,4 +1,4 @@
-"""Labels as catalogued to labels as learnt: Unicode NFC, trimmed blanks, synonyms; the raw strings are kept."""
+"""Labels as catalogued to labels as learnt: Unicode NFC, trimmed blanks, case, synonyms; raw strings are kept."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from arttl.sources.delimited import read_rows
 from arttl.sources.rejects import Reject
 
 
-def normalise(label: str) -> str:
-    """Unicode NFC without blanks around it."""
-    return unicodedata.normalize("NFC", label).strip()
+def normalise(label: str, *, fold_case: bool = False) -> str:
+    """Unicode NFC without blanks around it; where wanted, with letter case folded (Unicode 3.13, toCasefold)."""
+    label = unicodedata.normalize("NFC", label).strip()
+    return unicodedata.normalize("NFC", label.casefold()) if fold_case else label
 
 
 class LabelRules:
@@ -29,22 +30,26 @@ class LabelRules:
         onbekend,
     """
 
-    def __init__(self, mappings: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(self, mappings: Mapping[str, Mapping[str, str]], *, fold_case: bool = False) -> None:
         """Make the rules.
 
         Args:
             mappings: task name to found and wanted labels, both normalised.
+            fold_case: whether labels are folded before they are looked up; found labels must be folded too.
         """
         self._mappings = mappings
+        self._fold_case = fold_case
+        self._folded = 0
         self._replaced: dict[str, Counter[str]] = {task: Counter() for task in mappings}
 
     @classmethod
-    def read(cls, mapping: Iterable[str], tasks: tuple[str, ...]) -> LabelRules:
+    def read(cls, mapping: Iterable[str], tasks: tuple[str, ...], *, fold_case: bool = False) -> LabelRules:
         """Read the files of `--mapping`.
 
         Args:
             mapping: entries `task=file.csv`.
             tasks: the tasks there are.
+            fold_case: whether letter case is ignored.
 
         Raises:
             ArttlError: for a malformed entry, an unknown task, or a file that is no mapping.
@@ -61,8 +66,8 @@ class LabelRules:
                 )
             if task in mappings:
                 raise ArttlError(f"--mapping gives the task {task!r} two files; join them into one")
-            mappings[task] = _read_mapping(Path(file))
-        return cls(mappings)
+            mappings[task] = _read_mapping(Path(file), fold_case)
+        return cls(mappings, fold_case=fold_case)
 
     def apply(self, found: Iterable[Artwork | Reject]) -> Iterator[Artwork | Reject]:
         """Artworks with their labels normalised, in the same order.
@@ -83,8 +88,10 @@ class LabelRules:
             )
 
     def notes(self) -> list[str]:
-        """A sentence for each mapping: how many labels it has replaced, and which entries found nothing."""
-        sentences = []
+        """What was done to labels, a sentence each: how many a rule has changed, which entries found nothing."""
+        sentences = ["labels: Unicode NFC, blanks around them trimmed"]
+        if self._fold_case:
+            sentences[0] += f", letter case folded ({self._folded:,} labels changed by it)"
         for task, mapping in self._mappings.items():
             replaced = self._replaced[task]
             unused = [found for found in mapping if found not in replaced]
@@ -97,7 +104,12 @@ class LabelRules:
     def _labels(self, task: str, raw: tuple[str, ...]) -> tuple[str, ...]:
         mapping = self._mappings.get(task, {})
         kept: dict[str, None] = {}
-        for label in map(normalise, raw):
+        for found in raw:
+            label = normalise(found)
+            if self._fold_case:
+                folded = normalise(label, fold_case=True)
+                self._folded += folded != label
+                label = folded
             if label in mapping:
                 self._replaced[task][label] += 1
                 label = mapping[label]
@@ -106,13 +118,13 @@ class LabelRules:
         return tuple(kept)
 
 
-def _read_mapping(path: Path) -> dict[str, str]:
+def _read_mapping(path: Path, fold_case: bool) -> dict[str, str]:
     mapping: dict[str, str] = {}
     for row in read_rows(path, [("--mapping", "found"), ("--mapping", "wanted")], flag="--mapping"):
         if row.problem:
-            raise ArttlError(f"line {row.line} of {path}: {row.problem}")
-        found, wanted = normalise(row.cells["found"]), normalise(row.cells["wanted"])
+            raise ArttlError(f"{row.place} of {path}: {row.problem}")
+        found, wanted = normalise(row.cells["found"], fold_case=fold_case), normalise(row.cells["wanted"])
         if mapping.get(found, wanted) != wanted:
-            raise ArttlError(f"line {row.line} of {path} maps {found!r} a second time, to another label")
+            raise ArttlError(f"{row.place} of {path} maps {found!r} a second time, to another label")
         mapping[found] = wanted
     return mapping

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError, did_you_mean
-from arttl.sources import sabatelli2018, synthetic
+from arttl.sources import dublin_core, folders, lido, rijks2014, sabatelli2018, synthetic
+from arttl.sources.dublin_core import read_dublin_core
+from arttl.sources.folders import read_folders
 from arttl.sources.labels import LabelRules
+from arttl.sources.lido import read_lido
 from arttl.sources.rejects import Reject
+from arttl.sources.rijks2014 import read_rijks2014
 from arttl.sources.sabatelli2018 import read_sabatelli2018
 from arttl.sources.settings import SourceSettings
 from arttl.sources.synthetic import read_synthetic
@@ -23,14 +27,22 @@ class Source:
     Attributes:
         read: settings to artworks and rejected rows, in the order of the metadata; labels not yet normalised.
         tasks: those that it offers where `--tasks` is not given.
+        has_columns: whether columns can give the split and the group.
+        has_official_split: whether `--split official` is possible.
     """
 
     read: Callable[[SourceSettings], Iterator[Artwork | Reject]]
     tasks: tuple[str, ...]
+    has_columns: bool = False
+    has_official_split: bool = False
 
 
 SOURCES: dict[str, Source] = {
-    "table": Source(read_table, ()),
+    "table": Source(read_table, (), has_columns=True),
+    "dublin-core": Source(read_dublin_core, tuple(dublin_core.TASK_COLUMNS)),
+    "lido": Source(read_lido, lido.TASKS),
+    "folders": Source(read_folders, folders.TASKS, has_official_split=True),
+    "rijks2014": Source(read_rijks2014, tuple(rijks2014.TASK_COLUMNS), has_official_split=True),
     "sabatelli2018": Source(read_sabatelli2018, tuple(sabatelli2018.TASK_COLUMNS)),
     "synthetic": Source(read_synthetic, synthetic.TASKS),
 }
@@ -42,8 +54,8 @@ def open_source(settings: SourceSettings) -> tuple[Iterator[Artwork | Reject], L
     Nothing is read before the iterator is used; the rules' notes are complete when it has ended.
 
     Raises:
-        ArttlError: for an unknown source, or a mapping that cannot be used. The iterator raises it for metadata that
-            cannot be used.
+        ArttlError: for an unknown source, a split that it does not have, or a mapping that cannot be used. The
+            iterator raises it for metadata that cannot be used.
     """
     source = SOURCES.get(settings.source)
     if source is None:
@@ -51,5 +63,16 @@ def open_source(settings: SourceSettings) -> tuple[Iterator[Artwork | Reject], L
         raise ArttlError(
             f"--source {settings.source!r} is not known{did_you_mean(settings.source, SOURCES)}; there are: {known}"
         )
-    rules = LabelRules.read(settings.mapping, tuple(settings.task_columns()) or source.tasks)
+    by_column, official = settings.split_column() is not None, settings.split == "official"
+    if (by_column and not source.has_columns) or (official and not source.has_official_split):
+        kind = "split column" if by_column else "official split"
+        raise ArttlError(
+            f"--split {settings.split}: the source {settings.source!r} has no {kind}; use paper, grouped or stratified"
+        )
+    if settings.group_column is not None and not source.has_columns:
+        raise ArttlError(
+            f"--group-column {settings.group_column}: the source {settings.source!r} has no columns; leave it out"
+        )
+    tasks = tuple(settings.task_columns()) or source.tasks
+    rules = LabelRules.read(settings.mapping, tasks, fold_case=settings.fold_case)
     return rules.apply(source.read(settings)), rules

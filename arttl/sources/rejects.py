@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 Reason = Literal[
-    "bad-row",  # the row of metadata does not fit its header
+    "bad-row",  # the row or record of metadata is not well-formed, or does not fit its header
+    "no-record",  # there is a picture and no metadata for it
     "no-object-number",  # the row has no object number
     "no-image-named",  # the row names no image
     "outside-folder",  # the row names an image outside the image folder
-    "no-split",  # the row's split is empty, with --split column=NAME
+    "no-split",  # the metadata's own split leaves the row out
     "duplicate-row",  # the same object and the same image again
+    "duplicate-picture",  # a file of the same bytes as another, which is kept
     "missing",  # there is no such image file
     "unreadable",  # the file is there and cannot be read: permissions, a folder, a broken disk
     "empty",  # the file has no bytes

@@ -34,8 +34,7 @@ def read_sabatelli2018(settings: SourceSettings) -> Iterator[Artwork | Reject]:
     """Artworks of such a CSV, one a row.
 
     Args:
-        settings: `metadata` and `images` are required; without `tasks` all of `TASK_COLUMNS` are read. Of the split
-            only `paper` is possible.
+        settings: `metadata` and `images` are required; without `tasks` all of `TASK_COLUMNS` are read.
 
     Raises:
         ArttlError: if a setting is missing, or the file or one of its columns.
@@ -43,10 +42,6 @@ def read_sabatelli2018(settings: SourceSettings) -> Iterator[Artwork | Reject]:
     if settings.metadata is None:
         raise ArttlError("--source sabatelli2018 needs --metadata FILE")
     folder = image_folder(settings.images, "sabatelli2018")
-    if settings.split_column() is not None:
-        raise ArttlError(
-            f"--split {settings.split}: the layout of sabatelli2018 has no split; use --split paper"
-        )
     asked = settings.task_columns() or TASK_COLUMNS
     columns = {task: TASK_COLUMNS.get(column, column) for task, column in asked.items()}
     wanted = [("--source sabatelli2018", "ImageId")]
@@ -58,11 +53,11 @@ def read_sabatelli2018(settings: SourceSettings) -> Iterator[Artwork | Reject]:
         file = f"{image_id}.jpg"
         path = image_path(folder, file)
         if row.problem:
-            yield Reject(number, "", file, "bad-row", f"line {row.line}: {row.problem}")
+            yield Reject(number, "", file, "bad-row", f"{row.place}: {row.problem}")
         elif not image_id:
-            yield Reject("", "", "", "no-image-named", f"line {row.line}")
+            yield Reject("", "", "", "no-image-named", row.place)
         elif path is None:
-            yield Reject(number, "", file, "outside-folder", f"line {row.line}")
+            yield Reject(number, "", file, "outside-folder", row.place)
         else:
             yield Artwork(
                 key=sample_key(number),

@@ -16,28 +16,44 @@ class SourceSettings:
     """Which metadata and images to read, and what is a label."""
 
     source: str = "table"
-    """Kind of metadata: `table` (CSV or TSV with the columns named below), `sabatelli2018` (the CSV layout of the
-    paper's published repository) or `synthetic` (drawn objects, no metadata)."""
+    """Kind of metadata: `table` (CSV, TSV, JSON lines or Parquet), `dublin-core` (OAI-PMH dumps in `oai_dc`), `lido`
+    (LIDO 1.0 and 1.1), `folders` (a folder of pictures for each class, no metadata), `rijks2014` (the Rijksmuseum
+    Challenge as distributed), `sabatelli2018` (the CSV layout of the paper's published repository) or `synthetic`
+    (drawn objects, no metadata)."""
 
     metadata: Path | None = None
-    """The metadata file."""
+    """The metadata file. For `dublin-core` and `lido` a file or a folder of them, for `rijks2014` the folder of
+    XML files."""
 
     images: Path | None = None
     """Folder of the photographs; image names in the metadata are relative to it and may not leave it. For
     `synthetic`, the folder to draw into."""
 
+    ground_truth: Path | None = None
+    """The file `rijksgt.mat`, for the official split and labels (`rijks2014`)."""
+
     object_number: str | None = None
-    """Column of the object number (`table`)."""
+    """Column of the object number (`table`, guessed where its name is a usual one), or another field than the
+    usual one (`dublin-core`)."""
 
     image: str | None = None
-    """Column of the image's file name (`table`)."""
+    """Column of the image's file name (`table`, guessed where its name is a usual one), or the field that names
+    the image (`dublin-core`; by default the image is the one named after the object)."""
 
     tasks: tuple[str, ...] = ()
     """What is to be predicted: names of label columns, or `task=column` where the task should have another name
-    than its column. Required for `table`; other sources offer their own tasks by default."""
+    than its column. For `table` guessed where columns have usual names; other sources offer their own tasks by
+    default."""
 
     label_separator: str | None = None
-    """Separates several labels in one cell, such as `;` or `|`. By default a cell is one label."""
+    """Separates several labels in one cell, such as `;` or `|`. By default a cell is one label (`table`)."""
+
+    language: str | None = None
+    """Language to take labels in, such as `en`, where a record has them in several (`dublin-core`, `lido`). By
+    default the first that a record has."""
+
+    fold_case: bool = False
+    """Ignore the letter case of labels: all are made small (Unicode case folding), then mapped."""
 
     mapping: tuple[str, ...] = ()
     """Synonyms and translations, `task=file.csv` for each task that has them: a CSV with the columns `found` and
@@ -53,8 +69,21 @@ class SourceSettings:
     """Column that says where the record came from, kept with the sample as its source (`table`)."""
 
     split: str = "paper"
-    """How samples are divided: `paper` (random 80/10/10, as the paper's repository does it) or `column=NAME` (the
-    metadata's own column, holding train, val or test)."""
+    """How samples are divided: `paper` (random 80/10/10 of photographs, as the paper's repository does it), `grouped`
+    (the same with all photographs of an object in one split), `stratified` (so too, and every class that can be is in
+    every split), `column=NAME` (the metadata's own column, holding train, val or test) or `official` (the split that
+    comes with `rijks2014`, or the folders train, val and test above the classes of `folders`)."""
+
+    group_column: str | None = None
+    """Column whose value is shared by all that must stay in one split, such as a series or an artist, for
+    `--split grouped` and `stratified` (`table`). By default the object number."""
+
+    leaf: str | None = None
+    """Regular expression for the end of an object number that tells the leaves or parts of one object apart, such as
+    `[a-z]` or `-[0-9]+`; they count as one object for `--split grouped` and `stratified`, and for the leak check."""
+
+    dry_run: bool = False
+    """Print what would be packed and write nothing; no picture is opened, and `--images` may be left out."""
 
     def task_columns(self) -> dict[str, str]:
         """Task name to column name, in the order of `tasks`.
@@ -80,14 +109,29 @@ class SourceSettings:
         return columns
 
     def split_column(self) -> str | None:
-        """The column of `--split column=NAME`; None for `--split paper`.
+        """The column of `--split column=NAME`; None for every other way to split.
 
         Raises:
-            ArttlError: for any other value.
+            ArttlError: for a value that is no way to split.
         """
-        if self.split == "paper":
+        if self.split in ("paper", "official", "grouped", "stratified"):
             return None
         kind, _, column = self.split.partition("=")
         if kind == "column" and column:
             return column
-        raise ArttlError(f"--split {self.split!r} is not a way to split; use paper or column=NAME")
+        raise ArttlError(
+            f"--split {self.split!r} is not a way to split; use paper, grouped, stratified, official or column=NAME"
+        )
+
+    def leaf_pattern(self) -> re.Pattern[str] | None:
+        """`leaf`, to be searched for at the end of an object number.
+
+        Raises:
+            ArttlError: if it is no regular expression.
+        """
+        if self.leaf is None:
+            return None
+        try:
+            return re.compile(rf"(?:{self.leaf})\Z")
+        except re.error as error:
+            raise ArttlError(f"--leaf {self.leaf!r} is not a regular expression: {error}") from error

@@ -103,8 +103,6 @@ def read_synthetic(settings: SourceSettings) -> Iterator[Artwork]:
     """The drawn collection as a source; `images` is the folder to draw into."""
     if settings.images is None:
         raise ArttlError("--source synthetic needs --images FOLDER, to draw the pictures into")
-    if settings.split_column() is not None:
-        raise ArttlError(f"--split {settings.split}: a drawn collection has no split; use --split paper")
     yield from synthetic_artworks(settings.images)
 
 

@@ -1,4 +1,4 @@
-"""Any table of objects: CSV or TSV, its columns named by flags.
+"""Any table of objects: CSV, TSV, JSON lines or Parquet, its columns named by flags or guessed.
 
 Example, for `--object-number inv --image file --tasks type material --label-separator ";"`:
 
@@ -6,21 +6,44 @@ Example, for `--object-number inv --image file --tasks type material --label-sep
     SK-A-1,paintings/sk-a-1.jpg,painting,oil;canvas
     BK-17.2,bk-17-2.tif,bowl,
 
-The second object's material is unknown. Image names are relative to the image folder and may not leave it.
+The second object's material is unknown. Image names are relative to the image folder and may not leave it. In JSON
+lines and Parquet a cell may be a list of labels:
+
+    {"inv": "SK-A-1", "file": "paintings/sk-a-1.jpg", "type": "painting", "material": ["oil", "canvas"]}
 """
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError
-from arttl.sources.delimited import Row, read_rows
+from arttl.sources.delimited import Row
 from arttl.sources.paths import image_folder, image_path
 from arttl.sources.rejects import Reject
+from arttl.sources.rows import column_names, read_any_rows
 from arttl.sources.settings import SourceSettings
 
+S = TypeVar("S", bound=SourceSettings)
+
+# Names that exports of collection systems and data sets give their columns, without blanks and marks, best first.
+_USUAL_NUMBERS = (
+    *("objectnumber", "inventorynumber", "accessionnumber", "inventarisnummer", "inventarnummer"),
+    *("objectnummer", "accession", "invnr", "inv", "objectid", "identifier", "number", "id"),
+)
+_USUAL_IMAGES = (
+    *("image", "imagefile", "imagefilename", "imagepath", "filename", "file", "picture", "photo"),
+    *("photograph", "path", "bild", "afbeelding"),
+)
+_USUAL_TASKS = {
+    "material": ("material", "materials", "medium", "materiaal", "materialien", "dcmateriaal"),
+    "type": ("type", "objecttype", "objectname", "worktype", "classification", "objectsoort", "dctype"),
+    "artist": ("artist", "creator", "maker", "artistdisplayname", "artistname", "kunstenaar", "dccreator"),
+}
 _SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
@@ -28,11 +51,57 @@ _SPLITS = {
 }
 
 
+def guess_columns(settings: S) -> tuple[S, list[str]]:
+    """Settings with the columns that were not named, where the file has one of a usual name.
+
+    Returns:
+        The settings, and a sentence on what was guessed, if anything was.
+
+    Raises:
+        ArttlError: if the file cannot be read.
+    """
+    if settings.metadata is None:
+        return settings, []
+    if settings.object_number is not None and settings.image is not None and settings.tasks:
+        return settings, []
+    columns = column_names(settings.metadata)
+    changes: dict[str, str | tuple[str, ...]] = {}
+    shown = []
+    for name, flag, usual in (
+        ("object_number", "--object-number", _USUAL_NUMBERS),
+        ("image", "--image", _USUAL_IMAGES),
+    ):
+        column = _usual(columns, usual)
+        if getattr(settings, name) is None and column is not None:
+            changes[name] = column
+            shown.append(f"{flag} {_quoted(column)}")
+    if not settings.tasks:
+        found = {task: _usual(columns, usual) for task, usual in _USUAL_TASKS.items()}
+        tasks = [f"{task}={column}" for task, column in found.items() if column is not None]
+        if tasks:
+            changes["tasks"] = tuple(tasks)
+            shown.append(f"--tasks {' '.join(map(_quoted, tasks))}")
+    if not shown:
+        return settings, []
+    guessed = dataclasses.replace(settings, **changes)  # type: ignore[arg-type]
+    return guessed, [f"columns guessed: {' '.join(shown)}; name others with these flags"]
+
+
+def _usual(columns: list[str], usual: tuple[str, ...]) -> str | None:
+    plain = {re.sub(r"[\W_]", "", column).casefold(): column for column in reversed(columns)}
+    return next((plain[name] for name in usual if name in plain), None)
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"' if " " in text else text
+
+
 def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject]:
     """Artworks of a table, one a row; rows that name no usable image come as rejects.
 
     Args:
-        settings: `metadata`, `images`, `object_number`, `image` and `tasks` are required.
+        settings: `metadata`, `images`, `object_number`, `image` and `tasks` are required; in a dry run neither
+            `images` nor `image`.
 
     Raises:
         ArttlError: if a setting is missing, or the file or one of its columns, or a split has another value than
@@ -40,7 +109,8 @@ def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject]:
     """
     if settings.metadata is None:
         raise ArttlError("--source table needs --metadata FILE")
-    folder = image_folder(settings.images, "table")
+    dry = settings.dry_run
+    folder = Path() if dry and settings.images is None else image_folder(settings.images, "table")
     labels = settings.task_columns()
     number, image, split = settings.object_number, settings.image, settings.split_column()
     wanted: list[tuple[str, str | None]] = [
@@ -53,37 +123,42 @@ def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject]:
         ("--date", settings.date),
         ("--provenance", settings.provenance),
         ("--split", split),
+        ("--group-column", settings.group_column),
     ]
+    if number is None or not labels or (image is None and not dry):
+        lacking = (
+            "--object-number" if number is None else "--tasks" if image is not None or dry else "--image"
+        )
+        columns = ", ".join(filter(None, column_names(settings.metadata)))
+        raise ArttlError(f"--source table needs {lacking} COLUMN; {settings.metadata} has: {columns}")
     given = [(flag, column) for flag, column in (*wanted, *optional) if column is not None]
-    for row in read_rows(settings.metadata, given):
-        # Asked for only now, when the columns to choose from can be told.
-        if number is None or image is None or not labels:
-            lacking = "--object-number" if number is None else "--image" if image is None else "--tasks"
-            columns = ", ".join(filter(None, row.cells))
-            raise ArttlError(f"--source table needs {lacking} COLUMN; {settings.metadata} has: {columns}")
-        cells = {column: text.strip() for column, text in row.cells.items()}
-        path = image_path(folder, cells[image])
+    for row in read_any_rows(settings.metadata, given):
+        cells = {column: row.cells.get(column, "").strip() for _, column in given}
+        name = cells[image] if image is not None else sample_key(cells[number])
+        path = image_path(folder, name)
         if row.problem:
-            yield Reject(cells[number], "", cells[image], "bad-row", f"line {row.line}: {row.problem}")
+            yield Reject(cells[number], "", name, "bad-row", f"{row.place}: {row.problem}")
         elif not cells[number]:
-            yield Reject("", "", cells[image], "no-object-number", f"line {row.line}")
-        elif not cells[image]:
-            yield Reject(cells[number], "", "", "no-image-named", f"line {row.line}")
+            yield Reject("", "", name, "no-object-number", row.place)
+        elif not name:
+            yield Reject(cells[number], "", "", "no-image-named", row.place)
         elif path is None:
-            yield Reject(cells[number], "", cells[image], "outside-folder", f"line {row.line}")
+            yield Reject(cells[number], "", name, "outside-folder", row.place)
         else:
             yield Artwork(
                 key=sample_key(cells[number]),
                 object_number=cells[number],
                 image=path,
                 labels={
-                    task: _labels(row.cells[column], settings.label_separator)
+                    task: row.lists.get(column)
+                    or _labels(row.cells.get(column, ""), settings.label_separator)
                     for task, column in labels.items()
                 },
                 title=_optional(cells, settings.title),
                 date=_optional(cells, settings.date),
                 source=_optional(cells, settings.provenance),
                 split=_split(row, split, settings.metadata),
+                group=_optional(cells, settings.group_column),
             )
 
 
@@ -96,11 +171,11 @@ def _optional(cells: dict[str, str], column: str | None) -> str | None:
 
 
 def _split(row: Row, column: str | None, file: Path) -> str | None:
-    if column is None or not (text := row.cells[column].strip()):
+    if column is None or not (text := row.cells.get(column, "").strip()):
         return None
     if text.casefold() not in _SPLITS:
         raise ArttlError(
-            f"line {row.line} of {file} has {text!r} in the column {column!r} (--split column={column});"
+            f"{row.place} of {file} has {text!r} in the column {column!r} (--split column={column});"
             " it may hold train, val and test"
         )
     return _SPLITS[text.casefold()]

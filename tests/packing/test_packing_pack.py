@@ -95,7 +95,7 @@ def test_any_text_survives(
     artworks = []
     for index, (number, label, title) in enumerate(texts):
         image = folder / f"{index}.jpg"
-        soft_picture(16, 16).save(image)
+        soft_picture(16, 16, seed=index).save(image)
         artworks.append(Artwork(sample_key(number), number, image, {"type": (label, "x")}, title=title))
     manifest = pack(artworks, PackSettings(out=folder / "out", images=folder, workers=1))
     expected = {tuple(text.encode("utf-8", "backslashreplace").decode() for text in found) for found in texts}
@@ -152,6 +152,12 @@ def _dirty_files(folder: Path, picture: Image.Image) -> dict[str, str]:
     data = encoded.getvalue()
     flipped = bytearray(data)
     flipped[len(data) * 2 // 3 : len(data) * 2 // 3 + 60] = b"\xa5" * 60
+
+    def own(name: str) -> bytes:
+        """The same picture as a file of its own, by a comment segment."""
+        comment = name.encode()
+        return data[:2] + b"\xff\xfe" + struct.pack(">H", len(comment) + 2) + comment + data[2:]
+
     files = {
         "truncated.jpg": (data[: len(data) // 2], "damaged"),
         "overwritten.jpg": (bytes(flipped), "damaged"),
@@ -160,8 +166,10 @@ def _dirty_files(folder: Path, picture: Image.Image) -> dict[str, str]:
         "gif.jpg": (b"GIF89a\1\0\1\0" + bytes(20), "unsupported-format"),
         "noise.jpg": (bytes(range(256)), "not-a-picture"),
         "ok.jpg": (data, ""),
-        "no-suffix": (data, ""),
-        "wrong-suffix.png": (data, ""),
+        "no-suffix": (own("no-suffix"), ""),
+        "wrong-suffix.png": (own("wrong-suffix"), ""),
+        "same bytes.jpg": (data, "duplicate-picture"),
+        "the same html.jpg": (b"<html><body>404 Not Found</body></html>", "not-a-picture"),
     }
     reasons = {name: reason for name, (_, reason) in files.items()}
     for name, (content, _) in files.items():
@@ -195,7 +203,7 @@ def _dirty_files(folder: Path, picture: Image.Image) -> dict[str, str]:
         "semi;colon,.jpg",
     )
     for name in odd:
-        (folder / name).write_bytes(data)
+        (folder / name).write_bytes(own(name))
         reasons[name] = ""
     (folder / "folder.jpg").mkdir()
     (folder / "broken-link.jpg").symlink_to("nowhere")

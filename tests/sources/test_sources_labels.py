@@ -59,8 +59,20 @@ def test_mapping(tmp_path: Path) -> None:
     assert unknown.labels == {}
     assert unknown.raw_labels == {"artist": ("onbekend",)}
     assert rules.notes() == [
-        "mapping of artist: 4 labels replaced by 4 entries, 1 never found (such as 'no one')"
+        "labels: Unicode NFC, blanks around them trimmed",
+        "mapping of artist: 4 labels replaced by 4 entries, 1 never found (such as 'no one')",
     ]
+
+
+def test_letter_case_is_folded_before_the_mapping(tmp_path: Path) -> None:
+    entry = _mapping(tmp_path, "found,wanted\nGOUACHE,Gouache\nStraße,road\n")
+    rules = LabelRules.read([entry], ("artist",), fold_case=True)
+    labels = ("Gouache", "STRASSE", "Oil", "oil", "İstanbul")
+    (artwork,) = rules.apply([Artwork("a", "a", Path("a.jpg"), {"artist": labels})])
+    assert isinstance(artwork, Artwork)
+    assert artwork.labels["artist"] == ("Gouache", "road", "oil", "i\u0307stanbul")
+    assert artwork.raw_labels["artist"] == labels
+    assert "letter case folded (4 labels changed by it)" in rules.notes()[0]
 
 
 def test_rejects_pass_through() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import inspect
 
 import pytest
@@ -24,3 +25,24 @@ def test_mappings_are_checked_against_the_source_s_own_tasks() -> None:
 def test_every_source_is_described_in_the_flag_s_help() -> None:
     help_text = inspect.getsource(SourceSettings)
     assert all(f"`{name}`" in help_text for name in SOURCES)
+
+
+def test_splits_and_groups_that_a_source_does_not_have() -> None:
+    for source, split in (
+        ("sabatelli2018", "column=fold"),
+        ("synthetic", "column=fold"),
+        ("table", "official"),
+    ):
+        with pytest.raises(ArttlError, match=f"source '{source}' has no .*split.*; use paper, grouped"):
+            open_source(SourceSettings(source=source, split=split))
+    with pytest.raises(ArttlError, match="--group-column series: the source 'lido' has no columns"):
+        open_source(SourceSettings(source="lido", group_column="series"))
+    with pytest.raises(ArttlError, match=r"--leaf '\(' is not a regular expression"):
+        SourceSettings(leaf="(").leaf_pattern()
+
+
+def test_every_flag_is_described() -> None:
+    lines = inspect.getsource(SourceSettings).splitlines()
+    for field in dataclasses.fields(SourceSettings):
+        at = next(i for i, line in enumerate(lines) if line.startswith(f"    {field.name}: "))
+        assert lines[at + 1].startswith('    """'), field.name

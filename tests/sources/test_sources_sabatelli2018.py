@@ -76,8 +76,6 @@ def test_escapes(text: str, expected: str) -> None:
 def test_bad_settings(tmp_path: Path) -> None:
     with pytest.raises(ArttlError, match="needs --metadata"):
         _read(tmp_path, metadata=None)
-    with pytest.raises(ArttlError, match="has no split"):
-        _read(tmp_path, split="column=fold")
     with pytest.raises(ArttlError, match=r"no column 'date' \(--tasks date\)"):
         _read(tmp_path, tasks=("date",))
     (tmp_path / "other.csv").write_text("id,dc_type\n1,vase\n")

@@ -72,8 +72,6 @@ def test_artworks_in_a_folder(tmp_path: Path) -> None:
 def test_bad_settings(tmp_path: Path) -> None:
     with pytest.raises(ArttlError, match="needs --images"):
         next(read_synthetic(SourceSettings(source="synthetic")))
-    with pytest.raises(ArttlError, match="has no split"):
-        next(read_synthetic(SourceSettings(source="synthetic", images=tmp_path, split="column=fold")))
     (tmp_path / "file").touch()
     with pytest.raises(ArttlError, match="cannot draw the collection into"):
         next(synthetic_artworks(tmp_path / "file"))

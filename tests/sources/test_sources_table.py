@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
 from arttl.sources.rejects import Reject
 from arttl.sources.settings import SourceSettings
-from arttl.sources.table import read_table
+from arttl.sources.table import guess_columns, read_table
 
 
 def _read(tmp_path: Path, text: str, **changes: object) -> list[Artwork | Reject]:
@@ -97,3 +100,65 @@ def test_rows_without_a_usable_image_are_rejected(tmp_path: Path) -> None:
 def test_bad_settings(changes: dict[str, object], sentence: str, tmp_path: Path) -> None:
     with pytest.raises(ArttlError, match=sentence):
         _read(tmp_path, "inv,file,type\n1,a.jpg,vase\n", **changes)
+
+
+def test_the_same_artworks_from_every_format(tmp_path: Path) -> None:
+    rows = [
+        {"inv": "SK-A-1", "file": "a.jpg", "type": "painting", "material": ["oil", "canvas"], "year": 1650},
+        {"inv": "17", "file": "b.tif", "type": None, "material": None, "year": None},
+        {"inv": "雪.3", "file": "sub/c.png", "type": 'b, "d"\n', "material": ["  wood "], "year": 1651},
+    ]
+    (tmp_path / "images").mkdir()
+    (tmp_path / "o.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n\n", encoding="utf-8")
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "o.parquet")
+    found = {}
+    for name in ("o.jsonl", "o.parquet"):
+        changes = {"metadata": tmp_path / name, "tasks": ("type", "material"), "date": "year"}
+        found[name] = _read(tmp_path, "", **changes)
+    assert found["o.jsonl"] == found["o.parquet"]
+    first, second, third = (artwork for artwork in found["o.jsonl"] if isinstance(artwork, Artwork))
+    assert (first.labels, first.date) == ({"type": ("painting",), "material": ("oil", "canvas")}, "1650")
+    assert (second.object_number, second.labels, second.date) == (
+        "17",
+        {"type": ("",), "material": ("",)},
+        None,
+    )
+    assert third.labels == {"type": ('b, "d"\n',), "material": ("  wood ",)}
+
+
+def test_columns_are_guessed(tmp_path: Path) -> None:
+    (tmp_path / "o.csv").write_text(
+        "Object ID,Object Number,Object Name,Medium,Artist Display Name,Image_File\n"
+    )
+    settings, shown = guess_columns(SourceSettings(metadata=tmp_path / "o.csv", title="Object Name"))
+    assert (settings.object_number, settings.image) == ("Object Number", "Image_File")
+    assert settings.task_columns() == {
+        "material": "Medium",
+        "type": "Object Name",
+        "artist": "Artist Display Name",
+    }
+    assert shown == [
+        'columns guessed: --object-number "Object Number" --image Image_File --tasks material=Medium'
+        ' "type=Object Name" "artist=Artist Display Name"; name others with these flags'
+    ]
+    again, nothing = guess_columns(settings)
+    assert (again, nothing) == (settings, [])
+    named = SourceSettings(metadata=tmp_path / "o.csv", image="Medium", tasks=("x=Medium",))
+    settings, shown = guess_columns(named)
+    assert (settings.image, settings.tasks, settings.object_number) == (
+        "Medium",
+        ("x=Medium",),
+        "Object Number",
+    )
+    assert shown == ['columns guessed: --object-number "Object Number"; name others with these flags']
+
+
+def test_a_dry_run_needs_no_images(tmp_path: Path) -> None:
+    text = "inv,file,type\n1,a.jpg,vase\n2,b.jpg,bowl\n"
+    found = _read(tmp_path, text, image=None, images=None, dry_run=True)
+    assert [artwork.object_number for artwork in found] == ["1", "2"]
+
+
+def test_group_column(tmp_path: Path) -> None:
+    found = _read(tmp_path, "inv,file,type,series\n1,a.jpg,vase,X\n2,b.jpg,bowl,\n", group_column="series")
+    assert [artwork.group for artwork in found if isinstance(artwork, Artwork)] == ["X", None]

@@ -1,0 +1,225 @@
+"""The artworks of a collection of any size, in a few dozen bytes of memory each.
+
+What a sample needs is written to a temporary file and read again one by one; what the split, the tables and the
+search for duplicates need stays in arrays.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+from array import array
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+import numpy.typing as npt
+
+from arttl.artworks import Artwork
+from arttl.packing.samples import Job
+
+_IN_MEMORY = 16 * 2**20  # bytes of artworks before there is a file
+
+
+class LabelColumn:
+    """The labels of one task as numbers, a row an artwork.
+
+    Attributes:
+        names: the classes, in the order of first sight; a label's number is its place here.
+    """
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._numbers: dict[str, int] = {}
+        self._codes = array("i")
+        self._starts = array("q")
+        self._counts = array("i")
+
+    def set(self, row: int, labels: Sequence[str]) -> None:
+        """Set a row's labels, also a second time; rows that are never set have none."""
+        while len(self._starts) <= row:
+            self._starts.append(0)
+            self._counts.append(0)
+        self._starts[row] = len(self._codes)
+        self._counts[row] = len(labels)
+        for label in labels:
+            number = self._numbers.setdefault(label, len(self.names))
+            if number == len(self.names):
+                self.names.append(label)
+            self._codes.append(number)
+
+    def known(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Which of the rows have a label."""
+        return self._count(rows) > 0
+
+    def first(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The number of each row's first label; -1 where it has none."""
+        starts = np.asarray(self._starts, dtype=np.int64)
+        codes = np.asarray(self._codes, dtype=np.int64)
+        found = np.full(len(rows), -1, dtype=np.int64)
+        known = self.known(rows)
+        found[known] = codes[starts[rows[known]]]
+        return found
+
+    def entries(self, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """All labels of the rows: for each the place in `rows` and the label's number, in the order of `rows`."""
+        counts = self._count(rows)
+        places = np.repeat(np.arange(len(rows), dtype=np.int64), counts)
+        inside = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
+        at = np.zeros(len(rows), dtype=np.int64)
+        known = counts > 0
+        at[known] = np.asarray(self._starts, dtype=np.int64)[rows[known]]
+        return places, np.asarray(self._codes, dtype=np.int64)[at[places] + inside]
+
+    def _count(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        counts = np.zeros(max(len(self._counts), int(rows.max(initial=-1)) + 1), dtype=np.int64)
+        counts[: len(self._counts)] = self._counts
+        return counts[rows]
+
+
+class Catalogue:
+    """Artworks by row, from 0, in the order in which they were added.
+
+    Attributes:
+        labels: task name to labels, for every task that any artwork has a label for.
+    """
+
+    def __init__(self, directory: Path | None = None) -> None:
+        """Start empty.
+
+        Args:
+            directory: where the temporary file may be; by default where the system has them.
+        """
+        self.labels: dict[str, LabelColumn] = {}
+        where = None if directory is None else str(directory)
+        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=where)  # noqa: SIM115 - as long as this lives
+        self._end = 0
+        self._starts = array("q")
+        self._sizes = array("i")
+        self._keys = array("Q")  # hashes
+        self._groups = array("Q")
+        self._near_hashes: npt.NDArray[np.uint64] | None = None
+        self._has_near_hash: npt.NDArray[np.bool_] | None = None
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def add(self, job: Job, group: str) -> int:
+        """Append an artwork.
+
+        Args:
+            job: the artwork and its image's name.
+            group: shared by all that must stay in one split, if the split is by groups.
+
+        Returns:
+            Its row.
+        """
+        row = len(self._starts)
+        self._starts.append(0)
+        self._sizes.append(0)
+        self._keys.append(_hash64(job.artwork.key))
+        self._groups.append(_hash64(group))
+        self.replace(row, job)
+        return row
+
+    def replace(self, row: int, job: Job) -> None:
+        """Put another artwork into a row; its group stays."""
+        artwork = job.artwork
+        record = [artwork.key, artwork.object_number, job.file, artwork.title, artwork.date, artwork.source]
+        data = json.dumps([record, dict(artwork.labels), dict(artwork.raw_labels), artwork.split]).encode()
+        whole = data + b"\n" + os.fsencode(artwork.image)
+        self._file.seek(self._end)
+        self._file.write(whole)
+        self._starts[row], self._sizes[row] = self._end, len(whole)
+        self._end += len(whole)
+        for task, labels in artwork.labels.items():
+            self.labels.setdefault(task, LabelColumn()).set(row, labels)
+
+    def job(self, row: int) -> Job:
+        """The artwork of a row, with the name of its image."""
+        data, _, image = self._read(row).partition(b"\n")
+        record, labels, raw, split = json.loads(data)
+        key, number, file, title, date, source = record
+        artwork = Artwork(
+            key=key,
+            object_number=number,
+            image=Path(os.fsdecode(image)),
+            labels={task: tuple(found) for task, found in labels.items()},
+            raw_labels={task: tuple(found) for task, found in raw.items()},
+            title=title,
+            date=date,
+            source=source,
+            split=split,
+        )
+        near_hash = None
+        if self._near_hashes is not None and self._has_near_hash is not None and self._has_near_hash[row]:
+            near_hash = int(self._near_hashes[row])
+        return Job(artwork, file, near_hash)
+
+    def image(self, row: int) -> Path:
+        """The path of a row's image."""
+        return Path(os.fsdecode(self._read(row).partition(b"\n")[2]))
+
+    def content(self, row: int) -> bytes:
+        """All that is known of a row but for where its image lies: what digests are made of."""
+        return self._read(row).partition(b"\n")[0]
+
+    def rename(self, row: int, key: str) -> None:
+        """Give a row another key."""
+        job = self.job(row)
+        self.replace(row, dataclasses.replace(job, artwork=dataclasses.replace(job.artwork, key=key)))
+        self._keys[row] = _hash64(key)
+
+    def set_near_hashes(self, rows: npt.NDArray[np.int64], hashes: npt.NDArray[np.uint64]) -> None:
+        """Keep the perceptual hashes of some rows' pictures, for their jobs."""
+        self._near_hashes = np.zeros(len(self), dtype=np.uint64)
+        self._has_near_hash = np.zeros(len(self), dtype=bool)
+        self._near_hashes[rows] = hashes
+        self._has_near_hash[rows] = True
+
+    def key_hashes(self) -> npt.NDArray[np.uint64]:
+        """A hash of each row's key; equal keys have equal hashes."""
+        return np.array(self._keys, dtype=np.uint64)
+
+    def groups(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The groups of the rows, numbered from 0."""
+        hashes = np.array(self._groups, dtype=np.uint64)[rows]
+        return np.unique(hashes, return_inverse=True)[1].astype(np.int64).reshape(-1)
+
+    def _read(self, row: int) -> bytes:
+        self._file.seek(self._starts[row])
+        return self._file.read(self._sizes[row])
+
+
+class Jobs(Sequence[Job]):
+    """Some rows of a catalogue in a given order, read when asked for."""
+
+    def __init__(self, catalogue: Catalogue, rows: npt.NDArray[np.int64]) -> None:
+        self.rows = rows
+        self._catalogue = catalogue
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Job: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Jobs: ...
+
+    def __getitem__(self, index: int | slice) -> Job | Jobs:
+        if isinstance(index, slice):
+            return Jobs(self._catalogue, self.rows[index])
+        return self._catalogue.job(int(self.rows[index]))
+
+    def __iter__(self) -> Iterator[Job]:
+        return map(self._catalogue.job, map(int, self.rows))
+
+
+def _hash64(text: str) -> int:
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little")

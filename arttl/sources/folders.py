@@ -1,0 +1,75 @@
+"""A folder of pictures for each class, for one task.
+
+Example, with the classes `vase` and `bowl`; with `--split official` they lie in folders of the splits:
+
+    images/vase/1.jpg                 images/train/vase/1.jpg
+    images/vase/more/2.jpg            images/val/vase/more/2.jpg
+    images/bowl/3.png                 images/test/bowl/3.png
+
+The object number is the file's path without its suffix: `vase/1`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from arttl.artworks import Artwork, sample_key
+from arttl.errors import ArttlError
+from arttl.sources.paths import image_folder
+from arttl.sources.rejects import Reject
+from arttl.sources.settings import SourceSettings
+
+TASKS = ("class",)
+
+_SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+_NOT_PICTURES = frozenset(
+    ("thumbs.db", "desktop.ini")
+)  # left by file managers, as are names with a leading dot
+
+
+def read_folders(settings: SourceSettings) -> Iterator[Artwork | Reject]:
+    """Artworks of such folders, one a file, sorted by path; links to folders are not followed.
+
+    Args:
+        settings: `images` is required; `tasks` may give the one task another name than `class`.
+
+    Raises:
+        ArttlError: if a setting is missing, there is more than one task, or a folder is no split's with
+            `--split official`.
+    """
+    folder = image_folder(settings.images, "folders")
+    tasks = tuple(settings.task_columns()) or TASKS
+    if len(tasks) > 1:
+        raise ArttlError(f"--source folders has one task, the folder's name; --tasks gives {len(tasks)}")
+    official = settings.split == "official"
+    for inside in _files(folder):
+        *folders, _ = inside.parts
+        number = inside.with_suffix("").as_posix()
+        split = None
+        if official and folders:
+            split = _SPLITS.get(folders[0].casefold())
+            if split is None:
+                raise ArttlError(
+                    f"{folder / folders[0]} is no split's folder, as --split official needs: train, val and test"
+                )
+            folders = folders[1:]
+        if not folders:
+            yield Reject(number, "", inside.as_posix(), "bad-row", "the file lies in no class's folder")
+            continue
+        yield Artwork(
+            key=sample_key(number),
+            object_number=number,
+            image=folder / inside,
+            labels={tasks[0]: (folders[0],)},
+            split=split,
+        )
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if not name.startswith(".") and name.casefold() not in _NOT_PICTURES:
+                yield Path(root, name).relative_to(folder)

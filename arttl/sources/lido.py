@@ -1,0 +1,221 @@
+"""LIDO 1.0 and 1.1, the exchange format of CIDOC for museum objects, in a file or a folder of files.
+
+Example of a record, abridged (the namespace is `http://www.lido-schema.org`):
+
+    <lido:lido>
+      <lido:lidoRecID>DE-1/obj/4711</lido:lidoRecID>
+      <lido:descriptiveMetadata xml:lang="en">
+        <lido:objectClassificationWrap><lido:objectWorkTypeWrap>
+          <lido:objectWorkType><lido:term>painting</lido:term></lido:objectWorkType>
+        </lido:objectWorkTypeWrap></lido:objectClassificationWrap>
+        <lido:objectIdentificationWrap>
+          <lido:repositoryWrap><lido:repositorySet>
+            <lido:workID lido:type="inventory number">SK-A-4878</lido:workID>
+          </lido:repositorySet></lido:repositoryWrap>
+        </lido:objectIdentificationWrap>
+        <lido:eventWrap><lido:eventSet><lido:event>
+          <lido:eventType><lido:term>Production</lido:term></lido:eventType>
+          <lido:eventActor><lido:actorInRole><lido:actor><lido:nameActorSet>
+            <lido:appellationValue>Everdingen, Caesar van</lido:appellationValue>
+          </lido:nameActorSet></lido:actor></lido:actorInRole></lido:eventActor>
+          <lido:eventMaterialsTech><lido:materialsTech><lido:termMaterialsTech lido:type="material">
+            <lido:term>oil paint</lido:term>
+          </lido:termMaterialsTech></lido:materialsTech></lido:eventMaterialsTech>
+        </lido:event></lido:eventSet></lido:eventWrap>
+      </lido:descriptiveMetadata>
+    </lido:lido>
+
+The fields for tasks: `type` (object work type), `material` and `technique` (of the production, in 1.1 also of the
+object) and `artist` (actor of the production event).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from arttl.artworks import Artwork, sample_key
+from arttl.errors import ArttlError, did_you_mean
+from arttl.sources.paths import image_folder
+from arttl.sources.pictures import PictureFolder
+from arttl.sources.rejects import Reject
+from arttl.sources.settings import SourceSettings
+from arttl.sources.xml_records import in_language, read_records, words, xml_files
+
+TASKS = ("material", "type", "artist")
+
+_NS = "{http://www.lido-schema.org}"
+_SKOS = "{http://www.w3.org/2004/02/skos/core#}"
+_TYPE = _NS + "type"
+_PREF = _NS + "pref"
+# Terms of the LIDO terminology, in the last part of a concept's address, and the words that files of 1.0 use.
+_PRODUCTION = (
+    "lido00007",
+    "production",
+    "herstellung",
+    "creation",
+    "vervaardiging",
+    "fabrication",
+    "création",
+)
+_MATERIAL = ("lido00132", "material", "materiaal", "matériau", "materials")
+_TECHNIQUE = ("lido00131", "technique", "technik", "techniek")
+
+
+def _paths(*steps: str) -> str:
+    return "/".join(_NS + step for step in steps)
+
+
+_WORK_TYPES = ".//" + _paths("objectWorkTypeWrap", "objectWorkType")
+_EVENTS = ".//" + _paths("eventSet", "event")
+_EVENT_MATERIALS = _paths("eventMaterialsTech", "materialsTech", "termMaterialsTech")
+_OBJECT_MATERIALS = ".//" + _paths(
+    "objectMaterialsTechWrap", "objectMaterialsTechSet", "materialsTech", "termMaterialsTech"
+)
+_ACTORS = _paths("eventActor", "actorInRole", "actor")
+
+
+def read_lido(settings: SourceSettings) -> Iterator[Artwork | Reject]:
+    """Artworks of LIDO records, one a record.
+
+    The object number is the inventory number (`workID`), else the record's own number. The image is the one whose
+    address the record gives last part of (`linkResource`), if the folder has it, else that named after the object.
+
+    Args:
+        settings: `metadata` is required, and `images` but for a dry run.
+
+    Raises:
+        ArttlError: if a setting is missing or names no field, or a file is not well-formed XML.
+    """
+    if settings.metadata is None:
+        raise ArttlError("--source lido needs --metadata, a file or a folder of XML files")
+    tasks = settings.task_columns() or {task: task for task in TASKS}
+    for task, column in tasks.items():
+        if column not in _FIELDS:
+            raise ArttlError(
+                f"--tasks {task}: {column!r} is no field of LIDO records{did_you_mean(column, _FIELDS)}; there are:"
+                f" {', '.join(_FIELDS)}"
+            )
+    dry = settings.dry_run and settings.images is None
+    pictures = PictureFolder(Path("/nowhere") if dry else image_folder(settings.images, "lido"))
+    for file in xml_files(settings.metadata):
+        for place, record in enumerate(read_records(file, [_NS + "lido"]), start=1):
+            number = _object_number(record)
+            if not number:
+                yield Reject("", "", "", "no-object-number", f"record {place} of {file.name}")
+                continue
+            language = settings.language
+            yield Artwork(
+                key=sample_key(number),
+                object_number=number,
+                image=_image(record, number, pictures),
+                labels={task: _FIELDS[column](record, language) for task, column in tasks.items()},
+                title=next(iter(_titles(record, language)), None),
+                date=_date(record),
+                source=words(record.find(".//" + _paths("recordSource", "legalBodyName", "appellationValue")))
+                or None,
+            )
+
+
+def _object_number(record: Element) -> str:
+    numbers = record.findall(".//" + _paths("repositorySet", "workID"))
+    # A work may have several, earlier ones too.
+    numbers.sort(key=lambda element: "inventory" not in element.get(_TYPE, "").casefold())
+    return next(filter(None, map(words, numbers)), "") or words(record.find(_NS + "lidoRecID"))
+
+
+def _image(record: Element, number: str, pictures: PictureFolder) -> Path:
+    for link in record.iter(_NS + "linkResource"):
+        path = pictures.named(words(link))
+        if path is not None and path.is_file():
+            return path
+    return pictures.of_object(number)
+
+
+def _titles(record: Element, language: str | None) -> tuple[str, ...]:
+    found = record.findall(".//" + _paths("titleWrap", "titleSet", "appellationValue"))
+    return tuple(filter(None, map(words, in_language(found, language))))
+
+
+def _date(record: Element) -> str | None:
+    for event in _productions(record):
+        for steps in (("eventDate", "displayDate"), ("eventDate", "date", "earliestDate")):
+            if text := words(event.find(_paths(*steps))):
+                return text
+    return None
+
+
+def _productions(record: Element) -> Iterator[Element]:
+    for event in record.findall(_EVENTS):
+        if _is_one_of(event.find(_NS + "eventType"), _PRODUCTION):
+            yield event
+
+
+def _is_one_of(concept: Element | None, known: tuple[str, ...]) -> bool:
+    """Whether a concept's terms or identifiers, or its `lido:type`, are among the known ones."""
+    if concept is None:
+        return False
+    said = [concept.get(_TYPE, ""), *(words(element) for element in concept.iter())]
+    said += [value for element in concept.iter() for key, value in element.items() if key.endswith("}about")]
+    return any(text.casefold().rstrip("/").rpartition("/")[2] in known for text in said)
+
+
+def _term(concept: Element, language: str | None) -> str:
+    """One term of a concept: a preferred one, in the wanted language."""
+    terms = [element for element in concept.iter(_NS + "term") if words(element)]
+    terms += [element for element in concept.iter(_SKOS + "prefLabel") if words(element)]
+    preferred = [element for element in terms if element.get(_PREF, "").casefold().endswith("preferred")]
+    chosen = in_language(preferred or terms, language)
+    return words(chosen[0]) if chosen else ""
+
+
+def _terms(concepts: list[Element], language: str | None) -> tuple[str, ...]:
+    return tuple(filter(None, (_term(concept, language) for concept in concepts)))
+
+
+def _types(record: Element, language: str | None) -> tuple[str, ...]:
+    return _terms(record.findall(_WORK_TYPES), language)
+
+
+def _materials_or_techniques(
+    record: Element, language: str | None, wanted: tuple[str, ...], other: tuple[str, ...]
+) -> tuple[str, ...]:
+    found = [element for event in _productions(record) for element in event.findall(_EVENT_MATERIALS)]
+    found += record.findall(_OBJECT_MATERIALS)
+    kept = []
+    for element in found:
+        kind = (element.get(_TYPE, "") or "").casefold().rstrip("/").rpartition("/")[2]
+        # Where a file does not say which, materials are meant.
+        if kind in wanted or (wanted is _MATERIAL and kind not in other):
+            kept.append(element)
+    return _terms(kept, language)
+
+
+def _materials(record: Element, language: str | None) -> tuple[str, ...]:
+    return _materials_or_techniques(record, language, _MATERIAL, _TECHNIQUE)
+
+
+def _techniques(record: Element, language: str | None) -> tuple[str, ...]:
+    return _materials_or_techniques(record, language, _TECHNIQUE, _MATERIAL)
+
+
+def _artists(record: Element, language: str | None) -> tuple[str, ...]:
+    names = []
+    for event in _productions(record):
+        for actor in event.findall(_ACTORS):
+            found = actor.findall(_paths("nameActorSet", "appellationValue"))
+            preferred = [
+                element for element in found if element.get(_PREF, "").casefold().endswith("preferred")
+            ]
+            chosen = in_language(preferred or found, language)
+            names += [words(chosen[0])] if chosen else []
+    return tuple(filter(None, names))
+
+
+_FIELDS: dict[str, Callable[[Element, str | None], tuple[str, ...]]] = {
+    "material": _materials,
+    "technique": _techniques,
+    "type": _types,
+    "artist": _artists,
+}

@@ -1,0 +1,150 @@
+"""The Rijksmuseum Challenge 2014 as it is distributed (Mensink and Van Gemert, ICMR 2014).
+
+    jpg2/0000001_SK-A-4878.jpg      the pictures (`--images jpg2`)
+    xml/0000001_SK-A-4878.xml       a Dublin Core record for each (`--metadata xml`)
+    rijksgt.mat                     split and labels of the challenge (`--ground-truth rijksgt.mat`)
+
+Example of a record (any element may be around these; other `dc:format` lines are techniques and sizes):
+
+    <dc:creator>prentmaker: Dürer, Albrecht</dc:creator>
+    <dc:type>prent</dc:type>
+    <dc:format>materiaal: papier</dc:format>
+    <dc:format>techniek: gravure (drukprocedé)</dc:format>
+
+By default labels are read as the paper did: materials without their `materiaal:`, creators without their role, and
+a field whose first label is `anoniem` or empty is unknown. All labels of other fields are kept, but for such ones; a
+single-label task takes the first, as the paper did. The challenge's own labels are the columns `gt.material`,
+`gt.type` and `gt.creator`, and `--split official` is its own split; its class rule is that of training,
+`--classes rijks2014`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from xml.etree.ElementTree import Element
+
+from arttl.artworks import Artwork, sample_key
+from arttl.errors import ArttlError, did_you_mean
+from arttl.sources.dublin_core import Field, parse_field, without_role
+from arttl.sources.paths import image_folder
+from arttl.sources.rejects import Reject
+from arttl.sources.rijks_ground_truth import GroundTruth, read_ground_truth
+from arttl.sources.settings import SourceSettings
+from arttl.sources.xml_records import BadXml, read_records
+
+TASK_COLUMNS = {"material": "dc:format[materiaal]", "type": "dc:type", "artist": "dc:creator[]"}
+
+# Images and classes that the paper says it used (its table 1); they go by its own cleaning, which its code repeats
+# only in part, and are shown beside ours, never aimed at.
+PAPER_FIGURES = {"material": (110_668, 206), "type": (112_012, 1_054), "artist": (82_018, 1_196)}
+
+_GROUND_TRUTH = ("gt.material", "gt.type", "gt.creator")
+_OBJECT_NUMBER = re.compile(r"\d+_(.+)", re.DOTALL)
+_UNKNOWN = ("anoniem", "")
+# The files differ in what stands around the fields, so every record's fields are read wherever they are.
+_DC_FIELD = "{http://purl.org/dc/elements/1.1/}"
+_DC_ELEMENTS = tuple(
+    _DC_FIELD + name for name in ("title", "creator", "subject", "date", "type", "format", "identifier")
+)
+
+
+def read_rijks2014(settings: SourceSettings) -> Iterator[Artwork | Reject]:
+    """Artworks of the challenge, one a picture, sorted by file name as the ground truth is.
+
+    Args:
+        settings: `metadata` and `images` are required, and `ground_truth` for the official split or labels.
+
+    Raises:
+        ArttlError: if a setting is missing, a task names no field, or the ground truth does not fit the pictures.
+    """
+    if settings.metadata is None or not settings.metadata.is_dir():
+        raise ArttlError("--source rijks2014 needs --metadata FOLDER, the folder of XML files")
+    folder = image_folder(settings.images, "rijks2014")
+    columns = settings.task_columns() or TASK_COLUMNS
+    fields = {
+        task: parse_field(column, f"--tasks {task}")
+        for task, column in columns.items()
+        if not column.startswith("gt.")
+    }
+    official = {task: column for task, column in columns.items() if task not in fields}
+    for task, column in official.items():
+        if column not in _GROUND_TRUTH:
+            raise ArttlError(
+                f"--tasks {task}: the ground truth has no {column!r}{did_you_mean(column, _GROUND_TRUTH)}; it has:"
+                f" {', '.join(_GROUND_TRUTH)}"
+            )
+    pictures = sorted(path.stem for path in folder.iterdir() if path.suffix.lower() == ".jpg")
+    records = {path.stem for path in settings.metadata.iterdir() if path.suffix.lower() == ".xml"}
+    truth = _truth_of(settings, official, len(pictures))
+    for row, stem in enumerate(pictures):
+        number = _number(stem)
+        if stem not in records:
+            yield Reject(number, "", f"{stem}.jpg", "no-record", f"there is no {stem}.xml")
+            continue
+        try:
+            record = _record(settings, stem)
+        except BadXml as error:
+            yield Reject(number, "", f"{stem}.jpg", "bad-row", str(error))
+            continue
+        labels = {task: _labels(field.values(record, None)) for task, field in fields.items()}
+        raw = {task: Field(field.element, None).values(record, None) for task, field in fields.items()}
+        if truth is not None:
+            for task, column in official.items():
+                labels[task] = raw[task] = {
+                    "gt.material": truth.materials,
+                    "gt.type": truth.types,
+                    "gt.creator": truth.creators,
+                }[column][row]
+        yield Artwork(
+            key=sample_key(number),
+            object_number=number,
+            image=folder / f"{stem}.jpg",
+            labels={task: labels[task] for task in columns},
+            raw_labels=raw,
+            title=next(iter(Field("title", None).values(record, None)), None),
+            date=_date(record, truth, row),
+            split=truth.splits[row] if truth is not None and settings.split == "official" else None,
+        )
+    for stem in sorted(records - set(pictures)):
+        yield Reject(_number(stem), "", f"{stem}.jpg", "missing", f"there is a {stem}.xml and no picture")
+
+
+def _truth_of(settings: SourceSettings, official: dict[str, str], pictures: int) -> GroundTruth | None:
+    if settings.ground_truth is None:
+        if settings.split == "official" or official:
+            asked = "--split official" if settings.split == "official" else f"--tasks {next(iter(official))}"
+            raise ArttlError(f"{asked} needs --ground-truth, the file rijksgt.mat")
+        return None
+    truth = read_ground_truth(settings.ground_truth)
+    if len(truth.splits) != pictures:
+        raise ArttlError(
+            f"--ground-truth {settings.ground_truth} has {len(truth.splits):,} rows and --images {settings.images}"
+            f" {pictures:,} pictures; they belong together row by row, so that both must be whole"
+        )
+    return truth
+
+
+def _record(settings: SourceSettings, stem: str) -> Element:
+    """The record's fields under one element, whatever is around them in the file."""
+    assert settings.metadata is not None
+    whole = Element("record")
+    whole.extend(list(read_records(settings.metadata / f"{stem}.xml", _DC_ELEMENTS)))
+    return whole
+
+
+def _labels(values: tuple[str, ...]) -> tuple[str, ...]:
+    known = [without_role(value) not in _UNKNOWN for value in values]
+    return tuple(value for value, kept in zip(values, known, strict=True) if kept) if any(known[:1]) else ()
+
+
+def _date(record: Element, truth: GroundTruth | None, row: int) -> str | None:
+    if truth is None:
+        return next(iter(Field("date", None).values(record, None)), None)
+    first, last = truth.years[row]
+    return f"{first:g}" if first == last else f"{first:g}-{last:g}"
+
+
+def _number(stem: str) -> str:
+    match = _OBJECT_NUMBER.fullmatch(stem)
+    return match[1] if match else stem

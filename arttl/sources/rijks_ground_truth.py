@@ -1,0 +1,164 @@
+"""`rijksgt.mat`, the Rijksmuseum Challenge's ground truth, in both generations of MATLAB files.
+
+The struct `gt` has a row for each of the N pictures, sorted by file name (Mensink and Van Gemert, ICMR 2014, and the
+challenge's own `rijks_load.m`): `set` (1 train, 2 val, 3 test), `C` (creator, an index into `Cnames` from 1), `T` and
+`M` (types and materials, N x Q, above 0 where the picture has the label of `Tnames`, `Mnames`), `Y` (first and last
+year). The last two creators are anonymous and unknown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from arttl.errors import ArttlError
+
+_SETS = {1: "train", 2: "val", 3: "test"}
+_INSTALL = "reading it needs the extra 'rijks': pip install 'arttl[rijks]'"
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"  # after a header of 512 bytes in a MATLAB 7.3 file
+
+
+@dataclass(frozen=True)
+class GroundTruth:
+    """The ground truth, a row a picture.
+
+    Attributes:
+        splits: train, val or test.
+        creators: at most one name; none for anonymous and unknown.
+        types, materials: any number of names.
+        years: [N, 2] float64, first and last year.
+    """
+
+    splits: list[str]
+    creators: list[tuple[str, ...]]
+    types: list[tuple[str, ...]]
+    materials: list[tuple[str, ...]]
+    years: npt.NDArray[np.float64]
+
+
+def read_ground_truth(path: Path) -> GroundTruth:
+    """Read the file.
+
+    Raises:
+        ArttlError: if it is missing, or not such a file, or what reads it is not installed.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(520)
+        fields = _read_hdf5(path) if _HDF5_SIGNATURE in (head[:8], head[512:520]) else _read_matlab5(path)
+        return _ground_truth(fields)
+    except ImportError as error:
+        raise ArttlError(f"--ground-truth {path}: {_INSTALL} ({error.name} is missing)") from error
+    except OSError as error:
+        raise ArttlError(f"--ground-truth {path} cannot be read: {error.strerror or error}") from error
+    except ArttlError:
+        raise
+    except Exception as error:  # both libraries raise nearly anything on damaged files
+        raise ArttlError(
+            f"--ground-truth {path} is not the challenge's rijksgt.mat: {' '.join(str(error).split())}"
+        ) from error
+
+
+def _ground_truth(fields: dict[str, Any]) -> GroundTruth:
+    sets = np.asarray(fields["set"]).ravel().astype(int)
+    count = len(sets)
+    creators = np.asarray(fields["C"]).ravel().astype(int)
+    years = np.asarray(fields["Y"], dtype=np.float64)
+    names = fields["Cnames"]
+    if not count or len(creators) != count or years.shape != (count, 2) or not set(sets) <= set(_SETS):
+        raise ValueError("set, C and Y do not fit each other")
+    if creators.min() < 1 or creators.max() > len(names):
+        raise ValueError("C holds creators that Cnames does not name")
+    return GroundTruth(
+        splits=[_SETS[found] for found in sets.tolist()],
+        # The challenge puts what nobody knows at the end of the list.
+        creators=[(names[found - 1],) if found <= len(names) - 2 else () for found in creators.tolist()],
+        types=_several(fields["T"], fields["Tnames"], count),
+        materials=_several(fields["M"], fields["Mnames"], count),
+        years=years,
+    )
+
+
+def _several(table: Any, names: list[str], count: int) -> list[tuple[str, ...]]:
+    """The names of each row's entries above 0, of an [N, Q] array or a pair of index arrays with its shape."""
+    if isinstance(table, tuple):
+        rows, columns, shape = table
+    else:
+        shape = table.shape
+        rows, columns = np.nonzero(table > 0)
+    if shape != (count, len(names)):
+        raise ValueError(f"a table of labels is {shape[0]} x {shape[1]}, not {count} x {len(names)}")
+    found: list[list[str]] = [[] for _ in range(count)]
+    for row, column in sorted(zip(rows.tolist(), columns.tolist(), strict=True)):
+        found[row].append(names[column])
+    return [tuple(labels) for labels in found]
+
+
+def _read_matlab5(path: Path) -> dict[str, Any]:
+    from scipy.io import loadmat
+    from scipy.sparse import issparse
+
+    gt = loadmat(path, variable_names=["gt"])["gt"][0, 0]
+    fields: dict[str, Any] = {}
+    for name in ("set", "C", "Y", "T", "M"):
+        value = gt[name]
+        if issparse(value):
+            entries = value.tocoo()
+            kept = entries.data > 0
+            value = (entries.row[kept], entries.col[kept], entries.shape)
+        fields[name] = value
+    for name in ("Cnames", "Tnames", "Mnames"):
+        fields[name] = [str(cell[0]) if cell.size else "" for cell in gt[name].ravel()]
+    return fields
+
+
+def _read_hdf5(path: Path) -> dict[str, Any]:
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        gt = _own(file, "gt")
+        fields: dict[str, Any] = {}
+        for name in ("set", "C", "Y", "T", "M"):
+            found = _own(gt, name)
+            if isinstance(found, h5py.Group):  # a sparse matrix, by columns
+                rows, pointers = (_own(found, part)[()].astype(np.int64) for part in ("ir", "jc"))
+                columns = np.repeat(np.arange(len(pointers) - 1), np.diff(pointers))
+                kept = _own(found, "data")[()] > 0
+                shape = (int(found.attrs["MATLAB_sparse"]), len(pointers) - 1)
+                fields[name] = (rows[kept], columns[kept], shape)
+            else:
+                fields[name] = found[()].T  # MATLAB stores columns first
+        for name in ("Cnames", "Tnames", "Mnames"):
+            references = _own(gt, name)[()].ravel()
+            fields[name] = [_string(file[reference]) for reference in references]
+        return fields
+
+
+def _own(group: Any, name: str) -> Any:
+    """A member that lies in this file itself: HDF5 would follow links to, and data in, any file it is told."""
+    import h5py
+
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        raise ValueError(f"{name} is a link or not there")
+    return _without_outside_data(group[name])
+
+
+def _without_outside_data(found: Any) -> Any:
+    import h5py
+
+    if isinstance(found, h5py.Dataset) and (found.external or found.is_virtual):
+        raise ValueError(f"{found.name} lies in another file")
+    return found
+
+
+def _string(found: Any) -> str:
+    """A MATLAB char array: UTF-16 units; an empty one is stored as its shape."""
+    found = _without_outside_data(found)
+    if found.attrs.get("MATLAB_empty", 0):
+        return ""
+    units = found[()].ravel().astype("<u2")
+    return bytes(units.tobytes()).decode("utf-16-le", "replace")

@@ -1,0 +1,134 @@
+"""Rows of JSON lines and Parquet files; cells that hold lists keep them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from arttl.errors import ArttlError
+from arttl.sources.delimited import Row, check_columns
+
+_LONGEST_LINE = 16 * 2**20  # bytes; a file without line ends must not fill the memory
+_COLUMNS_LOOKED_FOR = 1000  # lines of JSON, any of which may be the first with a column
+
+
+def read_json_lines(path: Path, wanted: Iterable[tuple[str, str]]) -> Iterator[Row]:
+    """Read a file of one JSON object a line, UTF-8.
+
+    Args:
+        path: the file.
+        wanted: columns that must be there, each as the flag that named it and its name. An object may lack any.
+
+    Raises:
+        ArttlError: if the file is missing, is not such a file, has no rows, or its first 1,000 objects lack a column.
+    """
+    check_columns(path, json_columns(path), wanted)
+    for number, found in _objects(path):
+        yield _row(f"line {number}", found)
+
+
+def json_columns(path: Path) -> list[str]:
+    """The names that occur in the first 1,000 objects of a file of JSON lines."""
+    names: dict[str, None] = {}
+    for index, (_, found) in enumerate(_objects(path)):
+        if index == _COLUMNS_LOOKED_FOR:
+            break
+        names.update(dict.fromkeys(found))
+    if not names:
+        raise ArttlError(f"{path} holds no rows; each of its lines must be a JSON object")
+    return list(names)
+
+
+def read_parquet(path: Path, wanted: Iterable[tuple[str, str]]) -> Iterator[Row]:
+    """Read a Parquet file; only the wanted columns, where any are.
+
+    Raises:
+        ArttlError: if the file is missing, is no Parquet file, has no rows, or lacks a column.
+    """
+    wanted = list(wanted)
+    columns = parquet_columns(path)
+    check_columns(path, columns, wanted)
+    names = list(dict.fromkeys(column for _, column in wanted)) or columns
+    number = 0
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=1000, columns=names):
+                for found in batch.to_pylist():
+                    number += 1
+                    yield _row(f"row {number}", found)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise ArttlError(f"row {number + 1} or later of {path} cannot be read: {_one_line(error)}") from error
+    if not number:
+        raise ArttlError(f"{path} has columns and no rows")
+
+
+def parquet_columns(path: Path) -> list[str]:
+    """The names of the columns of a Parquet file."""
+    try:
+        return [str(name) for name in pq.read_schema(path).names]
+    except FileNotFoundError as error:
+        raise ArttlError(f"--metadata {path} does not exist") from error
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise ArttlError(f"--metadata {path} cannot be read as Parquet: {_one_line(error)}") from error
+
+
+def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    try:
+        with path.open("rb") as file:
+            number = 0
+            while line := file.readline(_LONGEST_LINE + 1):
+                number += 1
+                if len(line) > _LONGEST_LINE:
+                    raise ArttlError(
+                        f"line {number} of {path} has more than 16 MiB; one object a line is read"
+                    )
+                if line.strip():
+                    yield number, _object(path, number, line)
+    except FileNotFoundError as error:
+        raise ArttlError(f"--metadata {path} does not exist") from error
+    except OSError as error:
+        raise ArttlError(f"--metadata {path} cannot be read: {error.strerror}") from error
+
+
+def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(line.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise ArttlError(f"line {number} of {path} is not JSON: {_one_line(error)}") from error
+    if not isinstance(found, dict):
+        raise ArttlError(f"line {number} of {path} is not a JSON object")
+    return found
+
+
+def _row(place: str, found: dict[str, Any]) -> Row:
+    cells: dict[str, str] = {}
+    lists: dict[str, tuple[str, ...]] = {}
+    for name, value in found.items():
+        if isinstance(value, list):
+            lists[name] = tuple(map(_text, value))
+            cells[name] = ", ".join(lists[name])
+        else:
+            cells[name] = _text(value)
+    return Row(place, cells, lists=lists)
+
+
+def _text(value: Any) -> str:
+    """A value as a person would type it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "backslashreplace")
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))  # whole numbers become floats in many exports, where a column has gaps
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from arttl.artworks import Artwork
+from arttl.errors import ArttlError
+from arttl.sources.folders import read_folders
+from arttl.sources.rejects import Reject
+from arttl.sources.settings import SourceSettings
+
+
+def _make(folder: Path, *files: str) -> Path:
+    for name in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def _read(folder: Path, **changes: object) -> list[Artwork | Reject]:
+    return list(read_folders(SourceSettings(source="folders", images=folder, **changes)))  # type: ignore[arg-type]
+
+
+def test_the_example_of_the_docstring(tmp_path: Path) -> None:
+    folder = _make(
+        tmp_path, "vase/1.jpg", "vase/more/2.jpg", "bowl/3.png", "bowl/Thumbs.db", "bowl/.x", ".y/z.jpg"
+    )
+    found = [artwork for artwork in _read(folder) if isinstance(artwork, Artwork)]
+    assert [(a.object_number, a.labels, a.image.relative_to(folder).as_posix()) for a in found] == [
+        ("bowl/3", {"class": ("bowl",)}, "bowl/3.png"),
+        ("vase/1", {"class": ("vase",)}, "vase/1.jpg"),
+        ("vase/more/2", {"class": ("vase",)}, "vase/more/2.jpg"),
+    ]
+    first = _read(folder, tasks=("type",))[0]
+    assert isinstance(first, Artwork)
+    assert first.labels == {"type": ("bowl",)}
+
+
+def test_folders_of_splits(tmp_path: Path) -> None:
+    folder = _make(tmp_path, "train/vase/1.jpg", "Valid/vase/2.jpg", "test/bowl/3.jpg")
+    found = [artwork for artwork in _read(folder, split="official") if isinstance(artwork, Artwork)]
+    assert [(a.object_number, a.split, a.labels["class"]) for a in found] == [
+        ("Valid/vase/2", "val", ("vase",)),
+        ("test/bowl/3", "test", ("bowl",)),
+        ("train/vase/1", "train", ("vase",)),
+    ]
+    _make(tmp_path, "vase/4.jpg")
+    with pytest.raises(ArttlError, match="vase is no split's folder, as --split official needs"):
+        _read(folder, split="official")
+
+
+def test_what_is_left_out(tmp_path: Path) -> None:
+    folder = _make(tmp_path / "images", "vase/1.jpg", "loose.jpg")
+    (folder / "link").symlink_to(_make(tmp_path / "elsewhere", "a.jpg"))
+    *_, reject = sorted(_read(folder), key=lambda found: isinstance(found, Reject))
+    assert reject == Reject("loose", "", "loose.jpg", "bad-row", "the file lies in no class's folder")
+    assert len(_read(folder)) == 2
+    with pytest.raises(ArttlError, match="has one task, the folder's name; --tasks gives 2"):
+        _read(folder, tasks=("a", "b"))
+    with pytest.raises(ArttlError, match="needs --images"):
+        list(read_folders(SourceSettings(source="folders")))

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import resource
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from arttl.errors import ArttlError
+from arttl.sources.xml_records import in_language, read_records, words, xml_files
+
+_BOMB = """<?xml version="1.0"?>
+<!DOCTYPE lolz [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">
+<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;">]><all><r>&c;</r></all>"""
+_OUTSIDE = """<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]><all><r>&x;</r></all>"""
+_OUTSIDE_TYPE = """<!DOCTYPE r SYSTEM "http://127.0.0.1:9/evil.dtd"><all><r/></all>"""
+
+
+def _read(tmp_path: Path, data: bytes | str, *names: str) -> list[ElementTree.Element]:
+    path = tmp_path / "f.xml"
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    return list(read_records(path, names or ("r",)))
+
+
+def test_records_equal_those_of_the_standard_library(tmp_path: Path) -> None:
+    text = (
+        '<all xmlns="http://a.example" xmlns:b="http://b.example"><r n="1" b:n="2">one<b:x>two</b:x>three<x/>'
+        '<r>inner</r>four</r><b:r/>between<r xml:lang="nl">é&amp;&#233;<![CDATA[<z>]]></r></all>'
+    )
+    found = _read(tmp_path, text, "{http://a.example}r", "{http://b.example}r")
+    assert [ElementTree.tostring(record) for record in found] == [
+        ElementTree.tostring(_without_tail(record)) for record in ElementTree.fromstring(text)
+    ]
+
+
+def _without_tail(element: ElementTree.Element) -> ElementTree.Element:
+    element.tail = None
+    return element
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.binary(max_size=300) | st.text(alphabet="<>/&;ra!?-[]\"' =\n", max_size=80).map(str.encode))
+def test_any_bytes_are_read_or_refused(data: bytes, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    try:
+        found = _read(folder, b"<all>" + data + b"</all>")
+    except ArttlError as error:
+        assert "f.xml" in str(error)
+    else:
+        whole = ElementTree.fromstring(b"<all>" + data + b"</all>")
+        assert len(found) == sum(1 for _ in whole.iter("r")) - sum(len(list(r.iter("r"))) - 1 for r in found)
+
+
+@pytest.mark.parametrize("text", [_BOMB, _OUTSIDE, _OUTSIDE_TYPE, "<!DOCTYPE all><all><r/></all>"])
+def test_document_types_are_refused(text: str, tmp_path: Path) -> None:
+    with pytest.raises(ArttlError, match=r"line [12] of .*f\.xml: a document type or entity is declared"):
+        _read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        ("<all><r></all>", r"line 1 of .*f\.xml is not well-formed XML: mismatched tag"),
+        ("<all>\n<r>&nbsp;</r></all>", r"line 2 of .*f\.xml is not well-formed XML: undefined entity"),
+        ("<all><r/>", r"line 1 of .*f\.xml is not well-formed XML: no element found"),
+        ("", "no element found"),
+        (b"<all><r>\xff</r></all>", r"not well-formed \(invalid token\)"),
+        (b"<?xml version='1.0' encoding='klingon'?><r/>", "f.xml is not well-formed XML"),
+        ("<r>" * 300, "nested more than 200 deep"),
+        ("<all><r>" + "x" * (9 * 2**20), "a record has more than 8 MiB"),
+    ],
+)
+def test_bad_files(data: bytes | str, sentence: str, tmp_path: Path) -> None:
+    with pytest.raises(ArttlError, match=sentence):
+        _read(tmp_path, data)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "iso-8859-1", "windows-1252"])
+def test_encodings(encoding: str, tmp_path: Path) -> None:
+    text = f"<?xml version='1.0' encoding='{encoding}'?><all><r>Dürer é</r></all>"
+    assert [words(record) for record in _read(tmp_path, text.encode(encoding))] == ["Dürer é"]
+
+
+def test_a_large_file_is_not_held(tmp_path: Path) -> None:
+    path = tmp_path / "large.xml"
+    with path.open("w") as file:
+        file.write("<all>")
+        for index in range(150_000):
+            file.write(f"<r><x>{index}</x>{'y' * 300}</r>\n")
+        file.write("</all>")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert sum(int(record[0].text or 0) for record in read_records(path, ["r"])) == sum(range(150_000))
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < 20_000, f"{grown} kB more for a file of {path.stat().st_size // 1000} kB"
+
+
+def test_files_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for name in ("b.xml", "a/c.xml", "d.txt"):
+        (tmp_path / name).touch()
+    assert xml_files(tmp_path) == [tmp_path / "a" / "c.xml", tmp_path / "b.xml"]
+    assert xml_files(tmp_path / "b.xml") == [tmp_path / "b.xml"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ArttlError, match=r"empty holds no \.xml file"):
+        xml_files(tmp_path / "empty")
+    with pytest.raises(ArttlError, match="does not exist"):
+        list(read_records(tmp_path / "none.xml", ["r"]))
+
+
+def test_languages() -> None:
+    text = (
+        '<a><b xml:lang="nl">doek</b><b xml:lang="en-GB">canvas</b><b xml:lang="nl-BE">lijst</b><b>x</b></a>'
+    )
+    elements = list(ElementTree.fromstring(text))
+    for language, expected in ((None, ["doek", "lijst"]), ("en", ["canvas"]), ("EN-us", ["canvas"])):
+        assert [words(element) for element in in_language(elements, language)] == expected
+    assert len(in_language(elements, "de")) == 4
+    assert in_language([], "de") == []
