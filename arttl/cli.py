@@ -102,11 +102,24 @@ def _visualize(argv: Sequence[str], prog: str) -> None:
     run(_parse(VisualizeSettings, argv, prog))
 
 
+def _explain(argv: Sequence[str], prog: str) -> None:
+    name = argv[0] if argv else "--help"
+    if name in ("-h", "--help"):
+        print(f"usage: {prog} score [OPTIONS]\n\n  score  measure how faithful a model's maps are")
+        return
+    if name != "score":
+        raise ArttlError(f"{prog} has no command {name!r}{did_you_mean(name, ['score'])}: it has score")
+    from arttl.explain.score import ScoreSettings, run
+
+    run(_parse(ScoreSettings, argv[1:], f"{prog} score"))
+
+
 COMMANDS: dict[str, tuple[Callable[[Sequence[str], str], None], str]] = {
     "shards": (_shards, "pack a collection's photographs and labels into shards"),
     "train": (_train, "train a network on one task or several"),
     "evaluate": (_evaluate, "measure a saved model on a split"),
     "visualize": (_visualize, "draw what a model looks at"),
+    "explain": (_explain, "measure how faithful those pictures are (explain score)"),
 }
 
 

@@ -1,8 +1,11 @@
-"""`arttl visualize`: VisualBackProp overlays of pictures, and a panel of them, for one model or two side by side."""
+"""`arttl visualize`: what a model looks at, drawn over pictures, for one model or two side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+import os
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -13,26 +16,31 @@ import torch
 from PIL import Image
 from rich.console import Console
 
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, did_you_mean
 from arttl.evaluation.metrics import decide_labels
-from arttl.explain.overlay import overlay
-from arttl.explain.panel import PanelRow, panel
+from arttl.explain.attribution import attribute
+from arttl.explain.overlay import Heat, Picture, colourise, contour, difference, overlay
+from arttl.explain.panel import PanelRow, contact_sheet, panel
+from arttl.explain.taps import print_taps
+from arttl.explain.views import View, views_of_files, views_of_shards
 from arttl.explain.visual_backprop import visual_backprop
-from arttl.loading import Preprocess
-from arttl.loading.shard_files import ShardFiles
 from arttl.models import Backbone, MultiTaskModel, Provenance, load_model, load_weights
-from arttl.packing.manifest import Manifest
-from arttl.packing.pictures import decode_picture, read_picture
 from arttl.tasks import SPLITS, TaskSet
 
 _BATCH = 8  # pictures at a time, to bound the memory
+_DRAW: dict[str, Callable[[Picture, Heat], Picture]] = {
+    "overlay": overlay,
+    "contour": contour,
+    "mask": lambda picture, heat: colourise(heat),
+}
 
 
 @dataclass(frozen=True)
 class VisualizeSettings:
-    """Draw what a model looks at (VisualBackProp), over pictures from files or from shards.
+    """Draw what a model looks at, over pictures from files or from shards.
 
-    The map shows the trunk of the network and is the same for every task.
+    VisualBackProp shows the trunk of the network and is the same for every task; the other methods explain the
+    answer that the model gives for each task.
     """
 
     model: Path
@@ -47,13 +55,25 @@ class VisualizeSettings:
     """How many pictures of --shards."""
     compare: str | None = None
     """Other weights to set beside the model's: imagenet, packaged, a weights file, or the folder of a model or run."""
+    method: Literal["visual-backprop", "grad-cam", "integrated-gradients", "gradients"] = "visual-backprop"
+    """How the map is made; all but the first need captum."""
+    tasks: tuple[str, ...] = ()
+    """Tasks whose answers the other methods explain; by default every task of the model."""
     mode: Literal["bojarski", "sabatelli"] = "bojarski"
     """Which VisualBackProp: the original's, or that of the paper's published code."""
+    style: Literal["overlay", "contour", "mask"] = "overlay"
+    """Colours over the picture in grey, lines over the picture in colour, or the map alone."""
+    sheets: str | None = None
+    """Also draw a contact sheet for each class of this task, of --shards or, for want of labels, as predicted."""
+    pdf: bool = False
+    """Write the panel and the sheets as PDF too."""
+    taps: bool = False
+    """Print where VisualBackProp listens in the model, and stop."""
     out: Path = Path("maps")
     """Folder for the pictures made."""
 
     def __post_init__(self) -> None:
-        if bool(self.images) == (self.shards is not None):
+        if not self.taps and bool(self.images) == (self.shards is not None):
             raise ArttlError(
                 "name pictures with --images or a folder of shards with --shards, one of the two"
             )
@@ -61,62 +81,158 @@ class VisualizeSettings:
             raise ArttlError(f"--count must be at least 1, not {self.count}")
         if self.split not in SPLITS:
             raise ArttlError(f"--split {self.split!r} is none of {', '.join(SPLITS)}")
-
-
-@dataclass(frozen=True)
-class _View:
-    """A picture as a network sees it, and what is known of it."""
-
-    name: str
-    catalogued: str
-    tensors: list[torch.Tensor]
-    """[3, H, W], normalised, one for each model."""
+        if self.method == "visual-backprop" and self.tasks:
+            raise ArttlError(
+                "--tasks with --method visual-backprop: its map is the same for every task; leave --tasks out, or "
+                "choose --method grad-cam, integrated-gradients or gradients"
+            )
+        if self.method != "visual-backprop" and self.mode != "bojarski":
+            raise ArttlError(
+                f"--mode {self.mode} is a mode of --method visual-backprop, not of {self.method}"
+            )
 
 
 def visualize(settings: VisualizeSettings) -> list[Path]:
-    """Draw an overlay a picture, and a panel of all.
+    """Draw each picture's map (one for each task, with a method that explains tasks), a panel of all, and sheets.
 
     Returns:
-        The files written: one a picture, then the panel.
+        The files written: those of the pictures, then the sheets, the last of them the panel.
 
     Raises:
         ArttlError: if the model, a picture or the shards cannot be read, or the folder cannot be written.
     """
     model = load_model(settings.model)
     models = [model] if settings.compare is None else [_other(settings.compare, model), model]
+    answers = _answers(settings, models)
+    if settings.sheets is not None:
+        _check_task(model, settings.sheets, "--sheets")
     preprocesses = [one.preprocess for one in models]
-    views = (
-        _views_of_shards(settings, preprocesses)
-        if settings.shards
-        else _views_of_files(settings, preprocesses)
-    )
+    if settings.shards:
+        views = views_of_shards(settings.shards, settings.split, settings.count, preprocesses)
+    else:
+        views = views_of_files(settings.images, preprocesses, taken=("panel",))
     inputs = [[view.tensors[place] for view in views] for place in range(len(models))]
-    heats = [_maps(one, tensors, settings.mode) for one, tensors in zip(models, inputs, strict=True)]
-    notes = [_predictions(one, tensors) for one, tensors in zip(models, inputs, strict=True)]
-    rows, written = [], []
-    try:
-        settings.out.mkdir(parents=True, exist_ok=True)
-        for index, view in enumerate(views):
-            pictures = [
-                one.preprocess.denormalise(view.tensors[place][None])[0] for place, one in enumerate(models)
+    heats = [
+        [_maps(one, tensors, settings, task) for one, tensors in zip(models, inputs, strict=True)]
+        for task in answers
+    ]  # [tasks][models][pictures] of [H, W]
+    said = [_predictions(one, tensors) for one, tensors in zip(models, inputs, strict=True)]
+    pictures = [
+        one.preprocess.denormalise(torch.stack(tensors)) for one, tensors in zip(models, inputs, strict=True)
+    ]
+    made: dict[str, Picture] = {}
+    rows = []
+    for index, view in enumerate(views):
+        columns, notes = [], []
+        for task, of_task in zip(answers, heats, strict=True):
+            drawn = [
+                _DRAW[settings.style](picture[index], heat[index])
+                for picture, heat in zip(pictures, of_task, strict=True)
             ]
-            overlays = [overlay(picture, heat[index]) for picture, heat in zip(pictures, heats, strict=True)]
-            rows.append(PanelRow(pictures[-1], overlays, view.catalogued, [found[index] for found in notes]))
-            written.append(settings.out / f"{view.name}.png")
-            Image.fromarray(overlays[-1]).save(written[-1])
-        written.append(settings.out / "panel.png")
-        Image.fromarray(panel(rows, [_column_title(one) for one in models])).save(written[-1])
-    except OSError as error:
-        raise ArttlError(f"cannot write into --out {settings.out}: {error.strerror or error}") from error
-    return written
+            columns += drawn
+            notes += ["\n".join(_of_task(found[index], task)) for found in said]
+            if len(models) == 2:
+                columns.append(difference(pictures[-1][index], of_task[0][index], of_task[1][index]))
+                notes.append("")
+            made[view.name if task is None else f"{view.name}-{task}"] = drawn[-1]
+        rows.append(PanelRow(pictures[-1][index], columns, view.catalogued, notes))
+    sheets = {} if settings.sheets is None else _sheets(settings.sheets, answers, views, said[-1], made)
+    sheets["panel"] = panel(rows, _titles(models, answers, settings.method))
+    return _write(settings.out, made, sheets, settings.pdf)
 
 
 def run(settings: VisualizeSettings) -> None:
     """Draw and say where the pictures are."""
+    if settings.taps:
+        print_taps(load_model(settings.model))
+        return
     written = visualize(settings)
     Console(highlight=False).print(
-        f"{len(written) - 1} overlay(s) and {written[-1].name} in {settings.out}", soft_wrap=True
+        f"{len(written) - 1} picture(s) and {written[-1].name} in {settings.out}", soft_wrap=True
     )
+
+
+def _answers(settings: VisualizeSettings, models: Sequence[MultiTaskModel]) -> list[str | None]:
+    """The tasks to explain; None for the trunk, which is the same for all."""
+    if settings.method == "visual-backprop":
+        return [None]
+    names = settings.tasks or tuple(models[-1].tasks.names)
+    for model in models:
+        for name in names:
+            _check_task(model, name, "--tasks")
+    return list(names)
+
+
+def _check_task(model: MultiTaskModel, name: str, flag: str) -> None:
+    if name not in model.tasks:
+        raise ArttlError(
+            f"{flag} {name}: {_column_title(model)} has no head for it{did_you_mean(name, model.tasks.names)}; it "
+            f"predicts {', '.join(model.tasks.names) or 'nothing'}"
+        )
+
+
+def _titles(models: Sequence[MultiTaskModel], answers: Sequence[str | None], method: str) -> list[str]:
+    titles = []
+    for task in answers:
+        suffix = "" if task is None else f": {task}, {method}"
+        titles += [_column_title(model) + suffix for model in models]
+        if len(models) == 2:
+            titles.append("Difference: blue more on the left, orange more on the right")
+    return titles
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What a model says of one task."""
+
+    labels: tuple[str, ...]
+    text: str
+    """The labels, and for a single one its probability."""
+
+
+def _sheets(
+    task: str,
+    answers: Sequence[str | None],
+    views: Sequence[View],
+    said: Sequence[dict[str, _Answer]],
+    made: dict[str, Picture],
+) -> dict[str, Picture]:
+    """A contact sheet for each class of a task: file name to picture."""
+    by_class: dict[str, list[int]] = {}
+    for index, view in enumerate(views):
+        for label in view.labels.get(task, said[index][task].labels):
+            by_class.setdefault(label, []).append(index)
+    explained = task if task in answers else answers[0]
+    sheets: dict[str, Picture] = {}
+    for label, members in sorted(by_class.items()):
+        names = [views[i].name if explained is None else f"{views[i].name}-{explained}" for i in members]
+        captions = [f"{views[i].catalogued.partition(';')[0]}\n{said[i][task].text}" for i in members]
+        name, number = f"sheet-{re.sub(r'[^A-Za-z0-9_-]+', '_', label)[:60]}", 2
+        while name in sheets:
+            name, number = f"{name}-{number}", number + 1
+        sheets[name] = contact_sheet([made[n] for n in names], captions, f"{task}: {label}")
+    return sheets
+
+
+def _write(out: Path, pictures: dict[str, Picture], sheets: dict[str, Picture], pdf: bool) -> list[Path]:
+    """Write all as PNG, the sheets as PDF too; each file appears whole."""
+    written = []
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, picture in [*pictures.items(), *sheets.items()]:
+            for kind in ("pdf", "png") if pdf and name in sheets else ("png",):
+                buffer = io.BytesIO()
+                Image.fromarray(picture).save(buffer, kind, resolution=200 if kind == "pdf" else 72)
+                written.append(out / f"{name}.{kind}")
+                unfinished = out / f".{name}.{kind}.{os.getpid()}"
+                with unfinished.open("wb") as file:
+                    file.write(buffer.getbuffer())
+                    file.flush()
+                    os.fsync(file.fileno())
+                unfinished.replace(written[-1])
+    except OSError as error:
+        raise ArttlError(f"cannot write into --out {out}: {error.strerror or error}") from error
+    return written
 
 
 def _other(weights: str, model: MultiTaskModel) -> MultiTaskModel:
@@ -137,63 +253,44 @@ def _column_title(model: MultiTaskModel) -> str:
     )
 
 
-def _views_of_files(settings: VisualizeSettings, preprocesses: Sequence[Preprocess]) -> list[_View]:
-    views = []
-    taken: set[str] = {"panel"}
-    for path in settings.images:
-        rgb = read_picture(path)
-        name, number = path.stem, 2
-        while name in taken:
-            name, number = f"{path.stem}-{number}", number + 1
-        taken.add(name)
-        views.append(_View(name, path.stem, [preprocess.apply(rgb) for preprocess in preprocesses]))
-    return views
-
-
-def _views_of_shards(settings: VisualizeSettings, preprocesses: Sequence[Preprocess]) -> list[_View]:
-    """The first samples of a split, which are a random draw: samples are shuffled when shards are made."""
-    assert settings.shards is not None
-    manifest = Manifest.read(settings.shards)
-    rows = manifest.rows(settings.split)[: settings.count]
-    files = ShardFiles(manifest, rows)
-    labels = [manifest.labels(task) for task in manifest.task_names]
-    views = []
-    for row in rows.tolist():
-        rgb = np.array(decode_picture(files.jpeg(row)).upright_rgb())
-        known = [", ".join(of_task[row] or ()) for of_task in labels]
-        catalogued = "; ".join([manifest.object_numbers[row], *(text for text in known if text)])
-        views.append(
-            _View(manifest.keys[row], catalogued, [preprocess.apply(rgb) for preprocess in preprocesses])
-        )
-    return views
-
-
-def _maps(model: MultiTaskModel, tensors: list[torch.Tensor], mode: str) -> list[npt.NDArray[np.float32]]:
+def _maps(
+    model: MultiTaskModel, tensors: list[torch.Tensor], settings: VisualizeSettings, task: str | None
+) -> list[npt.NDArray[np.float32]]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model.to(device)
     found: list[npt.NDArray[np.float32]] = []
     for start in range(0, len(tensors), _BATCH):
         images = torch.stack(tensors[start : start + _BATCH])
-        found += list(visual_backprop(model, images, mode).cpu().numpy())  # type: ignore[arg-type]
+        if settings.method == "visual-backprop":
+            maps = visual_backprop(model, images, settings.mode)
+        else:
+            assert task is not None
+            maps = attribute(model, images, settings.method, task)
+        found += list(maps.cpu().numpy())
     return found
 
 
+def _of_task(said: dict[str, _Answer], task: str | None) -> list[str]:
+    return [f"{name}: {answer.text}" for name, answer in said.items() if task in (None, name)]
+
+
 @torch.inference_mode()
-def _predictions(model: MultiTaskModel, tensors: list[torch.Tensor]) -> list[str]:
+def _predictions(model: MultiTaskModel, tensors: list[torch.Tensor]) -> list[dict[str, _Answer]]:
     """Per picture, what the model says of each task; nothing where it has no heads."""
     said = []
     device = next(model.parameters()).device
     for tensor in tensors:
         logits = model(tensor[None].to(device))
-        answers = []
+        answers = {}
         for task in model.tasks:
             scores = logits[task.name].double().cpu()
+            classes = task.vocabulary.classes
             if task.kind == "single-label":
                 probability, best = scores.softmax(1).max(1)
-                answer = f"{task.vocabulary.classes[int(best)]} {100 * float(probability):.0f}%"
+                label = classes[int(best)]
+                answers[task.name] = _Answer((label,), f"{label} {100 * float(probability):.0f}%")
             else:
-                chosen = decide_labels(scores)[0].nonzero()[:, 0].tolist()
-                answer = ", ".join(task.vocabulary.classes[index] for index in chosen)
-            answers.append(f"{task.name}: {answer}")
-        said.append("\n".join(answers))
+                chosen = tuple(classes[i] for i in decide_labels(scores)[0].nonzero()[:, 0].tolist())
+                answers[task.name] = _Answer(chosen, ", ".join(chosen))
+        said.append(answers)
     return said

@@ -33,6 +33,32 @@ class PanelRow:
     """Below each of the maps: what was predicted, for example. None at all, or one for each."""
 
 
+def contact_sheet(
+    pictures: Sequence[Picture], captions: Sequence[str], title: str, *, columns: int = 5, cell: int = 160
+) -> Picture:
+    """Pictures in rows under one title, each with its caption below.
+
+    Args:
+        pictures: N of [H, W, 3] uint8 RGB, of any sizes.
+        captions: one for each.
+        title: of the sheet.
+        columns: pictures a row.
+        cell: width of a column, and the most that a picture is high, in pixels.
+
+    Returns:
+        The sheet, [H, W, 3] uint8 RGB.
+
+    Raises:
+        ArttlError: if there are no pictures, or not one caption for each.
+    """
+    if not pictures or len(pictures) != len(captions):
+        raise ArttlError(
+            f"a contact sheet has {len(pictures)} pictures and {len(captions)} captions: give it one caption for each"
+        )
+    sheet = _Sheet(columns, cell, Typesetter([title, *captions, "..."], max(11, cell // 14)))
+    return sheet.draw_grid(pictures, captions, title)
+
+
 def panel(
     rows: Sequence[PanelRow], columns: Sequence[str], *, cell: int = 256, legend: bool = True
 ) -> Picture:
@@ -90,6 +116,19 @@ class _Sheet:
             self.top += self.gap
         if legend:
             self._set_legend()
+        return self._drawn()
+
+    def draw_grid(self, pictures: Sequence[Picture], captions: Sequence[str], title: str) -> Picture:
+        columns = (self.width - self.gap) // (self.cell + self.gap)
+        self._set_lines(title, self.gap, self.width - 2 * self.gap, most=4)
+        self.top += self.gap // 2
+        for start in range(0, len(pictures), columns):
+            self._set_pictures(pictures[start : start + columns])
+            self._set_notes(captions[start : start + columns])
+            self.top += self.gap
+        return self._drawn()
+
+    def _drawn(self) -> Picture:
         sheet = Image.new("RGB", (self.width, self.top), _PAPER)
         for left, top, picture in self.pictures:
             sheet.paste(picture, (left, top))

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from arttl.errors import ArttlError
-from arttl.explain.overlay import brightness, colour_table, colourise, overlay
+from arttl.explain.overlay import brightness, colour_table, colourise, contour, difference, overlay
 
 # How deuteranopes and protanopes see linear RGB (Viénot, Brettel and Mollon 1999).
 DEUTERANOPIA = np.array([[0.29275, 0.70725, -0.02234], [0.29275, 0.70725, 0.02234], [-0.02233, 0.02233, 1.0]])
@@ -70,6 +70,31 @@ def test_a_smaller_map_is_enlarged_in_place():
     found = overlay(np.zeros((80, 120, 3), np.uint8), heat).sum(2)
     assert found[30, 90] == found.max() > 400  # the middle of the map's pixel
     assert found[:9].max() < 10
+
+
+def test_contours_run_around_what_was_looked_at_and_leave_the_rest():
+    picture = np.random.default_rng(0).integers(60, 200, (200, 200, 3), dtype=np.uint8)
+    y, x = np.mgrid[:200, :200] - 100
+    distance = np.hypot(y, x)
+    found = contour(picture, np.clip(1 - distance / 80, 0, 1), brightest=100)  # a cone
+    changed = (found != picture).any(2)
+    # The level v of the cone is a circle of radius 80 (1 - v): a ray from the middle crosses the three.
+    crossings = np.flatnonzero(np.diff(changed[100, 100:].astype(int)) == 1) + 1
+    np.testing.assert_allclose(crossings, [8, 32, 56], atol=5)
+    assert not changed[distance > 64].any() and 0.01 < changed.mean() < 0.1
+    assert (contour(picture, np.zeros((200, 200))) == picture).all()
+
+
+def test_a_difference_has_a_colour_for_each_side():
+    picture = np.full((20, 60, 3), 128, np.uint8)
+    first, second = np.zeros((20, 60)), np.zeros((20, 60))
+    first[:, :20] = second[:, 40:] = 1
+    found = difference(picture, first, second, strength=1)
+    left, middle, right = found[5, 5].astype(int), found[5, 30], found[5, 55].astype(int)
+    assert left[2] > left[0] + 100 and right[0] > right[2] + 100  # blue, orange
+    assert (middle == 128).all()
+    light = [lightness(colour[None, None].astype(float), DEUTERANOPIA).item() for colour in (left, right)]
+    assert abs(light[0] - light[1]) > 20  # told apart without hues
 
 
 @pytest.mark.parametrize(

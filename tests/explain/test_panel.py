@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from arttl.errors import ArttlError
 from arttl.explain.overlay import colour_table, overlay
-from arttl.explain.panel import PanelRow, panel
+from arttl.explain.panel import PanelRow, contact_sheet, panel
 from arttl.explain.typeset import Typesetter
 
 INK = (20, 20, 20)
@@ -140,3 +142,20 @@ def test_a_font_that_has_the_letters_is_preferred(monkeypatch):
         pytest.skip("no DejaVu Sans on this system")
     assert Typesetter(["Édouard"], 16).lines("Édouard Рембрандт", 400) == ["Édouard Рембрандт"]
     assert Typesetter(["Edouard"], 16).font.getname()[0] != "DejaVu Sans"
+
+
+def test_a_contact_sheet_has_every_picture_in_rows():
+    colours = [(200, 10 * i, 0) for i in range(7)]
+    sheet = contact_sheet(
+        [picture(c) for c in colours], [f"no. {i}" for i in range(7)], "vases", columns=3, cell=90
+    )
+    places = [place_of(sheet, colour) for colour in colours]
+    assert all(bottom - top == 60 and right - left == 90 for top, left, bottom, right in places)
+    assert [left for _, left, _, _ in places] == [places[i % 3][1] for i in range(7)]
+    rows = sorted({top for top, *_ in places})
+    assert len(rows) == 3
+    for upper, lower in pairwise(rows):
+        assert (sheet[upper + 60 : lower] < 128).all(2).any()  # the captions
+    assert (sheet[: rows[0]] < 128).all(2).any()  # the title
+    with pytest.raises(ArttlError, match="2 pictures and 1 captions"):
+        contact_sheet([picture(c) for c in colours[:2]], ["one"], "x")

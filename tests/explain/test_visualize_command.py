@@ -10,8 +10,9 @@ from PIL import Image
 from arttl.cli import run_command
 from arttl.errors import ArttlError
 from arttl.explain import visual_backprop
+from arttl.explain.attribution import attribute
 from arttl.explain.command import VisualizeSettings, visualize
-from arttl.explain.overlay import overlay
+from arttl.explain.overlay import contour, overlay
 from arttl.loading import Preprocess
 from arttl.models import Backbone, MultiTaskModel
 from arttl.packing.manifest import Manifest
@@ -87,3 +88,53 @@ def test_files_or_shards_but_not_both(model, small_shards) -> None:
         VisualizeSettings(model=model)
     with pytest.raises(ArttlError, match="one of the two"):
         VisualizeSettings(model=model, images=(Path("a.jpg"),), shards=small_shards)
+
+
+def test_a_method_that_explains_tasks_makes_a_picture_a_task(model, pictures, tmp_path) -> None:
+    pytest.importorskip("captum", reason="captum is not installed")
+    import arttl
+
+    settings = VisualizeSettings(
+        model=model, images=pictures[:1], method="grad-cam", style="contour", out=tmp_path / "maps"
+    )
+    assert [path.name for path in visualize(settings)] == ["vase-type.png", "vase-material.png", "panel.png"]
+    loaded = arttl.load_model(model)
+    tensor = loaded.preprocess.apply(read_picture(pictures[0]))[None]
+    heat = attribute(loaded, tensor, "grad-cam", "material")[0].numpy()
+    expected = contour(loaded.preprocess.denormalise(tensor)[0], heat)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "maps" / "vase-material.png")), expected)
+
+
+def test_contact_sheets_hold_the_catalogues_classes_and_are_pdf_too(model, small_shards, tmp_path) -> None:
+    settings = VisualizeSettings(
+        model=model, shards=small_shards, split="train", count=20, sheets="type", pdf=True, out=tmp_path
+    )
+    written = {path.name for path in visualize(settings)}
+    manifest = Manifest.read(small_shards)
+    of_type = manifest.labels("type")
+    classes = {of_type[row][0] for row in manifest.rows("train")[:20] if of_type[row]}
+    assert {f"sheet-{name}.{kind}" for name in classes for kind in ("png", "pdf")} <= written
+    assert {"panel.pdf", "panel.png"} <= written and not list(tmp_path.glob(".*"))
+    assert all((tmp_path / name).read_bytes()[:5] == b"%PDF-" for name in written if name.endswith("pdf"))
+
+
+def test_the_taps_are_printed(model, tmp_path, capsys) -> None:
+    assert run_command("visualize", ["--model", str(model), "--taps", "--out", str(tmp_path / "maps")]) == 0
+    shown = capsys.readouterr().out
+    assert "step back through" in shown and "layer4.0" in shown
+    assert not (tmp_path / "maps").exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"tasks": ("type",)}, "the same for every task"),
+        ({"method": "grad-cam", "mode": "sabatelli"}, "--mode sabatelli is a mode of"),
+        ({"method": "grad-cam", "tasks": ("typ",)}, r"--tasks typ: .*did you mean 'type'"),
+        ({"sheets": "kind"}, "--sheets kind: .* predicts type, material"),
+        ({"method": "gradients", "compare": "none"}, "--tasks type: .* predicts nothing"),
+    ],
+)
+def test_settings_that_do_not_fit_are_one_sentence(model, pictures, tmp_path, wrong, sentence) -> None:
+    with pytest.raises(ArttlError, match=sentence):
+        visualize(VisualizeSettings(model=model, images=pictures, out=tmp_path / "maps", **wrong))

@@ -1,0 +1,145 @@
+"""Maps for one task's answer: Grad-CAM, integrated gradients and plain gradients, through captum.
+
+VisualBackProp looks at the trunk, which all tasks share. These look at one head's score for one class, at the cost of
+one backward pass or many; their maps have the same form, so that pictures and scores treat all alike.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Literal, cast, get_args
+
+import torch
+from torch import Tensor, nn
+
+from arttl.errors import ArttlError, did_you_mean
+from arttl.explain import ops
+from arttl.models import MultiTaskModel
+
+Method = Literal["grad-cam", "integrated-gradients", "gradients"]
+
+INTEGRATION_STEPS = 32
+_PASSES_AT_ONCE = 8  # steps of integrated gradients, to bound the memory
+
+
+def attribute(
+    model: MultiTaskModel, images: Tensor, method: Method, task: str, classes: Tensor | None = None
+) -> Tensor:
+    """Which pixels speak for a class of one task.
+
+    With s the class's logit:
+
+    - `grad-cam` (Selvaraju et al. 2017, arXiv 1610.02391): relu(sum_k w_k A_k) of the network's last feature maps A_k,
+      w_k the mean of ds/dA_k over the map, enlarged to the image bilinearly.
+    - `integrated-gradients` (Sundararajan et al. 2017, arXiv 1703.01365): the gradients of s on the straight way from
+      the mean colour (zeros, since images are normalised) to the image, averaged over 32 Gauss-Legendre points and
+      multiplied by the image; of each pixel the magnitude of the sum over its channels.
+    - `gradients` (Simonyan et al. 2013, arXiv 1312.6034): of each pixel the largest magnitude of ds/dx.
+
+    Each map is then stretched by its own minimum and maximum; a constant map is all zeros.
+
+    Args:
+        model: it is run in evaluation mode, and left as it was.
+        images: [B, 3, H, W], normalised; they are moved to the model's device.
+        method: see above.
+        task: name of one of the model's tasks.
+        classes: [B] indices of the classes to explain; None for each image's highest logit.
+
+    Returns:
+        [B, H, W] float32 in [0, 1], on the model's device.
+
+    Raises:
+        ArttlError: for an unknown method or task, a network without feature maps (`grad-cam`), or where captum is not
+            installed.
+    """
+    if method not in get_args(Method):
+        known = ", ".join(get_args(Method))
+        raise ArttlError(
+            f"unknown method {method!r}{did_you_mean(str(method), get_args(Method))}: it is one of {known}"
+        )
+    if task not in model.tasks:
+        raise ArttlError(
+            f"the model has no task {task!r}{did_you_mean(task, model.tasks.names)}: it predicts "
+            f"{', '.join(model.tasks.names) or 'nothing'}"
+        )
+    captum = _captum()
+    images = images.to(next(model.parameters()).device)
+    was_training = model.training
+    scores = _OneTask(model.eval(), task)
+    try:
+        with torch.enable_grad():
+            if classes is None:
+                with torch.no_grad():
+                    classes = scores(images).argmax(1)
+            if method == "grad-cam":
+                _check_has_maps(model, images)
+                found = captum.LayerGradCam(scores, scores.features).attribute(
+                    images, target=classes, relu_attributions=True
+                )  # [B, 1, h, w]
+                found = captum.LayerAttribution.interpolate(found, images.shape[2:], "bilinear")[:, 0]
+            elif method == "integrated-gradients":
+                found = captum.IntegratedGradients(scores).attribute(
+                    images,
+                    target=classes,
+                    n_steps=INTEGRATION_STEPS,
+                    internal_batch_size=max(len(images), _PASSES_AT_ONCE),
+                )
+                found = found.sum(1).abs()
+            else:
+                found = captum.Saliency(scores).attribute(images.clone().requires_grad_(), target=classes)
+                found = found.amax(1)
+    finally:
+        model.train(was_training)
+    return ops.minmax_normalise(found.detach().float(), 0.0)
+
+
+class _OneTask(nn.Module):
+    """One task's logits, with a module that the last feature maps pass through, for captum to listen at."""
+
+    def __init__(self, model: MultiTaskModel, task: str) -> None:
+        super().__init__()
+        self.model = model
+        self.task = task
+        self.features = nn.Identity()
+
+    def forward(self, images: Tensor) -> Tensor:
+        network: Any = self.model.backbone.network
+        forward_features = network.forward_features
+
+        def listened(x: Tensor) -> Tensor:
+            return self._passed(forward_features(x), getattr(network, "output_fmt", "NCHW") == "NHWC")
+
+        # An attribute of this instance, which hides the method of its class while the model runs.
+        network.forward_features = listened
+        try:
+            logits: Tensor = self.model(images)[self.task]
+        finally:
+            del network.forward_features
+        return logits
+
+    def _passed(self, features: Tensor, channels_last: bool) -> Tensor:
+        if features.dim() != 4:  # tokens: nothing listens here
+            return features
+        if channels_last:
+            return cast("Tensor", self.features(features.permute(0, 3, 1, 2))).permute(0, 2, 3, 1)
+        return cast("Tensor", self.features(features))
+
+
+def _check_has_maps(model: MultiTaskModel, images: Tensor) -> None:
+    network: Any = model.backbone.network
+    with torch.no_grad():
+        features = network.forward_features(images[:1])
+    if features.dim() != 4:
+        raise ArttlError(
+            f"Grad-CAM needs feature maps, and {model.backbone.name} ends in {list(features.shape)[1:]} tokens: use "
+            "integrated-gradients or visual-backprop"
+        )
+
+
+def _captum() -> Any:
+    try:
+        return importlib.import_module("captum.attr")
+    except ImportError as error:
+        raise ArttlError(
+            "Grad-CAM and gradients need captum: pip install 'arttl[explain]', or use the method visual-backprop"
+        ) from error

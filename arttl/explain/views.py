@@ -1,0 +1,80 @@
+"""The pictures that a command explains, as each model sees them, from files or from shards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from arttl.loading import Preprocess
+from arttl.loading.shard_files import ShardFiles
+from arttl.packing.manifest import Manifest
+from arttl.packing.pictures import decode_picture, read_picture
+
+
+@dataclass(frozen=True)
+class View:
+    """A picture as a network sees it, and what is known of it."""
+
+    name: str
+    """Of the files made of it."""
+    catalogued: str
+    """What the catalogue, or the file's name, says."""
+    tensors: list[torch.Tensor]
+    """[3, H, W], normalised, one for each model."""
+    labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Task name to the catalogue's labels; no entry where unknown."""
+
+
+def views_of_files(
+    paths: Sequence[Path], preprocesses: Sequence[Preprocess], taken: Sequence[str] = ()
+) -> list[View]:
+    """Picture files.
+
+    Args:
+        paths: of the files.
+        preprocesses: one for each model.
+        taken: names that are not to be used; files of one name get numbers.
+
+    Raises:
+        ArttlError: naming the first file that cannot be used.
+    """
+    views = []
+    used = set(taken)
+    for path in paths:
+        rgb = read_picture(path)
+        name, number = path.stem, 2
+        while name in used:
+            name, number = f"{path.stem}-{number}", number + 1
+        used.add(name)
+        views.append(View(name, path.name, [preprocess.apply(rgb) for preprocess in preprocesses]))
+    return views
+
+
+def views_of_shards(folder: Path, split: str, count: int, preprocesses: Sequence[Preprocess]) -> list[View]:
+    """The first samples of a split, which are a random draw: samples are shuffled when shards are made.
+
+    Args:
+        folder: of the shards.
+        split: `train`, `val` or `test`.
+        count: the most to take.
+        preprocesses: one for each model.
+
+    Raises:
+        ArttlError: if the shards cannot be read.
+    """
+    manifest = Manifest.read(folder)
+    rows = manifest.rows(split)[:count]
+    files = ShardFiles(manifest, rows)
+    labels = {task: manifest.labels(task) for task in manifest.task_names}
+    views = []
+    for row in rows.tolist():
+        rgb = np.array(decode_picture(files.jpeg(row)).upright_rgb())
+        known = {task: found for task, of_task in labels.items() if (found := of_task[row])}
+        catalogued = "; ".join([manifest.object_numbers[row], *map(", ".join, known.values())])
+        tensors = [preprocess.apply(rgb) for preprocess in preprocesses]
+        views.append(View(manifest.keys[row], catalogued, tensors, known))
+    return views

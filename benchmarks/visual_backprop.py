@@ -1,0 +1,285 @@
+"""What a VisualBackProp map costs: beside the forward pass, plain torch, torch.compile, Grad-CAM, saliency and LRP.
+
+    python benchmarks/visual_backprop.py --networks resnet50 --batches 1 --rounds 5      # a short run
+    python benchmarks/visual_backprop.py --json visual_backprop.json                     # all of it
+
+Every round runs each contestant once, in turn, so that a slow moment meets all; figures are medians over the rounds,
+and ratios are medians of the rounds' ratios. Networks have random weights, which cost what trained ones do.
+
+`own work` is everything but the network: the channel means of the kept activations, the walk back and the min-max.
+The other rows are whole calls, the network included. On a machine that others use, `--clock cpu --threads 1` counts the
+processor time of this one thread, which the others stretch less than they do the time of the clock on the wall.
+
+Needs `pip install captum grad-cam`; what is not there, or does not serve a network, says so in its row.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from arttl.explain import _torch_twin as twin
+from arttl.explain import ops, visual_backprop
+from arttl.explain.geometry import Step
+from arttl.explain.taps import Tap, taps_of
+from arttl.explain.visual_backprop import _own_steps, _walk_back
+from arttl.models import Backbone
+
+NETWORKS = {"vgg19": 224, "resnet50": 224, "inception_v3": 299, "xception": 299, "densenet121": 224}
+IN_PLAIN_TORCH = {
+    f"run_{name}": getattr(twin, name) for name in ("channel_mean", "upsample_multiply", "minmax_normalise")
+}
+Steps = list[list[Step]]
+
+
+class Classifier(nn.Module):
+    """A backbone and a linear head, as the methods that explain a class need one."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.backbone = Backbone(name)
+        self.head = nn.Linear(self.backbone.num_features, 100)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Logits [B, 100]."""
+        logits: Tensor = self.head(self.backbone(images))
+        return logits
+
+
+class LiveBytes(TorchDispatchMode):
+    """The most bytes that arrays made under it held at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.peak = 0
+        self._alive: dict[StorageWeakRef, int] = {}
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run an operator, then count."""
+        made = function(*args, **(kwargs or {}))
+        for array in made if isinstance(made, (tuple, list)) else (made,):
+            if isinstance(array, Tensor):
+                storage = array.untyped_storage()
+                self._alive[StorageWeakRef(storage)] = storage.nbytes()
+        self._alive = {reference: size for reference, size in self._alive.items() if not reference.expired()}
+        self.peak = max(self.peak, sum(self._alive.values()))
+        return made
+
+
+def peak_bytes(call: Callable[[], object]) -> int:
+    """The most bytes that a call's arrays held at once."""
+    with LiveBytes() as live:
+        call()
+    return live.peak
+
+
+def kept_activations(network: nn.Module, taps: Sequence[Tap], images: Tensor) -> list[Tensor]:
+    """What the taps see, copied, since later layers work in place."""
+    kept: list[Tensor] = []
+    hooks = [
+        network.get_submodule(tap.module).register_forward_hook(lambda m, i, out: kept.append(out.clone()))
+        for tap in taps
+    ]
+    with torch.inference_mode():
+        network.forward_features(images)  # type: ignore[operator]
+    for hook in hooks:
+        hook.remove()
+    return kept
+
+
+def own_work(activations: list[Tensor], steps: Steps) -> Tensor:
+    """All that VisualBackProp does besides running the network, by whatever `ops` holds."""
+    with torch.no_grad():
+        return _walk_back([ops.run_channel_mean(maps, True) for maps in activations], steps)
+
+
+def in_plain_torch(call: Callable[[], Tensor]) -> Tensor:
+    """A call with the kernels replaced by their plain-torch twins."""
+    with mock.patch.multiple(ops, **IN_PLAIN_TORCH):
+        return call()
+
+
+def compiled_twin(activations: list[Tensor], steps: Steps) -> Callable[[], Tensor]:
+    """The twin's own work under torch.compile, warm."""
+    shapes: Any = [
+        [(list(s.size), list(s.kernel), list(s.stride), list(s.padding)) for s in group] for group in steps
+    ]
+
+    @torch.compile(fullgraph=True, dynamic=False)
+    def whole(activations: list[Tensor]) -> Tensor:
+        means = [twin.channel_mean(maps, True) for maps in activations]
+        running, peak = means[-1], None
+        for i in range(len(shapes) - 1, -1, -1):
+            for j in range(len(shapes[i]) - 1, -1, -1):
+                shallow = means[i - 1] if i and j == 0 else None
+                running, peak = twin.upsample_multiply(running, peak, shallow, *shapes[i][j])
+        return twin.minmax_normalise(running, 0.0)
+
+    def call() -> Tensor:
+        with torch.no_grad():
+            found: Tensor = whole(activations)
+            return found
+
+    torch.testing.assert_close(call(), own_work(activations, steps), rtol=1e-3, atol=1e-3)
+    return call
+
+
+def peers(model: Classifier, images: Tensor, last: nn.Module) -> dict[str, Callable[[], object]]:
+    """The methods of captum and pytorch-grad-cam, each explaining class 0 of every picture."""
+    found: dict[str, Callable[[], object]] = {}
+    try:
+        from captum.attr import LRP, LayerGradCam, Saliency
+
+        found["Grad-CAM (captum)"] = lambda: LayerGradCam(model, last).attribute(images, target=0)
+        found["saliency (captum)"] = lambda: Saliency(model).attribute(images.clone(), target=0)
+        found["LRP (captum)"] = lambda: LRP(model).attribute(images.clone(), target=0)
+    except ImportError:
+        print("captum is not installed: without its rows")
+    try:
+        from pytorch_grad_cam import GradCAM
+        from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+
+        def grad_cam() -> object:
+            with GradCAM(model, [last]) as cam:
+                return cam(images, [ClassifierOutputTarget(0)] * len(images))
+
+        found["Grad-CAM (grad-cam)"] = grad_cam
+    except ImportError:
+        print("pytorch-grad-cam is not installed: without its row")
+    return found
+
+
+def measure(
+    name: str, batch: int, rounds: int, clock: Callable[[], float], with_peers: bool
+) -> dict[str, Any]:
+    """One network at one batch size: medians in milliseconds, ratios, memory."""
+    torch.manual_seed(0)
+    model = Classifier(name).eval()
+    size = NETWORKS[name]
+    images = torch.randn(batch, 3, size, size)
+    network, taps = taps_of(model)
+    activations = kept_activations(network, taps, images)
+    means = [ops.run_channel_mean(maps, True) for maps in activations]
+    steps = _own_steps(network, taps, means, (size, size))
+
+    def forward() -> Tensor:
+        with torch.no_grad():
+            found: Tensor = network.forward_features(images)  # type: ignore[operator]
+            return found
+
+    own = partial(own_work, activations, steps)
+    calls: dict[str, Callable[[], object]] = {
+        "forward": forward,
+        "VisualBackProp": partial(visual_backprop, model, images),
+        "own work": own,
+        "own work, plain torch": partial(in_plain_torch, own),
+        "own work, torch.compile": compiled_twin(activations, steps),
+    }
+    if with_peers:
+        calls |= peers(model, images, network.get_submodule(taps[-1].module))
+    refused = {}
+    for title, call in list(calls.items()):  # warm up
+        try:
+            call()
+        except Exception as error:  # of captum's rules for layers, mostly
+            refused[title] = f"{type(error).__name__}: {str(error).splitlines()[0][:90]}"
+            del calls[title]
+            network, taps = taps_of(model)
+    times: dict[str, list[float]] = {title: [] for title in calls}
+    gc.disable()
+    for _ in range(rounds):
+        for title, call in calls.items():
+            begin = clock()
+            call()
+            times[title].append(1e3 * (clock() - begin))
+        gc.collect()
+    gc.enable()
+
+    def ratio(over: str, under: str) -> float:
+        return statistics.median(a / b for a, b in zip(times[over], times[under], strict=True))
+
+    found: dict[str, Any] = {
+        "network": name,
+        "batch": batch,
+        "milliseconds": {title: statistics.median(values) for title, values in times.items()},
+        "forward_spread": (max(times["forward"]) - min(times["forward"]))
+        / statistics.median(times["forward"]),
+        "added_percent": 100 * (ratio("VisualBackProp", "forward") - 1),
+        "own_work_percent": 100 * ratio("own work", "forward"),
+        "twin_over_kernel": ratio("own work, plain torch", "own work"),
+        "compiled_over_kernel": ratio("own work, torch.compile", "own work"),
+        "own_bytes_an_image": peak_bytes(own) / batch,
+        "added_bytes_an_image": (peak_bytes(calls["VisualBackProp"]) - peak_bytes(forward)) / batch,
+        "refused": refused,
+    }
+    for title in calls:
+        if "Grad-CAM" in title:
+            added = statistics.median(times[title]) - found["milliseconds"]["forward"]
+            found[f"{title} added over own work"] = added / found["milliseconds"]["own work"]
+    return found
+
+
+def show(found: dict[str, Any]) -> None:
+    """Print one measurement."""
+    print(f"\n{found['network']}, batch {found['batch']} (forward varies by {found['forward_spread']:.0%})")
+    for title, value in found["milliseconds"].items():
+        print(f"  {title:<26}{value:10.2f} ms")
+    for title, why in found["refused"].items():
+        print(f"  {title:<26} not served: {why}")
+    print(f"  whole map over forward    {found['added_percent']:+9.2f} %")
+    print(f"  own work of the forward   {found['own_work_percent']:9.2f} %")
+    print(f"  plain torch / kernel      {found['twin_over_kernel']:9.2f}")
+    print(f"  torch.compile / kernel    {found['compiled_over_kernel']:9.2f}")
+    for title, value in found.items():
+        if title.endswith("over own work"):
+            print(f"  {title:<40}{value:8.0f}")
+    print(
+        f"  memory an image: own work {found['own_bytes_an_image'] / 1e6:.2f} MB, beyond the forward's peak "
+        f"{found['added_bytes_an_image'] / 1e6:.2f} MB",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Measure and print; write the JSON."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    parser.add_argument("--batches", nargs="+", type=int, default=[1, 8, 32])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
+    parser.add_argument("--no-peers", action="store_true", help="only VisualBackProp and its twins")
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    settings = parser.parse_args()
+    torch.set_num_threads(settings.threads)
+    clock = time.perf_counter if settings.clock == "wall" else time.process_time
+    print(
+        f"torch {torch.__version__}, {settings.threads} thread(s), {platform.processor() or platform.machine()}"
+    )
+    results = []
+    for name in settings.networks:
+        for batch in settings.batches:
+            results.append(measure(name, batch, settings.rounds, clock, not settings.no_peers))
+            show(results[-1])
+            if settings.json:
+                settings.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
