@@ -9,17 +9,22 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from arttl.errors import ArttlError, did_you_mean
+from arttl.numbers import WIDEST_RANGE, NumberStatistics, parse_number
 
-TaskKind = Literal["single-label", "multi-label"]
+if TYPE_CHECKING:
+    import torch
+
+TaskKind = Literal["single-label", "multi-label", "number"]
+Logits = TypeVar("Logits", npt.NDArray[Any], "torch.Tensor")
 SPLITS = ("train", "val", "test")
 
 
@@ -72,12 +77,46 @@ class Vocabulary:
 class Task:
     """One thing to predict.
 
-    A single-label task takes the first label of an object that has several, as the paper does.
+    A single-label or number task takes the first label of an object that has several, as the paper does.
+
+    Attributes:
+        name: of the task.
+        kind: what an answer is: one class, a set of classes, or a number such as the year.
+        training: what the training split holds: a vocabulary, or for a number its statistics.
     """
 
     name: str
     kind: TaskKind
-    vocabulary: Vocabulary
+    training: Vocabulary | NumberStatistics
+
+    def __post_init__(self) -> None:
+        if isinstance(self.training, NumberStatistics) != (self.kind == "number"):
+            raise ValueError(f"a task of kind {self.kind} cannot have {type(self.training).__name__}")
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The classes; a number has none."""
+        assert isinstance(self.training, Vocabulary), f"task {self.name!r} is a number and has no classes"
+        return self.training
+
+    @property
+    def statistics(self) -> NumberStatistics:
+        """The statistics of a number; other kinds have none."""
+        assert isinstance(self.training, NumberStatistics), f"task {self.name!r} is not a number"
+        return self.training
+
+    @property
+    def outputs(self) -> int:
+        """Q, the width of the task's head: a logit a class, or one, the standardised number."""
+        return 1 if self.kind == "number" else len(self.vocabulary)
+
+    @property
+    def summary(self) -> str:
+        """The kind and its size in a few words, for tables and headings."""
+        if self.kind != "number":
+            return f"{self.kind}, {len(self.vocabulary)} classes"
+        found = self.statistics
+        return f"number, median {found.text(found.median)}, standard deviation {found.text(found.std)}"
 
     def targets(self, labels: Sequence[tuple[str, ...] | None]) -> npt.NDArray[Any]:
         """Targets of many rows.
@@ -87,8 +126,12 @@ class Task:
 
         Returns:
             Single-label: [N] int64, -1 where the label is unknown or not in the vocabulary. Multi-label:
-            [N, Q] float32 of 0 and 1, a row of NaN where no label is known.
+            [N, Q] float32 of 0 and 1, a row of NaN where no label is known. Number: [N] float32 in the label's
+            unit, NaN where the label is unknown or says no number.
         """
+        if self.kind == "number":
+            values = [parse_number(found[0]) if found else None for found in labels]
+            return np.array([np.nan if value is None else value for value in values], dtype=np.float32)
         index = self.vocabulary.index
         if self.kind == "single-label":
             return np.array([index.get(found[0], -1) if found else -1 for found in labels], dtype=np.int64)
@@ -100,10 +143,48 @@ class Task:
                 table[row, known] = 1.0
         return table
 
+    def decode(self, logits: npt.NDArray[Any]) -> list[tuple[str, ...]]:
+        """What a head says, as labels.
+
+        Args:
+            logits: [N, Q].
+
+        Returns:
+            Per row: the likeliest class; for a multi-label task the chosen classes, likeliest first; for a number
+            its text, see `NumberStatistics.text`.
+        """
+        if self.kind == "number":
+            values = self.statistics.restore(np.asarray(logits[:, 0], dtype=np.float64))
+            return [(self.statistics.text(value),) for value in values.tolist()]
+        classes = self.vocabulary.classes
+        if self.kind == "single-label":
+            return [(classes[best],) for best in logits.argmax(1).tolist()]
+        decoded = []
+        for row, chosen in zip(logits, decide_labels(logits), strict=True):
+            order = np.argsort(-row, kind="stable")
+            decoded.append(tuple(classes[best] for best in order[chosen[order]].tolist()))
+        return decoded
+
+
+def decide_labels(logits: Logits) -> Logits:
+    """The labels of a multi-label task: every class above one half, or else the likeliest one.
+
+    Args:
+        logits: [N, Q], of NumPy or torch.
+
+    Returns:
+        [N, Q] bool.
+    """
+    chosen = logits > 0
+    chosen[list(range(len(logits))), logits.argmax(1)] = True
+    return chosen
+
 
 def is_labelled(targets: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Which rows of a target table carry a label, [N] bool, for either kind."""
-    return targets >= 0 if targets.ndim == 1 else ~np.isnan(targets[:, 0])
+    """Which rows of a target table carry a label, [N] bool, for any kind."""
+    if targets.ndim == 1 and targets.dtype.kind == "i":
+        return targets >= 0
+    return ~np.isnan(targets if targets.ndim == 1 else targets[:, 0])
 
 
 class TaskSet:
@@ -132,7 +213,7 @@ class TaskSet:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        inside = ", ".join(f"{task.name} ({task.kind}, {len(task.vocabulary)} classes)" for task in self)
+        inside = ", ".join(f"{task.name} ({task.summary})" for task in self)
         return f"TaskSet({inside})"
 
     @property
@@ -148,8 +229,9 @@ class TaskSet:
         *,
         classes: str = "train",
         multi_label: Sequence[str] = (),
+        number: Sequence[str] = (),
     ) -> TaskSet:
-        """Build the tasks' vocabularies from the labels of a collection.
+        """Build the tasks' vocabularies and statistics from the labels of a collection.
 
         Args:
             manifest: the collection.
@@ -159,13 +241,15 @@ class TaskSet:
                 over all splits. `rijks2014` (the Rijksmuseum Challenge's): present in all splits, at least ten
                 times in test.
             multi_label: the tasks of `names` that keep all of an object's labels.
+            number: the tasks of `names` whose labels are numbers, such as the year; no class rule touches them.
 
         Raises:
-            ArttlError: for an unknown task or rule, or a task that the rule leaves without two classes.
+            ArttlError: for an unknown task or rule, a task that the rule leaves without two classes, or a number
+                of which the training split does not have two.
         """
         if not names:
             raise ArttlError("name at least one task with --tasks")
-        for name in (*names, *multi_label):
+        for name in (*names, *multi_label, *number):
             if name not in manifest.task_names:
                 known = ", ".join(manifest.task_names) or "none"
                 raise ArttlError(
@@ -173,30 +257,25 @@ class TaskSet:
                 )
         if len(set(names)) != len(names):
             raise ArttlError(f"--tasks names a task twice: {' '.join(names)}")
-        if stray := set(multi_label) - set(names):
-            raise ArttlError(
-                f"--multi-label names {sorted(stray)[0]!r}, which is not among --tasks {' '.join(names)}"
-            )
+        for flag, some in (("--multi-label", multi_label), ("--number", number)):
+            if stray := set(some) - set(names):
+                raise ArttlError(
+                    f"{flag} names {sorted(stray)[0]!r}, which is not among --tasks {' '.join(names)}"
+                )
+        if both := set(multi_label) & set(number):
+            raise ArttlError(f"--multi-label and --number both name {sorted(both)[0]!r}: a task has one kind")
         tasks = []
         for name in names:
+            if name in number:
+                tasks.append(Task(name, "number", _statistics(manifest, name)))
+                continue
             kind: TaskKind = "multi-label" if name in multi_label else "single-label"
             tasks.append(Task(name, kind, _vocabulary(manifest, name, kind, classes)))
         return cls(tasks)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready form."""
-        return {
-            "tasks": [
-                {
-                    "name": task.name,
-                    "kind": task.kind,
-                    "classes": list(task.vocabulary.classes),
-                    "train_counts": list(task.vocabulary.counts),
-                    "train_majority": list(task.vocabulary.majority),
-                }
-                for task in self
-            ]
-        }
+        return {"tasks": [_task_to_dict(task) for task in self]}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> TaskSet:
@@ -206,20 +285,7 @@ class TaskSet:
             ArttlError: if `data` is not a task set.
         """
         try:
-            return cls(
-                [
-                    Task(
-                        str(task["name"]),
-                        _kind(task["kind"]),
-                        Vocabulary(
-                            tuple(map(str, task["classes"])),
-                            tuple(map(int, task["train_counts"])),
-                            tuple(map(int, task["train_majority"])),
-                        ),
-                    )
-                    for task in data["tasks"]
-                ]
-            )
+            return cls([_task_from_dict(task) for task in data["tasks"]])
         except (KeyError, TypeError, ValueError) as error:
             raise ArttlError(f"not a task set: {error}") from error
 
@@ -238,6 +304,36 @@ class TaskSet:
             return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, json.JSONDecodeError) as error:
             raise ArttlError(f"cannot read the task set {path}: {error}") from error
+
+
+def _task_to_dict(task: Task) -> dict[str, Any]:
+    described: dict[str, Any] = {"name": task.name, "kind": task.kind}
+    if task.kind == "number":
+        return described | {f"train_{name}": value for name, value in asdict(task.statistics).items()}
+    return described | {
+        "classes": list(task.vocabulary.classes),
+        "train_counts": list(task.vocabulary.counts),
+        "train_majority": list(task.vocabulary.majority),
+    }
+
+
+def _task_from_dict(described: Mapping[str, Any]) -> Task:
+    kind = _kind(described["kind"])
+    if kind == "number":
+        statistics = NumberStatistics(
+            count=int(described["train_count"]),
+            mean=float(described["train_mean"]),
+            std=float(described["train_std"]),
+            median=float(described["train_median"]),
+            unreadable=int(described["train_unreadable"]),
+        )
+        return Task(str(described["name"]), kind, statistics)
+    vocabulary = Vocabulary(
+        tuple(map(str, described["classes"])),
+        tuple(map(int, described["train_counts"])),
+        tuple(map(int, described["train_majority"])),
+    )
+    return Task(str(described["name"]), kind, vocabulary)
 
 
 def _kind(text: str) -> TaskKind:
@@ -262,6 +358,23 @@ def parse_class_rule(rule: str) -> tuple[str, int]:
     raise ArttlError(
         f"--classes {rule!r} is not a class rule; use train, all-splits, min-count=N or rijks2014"
     )
+
+
+def _statistics(manifest: LabelledRows, name: str) -> NumberStatistics:
+    train = [
+        labels[0]
+        for split, labels in zip(manifest.splits, manifest.labels(name), strict=True)
+        if split == "train" and labels
+    ]
+    try:
+        return NumberStatistics.of(map(parse_number, train))
+    except ValueError as error:
+        unread = next((label for label in train if parse_number(label) is None), None)
+        example = "" if unread is None else f"; {unread!r}, for one, says none"
+        raise ArttlError(
+            f"task {name!r} of --number needs two different numbers in the training split, such as 1642, ca. 1642 or"
+            f" 1640-1645 (ranges under {WIDEST_RANGE}), and has {len(train)} labels{example}"
+        ) from error
 
 
 def _vocabulary(manifest: LabelledRows, name: str, kind: TaskKind, rule: str) -> Vocabulary:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from arttl.errors import ArttlError
-from arttl.tasks import Task, TaskSet, Vocabulary, is_labelled, parse_class_rule
+from arttl.numbers import NumberStatistics
+from arttl.tasks import Task, TaskSet, Vocabulary, decide_labels, is_labelled, parse_class_rule
 
 
 @dataclass
@@ -120,15 +122,99 @@ def test_targets_say_what_the_labels_say(labels: list[tuple[str, ...] | None]) -
     assert is_labelled(several).tolist() == [bool(set(found or ()) & set("abc")) for found in labels]
 
 
+YEARS = Rows(
+    ["train"] * 6 + ["test"] * 2,
+    [("1600",), ("ca. 1700", "1500"), ("1640-1650",), ("unknown",), ("early",), None, ("1999",), ("-500",)],
+)
+
+
+def test_a_number_has_statistics_of_the_training_split() -> None:
+    """And class rules, which a number does not have, do not touch it."""
+    task = TaskSet.from_manifest(YEARS, ("material",), classes="all-splits", number=("material",))["material"]
+    known = np.array([1600.0, 1700.0, 1645.0])
+    assert task.statistics.count == 3 and task.statistics.unreadable == 2
+    assert task.statistics.mean == pytest.approx(known.mean()) and task.statistics.median == 1645
+    assert task.statistics.std == pytest.approx(known.std())
+    assert task.outputs == 1 and task.kind == "number"
+    assert task.summary == "number, median 1645, standard deviation 41"
+    found = task.targets(YEARS.material)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, [1600, 1700, 1645, np.nan, np.nan, np.nan, 1999, -500])
+    assert is_labelled(found).tolist() == [True, True, True, False, False, False, True, True]
+
+
+def test_numbers_that_cannot_be_learnt() -> None:
+    with pytest.raises(ArttlError, match=r"--number names 'year', which is not among --tasks material"):
+        TaskSet.from_manifest(Both(YEARS), ("material",), number=("year",))
+    with pytest.raises(ArttlError, match=r"--multi-label and --number both name 'material'"):
+        TaskSet.from_manifest(YEARS, ("material",), number=("material",), multi_label=("material",))
+    words = Rows(["train"] * 3, [("oil",), ("1642",), ("1642",)])
+    with pytest.raises(ArttlError, match=r"two different numbers .* has 3 labels; 'oil', for one, says none"):
+        TaskSet.from_manifest(words, ("material",), number=("material",))
+    with pytest.raises(ArttlError, match=r"has 0 labels$"):
+        TaskSet.from_manifest(Rows(["train"], [None]), ("material",), number=("material",))
+
+
+@dataclass
+class Both:
+    """Rows with a second task, `year`, of the same labels."""
+
+    rows: Rows
+    task_names: tuple[str, ...] = ("material", "year")
+
+    @property
+    def splits(self) -> list[str]:
+        return self.rows.splits
+
+    def labels(self, task: str) -> list[tuple[str, ...] | None]:
+        return self.rows.material
+
+
+def test_a_task_has_what_its_kind_has() -> None:
+    with pytest.raises(ValueError, match="of kind number cannot have Vocabulary"):
+        Task("t", "number", Vocabulary(("a", "b"), (1, 1), (0,)))
+    with pytest.raises(ValueError, match="of kind single-label cannot have NumberStatistics"):
+        Task("t", "single-label", NumberStatistics(2, 0.0, 1.0, 0.0))
+    assert Task("t", "multi-label", Vocabulary(("a", "b"), (1, 1), (0,))).outputs == 2
+
+
+def test_logits_are_decoded_to_labels() -> None:
+    vocabulary = Vocabulary(("a", "b", "c"), (1, 1, 1), (0,))
+    logits = np.array([[0.1, 2.0, 1.0], [-3.0, -2.0, -1.0]], dtype=np.float32)
+    assert Task("t", "single-label", vocabulary).decode(logits) == [("b",), ("c",)]
+    assert Task("t", "multi-label", vocabulary).decode(logits) == [("b", "c", "a"), ("c",)]
+    year = Task("t", "number", NumberStatistics(9, 1600.0, 50.0, 1610.0))
+    assert year.decode(np.array([[0.0], [-2.005]], dtype=np.float32)) == [("1600",), ("1500",)]
+
+
+def test_every_object_has_at_least_one_label() -> None:
+    logits = np.array([[-3.0, -1.0, -2.0], [1.0, 2.0, -1.0]])
+    wanted = [[False, True, False], [True, True, False]]
+    assert decide_labels(logits).tolist() == wanted
+    assert decide_labels(torch.from_numpy(logits)).tolist() == wanted
+
+
 def test_a_task_set_survives_its_file(tmp_path) -> None:
     tasks = TaskSet(
         [
             Task("type", "single-label", Vocabulary(("prent", "schilderij"), (3, 2), (0,))),
             Task("matériel", "multi-label", Vocabulary(("or", "ébène"), (1, 2), (0, 1))),
+            Task("year", "number", NumberStatistics(7, 1642.3, 88.25, 1650.0, 2)),
         ]
     )
     tasks.save(tmp_path / "tasks.json")
     assert TaskSet.load(tmp_path / "tasks.json") == tasks
+
+
+NUMBER = {
+    "name": "year",
+    "kind": "number",
+    "train_count": 2,
+    "train_mean": 1.0,
+    "train_std": 1.0,
+    "train_median": 1.0,
+    "train_unreadable": 0,
+}
 
 
 def _task_set(**changes: object) -> str:
@@ -146,6 +232,9 @@ def _task_set(**changes: object) -> str:
         _task_set(kind="x"),
         _task_set(train_counts=[]),
         _task_set(train_majority=[7]),
+        _task_set(kind="number"),
+        json.dumps({"tasks": [{**NUMBER, "train_std": 0}]}),
+        json.dumps({"tasks": [{**NUMBER, "train_mean": float("nan")}]}),
     ],
 )
 def test_files_that_are_no_task_set(tmp_path, text: str) -> None:

@@ -32,7 +32,7 @@ class Heads(nn.Module):
     def __init__(self, num_features: int, tasks: TaskSet) -> None:
         super().__init__()
         self.tasks = tasks
-        self.layers = nn.ModuleList(nn.Linear(num_features, len(task.vocabulary)) for task in tasks)
+        self.layers = nn.ModuleList(nn.Linear(num_features, task.outputs) for task in tasks)
 
     def forward(self, features: torch.Tensor) -> dict[str, torch.Tensor]:
         """Logits of every task, [B, Q] each, from features [B, D]."""

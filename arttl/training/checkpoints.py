@@ -22,8 +22,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from arttl.errors import ArttlError
+from arttl.training.balancing import Balancing
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _NAME = re.compile(r"step-[0-9]{9}")
 
 
@@ -62,6 +63,20 @@ class Progress:
         return next((epoch for epoch in reversed(self.history) if epoch.best), None)
 
 
+@dataclass(frozen=True)
+class Learner:
+    """What changes in training."""
+
+    module: nn.Module
+    """Not wrapped for ranks."""
+    optimizer: torch.optim.Optimizer
+    """Of its parameters."""
+    average: nn.Module | None
+    """The module's moving average."""
+    balancing: Balancing
+    """The weights of the tasks."""
+
+
 class Checkpoints:
     """The checkpoints of one run, in a folder of their own."""
 
@@ -78,16 +93,14 @@ class Checkpoints:
     def save(
         self,
         progress: Progress,
-        module: nn.Module,
-        optimizer: torch.optim.Optimizer,
+        learner: Learner,
         loader: Mapping[str, Any],
     ) -> None:
         """Write a checkpoint; it appears whole or not at all. Every rank must call this.
 
         Args:
             progress: where the training stands.
-            module: not wrapped for ranks.
-            optimizer: of its parameters.
+            learner: what has changed.
             loader: the training loader's state, the same on every rank.
         """
         random = self._random_states()
@@ -95,7 +108,7 @@ class Checkpoints:
             torch.tensor([progress.losses], dtype=torch.float64, device=self._device)
         )
         if self._accelerator.is_main_process:
-            tensors, rest = _flat_optimizer(optimizer)
+            tensors, rest = _flat_optimizer(learner.optimizer)
             scaler = getattr(self._accelerator, "scaler", None)
             state = {
                 "format_version": FORMAT_VERSION,
@@ -103,13 +116,16 @@ class Checkpoints:
                 "progress": {**asdict(progress), "losses": losses.tolist()},
                 "loader": dict(loader),
                 "optimizer": rest,
+                "balancing": learner.balancing.state_dict(),
                 "scaler": scaler.state_dict() if scaler is not None else None,
             }
             target = self._folder / f"step-{progress.steps:09d}"
             unfinished = target.with_name(f".{target.name}.unfinished")
             shutil.rmtree(unfinished, ignore_errors=True)
             unfinished.mkdir(parents=True)
-            save_file(_contiguous(module.state_dict()), unfinished / "weights.safetensors")
+            save_file(_contiguous(learner.module.state_dict()), unfinished / "weights.safetensors")
+            if learner.average is not None:
+                save_file(_contiguous(learner.average.state_dict()), unfinished / "average.safetensors")
             save_file(tensors, unfinished / "optimizer.safetensors")
             save_file(random, unfinished / "random.safetensors")
             (unfinished / "state.json").write_text(json.dumps(state), encoding="utf-8")
@@ -131,7 +147,7 @@ class Checkpoints:
             unfinished.rename(path)
 
     def restore(
-        self, module: nn.Module, optimizer: torch.optim.Optimizer
+        self, learner: Learner
     ) -> tuple[Progress, dict[str, Any], dict[str, torch.Tensor] | None] | None:
         """Put the newest checkpoint back. Every rank must call this.
 
@@ -156,11 +172,14 @@ class Checkpoints:
                 raise ArttlError(
                     f"{folder} was written by {state['ranks']} process(es) and {ranks} go on: launch as many again"
                 )
-            module.load_state_dict(load_file(folder / "weights.safetensors"))
-            optimizer.load_state_dict(
+            learner.module.load_state_dict(load_file(folder / "weights.safetensors"))
+            if learner.average is not None:
+                learner.average.load_state_dict(load_file(folder / "average.safetensors"))
+            learner.optimizer.load_state_dict(
                 _full_optimizer(load_file(folder / "optimizer.safetensors"), state["optimizer"])
             )
-            _match_layout(optimizer)
+            _match_layout(learner.optimizer)
+            learner.balancing.load_state_dict(state["balancing"])
             if state["scaler"] is not None and self._accelerator.scaler is not None:
                 self._accelerator.scaler.load_state_dict(state["scaler"])
             random = load_file(folder / "random.safetensors")

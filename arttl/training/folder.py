@@ -25,7 +25,7 @@ RUN_FILES = (
     "predictions.parquet",
     "environment.json",
 )
-RUN_FOLDERS = ("best", "checkpoints", "maps")
+RUN_FOLDERS = ("best", "checkpoints", "maps", "tensorboard")
 MAY_CHANGE_ON_RESUME = (
     "shards",
     "out",

@@ -2,57 +2,66 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 from accelerate import Accelerator
+from timm.utils import ModelEmaV3
 from torch import nn
 
 from arttl.errors import ArttlError
 from arttl.loading import Batch, Loader
 from arttl.tasks import TaskSet
-from arttl.training.checkpoints import Checkpoints, Epoch, Progress
-from arttl.training.losses import labelled_mask, multitask_loss, summed_loss
+from arttl.training.checkpoints import Checkpoints, Epoch, Learner, Progress
+from arttl.training.losses import labelled_mask, summed_loss
+from arttl.training.optimisation import rate_factor
 from arttl.training.signals import SignalWatch, Terminated
+from arttl.training.step import TrainingStep
+
+_LOSSES_WAITING = 50  # on a GPU: reading a loss waits for the device
 
 
-def warm_up_cosine(step: int, total: int, warm_up: float = 0.1) -> float:
-    """Factor of the learning rate at a step: linear warm-up over the first tenth, then half a cosine to 0."""
-    first = max(1, round(total * warm_up))
-    if step < first:
-        return (step + 1) / first
-    return 0.5 * (1 + math.cos(math.pi * (step - first) / max(1, total - first)))
+@dataclass(frozen=True)
+class Plan:
+    """How long to train."""
+
+    epochs: int
+    """The most epochs, and the length of the learning rate's schedule."""
+    patience: int
+    """Epochs without a lower validation loss before training stops."""
+    schedule: str
+    """Of the learning rate, see `rate_factor`."""
+    accumulate: int = 1
+    """Batches to an optimizer step; the last step of an epoch may have fewer."""
+    checkpoint_every: int | None = None
+    """Steps after which to leave a checkpoint, besides the one at the end of each epoch."""
 
 
 def fit(
-    module: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    tasks: TaskSet,
+    step: TrainingStep,
     train: Loader,
     val: Loader,
+    plan: Plan,
     *,
-    accelerator: Accelerator,
-    epochs: int,
-    patience: int,
+    average: ModelEmaV3 | None = None,
+    training_mode: Callable[[], None],
     checkpoints: Checkpoints | None = None,
-    checkpoint_every: int | None = None,
     on_step: Callable[[], None] = lambda: None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Progress:
     """Train until the validation loss has not fallen for `patience` epochs, and keep the best epoch's weights.
 
     Args:
-        module: task name to logits from `batch.images`; changed in place, and left with the best epoch's weights.
-        optimizer: over the module's parameters.
-        tasks: what is learnt.
+        step: does a step; its model is changed in place, and left with the best epoch's weights.
         train, val: the two splits.
-        accelerator: places the module, spreads it over ranks and sets the precision.
-        epochs: the most epochs, and the length of the learning rate's schedule.
-        patience: epochs without a lower validation loss before training stops.
+        plan: how long.
+        average: of the weights over time, which is then what is validated and kept.
+        training_mode: corrects which of the model's modules are in training, at the beginning of each epoch.
         checkpoints: where to go on from, and what to leave behind at the end of each epoch.
-        checkpoint_every: steps after which to leave one as well.
-        on_step, on_epoch: called after each step and epoch; for epochs done before a resume too.
+        on_step, on_epoch: called after each step and epoch; for those done before a resume too.
 
     Returns:
         The course of the training.
@@ -61,10 +70,13 @@ def fit(
         ArttlError: if the loss stops being a number, or a checkpoint cannot be used.
         Terminated: after SIGTERM, when a checkpoint has been left.
     """
-    prepared, stepper = accelerator.prepare(module, optimizer)
+    accelerator, tasks = step.accelerator, step.objective.tasks
+    optimizer = step.optimizer.optimizer
     rates = [group["lr"] for group in optimizer.param_groups]
+    learner = Learner(step.model, optimizer, average.module if average else None, step.balancing)
+    steps_an_epoch = -(-len(train) // plan.accumulate)
     progress, best = Progress(), None
-    restored = checkpoints.restore(module, optimizer) if checkpoints else None
+    restored = checkpoints.restore(learner) if checkpoints else None
     if restored:
         progress, position, best = restored
         train.load_state_dict(position)
@@ -74,79 +86,96 @@ def fit(
             on_step()
 
     with SignalWatch() as watch:
-        while progress.epoch <= epochs and not _out_of_patience(progress, patience):
+        while progress.epoch <= plan.epochs and not _out_of_patience(progress, plan.patience):
             train.set_epoch(progress.epoch)
-            prepared.train()
-            pending: list[torch.Tensor] = []  # losses still on the device: reading one waits for it
-            for batch in train:
-                factor = warm_up_cosine(progress.steps, epochs * len(train))
+            step.prepared.train()
+            training_mode()
+            losses = _Losses(progress.losses, train)
+            for batches in _groups(train, plan.accumulate):
+                factor = rate_factor(plan.schedule, progress.steps, plan.epochs * steps_an_epoch)
                 for group, rate in zip(optimizer.param_groups, rates, strict=True):
                     group["lr"] = rate * factor
-                loss = _step(prepared, stepper, tasks, batch, accelerator)
-                if loss is not None:
-                    pending.append(loss)
-                # Counted by batches, so that the schedule is the same for every number of ranks.
+                losses.add(step(batches, progress.steps), batches)
                 progress.steps += 1
+                if average and not accelerator.optimizer_step_was_skipped:
+                    average.update(step.model, progress.steps)
                 on_step()
                 terminated = watch.terminated(accelerator)
-                if checkpoints and (
-                    terminated or (checkpoint_every and progress.steps % checkpoint_every == 0)
-                ):
-                    progress.losses += map(float, pending)
-                    pending.clear()
-                    checkpoints.save(progress, module, optimizer, train.state_dict())
+                due = plan.checkpoint_every and progress.steps % plan.checkpoint_every == 0
+                if checkpoints and (terminated or due):
+                    losses.read()
+                    checkpoints.save(progress, learner, train.state_dict())
                 if terminated:
                     raise Terminated(f"stopped by SIGTERM after step {progress.steps}; go on with --resume")
-            progress.losses += map(float, pending)
+            losses.read()
             mean = sum(progress.losses) / max(1, len(progress.losses))
             train_loss = float(accelerator.reduce(torch.tensor(mean, device=accelerator.device), "mean"))
-            val_loss, accuracy = validate(prepared, tasks, val, accelerator)
-            if not math.isfinite(train_loss + val_loss):
+            val_loss, accuracy = validate(
+                average.module if average else step.prepared, tasks, val, accelerator
+            )
+            if not math.isfinite(val_loss):
                 raise ArttlError(
-                    f"the loss of epoch {progress.epoch} is not finite (training {train_loss}, validation {val_loss});"
-                    " lower --learning-rate or --head-learning-rate"
+                    f"the validation loss of epoch {progress.epoch} is {val_loss}; lower --learning-rate or"
+                    " --head-learning-rate"
                 )
             better = progress.best is None or val_loss < progress.best.val_loss
             progress.history.append(Epoch(progress.epoch, train_loss, val_loss, accuracy, better))
             progress.epoch, progress.losses = progress.epoch + 1, []
             if better:
-                best = {name: value.detach().cpu().clone() for name, value in module.state_dict().items()}
+                state = (average.module if average else step.model).state_dict()
+                best = {name: value.detach().cpu().clone() for name, value in state.items()}
                 if checkpoints:
                     checkpoints.save_best(progress.history[-1].epoch, best)
             if checkpoints:
-                checkpoints.save(progress, module, optimizer, train.state_dict())
+                checkpoints.save(progress, learner, train.state_dict())
             on_epoch(progress.history[-1])
     assert best is not None
-    module.load_state_dict(best)
+    step.model.load_state_dict(best)
     return progress
+
+
+class _Losses:
+    """The losses of an epoch's steps, read from the device now and then."""
+
+    def __init__(self, read: list[float], train: Loader) -> None:
+        self._read, self._train = read, train
+        self._waiting: list[tuple[torch.Tensor, list[torch.Tensor]]] = []
+
+    def add(self, loss: torch.Tensor | None, batches: list[Batch]) -> None:
+        """Note a step's loss, None where it had nothing to learn."""
+        if loss is None:
+            return
+        self._waiting.append((loss, [batch.rows[batch.valid.cpu()] for batch in batches]))
+        if loss.device.type == "cpu" or len(self._waiting) >= _LOSSES_WAITING:
+            self.read()
+
+    def read(self) -> None:
+        """Read what waits.
+
+        Raises:
+            ArttlError: for a loss that is no number, naming its samples.
+        """
+        for loss, rows in self._waiting:
+            value = float(loss)
+            if not math.isfinite(value):
+                keys = [self._train.manifest.keys[row] for row in torch.cat(rows).tolist()]
+                more = f" and {len(keys) - 8} more" if len(keys) > 8 else ""
+                raise ArttlError(
+                    f"the loss is {value} on the samples {', '.join(keys[:8])}{more}; lower --learning-rate or"
+                    " --head-learning-rate, or give --clip-norm 1"
+                )
+            self._read.append(value)
+        self._waiting.clear()
+
+
+def _groups(train: Loader, size: int) -> Iterator[list[Batch]]:
+    batches = iter(train)
+    while group := list(itertools.islice(batches, size)):
+        yield group
 
 
 def _out_of_patience(progress: Progress, patience: int) -> bool:
     return progress.best is not None and len(progress.history) - progress.best.epoch >= patience
-
-
-def _step(
-    module: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    tasks: TaskSet,
-    batch: Batch,
-    accelerator: Accelerator,
-) -> torch.Tensor | None:
-    """One optimizer step; None where the global batch holds no label, so that there is nothing to learn from it."""
-    loss = multitask_loss(
-        tasks,
-        module(batch.images),
-        batch.targets,
-        batch.valid,
-        lambda counts: accelerator.reduce(counts, "sum"),
-        accelerator.num_processes,
-    )
-    if loss is None:
-        return None
-    optimizer.zero_grad()
-    accelerator.backward(loss)
-    optimizer.step()
-    return loss.detach()
 
 
 @torch.inference_mode()

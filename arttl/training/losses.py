@@ -1,70 +1,67 @@
-"""The loss of several tasks with missing labels."""
+"""The loss of one task on its labelled samples."""
 
 from __future__ import annotations
-
-from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
 
-from arttl.tasks import Task, TaskSet
+from arttl.tasks import Task
 
 
 def labelled_mask(targets: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
     """Which samples of a batch count for a task: real ones (not padding) that carry a label, [B] bool.
 
     Args:
-        targets: [B] int64 (-1: unknown) or [B, Q] float (a row of NaN: unknown).
+        targets: [B] int64 (-1: unknown), [B] float (NaN: unknown) or [B, Q] float (a row of NaN: unknown).
         valid: [B] bool, False for padding.
     """
-    labelled = targets >= 0 if targets.ndim == 1 else ~targets[:, 0].isnan()
+    if targets.ndim == 1:
+        labelled = ~targets.isnan() if targets.is_floating_point() else targets >= 0
+    else:
+        labelled = ~targets[:, 0].isnan()
     return labelled & valid
 
 
-def summed_loss(task: Task, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """The loss of one task summed over samples: cross-entropy, or binary cross-entropy summed over the classes.
+def summed_loss(
+    task: Task,
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    *,
+    label_smoothing: float = 0.0,
+    log_prior: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """The loss of one task summed over samples, a scalar.
+
+    Cross-entropy for a single-label task; binary cross-entropy summed over the classes for a multi-label one; for a
+    number the Huber loss (delta 1) of the standardised value, which a few objects dated far from the others cannot
+    take over: squared within a standard deviation, linear beyond it.
 
     Args:
         task: the task.
         logits: [N, Q], of labelled samples only.
-        targets: [N] int64 or [N, Q] float.
+        targets: [N] int64, [N, Q] float, or for a number [N] float in the label's unit.
+        label_smoothing: the share of a single-label task's target that goes to all classes alike (Szegedy et al.
+            2016, section 7); other kinds take no notice of it.
+        log_prior: [Q], see `log_prior`: added to a single-label task's logits, which then learn what the frequency of
+            the classes does not say (Menon et al. 2021, equation 10); at test they are used alone. Other kinds
+            take no notice of it.
     """
     logits = logits.float()
+    if task.kind == "number":
+        return F.huber_loss(logits[:, 0], task.statistics.standardise(targets).float(), reduction="sum")
     if task.kind == "single-label":
-        return F.cross_entropy(logits, targets, reduction="sum")
+        if log_prior is not None:
+            logits = logits + log_prior
+        return F.cross_entropy(logits, targets, reduction="sum", label_smoothing=label_smoothing)
     return F.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
 
 
-def multitask_loss(
-    tasks: TaskSet,
-    logits: Mapping[str, torch.Tensor],
-    targets: Mapping[str, torch.Tensor],
-    valid: torch.Tensor,
-    sum_over_ranks: Callable[[torch.Tensor], torch.Tensor],
-    num_ranks: int,
-) -> torch.Tensor | None:
-    """Mean over a task's labelled samples in the whole global batch, added up over the tasks.
-
-    Each task is divided by its label count over all ranks and not by its own rank's, so that the gradient (which
-    is averaged over ranks) is the one a single process would compute on the global batch. A task without a label
-    anywhere in the batch has no term.
+def log_prior(task: Task, strength: float = 1.0) -> torch.Tensor:
+    """`strength * log(share of each class in the training split)`, [Q] float32: the prior of logit adjustment.
 
     Args:
-        tasks: the tasks.
-        logits: task name to [B, Q].
-        targets: task name to [B] or [B, Q].
-        valid: [B] bool, False for padding.
-        sum_over_ranks: adds a tensor up over the ranks; the identity on one.
-        num_ranks: how many there are.
-
-    Returns:
-        A scalar, or None if no task has a label in the batch.
+        task: a single-label task.
+        strength: tau of Menon et al. 2021; 1 makes the logits' order that of balanced accuracy.
     """
-    masks = [labelled_mask(targets[task.name], valid) for task in tasks]
-    counts = sum_over_ranks(torch.stack([mask.sum() for mask in masks])).tolist()
-    total: torch.Tensor | None = None
-    for task, mask, count in zip(tasks, masks, counts, strict=True):
-        if count:
-            term = summed_loss(task, logits[task.name][mask], targets[task.name][mask]) * (num_ranks / count)
-            total = term if total is None else total + term
-    return total
+    counts = torch.tensor(task.vocabulary.counts, dtype=torch.float64)
+    return (strength * (counts / counts.sum()).log()).float()

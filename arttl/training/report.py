@@ -1,4 +1,4 @@
-"""What a run tells on the terminal, and the lines of `metrics.jsonl`."""
+"""What a run tells on the terminal, the lines of `metrics.jsonl`, and the same for TensorBoard."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,14 +17,23 @@ from rich.table import Table
 
 from arttl.training.checkpoints import Epoch
 
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
 
 class Reporter:
     """Tells one person once: only the first rank prints or writes."""
 
-    def __init__(self, main: bool, metrics_file: Path | None = None) -> None:
+    def __init__(self, main: bool, run_folder: Path | None = None) -> None:
+        """Tell of a run.
+
+        Args:
+            main: whether this is the first rank.
+            run_folder: gets `metrics.jsonl` and `tensorboard/`; None: neither.
+        """
         self.main = main
         self.console = Console(quiet=not main, highlight=False)
-        self._file = metrics_file if main else None
+        self._folder = run_folder if main else None
 
     def say(self, text: str) -> None:
         """Print a line."""
@@ -39,18 +50,32 @@ class Reporter:
             yield bar
 
     def epoch(self, epoch: Epoch, seconds: float) -> None:
-        """Print an epoch's line and append it to `metrics.jsonl`."""
+        """Print an epoch's line and keep it."""
         accuracy = "  ".join(f"{name} {100 * value:.1f}%" for name, value in epoch.val_accuracy.items())
         self.say(
             f"epoch {epoch.epoch:3d}  loss {epoch.train_loss:.3f}  validation loss {epoch.val_loss:.3f}"
             f"{' *' if epoch.best else '  '}  {accuracy}  {seconds:.1f} s"
         )
         self.write({**asdict(epoch), "seconds": round(seconds, 3)})
+        if self._board is not None:
+            self._board.add_scalar("loss/train", epoch.train_loss, epoch.epoch)
+            self._board.add_scalar("loss/validation", epoch.val_loss, epoch.epoch)
+            for name, value in epoch.val_accuracy.items():
+                self._board.add_scalar(f"validation accuracy/{name}", value, epoch.epoch)
+            self._board.flush()
+
+    @cached_property
+    def _board(self) -> SummaryWriter | None:
+        if self._folder is None:
+            return None
+        from torch.utils.tensorboard import SummaryWriter  # half a second, which off-the-shelf need not wait
+
+        return SummaryWriter(str(self._folder / "tensorboard"))
 
     def write(self, line: Mapping[str, object]) -> None:
         """Append a line to `metrics.jsonl`."""
-        if self._file is not None:
-            with self._file.open("a", encoding="utf-8") as file:
+        if self._folder is not None:
+            with (self._folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
 
 

@@ -6,28 +6,25 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs, set_seed
-from torch import nn
 
 from arttl.errors import ArttlError
 from arttl.evaluation.metrics import TaskMetrics, metrics_to_json
 from arttl.evaluation.predictions import predict
 from arttl.evaluation.report import metrics_table
-from arttl.loading import Augment, Loader, Preprocess, open_loader
+from arttl.loading import Preprocess
 from arttl.loading.loader import usable_cores
 from arttl.models import Backbone, MultiTaskModel, Provenance, load_model, load_weights
 from arttl.packing.manifest import Manifest
 from arttl.tasks import SPLITS, TaskSet
-from arttl.training.checkpoints import Checkpoints, Epoch
-from arttl.training.features import extract_features
+from arttl.training.end_to_end import train_by_epochs
 from arttl.training.folder import prepare_folder, write_inputs
-from arttl.training.linear_probe import INVERSE_L2_GRID, fit_probe
-from arttl.training.loop import fit
+from arttl.training.frozen import solve_heads
+from arttl.training.loaders import Loaders
 from arttl.training.report import Reporter
 from arttl.training.settings import TrainSettings
 
@@ -59,24 +56,26 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
         settings.tasks or manifest.task_names,
         classes=settings.classes,
         multi_label=settings.multi_label,
+        number=settings.number,
     )
     for split in SPLITS:
         manifest.rows(split)
     backbone = Backbone(settings.backbone)
     loaded = load_weights(backbone, settings.weights, settings.input_size)
-    model = MultiTaskModel(backbone, tasks, loaded.preprocess, Provenance(settings.mode, loaded.origin))
-    loaders = _Loaders(settings, manifest, tasks, model.preprocess, accelerator)
+    preprocess = _preprocess(loaded.preprocess, settings)
+    model = MultiTaskModel(backbone, tasks, preprocess, Provenance(settings.mode, loaded.origin))
+    loaders = Loaders(settings, manifest, tasks, model.preprocess, accelerator)
     loaders.open("test")  # finds a missing or broken shard before any work is done
     prepare_folder(settings, accelerator)
 
-    reporter = Reporter(accelerator.is_main_process, settings.out / "metrics.jsonl")
+    reporter = Reporter(accelerator.is_main_process, settings.out)
     _introduce(reporter, settings, manifest, model, loaded.left_out, accelerator)
     write_inputs(settings, tasks, accelerator)
     started = time.perf_counter()
-    if settings.mode == "off-the-shelf":
-        _train_heads(model, settings, loaders, reporter, accelerator)
+    if settings.by_epochs:
+        train_by_epochs(model, settings, loaders, reporter, accelerator)
     else:
-        _train_all(model, settings, loaders, reporter, accelerator)
+        solve_heads(model, settings, loaders, reporter, accelerator)
     best = settings.out / "best"
     if accelerator.is_main_process:
         model.save(best)
@@ -85,35 +84,17 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
     return _test(best, settings, manifest, loaders, reporter, accelerator)
 
 
-class _Loaders:
-    """Opens the splits alike."""
-
-    def __init__(
-        self,
-        settings: TrainSettings,
-        manifest: Manifest,
-        tasks: TaskSet,
-        preprocess: Preprocess,
-        accelerator: Accelerator,
-    ) -> None:
-        self._settings, self._manifest, self._tasks = settings, manifest, tasks
-        self._preprocess, self._accelerator = preprocess, accelerator
-
-    def open(self, split: str, *, augment: Augment | None = None, shuffle: bool = False) -> Loader:
-        return open_loader(
-            self._manifest,
-            split,
-            self._tasks,
-            preprocess=replace(self._preprocess, augment=augment),
-            batch_size=self._settings.batch_size,
-            engine=self._settings.engine,
-            rank=self._accelerator.process_index,
-            world_size=self._accelerator.num_processes,
-            seed=self._settings.seed,
-            shuffle=shuffle,
-            threads=self._settings.threads,
-            device=self._accelerator.device,
-        )
+def _preprocess(of_weights: Preprocess, settings: TrainSettings) -> Preprocess:
+    """The evaluation transform of the run: that of its first weights, but for what the settings say."""
+    found = of_weights
+    if settings.fit is not None:
+        # Squashed pictures lose nothing at their edges, so there is no middle to cut out.
+        found = replace(found, fit=settings.fit, crop_pct=1.0 if settings.fit == "squash" else found.crop_pct)
+    if settings.filter is not None:
+        found = replace(found, filter=settings.filter)
+    if settings.scaling == "unit":
+        found = replace(found, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    return found
 
 
 def _accelerator(settings: TrainSettings) -> Accelerator:
@@ -147,8 +128,7 @@ def _introduce(
         labels = manifest.labels(task.name)
         known = sum(found is not None for found in labels)
         reporter.say(
-            f"task       {task.name}: {task.kind}, {len(task.vocabulary)} classes ({settings.classes}),"
-            f" {known} labelled, {len(labels) - known} without"
+            f"task       {task.name}: {task.summary}, {known} labelled, {len(labels) - known} without"
         )
     reporter.say(f"network    {model.backbone.name}, {parameters:.1f} million parameters, {settings.mode}")
     reporter.say(f"weights    {model.provenance.weights}")
@@ -162,112 +142,11 @@ def _introduce(
     )
 
 
-def _train_heads(
-    model: MultiTaskModel,
-    settings: TrainSettings,
-    loaders: _Loaders,
-    reporter: Reporter,
-    accelerator: Accelerator,
-) -> None:
-    """Off-the-shelf: one pass of the frozen backbone, then the heads on its standardised features."""
-    model.to(accelerator.device)
-    features = {}
-    started = time.perf_counter()
-    for split in ("train", "val"):
-        loader = loaders.open(split)
-        if split == "train":
-            reporter.say(f"engine     {loader.engine_reason}")
-        with reporter.progress(f"features of {split}", len(loader)) as bar:
-            features[split] = extract_features(model.backbone, loader, accelerator.gather, bar.advance)
-    count = sum(len(found.rows) for found in features.values())
-    reporter.say(f"features of {count} samples in {time.perf_counter() - started:.1f} s")
-    mean, std = features["train"].values.mean(0), features["train"].values.std(0).clamp_min(1e-6)
-    train, val = (features[split].standardised(mean, std, accelerator.device) for split in ("train", "val"))
-    for task, layer in zip(model.tasks, model.heads.layers, strict=True):
-        assert isinstance(layer, nn.Linear)
-        with reporter.progress(f"heads of {task.name}", len(INVERSE_L2_GRID)) as bar:
-            probe = fit_probe(task, train, val, settings.inverse_l2, lambda found: bar.advance())
-        accuracy = "" if probe.val_accuracy is None else f", accuracy {100 * probe.val_accuracy:.1f}%"
-        reporter.say(
-            f"head       {task.name}: C = {probe.inverse_l2:g}, validation loss {probe.val_loss:.3f}{accuracy}"
-        )
-        reporter.write(
-            {
-                "task": task.name,
-                "inverse_l2": probe.inverse_l2,
-                "val_loss": probe.val_loss,
-                "val_accuracy": probe.val_accuracy,
-            }
-        )
-        with torch.no_grad():
-            layer.weight.copy_(probe.weight)
-            layer.bias.copy_(probe.bias)
-    model.heads.absorb_standardisation(mean.to(accelerator.device), std.to(accelerator.device))
-
-
-def _train_all(
-    model: MultiTaskModel,
-    settings: TrainSettings,
-    loaders: _Loaders,
-    reporter: Reporter,
-    accelerator: Accelerator,
-) -> None:
-    """Fine-tuning and scratch: every weight learns, on randomly cropped and flipped pictures."""
-    train = loaders.open("train", augment=Augment(scale=(settings.crop_scale, 1.0)), shuffle=True)
-    reporter.say(f"training   {train.preprocess}")
-    reporter.say(f"engine     {train.engine_reason}")
-    model.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(
-        [
-            *_groups(model.backbone, settings.learning_rate, settings.weight_decay),
-            *_groups(model.heads, settings.head_learning_rate, settings.weight_decay),
-        ]
-    )
-    assert settings.epochs is not None
-    with reporter.progress("training", settings.epochs * len(train)) as bar:
-        clock = time.perf_counter()
-
-        def on_epoch(epoch: Epoch) -> None:
-            nonlocal clock
-            now = time.perf_counter()
-            reporter.epoch(epoch, now - clock)
-            clock = now
-
-        fitted = fit(
-            model,
-            optimizer,
-            model.tasks,
-            train,
-            loaders.open("val"),
-            accelerator=accelerator,
-            epochs=settings.epochs,
-            patience=settings.patience,
-            checkpoints=Checkpoints(
-                settings.out / "checkpoints", accelerator, keep=settings.keep_checkpoints
-            ),
-            checkpoint_every=settings.checkpoint_every,
-            on_step=bar.advance,
-            on_epoch=on_epoch,
-        )
-    assert fitted.best is not None
-    reporter.say(f"best       epoch {fitted.best.epoch} of {len(fitted.history)}, by validation loss")
-
-
-def _groups(module: nn.Module, learning_rate: float | None, weight_decay: float) -> list[dict[str, Any]]:
-    """Parameters with weight decay (matrices) and without (biases, normalisation)."""
-    matrices = [parameter for parameter in module.parameters() if parameter.ndim > 1]
-    others = [parameter for parameter in module.parameters() if parameter.ndim <= 1]
-    return [
-        {"params": matrices, "lr": learning_rate, "weight_decay": weight_decay},
-        {"params": others, "lr": learning_rate, "weight_decay": 0.0},
-    ]
-
-
 def _test(
     best: Path,
     settings: TrainSettings,
     manifest: Manifest,
-    loaders: _Loaders,
+    loaders: Loaders,
     reporter: Reporter,
     accelerator: Accelerator,
 ) -> dict[str, TaskMetrics]:

@@ -6,102 +6,80 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arttl.tasks import Task, TaskSet, Vocabulary
-from arttl.training.losses import multitask_loss
+from arttl.numbers import NumberStatistics
+from arttl.tasks import Task, Vocabulary
+from arttl.training.losses import labelled_mask, log_prior, summed_loss
 
-TASKS = TaskSet(
-    [
-        Task("type", "single-label", Vocabulary(("a", "b", "c"), (1, 1, 1), (0,))),
-        Task("material", "multi-label", Vocabulary(("d", "e"), (1, 1), (0,))),
-    ]
-)
+TYPE = Task("type", "single-label", Vocabulary(("a", "b", "c"), (6, 3, 1), (0,)))
+MATERIAL = Task("material", "multi-label", Vocabulary(("d", "e"), (1, 1), (0,)))
+YEAR = Task("year", "number", NumberStatistics(count=9, mean=1600.0, std=50.0, median=1610.0))
+
+seeds = st.integers(0, 2**32 - 1)
+counts = st.integers(0, 12)
 
 
-def batch(seed: int, n: int) -> tuple[dict, dict, torch.Tensor]:
+def softmax_loss(scores: np.ndarray, target: np.ndarray) -> float:
+    """Cross-entropy with any distribution as target, from its definition."""
+    log_probability = scores - np.log(np.exp(scores).sum(1, keepdims=True))
+    return float(-(target * log_probability).sum())
+
+
+@given(seed=seeds, n=counts, smoothing=st.sampled_from([0.0, 0.1, 0.5]))
+@settings(max_examples=50)
+def test_a_single_label_task_has_the_cross_entropy(seed: int, n: int, smoothing: float) -> None:
     random = np.random.default_rng(seed)
-    logits = {
-        "type": torch.tensor(random.normal(size=(n, 3)), dtype=torch.float32, requires_grad=True),
-        "material": torch.tensor(random.normal(size=(n, 2)), dtype=torch.float32, requires_grad=True),
-    }
-    material = random.integers(2, size=(n, 2)).astype(np.float32)
-    material[random.random(n) < 0.4] = np.nan
-    targets = {"type": torch.tensor(random.integers(-1, 3, size=n)), "material": torch.tensor(material)}
-    return logits, targets, torch.tensor(random.random(n) < 0.8)
+    logits, targets = random.normal(size=(n, 3)), random.integers(3, size=n)
+    found = summed_loss(TYPE, torch.tensor(logits), torch.tensor(targets), label_smoothing=smoothing)
+    wanted = (1 - smoothing) * np.eye(3)[targets] + smoothing / 3
+    assert found.item() == pytest.approx(softmax_loss(logits, wanted), rel=1e-5)
 
 
-def in_double_precision(logits: dict, targets: dict, valid: torch.Tensor) -> float | None:
-    """The loss from its definition, a sample at a time."""
-    terms: dict[str, list[float]] = {"type": [], "material": []}
-    for row in range(len(valid)):
-        if not valid[row]:
-            continue
-        scores, target = logits["type"][row].detach().double().numpy(), int(targets["type"][row])
-        if target >= 0:
-            terms["type"].append(float(np.log(np.exp(scores).sum()) - scores[target]))
-        scores, wanted = logits["material"][row].detach().double().numpy(), targets["material"][row].numpy()
-        if not np.isnan(wanted).any():
-            sigmoid = 1 / (1 + np.exp(-scores))
-            terms["material"].append(float(-np.log(np.where(wanted == 1, sigmoid, 1 - sigmoid)).sum()))
-    found = [float(np.mean(values)) for values in terms.values() if values]
-    return sum(found) if found else None
+@given(seed=seeds, n=counts)
+@settings(max_examples=50)
+def test_a_multi_label_task_has_the_binary_cross_entropy_of_every_class(seed: int, n: int) -> None:
+    random = np.random.default_rng(seed)
+    logits, targets = random.normal(size=(n, 2)), random.integers(2, size=(n, 2)).astype(np.float32)
+    found = summed_loss(MATERIAL, torch.tensor(logits), torch.tensor(targets))
+    probability = 1 / (1 + np.exp(-logits))
+    expected = -np.log(np.where(targets == 1, probability, 1 - probability)).sum()
+    assert found.item() == pytest.approx(float(expected), rel=1e-5)
 
 
-def alone(counts: torch.Tensor) -> torch.Tensor:
-    return counts
+def test_a_number_is_squared_near_and_linear_far() -> None:
+    logits = torch.tensor([[0.0], [0.5], [-1.0]], requires_grad=True)
+    targets = torch.tensor([1625.0, 1625.0, 1700.0])  # 0.5, 0.5 and 2 standard deviations above the mean
+    found = summed_loss(YEAR, logits, targets)
+    found.backward()
+    assert found.item() == pytest.approx(0.5 * 0.5**2 + 0.0 + (3 - 0.5))
+    assert logits.grad[:, 0].tolist() == pytest.approx([-0.5, 0.0, -1.0])
 
 
-@given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 12))
-@settings(max_examples=60)
-def test_missing_labels_and_padding_do_not_count(seed: int, n: int) -> None:
-    logits, targets, valid = batch(seed, n)
-    found = multitask_loss(TASKS, logits, targets, valid, alone, 1)
-    expected = in_double_precision(logits, targets, valid)
-    if expected is None:
-        assert found is None
-    else:
-        assert found.item() == pytest.approx(expected, rel=1e-5)
+def test_logit_adjustment_learns_what_the_frequencies_do_not_say() -> None:
+    """With equal logits the adjusted loss is that of answering the frequencies; its minimum is then at zero."""
+    prior = log_prior(TYPE)
+    assert prior.tolist() == pytest.approx(np.log([0.6, 0.3, 0.1]))
+    assert log_prior(TYPE, 0.5).tolist() == pytest.approx(0.5 * np.log([0.6, 0.3, 0.1]))
+    targets = torch.tensor([0] * 6 + [1] * 3 + [2])
+    logits = torch.zeros(10, 3, requires_grad=True)
+    shared = logits.mean(0).expand(10, 3)
+    summed_loss(TYPE, shared, targets, log_prior=prior).backward()
+    torch.testing.assert_close(logits.grad, torch.zeros(10, 3), atol=1e-6, rtol=0)
+    plain = softmax_loss(np.log(np.tile([0.6, 0.3, 0.1], (10, 1))), np.eye(3)[targets])
+    assert summed_loss(TYPE, torch.zeros(10, 3), targets, log_prior=prior).item() == pytest.approx(
+        plain, rel=1e-5
+    )
 
 
-@given(seed=st.integers(0, 2**32 - 1), n=st.integers(2, 12), first=st.integers(1, 11))
-@settings(max_examples=60)
-def test_ranks_average_to_the_gradient_of_the_whole_batch(seed: int, n: int, first: int) -> None:
-    logits, targets, valid = batch(seed, n)
-    whole = multitask_loss(TASKS, logits, targets, valid, alone, 1)
-    if whole is None:
-        return
-    expected = torch.autograd.grad(whole, list(logits.values()), allow_unused=True)
-    cut = min(first, n - 1)
-    parts = [slice(0, cut), slice(cut, n)]
-    mask = {
-        "type": (targets["type"] >= 0) & valid,
-        "material": ~targets["material"][:, 0].isnan() & valid,
-    }
-    counts = torch.stack([mask["type"].sum(), mask["material"].sum()])
-    total = torch.zeros(())
-    for part in parts:
-        term = multitask_loss(
-            TASKS,
-            {name: found[part] for name, found in logits.items()},
-            {name: found[part] for name, found in targets.items()},
-            valid[part],
-            lambda local: counts,
-            2,
-        )
-        total = total + term / 2  # what averaging gradients over two ranks comes to
-    found = torch.autograd.grad(total, list(logits.values()), allow_unused=True)
-    for one, other in zip(found, expected, strict=True):
-        torch.testing.assert_close(
-            torch.zeros(()) if one is None else one.abs().sum(),
-            torch.zeros(()) if other is None else other.abs().sum(),
-        )
-        if one is not None and other is not None:
-            torch.testing.assert_close(one, other)
+def test_half_precision_is_summed_in_single() -> None:
+    logits = torch.full((3000, 3), 0.1, dtype=torch.bfloat16)
+    found = summed_loss(TYPE, logits, torch.zeros(3000, dtype=torch.int64))
+    assert found.dtype == torch.float32 and found.item() == pytest.approx(3000 * np.log(3), rel=1e-5)
 
 
-def test_a_task_without_a_label_in_the_batch_has_no_gradient() -> None:
-    logits, targets, _ = batch(0, 5)
-    targets["material"][:] = float("nan")
-    targets["type"] = torch.tensor([0, 1, 2, 0, 1])
-    loss = multitask_loss(TASKS, logits, targets, torch.ones(5, dtype=torch.bool), alone, 1)
-    loss.backward()
-    assert logits["material"].grad is None and logits["type"].grad.abs().sum() > 0
+def test_what_counts_as_a_label() -> None:
+    valid = torch.tensor([True, True, False])
+    nan = float("nan")
+    assert labelled_mask(torch.tensor([2, -1, 0]), valid).tolist() == [True, False, False]
+    assert labelled_mask(torch.tensor([-500.0, nan, 1642.0]), valid).tolist() == [True, False, False]
+    several = torch.tensor([[0.0, 1.0], [nan, nan], [1.0, 1.0]])
+    assert labelled_mask(several, valid).tolist() == [True, False, False]

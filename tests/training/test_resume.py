@@ -24,7 +24,15 @@ SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 @pytest.fixture
 def settings(settings: TrainSettings) -> TrainSettings:
     """Three epochs, and a checkpoint every three steps."""
-    return replace(settings, epochs=3, batch_size=16, checkpoint_every=3)
+    return replace(
+        settings,
+        epochs=3,
+        batch_size=16,
+        checkpoint_every=3,
+        ema=0.9,
+        balancing="uncertainty",
+        mixup=0.2,
+    )
 
 
 def epochs(out: Path) -> list[dict]:
@@ -49,6 +57,8 @@ def command(settings: TrainSettings, ranks: int, *more: str) -> list[str]:
         settings.epochs,
     ]
     argv += ["--batch-size", settings.batch_size, "--checkpoint-every", 3, "--threads", 1, "--maps", 0]
+    # All that a checkpoint must hold: averages, what the balancing has learnt, random numbers of the mixing.
+    argv += ["--ema", 0.9, "--balancing", "uncertainty", "--mixup", 0.2]
     launcher = [sys.executable]
     if ranks > 1:
         launcher += ["-m", "torch.distributed.run", "--nproc_per_node", str(ranks), "--standalone"]

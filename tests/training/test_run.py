@@ -37,6 +37,13 @@ def test_a_run_leaves_what_it_promises(settings, capsys) -> None:
         json.loads((out / "environment.json").read_text())["packages"]["torch"]
         == torch.__version__.split("+")[0]
     )
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    board = EventAccumulator(str(out / "tensorboard"))
+    board.Reload()
+    assert [event.value for event in board.Scalars("loss/train")] == pytest.approx(
+        [line["train_loss"] for line in epochs]
+    )
     manifest = Manifest.read(settings.shards)
     table = pq.read_table(out / "predictions.parquet").to_pydict()
     assert set(table["row"]) <= set(manifest.rows("test").tolist())

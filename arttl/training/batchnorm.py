@@ -1,0 +1,58 @@
+"""Which statistics batch normalisation uses in training, and the weights of a network from scratch."""
+
+from __future__ import annotations
+
+import torch
+from timm.layers import convert_sync_batchnorm
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from arttl.errors import ArttlError
+from arttl.models import MultiTaskModel
+from arttl.training.settings import BatchNorm
+
+
+def training_mode(model: MultiTaskModel, *, backbone_learns: bool, batchnorm: BatchNorm) -> None:
+    """Set a model to training.
+
+    Args:
+        model: changed in place.
+        backbone_learns: else the backbone stays in evaluation mode, but for its batch normalisation where
+            `batchnorm` is `batch`: that is what Keras did with frozen layers in 2018 (and until TensorFlow 2):
+            normalise with the batch's statistics in training, and with ImageNet's at test. torch's `train()` would
+            also change ImageNet's, so their momentum is 0.
+        batchnorm: `frozen` keeps the running statistics, and uses them.
+    """
+    model.train()
+    if not backbone_learns:
+        model.backbone.eval()
+    for module in model.backbone.modules():
+        if isinstance(module, _BatchNorm):
+            module.train(batchnorm != "frozen")
+            if not backbone_learns:
+                module.momentum = 0.0
+
+
+def synchronise(model: MultiTaskModel, device: torch.device) -> None:
+    """Make batch normalisation use the statistics of all ranks' batches together.
+
+    Raises:
+        ArttlError: without a GPU, which torch's SyncBatchNorm needs.
+    """
+    if device.type != "cuda":
+        raise ArttlError("--batchnorm synchronised needs a GPU; use frozen or batch")
+    model.backbone.network = convert_sync_batchnorm(model.backbone.network)
+
+
+@torch.no_grad()
+def he_uniform(network: nn.Module) -> None:
+    """Draw every convolution's weights from He's uniform distribution, as the paper's network from scratch.
+
+    He et al. 2015: uniform within sqrt(6 / fan-in), Keras's `he_uniform`; biases are 0. Linear layers inside of
+    attention keep the distribution that their network gives them.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_uniform_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
