@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, get_args
 import numpy as np
 import numpy.typing as npt
 
+from arttl.class_rules import ClassRule
 from arttl.errors import ArttlError, did_you_mean
 from arttl.numbers import WIDEST_RANGE, NumberStatistics, parse_number
 
@@ -236,10 +237,7 @@ class TaskSet:
         Args:
             manifest: the collection.
             names: the tasks wanted, in order.
-            classes: the class rule. `train`: every class of the training split. `all-splits` (the paper's): classes
-                present in train, val and test. `min-count=N`: classes of the training split with at least N samples
-                over all splits. `rijks2014` (the Rijksmuseum Challenge's): present in all splits, at least ten
-                times in test.
+            classes: the class rule, see `ClassRule`.
             multi_label: the tasks of `names` that keep all of an object's labels.
             number: the tasks of `names` whose labels are numbers, such as the year; no class rule touches them.
 
@@ -344,22 +342,6 @@ def _kind(text: str) -> TaskKind:
     raise ValueError(f"unknown kind of task {text!r}")
 
 
-def parse_class_rule(rule: str) -> tuple[str, int]:
-    """`("min-count", 9)` for `min-count=9`; other rules come with 0.
-
-    Raises:
-        ArttlError: for an unknown rule.
-    """
-    if rule in ("train", "all-splits", "rijks2014"):
-        return rule, 0
-    name, _, number = rule.partition("=")
-    if name == "min-count" and number.isdecimal() and int(number) > 0:
-        return name, int(number)
-    raise ArttlError(
-        f"--classes {rule!r} is not a class rule; use train, all-splits, min-count=N or rijks2014"
-    )
-
-
 def _statistics(manifest: LabelledRows, name: str) -> NumberStatistics:
     train = [
         labels[0]
@@ -378,7 +360,7 @@ def _statistics(manifest: LabelledRows, name: str) -> NumberStatistics:
 
 
 def _vocabulary(manifest: LabelledRows, name: str, kind: TaskKind, rule: str) -> Vocabulary:
-    rule_name, least = parse_class_rule(rule)
+    class_rule = ClassRule.parse(rule)
     counts: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
     train_answers: Counter[frozenset[str]] = Counter()
     for split, labels in zip(manifest.splits, manifest.labels(name), strict=True):
@@ -387,14 +369,8 @@ def _vocabulary(manifest: LabelledRows, name: str, kind: TaskKind, rule: str) ->
             counts[split].update(answer)
             if split == "train":
                 train_answers[answer] += 1
-    train, val, test = (counts[split] for split in SPLITS)
-    classes = set(train)
-    if rule_name in ("all-splits", "rijks2014"):
-        classes &= set(val) & set(test)
-    if rule_name == "rijks2014":
-        classes = {label for label in classes if test[label] >= 10}
-    if rule_name == "min-count":
-        classes = {label for label in classes if train[label] + val[label] + test[label] >= least}
+    train = counts["train"]
+    classes = class_rule.choose(counts)
     if len(classes) < 2:
         raise ArttlError(
             f"task {name!r} has {len(classes)} class(es) left under the class rule {rule!r}"

@@ -10,9 +10,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from arttl.class_rules import ClassRule
 from arttl.errors import ArttlError
 from arttl.numbers import NumberStatistics
-from arttl.tasks import Task, TaskSet, Vocabulary, decide_labels, is_labelled, parse_class_rule
+from arttl.tasks import Task, TaskSet, Vocabulary, decide_labels, is_labelled
 
 
 @dataclass
@@ -78,14 +79,31 @@ def test_rijks2014_wants_ten_in_test() -> None:
     )
 
 
+def test_classes_listed_in_a_file(tmp_path) -> None:
+    file = tmp_path / "classes.txt"
+    file.write_text("\ufeffoil\n  ink \n\nsilver\nwood\n", encoding="utf-8")
+    assert classes(f"listed={file}", ("material",)) == ("ink", "oil")  # wood is not in every split
+    listed = tmp_path / "classes.json"
+    listed.write_text('["oil", "ink", "two\\nlines"]')
+    assert classes(f"listed={listed}", ("material",)) == ("ink", "oil")
+    listed.write_text('{"oil": 1}')
+    with pytest.raises(ArttlError, match=r"classes.json is not a list of names"):
+        classes(f"listed={listed}")
+    file.write_text("\n")
+    with pytest.raises(ArttlError, match=r"classes.txt names no class; write one a line"):
+        classes(f"listed={file}")
+    with pytest.raises(ArttlError, match=r"none.txt cannot be read"):
+        classes(f"listed={tmp_path / 'none.txt'}")
+
+
 @pytest.mark.parametrize(
     "rule", ["", "min-count", "min-count=", "min-count=0", "min-count=-1", "min-count=x", "all"]
 )
 def test_unknown_class_rules(rule: str) -> None:
     with pytest.raises(
-        ArttlError, match="is not a class rule; use train, all-splits, min-count=N or rijks2014"
+        ArttlError, match="is not a class rule; use train, all-splits, rijks2014, min-count=N or listed=FILE"
     ):
-        parse_class_rule(rule)
+        ClassRule.parse(rule)
 
 
 def test_unknown_and_repeated_tasks() -> None:

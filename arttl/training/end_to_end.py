@@ -52,9 +52,11 @@ def train_by_epochs(
     if settings.batchnorm == "synchronised":
         synchronise(model, accelerator.device)
     augment = Augment(scale=(settings.crop_scale, 1.0)) if settings.augment == "crop" and learns else None
-    train = loaders.open("train", augment=augment, shuffle=True)
+    train = loaders.open("train", augment=augment, shuffle=True, sampling=settings.sampling)
     reporter.say(f"training   {train.preprocess}")
     reporter.say(f"engine     {train.engine_reason}")
+    if settings.sampling != "uniform":
+        reporter.say(f"sampling   {train.sampling.meaning}")
     teacher = ask_teachers(settings, model.tasks, loaders, reporter, accelerator)
     model.to(accelerator.device).to(memory_format=torch.channels_last)
     average = ModelEmaV3(model, decay=settings.ema, use_warmup=True) if settings.ema else None

@@ -36,6 +36,7 @@ MAY_CHANGE_ON_RESUME = (
     "threads",
     "maps",
     "engine",
+    "on_bad_sample",
 )
 
 

@@ -32,6 +32,7 @@ class Loaders:
         *,
         augment: Augment | None = None,
         shuffle: bool = False,
+        sampling: str = "uniform",
         preprocess: Preprocess | None = None,
     ) -> Loader:
         """A split on this rank.
@@ -40,6 +41,7 @@ class Loaders:
             split: `train`, `val` or `test`.
             augment: random crops, in place of the evaluation transform.
             shuffle: in another order each epoch.
+            sampling: which samples an epoch draws, see `open_loader`.
             preprocess: by default the run's own.
         """
         return open_loader(
@@ -53,6 +55,8 @@ class Loaders:
             world_size=self._accelerator.num_processes,
             seed=self._settings.seed,
             shuffle=shuffle,
+            sampling=sampling,
+            on_bad_sample=self._settings.on_bad_sample,
             threads=self._settings.threads,
             device=self._accelerator.device,
         )

@@ -41,7 +41,8 @@ class TrainSettings:
     number: tuple[str, ...] = ()
     """Tasks of --tasks that are numbers, such as a year."""
     classes: str = "train"
-    """Class rule: train (every class of the training split), all-splits, min-count=N or rijks2014."""
+    """Class rule: train (every class of the training split), all-splits (those present in every split), min-count=N,
+    rijks2014 or listed=FILE (those that a text file names)."""
     backbone: str = "resnet50"
     """Any network of timm."""
     weights: str = "imagenet"
@@ -131,6 +132,8 @@ class TrainSettings:
     """Compile the network with torch.compile: a minute or more at the start, faster steps afterwards."""
     engine: Engine = "auto"
     """What decodes the pictures."""
+    on_bad_sample: Literal["raise", "skip"] = "raise"
+    """What a picture in the shards that cannot be decoded does: end the run, or be left out and named."""
     threads: int | None = None
     """Threads per process, for decoding and on the CPU for computing; by default one a core."""
     maps: int = 3

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from arttl.errors import ArttlError
-from arttl.tasks import parse_class_rule
+from arttl.class_rules import ClassRule
 
 if TYPE_CHECKING:
     from arttl.training.settings import TrainSettings
@@ -57,7 +57,7 @@ def check(settings: TrainSettings) -> None:
     Raises:
         ArttlError: naming the flag, or both, and what to do.
     """
-    parse_class_rule(settings.classes)
+    ClassRule.parse(settings.classes)
     _check_ranges(settings)
     _check_mode(settings)
     if settings.overwrite and settings.resume:

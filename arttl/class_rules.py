@@ -1,0 +1,86 @@
+"""Which labels of a collection become classes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from arttl.errors import ArttlError
+
+_WORDS = ("train", "all-splits", "rijks2014")
+
+
+@dataclass(frozen=True)
+class ClassRule:
+    """A rule, by its text.
+
+    `train`: every class of the training split. `all-splits` (the paper's): classes present in train, val and test.
+    `min-count=N`: classes of the training split with at least N samples over all splits. `rijks2014` (the Rijksmuseum
+    Challenge's): present in all splits, at least ten times in test. `listed=FILE`: classes present in all splits that a
+    file names: text, one a line, or (`.json`) a list.
+
+    Attributes:
+        text: as given.
+        least: N of `min-count`.
+        listed: the names in the file.
+    """
+
+    text: str
+    least: int = 0
+    listed: frozenset[str] | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> ClassRule:
+        """A rule from its text.
+
+        Raises:
+            ArttlError: for an unknown rule, or a file that cannot be read or names nothing.
+        """
+        if text in _WORDS:
+            return cls(text)
+        name, _, value = text.partition("=")
+        if name == "min-count" and value.isdecimal() and int(value) > 0:
+            return cls(text, least=int(value))
+        if name == "listed" and value:
+            return cls(text, listed=_read_names(Path(value)))
+        raise ArttlError(
+            f"--classes {text!r} is not a class rule; use {', '.join(_WORDS)}, min-count=N or listed=FILE"
+        )
+
+    def choose(self, counts: Mapping[str, Mapping[str, int]]) -> set[str]:
+        """The classes, out of the labels of a task.
+
+        Args:
+            counts: split to how many of its samples carry each label.
+        """
+        train, val, test = (counts[split] for split in ("train", "val", "test"))
+        classes = set(train)
+        if self.text in ("all-splits", "rijks2014") or self.listed is not None:
+            classes &= set(val) & set(test)
+        if self.text == "rijks2014":
+            classes = {label for label in classes if test[label] >= 10}
+        if self.listed is not None:
+            classes &= self.listed
+        if self.least:
+            classes = {
+                label
+                for label in classes
+                if sum(found.get(label, 0) for found in (train, val, test)) >= self.least
+            }
+        return classes
+
+
+def _read_names(path: Path) -> frozenset[str]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        found = json.loads(text) if path.suffix == ".json" else [line.strip() for line in text.splitlines()]
+    except (OSError, ValueError) as error:
+        raise ArttlError(f"--classes listed={path} cannot be read: {error}") from error
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise ArttlError(f"--classes listed={path} is not a list of names")
+    names = frozenset(filter(None, found))
+    if not names:
+        raise ArttlError(f"--classes listed={path} names no class; write one a line")
+    return names

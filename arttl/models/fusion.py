@@ -1,0 +1,243 @@
+"""Fusion: the pooled stages of several backbones, each a token, mixed per task; and its folder on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from arttl.errors import ArttlError
+from arttl.loading.preprocess import Preprocess
+from arttl.models.backbones import Backbone
+from arttl.models.multitask import Provenance
+from arttl.models.stages import PooledStages
+from arttl.tasks import TaskSet
+
+FORMAT_VERSION = 1
+_DESCRIPTION, _WEIGHTS = "fused.json", "fused.safetensors"
+
+Mixing = Literal["uniform", "gates", "attention"]
+
+
+class TokenHead(nn.Module):
+    """One task's head over T tokens: `sum over t of sqrt(share_t) W_t x_t, + b`, the shares adding up to one.
+
+    With an L2 penalty on W this is a kernel machine on the mixed kernel `sum of share_t K_t`: minimising over the
+    shares as well is multiple kernel learning (Bach, Lanckriet and Jordan 2004; Rakotomamonjy et al. 2008), whose
+    penalty, the squared sum of the |W_t|, drops tokens that do not help. `uniform` keeps all shares equal, so that it
+    is a linear head on the concatenated tokens; `gates` learns them; `attention` lets them depend on the picture,
+    `softmax over t of (gate_t + u_t . x_t)`.
+    """
+
+    def __init__(self, widths: Sequence[int], outputs: int, mixing: Mixing) -> None:
+        """A head of zeros.
+
+        Args:
+            widths: D of each token.
+            outputs: Q.
+            mixing: how the shares come about.
+        """
+        super().__init__()
+        self.widths, self.mixing = tuple(widths), mixing
+        self.weight = nn.Parameter(torch.zeros(outputs, sum(widths)))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.gates = nn.Parameter(torch.zeros(len(widths)), requires_grad=mixing != "uniform")
+        self.attention = nn.Parameter(torch.zeros(1, sum(widths))) if mixing == "attention" else None
+
+    def forward(self, tokens: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Logits [B, Q] of tokens [B, D] each, normalised."""
+        pieces = zip(tokens, self.weight.split(self.widths, dim=1), strict=True)
+        partial = torch.stack([F.linear(token, piece) for token, piece in pieces], dim=1)  # [B, T, Q]
+        # The square root of a softmax, as half its logarithm: its gradient stays finite where a share nears 0.
+        mixed: torch.Tensor = (partial * (self.log_shares(tokens) / 2).exp()[..., None]).sum(1)
+        return mixed + self.bias
+
+    def log_shares(self, tokens: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Logarithms of the shares: [1, T], or [B, T] for attention."""
+        scores = self.gates[None]
+        if self.attention is not None:
+            pieces = zip(tokens, self.attention.split(self.widths, dim=1), strict=True)
+            scores = scores + torch.cat([F.linear(token, piece) for token, piece in pieces], dim=1)
+        return scores.log_softmax(1)
+
+
+@dataclass(frozen=True)
+class Token:
+    """A pooled stage of one of the backbones."""
+
+    backbone: int
+    """Which one, from 0."""
+    stage: str
+    """A name of `arttl.models.stages.stage_widths`."""
+
+
+class FusedModel(nn.Module):
+    """Several backbones whose pooled stages are mixed per task.
+
+    Attributes:
+        backbones: a `PooledStages` each.
+        preprocesses: the evaluation transform of each: they may see pictures of different sizes.
+        tokens: what is mixed, in order; those of a backbone in the order of its stages.
+        tasks: what is predicted.
+        heads: a `TokenHead` for each task.
+        provenance: how the model came to be.
+    """
+
+    def __init__(
+        self,
+        backbones: Sequence[PooledStages],
+        preprocesses: Sequence[Preprocess],
+        tasks: TaskSet,
+        mixing: Mixing,
+        provenance: Provenance | None = None,
+    ) -> None:
+        """Join backbones and new heads; the tokens are all stages of all backbones.
+
+        Args:
+            backbones: with their weights, cut to the stages that are to be mixed.
+            preprocesses: of each.
+            tasks: what to predict.
+            mixing: see `TokenHead`.
+            provenance: how the model came to be.
+        """
+        super().__init__()
+        self.backbones = nn.ModuleList(backbones)
+        self.preprocesses = tuple(found.without_augmentation() for found in preprocesses)
+        self.tokens = tuple(
+            Token(place, stage) for place, network in enumerate(backbones) for stage in network.widths
+        )
+        self.tasks, self.mixing = tasks, mixing
+        self.provenance = provenance or Provenance()
+        widths = [width for network in backbones for width in network.widths.values()]
+        self.heads = nn.ModuleList(TokenHead(widths, task.outputs, mixing) for task in tasks)
+        self.mean: torch.Tensor
+        self.scale: torch.Tensor
+        self.register_buffer("mean", torch.zeros(sum(widths)))
+        self.register_buffer("scale", torch.ones(sum(widths)))
+
+    def forward(self, images: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Logits of every task.
+
+        Args:
+            images: for each backbone [B, 3, H, W], the same pictures, normalised as its `preprocesses` says.
+
+        Returns:
+            Task name to logits [B, Q].
+        """
+        return self.mix(
+            [stage for network, found in zip(self.backbones, images, strict=True) for stage in network(found)]
+        )
+
+    def mix(self, stages: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Logits of every task from pooled stages as the backbones give them, [B, D] for each of `tokens`."""
+        widths = [found.shape[1] for found in stages]
+        means, scales = self.mean.split(widths), self.scale.split(widths)
+        tokens = [(found - mean) * scale for found, mean, scale in zip(stages, means, scales, strict=True)]
+        return {task.name: head(tokens) for task, head in zip(self.tasks, self.heads, strict=True)}
+
+    @torch.no_grad()
+    def shares(self) -> dict[str, dict[Token, float]]:
+        """Task name to the share of each token; with attention, that of a picture whose features are average."""
+        found = {}
+        for task, head in zip(self.tasks, self.heads, strict=True):
+            assert isinstance(head, TokenHead)
+            found[task.name] = dict(zip(self.tokens, head.gates.softmax(0).tolist(), strict=True))
+        return found
+
+    def save(self, folder: Path) -> None:
+        """Write `fused.safetensors` and `fused.json`; the folder appears whole or not at all."""
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir()
+        state = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
+        save_file(state, unfinished / _WEIGHTS)
+        networks = [network for network in self.backbones if isinstance(network, PooledStages)]
+        description = {
+            "format_version": FORMAT_VERSION,
+            "mixing": self.mixing,
+            "backbones": [
+                {"name": network.backbone.name, "stages": network.widths, "preprocess": found.to_dict()}
+                for network, found in zip(networks, self.preprocesses, strict=True)
+            ],
+            "provenance": asdict(self.provenance),
+            **self.tasks.to_dict(),
+        }
+        text = json.dumps(description, ensure_ascii=False, indent=1) + "\n"
+        (unfinished / _DESCRIPTION).write_text(text, encoding="utf-8")
+        for path in unfinished.iterdir():
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
+        if folder.exists():
+            shutil.rmtree(folder)
+        unfinished.rename(folder)
+
+
+def is_fused(folder: Path) -> bool:
+    """Whether a folder, or its `best/` where it is a run folder, holds a fused model."""
+    return any((found / _DESCRIPTION).is_file() for found in (folder, folder / "best"))
+
+
+def load_fused(folder: str | Path) -> FusedModel:
+    """Load a saved fused model; it needs nothing of the run that made it.
+
+    Args:
+        folder: a fused model's folder, or the run folder of `arttl fuse`.
+
+    Returns:
+        The model in evaluation mode, on the CPU.
+
+    Raises:
+        ArttlError: if the folder holds no fused model, or one that does not fit its own description.
+    """
+    path = Path(folder)
+    path = next((found for found in (path, path / "best") if (found / _DESCRIPTION).is_file()), path)
+    try:
+        description: dict[str, Any] = json.loads((path / _DESCRIPTION).read_text(encoding="utf-8"))
+        version = description.get("format_version")
+        if version != FORMAT_VERSION:
+            raise ArttlError(
+                f"{path} has fused model format {version!r}; this version reads {FORMAT_VERSION}"
+            )
+        mixing: Mixing = next(one for one in get_args(Mixing) if one == description["mixing"])
+        backbones = [
+            PooledStages(
+                Backbone(one["name"]), {str(stage): int(width) for stage, width in one["stages"].items()}
+            )
+            for one in description["backbones"]
+        ]
+        model = FusedModel(
+            backbones,
+            [Preprocess.from_dict(one["preprocess"]) for one in description["backbones"]],
+            TaskSet.from_dict(description),
+            mixing,
+            Provenance(**description["provenance"]),
+        )
+        model.load_state_dict(load_file(path / _WEIGHTS))
+    except FileNotFoundError as error:
+        raise ArttlError(
+            f"{folder} holds no fused model: expected {_DESCRIPTION} and {_WEIGHTS}, as `arttl fuse` leaves them"
+        ) from error
+    except (
+        OSError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        RuntimeError,
+        StopIteration,
+        SafetensorError,
+    ) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ArttlError(f"the fused model in {path} cannot be read: {reason}") from error
+    return model.eval()

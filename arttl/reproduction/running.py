@@ -1,0 +1,174 @@
+"""Carrying out the runs of the matrix: each a run folder, any number of processes side by side, one failing alone."""
+
+from __future__ import annotations
+
+import json
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
+from filelock import FileLock, Timeout
+
+from arttl.errors import ArttlError
+from arttl.reproduction.cells import Matrix, Run
+from arttl.training.run import train
+from arttl.training.settings import TrainSettings
+
+_PAUSE = 5.0  # seconds between two looks at runs that other processes are at
+State = Literal["done", "failed", "open"]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What the runs are made of.
+
+    Attributes:
+        out: folder of all runs.
+        shards: collection to its folder of shards.
+        first_weights: network to where its ImageNet weights come from.
+        fine_tuning: settings of every fine-tuning, whatever the collection and network.
+        common_classes: task to a file of the classes that both collections have.
+    """
+
+    out: Path
+    shards: Mapping[str, Path]
+    first_weights: Mapping[str, str]
+    fine_tuning: TrainSettings
+    common_classes: Mapping[str, Path]
+
+    def folder(self, run: Run | str) -> Path:
+        """The folder of a run, or of the run of a name."""
+        return self.out / "runs" / (run if isinstance(run, str) else run.name)
+
+    def settings(self, run: Run) -> TrainSettings:
+        """The settings of a run."""
+        base = self.fine_tuning
+        frozen = run.mode == "off-the-shelf"
+        if frozen:
+            base = TrainSettings(
+                input_size=base.input_size,
+                fit=base.fit,
+                filter=base.filter,
+                scaling=base.scaling,
+                batch_size=base.batch_size,
+                engine=base.engine,
+                threads=base.threads,
+                mixed_precision=base.mixed_precision,
+            )
+        weights = self.first_weights[run.backbone] if run.donor is None else str(self.folder(run.donor))
+        return replace(
+            base,
+            shards=self.shards[run.collection],
+            tasks=run.tasks,
+            classes=f"listed={self.common_classes[run.tasks[0]]}" if run.common else self.fine_tuning.classes,
+            backbone=run.backbone,
+            weights="none" if run.mode == "scratch" else weights,
+            mode="fine-tune" if run.mode == "joint" else run.mode,
+            out=self.folder(run),
+            resume=True,
+            maps=0,
+            seed=run.seed,
+        )
+
+    def state(self, run: Run | str) -> State:
+        """Where a run stands."""
+        folder = self.folder(run)
+        if (folder / "test.json").is_file():
+            return "done"
+        return "failed" if (folder / "failed.json").is_file() else "open"
+
+    def failure(self, run: Run | str) -> str:
+        """The sentence that a failed run ended with."""
+        found: str = json.loads((self.folder(run) / "failed.json").read_text(encoding="utf-8"))["error"]
+        return found
+
+
+def carry_out(
+    experiment: Experiment,
+    matrix: Matrix,
+    *,
+    on_begin: Callable[[Run, int, int], None] = lambda run, done, of: None,
+    on_end: Callable[[Run, float, str | None], None] = lambda run, seconds, error: None,
+) -> None:
+    """Do what is not done yet.
+
+    The ranks of one launch do each run together. Several processes or launches on the same folder share the runs
+    between them: each run is held by a file lock while it is worked at, which its death gives free. A run that failed
+    before is tried again, once by each call.
+
+    Args:
+        experiment: what the runs are made of.
+        matrix: which they are.
+        on_begin: called with a run, how many are done and how many there are.
+        on_end: called with a run, the seconds it took, and the sentence it failed with, if it failed.
+    """
+    state = PartialState()
+    tried: set[str] = set()
+    while True:
+        lock: FileLock | None = None
+        chosen: list[Run | None] = [None]
+        waiting = [False]
+        if state.is_main_process:
+            chosen[0], lock, waiting[0] = _next(experiment, matrix, tried)
+        broadcast_object_list(chosen)
+        broadcast_object_list(waiting)
+        run = chosen[0]
+        if run is None:
+            if not waiting[0]:
+                return
+            time.sleep(_PAUSE)
+            continue
+        tried.add(run.name)
+        on_begin(run, sum(experiment.state(one) == "done" for one in matrix.runs), len(matrix.runs))
+        started = time.perf_counter()
+        error = None
+        try:
+            train(experiment.settings(run))
+        except ArttlError as problem:
+            error = str(problem)
+        except Exception as bug:
+            # A night's work must not end with one cell; the traceback is kept for whoever mends it.
+            error = f"a bug, {type(bug).__name__}: {bug}"
+            experiment.folder(run).mkdir(parents=True, exist_ok=True)
+            (experiment.folder(run) / "traceback.txt").write_text(traceback.format_exc(), encoding="utf-8")
+        if state.is_main_process:
+            failed = experiment.folder(run) / "failed.json"
+            if error is None:
+                failed.unlink(missing_ok=True)
+            else:
+                failed.parent.mkdir(parents=True, exist_ok=True)
+                failed.write_text(json.dumps({"error": error}) + "\n", encoding="utf-8")
+            assert lock is not None
+            lock.release()
+        on_end(run, time.perf_counter() - started, error)
+        state.wait_for_everyone()
+
+
+def _next(
+    experiment: Experiment, matrix: Matrix, tried: set[str]
+) -> tuple[Run | None, FileLock | None, bool]:
+    """A run that can be begun now, with its lock held; else whether another process is at one that may matter."""
+    busy: set[str] = set()
+    for run in matrix.runs:
+        if run.name in tried or experiment.state(run) == "done":
+            continue
+        if run.donor is not None and experiment.state(run.donor) != "done":
+            continue  # its donor has failed, or another process is at it
+        folder = experiment.folder(run)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder.with_name(folder.name + ".lock"))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            busy.add(run.name)
+            continue
+        if experiment.state(run) == "done":  # by another process, since it was looked at
+            lock.release()
+            continue
+        return run, lock, False
+    return None, None, bool(busy)

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from safetensors.torch import save_file
+
+from arttl.errors import ArttlError
+from arttl.models import Backbone
+from arttl.reproduction import running
+from arttl.reproduction.cells import Matrix, Run
+from arttl.reproduction.experiment import Laid, lay_out
+from arttl.reproduction.running import carry_out
+from arttl.reproduction.settings import ReproduceSettings
+
+
+@pytest.fixture(scope="module")
+def other_shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second collection: the same kinds of objects, fewer, without materials."""
+    from arttl.packing.pack import pack
+    from arttl.packing.settings import PackSettings
+    from arttl.sources.synthetic import synthetic_artworks
+
+    folder = tmp_path_factory.mktemp("second")
+    artworks = list(synthetic_artworks(folder / "images", count=120, seed=5))
+    for artwork in artworks:
+        artwork.labels.pop("material", None)
+    pack(artworks, PackSettings(out=folder / "shards", tasks=("type", "artist"), workers=1))
+    return folder / "shards"
+
+
+@pytest.fixture
+def settings(small_shards: Path, other_shards: Path, tmp_path: Path) -> ReproduceSettings:
+    weights = tmp_path / "weights.safetensors"
+    save_file(Backbone("test_resnet").network.state_dict(), weights)
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        "epochs: 1\ninput_size: 32\nthreads: 1\nlearning_rate: 1e-3\nhead_learning_rate: 1e-2\n"
+    )
+    return ReproduceSettings(
+        source=small_shards,
+        target=other_shards,
+        out=tmp_path / "out",
+        source_tasks=("type", "material"),
+        backbones=("test_resnet",),
+        weights=(f"test_resnet={weights}",),
+        recipe=recipe,
+        classes="train",
+    )
+
+
+def lay(settings: ReproduceSettings, *names: str) -> Laid:
+    """Laid out, with only the runs whose names hold one of the words, and their donors."""
+    laid = lay_out(settings)
+    wanted = [run for run in laid.matrix.runs if not names or any(name in run.name for name in names)]
+    donors = {run.donor for run in wanted}
+    runs = tuple(run for run in laid.matrix.runs if run in wanted or run.name in donors)
+    return replace(laid, matrix=Matrix(laid.matrix.cells, runs))
+
+
+def test_what_collections_have_is_found_out(settings) -> None:
+    laid = lay_out(replace(settings, target_tasks=("type", "artist", "material"), source_tasks=("type",)))
+    source, target = laid.collections.values()
+    assert (source.name, target.name) == ("shards", "shards-target")
+    assert source.usable == ("type",) and target.usable == ("type", "artist")
+    assert target.tasks["material"] == "no labels"
+    assert set(target.common) == {"type"}
+    file = laid.experiment.common_classes["type"]
+    assert len(json.loads(file.read_text())) == target.common["type"] > 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"source": None}, "name two collections"),
+        ({"target": Path("/nowhere")}, "/nowhere is not a folder of shards"),
+        ({"pair": ("artist:type",)}, "--pair artist:type: shards has no task 'artist' that can be trained"),
+        ({"also": ("shards=x",)}, "--also shards=x: another collection has that name"),
+        ({"weights": ("test_resnet=nothing",)}, "'nothing' is none of imagenet"),
+    ],
+)
+def test_what_cannot_be_laid_out(settings, changes, reason) -> None:
+    with pytest.raises(ArttlError, match=reason):
+        lay_out(replace(settings, **changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"backbones": ()}, "name at least one network"),
+        ({"backbones": ("a", "a")}, "names a network twice"),
+        ({"weights": ("vgg19=x",)}, "--weights vgg19=x: it is not among --backbones test_resnet"),
+        ({"weights": ("vgg19",)}, "is not of the form NETWORK=WHERE"),
+        ({"pair": ("type",)}, "is not of the form SOURCE_TASK:TARGET_TASK"),
+        ({"pair": ("type:artist", "material:artist")}, "says the same thing twice"),
+        ({"also": ("../x=y",)}, "a name may have letters, digits"),
+        ({"seeds": 0}, "--seeds must be at least 1"),
+        ({"scratch": "vgg19"}, "--scratch vgg19 is not among --backbones"),
+        ({"classes": "most"}, "is not a class rule"),
+    ],
+)
+def test_settings_that_cannot_be(settings, changes, reason) -> None:
+    with pytest.raises(ArttlError, match=reason):
+        replace(settings, **changes)
+
+
+def test_donors_give_their_weights(settings) -> None:
+    laid = lay(settings, "type-fine-tune-from-shards-")
+    told = []
+    carry_out(laid.experiment, laid.matrix, on_end=lambda run, seconds, error: told.append((run.name, error)))
+    assert [error for _, error in told] == [None] * len(laid.matrix.runs)
+    recipient = next(run for run in laid.matrix.runs if run.donor)
+    folder = laid.experiment.folder(recipient)
+    described = json.loads((folder / "best" / "model.json").read_text())
+    assert described["provenance"]["weights"] == f"backbone of {laid.experiment.folder(recipient.donor)}"
+    before = (folder / "test.json").stat().st_mtime_ns
+    carry_out(laid.experiment, laid.matrix)  # all is done: nothing is done again
+    assert (folder / "test.json").stat().st_mtime_ns == before
+
+
+def test_one_run_that_fails_stops_neither_the_rest_nor_a_second_try(settings, monkeypatch) -> None:
+    laid = lay(settings, "scratch")
+    real, broken = running.train, laid.matrix.runs[0].name
+
+    def train(given):
+        if str(given.out).endswith(broken):
+            raise ArttlError("the disk is full")
+        if given.tasks == ("material",):
+            raise ZeroDivisionError("a mistake of ours")
+        return real(given)
+
+    monkeypatch.setattr(running, "train", train)
+    experiment, matrix = laid.experiment, laid.matrix
+    carry_out(experiment, matrix)
+    states = {run.name: experiment.state(run) for run in matrix.runs}
+    assert states[broken] == "failed" and experiment.failure(broken) == "the disk is full"
+    assert "ZeroDivisionError" in experiment.failure(matrix.runs[1])
+    assert "a mistake of ours" in (experiment.folder(matrix.runs[1]) / "traceback.txt").read_text()
+    monkeypatch.setattr(running, "train", real)
+    carry_out(experiment, matrix)
+    assert {experiment.state(run) for run in matrix.runs} == {"done"}
+
+
+def test_a_run_that_another_process_is_at_is_left_to_it(settings, monkeypatch) -> None:
+    laid = lay(settings, "scratch")
+    first, second = laid.matrix.runs
+    folder = laid.experiment.folder(first)
+    folder.parent.mkdir(parents=True)
+    lock = FileLock(folder.with_name(folder.name + ".lock"))
+    lock.acquire()
+    done: list[Run] = []
+
+    def train(given):
+        run = next(run for run in laid.matrix.runs if laid.experiment.folder(run) == given.out)
+        done.append(run)
+        given.out.mkdir(parents=True, exist_ok=True)
+        (given.out / "test.json").write_text("{}")
+
+    def pause(seconds: float) -> None:  # the other process finishes meanwhile
+        assert done == [second]
+        folder.mkdir(parents=True)
+        (folder / "test.json").write_text("{}")
+        lock.release()
+
+    monkeypatch.setattr(running, "train", train)
+    monkeypatch.setattr(running.time, "sleep", pause)
+    carry_out(laid.experiment, laid.matrix)
+    assert done == [second]
