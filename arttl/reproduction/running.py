@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -140,6 +141,8 @@ def carry_out(
             failed = experiment.folder(run) / "failed.json"
             if error is None:
                 failed.unlink(missing_ok=True)
+                # A finished run needs none, and the matrix has many.
+                shutil.rmtree(experiment.folder(run) / "checkpoints", ignore_errors=True)
             else:
                 failed.parent.mkdir(parents=True, exist_ok=True)
                 failed.write_text(json.dumps({"error": error}) + "\n", encoding="utf-8")

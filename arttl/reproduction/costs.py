@@ -1,0 +1,121 @@
+"""What the experiment will cost on this machine: time, from a short measurement, and disk."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from accelerate import PartialState
+
+from arttl.models import Backbone, default_preprocess
+from arttl.packing.manifest import Manifest
+from arttl.reproduction.cells import Matrix, Run
+from arttl.reproduction.running import Experiment
+
+_REPEATS = 3
+_PICTURES = 8  # in a measured batch
+_WEIGHT_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one network on this machine.
+
+    Attributes:
+        forward, step: seconds a picture, of a pass without gradients and of a training step.
+        parameters: how many.
+    """
+
+    forward: float
+    step: float
+    parameters: int
+
+
+def measure_cost(backbone: str, size: int | None) -> Cost:
+    """Time a network with random weights on random pictures; decoding is not counted.
+
+    Args:
+        backbone: its name.
+        size: side of its input in pixels; None: its weights' own.
+    """
+    device = PartialState().device
+    network = Backbone(backbone).to(device)
+    side = default_preprocess(network, size).size
+    pictures = torch.randn(_PICTURES, 3, side, side, device=device)
+
+    def forward() -> None:
+        with torch.inference_mode():
+            network(pictures)
+
+    def step() -> None:
+        network(pictures).sum().backward()
+        network.zero_grad()
+
+    network.eval()
+    first = _seconds(forward, device)
+    network.train()
+    count = sum(parameter.numel() for parameter in network.parameters())
+    return Cost(first / _PICTURES, _seconds(step, device) / _PICTURES, count)
+
+
+def _seconds(work: Callable[[], None], device: torch.device) -> float:
+    times = []
+    for _ in range(_REPEATS + 1):
+        started = time.perf_counter()
+        work()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        times.append(time.perf_counter() - started)
+    return min(times[1:])  # the first also prepares
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Of some runs.
+
+    Attributes:
+        seconds: at most, as if no training stopped early.
+        disk: bytes of their models.
+    """
+
+    seconds: float
+    disk: int
+
+
+def estimate(run: Run, experiment: Experiment, manifest: Manifest, costs: Mapping[str, Cost]) -> Estimate:
+    """What a run takes at most.
+
+    Args:
+        run: which.
+        experiment: its settings.
+        manifest: of its collection.
+        costs: network to its cost.
+    """
+    cost = costs[run.backbone]
+    samples = {split: _labelled(manifest, split, run.tasks) for split in ("train", "val", "test")}
+    if run.mode == "off-the-shelf":
+        seconds = cost.forward * sum(samples.values())
+    else:
+        epochs = experiment.settings(run).resolved().epochs or 0
+        seconds = epochs * (cost.step * samples["train"] + cost.forward * samples["val"])
+        seconds += cost.forward * samples["test"]
+    return Estimate(seconds, cost.parameters * _WEIGHT_BYTES)
+
+
+def total(
+    matrix: Matrix, experiment: Experiment, manifests: Mapping[str, Manifest], costs: Mapping[str, Cost]
+) -> Estimate:
+    """What all runs that are not done take at most."""
+    found = [
+        estimate(run, experiment, manifests[run.collection], costs)
+        for run in matrix.runs
+        if experiment.state(run) != "done"
+    ]
+    return Estimate(sum(one.seconds for one in found), sum(one.disk for one in found))
+
+
+def _labelled(manifest: Manifest, split: str, tasks: tuple[str, ...]) -> int:
+    columns = [manifest.labels(task) for task in tasks]
+    return sum(any(column[row] for column in columns) for row in manifest.rows(split).tolist())
