@@ -7,15 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from rich.console import Console
 
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, did_you_mean
+from arttl.evaluation.bootstrap import groups_of
+from arttl.evaluation.calibration import Calibration
+from arttl.evaluation.classes import write_classes
 from arttl.evaluation.metrics import TaskMetrics, metrics_to_json
 from arttl.evaluation.predictions import predict
-from arttl.evaluation.report import metrics_table
+from arttl.evaluation.report import bands_table, metrics_table
 from arttl.loading import open_loader
 from arttl.models import load_model
+from arttl.models.multitask import model_folder
 from arttl.packing.manifest import Manifest
 from arttl.tasks import TaskSet
 
@@ -30,10 +36,14 @@ class EvaluateSettings:
     """Folder of shards."""
     split: str = "test"
     """Split to measure on."""
+    group_by: str | None = None
+    """Resample whole groups for the intervals: object_number, or a task, whose samples of one label belong together."""
     json: Path | None = None
     """File for the figures, as JSON."""
+    classes_csv: Path | None = None
+    """File for the table of classes, as CSV: precision, recall, and what a class is most often mistaken for."""
     predictions: Path | None = None
-    """Parquet file for what was predicted of each sample."""
+    """Parquet file for what was predicted of each sample; `arttl compare` reads it."""
     batch_size: int = 64
     """Samples per step."""
     engine: Literal["auto", "dali-gpu", "dali-cpu", "cpu"] = "auto"
@@ -49,7 +59,9 @@ def evaluate(settings: EvaluateSettings) -> dict[str, TaskMetrics]:
         ArttlError: if the model or shards cannot be read, or have no task in common.
     """
     model = load_model(settings.model)
+    calibration = Calibration.load(model_folder(settings.model))
     manifest = Manifest.read(settings.shards)
+    groups = None if settings.group_by is None else _groups(manifest, settings.group_by)
     tasks = TaskSet([task for task in model.tasks if task.name in manifest.task_names])
     if not len(tasks):
         raise ArttlError(
@@ -69,21 +81,43 @@ def evaluate(settings: EvaluateSettings) -> dict[str, TaskMetrics]:
         device=device,
     )
     found = predict(model.to(device), tasks, loader)
-    if settings.predictions is not None:
-        found.write(settings.predictions, manifest)
-    return found.measure(manifest)
+    try:
+        if settings.predictions is not None:
+            found.write(settings.predictions, manifest, calibration)
+        if settings.classes_csv is not None:
+            write_classes(settings.classes_csv, found.classes())
+    except OSError as error:
+        raise ArttlError(f"{error.filename} cannot be written: {error.strerror}") from error
+    return found.measure(manifest, calibration, groups=groups)
+
+
+def _groups(manifest: Manifest, group_by: str) -> npt.NDArray[np.int64]:
+    if group_by == "object_number":
+        return groups_of([(number,) for number in manifest.object_numbers])
+    if group_by not in manifest.task_names:
+        known = ["object_number", *manifest.task_names]
+        raise ArttlError(
+            f"--group-by {group_by!r} is no column of {manifest.directory}{did_you_mean(group_by, known)}; give one of"
+            f" {', '.join(known)}"
+        )
+    return groups_of(manifest.labels(group_by))
 
 
 def run(settings: EvaluateSettings) -> None:
-    """Measure, print a table and write the JSON."""
+    """Measure, print tables and write the JSON."""
     metrics = evaluate(settings)
     console = Console(highlight=False)
     console.print(
         metrics_table(metrics, f"{settings.model} on {settings.shards}, {settings.split} split, per cent")
     )
-    left_out = {name: found.unknown_class for name, found in metrics.items() if found.unknown_class}
-    for name, count in left_out.items():
-        console.print(f"{name}: {count} labelled sample(s) left out, whose class the model does not know")
+    if (bands := bands_table(metrics)) is not None:
+        console.print(bands)
+    for name, found in metrics.items():
+        if found.unknown_class:
+            why = "says no number" if found.kind == "number" else "is of no class that the model knows"
+            console.print(
+                f"{name}: {found.unknown_class} sample(s) left out, whose label {why}", markup=False
+            )
     if settings.json is not None:
         try:
             settings.json.write_text(json.dumps(metrics_to_json(metrics), indent=1) + "\n", encoding="utf-8")

@@ -2,38 +2,80 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
-from torchmetrics.functional.classification import binary_average_precision
 
-from arttl.tasks import Task
+from arttl.evaluation.bootstrap import REPLICATES, bootstrap_intervals
+from arttl.evaluation.calibration import calibration_error
+from arttl.evaluation.classes import Band, class_bands
+from arttl.evaluation.measures import majority_logits, measures_of, values_of
+from arttl.tasks import Task, TaskKind
+from arttl.tasks import decide_labels as decide_labels
 
 
 @dataclass(frozen=True)
 class TaskMetrics:
-    """How well one task was predicted on the samples that carry a label for it."""
+    """How well one task was predicted on the samples that carry a label for it.
 
-    accuracy: float
-    """Share of samples whose class was predicted; for a multi-label task, whose whole set of labels was."""
-    balanced_accuracy: float
-    """Mean over classes of the recall; for a multi-label task, of the mean of recall and specificity."""
-    majority: float
-    """Accuracy of always answering what is most frequent in the training split."""
+    Attributes:
+        kind: of the task.
+        values: measure name to value; `docs/metrics.md` defines them. NaN where there is no sample.
+        baseline: the same measures of always answering what is most frequent in the training split, or its median.
+        intervals: measure name to low and high of the 95% bootstrap interval.
+        n: samples measured.
+        classes: of the vocabulary; 0 for a number.
+        unknown_class: labelled samples left out, since the vocabulary has none of their labels, or their label says
+            no number.
+        temperature: what the logits were divided by for `calibrated_ece`; None where the model has none.
+        bands: by size of the classes in the training split.
+    """
+
+    kind: TaskKind
+    values: Mapping[str, float]
+    baseline: Mapping[str, float]
     n: int
-    """Samples measured."""
     classes: int
-    """Classes of the vocabulary."""
-    unknown_class: int
-    """Labelled samples left out because none of their labels is in the vocabulary."""
-    mean_average_precision: float | None = None
-    """Multi-label only: mean over classes of the average precision."""
+    unknown_class: int = 0
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    temperature: float | None = None
+    bands: tuple[Band, ...] = ()
+
+    @property
+    def accuracy(self) -> float:
+        """Share of samples whose class, or whole set of labels, was predicted; NaN for a number."""
+        return self.values.get("accuracy", math.nan)
+
+    @property
+    def balanced_accuracy(self) -> float:
+        """Mean over classes of the recall, see `docs/metrics.md`; NaN for a number."""
+        return self.values.get("balanced_accuracy", math.nan)
+
+    @property
+    def majority(self) -> float:
+        """Accuracy of always answering what is most frequent in the training split; NaN for a number."""
+        return self.baseline.get("accuracy", math.nan)
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready form; measures that a kind of task does not have are left out."""
-        return {name: value for name, value in self.__dict__.items() if value is not None}
+        """A JSON-ready form; measures without a value are left out."""
+        described: dict[str, Any] = {"kind": self.kind, **_known(self.values)}
+        if self.kind != "number":
+            described |= _known({"majority": self.majority})
+        described |= {"n": self.n, "classes": self.classes, "unknown_class": self.unknown_class}
+        if self.temperature is not None:
+            described["temperature"] = self.temperature
+        described["baseline"] = _known(self.baseline)
+        described["intervals"] = {
+            name: list(ends) for name, ends in self.intervals.items() if not any(map(math.isnan, ends))
+        }
+        if self.bands:
+            described["bands"] = [band.to_dict() for band in self.bands]
+        return described
 
 
 def measure_task(
@@ -41,68 +83,62 @@ def measure_task(
     logits: torch.Tensor,
     targets: torch.Tensor,
     unknown_class: int = 0,
+    *,
+    temperature: float | None = None,
+    groups: npt.NDArray[Any] | None = None,
+    replicates: int = REPLICATES,
 ) -> TaskMetrics:
     """Measure one task.
+
+    A class without a sample does not enter the means over classes.
 
     Args:
         task: the task.
         logits: [N, Q], of labelled samples only.
-        targets: [N] int64 or [N, Q] float of 0 and 1.
+        targets: [N] int64, [N, Q] float of 0 and 1, or for a number [N] float in the label's unit.
         unknown_class: count of labelled samples that are left out.
-
-    A class without a sample does not enter the means over classes.
+        temperature: of the model's calibration.
+        groups: [N] anything equal for samples that belong together, see `bootstrap_intervals`.
+        replicates: of the bootstrap; 0: no intervals.
     """
-    if not len(logits):
-        nothing = float("nan")
-        return TaskMetrics(nothing, nothing, nothing, 0, len(task.vocabulary), unknown_class)
-    logits = logits.double()
-    if task.kind == "single-label":
-        predicted = logits.argmax(1)
-        hits = (predicted == targets).double()
-        support = torch.bincount(targets, minlength=logits.shape[1])
-        recall = (
-            torch.bincount(targets, weights=hits, minlength=logits.shape[1])[support > 0]
-            / support[support > 0]
-        )
+    count = len(logits)
+    scores, wanted = logits.detach().cpu().double().numpy(), targets.cpu().numpy()
+    measures = measures_of(task, scores, wanted)
+    constant = majority_logits(task, count)
+    if not count:
+        nothing = dict.fromkeys(measures, math.nan)
         return TaskMetrics(
-            accuracy=hits.mean().item(),
-            balanced_accuracy=recall.mean().item(),
-            majority=(targets == task.vocabulary.majority[0]).double().mean().item(),
-            n=len(targets),
-            classes=len(task.vocabulary),
-            unknown_class=unknown_class,
+            task.kind, nothing, nothing, 0, _classes(task), unknown_class, temperature=temperature
         )
-    chosen, wanted = decide_labels(logits), targets > 0.5
-    usual = torch.zeros(wanted.shape[1], dtype=torch.bool)
-    usual[list(task.vocabulary.majority)] = True
-    both_ways = []
-    for truth in (wanted, ~wanted):
-        support = truth.sum(0)
-        both_ways.append(((chosen == wanted) & truth).sum(0).double() / support)
-    of_class = torch.stack(both_ways).nanmean(0)
-    present = wanted.any(0)
-    precision = [
-        binary_average_precision(logits[:, index], wanted[:, index].long())
-        for index in present.nonzero()[:, 0]
-    ]
+    values = values_of(measures, count)
+    baseline = values_of(measures_of(task, constant, wanted), count)
+    if task.kind != "number":
+        values["ece"] = calibration_error(task, scores, wanted)
+        if temperature is not None:
+            values["calibrated_ece"] = calibration_error(task, scores / temperature, wanted)
     return TaskMetrics(
-        accuracy=(chosen == wanted).all(1).double().mean().item(),
-        balanced_accuracy=of_class[present].mean().item(),
-        majority=(wanted == usual).all(1).double().mean().item(),
-        n=len(targets),
-        classes=len(task.vocabulary),
+        kind=task.kind,
+        values=values,
+        baseline=baseline,
+        n=count,
+        classes=_classes(task),
         unknown_class=unknown_class,
-        mean_average_precision=torch.stack(precision).mean().item(),
+        intervals=bootstrap_intervals(measures, count, groups=groups, replicates=replicates)
+        if replicates
+        else {},
+        temperature=temperature,
+        bands=() if task.kind == "number" else class_bands(task, scores, wanted),
     )
-
-
-def decide_labels(logits: torch.Tensor) -> torch.Tensor:
-    """The labels of a multi-label task: every class above one half, or else the likeliest one; [N, Q] bool."""
-    chosen = logits > 0
-    chosen[torch.arange(len(logits)), logits.argmax(1)] = True
-    return chosen
 
 
 def metrics_to_json(metrics: Mapping[str, TaskMetrics]) -> dict[str, Any]:
     """`{"tasks": {name: {...}}}`, the form of every JSON file of results."""
     return {"tasks": {name: found.to_dict() for name, found in metrics.items()}}
+
+
+def _classes(task: Task) -> int:
+    return 0 if task.kind == "number" else len(task.vocabulary)
+
+
+def _known(values: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in values.items() if not np.isnan(value)}

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+import numpy.typing as npt
 import torch
 from torch import nn
 
-from arttl.evaluation.metrics import TaskMetrics, decide_labels, measure_task
+from arttl.evaluation.bootstrap import REPLICATES
+from arttl.evaluation.calibration import Calibration, calibrate
+from arttl.evaluation.classes import ClassRow, class_rows
+from arttl.evaluation.metrics import TaskMetrics, measure_task
+from arttl.evaluation.saved import SavedPredictions, write_predictions
 from arttl.loading import Batch
 from arttl.packing.manifest import Manifest
 from arttl.tasks import Task, TaskSet, is_labelled
@@ -27,7 +29,7 @@ class Predictions:
         tasks: what was predicted.
         rows: [N] int64, ascending rows of the manifest.
         logits: task name to [N, Q] float32.
-        targets: task name to [N] int64 or [N, Q] float32; -1 or NaN where unknown.
+        targets: task name to [N] int64, [N, Q] float32 or (a number) [N] float32; -1 or NaN where unknown.
     """
 
     tasks: TaskSet
@@ -35,55 +37,80 @@ class Predictions:
     logits: dict[str, torch.Tensor]
     targets: dict[str, torch.Tensor]
 
-    def measure(self, manifest: Manifest) -> dict[str, TaskMetrics]:
+    def measure(
+        self,
+        manifest: Manifest,
+        calibration: Calibration | None = None,
+        *,
+        groups: npt.NDArray[np.int64] | None = None,
+        replicates: int = REPLICATES,
+    ) -> dict[str, TaskMetrics]:
         """The metrics of every task.
 
         Args:
             manifest: of the shards predicted on; tells the samples that carry a label of no known class.
+            calibration: of the model.
+            groups: of each row of the manifest, equal for samples that belong together, see `bootstrap_intervals`.
+            replicates: of the bootstrap; 0: no intervals.
         """
         found = {}
         for task in self.tasks:
-            targets = self.targets[task.name]
-            labelled = torch.from_numpy(is_labelled(targets.numpy()))
+            labelled = self._labelled(task)
             labels = manifest.labels(task.name)
             carrying = sum(labels[row] is not None for row in self.rows.tolist())
             found[task.name] = measure_task(
-                task, self.logits[task.name][labelled], targets[labelled], carrying - int(labelled.sum())
+                task,
+                self.logits[task.name][labelled],
+                self.targets[task.name][labelled],
+                carrying - int(labelled.sum()),
+                temperature=calibration.temperatures.get(task.name) if calibration else None,
+                groups=None if groups is None else groups[self.rows[labelled].numpy()],
+                replicates=replicates,
             )
         return found
 
-    def write(self, path: Path, manifest: Manifest) -> None:
-        """Write a Parquet table: a row a sample; per task the catalogue's labels, the predicted ones and how surely."""
-        rows = self.rows.tolist()
-        columns: dict[str, Any] = {
-            "row": self.rows.numpy(),
-            "key": [manifest.keys[row] for row in rows],
-            "object_number": [manifest.object_numbers[row] for row in rows],
-        }
+    def calibrate(self, split: str = "val") -> Calibration:
+        """The temperatures that suit these answers, which are of the split of that name."""
+        return calibrate(self.tasks, self.logits, self.targets, split)
+
+    def classes(self) -> dict[str, list[ClassRow]]:
+        """The table of classes of every task that has classes."""
+        found = {}
         for task in self.tasks:
-            labels = manifest.labels(task.name)
-            predicted, probability = _decisions(task, self.logits[task.name])
-            columns[f"{task.name}.catalogued"] = pa.array(
-                [labels[row] for row in rows], pa.list_(pa.string())
-            )
-            columns[f"{task.name}.predicted"] = pa.array(predicted, pa.list_(pa.string()))
-            columns[f"{task.name}.probability"] = probability
-        temporary = path.with_name(path.name + ".unfinished")
-        pq.write_table(pa.table(columns), temporary)
-        temporary.replace(path)
+            if task.kind != "number":
+                labelled = self._labelled(task)
+                logits, targets = self.logits[task.name][labelled], self.targets[task.name][labelled]
+                found[task.name] = list(class_rows(task, logits.numpy(), targets.numpy()))
+        return found
 
+    def write(self, path: Path, manifest: Manifest, calibration: Calibration | None = None) -> None:
+        """Write a Parquet table of them, see `arttl.evaluation.saved`; it appears whole.
 
-def _decisions(task: Task, logits: torch.Tensor) -> tuple[list[list[str]], Any]:
-    """The predicted labels of each sample, likeliest first, and the probability of the first."""
-    classes = task.vocabulary.classes
-    if task.kind == "single-label":
-        probability, best = logits.double().softmax(1).max(1)
-        return [[classes[index]] for index in best.tolist()], probability.numpy()
-    predicted = []
-    for chosen, row in zip(decide_labels(logits), logits, strict=True):
-        order = row.argsort(descending=True)
-        predicted.append([classes[index] for index in order[chosen[order]].tolist()])
-    return predicted, logits.double().sigmoid().max(1).values.numpy()
+        Args:
+            path: the file.
+            manifest: of the shards predicted on.
+            calibration: of the model; the table's probabilities are calibrated by it.
+        """
+        rows = self.rows.tolist()
+        write_predictions(
+            path,
+            SavedPredictions(
+                tasks=self.tasks,
+                rows=self.rows.numpy(),
+                keys=[manifest.keys[row] for row in rows],
+                object_numbers=[manifest.object_numbers[row] for row in rows],
+                catalogued={
+                    task.name: [labels[row] for row in rows]
+                    for task in self.tasks
+                    for labels in [manifest.labels(task.name)]
+                },
+                logits={name: found.numpy() for name, found in self.logits.items()},
+                temperatures=calibration.temperatures if calibration else {},
+            ),
+        )
+
+    def _labelled(self, task: Task) -> torch.Tensor:
+        return torch.from_numpy(is_labelled(self.targets[task.name].numpy()))
 
 
 def predict(

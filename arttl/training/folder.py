@@ -23,6 +23,7 @@ RUN_FILES = (
     "metrics.jsonl",
     "test.json",
     "predictions.parquet",
+    "classes.csv",
     "environment.json",
 )
 RUN_FOLDERS = ("best", "checkpoints", "maps", "tensorboard")

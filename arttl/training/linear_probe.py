@@ -69,7 +69,7 @@ def fit_probe(
         raise ArttlError(
             f"no validation sample carries a label of task {task.name!r} to choose --inverse-l2 on; give a value"
         )
-    head = nn.Linear(train_values.shape[1], len(task.vocabulary), device=train_values.device)
+    head = nn.Linear(train_values.shape[1], task.outputs, device=train_values.device)
     nn.init.zeros_(head.weight)
     nn.init.zeros_(head.bias)
     best: Probe | None = None

@@ -13,6 +13,7 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs, set_seed
 
 from arttl.errors import ArttlError
+from arttl.evaluation.classes import write_classes
 from arttl.evaluation.metrics import TaskMetrics, metrics_to_json
 from arttl.evaluation.predictions import predict
 from arttl.evaluation.report import metrics_table
@@ -150,14 +151,20 @@ def _test(
     reporter: Reporter,
     accelerator: Accelerator,
 ) -> dict[str, TaskMetrics]:
-    """Measure the model as saved, so that evaluate.py finds the same figures."""
+    """Calibrate and measure the model as saved, so that evaluate.py finds the same figures."""
     model = load_model(best).to(accelerator.device)
-    loader = loaders.open("test")
-    with reporter.progress("testing", len(loader)) as bar:
-        predictions = predict(model, model.tasks, loader, accelerator.gather, bar.advance)
-    metrics = predictions.measure(manifest)
+    found = {}
+    for split in ("val", "test"):
+        loader = loaders.open(split)
+        with reporter.progress(f"answers on {split}", len(loader)) as bar:
+            found[split] = predict(model, model.tasks, loader, accelerator.gather, bar.advance)
+    calibration = found["val"].calibrate()
+    predictions = found["test"]
+    metrics = predictions.measure(manifest, calibration)
     if accelerator.is_main_process:
-        predictions.write(settings.out / "predictions.parquet", manifest)
+        calibration.save(best)
+        predictions.write(settings.out / "predictions.parquet", manifest, calibration)
+        write_classes(settings.out / "classes.csv", predictions.classes())
         (settings.out / "test.json").write_text(json.dumps(metrics_to_json(metrics), indent=1) + "\n")
         reporter.show(metrics_table(metrics, "Test split, per cent"))
     accelerator.wait_for_everyone()

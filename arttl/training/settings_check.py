@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from arttl.errors import ArttlError
 from arttl.class_rules import ClassRule
+from arttl.errors import ArttlError
 
 if TYPE_CHECKING:
     from arttl.training.settings import TrainSettings

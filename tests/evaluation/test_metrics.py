@@ -1,86 +1,99 @@
 from __future__ import annotations
 
+import json
 import math
-import warnings
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score, balanced_accuracy_score
+from evaluation_cases import of_kind, single, task
 
-from arttl.evaluation.metrics import decide_labels, measure_task, metrics_to_json
-from arttl.tasks import Task, Vocabulary
-
-
-def task(kind: str, classes: int, majority: tuple[int, ...] = (0,)) -> Task:
-    names = tuple(f"class {index}" for index in range(classes))
-    return Task("t", kind, Vocabulary(names, (1,) * classes, majority))  # type: ignore[arg-type]
+from arttl.evaluation.bootstrap import bootstrap_intervals
+from arttl.evaluation.calibration import calibration_error
+from arttl.evaluation.measures import majority_logits, measures_of, values_of
+from arttl.evaluation.metrics import measure_task, metrics_to_json
+from arttl.tasks import TaskKind
 
 
-@given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 40), classes=st.integers(2, 6))
-@settings(max_examples=50)
-def test_single_label_agrees_with_scikit_learn(seed: int, n: int, classes: int) -> None:
-    random = np.random.default_rng(seed)
-    logits, targets = random.normal(size=(n, classes)), random.integers(classes, size=n)
-    found = measure_task(task("single-label", classes, (1,)), torch.tensor(logits), torch.tensor(targets), 3)
-    predicted = logits.argmax(1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # classes predicted and not there
-        assert found.balanced_accuracy == pytest.approx(balanced_accuracy_score(targets, predicted))
-    assert found.accuracy == pytest.approx((predicted == targets).mean())
-    assert found.majority == pytest.approx((targets == 1).mean())
-    assert (found.n, found.classes, found.unknown_class) == (n, classes, 3)
+@pytest.mark.parametrize("kind", get_args(TaskKind))
+def test_every_figure_stands_beside_its_baseline_and_interval(kind: TaskKind) -> None:
+    one, logits, targets = of_kind(kind, 0, 60)
+    found = measure_task(one, torch.from_numpy(logits), torch.from_numpy(targets), 3, temperature=2.0)
+    measures = measures_of(one, logits, targets)
+    assert {name: found.values[name] for name in measures} == values_of(measures, 60)
+    assert found.baseline == values_of(measures_of(one, majority_logits(one, 60), targets), 60)
+    assert found.intervals == bootstrap_intervals(measures, 60)
+    assert (found.n, found.unknown_class, found.temperature) == (60, 3, 2.0)
+    assert found.classes == (0 if kind == "number" else 4)
+    if kind == "number":
+        assert "ece" not in found.values and found.bands == ()
+        assert math.isnan(found.accuracy) and math.isnan(found.majority)
+    else:
+        assert found.values["ece"] == calibration_error(one, logits, targets)
+        assert found.values["calibrated_ece"] == calibration_error(one, logits / 2, targets)
+        assert found.accuracy == found.values["accuracy"] and found.majority == found.baseline["accuracy"]
+        assert [band.name for band in found.bands] == ["few"]
 
 
-@given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 30), classes=st.integers(2, 5))
-@settings(max_examples=50)
-def test_multi_label_agrees_with_scikit_learn_and_counting(seed: int, n: int, classes: int) -> None:
-    random = np.random.default_rng(seed)
-    logits = random.normal(size=(n, classes))
-    targets = random.random((n, classes)) < 0.4
-    targets[np.arange(n), random.integers(classes, size=n)] = True
-    found = measure_task(
-        task("multi-label", classes, (0, 1)), torch.tensor(logits), torch.tensor(targets, dtype=torch.float32)
+def test_groups_widen_the_intervals() -> None:
+    one, logits, targets = of_kind("single-label", 0, 30)
+    logits, targets, groups = np.repeat(logits, 4, 0), np.repeat(targets, 4), np.repeat(np.arange(30), 4)
+    alone, grouped = (
+        measure_task(one, torch.from_numpy(logits), torch.from_numpy(targets), groups=some)
+        for some in (None, groups)
     )
-    chosen = decide_labels(torch.tensor(logits)).numpy()
-    balanced, precision = [], []
-    for index in range(classes):
-        truth, answer = targets[:, index], chosen[:, index]
-        if not truth.any():
-            continue
-        sides = [answer[truth].mean()] + ([(~answer[~truth]).mean()] if (~truth).any() else [])
-        balanced.append(np.mean(sides))
-        precision.append(average_precision_score(truth, logits[:, index]))
-    usual = np.arange(classes) < 2
-    assert found.accuracy == pytest.approx((chosen == targets).all(1).mean())
-    assert found.balanced_accuracy == pytest.approx(np.mean(balanced))
-    assert found.mean_average_precision == pytest.approx(np.mean(precision), abs=1e-5)
-    assert found.majority == pytest.approx((targets == usual).all(1).mean())
+    widths = [high - low for found in (alone, grouped) for low, high in [found.intervals["accuracy"]]]
+    assert widths[1] > 1.5 * widths[0] and alone.values == grouped.values
 
 
-def test_every_object_has_at_least_one_label() -> None:
-    chosen = decide_labels(torch.tensor([[-3.0, -1.0, -2.0], [1.0, 2.0, -1.0]]))
-    assert chosen.tolist() == [[False, True, False], [True, True, False]]
-
-
-def test_nothing_to_measure_is_not_a_number() -> None:
-    found = measure_task(task("single-label", 2), torch.zeros(0, 2), torch.zeros(0, dtype=torch.int64))
-    assert found.n == 0 and math.isnan(found.accuracy) and math.isnan(found.majority)
+@pytest.mark.parametrize("kind", get_args(TaskKind))
+def test_nothing_to_measure_is_not_a_number(kind: TaskKind) -> None:
+    one, logits, targets = of_kind(kind, 0, 5)
+    found = measure_task(one, torch.from_numpy(logits[:0]), torch.from_numpy(targets[:0]), 2)
+    assert found.n == 0 and all(map(math.isnan, found.values.values())) and math.isnan(found.accuracy)
+    described = found.to_dict()
+    assert described["unknown_class"] == 2 and "accuracy" not in described and described["intervals"] == {}
+    assert json.loads(json.dumps(described, allow_nan=False)) == described
 
 
 def test_json_leaves_out_what_a_kind_of_task_does_not_have() -> None:
-    single = measure_task(task("single-label", 2), torch.eye(2), torch.tensor([0, 1]))
-    assert metrics_to_json({"type": single}) == {
+    found = measure_task(task("single-label", 2), torch.eye(2), torch.tensor([0, 1]), replicates=0)
+    assert metrics_to_json({"type": found}) == {
         "tasks": {
             "type": {
+                "kind": "single-label",
                 "accuracy": 1.0,
                 "balanced_accuracy": 1.0,
+                "macro_f1": 1.0,
+                "ece": pytest.approx(1 - math.e / (1 + math.e)),
                 "majority": 0.5,
                 "n": 2,
                 "classes": 2,
                 "unknown_class": 0,
+                "baseline": {"accuracy": 0.5, "balanced_accuracy": 0.5, "macro_f1": pytest.approx(1 / 3)},
+                "intervals": {},
+                "bands": [
+                    {
+                        "name": "few",
+                        "classes": 2,
+                        "n": 2,
+                        "accuracy": 1.0,
+                        "balanced_accuracy": 1.0,
+                        "training_samples": "fewer than 20",
+                    }
+                ],
             }
         }
     }
+
+
+def test_json_survives_json() -> None:
+    one, (logits, targets) = task("single-label", 7, counts=(500, 100, 20, 19, 5, 2, 1)), single(0, 90, 7)
+    found = measure_task(one, torch.from_numpy(logits), torch.from_numpy(targets), temperature=1.5).to_dict()
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert [(band["name"], band["classes"]) for band in found["bands"]] == [
+        ("many", 1),
+        ("medium", 2),
+        ("few", 4),
+    ]

@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from arttl.errors import ArttlError
-from arttl.training.balancing import Balancing, Famo, RandomWeights, Uncertainty, fixed_weights, open_balancing
+from arttl.training.balancing import (
+    Balancing,
+    Famo,
+    RandomWeights,
+    Uncertainty,
+    fixed_weights,
+    open_balancing,
+)
 
 ONES = torch.ones(3, dtype=torch.float64)
 

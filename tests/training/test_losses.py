@@ -46,12 +46,14 @@ def test_a_multi_label_task_has_the_binary_cross_entropy_of_every_class(seed: in
 
 
 def test_a_number_is_squared_near_and_linear_far() -> None:
-    logits = torch.tensor([[0.0], [0.5], [-1.0]], requires_grad=True)
-    targets = torch.tensor([1625.0, 1625.0, 1700.0])  # 0.5, 0.5 and 2 standard deviations above the mean
+    logits = torch.tensor([[0.0], [0.5], [-1.0], [0.1]], requires_grad=True)
+    targets = torch.tensor(
+        [1605.0, 1625.0, 1700.0, 1600.0]
+    )  # 0.1, 0.5, 2 and 0 standard deviations above the mean
     found = summed_loss(YEAR, logits, targets)
     found.backward()
-    assert found.item() == pytest.approx(0.5 * 0.5**2 + 0.0 + (3 - 0.5))
-    assert logits.grad[:, 0].tolist() == pytest.approx([-0.5, 0.0, -1.0])
+    assert found.item() == pytest.approx(0.5 * 0.1**2 / 0.25 + 0.0 + (3 - 0.125) + 0.5 * 0.1**2 / 0.25)
+    assert logits.grad[:, 0].tolist() == pytest.approx([-0.4, 0.0, -1.0, 0.4], abs=1e-5)
 
 
 def test_logit_adjustment_learns_what_the_frequencies_do_not_say() -> None:

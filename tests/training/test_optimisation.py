@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from pathlib import Path
 
@@ -76,6 +77,6 @@ def test_the_schedules() -> None:
     rates = [rate_factor("warmup-cosine", step, 100) for step in range(100)]
     assert rates[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
     assert rates[10] == 1 and rates[55] == pytest.approx(0.5) and 0 < rates[99] < 1e-3
-    assert all(later < earlier for earlier, later in zip(rates[10:], rates[11:], strict=False))
+    assert all(later < earlier for earlier, later in itertools.pairwise(rates[10:]))
     assert {rate_factor("constant", step, 100) for step in range(100)} == {1.0}
     assert 0 < rate_factor("warmup-cosine", 0, 1) <= 1

@@ -1,0 +1,169 @@
+"""What happens to each class: the table of classes, and accuracy by how many training samples a class has."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from arttl.packing.files import settle
+from arttl.tasks import Task, decide_labels
+
+MANY, FEW = 100, 20
+"""More training samples than the first make a class one of many, fewer than the second one of few (Liu et al. 2019)."""
+
+COLUMNS = (
+    "task",
+    "class",
+    "train",
+    "samples",
+    "precision",
+    "recall",
+    "f1",
+    "most_often_mistaken_for",
+    "times_mistaken_for_it",
+)
+
+
+@dataclass(frozen=True)
+class Band:
+    """The classes of one size.
+
+    Attributes:
+        name: `many`, `medium` or `few`.
+        classes: of this size with a sample measured.
+        n: samples of these classes; of a multi-label task, labels.
+        accuracy: the share of them whose class (label) was predicted.
+        balanced_accuracy: the mean over the classes of that share.
+    """
+
+    name: str
+    classes: int
+    n: int
+    accuracy: float
+    balanced_accuracy: float
+
+    @property
+    def training_samples(self) -> str:
+        """The size in words."""
+        return {"many": f"more than {MANY}", "medium": f"{FEW} to {MANY}", "few": f"fewer than {FEW}"}[
+            self.name
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready form."""
+        return {**self.__dict__, "training_samples": self.training_samples}
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """One class of one task; ratios without a denominator are None.
+
+    Attributes:
+        name: of the class.
+        train: training samples that carry it.
+        samples: samples measured that carry it.
+        precision, recall, f1: of the class against all others.
+        mistaken_for: the class most often answered where it was missed; None where it never was.
+        mistaken: how often.
+    """
+
+    name: str
+    train: int
+    samples: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    mistaken_for: str | None
+    mistaken: int
+
+
+def class_bands(task: Task, logits: npt.NDArray[Any], targets: npt.NDArray[Any]) -> tuple[Band, ...]:
+    """Accuracy by size of the classes in the training split; sizes without a sample are left out.
+
+    Args:
+        task: a single-label or multi-label task.
+        logits: [N, Q], of labelled samples only.
+        targets: [N] integers or [N, Q] of 0 and 1.
+    """
+    wanted, chosen = _as_sets(task, logits, targets)
+    support, hits = wanted.sum(0), (wanted & chosen).sum(0)
+    train = np.asarray(task.vocabulary.counts)
+    sizes = {"many": train > MANY, "medium": (train >= FEW) & (train <= MANY), "few": train < FEW}
+    found = []
+    for name, of_size in sizes.items():
+        some = of_size & (support > 0)
+        if some.any():
+            recall = hits[some] / support[some]
+            total = int(support[some].sum())
+            found.append(
+                Band(name, int(some.sum()), total, float(hits[some].sum() / total), float(recall.mean()))
+            )
+    return tuple(found)
+
+
+def class_rows(task: Task, logits: npt.NDArray[Any], targets: npt.NDArray[Any]) -> Iterator[ClassRow]:
+    """A row a class of the vocabulary, in its order.
+
+    Args:
+        task: a single-label or multi-label task.
+        logits: [N, Q], of labelled samples only.
+        targets: [N] integers or [N, Q] of 0 and 1.
+    """
+    wanted, chosen = _as_sets(task, logits, targets)
+    names = task.vocabulary.classes
+    for place, name in enumerate(names):
+        hits = int((wanted[:, place] & chosen[:, place]).sum())
+        support, answered = int(wanted[:, place].sum()), int(chosen[:, place].sum())
+        missed = wanted[:, place] & ~chosen[:, place]
+        wrong = (chosen[missed] & ~wanted[missed]).sum(0)
+        worst = int(wrong.argmax())
+        yield ClassRow(
+            name=name,
+            train=task.vocabulary.counts[place],
+            samples=support,
+            precision=hits / answered if answered else None,
+            recall=hits / support if support else None,
+            f1=2 * hits / (support + answered) if support + answered else None,
+            mistaken_for=names[worst] if wrong[worst] else None,
+            mistaken=int(wrong[worst]),
+        )
+
+
+def write_classes(path: Path, tasks: Mapping[str, list[ClassRow]]) -> None:
+    """Write the classes of all tasks as one CSV table (UTF-8, RFC 4180); it appears whole.
+
+    Args:
+        path: the file.
+        tasks: task name to its classes.
+    """
+    temporary = path.with_name(path.name + ".part")
+    with temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for task, rows in tasks.items():
+            for row in rows:
+                ratios = [
+                    "" if value is None else f"{value:.4f}" for value in (row.precision, row.recall, row.f1)
+                ]
+                mistaken = [row.mistaken_for, row.mistaken] if row.mistaken_for is not None else ["", 0]
+                writer.writerow([task, row.name, row.train, row.samples, *ratios, *mistaken])
+        file.flush()
+        os.fsync(file.fileno())
+    settle(temporary, path)
+
+
+def _as_sets(
+    task: Task, logits: npt.NDArray[Any], targets: npt.NDArray[Any]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Wanted and chosen labels, [N, Q] bool each, for either kind."""
+    if task.kind == "multi-label":
+        return targets > 0.5, decide_labels(logits)
+    classes = np.arange(len(task.vocabulary))
+    return targets[:, None] == classes, logits.argmax(1)[:, None] == classes

@@ -1,0 +1,1 @@
+"""The experiment of the paper on any two collections, and the figures that were published of it."""

@@ -1,0 +1,138 @@
+"""The figures that others have published, from `published.yaml` beside this file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+import cattrs
+import yaml
+
+_MODES = ("off-the-shelf", "fine-tune", "scratch")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where figures come from."""
+
+    title: str
+    authors: str
+    venue: str
+    where: str
+    """An address."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """Where a publication misleads."""
+
+    source: str
+    """Key of `Published.sources`."""
+    about: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A line of the paper's table of its data."""
+
+    source: str
+    """Key of `Published.sources`."""
+    collection: str
+    task: str
+    images: int
+    """N, of all splits."""
+    classes: int
+    """Q."""
+    overlap: float
+    """Share of classes that the other collection has too, in percent; 0 where there is none."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One published number."""
+
+    source: str
+    """Key of `Published.sources`."""
+    place: str
+    """Where in the source it stands."""
+    collection: str
+    """`rijksmuseum` or `antwerp`."""
+    task: str
+    """`material`, `type`, `artist` or `year`."""
+    network: str
+    """As this project's settings name it, or a method that is no network."""
+    split: str
+    """`test` or `val`."""
+    measure: str
+    """`accuracy`, `balanced accuracy`, or as the source defines it."""
+    value: float
+    """Percent, or years for errors of the task `year`."""
+    mode: str | None = None
+    """`off-the-shelf`, `fine-tune`, `scratch` or `joint`; None for what is no network."""
+    weights: str | None = None
+    """`imagenet`, `rijksmuseum` or `none`; None for what is no network."""
+    classes: str | None = None
+    """`common` (those of both collections), `all`, or a number, where it is not the dataset table's."""
+    epoch: int | None = None
+    """Of the value, counted from 0, for the best of a curve."""
+    note: str | None = None
+    """What a reader of the number should know."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """Everything in the file."""
+
+    sources: Mapping[str, Source]
+    notes: tuple[Note, ...]
+    datasets: tuple[Dataset, ...]
+    figures: tuple[Figure, ...]
+
+    def find(self, **wanted: Any) -> tuple[Figure, ...]:
+        """The figures with the given attributes.
+
+        Args:
+            wanted: attributes of `Figure` and their values, such as `collection="antwerp", task="type"`.
+        """
+        return tuple(
+            figure
+            for figure in self.figures
+            if all(getattr(figure, name) == value for name, value in wanted.items())
+        )
+
+
+@lru_cache(maxsize=1)
+def published() -> Published:
+    """Read the file, once."""
+    raw = yaml.safe_load(files(__package__).joinpath("published.yaml").read_text(encoding="utf-8"))
+    converter = cattrs.Converter(forbid_extra_keys=True)
+    figures = [converter.structure(figure, Figure) for table in raw["tables"] for figure in _figures(table)]
+    return Published(
+        sources=converter.structure(raw["sources"], dict[str, Source]),
+        notes=converter.structure(raw["notes"], tuple[Note, ...]),
+        datasets=converter.structure(raw["datasets"], tuple[Dataset, ...]),
+        figures=tuple(figures),
+    )
+
+
+def _figures(table: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A table's numbers: a column that is a mode, a measure or `value` holds numbers, any other says what of."""
+    common = {key: value for key, value in table.items() if key not in ("columns", "rows")}
+    for row in table["rows"]:
+        cells = dict(zip(table["columns"], row, strict=True))
+        numbers = {name: cells.pop(name) for name in list(cells) if _holds_numbers(name)}
+        for column, number in numbers.items():
+            what = number if isinstance(number, dict) else {"value": number}
+            if column in _MODES:
+                what = {"mode": column, **what}
+            elif column != "value":
+                what = {"measure": column.removeprefix("measure:"), **what}
+            yield {**common, **cells, **what}
+
+
+def _holds_numbers(column: str) -> bool:
+    return column in _MODES or column == "value" or column.startswith("measure:")

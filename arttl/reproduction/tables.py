@@ -1,0 +1,333 @@
+"""The paper's tables, theirs and ours: rows of text, ready for a terminal, a page or a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import rich.box
+import rich.table
+
+from arttl.models import Backbone
+from arttl.packing.manifest import Manifest
+from arttl.reproduction.cells import IMAGENET, Cell, Collection
+from arttl.reproduction.experiment import Laid
+from arttl.reproduction.published import Figure, published
+from arttl.reproduction.results import Result, Results
+
+MISSING = "×"
+_PUBLISHED_COLLECTION = {"source": "rijksmuseum", "target": "antwerp", "common": "antwerp"}
+
+
+@dataclass(frozen=True)
+class ReportTable:
+    """A table.
+
+    Attributes:
+        name: of its file.
+        title: above it.
+        columns: headings; the first columns name a row, the others hold figures.
+        rows: of text.
+        notes: sentences below it.
+        names: how many columns name a row.
+    """
+
+    name: str
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+    names: int = 1
+
+    def to_csv(self) -> str:
+        """Comma-separated, with a heading."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self.columns)
+        writer.writerows(self.rows)
+        return text.getvalue()
+
+    def to_markdown(self) -> str:
+        """A pipe table with its title and notes."""
+        alignment = ["---"] * self.names + ["---:"] * (len(self.columns) - self.names)
+        lines = [self.columns, alignment, *self.rows]
+        body = "\n".join("| " + " | ".join(_escaped(cell) for cell in line) + " |" for line in lines)
+        return "\n\n".join([f"### {self.title}", body, *self.notes]) + "\n"
+
+    def to_rich(self) -> rich.table.Table:
+        """For the terminal."""
+        table = rich.table.Table(
+            title=self.title,
+            title_justify="left",
+            box=rich.box.SIMPLE_HEAD,
+            caption="\n".join(self.notes) or None,
+        )
+        for place, column in enumerate(self.columns):
+            table.add_column(column, justify="left" if place < self.names else "right", no_wrap=True)
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("|", "\\|")
+
+
+def dataset_table(laid: Laid) -> ReportTable:
+    """The paper's table of its data, for the pair at hand."""
+    rows = []
+    theirs = {(one.collection, one.task): one for one in published().datasets}
+    tasks = dict.fromkeys(task for collection in laid.collections.values() for task in collection.tasks)
+    for task in tasks:
+        for place, (name, collection) in enumerate(laid.collections.items()):
+            found = collection.tasks.get(task, MISSING)
+            paper = theirs.get((("rijksmuseum", "antwerp")[place], task)) if place < 2 else None
+            published_text = (
+                f"{paper.images:,} / {paper.classes:,}" if paper else MISSING if place < 2 else ""
+            )
+            if isinstance(found, int):
+                images = _labelled(laid.manifests[name], task)
+                common = _common(collection, task, found)
+                rows.append((task, name, f"{images:,}", f"{found:,}", common, published_text))
+            else:
+                rows.append(
+                    (task, name, MISSING, found if found != "no labels" else MISSING, "", published_text)
+                )
+    return ReportTable(
+        "datasets",
+        "The collections",
+        ("task", "collection", "N", "Q", "in common", "paper: N / Q"),
+        tuple(rows),
+        (
+            f"N: labelled pictures; Q: classes under the class rule; in common: share of the classes that the first"
+            f" collection has too; {MISSING}: no such labels. The paper's pair is the Rijksmuseum and Antwerp.",
+        ),
+        names=2,
+    )
+
+
+def _labelled(manifest: Manifest, task: str) -> int:
+    return sum(labels is not None for labels in manifest.labels(task))
+
+
+def _common(collection: Collection, task: str, classes: int) -> str:
+    return f"{100 * collection.common[task] / classes:.0f}%" if task in collection.common else ""
+
+
+def table_one(results: Results, collection: Collection, backbones: Sequence[str]) -> ReportTable:
+    """Off-the-shelf against fine-tuned on the first collection."""
+    rows = []
+    for task in collection.tasks:
+        for backbone in backbones:
+            of_cell = {"part": "source", "task": task, "backbone": backbone, "weights": IMAGENET}
+            row = [task, backbone, *_size(backbone, _classes(collection, task))]
+            for mode in ("off-the-shelf", "fine-tune"):
+                row += _theirs_and_ours(results, results.cells(**of_cell, mode=mode))
+            rows.append((*row, *_beside(results, results.cells(**of_cell, mode="fine-tune"))))
+    headings = ("theirs", "ours", "difference")
+    return ReportTable(
+        "table-1",
+        f"Table 1: {collection.name}, test accuracy in per cent",
+        (
+            *("task", "network", "params", "X"),
+            *(f"off-the-shelf: {heading}" for heading in headings),
+            *(f"fine-tuned: {heading}" for heading in headings),
+            *("balanced", "majority"),
+        ),
+        tuple(rows),
+        (_HOW_TO_READ, "Params: millions, with the head; X: width of the features."),
+        names=2,
+    )
+
+
+def table_two(results: Results, source: str, collection: Collection, backbones: Sequence[str]) -> ReportTable:
+    """ImageNet's weights against the first collection's on the second."""
+    rows = []
+    columns = [(weights, mode) for mode in ("off-the-shelf", "fine-tune") for weights in (IMAGENET, source)]
+    for task in collection.tasks:
+        for backbone in backbones:
+            row = [task, backbone]
+            for weights, mode in columns:
+                cells = results.cells(
+                    collection=collection.name, task=task, backbone=backbone, weights=weights, mode=mode
+                )
+                row += _theirs_and_ours(results, [cell for cell in cells if cell.part != "common"])[:2]
+            tuned = results.cells(
+                collection=collection.name, task=task, backbone=backbone, weights=IMAGENET, mode="fine-tune"
+            )
+            rows.append((*row, *_beside(results, [cell for cell in tuned if cell.part != "common"])))
+    return ReportTable(
+        f"table-2-{collection.name}",
+        f"Table 2: {collection.name}, test accuracy in per cent",
+        (
+            *("task", "network"),
+            *(
+                f"{weights}, {'frozen' if mode == 'off-the-shelf' else 'fine-tuned'}: {whose}"
+                for weights, mode in columns
+                for whose in ("theirs", "ours")
+            ),
+            *("balanced", "majority"),
+        ),
+        tuple(rows),
+        (_HOW_TO_READ,),
+        names=2,
+    )
+
+
+_HOW_TO_READ = (
+    "Ours: the mean over seeds, with the 95% interval over test samples of the first, and the range over seeds where"
+    " there are several. Theirs: the paper's, on the Rijksmuseum and Antwerp. Balanced and majority: mean-class"
+    " accuracy of the fine-tuned network, and the accuracy of always answering the most frequent class."
+)
+
+
+def further_table(results: Results, backbones: Sequence[str]) -> ReportTable:
+    """What the paper shows as curves and what it left for later: scratch, classes in common, the joint model."""
+    rows = []
+    seen: set[tuple[str, ...]] = set()
+    for cell in results.matrix.cells:
+        if cell.mode not in ("scratch", "joint") and cell.part != "common":
+            continue
+        what = "classes in common" if cell.part == "common" else cell.mode
+        key = (what, cell.collection, cell.task, cell.backbone, cell.mode, cell.weights)
+        if key in seen:
+            continue
+        seen.add(key)
+        cells = results.cells(
+            part=cell.part,
+            collection=cell.collection,
+            task=cell.task,
+            backbone=cell.backbone,
+            mode=cell.mode,
+            weights=cell.weights,
+        )
+        of_mode = "" if cell.mode in ("scratch", "joint") else f", {cell.mode}"
+        rows.append(
+            (
+                what,
+                cell.collection,
+                cell.task,
+                cell.backbone,
+                cell.weights + of_mode,
+                *_theirs_and_ours(results, cells),
+                *_beside(results, cells),
+            )
+        )
+    return ReportTable(
+        "further",
+        "From scratch, classes in common, and the joint model: test accuracy in per cent",
+        (
+            *("what", "collection", "task", "network", "weights"),
+            *("theirs", "ours", "difference", "balanced", "majority"),
+        ),
+        tuple(rows),
+        (
+            "Joint: one network fine-tuned on all tasks of the collection at once, ImageNet's weights at first.",
+        ),
+        names=5,
+    )
+
+
+def _theirs_and_ours(results: Results, cells: Sequence[Cell]) -> tuple[str, str, str]:
+    found = results.result(cells) if cells else "not part of this"
+    figure = _published(cells[0], results) if cells else None
+    theirs = "" if figure is None else f"{figure.value:.2f}".rstrip("0").rstrip(".")
+    if isinstance(found, str):
+        return theirs, found, ""
+    difference = "" if figure is None else f"{100 * found.accuracy - figure.value:+.1f}"
+    return theirs, _ours(found), difference
+
+
+def _ours(found: Result) -> str:
+    low, high = found.interval
+    text = f"{100 * found.accuracy:.1f} ({100 * low:.1f}–{100 * high:.1f})"
+    if len(found.cells) > 1:
+        text += f" [{100 * found.over_seeds[0]:.1f}–{100 * found.over_seeds[1]:.1f}]"
+    return text
+
+
+def _beside(results: Results, cells: Sequence[Cell]) -> tuple[str, str]:
+    found = results.result(cells) if cells else ""
+    if isinstance(found, str):
+        return "", ""
+    return f"{100 * found.balanced:.1f}", f"{100 * found.majority:.1f}"
+
+
+def _published(cell: Cell, results: Results) -> Figure | None:
+    """The paper's figure in the place of a cell, whatever collections are at hand."""
+    collection = _PUBLISHED_COLLECTION.get(cell.part)
+    if collection is None or cell.mode == "joint":
+        return None
+    wanted: dict[str, str | None] = {
+        "source": "sabatelli2018",
+        "collection": collection,
+        "task": cell.task,
+        "network": cell.backbone,
+        "mode": cell.mode,
+        "weights": cell.weights if cell.weights in (IMAGENET, "none") else "rijksmuseum",
+        "measure": "accuracy",
+    }
+    # What the paper shows as curves only is on the validation split.
+    split = "val" if cell.mode == "scratch" or cell.part == "common" else "test"
+    found = published().find(**wanted, split=split, classes="common" if cell.part == "common" else None)
+    return found[0] if found else None
+
+
+def _classes(collection: Collection, task: str) -> int:
+    found = collection.tasks[task]
+    return found if isinstance(found, int) else 0
+
+
+@lru_cache(maxsize=64)
+def _network(backbone: str) -> tuple[int, int]:
+    """Parameters and width of the features."""
+    network = Backbone(backbone)
+    return sum(parameter.numel() for parameter in network.parameters()), network.num_features
+
+
+def _size(backbone: str, classes: int) -> tuple[str, str]:
+    parameters, width = _network(backbone)
+    return f"{(parameters + (width + 1) * classes) / 1e6:.1f}", f"{width:,}"
+
+
+def all_tables(results: Results, laid: Laid, backbones: Sequence[str]) -> list[ReportTable]:
+    """Every table of the report, in its order."""
+    source, *targets = laid.collections.values()
+    return [
+        dataset_table(laid),
+        table_one(results, source, backbones),
+        *(table_two(results, source.name, target, backbones) for target in targets),
+        further_table(results, backbones),
+        later_table(),
+    ]
+
+
+def later_table() -> ReportTable:
+    """What others have published on the same data."""
+    rows = []
+    for figure in published().figures:
+        if figure.source == "sabatelli2018":
+            continue
+        source = published().sources[figure.source]
+        unit = " years" if "error" in figure.measure else "%"
+        rows.append(
+            (
+                f"{source.authors}, {source.venue}",
+                figure.task,
+                figure.network,
+                figure.mode or "",
+                figure.classes or "",
+                figure.measure,
+                f"{figure.value:g}{unit}",
+            )
+        )
+    return ReportTable(
+        "later-results",
+        "Other published results on the Rijksmuseum's data (other splits and classes: not to be compared line by line)",
+        ("source", "task", "network", "mode", "classes", "measure", "value"),
+        tuple(rows),
+        names=6,
+    )

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import get_args
+
+import numpy as np
+import pytest
+from evaluation_cases import multi, numbers, single, task
+from scipy.stats import binomtest
+
+from arttl.cli import run_command
+from arttl.errors import ArttlError
+from arttl.evaluation.bootstrap import paired_bootstrap
+from arttl.evaluation.compare import compare_predictions
+from arttl.evaluation.measures import measures_of
+from arttl.evaluation.saved import SavedPredictions, write_predictions
+from arttl.tasks import Task, TaskKind, TaskSet, Vocabulary
+
+N = 90
+
+
+def saved(seed: int, kinds: tuple[TaskKind, ...] = get_args(TaskKind)) -> SavedPredictions:
+    """A model's predictions: the same samples and labels whatever the seed, other logits."""
+    tasks, catalogued, logits = [], {}, {}
+    noise = np.random.default_rng(seed)
+    for kind in kinds:
+        one = Task(kind.split("-")[0], kind, task(kind, 4).training)
+        tasks.append(one)
+        if kind == "number":
+            some, targets = numbers(0, N)
+            labels = [(f"{target:.1f}",) for target in targets]
+        elif kind == "single-label":
+            some, targets = single(0, N, 4)
+            labels = [(f"class {target}",) for target in targets]
+        else:
+            some, targets = multi(0, N, 4)
+            labels = [tuple(f"class {place}" for place in np.flatnonzero(row)) for row in targets]
+        catalogued[one.name] = [None if place % 5 == 0 else found for place, found in enumerate(labels)]
+        logits[one.name] = (some + 0.5 * noise.normal(size=some.shape)).astype(np.float32)
+    numbers_of_objects = [f"A.{place // 3}" for place in range(N)]
+    keys = [f"k{place}" for place in range(N)]
+    return SavedPredictions(TaskSet(tasks), np.arange(N), keys, numbers_of_objects, catalogued, logits, {})
+
+
+def part(found: SavedPredictions, places: np.ndarray) -> SavedPredictions:
+    return replace(
+        found,
+        rows=found.rows[places],
+        keys=[found.keys[place] for place in places],
+        object_numbers=[found.object_numbers[place] for place in places],
+        catalogued={name: [labels[place] for place in places] for name, labels in found.catalogued.items()},
+        logits={name: logits[places] for name, logits in found.logits.items()},
+    )
+
+
+def test_every_kind_by_its_own_measure() -> None:
+    a, b = saved(1), saved(2)
+    found = compare_predictions(a, b)
+    assert [(one.task, one.measure) for one in found] == [
+        ("single", "accuracy"),
+        ("multi", "mean_average_precision"),
+        ("number", "mean_absolute_error"),
+    ]
+    labelled = np.arange(N) % 5 != 0
+    for one in found:
+        sides = [
+            measures_of(
+                side.tasks[one.task], side.logits[one.task][labelled], side.targets[one.task][labelled]
+            )
+            for side in (a, b)
+        ]
+        assert one.n == labelled.sum()
+        assert one.difference == paired_bootstrap(*(side[one.measure] for side in sides), one.n)
+    right = [side.logits["single"].argmax(1) == side.targets["single"] for side in (a, b)]
+    only_a = int((right[0] & ~right[1])[labelled].sum())
+    only_b = int((right[1] & ~right[0])[labelled].sum())
+    assert found[0].mcnemar == pytest.approx(binomtest(only_a, only_a + only_b).pvalue) == found[0].p
+    assert found[1].mcnemar is None and found[1].p == found[1].difference.p
+
+
+def test_samples_are_matched_by_key_whatever_their_order() -> None:
+    a, b = saved(1), saved(2)
+    order = np.random.default_rng(0).permutation(N)
+    assert compare_predictions(a, part(b, order)) == compare_predictions(a, b)
+    some = compare_predictions(part(a, np.arange(0, 60)), part(b, np.arange(30, 90)))
+    expected = compare_predictions(part(a, np.arange(30, 60)), part(b, np.arange(30, 60)))
+    assert some == expected and some[0].n == 24
+
+
+def test_models_of_other_classes_meet_on_the_samples_both_know() -> None:
+    a, b = saved(1, ("single-label",)), saved(2, ("single-label",))
+    fewer = Task("single", "single-label", Vocabulary(("class 1", "class 2"), (1, 1), (0,)))
+    b = replace(b, tasks=TaskSet([fewer]), logits={"single": b.logits["single"][:, 1:3]})
+    (found,) = compare_predictions(a, b)
+    both = [place for place in range(N) if a.catalogued["single"][place] in (("class 1",), ("class 2",))]
+    assert found.n == len(both)
+    hits = [a.logits["single"][place].argmax() == a.targets["single"][place] for place in both]
+    assert found.difference.first == pytest.approx(np.mean(hits))
+    a, b = saved(1, ("multi-label",)), saved(2, ("multi-label",))
+    other = Task("multi", "multi-label", Vocabulary(("class 1", "class 2"), (1, 1), (0,)))
+    b = replace(b, tasks=TaskSet([other]), logits={"multi": b.logits["multi"][:, 1:3]})
+    with pytest.raises(ArttlError, match=r"other classes of the multi-label task 'multi' \(4 and 2\)"):
+        compare_predictions(a, b)
+
+
+def test_groups_take_mcnemars_place() -> None:
+    a, b = saved(1), saved(2)
+    alone, grouped = compare_predictions(a, b), compare_predictions(a, b, group_by="object_number")
+    assert grouped[0].mcnemar is None and grouped[0].p == grouped[0].difference.p
+    assert grouped[0].difference.value == alone[0].difference.value
+    assert grouped[0].difference != alone[0].difference
+    assert compare_predictions(a, b, group_by="single")[2].difference != grouped[2].difference
+
+
+def test_another_measure_leaves_out_tasks_without_it() -> None:
+    found = compare_predictions(saved(1), saved(2), measure="macro_f1")
+    assert [one.task for one in found] == ["single", "multi"]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (
+            {"measure": "acuracy"},
+            r"'acuracy' is of none of the tasks .* \(did you mean 'accuracy'\?\); they have",
+        ),
+        (
+            {"group_by": "singel"},
+            r"'singel' is no column of the predictions \(did you mean 'single'\?\); give one of object_number",
+        ),
+    ],
+)
+def test_options_that_are_none(options, reason: str) -> None:
+    with pytest.raises(ArttlError, match=reason):
+        compare_predictions(saved(1), saved(2), **options)
+
+
+def test_runs_that_cannot_be_compared() -> None:
+    a, b = saved(1), saved(2)
+    with pytest.raises(ArttlError, match="no task in common: one predicts single, the other number"):
+        compare_predictions(saved(1, ("single-label",)), saved(1, ("number",)))
+    with pytest.raises(ArttlError, match=r"no sample in common \(45 and 45, matched by key\)"):
+        compare_predictions(part(a, np.arange(45)), part(b, np.arange(45, 90)))
+    with pytest.raises(ArttlError, match="no sample that both predicted has a label of single or multi"):
+        compare_predictions(part(a, np.arange(0, 90, 5)), b)
+    b.catalogued["single"][7] = ("other",)
+    with pytest.raises(
+        ArttlError, match=r"the two disagree on what the catalogue says of 'single' of k7 \(class"
+    ):
+        compare_predictions(a, b)
+
+
+@pytest.fixture
+def two_runs(tmp_path):
+    for name, found in (("a", saved(1)), ("b", saved(2))):
+        (tmp_path / name).mkdir()
+        write_predictions(tmp_path / name / "predictions.parquet", found)
+    return tmp_path
+
+
+def test_the_command_prints_a_line_a_task(two_runs, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    argv = [
+        str(two_runs / "a"),
+        str(two_runs / "b" / "predictions.parquet"),
+        "--json",
+        str(two_runs / "c.json"),
+    ]
+    assert run_command("compare", argv) == 0
+    shown = capsys.readouterr().out
+    found = json.loads((two_runs / "c.json").read_text())
+    assert set(found["tasks"]) == {"single", "multi", "number"} and found["a"] == str(two_runs / "a")
+    for one in compare_predictions(saved(1), saved(2)):
+        line = next(line for line in shown.splitlines() if line.strip().startswith(one.task))
+        factor = 1 if one.task == "number" else 100
+        for value in (one.difference.first, one.difference.second):
+            assert f" {factor * value:.1f} " in line
+        assert f" {factor * one.difference.value:+.1f} " in line and line.rstrip().endswith(" 72")
+        assert found["tasks"][one.task]["p"] == one.p
+    table = [line for line in shown.splitlines() if not line.startswith(("A ", "B "))]
+    assert all(len(line) <= 80 for line in table) and "72" in shown
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        (["nowhere", "nowhere"], "nowhere holds no predictions.parquet"),
+        (["A", "B", "--replicates", "0"], "--replicates must be at least 1"),
+        (["A", "B", "--seed", "-1"], "--seed must be at least 0"),
+        (["A", "B", "--json", "/nowhere/c.json"], "--json /nowhere/c.json cannot be written"),
+    ],
+)
+def test_what_the_command_refuses(two_runs, capsys, argv, words) -> None:
+    argv = [str(two_runs / word.lower()) if word in ("A", "B") else word for word in argv]
+    assert run_command("compare", argv) == 2
+    shown = capsys.readouterr().err
+    assert words in shown and shown.count("\n") == 1

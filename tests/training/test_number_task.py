@@ -1,0 +1,57 @@
+"""A number, such as the year, beside a task with classes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import arttl
+from arttl.evaluation.saved import read_predictions
+from arttl.packing.pack import pack
+from arttl.packing.settings import PackSettings
+from arttl.sources.synthetic import synthetic_artworks
+from arttl.training.run import train
+
+
+@pytest.fixture(scope="module")
+def dated_shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Drawn objects with a year that their type decides, some years missing and some that say nothing."""
+    folder = tmp_path_factory.mktemp("dated")
+    artworks = list(synthetic_artworks(folder / "images", count=160))
+    types = sorted({artwork.labels["type"][0] for artwork in artworks if "type" in artwork.labels})
+    dated = []
+    for number, artwork in enumerate(artworks):
+        labels = dict(artwork.labels)
+        if "type" in labels and number % 5:
+            year = 1500 + 40 * types.index(labels["type"][0])
+            labels["year"] = (f"ca. {year}",) if number % 2 else (f"{year - 5} - {year + 5}",)
+        elif number % 10 == 0:
+            labels["year"] = ("undated",)
+        dated.append(replace(artwork, labels=labels))
+    pack(dated, PackSettings(out=folder / "shards", tasks=("type", "year"), workers=1))
+    return folder / "shards"
+
+
+@pytest.mark.parametrize("mode", ["scratch", "off-the-shelf"])
+def test_a_year_is_learnt_beside_a_type(settings, dated_shards, mode: str) -> None:
+    run = replace(settings, shards=dated_shards, tasks=("type", "year"), multi_label=(), number=("year",), epochs=6)
+    metrics = train(run)
+    if mode == "off-the-shelf":
+        run = replace(run, mode=mode, weights=str(run.out), out=run.out.with_name("frozen"), epochs=None)
+        metrics = train(run)
+    year = metrics["year"]
+    if mode == "scratch":  # on features of a network of six epochs there is not much to find
+        assert year.values["mean_absolute_error"] < year.baseline["mean_absolute_error"]
+    found = read_predictions(run.out)
+    labels = np.array([np.nan if label is None else 0.0 for label in found.catalogued["year"]])
+    targets = found.targets["year"]
+    assert np.isnan(targets).sum() > np.isnan(labels).sum()  # the undated
+    said = arttl.load_model(run.out).tasks["year"].statistics.restore(found.logits["year"][:, 0])
+    error = np.abs(said - targets)[~np.isnan(targets)].mean()
+    assert year.values["mean_absolute_error"] == pytest.approx(error, rel=1e-4)
+    assert json.loads((run.out / "test.json").read_text())["tasks"]["year"]["kind"] == "number"
+    assert (run.out / "classes.csv").read_text().startswith("task,")
