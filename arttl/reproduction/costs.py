@@ -11,7 +11,7 @@ from accelerate import PartialState
 
 from arttl.models import Backbone, default_preprocess
 from arttl.packing.manifest import Manifest
-from arttl.reproduction.cells import Matrix, Run
+from arttl.reproduction.cells import Run
 from arttl.reproduction.running import Experiment
 
 _REPEATS = 3
@@ -102,18 +102,6 @@ def estimate(run: Run, experiment: Experiment, manifest: Manifest, costs: Mappin
         seconds = epochs * (cost.step * samples["train"] + cost.forward * samples["val"])
         seconds += cost.forward * samples["test"]
     return Estimate(seconds, cost.parameters * _WEIGHT_BYTES)
-
-
-def total(
-    matrix: Matrix, experiment: Experiment, manifests: Mapping[str, Manifest], costs: Mapping[str, Cost]
-) -> Estimate:
-    """What all runs that are not done take at most."""
-    found = [
-        estimate(run, experiment, manifests[run.collection], costs)
-        for run in matrix.runs
-        if experiment.state(run) != "done"
-    ]
-    return Estimate(sum(one.seconds for one in found), sum(one.disk for one in found))
 
 
 def _labelled(manifest: Manifest, split: str, tasks: tuple[str, ...]) -> int:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from arttl.errors import ArttlError
 from arttl.models import Backbone
 from arttl.reproduction import running
 from arttl.reproduction.cells import Matrix, Run
+from arttl.reproduction.command import run
 from arttl.reproduction.experiment import Laid, lay_out
 from arttl.reproduction.running import carry_out
 from arttl.reproduction.settings import ReproduceSettings
@@ -169,3 +171,29 @@ def test_a_run_that_another_process_is_at_is_left_to_it(settings, monkeypatch) -
     monkeypatch.setattr(running.time, "sleep", pause)
     carry_out(laid.experiment, laid.matrix)
     assert done == [second]
+
+
+@pytest.mark.slow
+def test_the_whole_command(settings, capsys) -> None:
+    """Every cell, then the report; again with nothing left to do; and a plan of it beforehand."""
+    settings = replace(settings, also=(f"third={settings.target}",))
+    run(replace(settings, dry_run=True))
+    shown = capsys.readouterr().out
+    assert "cells from" in shown and "at most" in shown and not (settings.out / "runs").exists()
+    run(settings)
+    shown = capsys.readouterr().out
+    assert "Table 1: shards, test accuracy in per cent" in shown and "failed after" not in shown
+    page = (settings.out / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 6  # type and material; type and artist, twice
+    for name in ("shards", "shards-target", "third", "from scratch", "Where the paper"):
+        assert name.lower() in page.lower()
+    assert "not run yet" not in page and "failed" not in page.replace("0 failed", "")
+    rows = list(csv.DictReader((settings.out / "tables" / "table-1.csv").open()))
+    assert [(row["task"], row["network"]) for row in rows] == [
+        ("type", "test_resnet"),
+        ("material", "test_resnet"),
+    ]
+    assert all(row["fine-tuned: ours"][0].isdigit() for row in rows)
+    before = {path: path.stat().st_mtime_ns for path in settings.out.rglob("test.json")}
+    run(settings)
+    assert {path: path.stat().st_mtime_ns for path in settings.out.rglob("test.json")} == before

@@ -1,0 +1,131 @@
+"""The whole experiment by one command: the plan, the runs, the report."""
+
+from __future__ import annotations
+
+import shutil
+import time
+
+from accelerate import PartialState
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from arttl.errors import ArttlError
+from arttl.reproduction.cells import Matrix, Run
+from arttl.reproduction.claims import examine_claims
+from arttl.reproduction.costs import Estimate, estimate, measure_cost
+from arttl.reproduction.experiment import Laid, lay_out
+from arttl.reproduction.report import write_report
+from arttl.reproduction.results import Results
+from arttl.reproduction.running import carry_out
+from arttl.reproduction.settings import ReproduceSettings
+from arttl.reproduction.tables import all_tables
+
+__all__ = ["ReproduceSettings", "run"]
+
+
+def run(settings: ReproduceSettings) -> None:
+    """Plan, train what is not trained yet, and report; or only plan.
+
+    Raises:
+        ArttlError: for input that cannot be used. A run that fails is reported and stops nothing.
+    """
+    main = PartialState().is_main_process
+    console = Console(highlight=False, quiet=not main)
+    laid = lay_out(settings)
+    if settings.dry_run:
+        if main:
+            _show_plan(console, laid, settings)
+        return
+    console.print(_matrix_table(laid.matrix))
+
+    def on_begin(one: Run, done: int, of: int) -> None:
+        console.rule(f"[bold]run {done + 1} of {of}: {one.name}", align="left")
+
+    def on_end(one: Run, seconds: float, error: str | None) -> None:
+        console.print(
+            f"failed after {seconds:.0f} s: {error}" if error else f"done after {seconds:.0f} s", markup=False
+        )
+
+    carry_out(laid.experiment, laid.matrix, on_begin=on_begin, on_end=on_end)
+    if not main:
+        return
+    page = write_report(settings, laid)
+    results = Results(laid.experiment, laid.matrix)
+    for table in all_tables(results, laid, settings.backbones)[:-1]:
+        console.print(table.to_rich())
+    for claim in examine_claims(results, next(iter(laid.collections))):
+        console.print(f"{claim.verdict}: {claim.text} {claim.note}", markup=False)
+    failed = sum(laid.experiment.state(one) == "failed" for one in laid.matrix.runs)
+    if failed:
+        console.print(f"{failed} run(s) failed; the report names them, and the same command tries them again")
+    console.print(f"report     {page}", markup=False, soft_wrap=True)
+
+
+def _matrix_table(matrix: Matrix) -> Table:
+    """How many cells of which kind, and what keeps some from being."""
+    table = Table(title="Cells", title_justify="left", box=box.SIMPLE_HEAD)
+    for column in ("part", "collection", "mode", "weights"):
+        table.add_column(column, no_wrap=True)
+    for column in ("cells", "runs"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("cannot be")
+    groups = dict.fromkeys((cell.part, cell.collection, cell.mode, cell.weights) for cell in matrix.cells)
+    for part, collection, mode, weights in groups:
+        cells = [
+            cell
+            for cell in matrix.cells
+            if (cell.part, cell.collection, cell.mode, cell.weights) == (part, collection, mode, weights)
+        ]
+        problems: dict[str, int] = {}
+        for cell in cells:
+            if cell.problem:
+                problems[cell.problem] = problems.get(cell.problem, 0) + 1
+        runs = {cell.run for cell in cells if cell.run}
+        why = ", ".join(f"{count}: {problem}" for problem, count in problems.items())
+        table.add_row(part, collection, mode, weights, str(len(cells)), str(len(runs)), why)
+    return table
+
+
+def _show_plan(console: Console, laid: Laid, settings: ReproduceSettings) -> None:
+    console.print(_matrix_table(laid.matrix))
+    todo = [one for one in laid.matrix.runs if laid.experiment.state(one) != "done"]
+    started = time.perf_counter()
+    backbones = dict.fromkeys(one.backbone for one in todo)
+    costs = {name: measure_cost(name, laid.experiment.fine_tuning.input_size) for name in backbones}
+    measured = time.perf_counter() - started
+    table = Table(title="Runs, in order", title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("run", overflow="fold")
+    table.add_column("weights of", overflow="fold")
+    table.add_column("at most", justify="right", no_wrap=True)
+    total = Estimate(0.0, 0)
+    for one in todo:
+        found = estimate(one, laid.experiment, laid.manifests[one.collection], costs)
+        total = Estimate(total.seconds + found.seconds, total.disk + found.disk)
+        table.add_row(one.name, one.donor or "", _duration(found.seconds))
+    console.print(table)
+    free = shutil.disk_usage(_existing(settings)).free
+    console.print(
+        f"{len(laid.matrix.cells)} cells from {len(laid.matrix.runs)} runs, {len(todo)} to do: at most"
+        f" {_duration(total.seconds)} on this machine (a measurement of {measured:.0f} s; decoding not counted, and"
+        f" most trainings stop early), {total.disk / 1e9:.1f} GB for models ({free / 1e9:.0f} GB free)",
+        markup=False,
+        soft_wrap=True,
+    )
+    if total.disk > free:
+        raise ArttlError(f"--out {settings.out} has not enough room: {total.disk / 1e9:.1f} GB are needed")
+
+
+def _existing(settings: ReproduceSettings) -> str:
+    path = settings.out.absolute()
+    while not path.exists():
+        path = path.parent
+    return str(path)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,164 @@
+"""Unpacking archives that a stranger may have made.
+
+A member is written under its last name into a folder of ours, so that no path of an archive is ever followed; and an
+archive that tries to leave its folder, holds anything but files and folders, or grows out of proportion is refused as
+a whole.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import re
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from arttl.errors import ArttlError
+
+_CHUNK = 1 << 20
+LARGEST_RATIO = 60
+"""How much larger than itself an archive may become: XML shrinks to a tenth, pictures hardly at all."""
+ALLOWANCE = 64 << 20
+"""Bytes that any archive may unpack to, however small it is."""
+MOST_MEMBERS = 2_000_000
+_WINDOWS_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+def kind_of(path: Path) -> str | None:
+    """`zip`, `tar`, `gzip`, `bzip2`, or None for a file that is no archive, by its first bytes."""
+    with path.open("rb") as file:
+        head = file.read(512)
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return "zip"
+    if head[257:262] == b"ustar":
+        return "tar"
+    if head.startswith(b"\x1f\x8b"):
+        return "gzip"
+    return "bzip2" if head.startswith(b"BZh") else None
+
+
+def unpack(archive: Path, folder: Path, wanted: tuple[str, ...]) -> int:
+    """Unpack the files of some kinds.
+
+    Args:
+        archive: a zip, or a tar, plain or compressed by gzip or bzip2.
+        folder: where they go, as PARENT/NAME: the last two parts of a member's path, the archive's own name standing
+            for a missing parent.
+        wanted: endings of names, in small letters; other members are passed over.
+
+    Returns:
+        How many files were written.
+
+    Raises:
+        ArttlError: if the archive is damaged or refused.
+    """
+    limit = ALLOWANCE + LARGEST_RATIO * archive.stat().st_size
+    top = archive.name.partition(".")[0]
+    total = written = 0
+    try:
+        members = _zip_members if kind_of(archive) == "zip" else _tar_members
+        for number, (name, size, source) in enumerate(members(archive)):
+            path = _checked(archive, name)
+            total += size
+            if total > limit or number >= MOST_MEMBERS:
+                raise _refused(archive, f"it unpacks to more than {limit:,} bytes or {MOST_MEMBERS:,} files")
+            if source is None or not path.name.lower().endswith(wanted):
+                continue
+            target = folder / (path.parent.name or top) / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with source as opened:
+                # What the header says of the size is not believed.
+                _copy(archive, name, opened, target, size)
+            written += 1
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise ArttlError(f"{archive} is damaged and cannot be unpacked: {' '.join(str(error).split())}") from error
+    except OSError as error:
+        if isinstance(error, gzip.BadGzipFile) or error.filename is None:
+            raise ArttlError(f"{archive} is damaged or the disk is full: {error}") from error
+        raise ArttlError(f"{error.filename} cannot be written: {error.strerror}") from error
+    return written
+
+
+def _checked(archive: Path, name: str) -> PurePosixPath:
+    path = PurePosixPath(name)
+    if name.startswith("/") or "\\" in name or "\0" in name or ".." in path.parts or _WINDOWS_DRIVE.match(name):
+        raise _refused(archive, f"its member {name!r} points out of its folder")
+    return path
+
+
+def _copy(archive: Path, name: str, source: IO[bytes], target: Path, size: int) -> None:
+    try:
+        file = target.open("xb")
+    except FileExistsError as error:
+        raise _refused(archive, f"it brings {name!r}, and there is one of that name already") from error
+    done = 0
+    with file:
+        while chunk := source.read(_CHUNK):
+            done += len(chunk)
+            if done > size:
+                raise _refused(archive, f"its member {name!r} is longer than it says")
+            file.write(chunk)
+    if done != size:
+        raise _refused(archive, f"its member {name!r} is shorter than it says")
+
+
+def _refused(archive: Path, why: str) -> ArttlError:
+    return ArttlError(f"{archive} is refused: {why}; get it from its publisher again")
+
+
+# What both kinds give: the name, the size that the header has, and how to open it; None for a folder.
+_Member = tuple[str, int, Any]
+
+
+def _zip_members(archive: Path) -> Iterator[_Member]:
+    with zipfile.ZipFile(archive) as opened:
+        for info in opened.infolist():
+            kind = (info.external_attr >> 16) & 0o170000
+            if kind not in (0, 0o100000, 0o040000):
+                raise _refused(archive, f"its member {info.filename!r} is a link or a device")
+            if info.flag_bits & 1:
+                raise _refused(archive, f"its member {info.filename!r} is encrypted")
+            yield info.filename, info.file_size, None if info.is_dir() else opened.open(info)
+
+
+def _tar_members(archive: Path) -> Iterator[_Member]:
+    with _tar_stream(archive) as stream, tarfile.open(fileobj=stream, mode="r:") as opened:
+        for info in opened:
+            opened.members = []  # type: ignore[attr-defined] # else it keeps every member's header
+            if info.isdir():
+                yield info.name, 0, None
+            elif info.isreg() and not info.issparse():
+                source = opened.extractfile(info)
+                assert source is not None
+                yield info.name, info.size, source
+            else:
+                raise _refused(archive, f"its member {info.name!r} is a link, a device or no plain file")
+
+
+@contextmanager
+def _tar_stream(archive: Path) -> Iterator[Any]:
+    kind = kind_of(archive)
+    opener = {"gzip": gzip.open, "bzip2": bz2.open}.get(kind or "", open)
+    with opener(archive, "rb") as stream:
+        yield _SmallReads(archive, stream)
+
+
+class _SmallReads:
+    """A stream that refuses to be read in one go, as tarfile does with a header of any length that a tar declares."""
+
+    def __init__(self, archive: Path, stream: Any) -> None:
+        self._archive = archive
+        self._stream = stream
+        self.seek, self.tell = stream.seek, stream.tell
+
+    def read(self, size: int = -1) -> bytes:
+        """At most so many bytes."""
+        if not 0 <= size <= 4 * _CHUNK:
+            raise _refused(self._archive, "a header in it is larger than any could be")
+        found: bytes = self._stream.read(size)
+        return found

@@ -1,0 +1,179 @@
+"""The report: one page that needs no other file, the same as Markdown, and a CSV a table."""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import arttl
+from arttl.packing.files import settle
+from arttl.reproduction.claims import Claim, examine_claims
+from arttl.reproduction.experiment import Laid
+from arttl.reproduction.figures import validation_curves
+from arttl.reproduction.published import published
+from arttl.reproduction.results import Results
+from arttl.reproduction.settings import ReproduceSettings
+from arttl.reproduction.tables import ReportTable, all_tables
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.7rem; } h2 { font-size: 1.25rem; margin-top: 2.2rem; border-bottom: 1px solid #ddd; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-size: 0.85rem; font-variant-numeric: tabular-nums; }
+th, td { padding: 0.25rem 0.6rem; border-bottom: 1px solid #eee; text-align: right; white-space: nowrap; }
+th { vertical-align: bottom; border-bottom: 2px solid #999; white-space: normal; }
+th.name, td.name { text-align: left; }
+td.problem { color: #888; font-style: italic; }
+p.note { color: #555; font-size: 0.85rem; max-width: 60rem; }
+.verdict { font-weight: 600; padding: 0.05rem 0.5rem; border-radius: 0.7rem; background: #eee; }
+.verdict.held { background: #cfe8d5; } .verdict.not-held { background: #f6d0c4; }
+img { max-width: 100%; }
+dl dt { font-weight: 600; margin-top: 0.6rem; } dl dd { margin: 0; }
+"""
+_CLASS_OF_VERDICT = {"held": "held", "did not hold": "not-held"}
+
+
+def write_report(settings: ReproduceSettings, laid: Laid) -> Path:
+    """Write `report.html`, `report.md` and `tables/*.csv` from what has been run so far; each appears whole.
+
+    Returns:
+        The page.
+    """
+    results = Results(laid.experiment, laid.matrix)
+    source = next(iter(laid.collections))
+    tables = all_tables(results, laid, settings.backbones)
+    claims = examine_claims(results, source)
+    curves = [
+        (f"{name}: {task}", picture)
+        for name, collection in laid.collections.items()
+        for task in collection.usable
+        if (picture := validation_curves(results, name, task))
+    ]
+    states = [laid.experiment.state(run) for run in laid.matrix.runs]
+    summary = (
+        f"{states.count('done')} of {len(states)} runs done, {states.count('failed')} failed. Written by arttl"
+        f" {arttl.__version__}."
+    )
+    failures = [
+        (run.name, laid.experiment.failure(run))
+        for run in laid.matrix.runs
+        if laid.experiment.state(run) == "failed"
+    ]
+    (settings.out / "tables").mkdir(parents=True, exist_ok=True)
+    for table in tables:
+        _write(settings.out / "tables" / f"{table.name}.csv", table.to_csv())
+    _write(settings.out / "report.md", _markdown(summary, settings, tables, claims, failures))
+    page = settings.out / "report.html"
+    _write(page, _page(summary, settings, tables, claims, curves, failures))
+    return page
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".part")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    settle(temporary, path)
+
+
+def _how(settings: ReproduceSettings) -> list[str]:
+    """How the figures were made, a sentence each."""
+    recipe = "the paper's text" if settings.recipe is None else f"the recipe {settings.recipe.name}"
+    found = [
+        f"Fine-tuning by {recipe}; off-the-shelf heads are logistic regressions solved to convergence on frozen"
+        " features; tested is the epoch of the lowest validation loss.",
+        f"Class rule {settings.classes}; {settings.seeds} seed(s).",
+    ]
+    if settings.input_size is not None:
+        found.append(f"Every network sees {settings.input_size} pixels.")
+    if settings.quick:
+        found.append("A quick run on a sample, to see that everything works: its figures mean nothing.")
+    return found
+
+
+def _markdown(
+    summary: str,
+    settings: ReproduceSettings,
+    tables: Sequence[ReportTable],
+    claims: Sequence[Claim],
+    failures: Sequence[tuple[str, str]],
+) -> str:
+    lines = ["# Deep transfer learning for art classification: the experiment", summary, *_how(settings)]
+    lines.append("## The paper's claims")
+    lines += [f"- **{claim.verdict}**: {claim.text} {claim.note}" for claim in claims]
+    lines += [table.to_markdown() for table in tables]
+    if failures:
+        lines.append("## Runs that failed")
+        lines += [f"- `{name}`: {error}" for name, error in failures]
+    lines.append("## Where the paper's print misleads")
+    lines += [f"- {note.about}: {note.text}" for note in published().notes]
+    return "\n\n".join(lines) + "\n"
+
+
+def _page(
+    summary: str,
+    settings: ReproduceSettings,
+    tables: Sequence[ReportTable],
+    claims: Sequence[Claim],
+    curves: Sequence[tuple[str, bytes]],
+    failures: Sequence[tuple[str, str]],
+) -> str:
+    parts = ["<h1>Deep transfer learning for art classification: the experiment</h1>"]
+    parts += [f"<p>{_text(sentence)}</p>" for sentence in (summary, *_how(settings))]
+    parts.append("<h2>The paper's claims</h2>")
+    parts += [_claim(claim) for claim in claims]
+    for table in tables:
+        parts.append(_table(table))
+    parts.append("<h2>Validation curves</h2>")
+    parts.append(
+        '<p class="note">Solid: fine-tuned; dotted: from scratch; dashed: joint. A star is the best of the paper\'s'
+        " curve of the same network and task.</p>"
+    )
+    for title, picture in curves:
+        data = base64.b64encode(picture).decode()
+        parts.append(f'<p><img alt="{_text(title)}" src="data:image/png;base64,{data}"></p>')
+    if failures:
+        parts.append("<h2>Runs that failed</h2>")
+        parts += [f"<p><code>{_text(name)}</code>: {_text(error)}</p>" for name, error in failures]
+    parts.append("<h2>Where the paper's print misleads</h2><dl>")
+    parts += [f"<dt>{_text(note.about)}</dt><dd>{_text(note.text)}</dd>" for note in published().notes]
+    parts.append("</dl>")
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>arttl: the experiment</title>'
+        f"<style>{_STYLE}</style></head>\n<body>\n" + "\n".join(parts) + "\n</body></html>\n"
+    )
+
+
+def _claim(claim: Claim) -> str:
+    kind = _CLASS_OF_VERDICT.get(claim.verdict, "")
+    return (
+        f'<p><span class="verdict {kind}">{_text(claim.verdict)}</span> {_text(claim.text)}'
+        f" {_text(claim.note)}</p>"
+    )
+
+
+def _table(table: ReportTable) -> str:
+    head = "".join(
+        f'<th class="{"name" if place < table.names else ""}">{_text(column)}</th>'
+        for place, column in enumerate(table.columns)
+    )
+    rows = []
+    for row in table.rows:
+        cells = []
+        for place, cell in enumerate(row):
+            kind = "name" if place < table.names else "problem" if cell[:1].isalpha() else ""
+            cells.append(f'<td class="{kind}">{_text(cell)}</td>')
+        rows.append(f"<tr>{''.join(cells)}</tr>")
+    notes = "".join(f'<p class="note">{_text(note)}</p>' for note in table.notes)
+    return (
+        f'<h2>{_text(table.title)}</h2><div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>{notes}"
+    )
+
+
+def _text(text: str) -> str:
+    return html.escape(text)
