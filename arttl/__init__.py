@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from arttl.artworks import Artwork as Artwork
     from arttl.errors import ArttlError as ArttlError
-    from arttl.explain import visual_backprop as visual_backprop
+    from arttl.explain.visual_backprop import visual_backprop as visual_backprop
     from arttl.loading import Batch as Batch
     from arttl.loading import Loader as Loader
     from arttl.loading import Preprocess as Preprocess

@@ -11,9 +11,12 @@ PYBIND11_MODULE(_kernels, m) {
   m.def("channel_mean_cpu", &channel_mean_cpu, release_gil());
   m.def("upsample_multiply_cpu", &upsample_multiply_cpu, release_gil());
   m.def("minmax_normalise_cpu", &minmax_normalise_cpu, release_gil());
+  m.def("crop_resize_normalise_cpu", &crop_resize_normalise_cpu, release_gil());
+  m.def("walk_back_cpu", &walk_back_cpu, release_gil());
 #if defined(ARTTL_WITH_CUDA)
   m.def("channel_mean_cuda", &channel_mean_cuda, release_gil());
   m.def("upsample_multiply_cuda", &upsample_multiply_cuda, release_gil());
   m.def("minmax_normalise_cuda", &minmax_normalise_cuda, release_gil());
+  m.def("walk_back_cuda", &walk_back_cuda, release_gil());
 #endif
 }

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 namespace arttl {
 
@@ -15,8 +16,8 @@ void channel_mean_cpu(std::uintptr_t input, std::uintptr_t output, int dtype, bo
                       std::int64_t channels, std::int64_t pixels, bool rectify, int threads);
 
 // output [images, *size] = shallow * scale * (deep [images, *deep_size] through the all-ones transposed convolution of
-// the given kernel, stride and padding), all float32. scale brings deep_peak [images] to [1, 2), and is 1 where deep_peak is null; shallow counts as 1 where it is null.
-// peak [images] = max |output| of each image.
+// the given kernel, stride and padding), all float32. scale brings deep_peak [images] to [1, 2), and is 1 where
+// deep_peak is null; shallow counts as 1 where it is null. peak [images] = max |output| of each image.
 void upsample_multiply_cpu(std::uintptr_t deep, std::uintptr_t deep_peak, std::uintptr_t shallow, std::uintptr_t output,
                            std::uintptr_t peak, std::int64_t images, const Pair& deep_size, const Pair& size,
                            const Pair& kernel, const Pair& stride, const Pair& padding, int threads);
@@ -26,7 +27,26 @@ void upsample_multiply_cpu(std::uintptr_t deep, std::uintptr_t deep_peak, std::u
 void minmax_normalise_cpu(std::uintptr_t maps, std::uintptr_t output, std::uintptr_t range, std::int64_t images,
                           std::int64_t pixels, float epsilon, int threads);
 
-// The same on a CUDA device, queued on `stream` (a cudaStream_t) without a synchronisation or an allocation.
+// All steps and the normalisation (with epsilon 0) in one call, from the deepest of `means` [images, h, w], which are
+// given from the image on, to `output` [images, H, W]. Each step is nine numbers of `steps`, the deepest first: whether
+// the next shallower map is the factor (else ones), then size, kernel, stride and padding of `upsample_multiply`, two
+// each; no step's output has more pixels than the last one's. workspace [min(images, threads), H * W + 4] float32 on
+// the CPU, [images, H * W + 4] on a CUDA device.
+void walk_back_cpu(const std::vector<std::uintptr_t>& means, const std::vector<int>& steps, const Pair& deep_size,
+                   std::uintptr_t workspace, std::uintptr_t output, std::int64_t images, int threads);
+
+using Part = std::array<std::int64_t, 4>;  // top, left, bottom, right
+using Color3 = std::array<float, 3>;       // of red, green and blue
+
+// output [size, size, 3] (a DType: float32 or bfloat16) = the square of picture [*, width, 3] uint8 whose pixel (y, x)
+// is centred at start + (y + 0.5, x + 0.5) * step, by Pillow's resize with the given Filter (resample_weights.h), read
+// from nothing outside `part`, mirrored left to right when flip, then times scale plus shift.
+void crop_resize_normalise_cpu(std::uintptr_t picture, std::int64_t width, const Part& part,
+                               const std::array<double, 2>& start, const std::array<double, 2>& step, int filter,
+                               bool flip, const Color3& scale, const Color3& shift, std::uintptr_t output, int dtype,
+                               std::int64_t size);
+
+// All but the last on a CUDA device, queued on `stream` (a cudaStream_t) without a synchronisation or an allocation.
 void channel_mean_cuda(std::uintptr_t input, std::uintptr_t output, int dtype, bool channels_last, std::int64_t images,
                        std::int64_t channels, std::int64_t pixels, bool rectify, int device, std::uintptr_t stream);
 
@@ -37,5 +57,9 @@ void upsample_multiply_cuda(std::uintptr_t deep, std::uintptr_t deep_peak, std::
 
 void minmax_normalise_cuda(std::uintptr_t maps, std::uintptr_t output, std::uintptr_t range, std::int64_t images,
                            std::int64_t pixels, float epsilon, int device, std::uintptr_t stream);
+
+void walk_back_cuda(const std::vector<std::uintptr_t>& means, const std::vector<int>& steps, const Pair& deep_size,
+                    std::uintptr_t workspace, std::uintptr_t output, std::int64_t images, int device,
+                    std::uintptr_t stream);
 
 }  // namespace arttl

@@ -19,7 +19,7 @@ from arttl.evaluation.classes import write_classes
 from arttl.evaluation.metrics import TaskMetrics, metrics_to_json
 from arttl.evaluation.predictions import predict
 from arttl.evaluation.report import bands_table, metrics_table
-from arttl.loading import open_loader
+from arttl.loading import open_loader, read_manifest
 from arttl.models import load_model
 from arttl.models.multitask import model_folder
 from arttl.packing.manifest import Manifest
@@ -60,7 +60,7 @@ def evaluate(settings: EvaluateSettings) -> dict[str, TaskMetrics]:
     """
     model = load_model(settings.model)
     calibration = Calibration.load(model_folder(settings.model))
-    manifest = Manifest.read(settings.shards)
+    manifest = read_manifest(settings.shards)
     groups = None if settings.group_by is None else _groups(manifest, settings.group_by)
     tasks = TaskSet([task for task in model.tasks if task.name in manifest.task_names])
     if not len(tasks):

@@ -1,4 +1,4 @@
-"""The torch operators `arttl::channel_mean`, `arttl::upsample_multiply` and `arttl::minmax_normalise`.
+"""The torch operators `arttl::channel_mean`, `upsample_multiply`, `minmax_normalise` and `walk_back`.
 
 Each is declared once, with the compiled kernel behind it on the CPU and on CUDA devices, plain torch on any other
 device, and a fake implementation for tracing (`torch.compile`, `torch.export`). They are for inference: an input that
@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from arttl.compiled import kernels as kernels
 from arttl.errors import ArttlError
 from arttl.explain import _torch_twin as twin
 
@@ -31,23 +32,7 @@ _library.define(
     "SymInt[2] stride, SymInt[2] padding) -> (Tensor, Tensor)"
 )
 _library.define("minmax_normalise(Tensor maps, float epsilon) -> Tensor")
-
-
-@functools.cache
-def kernels() -> Any:
-    """The compiled module.
-
-    Raises:
-        ArttlError: if it is not there.
-    """
-    try:
-        from arttl import _kernels
-    except ImportError as error:
-        raise ArttlError(
-            f"the compiled module arttl._kernels does not load ({error}): install arttl with a C++ compiler at hand, "
-            "`pip install .` in its folder"
-        ) from error
-    return _kernels
+_library.define("walk_back(Tensor[] means, SymInt[] steps) -> Tensor")
 
 
 @functools.cache
@@ -177,10 +162,46 @@ def run_minmax_normalise(maps: Tensor, epsilon: float) -> Tensor:
     return out  # [N, H, W]
 
 
+def run_walk_back(means: Sequence[Tensor], steps: Sequence[int]) -> Tensor:
+    """`_torch_twin.walk_back` by the compiled kernels, in one call of the compiled module."""
+    rows = twin.rows_of(steps)
+    if not means or not rows or means[0].dim() != 3:
+        raise ValueError(f"the walk back needs maps [N, h, w] and steps of nine numbers, not {list(steps)}")
+    device, images = means[0].device, means[0].shape[0]
+    # The sizes of the maps, from the deepest on; that of the deepest itself is what no step names.
+    sizes = [means[-1].shape[1:], *(row[1:3] for row in rows if row[0])]
+    if len(sizes) != len(means):
+        raise ValueError(f"{len(means)} maps do not go with steps that name {len(sizes)}")
+    whole = [
+        _as_map("a mean", mean, (images, *size), device)
+        for mean, size in zip(means, reversed(sizes), strict=True)
+    ]
+    height, width = rows[-1][1:3]
+    pixels = height * width
+    # A step to a map larger than the picture, as a layer that pads by more than it cuts makes it, has no room.
+    if not _is_served(device) or any(row[1] * row[2] > pixels for row in rows):
+        return twin.walk_back(whole, steps)
+    out = whole[0].new_empty((images, height, width))
+    together = min(images, torch.get_num_threads()) if device.type == "cpu" else images
+    workspace = whole[0].new_empty((together, pixels + 4))
+    _launch(
+        "walk_back",
+        device,
+        [mean.data_ptr() for mean in whole],
+        steps,
+        tuple(sizes[0]),
+        workspace.data_ptr(),
+        out.data_ptr(),
+        images,
+    )
+    return out  # [N, H, W]
+
+
 for _name, _served in (
     ("channel_mean", run_channel_mean),
     ("upsample_multiply", run_upsample_multiply),
     ("minmax_normalise", run_minmax_normalise),
+    ("walk_back", run_walk_back),
 ):
     _library.impl(_name, _served, "CPU")
     _library.impl(_name, _served, "CUDA")
@@ -213,6 +234,13 @@ def _(maps: Tensor, epsilon: float) -> Tensor:
     return torch.empty_like(maps, memory_format=torch.contiguous_format)
 
 
+@torch.library.register_fake("arttl::walk_back", lib=_library)
+def _(means: list[Tensor], steps: list[int]) -> Tensor:
+    torch._check(len(means) > 0 and len(steps) > 0)
+    return means[0].new_empty((means[0].shape[0], *twin.rows_of(steps)[-1][1:3]))
+
+
 channel_mean = torch.ops.arttl.channel_mean.default
 upsample_multiply = torch.ops.arttl.upsample_multiply.default
 minmax_normalise = torch.ops.arttl.minmax_normalise.default
+walk_back = torch.ops.arttl.walk_back.default

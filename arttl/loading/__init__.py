@@ -1,6 +1,8 @@
 """Shards to batches: one preprocessing spec, the DALI engine, the CPU engine, exact epochs."""
 
-from arttl.loading.loader import Batch, EngineName, Loader, open_loader
+from arttl.loading.engines import EngineName
+from arttl.loading.loader import Batch, Loader, open_loader
 from arttl.loading.preprocess import Augment, Preprocess
+from arttl.loading.remote import read_manifest
 
-__all__ = ["Augment", "Batch", "EngineName", "Loader", "Preprocess", "open_loader"]
+__all__ = ["Augment", "Batch", "EngineName", "Loader", "Preprocess", "open_loader", "read_manifest"]

@@ -1,6 +1,6 @@
 """The CPU engine: JPEGs read by offset, decoded at a reduced scale by a pool of threads, no DALI.
 
-Reading, decoding, resizing and normalising all release the interpreter lock.
+Reading, decoding and the one step that makes the normalised square of a picture all release the interpreter lock.
 """
 
 from __future__ import annotations
@@ -8,98 +8,167 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import simplejpeg
 import torch
 
-from arttl.errors import ArttlError
-from arttl.loading.geometry import Geometry
-from arttl.loading.reading import Reading
-from arttl.loading.resample import cut_square, normalise
+from arttl.loading.batch_memory import BatchMemory
+from arttl.loading.preprocess import Preprocess
+from arttl.loading.reading import BadSampleError, Pictures, Reading
+from arttl.loading.resample import SquareWriter, cuts
 
 _BATCHES_AHEAD = 2
 
 
-def read(reading: Reading) -> Iterator[torch.Tensor]:
+def batch_memory(
+    batch_size: int, preprocess: Preprocess, dtype: torch.dtype, device: torch.device
+) -> BatchMemory:
+    """Memory for `read`, which a loader keeps from epoch to epoch."""
+    shape = (batch_size, preprocess.size, preprocess.size, 3)
+    return BatchMemory(shape, dtype, pinned=device.type == "cuda")
+
+
+def read(reading: Reading, memory: BatchMemory) -> Iterator[Pictures]:
     """Read batches, up to two ahead of the caller.
 
-    Yields:
-        [B, 3, size, size] float32, channels last, on the device.
+    Args:
+        reading: what to read.
+        memory: where the batches are made.
 
     Raises:
-        ArttlError: naming the first sample that cannot be read or decoded.
+        ArttlError: naming the first sample that cannot be read, or (unless these are skipped) decoded.
     """
+    spec = reading.preprocess
+    writer = SquareWriter(spec.size, spec.filter, spec.mean, spec.std, reading.dtype)
+    copies = _Copies(reading.device)
     pool = ThreadPoolExecutor(reading.threads, thread_name_prefix="arttl-decode")
     pending: deque[_PendingBatch] = deque()
     try:
-        for batch in range(len(reading.rows)):
-            pending.append(_start(pool, reading, batch))
+        for number in range(len(reading.rows)):
+            pending.append(_PendingBatch(reading, number, memory.take()))
+            pending[-1].start(pool, writer)
             if len(pending) > _BATCHES_AHEAD:
-                yield _finish(pending.popleft(), reading.device)
+                yield copies.delivered(pending.popleft().finish())
         while pending:
-            yield _finish(pending.popleft(), reading.device)
+            yield copies.delivered(pending.popleft().finish())
     finally:
+        for batch in pending:
+            batch.stop()
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-@dataclass(frozen=True)
+class _Copies:
+    """Brings batches to the device, and keeps a block of host memory until it is copied."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._running: deque[tuple[torch.cuda.Event, torch.Tensor]] = deque()
+
+    def delivered(self, pictures: Pictures) -> Pictures:
+        if self._device.type == "cpu":
+            return pictures
+        images = pictures.images.to(self._device, non_blocking=True)
+        if self._device.type == "cuda":
+            event = torch.cuda.Event()
+            event.record(torch.cuda.current_stream(self._device))
+            self._running.append((event, pictures.images))
+            while self._running[0][0].query() and len(self._running) > 1:
+                self._running.popleft()
+        return Pictures(images, pictures.bad)
+
+
+@dataclass
 class _PendingBatch:
-    images: torch.Tensor  # [B, size, size, 3], filled by the samples
-    samples: list[Future[None]]
+    """A batch that threads are filling."""
+
+    reading: Reading
+    number: int
+    images: torch.Tensor  # [B, size, size, 3], filled by the threads
+    places: deque[int] = field(default_factory=deque)  # in the batch, that no thread has taken yet
+    bad: dict[int, str] = field(default_factory=dict)
+    tasks: list[Future[None]] = field(default_factory=list)
+
+    def start(self, pool: ThreadPoolExecutor, writer: SquareWriter) -> None:
+        geometry = self.reading.geometry(self.number)
+        reductions = geometry.reduction.tolist()
+        rows = self.reading.rows[self.number].tolist()
+        cut = cuts(geometry)
+        self.places.extend(range(len(rows)))
+
+        def fill() -> None:
+            while True:
+                try:
+                    place = self.places.popleft()
+                except IndexError:
+                    return
+                try:
+                    picture = decode(self.reading, rows[place], reductions[place])
+                except BadSampleError as error:
+                    if self.reading.on_bad_sample == "raise":
+                        raise
+                    self.bad[place] = str(error)
+                    self.images[place] = 0
+                    continue
+                writer.write(picture, cut, place, first + place * bytes_each)
+
+        first = self.images.data_ptr()
+        bytes_each = self.images[0].nbytes
+        # A task a thread, not a sample: half the Python.
+        self.tasks = [pool.submit(fill) for _ in range(min(self.reading.threads, len(rows)))]
+
+    def finish(self) -> Pictures:
+        try:
+            for task in self.tasks:
+                task.result()
+        finally:
+            self.stop()
+        return Pictures(self.images.permute(0, 3, 1, 2), self.bad)
+
+    def stop(self) -> None:
+        """Let the threads end with the samples that they have."""
+        self.places.clear()
 
 
-def _start(pool: ThreadPoolExecutor, reading: Reading, batch: int) -> _PendingBatch:
-    size = reading.preprocess.size
-    rows = reading.rows[batch].tolist()
-    images = torch.empty((len(rows), size, size, 3), pin_memory=reading.device.type == "cuda")
-    geometry = reading.geometry(batch)
-    lines = images.numpy()
-    samples = [pool.submit(_sample, reading, row, geometry, i, lines[i]) for i, row in enumerate(rows)]
-    return _PendingBatch(images, samples)
-
-
-def _finish(batch: _PendingBatch, device: torch.device) -> torch.Tensor:
-    for sample in batch.samples:
-        sample.result()
-    return batch.images.permute(0, 3, 1, 2).to(device, non_blocking=True)
-
-
-def _sample(reading: Reading, row: int, geometry: Geometry, index: int, out: np.ndarray) -> None:
-    """Read one sample into its place in the batch, `out` [size, size, 3]."""
-    preprocess = reading.preprocess
-    reduction = int(geometry.reduction[index])
-    picture = decode(reading, row, reduction)
-    square = cut_square(picture, geometry, index, preprocess.size, preprocess.filter, reduction)
-    normalise(square, preprocess.mean, preprocess.std, out)
-
-
-def decode(reading: Reading, row: int, reduction: int) -> np.ndarray:
-    """One stored picture at one over `reduction` of its size.
+def decode(reading: Reading, row: int, reduction: int) -> npt.NDArray[np.uint8]:
+    """One stored picture at one over `reduction` of its size, rounded up.
 
     Returns:
         [H, W, 3] uint8.
 
     Raises:
-        ArttlError: naming the sample, if it cannot be read or decoded.
+        BadSampleError: naming the sample, if it cannot be decoded.
+        ArttlError: if its shard cannot be read.
     """
     data = reading.files.jpeg(row)
     height, width = reading.sizes[row].tolist()
     try:
-        found = simplejpeg.decode_jpeg_header(data)[:2]
-        if found != (height, width):  # before a header from nowhere decides how much memory is taken
+        *found, colours, _ = simplejpeg.decode_jpeg_header(data)
+        if found != [height, width]:  # before a header from nowhere decides how much memory is taken
             raise ValueError(f"it is {found[1]}x{found[0]} pixels and the manifest says {width}x{height}")
-        return simplejpeg.decode_jpeg(
+        inks = colours in ("CMYK", "YCCK")
+        pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(
             data,
+            colorspace="CMYK" if inks else "RGB",
             # The scale is given by the least size that is wanted. libjpeg has fast code for 1/2, 1/4 and 1/8
             # only.
             min_height=-(-height // reduction),
             min_width=-(-width // reduction),
             min_factor=reduction,
         )
+        return _rgb_of_inks(pixels, data) if inks else pixels
     except ValueError as error:
-        raise ArttlError(
+        raise BadSampleError(
             f"{reading.files.describe(row)} cannot be decoded ({error}); pack the collection anew with"
             " scripts/make_shards.py, or copy the shard again"
         ) from error
+
+
+def _rgb_of_inks(cmyk: npt.NDArray[np.uint8], jpeg: bytes) -> npt.NDArray[np.uint8]:
+    """CMYK [H, W, 4] to RGB as DALI does it; packing stores none, but shards of others may hold some."""
+    inks = cmyk.astype(np.uint16)
+    if b"\xff\xee\x00\x0eAdobe" not in jpeg:  # Adobe stores the paper that is left, others the ink
+        inks = 255 - inks
+    return ((inks[..., :3] * inks[..., 3:] + 127) // 255).astype(np.uint8)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import torch
 
 from arttl.errors import ArttlError
 from arttl.loading import cpu_engine
-from arttl.loading.reading import Reading
+from arttl.loading.reading import BadSampleError, Pictures, Reading
 
 try:
     from nvidia.dali import Pipeline, fn, types
@@ -25,21 +26,48 @@ except ImportError as error:
         " --engine cpu"
     ) from error
 
-_FILTERS = {"bilinear": types.INTERP_LINEAR, "bicubic": types.INTERP_CUBIC}
+_FILTERS = {
+    "bilinear": types.INTERP_LINEAR,
+    "bicubic": types.INTERP_CUBIC,
+    "nearest": types.INTERP_NN,
+}
 _PREFETCH = 2  # batches
 
 
-def read(reading: Reading) -> Iterator[torch.Tensor]:
+def read(reading: Reading) -> Iterator[Pictures]:
     """Read batches; DALI decodes up to two ahead of the caller.
 
-    The pipeline is built anew for each call, on index files that list just the rows wanted.
-
-    Yields:
-        [B, 3, size, size] float32, channels last, on the device.
+    The pipeline is built anew for each call, on index files that list just the rows wanted. A bad sample breaks it:
+    where these are skipped, its batch is read by the CPU engine, and a new pipeline goes on after it.
 
     Raises:
-        ArttlError: for a sample that cannot be read or decoded.
+        ArttlError: for a sample that cannot be read, or (unless these are skipped) decoded.
     """
+    reading.files.fetch_all(reading.rows)
+    number, count = 0, len(reading.rows)
+    while number < count:
+        failure = None
+        try:
+            for pictures in _run(_from(reading, number, count)):
+                number += 1
+                yield pictures
+        except BadSampleError as error:
+            if reading.on_bad_sample == "raise":
+                raise
+            failure = error
+        if failure is not None:
+            memory = cpu_engine.batch_memory(
+                reading.rows.shape[1], reading.preprocess, reading.dtype, reading.device
+            )
+            yield from cpu_engine.read(_from(reading, number, number + 1), memory)
+            number += 1
+
+
+def _from(reading: Reading, first: int, end: int) -> Reading:
+    return replace(reading, rows=reading.rows[first:end], visits=reading.visits[first:end])
+
+
+def _run(reading: Reading) -> Iterator[Pictures]:
     pipeline = _build(reading)
     on_gpu = reading.device.type == "cuda"
     try:
@@ -52,7 +80,8 @@ def read(reading: Reading) -> Iterator[torch.Tensor]:
             if failure is not None:
                 raise _explained(failure, reading, number)
             _compare(found.as_array()[:, 0], rows, reading)
-            yield torch.utils.dlpack.from_dlpack(images.as_tensor()).permute(0, 3, 1, 2)
+            squares = torch.utils.dlpack.from_dlpack(images.as_tensor()).permute(0, 3, 1, 2)
+            yield Pictures(squares.to(reading.dtype), {})
     finally:
         del pipeline  # ends its threads
 
@@ -109,7 +138,7 @@ def _pipeline(reading: Reading, folder: Path) -> Any:
             roi_start=start,
             roi_end=end,
             interp_type=_FILTERS[preprocess.filter],
-            antialias=True,
+            antialias=preprocess.filter != "nearest",
         )
         images = fn.crop_mirror_normalize(
             squares,

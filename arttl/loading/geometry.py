@@ -28,8 +28,8 @@ class Geometry:
         resized: [N, 2] int64, height and width of that part after the resize, in output pixels.
         offset: [N, 2] int64, top and left of the square in the resized part.
         flip: [N] bool, whether the square is mirrored left to right.
-        reduction: [N] int64, 1, 2, 4 or 8: a picture decoded at one over this covers the resized part at
-            least twice in each direction. Top and left of `source` are multiples of it.
+        reduction: [N] int64, 1, 2, 4 or 8: of a picture decoded at one over this, the part is at least twice
+            as long as the square's side, in each direction. Top and left of `source` are multiples of it.
     """
 
     source: npt.NDArray[np.int64]
@@ -50,7 +50,9 @@ class Geometry:
         return start.astype(np.float32), end.astype(np.float32)
 
 
-def centre_geometry(sizes: npt.NDArray[np.integer], size: int, resize_to: int, *, squash: bool) -> Geometry:
+def centre_geometry(
+    sizes: npt.NDArray[np.integer], size: int, resize_to: int, *, squash: bool, reduce: bool = True
+) -> Geometry:
     """The evaluation transform: resize, then the square in the middle, rounded as torchvision does.
 
     Args:
@@ -58,15 +60,15 @@ def centre_geometry(sizes: npt.NDArray[np.integer], size: int, resize_to: int, *
         size: side of the square.
         resize_to: the shorter side after the resize (both sides with `squash`), at least `size`.
         squash: give up the picture's proportions instead of what lies outside the middle square.
+        reduce: whether pictures may be decoded at a reduced scale; without, every reduction is 1.
     """
     sizes = sizes.astype(np.int64)
     shorter = sizes.min(axis=1, keepdims=True)
     used = sizes if squash else np.minimum(sizes, _LONGEST * shorter)
     resized = np.full_like(used, resize_to) if squash else resize_to * used // shorter
     offset = np.rint((resized - size) / 2).astype(np.int64)
-    return _reduced(
-        np.concatenate([(sizes - used) // 2, used], axis=1), resized, offset, np.zeros(len(sizes), bool)
-    )
+    source = np.concatenate([(sizes - used) // 2, used], axis=1)
+    return _reduced(source, resized, offset, np.zeros(len(sizes), bool), size, reduce)
 
 
 def random_geometry(
@@ -76,6 +78,8 @@ def random_geometry(
     ratio: tuple[float, float],
     flip: float,
     uniforms: npt.NDArray[np.float64],
+    *,
+    reduce: bool = True,
 ) -> Geometry:
     """Random-resized crops (Szegedy et al. 2015, section 6; torchvision's RandomResizedCrop) and mirroring.
 
@@ -89,6 +93,7 @@ def random_geometry(
         ratio: smallest and largest ratio of width to height.
         flip: probability of mirroring.
         uniforms: [N, UNIFORMS] in [0, 1).
+        reduce: as for `centre_geometry`.
     """
     sizes = sizes.astype(np.int64)
     height, width = sizes[:, :1], sizes[:, 1:]  # [N, 1] each
@@ -109,9 +114,8 @@ def random_geometry(
     corner = np.floor(rest[:, :2] * (sizes - part + 1)).astype(np.int64)
     corner = np.where(chosen == ATTEMPTS, (sizes - part) // 2, corner)
     resized = np.full_like(part, size)
-    return _reduced(
-        np.concatenate([corner, part], axis=1), resized, np.zeros_like(resized), rest[:, 2] < flip
-    )
+    source = np.concatenate([corner, part], axis=1)
+    return _reduced(source, resized, np.zeros_like(resized), rest[:, 2] < flip, size, reduce)
 
 
 def uniform_numbers(
@@ -154,11 +158,13 @@ def _reduced(
     resized: npt.NDArray[np.int64],
     offset: npt.NDArray[np.int64],
     flip: npt.NDArray[np.bool_],
+    size: int,
+    reduce: bool,
 ) -> Geometry:
     """Add the reduction, and shift the source to the grid of pixels that a reduced decode gives."""
     reduction = np.ones(len(source), dtype=np.int64)
-    for candidate in (2, 4, 8):
-        reduction[(source[:, 2:] >= 2 * candidate * resized).all(axis=1)] = candidate
+    for candidate in (2, 4, 8) if reduce else ():
+        reduction[(source[:, 2:] >= 2 * candidate * size).all(axis=1)] = candidate
     source = source.copy()
     source[:, :2] -= source[:, :2] % reduction[:, None]
     return Geometry(source, resized, offset, flip, reduction)

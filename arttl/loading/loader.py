@@ -4,27 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from arttl.errors import ArttlError, did_you_mean
+from arttl.errors import ArttlError
 from arttl.loading import cpu_engine
+from arttl.loading.batch_memory import BatchMemory
+from arttl.loading.engines import Engine, EngineName, choose_engine
+from arttl.loading.ops import DTYPES
 from arttl.loading.order import EpochPlan, epoch_order
 from arttl.loading.preprocess import Preprocess
-from arttl.loading.reading import Reading
+from arttl.loading.reading import OnBadSample, Pictures, Reading
+from arttl.loading.remote import read_manifest
+from arttl.loading.sampling import UNIFORM, Sampling, parse_sampling
 from arttl.loading.shard_files import ShardFiles
 from arttl.packing.manifest import Manifest
 from arttl.tasks import TaskSet, is_labelled
 
-EngineName = Literal["auto", "dali", "dali-gpu", "dali-cpu", "cpu"]
+_LOG = logging.getLogger("arttl.loading")
 
 
 @dataclass(frozen=True)
@@ -32,10 +38,11 @@ class Batch:
     """What the loader yields; B is the same for all batches.
 
     Attributes:
-        images: [B, 3, size, size] float32, normalised, channels last in memory, on the device.
+        images: [B, 3, size, size] float32 (or bfloat16, where asked), normalised, channels last in memory, on the
+            device.
         targets: for each task [B] int64, -1 where unknown, or (multi-label) [B, Q] float32, a row of NaN
             where unknown; on the device.
-        valid: [B] bool, False for padding; on the device.
+        valid: [B] bool, False for padding and for skipped bad samples; on the device.
         rows: [B] int64, rows of the manifest; on the CPU.
     """
 
@@ -54,9 +61,12 @@ class Loader:
     Attributes:
         manifest: the collection.
         tasks: what the targets are of.
-        rows: [N] int64, the rows of the manifest that an epoch visits, over all ranks.
+        rows: [N] int64, the rows of the manifest that an epoch draws from, over all ranks; N is its length too.
+        sampling: how often it visits them; `sampling.meaning` says it in a line.
+        bad_samples: row to a sentence, of each sample on this rank that was skipped so far.
         preprocess: what happens to the pictures.
         batch_size: B, on each rank.
+        world_size: number of ranks.
         device: where the images and targets are.
         engine: `dali-gpu`, `dali-cpu` or `cpu`.
         engine_reason: a line that says why.
@@ -71,7 +81,7 @@ class Loader:
         *,
         preprocess: Preprocess,
         batch_size: int,
-        engine: Literal["dali-gpu", "dali-cpu", "cpu"],
+        engine: Engine,
         engine_reason: str,
         rank: int,
         world_size: int,
@@ -79,6 +89,9 @@ class Loader:
         shuffle: bool,
         threads: int,
         device: torch.device,
+        dtype: torch.dtype = torch.float32,
+        sampling: Sampling = UNIFORM,
+        on_bad_sample: OnBadSample = "raise",
     ) -> None:
         self.manifest = manifest
         self.tasks = tasks
@@ -91,10 +104,14 @@ class Loader:
         self._targets = {name: torch.from_numpy(table) for name, table in targets.items()}
         self._files = ShardFiles(manifest, rows)
         self._rank = rank
-        self._world_size = world_size
+        self.world_size = world_size
         self._seed = seed
         self._shuffle = shuffle
         self._threads = threads
+        self._dtype = dtype
+        self.sampling = sampling
+        self._on_bad_sample = on_bad_sample
+        self.bad_samples: dict[int, str] = {}
         self._epoch = 0
         self._first_batch = 0  # of the next iteration
         self._handed_out = 0  # batches of the current epoch
@@ -102,7 +119,12 @@ class Loader:
 
     def __len__(self) -> int:
         """Batches in an epoch, the same on every rank."""
-        return -(-len(self.rows) // (self.batch_size * self._world_size))
+        return -(-len(self.rows) // (self.batch_size * self.world_size))
+
+    @property
+    def at_the_end(self) -> bool:
+        """Whether the batch handed out last is the last of its epoch."""
+        return self._handed_out == len(self)
 
     @property
     def epoch(self) -> int:
@@ -124,48 +146,68 @@ class Loader:
         return self._batches(self._iteration, self._epoch, first)
 
     def _batches(self, iteration: int, epoch: int, first: int) -> Iterator[Batch]:
+        rows = self.rows
+        if self.sampling.classes is not None:
+            rows = rows[self.sampling.visited(self._seed, epoch)]
         order = epoch_order(
-            self.rows,
-            self._files.shard_of_row[self.rows],
+            rows,
+            self._files.shard_of_row[rows],
             shuffle=self._shuffle,
             seed=self._seed,
             epoch=epoch,
         )
-        plan = EpochPlan.cut(order, self.batch_size, self._rank, self._world_size)
-        with contextlib.closing(self._images(plan.rows[first:], epoch)) as batches:
-            for number, images in enumerate(batches, start=first):
-                rows = torch.from_numpy(plan.rows[number].copy())
-                batch = Batch(
-                    images=images,
-                    targets={name: table[rows].to(self.device) for name, table in self._targets.items()},
-                    valid=torch.from_numpy(plan.valid[number].copy()).to(self.device),
-                    rows=rows,
-                )
+        plan = EpochPlan.cut(order, self.batch_size, self._rank, self.world_size)
+        with contextlib.closing(self._pictures(plan, first, epoch)) as batches:
+            for number, pictures in enumerate(batches, start=first):
+                batch = self._batch(plan.rows[number], plan.valid[number].copy(), pictures)
                 if iteration == self._iteration:  # the position is that of the newest iteration
                     self._handed_out = number + 1
                 yield batch
         if iteration == self._iteration and epoch == self._epoch:
             self._epoch, self._handed_out = epoch + 1, 0
 
-    def _images(self, rows: npt.NDArray[np.int64], epoch: int) -> Generator[torch.Tensor, None, None]:
-        if not len(rows):  # restored at the end of an epoch
+    def _batch(self, rows: npt.NDArray[np.int64], valid: npt.NDArray[np.bool_], pictures: Pictures) -> Batch:
+        for place, sentence in pictures.bad.items():
+            valid[place] = False
+            row = int(rows[place])
+            if row not in self.bad_samples:
+                self.bad_samples[row] = sentence
+                _LOG.warning("skipped, %d so far: %s", len(self.bad_samples), sentence)
+        chosen = torch.from_numpy(rows.copy())
+        return Batch(
+            images=pictures.images,
+            targets={name: table[chosen].to(self.device) for name, table in self._targets.items()},
+            valid=torch.from_numpy(valid).to(self.device),
+            rows=chosen,
+        )
+
+    def _pictures(self, plan: EpochPlan, first: int, epoch: int) -> Generator[Pictures, None, None]:
+        if first == len(plan.rows):  # restored at the end of an epoch
             return
         reading = Reading(
-            self._files,
-            self.manifest.sizes,
-            rows,
-            self.preprocess,
-            self._seed,
-            epoch,
-            self._threads,
-            self.device,
+            files=self._files,
+            sizes=self.manifest.sizes,
+            rows=plan.rows[first:],
+            visits=plan.visits[first:],
+            preprocess=self.preprocess,
+            seed=self._seed,
+            epoch=epoch,
+            threads=self._threads,
+            device=self.device,
+            dtype=self._dtype,
+            on_bad_sample=self._on_bad_sample,
         )
-        if self.engine == "cpu":
-            yield from cpu_engine.read(reading)
-        else:
-            from arttl.loading import dali_engine  # not at the top: it needs DALI
+        with self._files.ahead(reading.rows):
+            if self.engine == "cpu":
+                yield from cpu_engine.read(reading, self._memory)
+            else:
+                from arttl.loading import dali_engine  # not at the top: it needs DALI
 
-            yield from dali_engine.read(reading)
+                yield from dali_engine.read(reading)
+
+    @cached_property
+    def _memory(self) -> BatchMemory:
+        return cpu_engine.batch_memory(self.batch_size, self.preprocess, self._dtype, self.device)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the loader stands: the epoch and the batches handed out, whatever was read ahead.
@@ -197,10 +239,11 @@ class Loader:
     def _identity(self) -> dict[str, Any]:
         """What must be equal for a position to mean the same."""
         return {
+            "sampling": self.sampling.name,
             "samples": self._samples_digest,
             "seed": self._seed,
             "shuffle": self._shuffle,
-            "batch_size_of_all_ranks": self.batch_size * self._world_size,
+            "batch_size_of_all_ranks": self.batch_size * self.world_size,
             "preprocess": self.preprocess.to_dict(),
         }
 
@@ -209,6 +252,8 @@ class Loader:
         """Of the rows and their pictures' digests, in order."""
         pictures = self.manifest.table.column("stored_sha256").to_pylist()
         lines = "".join(f"{row} {pictures[row]}\n" for row in self.rows.tolist())
+        if self.sampling.classes is not None:
+            lines += " ".join(map(str, self.sampling.classes.tolist()))
         return hashlib.sha256(lines.encode()).hexdigest()
 
 
@@ -227,6 +272,9 @@ def open_loader(
     threads: int | None = None,
     classes: str = "train",
     device: torch.device | str | None = None,
+    dtype: torch.dtype = torch.float32,
+    sampling: str = "uniform",
+    on_bad_sample: OnBadSample = "raise",
 ) -> Loader:
     """Open a split of a collection.
 
@@ -234,7 +282,7 @@ def open_loader(
     exactly once an epoch; the last batches are padded, and `Batch.valid` says where.
 
     Args:
-        shards: the folder, or its manifest.
+        shards: the folder, its address (see `arttl.loading.remote`), or its manifest.
         split: `train`, `val` or `test`.
         tasks: names, for single-label tasks under the class rule `classes`; or the task set of a model.
         preprocess: what happens to the pictures. None: the evaluation transform at 224 pixels with ImageNet's
@@ -249,12 +297,18 @@ def open_loader(
         threads: decoding threads; None: one a core that this process may use.
         classes: the class rule for tasks given by name, see `TaskSet.from_manifest`.
         device: where the batches go; None: the current GPU, else the CPU.
+        dtype: of the images, float32 or bfloat16.
+        sampling: `uniform`: an epoch visits every row once. `balanced:TASK` or `sqrt:TASK`: it is as long, but every
+            class of that task comes equally often, or in proportion to the square root of its size; see
+            `Loader.sampling`.
+        on_bad_sample: `raise`, or `skip`: a sample whose picture cannot be decoded is named in the log, counted in
+            `Loader.bad_samples` and masked in `Batch.valid`. A shard that cannot be read ends the run either way.
 
     Raises:
         ArttlError: for missing or damaged shards, an unknown split, task or engine, no labelled row, or a
             number out of range.
     """
-    manifest = shards if isinstance(shards, Manifest) else Manifest.read(shards)
+    manifest = shards if isinstance(shards, Manifest) else read_manifest(shards)
     if not isinstance(tasks, TaskSet):
         names = (tasks,) if isinstance(tasks, str) else tuple(tasks)
         tasks = TaskSet.from_manifest(manifest, names, classes=classes)
@@ -279,7 +333,11 @@ def open_loader(
             f" {' or '.join(tasks.names)}; choose other --tasks"
         )
     device = _device(device)
-    chosen, reason = _choose_engine(engine, device)
+    chosen, reason = choose_engine(engine, device)
+    if dtype not in DTYPES:
+        raise ArttlError(f"images in {dtype} are not to be had; choose torch.float32 or torch.bfloat16")
+    if on_bad_sample not in get_args(OnBadSample):
+        raise ArttlError(f"--on-bad-sample {on_bad_sample!r} is unknown; choose raise or skip")
     return Loader(
         manifest,
         tasks,
@@ -295,6 +353,9 @@ def open_loader(
         shuffle=split == "train" if shuffle is None else shuffle,
         threads=threads or usable_cores(),
         device=device,
+        dtype=dtype,
+        sampling=parse_sampling(sampling, tasks, rows[labelled], targets),
+        on_bad_sample=on_bad_sample,
     )
 
 
@@ -315,38 +376,6 @@ def _device(device: torch.device | str | None) -> torch.device:
     if device.type == "cuda" and device.index is None:
         return torch.device("cuda", torch.cuda.current_device())
     return device
-
-
-def _choose_engine(
-    wanted: EngineName, device: torch.device
-) -> tuple[Literal["dali-gpu", "dali-cpu", "cpu"], str]:
-    """The engine, and why in one line."""
-    if wanted not in get_args(EngineName):
-        known = get_args(EngineName)
-        raise ArttlError(
-            f"--engine {wanted!r} is unknown{did_you_mean(wanted, known)}; choose {', '.join(known)}"
-        )
-    if wanted == "cpu":
-        return "cpu", "cpu: as asked"
-    if wanted == "auto" and device.type != "cuda":
-        return "cpu", f"cpu: the device is {device}, where it needs no DALI and is the faster"
-    if wanted == "dali-gpu" and device.type != "cuda":
-        raise ArttlError(f"--engine dali-gpu needs a GPU and the device is {device}; choose dali-cpu or cpu")
-    if wanted == "dali-cpu" and device.type == "cuda":
-        raise ArttlError(
-            f"--engine dali-cpu gives batches on the CPU and the device is {device}; choose dali-gpu"
-        )
-    try:
-        from arttl.loading import dali_engine  # noqa: F401
-    except ArttlError as error:
-        if wanted == "auto":
-            return "cpu", f"cpu: {error}"
-        raise
-    chosen: Literal["dali-gpu", "dali-cpu"] = "dali-gpu" if device.type == "cuda" else "dali-cpu"
-    return (
-        chosen,
-        f"{chosen}: {'DALI is installed' if wanted == 'auto' else 'as asked'}, the device is {device}",
-    )
 
 
 def usable_cores() -> int:

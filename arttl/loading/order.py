@@ -17,10 +17,12 @@ class EpochPlan:
     Attributes:
         rows: [num_batches, B] int64.
         valid: [num_batches, B] bool, False for padding, which repeats rows from the start of the epoch.
+        visits: [num_batches, B] int64, how often the row came before in the epoch's order.
     """
 
     rows: npt.NDArray[np.int64]
     valid: npt.NDArray[np.bool_]
+    visits: npt.NDArray[np.int64]
 
     @classmethod
     def cut(
@@ -43,7 +45,18 @@ class EpochPlan:
         # Padding with many different rows rather than one keeps the statistics of batch normalisation sound.
         rows = np.resize(order, shape)
         valid = (np.arange(rows.size) < len(order)).reshape(shape)
-        return cls(rows[:, rank], valid[:, rank])
+        visits = np.resize(_visits(order), shape)
+        return cls(rows[:, rank], valid[:, rank], visits[:, rank])
+
+
+def _visits(order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """How often each item of a sequence came before it, [N] int64."""
+    by_row = np.argsort(order, kind="stable")
+    place = np.arange(len(order))
+    starts = np.r_[True, np.diff(order[by_row]) != 0]
+    visits = np.empty_like(place)
+    visits[by_row] = place - np.maximum.accumulate(np.where(starts, place, 0))
+    return visits
 
 
 def epoch_order(
@@ -56,7 +69,7 @@ def epoch_order(
     they were packed, neighbours have nothing in common.
 
     Args:
-        rows: [N] int64, the rows to visit.
+        rows: [N] int64, the rows to visit; one that is there repeatedly is visited as often.
         shards: [N], the shard of each.
         shuffle: whether to shuffle; otherwise the rows stay as they are.
         seed: at least 0.

@@ -14,13 +14,14 @@ import torch
 
 from arttl.errors import ArttlError, did_you_mean
 from arttl.loading.geometry import Geometry, centre_geometry, random_geometry
-from arttl.loading.resample import cut_square, normalise
+from arttl.loading.ops import FILTERS, crop_resize_normalise
+from arttl.loading.resample import cuts
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 Fit = Literal["crop", "squash"]
-Filter = Literal["bilinear", "bicubic"]
+Filter = Literal["bilinear", "bicubic", "nearest"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Preprocess:
     fit: Fit = "crop"
     """crop keeps the proportions, squash resizes both sides alike; the middle is cut out of either."""
     filter: Filter = "bicubic"
-    """How pixels are interpolated; always with antialias, as in Pillow."""
+    """How pixels are interpolated, as in Pillow: bilinear and bicubic with antialias, nearest takes single pixels."""
     mean: tuple[float, float, float] = IMAGENET_MEAN
     """Subtracted from red, green and blue, on the scale of 0 to 1."""
     std: tuple[float, float, float] = IMAGENET_STD
@@ -72,9 +73,9 @@ class Preprocess:
             raise ArttlError(f"the input size {self.size} must be between 1 and 8192 pixels")
         if not 0.1 <= self.crop_pct <= 1:
             raise ArttlError(f"crop_pct {self.crop_pct} must be between 0.1 and 1")
-        if self.fit not in ("crop", "squash") or self.filter not in ("bilinear", "bicubic"):
+        if self.fit not in ("crop", "squash") or self.filter not in FILTERS:
             raise ArttlError(
-                f"fit {self.fit!r} must be crop or squash, and filter {self.filter!r} bilinear or bicubic"
+                f"fit {self.fit!r} must be crop or squash, and filter {self.filter!r} bilinear, bicubic or nearest"
             )
         if not all(map(math.isfinite, (*self.mean, *self.std))) or min(self.std) <= 0:
             raise ArttlError(
@@ -118,10 +119,12 @@ class Preprocess:
             uniforms: [N, arttl.loading.geometry.UNIFORMS] random numbers for `augment`; None gives the
                 evaluation transform.
         """
+        reduce = self.filter != "nearest"  # a reduced decode is a mean of pixels
         if self.augment is None or uniforms is None:
-            return centre_geometry(sizes, self.size, self.resize_to, squash=self.fit == "squash")
-        augment = self.augment
-        return random_geometry(sizes, self.size, augment.scale, augment.ratio, augment.flip, uniforms)
+            squash = self.fit == "squash"
+            return centre_geometry(sizes, self.size, self.resize_to, squash=squash, reduce=reduce)
+        scale, ratio, flip = self.augment.scale, self.augment.ratio, self.augment.flip
+        return random_geometry(sizes, self.size, scale, ratio, flip, uniforms, reduce=reduce)
 
     def apply(self, rgb: npt.NDArray[np.uint8]) -> torch.Tensor:
         """The evaluation transform of one decoded picture; `augment` plays no part.
@@ -134,12 +137,23 @@ class Preprocess:
         """
         if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
             raise ValueError(f"a picture is [H, W, 3] uint8, not {list(rgb.shape)} {rgb.dtype}")
-        geometry = self.geometry(np.array([rgb.shape[:2]]))
-        rgb = np.require(rgb, requirements=["C", "W"])  # Pillow's arrays are read-only, of which torch warns
-        square = cut_square(rgb, geometry, 0, self.size, self.filter, reduction=1)
-        out = np.empty((self.size, self.size, 3), np.float32)
-        normalise(square, self.mean, self.std, out)
-        return torch.from_numpy(out).permute(2, 0, 1)
+        cut = cuts(replace(self.geometry(np.array([rgb.shape[:2]])), reduction=np.ones(1, np.int64)))
+        picture = torch.from_numpy(
+            np.require(rgb, requirements=["C", "W"])
+        )  # torch warns of read-only arrays
+        square = crop_resize_normalise(
+            picture,
+            cut.part[0],
+            cut.start[0],
+            cut.step[0],
+            self.size,
+            self.filter,
+            False,
+            self.mean,
+            self.std,
+            torch.float32,
+        )
+        return square.permute(2, 0, 1)
 
     def denormalise(self, images: torch.Tensor) -> npt.NDArray[np.uint8]:
         """The pictures that normalised images show.

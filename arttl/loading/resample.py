@@ -1,73 +1,86 @@
-"""From a decoded picture to the normalised square, for the CPU engine and for single pictures."""
+"""From decoded pictures to normalised squares: the geometry of stored pictures handed to the kernel."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from arttl.loading.geometry import Geometry
-
-# The operators beneath torch.nn.functional.interpolate(antialias=True), which takes either sizes or scales;
-# here both are given. Bytes in, bytes out, on one core.
-_RESIZE = {
-    "bilinear": torch.ops.aten._upsample_bilinear2d_aa.default,
-    "bicubic": torch.ops.aten._upsample_bicubic2d_aa.default,
-}
+from arttl.loading.ops import DTYPES, FILTERS, folded, kernels
 
 
-def cut_square(
-    picture: npt.NDArray[np.uint8], geometry: Geometry, index: int, size: int, filter: str, reduction: int
-) -> npt.NDArray[np.uint8]:
-    """Crop, resize with antialias, cut and mirror one picture.
+@dataclass(frozen=True)
+class Cuts:
+    """How N squares are cut from decoded pictures, in the kernel's terms; an item a picture.
 
-    Args:
-        picture: [H, W, 3], the whole picture, decoded at one over `reduction` of its stored size, rounded up.
-        geometry: of several pictures, in stored pixels.
-        index: which of them this is.
-        size: side of the square.
-        filter: `bilinear` or `bicubic`, as Pillow's and torchvision's of that name.
-        reduction: a divisor of the geometry's.
-
-    Returns:
-        [size, size, 3].
+    Attributes:
+        part: top, left, bottom and right of what may be read, in pixels of the decoded picture.
+        start: vertical and horizontal place of the square's corner, likewise.
+        step: pixels of the decoded picture to one of the square, vertically and horizontally.
+        flip: whether the square is mirrored left to right.
     """
-    top, left, height, width = geometry.source[index].tolist()
-    resized_height, resized_width = geometry.resized[index].tolist()
-    offset_top, offset_left = geometry.offset[index].tolist()
-    bottom, right = -(-(top + height) // reduction), -(-(left + width) // reduction)
-    part = torch.from_numpy(picture[top // reduction : bottom, left // reduction : right])
-    # The scale is that of the stored picture. Taken from the decoded size, which is rounded up, the square
-    # would come out shifted by up to a quarter of a pixel: one grey level on a scan of 2000 pixels, measured.
-    resized = _RESIZE[filter](
-        part.permute(2, 0, 1)[None],
-        [offset_top + size, offset_left + size],  # nothing right of or below the square
-        False,
-        resized_height * reduction / height,
-        resized_width * reduction / width,
-    )
-    square = resized[0].permute(1, 2, 0).numpy()[offset_top:, offset_left:]  # [size, size, 3]
-    return np.take(square, np.arange(size)[::-1], axis=1) if geometry.flip[index] else square
+
+    part: list[list[int]]
+    start: list[list[float]]
+    step: list[list[float]]
+    flip: list[bool]
 
 
-def normalise(
-    square: npt.NDArray[np.uint8],
-    mean: tuple[float, float, float],
-    std: tuple[float, float, float],
-    out: npt.NDArray[np.float32],
-) -> None:
-    """(value / 255 - mean) / std for each channel.
+def cuts(geometry: Geometry) -> Cuts:
+    """The squares of a geometry in pictures that are decoded at one over its reductions, rounded up."""
+    by = geometry.reduction[:, None]
+    corner, sides = geometry.source[:, :2], geometry.source[:, 2:]
+    part = np.concatenate([corner // by, -(-(corner + sides) // by)], axis=1)
+    # The scale is that of the stored picture. Taken from the decoded size, which is rounded up, the square would
+    # come out shifted by up to a quarter of a pixel: one grey level on a scan of 2000 pixels, measured.
+    step = sides / geometry.resized
+    start = (corner + geometry.offset * step) / by
+    return Cuts(part.tolist(), start.tolist(), (step / by).tolist(), geometry.flip.tolist())
 
-    Args:
-        square: [S, S, 3].
-        mean: of each channel, on the scale of 0 to 1.
-        std: likewise.
-        out: [S, S, 3], contiguous; receives the result.
-    """
-    side = len(square)
-    # Whole lines of interleaved channels keep numpy's inner loops long; three channels at a time is ten times
-    # slower.
-    lines = out.reshape(side, side * 3)
-    lines[...] = square.reshape(side, side * 3)
-    lines *= np.tile(np.float32(1) / (255 * np.asarray(std, np.float32)), side)
-    lines -= np.tile(np.asarray(mean, np.float32) / np.asarray(std, np.float32), side)
+
+class SquareWriter:
+    """The kernel with what is the same for all pictures of a loader; may be called from many threads."""
+
+    def __init__(
+        self,
+        size: int,
+        filter: str,
+        mean: tuple[float, float, float],
+        std: tuple[float, float, float],
+        dtype: torch.dtype,
+    ) -> None:
+        self._kernel = kernels().crop_resize_normalise_cpu
+        self._size, self._filter, self._dtype = size, FILTERS[filter], DTYPES[dtype]
+        self._scale, self._shift = folded(mean, std)
+
+    def write(self, picture: npt.NDArray[np.uint8], cuts: Cuts, index: int, address: int) -> None:
+        """Crop, resize, mirror and normalise one decoded picture, outside the interpreter lock.
+
+        Args:
+            picture: [H, W, 3], contiguous.
+            cuts: of several pictures.
+            index: which of them this is.
+            address: of [size, size, 3] in the dtype, contiguous; receives the result.
+        """
+        height, width, channels = picture.shape
+        _, _, bottom, right = part = cuts.part[index]
+        # The kernel trusts what it is told.
+        assert channels == 3 and bottom <= height and right <= width, (picture.shape, part)
+        assert picture.flags.c_contiguous and picture.dtype == np.uint8
+        self._kernel(
+            picture.__array_interface__["data"][0],
+            width,
+            part,
+            cuts.start[index],
+            cuts.step[index],
+            self._filter,
+            cuts.flip[index],
+            self._scale,
+            self._shift,
+            address,
+            self._dtype,
+            self._size,
+        )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
 from pathlib import Path
 
@@ -11,9 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from arttl.errors import ArttlError
+from arttl.loading.remote import RemoteShards
 from arttl.packing.manifest import Manifest
 
 _SHARD_NAME = re.compile(r"[a-z]+-[0-9]{5,}\.tar")
+_HEADER, _NAME = 512, 100  # of a member in a tar, and of its name there, in bytes
+_REFETCHES = 3
 _AGAIN = "copy it again from where it was packed, or pack the collection anew with scripts/make_shards.py"
 
 
@@ -21,11 +27,13 @@ class ShardFiles:
     """The shards that hold some rows of a manifest.
 
     Opening them reads every index and compares it with the manifest and with the size of its tar, so that a
-    missing, truncated or replaced file shows before training starts. No tar is read.
+    missing, truncated or replaced file shows before training starts. No tar is read. Tars at an address are fetched
+    when they are needed.
 
     Attributes:
         directory: where they are.
         shard_of_row: [manifest rows] int64, a number for each row's shard.
+        remote: what fetches them; None where they are in the folder.
     """
 
     def __init__(self, manifest: Manifest, rows: npt.NDArray[np.int64]) -> None:
@@ -35,6 +43,7 @@ class ShardFiles:
             ArttlError: naming the first tar or index that is missing or does not fit.
         """
         self.directory = manifest.directory
+        self.remote = RemoteShards.of(manifest)
         self._names, self.shard_of_row = np.unique(np.asarray(manifest.shards), return_inverse=True)
         self._keys = manifest.keys
         # Of each manifest row, in bytes: where the JPEG starts, how long it is, where the row number starts.
@@ -48,29 +57,80 @@ class ShardFiles:
                     f"{self.directory / 'manifest.parquet'} names a shard {name!r}, which is no shard's name;"
                     " pack the collection anew with scripts/make_shards.py"
                 )
-            self._places[inside] = _read_index(self.directory / name, [self._keys[row] for row in inside])
+            tar = self.directory / name
+            places, end = _read_index(tar, [self._keys[row] for row in inside])
+            if self.remote is None:
+                _check_size(tar, end, manifest)
+            self._places[inside] = places
+        self._paths = [str(self.directory / str(name)) for name in self._names]
 
     def describe(self, row: int) -> str:
         """A sample's shard and key, for messages."""
-        return f"{self._path(row)}: sample {self._keys[row]!r} (row {row})"
+        return f"{self._paths[self.shard_of_row[row]]}: sample {self._keys[row]!r} (row {row})"
 
     def jpeg(self, row: int) -> bytes:
         """The stored JPEG of one row; may be called from many threads.
 
         Raises:
-            ArttlError: if the shard has vanished or shrunk since it was opened.
+            ArttlError: if the shard has vanished, shrunk or been replaced since it was opened, or cannot be fetched.
         """
         offset, size, _ = self._places[row].tolist()
-        path = self._path(row)
+        path = self._paths[self.shard_of_row[row]]
         try:
-            with path.open("rb", buffering=0) as file:
-                file.seek(offset)
-                data = file.read(size)
+            with self._open(row, path) as file:
+                file.seek(offset - _HEADER)
+                header, data = file.read(_HEADER), file.read(size)
         except OSError as error:
             raise ArttlError(f"{path} cannot be read ({error.strerror}); {_AGAIN}") from error
         if len(data) != size:
             raise ArttlError(f"{path} became shorter while it was read; {_AGAIN}")
+        self._check_member(row, path, header)
         return data
+
+    def _check_first(self, row: int) -> None:
+        """Look at one member of a tar that others will read."""
+        path = self._paths[self.shard_of_row[row]]
+        try:
+            with io.FileIO(path) as file:
+                file.seek(int(self._places[row, 0]) - _HEADER)
+                header = file.read(_HEADER)
+        except OSError as error:
+            raise ArttlError(f"{path} cannot be read ({error.strerror}); {_AGAIN}") from error
+        self._check_member(row, path, header)
+
+    def _check_member(self, row: int, path: str, header: bytes) -> None:
+        """Compare the name in a member's header in the tar with the row's key."""
+        name = header[:_NAME].rstrip(b"\0").decode("ascii", "replace")
+        if name != f"{self._keys[row]}.jpg":
+            raise ArttlError(
+                f"{path} holds {name!r} where the manifest has {self._keys[row]!r}: it was replaced; {_AGAIN}"
+            )
+
+    def _open(self, row: int, path: str) -> io.FileIO:
+        if self.remote is None:
+            return io.FileIO(path)
+        for _ in range(_REFETCHES):
+            self.remote.ensure(str(self._names[self.shard_of_row[row]]))
+            with contextlib.suppress(FileNotFoundError):  # others needed the room in the cache
+                return io.FileIO(path)
+        raise ArttlError(f"{path} is deleted as fast as it is fetched: raise $ARTTL_CACHE_GIB")
+
+    def ahead(self, rows: npt.NDArray[np.int64]) -> AbstractContextManager[None]:
+        """While it is open, the tars of these rows are fetched, in this order, ahead of the reading."""
+        if self.remote is None:
+            return nullcontext()
+        return self.remote.fetching_ahead(
+            [str(self._names[shard]) for shard in self.shard_of_row[rows.ravel()]]
+        )
+
+    def fetch_all(self, rows: npt.NDArray[np.int64]) -> None:
+        """Have all the tars of these rows at once, for an engine that opens them itself.
+
+        Raises:
+            ArttlError: if one cannot be fetched, or the cache is too small for all.
+        """
+        if self.remote is not None:
+            self.remote.ensure_all([str(self._names[shard]) for shard in np.unique(self.shard_of_row[rows])])
 
     def runs(self, rows: npt.NDArray[np.int64]) -> Iterator[tuple[Path, str]]:
         """A sequence of rows as DALI's webdataset reader can follow it.
@@ -81,20 +141,22 @@ class ShardFiles:
         Yields:
             For each stretch of rows in one shard, the tar and the text of an index (version 1.2) that lists
             just these, with the components jpg and row.
+
+        Raises:
+            ArttlError: naming a tar that cannot be read, or was replaced.
         """
-        for _, stretch in groupby(rows.tolist(), key=lambda row: int(self.shard_of_row[row])):
-            lines = []
+        for shard, stretch in groupby(rows.tolist(), key=lambda row: int(self.shard_of_row[row])):
+            lines: list[str] = []
             for row in stretch:
+                if not lines:
+                    self._check_first(row)
                 offset, size, row_offset = self._places[row].tolist()
                 key = self._keys[row]
                 lines.append(f"jpg {offset} {size} {key}.jpg row {row_offset} 8 {key}.row")
-            yield self._path(row), "\n".join([f"v1.2 {len(lines)}", *lines, ""])
-
-    def _path(self, row: int) -> Path:
-        return self.directory / str(self._names[self.shard_of_row[row]])
+            yield Path(self._paths[shard]), "\n".join([f"v1.2 {len(lines)}", *lines, ""])
 
 
-def _read_index(tar: Path, keys: list[str]) -> list[tuple[int, int, int]]:
+def _read_index(tar: Path, keys: list[str]) -> tuple[list[tuple[int, int, int]], int]:
     """Where each sample of a shard lies.
 
     Args:
@@ -102,11 +164,10 @@ def _read_index(tar: Path, keys: list[str]) -> list[tuple[int, int, int]]:
         keys: of the shard's rows in the manifest, in order.
 
     Returns:
-        For each sample the offset and size of its JPEG and the offset of its row number, in bytes.
+        For each sample the offset and size of its JPEG and the offset of its row number, and the end of all; in bytes.
     """
     index = tar.with_suffix(".idx")
     try:
-        length = tar.stat().st_size
         first, *lines = index.read_text(encoding="ascii").splitlines()
     except FileNotFoundError as error:
         raise ArttlError(f"{error.filename} is missing; {_AGAIN}") from error
@@ -136,6 +197,18 @@ def _read_index(tar: Path, keys: list[str]) -> list[tuple[int, int, int]]:
             )
         places.append((jpeg, size, row))
         end = max(end, *(offset + bytes_ for offset, bytes_ in components.values()))
+    return places, end
+
+
+def _check_size(tar: Path, end: int, manifest: Manifest) -> None:
+    """Compare a tar's size with its index and with what was packed."""
+    try:
+        length = tar.stat().st_size
+    except FileNotFoundError as error:
+        raise ArttlError(f"{tar} is missing; {_AGAIN}") from error
     if length < end:
         raise ArttlError(f"{tar} is truncated: {length} bytes of at least {end}; {_AGAIN}")
-    return places
+    files = manifest.dataset.get("files")
+    packed = files.get(tar.name, {}).get("bytes", length) if isinstance(files, dict) else length
+    if length != packed:
+        raise ArttlError(f"{tar} was replaced: {length} bytes, and {packed} were packed; {_AGAIN}")

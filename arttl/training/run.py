@@ -17,7 +17,7 @@ from arttl.evaluation.classes import write_classes
 from arttl.evaluation.metrics import TaskMetrics, metrics_to_json
 from arttl.evaluation.predictions import predict
 from arttl.evaluation.report import metrics_table
-from arttl.loading import Preprocess
+from arttl.loading import Preprocess, read_manifest
 from arttl.loading.loader import usable_cores
 from arttl.models import Backbone, MultiTaskModel, Provenance, load_model, load_weights
 from arttl.packing.manifest import Manifest
@@ -51,7 +51,7 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
     set_seed(settings.seed)
     if settings.shards is None:
         raise ArttlError("name the shards to train on with --shards")
-    manifest = Manifest.read(settings.shards)
+    manifest = read_manifest(settings.shards)
     tasks = TaskSet.from_manifest(
         manifest,
         settings.tasks or manifest.task_names,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from loading_pictures import COUNT, jpeg, read_number, textured, write_shards
 from PIL import Image
 
 from arttl.errors import ArttlError
-from arttl.loading import Augment, Loader, Preprocess, open_loader
+from arttl.loading import Augment, Loader, Preprocess, open_loader, resample
 from arttl.packing.manifest import Manifest
 from arttl.packing.shards import ShardWriter
 
@@ -91,6 +93,7 @@ def test_both_engines_give_the_same_pictures(odd_collection: tuple[Manifest, lis
         Preprocess(size=112),
         Preprocess(size=112, filter="bilinear", augment=Augment(scale=(0.2, 1))),
         Preprocess(size=112, augment=Augment()),
+        Preprocess(size=112, fit="squash", crop_pct=1.0, filter="nearest"),
     ):
         for epoch in range(3):
             both = [
@@ -134,6 +137,30 @@ def test_pictures_stay_as_they_are_when_reading_goes_on(painted_collection: Mani
         (batch.images, batch.images.clone()) for batch in opened(painted_collection, engine, preprocess=WHOLE)
     ]
     assert all(torch.equal(images, copy) for images, copy in kept)
+
+
+def test_bfloat16_batches_are_the_float32_ones_rounded(painted_collection: Manifest, engine: str) -> None:
+    options = {"preprocess": Preprocess(size=24, augment=Augment()), "seed": 3}
+    wide = opened(painted_collection, engine, **options)
+    narrow = opened(painted_collection, engine, dtype=torch.bfloat16, **options)
+    for ours, expected in zip(narrow, wide, strict=True):
+        assert ours.images.dtype == torch.bfloat16
+        assert ours.images.is_contiguous(memory_format=torch.channels_last)
+        assert torch.equal(ours.images, expected.images.to(torch.bfloat16))
+    with pytest.raises(ArttlError, match=r"torch\.float16 are not to be had; choose torch\.float32"):
+        opened(painted_collection, engine, dtype=torch.float16)
+
+
+def test_the_kernel_is_what_makes_the_pictures(
+    painted_collection: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def zeros(*arguments: object) -> None:
+        ctypes.memset(arguments[9], 0, 48 * 48 * 3 * 4)
+
+    monkeypatch.setattr(resample, "kernels", lambda: SimpleNamespace(crop_resize_normalise_cpu=zeros))
+    assert not any(batch.images.any() for batch in opened(painted_collection, "cpu", preprocess=WHOLE))
+    monkeypatch.undo()
+    assert all(batch.images.any() for batch in opened(painted_collection, "cpu", preprocess=WHOLE))
 
 
 def test_nothing_is_left_running(
@@ -196,34 +223,3 @@ def test_a_shard_that_vanishes_after_opening_is_one_sentence(tmp_path: Path, eng
     with pytest.raises(ArttlError) as caught:
         list(loader)
     assert str(manifest.directory) in str(caught.value) and "\n" not in str(caught.value)
-
-
-@pytest.mark.gpu
-def test_the_gpu_engine_gives_the_cpu_engines_pictures(
-    odd_collection: tuple[Manifest, list[Image.Image]],
-) -> None:
-    pytest.importorskip("nvidia.dali", reason="DALI is not installed")
-    manifest, _ = odd_collection
-    for spec in (Preprocess(size=112), Preprocess(size=112, augment=Augment())):
-        gpu = open_loader(manifest, preprocess=spec, batch_size=3, threads=2)
-        assert gpu.engine == "dali-gpu" and gpu.device.type == "cuda"
-        for batch, expected in zip(gpu, opened(manifest, "cpu", preprocess=spec, batch_size=3), strict=True):
-            assert batch.images.is_cuda and batch.targets["type"].is_cuda and batch.valid.is_cuda
-            assert batch.images.is_contiguous(memory_format=torch.channels_last)
-            assert torch.equal(batch.rows, expected.rows)
-            squares = [spec.denormalise(one.images).astype(int) for one in (batch, expected)]
-            assert np.abs(squares[0] - squares[1]).mean(axis=(1, 2, 3)).max() < 2.0
-
-
-@pytest.mark.gpu
-def test_the_gpu_engine_reads_every_sample_once(painted_collection: Manifest) -> None:
-    pytest.importorskip("nvidia.dali", reason="DALI is not installed")
-    seen: Counter[str] = Counter()
-    for rank in range(2):
-        for batch in open_loader(painted_collection, preprocess=WHOLE, batch_size=5, rank=rank, world_size=2):
-            for square, row, valid in zip(
-                WHOLE.denormalise(batch.images), batch.rows.tolist(), batch.valid.tolist(), strict=True
-            ):
-                assert read_number(square) == int(painted_collection.keys[row][1:])
-                seen[painted_collection.keys[row]] += valid
-    assert seen == Counter(f"n{number}" for number in range(COUNT))

@@ -127,3 +127,24 @@ def test_random_numbers_are_uniform_and_independent() -> None:
     ]
     for a, b in pairs:
         assert abs(np.corrcoef(a, b)[0, 1]) < 4 / np.sqrt(count)
+
+
+@pytest.mark.parametrize("squash", [False, True])
+def test_the_middle_of_a_reduced_picture_has_twice_the_squares_side(squash: bool) -> None:
+    """Not of the whole that it is cut from: a scan of 947 pixels is halved for a square of 224 out of 256."""
+    sizes = np.array([[895, 2000], [896, 2000], [1791, 4000], [1792, 1792], [5000, 3584], [947, 1256]])
+    geometry = centre_geometry(sizes, 224, 256, squash=squash)
+    assert geometry.reduction.tolist() == [1, 2, 2, 4, 8, 2]
+    full = centre_geometry(sizes, 224, 256, squash=squash, reduce=False)
+    assert full.reduction.tolist() == [1] * 6
+
+
+def test_without_reduction_crops_stay_where_they_were_drawn() -> None:
+    uniforms = uniform_numbers(0, 0, np.arange(50), UNIFORMS)
+    sizes = np.tile([3001, 2003], (50, 1))
+    arguments = (sizes, 100, (0.1, 1), (3 / 4, 4 / 3), 0.5, uniforms)
+    reduced, full = random_geometry(*arguments), random_geometry(*arguments, reduce=False)
+    assert (full.reduction == 1).all() and (reduced.reduction > 1).any()
+    moved = full.source[:, :2] - reduced.source[:, :2]
+    assert (moved >= 0).all() and (moved < reduced.reduction[:, None]).all()
+    assert np.array_equal(full.source[:, 2:], reduced.source[:, 2:])

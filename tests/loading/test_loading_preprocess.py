@@ -13,7 +13,7 @@ from PIL import Image
 from torchvision.transforms import v2
 
 from arttl.errors import ArttlError
-from arttl.loading import Augment, Preprocess
+from arttl.loading import Augment, Preprocess, preprocess
 
 HALF = (0.5, 0.5, 0.5)
 MODES = {"bilinear": v2.InterpolationMode.BILINEAR, "bicubic": v2.InterpolationMode.BICUBIC}
@@ -45,7 +45,7 @@ specs = st.builds(
     size=st.integers(1, 600),
     crop_pct=st.floats(0.1, 1),
     fit=st.sampled_from(["crop", "squash"]),
-    filter=st.sampled_from(["bilinear", "bicubic"]),
+    filter=st.sampled_from(["bilinear", "bicubic", "nearest"]),
     mean=colours,
     std=colours,
     augment=st.none() | augments,
@@ -75,7 +75,7 @@ def test_it_survives_json(spec: Preprocess) -> None:
         ({"std": [0.1, 0, 0.1]}, "std above 0"),
         ({"std": [0.1, math.nan, 0.1]}, "std above 0"),
         ({"std": ["0.1", 0.1, 0.1]}, "std: '0.1' is not a number"),
-        ({"filter": "nearest"}, "filter"),
+        ({"filter": "lanczos"}, "filter: lanczos not in literal"),
         ({"crop_pct": 0}, "crop_pct 0"),
         ({"augment": {"scale": [0.9, 0.1]}}, "augment: the crop scale 0.9 to 0.1"),
         ({"augment": {"ratio": [0, 1]}}, "augment: the crop ratio 0 to 1"),
@@ -120,7 +120,23 @@ def test_the_evaluation_transform_is_torchvisions_over_pillow(
     expected = v2.CenterCrop(96)(v2.Resize(size, MODES[filter], antialias=True)(picture))
     found = spec.denormalise(spec.apply(np.asarray(picture))[None])[0]
     difference = np.abs(found.astype(int) - np.asarray(expected).astype(int))
-    assert difference.mean() < 0.05 and difference.max() <= 2
+    assert difference.mean() < 0.25 and difference.max() <= 2  # Pillow rounds after each of its two passes
+
+
+def test_nearest_squashed_is_pillows() -> None:
+    """What Keras of 2018 did: `load_img(target_size=...)`."""
+    picture = textured(5, 300, 417)
+    spec = Preprocess(size=224, crop_pct=1.0, fit="squash", filter="nearest", mean=HALF, std=HALF)
+    assert str(spec).startswith("decode | resize to 224x224 nearest | normalise")
+    found = spec.denormalise(spec.apply(np.asarray(picture))[None])[0]
+    assert np.array_equal(found, np.asarray(picture.resize((224, 224), Image.Resampling.NEAREST)))
+
+
+def test_the_kernel_is_what_makes_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preprocess, "crop_resize_normalise", lambda *arguments: torch.zeros(32, 32, 3))
+    assert not Preprocess(size=32).apply(np.asarray(textured(2, 80, 120))).any()
+    monkeypatch.undo()
+    assert Preprocess(size=32).apply(np.asarray(textured(2, 80, 120))).any()
 
 
 def test_normalisation_equals_double_precision() -> None:

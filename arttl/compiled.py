@@ -1,0 +1,25 @@
+"""The compiled module `arttl._kernels`, loaded when it is first used."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from arttl.errors import ArttlError
+
+
+@functools.cache
+def kernels() -> Any:
+    """The compiled module.
+
+    Raises:
+        ArttlError: if it is not there.
+    """
+    try:
+        from arttl import _kernels
+    except ImportError as error:
+        raise ArttlError(
+            f"the compiled module arttl._kernels does not load ({error}): install arttl with a C++ compiler at hand, "
+            "`pip install .` in its folder"
+        ) from error
+    return _kernels

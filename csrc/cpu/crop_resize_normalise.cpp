@@ -1,0 +1,319 @@
+#include <array>
+#include <cstring>
+#include <stdexcept>
+
+#include "arithmetic.h"
+#include "cpu/parallel.h"
+#include "cpu/resample_weights.h"
+#include "kernels.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+#define ARTTL_AVX2 __attribute__((target("avx2,fma")))
+#endif
+
+namespace arttl {
+namespace {
+
+// The vertical pass comes first, since it runs along whole lines of bytes, and only over the columns that the square
+// needs. Its result is kept as kLanes lines side by side ([column][channel][line]), so that the horizontal pass works
+// on all of them at once, whatever the number of channels.
+constexpr int kLanes = 8;
+constexpr int kChunk = 32;  // bytes of a line at a time, for each of the kLanes lines
+
+struct Scratch {
+  Weights vertical, horizontal;
+  std::vector<float> columns;  // [columns * 3][kLanes]
+  std::vector<float> square;   // [size * 3][kLanes]
+};
+
+struct Square {
+  const std::uint8_t* picture;
+  std::int64_t line;  // bytes from one line of the picture to the next
+  std::int64_t size;
+  bool flip;
+  const Color3& scale;
+  const Color3& shift;
+};
+
+ARTTL_ALWAYS_INLINE float clamped(float value) { return std::min(std::max(value, 0.0f), 255.0f); }
+
+ARTTL_ALWAYS_INLINE std::uint16_t rounded_bfloat16(float value) {  // to nearest, ties to even; values are finite
+  const std::uint32_t bits = bits_of(value);
+  return static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
+
+ARTTL_ALWAYS_INLINE void store(float value, float* to) { *to = value; }
+ARTTL_ALWAYS_INLINE void store(float value, BFloat16* to) { to->bits = rounded_bfloat16(value); }
+
+// columns[i][lane] for `count` bytes from `first`, of line y + lane of the output.
+void vertical_plain(const Square& square, const Weights& weights, std::int64_t y, std::int64_t lanes,
+                    std::int64_t first, std::int64_t count, float* columns) {
+  for (std::int64_t lane = 0; lane < lanes; ++lane) {
+    const float* weight = &weights.value[(y + lane) * weights.stride];
+    const std::uint8_t* top = square.picture + weights.first[y + lane] * square.line + first;
+    for (std::int64_t begin = 0; begin < count; begin += kChunk) {
+      float sums[kChunk] = {};
+      const std::int64_t length = std::min<std::int64_t>(kChunk, count - begin);
+      for (std::int64_t k = 0; k < weights.count[y + lane]; ++k) {
+        const std::uint8_t* bytes = top + k * square.line + begin;
+        for (std::int64_t i = 0; i < length; ++i) sums[i] += weight[k] * static_cast<float>(bytes[i]);
+      }
+      for (std::int64_t i = 0; i < length; ++i) columns[(begin + i) * kLanes + lane] = clamped(sums[i]);
+    }
+  }
+}
+
+// square[x][channel][lane] = the horizontal pass over columns, scaled and shifted.
+void horizontal_plain(const Square& square, const Weights& weights, const float* columns, float* out) {
+  const std::int64_t origin = weights.first[0];
+  for (std::int64_t x = 0; x < square.size; ++x) {
+    float sums[3][kLanes] = {};
+    const float* weight = &weights.value[x * weights.stride];
+    const float* column = columns + (weights.first[x] - origin) * 3 * kLanes;
+    for (std::int64_t k = 0; k < weights.count[x]; ++k, column += 3 * kLanes) {
+      for (int c = 0; c < 3; ++c) {
+        for (int lane = 0; lane < kLanes; ++lane) sums[c][lane] += weight[k] * column[c * kLanes + lane];
+      }
+    }
+    float* to = out + (square.flip ? square.size - 1 - x : x) * 3 * kLanes;
+    for (int c = 0; c < 3; ++c) {
+      for (int lane = 0; lane < kLanes; ++lane) {
+        to[c * kLanes + lane] = clamped(sums[c][lane]) * square.scale[c] + square.shift[c];
+      }
+    }
+  }
+}
+
+template <class T>
+void write_lines_plain(const float* square, std::int64_t length, std::int64_t lanes, std::int64_t from, T* out) {
+  for (std::int64_t lane = 0; lane < lanes; ++lane) {
+    for (std::int64_t i = from; i < length; ++i) store(square[i * kLanes + lane], out + lane * length + i);
+  }
+}
+
+#if defined(ARTTL_AVX2)
+
+ARTTL_AVX2 inline void transpose8(__m256 (&r)[8]) {
+  __m256 t[8], u[8];
+  for (int i = 0; i < 8; i += 2) {
+    t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+    t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+  }
+  for (int i = 0; i < 8; i += 4) {
+    u[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
+    u[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xee);
+    u[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+    u[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+  }
+  for (int i = 0; i < 4; ++i) {
+    r[i] = _mm256_permute2f128_ps(u[i], u[i + 4], 0x20);
+    r[i + 4] = _mm256_permute2f128_ps(u[i], u[i + 4], 0x31);
+  }
+}
+
+// kChunk sums of bytes, in 1/16384, over the lines of one output line, two lines at a time. Each of the four vectors
+// holds bytes 4v to 4v + 3 and 16 + 4v to 16 + 4v + 3.
+ARTTL_AVX2 inline void sum_chunk(const std::uint8_t* bytes, std::int64_t line, const std::int16_t* weight,
+                                 std::int64_t count, __m256i (&sums)[4]) {
+  const __m256i zero = _mm256_setzero_si256();
+  for (auto& sum : sums) sum = zero;
+  for (std::int64_t k = 0; k < count; k += 2) {
+    const std::uint8_t* next = k + 1 < count ? bytes + line : bytes;  // of weight zero
+    const __m256i a = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes));
+    const __m256i b = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(next));
+    std::int32_t pair;
+    std::memcpy(&pair, weight + k, sizeof pair);
+    const __m256i w = _mm256_set1_epi32(pair);
+    const __m256i low = _mm256_unpacklo_epi8(a, b), high = _mm256_unpackhi_epi8(a, b);
+    sums[0] = _mm256_add_epi32(sums[0], _mm256_madd_epi16(_mm256_unpacklo_epi8(low, zero), w));
+    sums[1] = _mm256_add_epi32(sums[1], _mm256_madd_epi16(_mm256_unpackhi_epi8(low, zero), w));
+    sums[2] = _mm256_add_epi32(sums[2], _mm256_madd_epi16(_mm256_unpacklo_epi8(high, zero), w));
+    sums[3] = _mm256_add_epi32(sums[3], _mm256_madd_epi16(_mm256_unpackhi_epi8(high, zero), w));
+    bytes += 2 * line;
+  }
+}
+
+// The whole chunks of vertical_plain, for all kLanes lines; returns the bytes done. A stripe of kStripe bytes stays in
+// the L1 cache while all lanes read it: a large picture comes from memory, each line of it from another page, and too slowly unless it is asked for ahead.
+ARTTL_AVX2 std::int64_t vertical_avx2(const Square& square, const Weights& weights, std::int64_t y,
+                                      std::int64_t first, std::int64_t count, float* columns) {
+  constexpr std::int64_t kStripe = 8 * kChunk;
+  const __m256 unit = _mm256_set1_ps(1.0f / Weights::kOne), top = _mm256_set1_ps(255.0f);
+  alignas(32) float lines[kLanes][kStripe];
+  const std::int64_t whole = count / kChunk * kChunk;
+  for (std::int64_t begin = 0; begin < whole; begin += kStripe) {
+    const std::int64_t length = std::min(kStripe, whole - begin);
+    for (int lane = 0; lane < kLanes; ++lane) {
+      const std::uint8_t* bytes = square.picture + weights.first[y + lane] * square.line + first + begin;
+      const std::int16_t* weight = &weights.fixed[(y + lane) * weights.stride];
+      for (std::int64_t k = 0; k < weights.count[y + lane]; ++k) {
+        for (int i = 0; i < kStripe; i += 64) {
+          _mm_prefetch(reinterpret_cast<const char*>(bytes + k * square.line + kStripe + i), _MM_HINT_T0);
+        }
+      }
+      for (std::int64_t i = 0; i < length; i += kChunk) {
+        __m256i sums[4];
+        sum_chunk(bytes + i, square.line, weight, weights.count[y + lane], sums);
+        for (int v = 0; v < 4; ++v) {
+          const __m256 value = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[v]), unit);
+          _mm256_store_ps(lines[lane] + i + 8 * v, _mm256_min_ps(_mm256_max_ps(value, _mm256_setzero_ps()), top));
+        }
+      }
+    }
+    for (std::int64_t i = 0; i < length; i += 8) {
+      __m256 values[kLanes];
+      for (int lane = 0; lane < kLanes; ++lane) values[lane] = _mm256_load_ps(lines[lane] + i);
+      transpose8(values);
+      const std::int64_t low = i / kChunk * kChunk + i % kChunk / 2;  // of the first four bytes; the others are 16 on
+      for (int k = 0; k < 8; ++k) {
+        _mm256_storeu_ps(columns + (begin + low + (k < 4 ? k : 12 + k)) * kLanes, values[k]);
+      }
+    }
+  }
+  return whole;
+}
+
+ARTTL_AVX2 void horizontal_avx2(const Square& square, const Weights& weights, const float* columns, float* out) {
+  const __m256 zero = _mm256_setzero_ps(), top = _mm256_set1_ps(255.0f);
+  for (std::int64_t x = 0; x < square.size; ++x) {
+    __m256 sums[3] = {zero, zero, zero};
+    const float* weight = &weights.value[x * weights.stride];
+    const float* column = columns + (weights.first[x] - weights.first[0]) * 3 * kLanes;
+    for (std::int64_t k = 0; k < weights.count[x]; ++k, column += 3 * kLanes) {
+      const __m256 w = _mm256_set1_ps(weight[k]);
+      for (int c = 0; c < 3; ++c) sums[c] = _mm256_fmadd_ps(w, _mm256_loadu_ps(column + c * kLanes), sums[c]);
+    }
+    float* to = out + (square.flip ? square.size - 1 - x : x) * 3 * kLanes;
+    for (int c = 0; c < 3; ++c) {
+      const __m256 value = _mm256_min_ps(_mm256_max_ps(sums[c], zero), top);
+      const __m256 scaled = _mm256_fmadd_ps(value, _mm256_set1_ps(square.scale[c]), _mm256_set1_ps(square.shift[c]));
+      _mm256_storeu_ps(to + c * kLanes, scaled);
+    }
+  }
+}
+
+// The whole vectors of write_lines_plain, for all kLanes lines; returns the values done of each line.
+template <class T>
+ARTTL_AVX2 std::int64_t write_lines_avx2(const float* square, std::int64_t length, T* out) {
+  std::int64_t i = 0;
+  for (; i + 8 <= length; i += 8) {
+    __m256 values[8];
+    for (int k = 0; k < 8; ++k) values[k] = _mm256_loadu_ps(square + (i + k) * kLanes);
+    transpose8(values);
+    for (int lane = 0; lane < kLanes; ++lane) {
+      if constexpr (sizeof(T) == sizeof(float)) {
+        _mm256_storeu_ps(reinterpret_cast<float*>(out) + lane * length + i, values[lane]);
+      } else {  // rounded_bfloat16, eight at once
+        const __m256i bits = _mm256_castps_si256(values[lane]);
+        const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+        const __m256i half = _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff));
+        const __m256i top = _mm256_srli_epi32(_mm256_add_epi32(bits, half), 16);
+        const __m128i packed = _mm_packus_epi32(_mm256_castsi256_si128(top), _mm256_extracti128_si256(top, 1));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(out + lane * length + i), packed);
+      }
+    }
+  }
+  return i;
+}
+
+bool has_avx2() {
+  static const bool found = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  return found;
+}
+
+#else
+
+std::int64_t vertical_avx2(const Square&, const Weights&, std::int64_t, std::int64_t, std::int64_t, float*) {
+  return 0;
+}
+void horizontal_avx2(const Square&, const Weights&, const float*, float*) {}
+template <class T>
+std::int64_t write_lines_avx2(const float*, std::int64_t, T*) {
+  return 0;
+}
+constexpr bool has_avx2() { return false; }
+
+#endif
+
+template <class T>
+void resample(const Square& square, Filter filter, const Span& vertical, const Span& horizontal_span, T* out) {
+  thread_local Scratch scratch;
+  Weights &rows = scratch.vertical, &columns = scratch.horizontal;
+  rows.compute(filter, vertical, square.size);
+  columns.compute(filter, horizontal_span, square.size);
+  const bool vectors = has_avx2(), fixed = vectors && rows.fits_fixed();
+  if (fixed) rows.fix();
+  // The centres ascend, so the first output needs the first column and the last one the last.
+  const std::int64_t first = 3 * columns.first.front();
+  const std::int64_t count = 3 * (columns.first.back() + columns.count.back()) - first;
+  const std::int64_t length = 3 * square.size;
+  scratch.columns.resize(count * kLanes);
+  scratch.square.resize(length * kLanes);
+  for (std::int64_t y = 0; y < square.size; y += kLanes) {
+    const std::int64_t lanes = std::min<std::int64_t>(kLanes, square.size - y);
+    const std::int64_t done =
+        fixed && lanes == kLanes ? vertical_avx2(square, rows, y, first, count, scratch.columns.data()) : 0;
+    vertical_plain(square, rows, y, lanes, first + done, count - done, scratch.columns.data() + done * kLanes);
+    if (vectors) {
+      horizontal_avx2(square, columns, scratch.columns.data(), scratch.square.data());
+    } else {
+      horizontal_plain(square, columns, scratch.columns.data(), scratch.square.data());
+    }
+    T* to = out + y * length;
+    const std::int64_t written =
+        vectors && lanes == kLanes ? write_lines_avx2(scratch.square.data(), length, to) : 0;
+    write_lines_plain(scratch.square.data(), length, lanes, written, to);
+  }
+}
+
+// The position nearest to each output's centre; the centres are added up as Pillow does it, so that ties fall alike.
+std::vector<std::int64_t> nearest_positions(const Span& span, std::int64_t size) {
+  std::vector<std::int64_t> positions(size);
+  double centre = span.start + 0.5 * span.step;
+  for (auto& position : positions) {
+    position = std::clamp(static_cast<std::int64_t>(std::floor(centre)), span.begin, span.end - 1);
+    centre += span.step;
+  }
+  return positions;
+}
+
+template <class T>
+void pick_nearest(const Square& square, const Span& vertical, const Span& horizontal, T* out) {
+  const auto rows = nearest_positions(vertical, square.size), columns = nearest_positions(horizontal, square.size);
+  for (std::int64_t y = 0; y < square.size; ++y) {
+    const std::uint8_t* line = square.picture + rows[y] * square.line;
+    for (std::int64_t x = 0; x < square.size; ++x) {
+      const std::uint8_t* from = line + 3 * columns[x];
+      T* to = out + 3 * (y * square.size + (square.flip ? square.size - 1 - x : x));
+      for (int c = 0; c < 3; ++c) store(static_cast<float>(from[c]) * square.scale[c] + square.shift[c], to + c);
+    }
+  }
+}
+
+}  // namespace
+
+void crop_resize_normalise_cpu(std::uintptr_t picture, std::int64_t width, const Part& part,
+                               const std::array<double, 2>& start, const std::array<double, 2>& step, int filter,
+                               bool flip, const Color3& scale, const Color3& shift, std::uintptr_t output, int dtype,
+                               std::int64_t size) {
+  const Square square = {reinterpret_cast<const std::uint8_t*>(picture), 3 * width, size, flip, scale, shift};
+  const Span vertical = {part[0], part[2], start[0], step[0]}, horizontal = {part[1], part[3], start[1], step[1]};
+  const auto run = [&](auto* out) {
+    if (static_cast<Filter>(filter) == Filter::kNearest) {
+      pick_nearest(square, vertical, horizontal, out);
+    } else {
+      resample(square, static_cast<Filter>(filter), vertical, horizontal, out);
+    }
+  };
+  switch (static_cast<DType>(dtype)) {
+    case DType::kFloat32:
+      return run(reinterpret_cast<float*>(output));
+    case DType::kBFloat16:
+      return run(reinterpret_cast<BFloat16*>(output));
+    default:
+      throw std::invalid_argument("crop_resize_normalise: the output is float32 or bfloat16");
+  }
+}
+
+}  // namespace arttl
