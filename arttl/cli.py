@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -27,16 +28,28 @@ def _parse(
 ) -> Settings:
     import tyro
 
-    description = (settings.__doc__ or "").strip() + epilog
+    description = inspect.cleandoc(settings.__doc__ or "") + epilog
     if default is None:
         return tyro.cli(settings, prog=prog, args=argv, description=description)
     return tyro.cli(settings, prog=prog, args=argv, description=description, default=default)
 
 
 def _shards(argv: Sequence[str], prog: str) -> None:
-    from arttl.packing import command
+    from arttl.packing import command, commands
 
-    command.run(_parse(command.PackSettings, argv, prog))
+    if not argv or argv[0].startswith("-"):
+        words = "\n".join(f"  {name:<8} {what}" for name, (_, _, what) in commands.COMMANDS.items())
+        epilog = f"\n\nFinished shards: arttl shards COMMAND FOLDER, with\n{words}"
+        command.run(_parse(command.PackSettings, argv, prog, epilog=epilog))
+        return
+    name = argv[0]
+    if name not in commands.COMMANDS:
+        known = ", ".join(commands.COMMANDS)
+        raise ArttlError(
+            f"{prog} has no command {name!r}{did_you_mean(name, commands.COMMANDS)}; it has: {known}"
+        )
+    settings, run, _ = commands.COMMANDS[name]
+    run(_parse(settings, argv[1:], f"{prog} {name}"))
 
 
 def _train(argv: Sequence[str], prog: str) -> None:
@@ -53,7 +66,7 @@ def _train(argv: Sequence[str], prog: str) -> None:
     rest.add_argument("--recipe", type=Path)
     _, argv = rest.parse_known_args(argv)
     default = read_recipe(known.recipe) if known.recipe else TrainSettings()
-    if known.shards is None and default.shards is None:
+    if not known.recipe and known.shards is None:
         default = EMBEDDED_SETTINGS
     epilog = "\n\n--recipe FILE reads these settings from YAML; flags given beside it come before it."
     settings = _parse(TrainSettings, argv, prog, default=default, epilog=epilog)
@@ -90,10 +103,40 @@ def _draw_maps(settings: TrainSettings) -> None:
         print(f"{len(written) - 1} VisualBackProp overlays and a panel of them in {settings.out / 'maps'}")
 
 
+def _features(argv: Sequence[str], prog: str) -> None:
+    from arttl.training.cached.extract import FeatureSettings, run
+
+    run(_parse(FeatureSettings, argv, prog))
+
+
+def _probe(argv: Sequence[str], prog: str) -> None:
+    from arttl.training.cached.probe import ProbeSettings, run
+
+    run(_parse(ProbeSettings, argv, prog))
+
+
+def _fuse(argv: Sequence[str], prog: str) -> None:
+    from arttl.training.cached.fuse import FuseSettings, run
+
+    run(_parse(FuseSettings, argv, prog))
+
+
+def _layers(argv: Sequence[str], prog: str) -> None:
+    from arttl.training.cached.layers import LayerSettings, run
+
+    run(_parse(LayerSettings, argv, prog))
+
+
 def _evaluate(argv: Sequence[str], prog: str) -> None:
     from arttl.evaluation import command
 
     command.run(_parse(command.EvaluateSettings, argv, prog))
+
+
+def _compare(argv: Sequence[str], prog: str) -> None:
+    from arttl.evaluation import compare_command
+
+    compare_command.run(_parse(compare_command.CompareSettings, argv, prog))
 
 
 def _visualize(argv: Sequence[str], prog: str) -> None:
@@ -114,12 +157,38 @@ def _explain(argv: Sequence[str], prog: str) -> None:
     run(_parse(ScoreSettings, argv[1:], f"{prog} score"))
 
 
+def _reproduce(argv: Sequence[str], prog: str) -> None:
+    from arttl.reproduction import command
+
+    command.run(_parse(command.ReproduceSettings, argv, prog))
+
+
+def _fetch(argv: Sequence[str], prog: str) -> None:
+    from arttl.reproduction.data.fetch import FetchSettings, run
+
+    run(_parse(FetchSettings, argv, prog))
+
+
+def _import_keras(argv: Sequence[str], prog: str) -> None:
+    from arttl.models.keras.command import ImportKerasSettings, run
+
+    run(_parse(ImportKerasSettings, argv, prog))
+
+
 COMMANDS: dict[str, tuple[Callable[[Sequence[str], str], None], str]] = {
     "shards": (_shards, "pack a collection's photographs and labels into shards"),
     "train": (_train, "train a network on one task or several"),
+    "features": (_features, "compute a frozen network's features once"),
+    "probe": (_probe, "train every usual head on features computed once"),
+    "fuse": (_fuse, "join several backbones, and measure what that is worth"),
+    "layers": (_layers, "show which layers know most about each task"),
     "evaluate": (_evaluate, "measure a saved model on a split"),
+    "compare": (_compare, "compare two runs on the same samples"),
+    "reproduce": (_reproduce, "run the paper's experiment on two collections"),
     "visualize": (_visualize, "draw what a model looks at"),
     "explain": (_explain, "measure how faithful those pictures are (explain score)"),
+    "fetch": (_fetch, "download the Rijksmuseum Challenge"),
+    "import-keras": (_import_keras, "turn weights that Keras saved into a model"),
 }
 
 

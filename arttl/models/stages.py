@@ -1,0 +1,108 @@
+"""Pooled stages: what a backbone knows at each of its depths, from one forward pass."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+from arttl.errors import ArttlError
+from arttl.models.backbones import Backbone
+
+LAST_LAYER = "pooled"
+"""The name of a backbone's own pooled features, which end every list of stages."""
+
+
+class PooledStages(nn.Module):
+    """A backbone that gives the average of each of several stages over the picture, its pooled features among them.
+
+    The stages are those of timm's `feature_info`: the last layer at each resolution, or every block of a transformer.
+
+    Attributes:
+        backbone: the network.
+        widths: stage name to D, in order of depth.
+    """
+
+    def __init__(self, backbone: Backbone, widths: dict[str, int]) -> None:
+        """Choose stages.
+
+        Args:
+            backbone: the network, with its weights.
+            widths: stages and their widths, of those that `stage_widths` finds.
+
+        Raises:
+            ArttlError: for a stage that the network does not have.
+        """
+        super().__init__()
+        known = (*_modules(backbone), LAST_LAYER)
+        for name in widths:
+            if name not in known:
+                raise ArttlError(f"{backbone.name} has no stage {name!r}; it has: {', '.join(known)}")
+        self.backbone = backbone
+        self.widths = dict(widths)
+
+    def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """The pooled stages.
+
+        Args:
+            images: [B, 3, H, W], normalised.
+
+        Returns:
+            A tensor [B, D] for each stage, in the order of `widths`.
+        """
+        found: dict[str, torch.Tensor] = {}
+
+        def keep(name: str, module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
+            # Pooled at once: later layers work in place, and whole activations need not be kept.
+            found[name] = _average(output, self.widths[name])
+
+        hooks = [
+            self.backbone.network.get_submodule(name).register_forward_hook(partial(keep, name))
+            for name in self.widths
+            if name != LAST_LAYER
+        ]
+        try:
+            found[LAST_LAYER] = self.backbone(images)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return [found[name] for name in self.widths]
+
+
+@torch.inference_mode()
+def stage_widths(backbone: Backbone, size: int) -> dict[str, int]:
+    """The stages of a backbone and their widths, in order of depth, found by looking at one picture of noise.
+
+    A stage whose average is the pooled features themselves, such as the last of a ResNet, is left out.
+
+    Args:
+        backbone: the network; left in evaluation mode.
+        size: side of its input in pixels.
+    """
+    backbone.eval()
+    device = next(backbone.parameters()).device
+    noise = torch.rand((1, 3, size, size), generator=torch.Generator().manual_seed(0)).to(device)
+    stages = PooledStages(backbone, {**_modules(backbone), LAST_LAYER: backbone.num_features})
+    *found, last = stages(noise)
+    widths = {}
+    for name, values in zip(stages.widths, found, strict=False):
+        if values.shape != last.shape or not torch.allclose(values, last, rtol=1e-4, atol=1e-6):
+            widths[name] = values.shape[1]
+    return {**widths, LAST_LAYER: last.shape[1]}
+
+
+def _modules(backbone: Backbone) -> dict[str, int]:
+    """Module of each stage to timm's count of its channels; empty for a network that timm does not describe."""
+    described = getattr(backbone.network, "feature_info", None) or []
+    listed = getattr(described, "info", described)
+    modules = dict(backbone.network.named_modules())
+    return {one["module"]: int(one["num_chs"]) for one in listed if one["module"] in modules}
+
+
+def _average(maps: torch.Tensor, channels: int) -> torch.Tensor:
+    """Mean over the picture: of [B, D, H, W], of [B, H, W, D] as Swin has it, or of tokens [B, N, D]; [B, D]."""
+    if maps.ndim == 4:
+        return maps.mean((1, 2)) if maps.shape[3] == channels != maps.shape[1] else maps.mean((2, 3))
+    return maps.mean(1) if maps.ndim == 3 else maps
