@@ -10,6 +10,7 @@ import torch
 from timm.data import resolve_data_config
 from torch import nn
 
+import arttl.models.keras.networks  # noqa: F401 - tells timm of Keras's forms
 from arttl.errors import ArttlError, did_you_mean
 from arttl.loading.preprocess import Preprocess
 

@@ -41,7 +41,11 @@ class RemoteFile:
 
 
 def download(
-    remote: RemoteFile, folder: Path, *, progress: Callable[[int], None] = lambda done: None, pause: float = 1.0
+    remote: RemoteFile,
+    folder: Path,
+    *,
+    progress: Callable[[int], None] = lambda done: None,
+    pause: float = 1.0,
 ) -> Path:
     """Bring a file into a folder, going on with what an earlier call has left there.
 

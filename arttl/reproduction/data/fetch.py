@@ -82,6 +82,11 @@ def fetch(settings: FetchSettings, *, console: Console | None = None, pause: flo
     out, finished = settings.out, settings.out / "fetched.json"
     if finished.exists():
         raise ArttlError(f"--out {out} is fetched already: remove {finished} to fetch it anew")
+    unpacked = out / ".unpacking"
+    if unpacked.exists():  # a call was interrupted while it unpacked or laid out
+        for folder in (unpacked, out / _PICTURES, out / _RECORDS):
+            shutil.rmtree(folder, ignore_errors=True)
+        (out / _TRUTH).unlink(missing_ok=True)
     for name in (_PICTURES, _RECORDS, _TRUTH):
         if (out / name).exists():
             raise ArttlError(f"--out {out} holds {name} that is not of this command: name another folder")
@@ -102,8 +107,6 @@ def fetch(settings: FetchSettings, *, console: Console | None = None, pause: flo
                     pause=pause,
                 )
             )
-    unpacked = out / ".unpacking"
-    shutil.rmtree(unpacked, ignore_errors=True)  # of a call that was interrupted
     unpacked.mkdir()
     for archive in archives:
         if kind_of(archive) is not None:
@@ -112,11 +115,11 @@ def fetch(settings: FetchSettings, *, console: Console | None = None, pause: flo
         elif archive.name == _TRUTH:
             shutil.copyfile(archive, unpacked / _TRUTH)
     found = _lay_out(unpacked, out, tuple(files))
+    text = json.dumps(asdict(found), ensure_ascii=False, indent=1) + "\n"
+    write_whole(finished, text.encode(), unpacked)
     shutil.rmtree(unpacked)
     if not settings.keep_archives:
         shutil.rmtree(downloads)
-    text = json.dumps(asdict(found), ensure_ascii=False, indent=1) + "\n"
-    write_whole(finished, text.encode(), out)
     return found
 
 
@@ -126,10 +129,8 @@ def run(settings: FetchSettings) -> None:
     out = settings.out
     print(f"{found.pictures:,} pictures and {found.records:,} records in {out}")
     truth = f" --ground-truth {out / _TRUTH}" if found.ground_truth else ""
-    print("pack them:")
-    print(
-        f"  arttl shards --source rijks2014 --images {out / _PICTURES} --metadata {out / _RECORDS}{truth} --out shards/rijks"
-    )
+    folders = f"--images {out / _PICTURES} --metadata {out / _RECORDS}"
+    print(f"pack them: arttl shards --source rijks2014 {folders}{truth} --out shards/rijks")
 
 
 def list_files(api: str, skip: tuple[str, ...] = ()) -> list[RemoteFile]:
@@ -170,7 +171,9 @@ def _remote_file(entry: dict[str, Any]) -> RemoteFile:
     md5 = entry.get("computed_md5") or entry.get("supplied_md5") or ""
     file = RemoteFile(str(entry["name"]), str(entry["download_url"]), int(entry["size"]), md5.lower())
     if not _PLAIN_NAME.fullmatch(file.name) or not _MD5.fullmatch(file.md5) or file.size < 0:
-        raise ArttlError(f"the publisher's list has a file {file.name!r} without a plain name, a size and an MD5 sum")
+        raise ArttlError(
+            f"the publisher's list has a file {file.name!r} without a plain name, a size and an MD5 sum"
+        )
     _check_address(file.url, f"the publisher's list, file {file.name!r}")
     return file
 
@@ -188,8 +191,8 @@ def _check_disk(downloads: Path, files: list[RemoteFile]) -> None:
     free = shutil.disk_usage(downloads).free
     if free < needed:
         raise ArttlError(
-            f"--out {downloads.parent} needs about {needed / 1e9:,.1f} GB and its disk has {free / 1e9:,.1f} GB free: name a"
-            " folder on another disk"
+            f"--out {downloads.parent} needs about {needed / 1e9:,.1f} GB and its disk has {free / 1e9:,.1f} GB free:"
+            " name a folder on another disk"
         )
 
 
@@ -200,8 +203,8 @@ def _lay_out(unpacked: Path, out: Path, files: tuple[RemoteFile, ...]) -> Fetche
     truth = next(iter(sorted(unpacked.rglob(_TRUTH))), None)
     if not pictures or not records:
         raise ArttlError(
-            f"the files {', '.join(file.name for file in files)} hold {len(pictures)} pictures and {len(records)} records,"
-            " and --source rijks2014 needs both: see --skip"
+            f"the files {', '.join(file.name for file in files)} hold {len(pictures)} pictures and {len(records)}"
+            " records, and --source rijks2014 needs both: see --skip"
         )
     for name, found in ((_PICTURES, pictures), (_RECORDS, records)):
         gathered = unpacked / f".{name}"
@@ -212,7 +215,8 @@ def _lay_out(unpacked: Path, out: Path, files: tuple[RemoteFile, ...]) -> Fetche
         truth.rename(out / _TRUTH)
     (unpacked / f".{_RECORDS}").rename(out / _RECORDS)
     (unpacked / f".{_PICTURES}").rename(out / _PICTURES)
-    os.sync() if hasattr(os, "sync") else None
+    if hasattr(os, "sync"):
+        os.sync()  # a hundred thousand files, before they are declared whole
     return Fetched(len(pictures), len(records), truth is not None, files)
 
 
@@ -225,8 +229,8 @@ def _merge(unpacked: Path, ending: str, preferred: str) -> list[Path]:
     for path in chosen:
         if path.name in names:
             raise ArttlError(
-                f"the archives hold two different {path.name}, in {names[path.name].parent.name} and {path.parent.name}:"
-                " leave one archive out with --skip"
+                f"the archives hold two different {path.name}, in {names[path.name].parent.name} and"
+                f" {path.parent.name}: leave one archive out with --skip"
             )
         names[path.name] = path
     return chosen

@@ -13,8 +13,9 @@ import re
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -62,21 +63,30 @@ def unpack(archive: Path, folder: Path, wanted: tuple[str, ...]) -> int:
     total = written = 0
     try:
         members = _zip_members if kind_of(archive) == "zip" else _tar_members
-        for number, (name, size, source) in enumerate(members(archive)):
+        for number, (name, size, open_member) in enumerate(members(archive)):
             path = _checked(archive, name)
             total += size
             if total > limit or number >= MOST_MEMBERS:
                 raise _refused(archive, f"it unpacks to more than {limit:,} bytes or {MOST_MEMBERS:,} files")
-            if source is None or not path.name.lower().endswith(wanted):
+            if open_member is None or not path.name.lower().endswith(wanted):
                 continue
             target = folder / (path.parent.name or top) / path.name
             target.parent.mkdir(parents=True, exist_ok=True)
-            with source as opened:
+            with open_member() as opened:
                 # What the header says of the size is not believed.
                 _copy(archive, name, opened, target, size)
             written += 1
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ArttlError(f"{archive} is damaged and cannot be unpacked: {' '.join(str(error).split())}") from error
+    except (
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
+        raise ArttlError(
+            f"{archive} is damaged and cannot be unpacked: {' '.join(str(error).split())}"
+        ) from error
     except OSError as error:
         if isinstance(error, gzip.BadGzipFile) or error.filename is None:
             raise ArttlError(f"{archive} is damaged or the disk is full: {error}") from error
@@ -86,7 +96,13 @@ def unpack(archive: Path, folder: Path, wanted: tuple[str, ...]) -> int:
 
 def _checked(archive: Path, name: str) -> PurePosixPath:
     path = PurePosixPath(name)
-    if name.startswith("/") or "\\" in name or "\0" in name or ".." in path.parts or _WINDOWS_DRIVE.match(name):
+    if (
+        name.startswith("/")
+        or "\\" in name
+        or "\0" in name
+        or ".." in path.parts
+        or _WINDOWS_DRIVE.match(name)
+    ):
         raise _refused(archive, f"its member {name!r} points out of its folder")
     return path
 
@@ -112,7 +128,7 @@ def _refused(archive: Path, why: str) -> ArttlError:
 
 
 # What both kinds give: the name, the size that the header has, and how to open it; None for a folder.
-_Member = tuple[str, int, Any]
+_Member = tuple[str, int, Callable[[], Any] | None]
 
 
 def _zip_members(archive: Path) -> Iterator[_Member]:
@@ -123,7 +139,7 @@ def _zip_members(archive: Path) -> Iterator[_Member]:
                 raise _refused(archive, f"its member {info.filename!r} is a link or a device")
             if info.flag_bits & 1:
                 raise _refused(archive, f"its member {info.filename!r} is encrypted")
-            yield info.filename, info.file_size, None if info.is_dir() else opened.open(info)
+            yield info.filename, info.file_size, None if info.is_dir() else partial(opened.open, info)
 
 
 def _tar_members(archive: Path) -> Iterator[_Member]:
@@ -133,17 +149,15 @@ def _tar_members(archive: Path) -> Iterator[_Member]:
             if info.isdir():
                 yield info.name, 0, None
             elif info.isreg() and not info.issparse():
-                source = opened.extractfile(info)
-                assert source is not None
-                yield info.name, info.size, source
+                yield info.name, info.size, partial(opened.extractfile, info)
             else:
                 raise _refused(archive, f"its member {info.name!r} is a link, a device or no plain file")
 
 
 @contextmanager
 def _tar_stream(archive: Path) -> Iterator[Any]:
-    kind = kind_of(archive)
-    opener = {"gzip": gzip.open, "bzip2": bz2.open}.get(kind or "", open)
+    openers: dict[str | None, Callable[..., Any]] = {"gzip": gzip.open, "bzip2": bz2.open}
+    opener = openers.get(kind_of(archive), Path.open)
     with opener(archive, "rb") as stream:
         yield _SmallReads(archive, stream)
 

@@ -1,0 +1,165 @@
+"""Keras's legacy HDF5 layout: a group a layer, the order of layers and of their tensors in attributes.
+
+HDF5 can point out of its file, by external links, external storage and virtual data sets, and h5py follows all of them
+without a word. Here a tensor is read only where it lies in the file itself, by hard links alone, and only after its
+shape was found to be the expected one, so that a header cannot ask for more memory than the network has.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from arttl.errors import ArttlError
+
+_LARGEST_ATTRIBUTE = 4 << 20  # bytes; the names of all layers of a network are some ten thousand
+_FLOATS = ("float16", "float32", "float64")
+
+
+class KerasFile:
+    """Weights that Keras saved (`save_weights`, or `save` with the whole model), open for reading.
+
+    Attributes:
+        path: of the file.
+        layers: name of every layer that has tensors to the names of its tensors, both in Keras's order.
+        listed: names of all layers, those without tensors too.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open a file and read its names.
+
+        Raises:
+            ArttlError: if it is not such a file, or h5py is not installed.
+        """
+        try:
+            import h5py
+        except ImportError as error:
+            raise ArttlError(
+                f"reading {path} needs the extra 'rijks': pip install 'arttl[rijks]' (h5py is missing)"
+            ) from error
+        self._h5py = h5py
+        self.path = path
+        try:
+            self._file = h5py.File(path, "r")
+        except OSError as error:
+            reason = "there is no such file" if not path.exists() else " ".join(str(error).split())
+            raise ArttlError(f"{path} cannot be read as HDF5: {reason}") from error
+        try:
+            with self._in_a_sentence():
+                root = self._file
+                if "layer_names" not in root.attrs and "layer_names0" not in root.attrs:
+                    root = self._inside(self._file, "model_weights", h5py.Group)
+                self.listed = self._names(root, "layer_names")
+                self._groups = {name: self._inside(root, name, h5py.Group) for name in self.listed}
+                names = {name: self._names(group, "weight_names") for name, group in self._groups.items()}
+                self.layers = {name: found for name, found in names.items() if found}
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> KerasFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def shape(self, layer: str, index: int) -> tuple[int, ...]:
+        """Shape of a layer's tensor, as the header has it."""
+        with self._in_a_sentence():
+            return tuple(self._dataset(layer, index).shape)
+
+    def read(self, layer: str, index: int, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+        """A layer's tensor.
+
+        Args:
+            layer: a key of `layers`.
+            index: which of its tensors.
+            shape: that it must have.
+
+        Returns:
+            float32, of that shape.
+
+        Raises:
+            ArttlError: if it has another shape, is no array of floats, or lies outside the file.
+        """
+        name = f"tensor {self.layers[layer][index]!r} of layer {layer!r}"
+        with self._in_a_sentence():
+            dataset = self._dataset(layer, index)
+            if tuple(dataset.shape) != shape:
+                raise ArttlError(f"{self.path}: {name} is {tuple(dataset.shape)} and should be {shape}")
+            if dataset.dtype.name not in _FLOATS:
+                raise ArttlError(f"{self.path}: {name} holds {dataset.dtype}, not floating-point numbers")
+            # A chunk is decompressed as a whole, and may be declared larger than what it is a part of.
+            if dataset.chunks is not None and math.prod(dataset.chunks) > 2 * math.prod(shape) + 65_536:
+                raise ArttlError(
+                    f"{self.path}: {name} is stored in chunks of {dataset.chunks}, far above its own size"
+                )
+            return np.asarray(dataset[()], dtype=np.float32)
+
+    @contextmanager
+    def _in_a_sentence(self) -> Iterator[None]:
+        """What h5py raises on damaged files, as one sentence."""
+        try:
+            yield
+        except (OSError, RuntimeError, LookupError, ValueError, TypeError) as error:
+            reason = " ".join(str(error).split())
+            raise ArttlError(f"{self.path} is damaged or not of Keras: {reason}") from error
+
+    def _dataset(self, layer: str, index: int) -> Any:
+        return self._inside(self._groups[layer], self.layers[layer][index], self._h5py.Dataset)
+
+    def _inside(self, group: Any, name: str, kind: type) -> Any:
+        """What lies at a path of the file, if every step to it is a hard link and its bytes are in the file."""
+        found = group
+        for step in name.split("/"):
+            link = found.get(step, getlink=True) if isinstance(found, self._h5py.Group) else None
+            if link is None:
+                raise ArttlError(
+                    f"{self.path} is not in Keras's legacy HDF5 layout: {group.name} has no {name!r}"
+                )
+            if not isinstance(link, self._h5py.HardLink):
+                raise ArttlError(
+                    f"{self.path}: {name!r} is a link to another place, which is refused: save the weights anew"
+                )
+            found = found[step]
+        if not isinstance(found, kind):
+            raise ArttlError(f"{self.path}: {name!r} is no {kind.__name__.lower()} of HDF5")
+        if isinstance(found, self._h5py.Dataset) and (found.external or found.is_virtual):
+            raise ArttlError(
+                f"{self.path}: {name!r} is stored outside the file, which is refused: save the weights anew"
+            )
+        return found
+
+    def _names(self, group: Any, attribute: str) -> tuple[str, ...]:
+        """A list of names; Keras cuts one that is too long for HDF5 into attributes with a number."""
+        parts = [attribute] if attribute in group.attrs else []
+        while not parts or parts[-1] != attribute:
+            numbered = f"{attribute}{len(parts)}"
+            if numbered not in group.attrs:
+                break
+            parts.append(numbered)
+        if not parts:
+            raise ArttlError(
+                f"{self.path} is not in Keras's legacy HDF5 layout: {group.name} has no attribute {attribute!r}"
+            )
+        names: list[str] = []
+        for part in parts:
+            found = group.attrs.get_id(part)
+            count = found.get_space().get_simple_extent_npoints()
+            if count and (found.dtype.kind not in "SO" or count * found.dtype.itemsize > _LARGEST_ATTRIBUTE):
+                raise ArttlError(f"{self.path}: the attribute {part!r} of {group.name} is no list of names")
+            if count:
+                names.extend(
+                    text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+                    for text in np.ravel(group.attrs[part])
+                )
+        return tuple(names)
