@@ -224,6 +224,23 @@ def test_a_task_set_survives_its_file(tmp_path) -> None:
     assert TaskSet.load(tmp_path / "tasks.json") == tasks
 
 
+def test_task_sets_written_before_there_were_numbers_load(tmp_path) -> None:
+    """And what is written of them now is the same."""
+    tasks = [
+        {
+            "name": "a",
+            "kind": "single-label",
+            "classes": ["b", "c"],
+            "train_counts": [3, 1],
+            "train_majority": [0],
+        }
+    ]
+    (tmp_path / "tasks.json").write_text(json.dumps({"tasks": tasks}))
+    found = TaskSet.load(tmp_path / "tasks.json")
+    assert found == TaskSet([Task("a", "single-label", Vocabulary(("b", "c"), (3, 1), (0,)))])
+    assert found.to_dict() == {"tasks": tasks}
+
+
 NUMBER = {
     "name": "year",
     "kind": "number",

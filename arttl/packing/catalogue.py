@@ -14,13 +14,15 @@ import tempfile
 from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from arttl.artworks import Artwork
+from arttl.packing.places import Place
 from arttl.packing.samples import Job
+from arttl.sources.archived import ArchivedArtwork
 
 _IN_MEMORY = 16 * 2**20  # bytes of artworks before there is a file
 
@@ -130,8 +132,12 @@ class Catalogue:
         """Put another artwork into a row; its group stays."""
         artwork = job.artwork
         record = [artwork.key, artwork.object_number, job.file, artwork.title, artwork.date, artwork.source]
-        data = json.dumps([record, dict(artwork.labels), dict(artwork.raw_labels), artwork.split]).encode()
-        whole = data + b"\n" + os.fsencode(artwork.image)
+        record += [artwork.split, artwork.group]
+        data = json.dumps([record, dict(artwork.labels), dict(artwork.raw_labels)]).encode()
+        member = ""
+        if isinstance(artwork, ArchivedArtwork):
+            member = json.dumps([artwork.member, artwork.offset, artwork.size])
+        whole = b"\n".join((data, member.encode(), os.fsencode(artwork.image)))
         self._file.seek(self._end)
         self._file.write(whole)
         self._starts[row], self._sizes[row] = self._end, len(whole)
@@ -141,10 +147,13 @@ class Catalogue:
 
     def job(self, row: int) -> Job:
         """The artwork of a row, with the name of its image."""
-        data, _, image = self._read(row).partition(b"\n")
-        record, labels, raw, split = json.loads(data)
-        key, number, file, title, date, source = record
-        artwork = Artwork(
+        data, member, image = self._read(row).split(b"\n", 2)
+        record, labels, raw = json.loads(data)
+        key, number, file, title, date, source, split, group = record
+        fields: dict[str, Any] = {}
+        if member:
+            fields = dict(zip(("member", "offset", "size"), json.loads(member), strict=True))
+        artwork = (ArchivedArtwork if member else Artwork)(
             key=key,
             object_number=number,
             image=Path(os.fsdecode(image)),
@@ -154,15 +163,19 @@ class Catalogue:
             date=date,
             source=source,
             split=split,
+            group=group,
+            **fields,
         )
         near_hash = None
         if self._near_hashes is not None and self._has_near_hash is not None and self._has_near_hash[row]:
             near_hash = int(self._near_hashes[row])
         return Job(artwork, file, near_hash)
 
-    def image(self, row: int) -> Path:
-        """The path of a row's image."""
-        return Path(os.fsdecode(self._read(row).partition(b"\n")[2]))
+    def image(self, row: int) -> Place:
+        """Where a row's image lies."""
+        _, member, image = self._read(row).split(b"\n", 2)
+        path = Path(os.fsdecode(image))
+        return Place(path, tuple(json.loads(member)[1:])) if member else Place(path)
 
     def content(self, row: int) -> bytes:
         """All that is known of a row but for where its image lies: what digests are made of."""

@@ -1,4 +1,4 @@
-"""The packing command: a source, the packing, and the tables at the end."""
+"""The packing command: a source, the packing, the tables and the leak check at the end; or a dry run."""
 
 from __future__ import annotations
 
@@ -8,31 +8,80 @@ import time
 from rich.console import Console
 from rich.text import Text
 
+from arttl.packing.leaks import find_leaks
 from arttl.packing.pack import pack
+from arttl.packing.plan import Plan, make_plan
 from arttl.packing.settings import PackSettings
-from arttl.packing.tables import packing_tables
+from arttl.packing.summary import Summary
+from arttl.packing.tables import class_tables, packing_tables, paper_table
 from arttl.sources.registry import SOURCES, open_source
+from arttl.sources.rijks2014 import PAPER_FIGURES
+from arttl.sources.table import guess_columns
 
 __all__ = ["PackSettings", "run"]
 
+_MOST_CLASSES = 12  # that get a line of their own in a dry run
+
 
 def run(settings: PackSettings) -> None:
-    """Pack the collection that `settings` describe, and print what became of it.
+    """Pack the collection that `settings` describe, or with `dry_run` only say what would be packed.
 
     Raises:
         ArttlError: for everything that the user can mend.
     """
     started = time.monotonic()
+    console = Console()
+    if settings.source == "table":
+        settings, guessed = guess_columns(settings)
+        _say(console, *guessed)
     artworks, rules = open_source(settings)
     settings = dataclasses.replace(settings, tasks=settings.tasks or SOURCES[settings.source].tasks)
-    manifest = pack(artworks, settings, progress=True)
-    console = Console()
-    for note in rules.notes():
-        console.print(Text(note))
-    if unlabelled := manifest.dataset["unlabelled"]:
-        console.print(
-            Text(f"{unlabelled:,} artwork(s) left out: no label for {', '.join(manifest.task_names)}")
-        )
-    console.print(packing_tables(manifest))
+    if settings.dry_run:
+        settings.check()
+        plan = make_plan(artworks, settings)
+        summary = Summary.of_plan(plan, settings.shard_size)
+        _say(console, *rules.notes(), *_dry_notes(plan, settings))
+        console.print(packing_tables(summary, left_out="Would be left out"))
+        console.print(class_tables(summary, _MOST_CLASSES))
+    else:
+        manifest = pack(artworks, settings, progress=True)
+        summary = Summary.of_manifest(manifest)
+        _say(console, *rules.notes())
+        if summary.unlabelled:
+            _say(console, _left_out(summary.unlabelled, manifest.task_names))
+        console.print(packing_tables(summary))
+    if settings.source == "rijks2014":
+        console.print(paper_table(summary, PAPER_FIGURES))
+    if settings.dry_run:
+        _say(console, "dry run: nothing was written")
+        return
+    _say(console, *find_leaks(manifest, settings.leaf_pattern()).sentences())
     seconds = time.monotonic() - started
-    console.print(Text(f"{len(manifest):,} samples in {settings.out} after {seconds:.1f} s"))
+    _say(console, f"{len(manifest):,} samples in {settings.out} after {seconds:.1f} s")
+
+
+def _say(console: Console, *sentences: str) -> None:
+    for sentence in sentences:
+        console.print(Text(sentence))
+
+
+def _left_out(unlabelled: int, tasks: tuple[str, ...]) -> str:
+    return f"{unlabelled:,} artwork(s) left out: no label for {', '.join(tasks)}"
+
+
+def _dry_notes(plan: Plan, settings: PackSettings) -> list[str]:
+    notes = []
+    if plan.unlabelled:
+        notes.append(_left_out(plan.unlabelled, plan.tasks))
+    if settings.images is None:
+        notes.append("without --images every picture counts as there, and as different from all others")
+    else:
+        lost = sum(not plan.is_there(row) for split in plan.jobs.values() for row in split.rows.tolist())
+        notes.append(
+            f"{lost:,} of {plan.total:,} image files are not there; whether the others can be used, packing will say"
+        )
+    if settings.near_duplicates == "together":
+        notes.append(
+            "--near-duplicates together needs the pictures themselves: the splits will differ a little"
+        )
+    return notes

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from arttl.packing.places import Place
+
+_CHUNK = 1 << 20
 _END = 4096  # bytes compared at either end before whole files are
 
 
-def same_bytes(rows: npt.NDArray[np.int64], image: Callable[[int], Path]) -> Iterator[npt.NDArray[np.int64]]:
+def same_bytes(rows: npt.NDArray[np.int64], image: Callable[[int], Place]) -> Iterator[npt.NDArray[np.int64]]:
     """Rows whose images are files of the same bytes.
 
     Sizes are compared first, then beginnings and ends, and whole files (by SHA-256) only where these are equal.
@@ -22,7 +22,7 @@ def same_bytes(rows: npt.NDArray[np.int64], image: Callable[[int], Path]) -> Ite
 
     Args:
         rows: to compare, ascending.
-        image: path of a row's image.
+        image: where a row's image lies.
 
     Yields:
         Each set of two or more, ascending, in the order of their first rows.
@@ -51,33 +51,31 @@ def _shared(
     return rows[kept], keys[kept]
 
 
-def _size(path: Path) -> bytes:
+def _size(image: Place) -> bytes:
     try:
-        status = os.stat(path)  # noqa: PTH116 - a million times
+        size = image.size()
     except (OSError, ValueError):
         return b""
-    return b"%d" % status.st_size if stat.S_ISREG(status.st_mode) and status.st_size else b""
+    return b"%d" % size if size else b""
 
 
-def _ends(path: Path, size: bytes) -> bytes:
+def _ends(image: Place, size: bytes) -> bytes:
+    digest = hashlib.blake2b(size, digest_size=15)
     try:
-        with path.open("rb", buffering=0) as file:
-            digest = hashlib.blake2b(size, digest_size=15)
-            digest.update(file.read(_END))
-            if int(size) > 2 * _END:
-                file.seek(-_END, os.SEEK_END)
-            digest.update(file.read(_END))
+        digest.update(image.read(0, _END))
+        digest.update(image.read(max(int(size) - _END, 0), _END))
     except OSError:
         return b""
     return digest.hexdigest().encode()
 
 
-def _whole(path: Path, ends: bytes) -> bytes:
+def _whole(image: Place, ends: bytes) -> bytes:
     digest = hashlib.sha256(ends)
+    start = 0
     try:
-        with path.open("rb") as file:
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
+        while chunk := image.read(start, _CHUNK):
+            digest.update(chunk)
+            start += len(chunk)
     except OSError:
         return b""
     return digest.hexdigest()[:32].encode()

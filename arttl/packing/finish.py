@@ -22,14 +22,14 @@ from arttl.packing.files import settle, write_whole
 from arttl.packing.manifest import FORMAT_VERSION, LABEL_COLUMN, manifest_schema
 from arttl.packing.near_duplicates import NEAR_DUPLICATES_FILE, near_duplicates, near_duplicates_csv
 from arttl.packing.parts import Part, Parts
-from arttl.packing.plan import Plan
 from arttl.packing.rejects import rejects_csv
 from arttl.packing.shards import FileDigest
+from arttl.packing.writing import Planned
 from arttl.sources.rejects import Reject
 from arttl.tasks import SPLITS
 
 
-def finish(directory: Path, plan: Plan, parts: Parts, settings: dict[str, Any]) -> None:
+def finish(directory: Path, plan: Planned, parts: Parts, settings: dict[str, Any]) -> None:
     """Write `manifest.parquet`, `rejects.csv` and, last, `dataset.json`, by which a folder counts as finished.
 
     Args:
@@ -66,7 +66,8 @@ def finish(directory: Path, plan: Plan, parts: Parts, settings: dict[str, Any]) 
     write_whole(directory / "rejects.csv", rejects_csv(rejects()), parts.scratch)
     if not files:
         raise ArttlError(
-            f"none of the {plan.total:,} pictures could be used; {directory / 'rejects.csv'} says why"
+            f"none of the {sum(map(len, plan.jobs.values())):,} pictures could be used;"
+            f" {directory / 'rejects.csv'} says why"
         )
     settle(manifest, directory / "manifest.parquet")
     files += [_digest(directory / name) for name in ("manifest.parquet", "rejects.csv")]
@@ -103,10 +104,14 @@ def _all_parts(parts: Parts) -> Iterator[tuple[str, Part]]:
 
 
 def _write_near_duplicates(directory: Path, hashes: npt.NDArray[np.uint64], scratch: Path) -> None:
-    found = near_duplicates(hashes)
-    columns = pq.read_table(directory / "manifest.parquet", columns=["key", "object_number", "split"])
-    of_found = columns.take([one.row for one in found]).to_pydict() if found else {}
-    write_whole(directory / NEAR_DUPLICATES_FILE, near_duplicates_csv(found, of_found), scratch)
+    table = pq.read_table(directory / "manifest.parquet", columns=["key", "object_number", "split"])
+
+    def columns(rows: npt.NDArray[np.int64]) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = table.take(pa.array(rows)).to_pydict()
+        return found
+
+    found = near_duplicates_csv(near_duplicates(hashes), columns)
+    write_whole(directory / NEAR_DUPLICATES_FILE, found, scratch)
 
 
 def _table(part: Part, split: str, tasks: tuple[str, ...], schema: pa.Schema) -> pa.Table:

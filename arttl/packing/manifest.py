@@ -30,12 +30,14 @@ _FIXED_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("sha256", pa.string()),  # of the source file's bytes
     ("stored_sha256", pa.string()),  # of the stored JPEG's bytes
 )
+# What all of a series share, or an artist's works; null: the object number. Folders of earlier versions lack it.
+_GROUP = ("group", pa.string())
 
 
 def manifest_schema(tasks: tuple[str, ...]) -> pa.Schema:
     """Columns of `manifest.parquet` for the given tasks. Row i of the table is the sample whose `.row` is i."""
     labels = [(LABEL_COLUMN + task, pa.list_(pa.string())) for task in tasks]
-    return pa.schema([*_FIXED_COLUMNS, *labels])
+    return pa.schema([*_FIXED_COLUMNS, _GROUP, *labels])
 
 
 class Manifest:
@@ -78,6 +80,18 @@ class Manifest:
             raise ArttlError(f"{directory / 'manifest.parquet'} lacks the column {missing[0]!r}")
         return cls(directory, table, dataset)
 
+    def require(self, *names: str) -> None:
+        """Check that `dataset.json` has some entries, for those who need more than the rows.
+
+        Raises:
+            ArttlError: naming the first that is missing.
+        """
+        for name in names:
+            if name not in self.dataset:
+                raise ArttlError(
+                    f"{self.directory / 'dataset.json'} has no {name!r}; pack the collection again with arttl shards"
+                )
+
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
@@ -99,6 +113,11 @@ class Manifest:
     def object_numbers(self) -> list[str]:
         """The object number of each row, as catalogued."""
         return self._strings("object_number")
+
+    @cached_property
+    def groups(self) -> list[str | None]:
+        """What each row shares with all that must stay in one split; None: its object number."""
+        return self._strings("group") if "group" in self.table.column_names else [None] * len(self)
 
     @cached_property
     def splits(self) -> list[str]:
@@ -134,5 +153,5 @@ class Manifest:
             raise ArttlError(f"{self.directory} has no split {split!r}; it has: {known}")
         return found
 
-    def _strings(self, column: str) -> list[str]:
+    def _strings(self, column: str) -> list[Any]:
         return list(self.table.column(column).to_pylist())

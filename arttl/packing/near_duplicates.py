@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,21 +20,22 @@ _SIDE, _LOW = 32, 8
 _COSINES = np.cos(np.pi / _SIDE * np.outer(np.arange(_LOW), np.arange(_SIDE) + 0.5)).astype(np.float32)
 _BITS_OF = np.array([bin(byte).count("1") for byte in range(1 << 16)], dtype=np.uint8)
 _AT_ONCE = 1 << 20  # pairs compared in one step
+_ROWS_AT_ONCE = 10_000  # of the table
 
 
 @dataclass(frozen=True)
-class NearDuplicate:
-    """A picture of a group that looks the same.
+class NearDuplicates:
+    """The pictures that look like others, group by group.
 
     Attributes:
-        group: number of the group, from 1.
-        row: of the picture.
-        distance: bits that differ from the first picture of the group.
+        groups: [M] number of each picture's group, from 1, ascending.
+        rows: [M] the pictures, ascending within their group.
+        distances: [M] bits that differ from the first picture of the group.
     """
 
-    group: int
-    row: int
-    distance: int
+    groups: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64]
+    distances: npt.NDArray[np.uint8]
 
 
 def perceptual_hash(picture: Image.Image) -> int:
@@ -129,38 +130,47 @@ def joined(groups: npt.NDArray[np.int64], hashes: npt.NDArray[np.uint64]) -> npt
     return np.unique(roots[groups], return_inverse=True)[1].astype(np.int64).reshape(-1)
 
 
-def near_duplicates(hashes: npt.NDArray[np.uint64]) -> list[NearDuplicate]:
+def near_duplicates(hashes: npt.NDArray[np.uint64]) -> NearDuplicates:
     """The groups of two or more rows that look the same, in the order of their first rows.
 
     Args:
         hashes: [N] of the rows' pictures.
     """
-    groups = joined(np.arange(len(hashes), dtype=np.int64), hashes)
-    sizes = np.bincount(groups, minlength=1)
-    members: dict[int, list[int]] = {}
-    for row in np.flatnonzero(sizes[groups] > 1).tolist() if len(hashes) else []:
-        members.setdefault(int(groups[row]), []).append(row)
-    found = []
-    for number, rows in enumerate(members.values(), start=1):
-        distances = bits(hashes[rows] ^ hashes[rows[0]]).tolist()
-        found += [NearDuplicate(number, row, far) for row, far in zip(rows, distances, strict=True)]
-    return found
+    component = joined(np.arange(len(hashes), dtype=np.int64), hashes)
+    rows = np.flatnonzero(np.bincount(component, minlength=1)[component] > 1).astype(np.int64)
+    _, first, number = np.unique(component[rows], return_index=True, return_inverse=True)
+    by_first_row = np.empty(len(first), dtype=np.int64)
+    by_first_row[np.argsort(first)] = np.arange(1, len(first) + 1)
+    groups = by_first_row[number.reshape(-1)]
+    order = np.argsort(groups, kind="stable")
+    groups, rows = groups[order], rows[order]
+    first_rows = rows[np.searchsorted(groups, groups)]
+    return NearDuplicates(groups, rows, bits(hashes[rows] ^ hashes[first_rows]))
 
 
-def near_duplicates_csv(found: Sequence[NearDuplicate], columns: Mapping[str, Sequence[str]]) -> bytes:
-    """The table `near-duplicates.csv`, UTF-8: `group,key,object_number,split,distance`.
+def near_duplicates_csv(
+    found: NearDuplicates, columns: Callable[[npt.NDArray[np.int64]], Mapping[str, Sequence[str]]]
+) -> Iterator[bytes]:
+    """The table `near-duplicates.csv`, UTF-8: `group,key,object_number,split,distance`; some rows at a time.
 
     Args:
         found: the pictures.
-        columns: `key`, `object_number` and `split` of each.
+        columns: rows to the `key`, `object_number` and `split` of each.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["group", "key", "object_number", "split", "distance"])
-    for place, one in enumerate(found):
-        of_one = [columns[name][place] for name in ("key", "object_number", "split")]
-        writer.writerow([one.group, *of_one, one.distance])
-    return text.getvalue().encode()
+    yield b"group,key,object_number,split,distance\n"
+    for start in range(0, len(found.rows), _ROWS_AT_ONCE):
+        some = slice(start, start + _ROWS_AT_ONCE)
+        of_rows = columns(found.rows[some])
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(
+            zip(
+                found.groups[some].tolist(),
+                *(of_rows[name] for name in ("key", "object_number", "split")),
+                found.distances[some].tolist(),
+                strict=True,
+            )
+        )
+        yield text.getvalue().encode()
 
 
 def _root(parent: list[int], member: int) -> int:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
-from arttl.packing.files import write_whole
-from arttl.packing.finish import finish
+from arttl.packing.folder import check_folder, write_folder
 from arttl.packing.manifest import Manifest
-from arttl.packing.parts import SCRATCH, Parts
-from arttl.packing.plan import Plan, make_plan
+from arttl.packing.plan import make_plan
+from arttl.packing.pool import default_workers, samples_in_order
+from arttl.packing.samples import Job, Limits
 from arttl.packing.settings import PackSettings
-from arttl.packing.writing import write_shards
+from arttl.packing.writing import Outcomes
 from arttl.sources.rejects import Reject
 
 # What may differ between two runs that give the same shards.
@@ -45,34 +44,28 @@ def pack(artworks: Iterable[Artwork | Reject], settings: PackSettings, *, progre
         ArttlError: if the settings are impossible, the folder is not empty, or nothing can be packed.
     """
     settings.check()
-    _check_folder(settings)
-    recorded = _recorded(settings)
+    check_folder(settings.out, resume=settings.resume)
+    limits = Limits(settings.max_side, settings.max_pixels, settings.near_duplicates != "off")
+
+    def work(jobs: Iterable[Job], workers: int) -> Outcomes:
+        return samples_in_order(jobs, limits, workers, settings.scheduler)
+
     try:
         plan = make_plan(artworks, settings, scratch=_nearest_folder(settings.out))
-        if not _is_finished(settings, plan, recorded):
-            parts = _begin(settings, plan, recorded)
-            write_shards(plan, settings, parts, progress=progress)
-            finish(settings.out, plan, parts, recorded)
-        shutil.rmtree(settings.out / SCRATCH, ignore_errors=True)
     except OSError as error:
         raise ArttlError(
-            f"cannot write the shards into {settings.out}: {error.strerror or error};"
-            " mend that and go on with --resume"
+            f"cannot keep the list of artworks beside {settings.out}: {error.strerror or error}"
         ) from error
-    return Manifest.read(settings.out)
-
-
-def _check_folder(settings: PackSettings) -> None:
-    out = settings.out
-    if out.exists() and not out.is_dir():
-        raise ArttlError(f"--out {out} is a file; name a folder")
-    if settings.resume or not out.is_dir() or not any(out.iterdir()):
-        return
-    if (out / SCRATCH).is_dir():
-        raise ArttlError(
-            f"--out {out} holds an unfinished run; finish it with --resume, or name another folder"
-        )
-    raise ArttlError(f"--out {out} is not empty; name another folder, or delete this one")
+    return write_folder(
+        settings.out,
+        plan,
+        _recorded(settings),
+        work,
+        shard_size=settings.shard_size,
+        workers=lambda pictures: settings.workers or default_workers(pictures),
+        progress=progress,
+        may_change=_MAY_CHANGE_ON_RESUME,
+    )
 
 
 def _nearest_folder(path: Path) -> Path:
@@ -87,49 +80,3 @@ def _recorded(settings: PackSettings) -> dict[str, Any]:
     kept = {name: value for name, value in plain.items() if name not in _NOT_RECORDED}
     decoded: dict[str, Any] = json.loads(json.dumps(kept))  # tuples to lists, as they will be read again
     return decoded
-
-
-def _is_finished(settings: PackSettings, plan: Plan, recorded: dict[str, Any]) -> bool:
-    """Whether `--resume` finds nothing to do."""
-    path = settings.out / "dataset.json"
-    if not path.is_file():
-        return False
-    _compare(path, plan, recorded)
-    return True
-
-
-def _begin(settings: PackSettings, plan: Plan, recorded: dict[str, Any]) -> Parts:
-    """Make the folder, or check that the unfinished run in it is this one."""
-    parts = Parts(settings.out)
-    parts.scratch.mkdir(parents=True, exist_ok=True)
-    path = parts.scratch / "plan.json"
-    if path.is_file():
-        _compare(path, plan, recorded)
-    elif any(found.name != SCRATCH for found in settings.out.iterdir()):
-        raise ArttlError(f"--out {settings.out} holds files, but no unfinished run; name another folder")
-    else:
-        text = json.dumps({"settings": recorded, "plan_sha256": plan.digest}, ensure_ascii=False)
-        write_whole(path, text.encode(), parts.scratch)
-    return parts
-
-
-def _compare(path: Path, plan: Plan, recorded: dict[str, Any]) -> None:
-    """Refuse to go on with a run that was begun from something else."""
-    try:
-        begun = json.loads(path.read_text(encoding="utf-8"))
-        settings, digest = dict(begun["settings"]), begun["plan_sha256"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ArttlError(
-            f"--resume: {path} was not written by this program; pack into another --out"
-        ) from error
-    for name, value in recorded.items():
-        if settings.get(name) != value and name not in _MAY_CHANGE_ON_RESUME:
-            flag = "--" + name.replace("_", "-")
-            raise ArttlError(
-                f"--resume: the shards were begun with {flag} {settings.get(name)}, not {value};"
-                " repeat the first run's flags, or name another --out"
-            )
-    if digest != plan.digest:
-        raise ArttlError(
-            "--resume: the metadata has changed since the shards were begun; pack into another --out"
-        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import stat
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from PIL import ExifTags, Image
 from arttl.errors import ArttlError
 from arttl.packing.colour import UnsupportedPixels, is_srgb, to_eight_bit, to_srgb
 from arttl.packing.jpeg import JpegHeader, png_chunks_are_whole, read_jpeg_header
+from arttl.packing.places import Place
 from arttl.packing.settings import DEFAULT_MAX_PIXELS
 from arttl.sources.rejects import Reason
 
@@ -101,29 +101,27 @@ def read_picture(path: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> n
         BadPicture: if it is missing, damaged, too large, or no such picture; its message names the file.
     """
     try:
-        decoded = decode_picture(read_file(path, max_pixels=max_pixels), max_pixels=max_pixels)
+        decoded = decode_picture(read_image(Place(Path(path)), max_pixels=max_pixels), max_pixels=max_pixels)
     except BadPicture as error:
         raise BadPicture(error.reason, error.detail, str(path)) from error
     return np.array(decoded.upright_rgb())
 
 
-def read_file(path: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> bytes:
-    """The bytes of a picture's file, if there can be at most `max_pixels` in them.
+def read_image(image: Place, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> bytes:
+    """The bytes of a picture, if there can be at most `max_pixels` in them.
 
     Raises:
         BadPicture: if there is no such file, or it is empty, unreadable, or too large.
     """
     try:
-        status = Path(path).stat()  # before opening: opening a pipe waits for ever
-        if not stat.S_ISREG(status.st_mode):
-            raise BadPicture("unreadable", "not a file")
-        if status.st_size > max_pixels * _BYTES_A_PIXEL + _BYTES_OF_METADATA:
-            raise BadPicture("too-large", f"{status.st_size:,} bytes; see --max-pixels")
-        data = Path(path).read_bytes()
+        size = image.size()  # before opening: opening a pipe waits for ever
+        if size > max_pixels * _BYTES_A_PIXEL + _BYTES_OF_METADATA:
+            raise BadPicture("too-large", f"{size:,} bytes; see --max-pixels")
+        data = image.read()
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
         raise BadPicture("missing", "no such file") from error
     except OSError as error:
-        raise BadPicture("unreadable", error.strerror or type(error).__name__) from error
+        raise BadPicture("unreadable", error.strerror or str(error)) from error
     if not data:
         raise BadPicture("empty", "the file has no bytes")
     return data
@@ -172,11 +170,10 @@ def picture_format(data: bytes) -> str:
     raise BadPicture("not-a-picture", f"the file starts with the bytes {data[:8].hex(' ')}")
 
 
-def looks_like_a_picture(path: Path) -> bool:
-    """Whether a file's first bytes are those of a format that packing takes."""
+def looks_like_a_picture(image: Place) -> bool:
+    """Whether the first bytes are those of a format that packing takes."""
     try:
-        with path.open("rb") as file:
-            picture_format(file.read(64))
+        picture_format(image.read(0, 64))
     except (OSError, BadPicture):
         return False
     return True

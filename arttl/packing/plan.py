@@ -19,11 +19,13 @@ from arttl.packing.catalogue import Catalogue, Jobs
 from arttl.packing.duplicates import same_bytes
 from arttl.packing.near_duplicates import joined
 from arttl.packing.pictures import looks_like_a_picture
+from arttl.packing.places import Place
 from arttl.packing.pool import default_workers, in_order
 from arttl.packing.samples import Job, Limits, hash_picture
 from arttl.packing.settings import PackSettings
 from arttl.packing.split import Rows, grouped_split, paper_split, shuffled
 from arttl.packing.stratify import Labels, stratified_split
+from arttl.sources.archived import ArchivedArtwork
 from arttl.sources.rejects import Reason, Reject
 from arttl.tasks import SPLITS
 
@@ -52,6 +54,10 @@ class Plan:
     def total(self) -> int:
         """How many pictures will be opened."""
         return sum(map(len, self.jobs.values()))
+
+    def is_there(self, row: int) -> bool:
+        """Whether the file with a row's image exists."""
+        return _is_there(self.catalogue.image(row))
 
 
 def make_plan(
@@ -98,10 +104,10 @@ def _fill(
     unlabelled = 0
     for found in artworks:
         if isinstance(found, Reject):
-            rejects.append(_clean_reject(found))
+            rejects.append(clean_reject(found))
             continue
-        artwork = _clean(found, wanted)
-        job = Job(artwork, _file_name(artwork.image, settings.images))
+        artwork = clean(found, wanted)
+        job = Job(artwork, _file_name(artwork, settings.images))
         if not artwork.labels:
             unlabelled += 1
         elif needs_split and artwork.split is None:
@@ -137,12 +143,12 @@ def _with_own_keys(catalogue: Catalogue, rejects: list[Reject]) -> Rows:
 
 def _rename(catalogue: Catalogue, rows: list[int]) -> list[int]:
     """Give all but the first of some rows of one key others, and return those that repeat one of them."""
-    found: dict[str, tuple[str, Path]] = {}
+    found: dict[str, tuple[str, Place]] = {}
     repeated = []
     for row in rows:
         job = catalogue.job(row)
         number, key = job.artwork.object_number, job.artwork.key
-        identity = (number, job.artwork.image)
+        identity = (number, Place.of(job.artwork))
         if key in found and found[key] != identity:
             key = sample_key(number[:60], part=f"{number}\n{job.file}")
         if key not in found:
@@ -270,29 +276,36 @@ def _check(
         return
     if not any(_is_there(catalogue.image(row)) for row in range(count)):
         raise ArttlError(
-            f"none of the {count:,} images that {where} names is there, the first being {catalogue.image(0)};"
+            f"none of the {count:,} images that {where} names is there, the first being {catalogue.image(0).path};"
             " check --images and --image"
         )
 
 
-def _is_there(image: Path) -> bool:
+def _is_there(image: Place) -> bool:
     try:
-        return image.is_file()
+        return image.path.is_file()
     except OSError:  # a folder on the way may not be entered
         return False
 
 
-def _file_name(image: Path, folder: Path | None) -> str:
+def _file_name(artwork: Artwork, folder: Path | None) -> str:
     """The image as the metadata names it: relative to the image folder, so that the folder can move."""
+    image = artwork.image
     if folder is not None and image.is_relative_to(folder):
         image = image.relative_to(folder)
     elif image.is_absolute():
         image = Path(image.name)
+    if isinstance(artwork, ArchivedArtwork):
+        image /= artwork.member
     return _text(image.as_posix())
 
 
-def _clean(artwork: Artwork, wanted: tuple[str, ...]) -> Artwork:
-    """Only the wanted tasks' labels, and only text that UTF-8 can hold."""
+def clean(artwork: Artwork, wanted: tuple[str, ...]) -> Artwork:
+    """Only the wanted tasks' labels (all, if none are named), and only text that UTF-8 can hold.
+
+    Raises:
+        ArttlError: for a split that is none.
+    """
     if artwork.split is not None and artwork.split not in SPLITS:
         raise ArttlError(
             f"object {artwork.object_number!r} has the split {artwork.split!r}; it must be one of {', '.join(SPLITS)}"
@@ -307,6 +320,7 @@ def _clean(artwork: Artwork, wanted: tuple[str, ...]) -> Artwork:
         title=artwork.title and _text(artwork.title),
         date=artwork.date and _text(artwork.date),
         source=artwork.source and _text(artwork.source),
+        group=artwork.group and _text(artwork.group),
     )
 
 
@@ -315,7 +329,8 @@ def _text(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _clean_reject(reject: Reject) -> Reject:
+def clean_reject(reject: Reject) -> Reject:
+    """Only text that UTF-8 can hold."""
     return dataclasses.replace(
         reject,
         object_number=_text(reject.object_number),

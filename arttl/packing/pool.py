@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -22,8 +22,17 @@ from arttl.sources.rejects import Reject
 
 T = TypeVar("T")
 
+
+class _Job(Protocol):
+    @property
+    def file(self) -> str: ...
+
+
+J = TypeVar("J", bound=_Job)
+
 _FEW = 1000
 _CHUNK = 4  # jobs sent to a process at once, so that small pictures are not outweighed by the sending
+_ANSWER_WITHIN = 10.0  # seconds, of a scheduler
 _CHUNKS_AHEAD = 3  # for each process: one at work, two waiting
 
 
@@ -48,7 +57,12 @@ def samples_in_order(
 
 
 def in_order(
-    work: Callable[[Job], T], jobs: Iterable[Job], workers: int, scheduler: str | None = None
+    work: Callable[[J], T],
+    jobs: Iterable[J],
+    workers: int,
+    scheduler: str | None = None,
+    *,
+    chunk_size: int = _CHUNK,
 ) -> Generator[T, None, None]:
     """The result of every job, in the jobs' order.
 
@@ -59,6 +73,7 @@ def in_order(
         jobs: taken one by one.
         workers: processes.
         scheduler: address of a Dask scheduler, whose workers are used instead.
+        chunk_size: jobs sent to a process at once.
 
     Raises:
         ArttlError: if a process dies, of lack of memory for instance, or the scheduler cannot be used.
@@ -68,9 +83,9 @@ def in_order(
         return
     with _dask(scheduler) if scheduler else _processes(workers) as (submit, width):
         whole = partial(_all, work)
-        waiting: deque[tuple[list[Job], _Future]] = deque()
+        waiting: deque[tuple[list[J], _Future]] = deque()
         jobs = iter(jobs)
-        while chunk := list(itertools.islice(jobs, _CHUNK)):
+        while chunk := list(itertools.islice(jobs, chunk_size)):
             waiting.append((chunk, submit(whole, chunk)))
             if len(waiting) > width * _CHUNKS_AHEAD:
                 yield from _result(*waiting.popleft())
@@ -97,7 +112,7 @@ def _dask(scheduler: str) -> Iterator[tuple[Callable[..., _Future], int]]:
             f"--scheduler {scheduler} needs the extra 'dask': pip install 'arttl[dask]'"
         ) from error
     try:
-        client = Client(scheduler, timeout=10, set_as_default=False)
+        client = Client(scheduler, timeout=_ANSWER_WITHIN, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise ArttlError(f"--scheduler {scheduler}: no Dask scheduler answers there") from error
     try:
@@ -112,7 +127,7 @@ def _dask(scheduler: str) -> Iterator[tuple[Callable[..., _Future], int]]:
         client.close()
 
 
-def _result(chunk: list[Job], future: _Future) -> list[Any]:
+def _result(chunk: Sequence[_Job], future: _Future) -> list[Any]:
     try:
         found: list[Any] = future.result()
     except BrokenProcessPool as error:
@@ -126,14 +141,14 @@ def _result(chunk: list[Job], future: _Future) -> list[Any]:
     return found
 
 
-def _died(chunk: list[Job], what: str) -> ArttlError:
+def _died(chunk: Sequence[_Job], what: str) -> ArttlError:
     return ArttlError(
         f"{what}, at or soon after {chunk[0].file}; if memory ran out, give fewer --workers or a lower --max-pixels,"
         " and go on with --resume"
     )
 
 
-def _all(work: Callable[[Job], T], jobs: list[Job]) -> list[T]:
+def _all(work: Callable[[J], T], jobs: list[J]) -> list[T]:
     return [work(job) for job in jobs]
 
 

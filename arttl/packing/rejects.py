@@ -6,8 +6,11 @@ import csv
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, fields
+from pathlib import Path
+from typing import cast
 
-from arttl.sources.rejects import Reject
+from arttl.errors import ArttlError
+from arttl.sources.rejects import REASONS, Reason, Reject
 
 _AT_ONCE = 1 << 16  # characters
 COLUMNS = tuple(column.name for column in fields(Reject))
@@ -25,3 +28,21 @@ def rejects_csv(rejects: Iterable[Reject]) -> Iterator[bytes]:
             text.seek(0)
             text.truncate()
     yield text.getvalue().encode()
+
+
+def read_rejects(directory: Path) -> Iterator[Reject]:
+    """The rows of a folder's `rejects.csv`.
+
+    Raises:
+        ArttlError: if it is missing or of another form.
+    """
+    path = directory / "rejects.csv"
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file, strict=True):
+                if row["reason"] not in REASONS:
+                    raise ValueError(f"the reason {row['reason']!r} is not known")
+                number, key, name, reason, detail = (row[column] for column in COLUMNS)
+                yield Reject(number, key, name, cast(Reason, reason), detail)
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        raise ArttlError(f"{path} cannot be read: {error}; run arttl shards verify") from error

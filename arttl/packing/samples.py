@@ -9,7 +9,8 @@ from typing import Any
 
 from arttl.artworks import Artwork
 from arttl.packing.near_duplicates import perceptual_hash
-from arttl.packing.pictures import BadPicture, decode_picture, read_file
+from arttl.packing.pictures import BadPicture, decode_picture, read_image
+from arttl.packing.places import Place
 from arttl.packing.storing import PREVIEW, stored_picture
 from arttl.sources.rejects import Reject
 
@@ -60,7 +61,7 @@ def make_sample(job: Job, limits: Limits) -> Sample | Reject:
     """Read, check and rescale one photograph."""
     artwork = job.artwork
     try:
-        data = read_file(artwork.image, max_pixels=limits.max_pixels)
+        data = read_image(Place.of(artwork), max_pixels=limits.max_pixels)
         stored = stored_picture(data, max_side=limits.max_side, max_pixels=limits.max_pixels)
     except BadPicture as error:
         return Reject(artwork.object_number, artwork.key, job.file, error.reason, error.detail)
@@ -85,12 +86,13 @@ def make_sample(job: Job, limits: Limits) -> Sample | Reject:
     record = {
         "key": artwork.key,
         "object_number": artwork.object_number,
+        "group": artwork.group,
         "width": stored.width,
         "height": stored.height,
         "original_width": stored.original_width,
         "original_height": stored.original_height,
         "sha256": digest,
-        "stored_sha256": hashlib.sha256(stored.jpeg).hexdigest(),
+        "stored_sha256": digest if stored.jpeg is data else hashlib.sha256(stored.jpeg).hexdigest(),
         "labels": labels,
     }
     if limits.with_hash:
@@ -101,7 +103,7 @@ def make_sample(job: Job, limits: Limits) -> Sample | Reject:
 def hash_picture(job: Job, limits: Limits) -> int | None:
     """The perceptual hash of one photograph; None where it is no usable picture."""
     try:
-        data = read_file(job.artwork.image, max_pixels=limits.max_pixels)
+        data = read_image(Place.of(job.artwork), max_pixels=limits.max_pixels)
         return perceptual_hash(
             decode_picture(data, max_pixels=limits.max_pixels, cover=PREVIEW).upright_rgb()
         )

@@ -8,13 +8,12 @@ of the data, size and member name.
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import struct
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from arttl.packing.files import settle, write_whole
 
@@ -52,9 +51,6 @@ class ShardWriter:
         self._temporary = scratch / f"{name}.tar.part"
         self._file = self._temporary.open("wb")
         self._hashing = _HashingFile(self._file)
-        self._tar = tarfile.TarFile(
-            fileobj=cast(BinaryIO, self._hashing), mode="w", format=tarfile.USTAR_FORMAT
-        )
         self._index: list[str] = []
 
     @property
@@ -73,14 +69,18 @@ class ShardWriter:
         """
         if len(key) > MAX_KEY_LENGTH or "." in key or "/" in key:
             raise ValueError(f"key {key!r} does not fit a shard")
-        components = []
+        components: list[str] = []
+        pieces: list[bytes] = []
+        offset = self._hashing.written
         for extension, data in (("jpg", jpeg), ("json", metadata), ("row", struct.pack("<q", row))):
             member = tarfile.TarInfo(f"{key}.{extension}")
             member.size = len(data)
             member.mode = 0o444
-            offset = self._tar.offset + tarfile.BLOCKSIZE
-            self._tar.addfile(member, io.BytesIO(data))
-            components.append(f"{extension} {offset} {len(data)} {member.name}")
+            header = member.tobuf(tarfile.USTAR_FORMAT, "ascii", "strict")
+            components.append(f"{extension} {offset + len(header)} {len(data)} {member.name}")
+            pieces += [header, data, bytes(-len(data) % tarfile.BLOCKSIZE)]
+            offset += len(header) + len(data) + len(pieces[-1])
+        self._hashing.write(b"".join(pieces))
         self._index.append(" ".join(components))
 
     def close(self) -> tuple[FileDigest, FileDigest]:
@@ -89,7 +89,8 @@ class ShardWriter:
         Returns:
             The digests of the tar and of the index.
         """
-        self._tar.close()
+        end = self._hashing.written + 2 * tarfile.BLOCKSIZE
+        self._hashing.write(bytes(2 * tarfile.BLOCKSIZE + -end % tarfile.RECORDSIZE))
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
@@ -108,18 +109,14 @@ class ShardWriter:
 
 
 class _HashingFile:
-    """The part of a binary file that `tarfile` writes through, with a running digest."""
+    """A binary file with a running digest of what is written."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.sha256 = hashlib.sha256()
         self.written = 0
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes) -> None:
         self._file.write(data)
         self.sha256.update(data)
         self.written += len(data)
-        return len(data)
-
-    def tell(self) -> int:
-        return self.written

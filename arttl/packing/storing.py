@@ -18,6 +18,9 @@ from arttl.packing.pictures import (
 )
 
 QUALITY = 92
+# How far a reduced scale must cover the target. On eleven photographs of paintings the result is then within 41 to 53
+# dB of that of the full scale, where encoding with quality 92 leaves 33 to 38.
+_SPARE = 1.2
 PREVIEW = 32  # pixels; what a perceptual hash needs
 _LONGEST_JPEG = 65_500  # libjpeg's limit
 
@@ -46,8 +49,8 @@ def stored_picture(data: bytes, *, max_side: int, max_pixels: int) -> StoredPict
 
     A JPEG that is upright, RGB, 8-bit, Huffman-coded, sRGB and small enough is stored byte for byte. Any other
     picture is converted and scaled down with antialiasing (bicubic; a JPEG is first decoded at a reduced scale that
-    covers at least twice the target), and encoded with quality 92: with 4:2:0 chroma where it was scaled down, since
-    its half-size chroma still has more detail than a network's input, with 4:4:4 where it kept its size.
+    covers the target with a fifth to spare), and encoded with quality 92: with 4:2:0 chroma where it was scaled down,
+    since its half-size chroma still has more detail than a network's input, with 4:4:4 where it kept its size.
 
     Args:
         data: the file's bytes.
@@ -62,11 +65,14 @@ def stored_picture(data: bytes, *, max_side: int, max_pixels: int) -> StoredPict
         if is_plain_jpeg(header) and (not max_side or max(header.width, header.height) <= max_side):
             pixels = decode_jpeg(data, header, cover=PREVIEW)  # the check: any scale reads the whole file
             return StoredPicture(data, header.width, header.height, header.width, header.height, pixels)
-    decoded = decode_picture(data, max_pixels=max_pixels, cover=2 * max_side)
+    decoded = decode_picture(data, max_pixels=max_pixels, cover=round(_SPARE * max_side))
     full = (decoded.width, decoded.height)
     target = capped(*full, max_side)
     if target != full:
-        resized = decoded.picture.resize(target, Image.Resampling.BICUBIC, reducing_gap=2.0)
+        # At a reduced scale the last row and column may stand for a part of a pixel only.
+        scale = round(max(full) / max(decoded.picture.size))
+        box = (0.0, 0.0, full[0] / scale, full[1] / scale)
+        resized = decoded.picture.resize(target, Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
         decoded = type(decoded)(resized, decoded.icc, decoded.orientation, *full)
     upright_rgb = decoded.upright_rgb()
     rgb = np.asarray(upright_rgb)

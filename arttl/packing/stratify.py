@@ -2,7 +2,7 @@
 
 After Sechidis, Tsoumakas and Vlahavas, "On the Stratification of Multi-Label Data", ECML PKDD 2011, algorithm 1, over
 groups of artworks instead of single ones, with two additions: a class of at least three groups wants at least one in
-val and in test whatever its share comes to, and a last pass moves groups to where a class is still missing.
+val and in test whatever its share comes to, and a last search moves groups to where a class is still missing.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from arttl.tasks import SPLITS
 
 _TRAIN = SPLITS.index("train")
 _SHARES = np.array([SHARES[split] for split in SPLITS])
+_STEPS, _NOISE = 3000, 0.3  # of the walk that looks for the last classes' places
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def stratified_split(groups: Rows, labels: Labels, seed: int) -> dict[str, Rows]
         )
     table = _Table.of(groups, labels)
     split_of_group = _distribute(table, sizes, seed)
-    _repair(table, split_of_group)
+    _repair(table, split_of_group, seed)
     chosen = split_of_group[groups]
     return {split: np.flatnonzero(chosen == number) for number, split in enumerate(SPLITS)}
 
@@ -152,25 +153,48 @@ def _wanted(table: _Table) -> npt.NDArray[np.float64]:
     return wanted
 
 
-def _repair(table: _Table, split_of: npt.NDArray[np.int64]) -> None:
-    """Move groups until no single move brings a class into a split where it is missing, without taking another out."""
+def _repair(table: _Table, split_of: npt.NDArray[np.int64], seed: int) -> None:
+    """Bring classes into splits where they are missing, by moving groups.
+
+    First the moves that take no other class out; then, where that is not enough, a random walk that may take some out
+    for a while (WalkSAT: Selman, Kautz and Cohen, "Noise Strategies for Improving Local Search", AAAI 1994, with a
+    class missing from a split as a clause), of which the best state is kept.
+    """
     present = np.zeros((table.num_classes, len(SPLITS)), dtype=np.int64)
     np.add.at(present, (table.classes_of[1], np.repeat(split_of, np.diff(table.classes_of[0]))), 1)
     can_be = present.sum(axis=1) >= len(SPLITS)
-    short = np.argwhere((present == 0) & can_be[:, None])
-    moved = True
-    while moved and len(short):
-        moved = False
-        for class_, split in short.tolist():
-            if present[class_, split]:
-                continue
-            for group in table.of_class(class_).tolist():
-                classes, _ = table.of_group(group)
-                source = split_of[group]
-                if np.all((present[classes, source] > 1) | ~can_be[classes]):
-                    present[classes, source] -= 1
-                    present[classes, split] += 1
-                    split_of[group] = split
-                    moved = True
-                    break
-        short = np.argwhere((present == 0) & can_be[:, None])
+
+    def move(group: int, split: int) -> None:
+        classes, _ = table.of_group(group)
+        present[classes, split_of[group]] -= 1
+        present[classes, split] += 1
+        split_of[group] = split
+
+    def lost(group: int) -> int:
+        """How many classes leave the group's split with it."""
+        classes, _ = table.of_group(group)
+        return int(np.sum((present[classes, split_of[group]] == 1) & can_be[classes]))
+
+    def missing() -> npt.NDArray[np.int64]:
+        return np.argwhere((present == 0) & can_be[:, None])
+
+    for class_, split in missing().tolist():
+        if not present[class_, split]:
+            harmless = next((group for group in table.of_class(class_).tolist() if not lost(group)), None)
+            if harmless is not None:
+                move(harmless, split)
+    random = np.random.RandomState(seed)
+    fewest, best = len(missing()), split_of.copy()
+    for _ in range(_STEPS):
+        short = missing()
+        if len(short) < fewest:
+            fewest, best = len(short), split_of.copy()
+        if not len(short):
+            break
+        class_, split = short[random.randint(len(short))].tolist()
+        groups = table.of_class(class_).tolist()
+        if random.rand() < _NOISE:
+            move(groups[random.randint(len(groups))], split)
+        else:
+            move(min(groups, key=lost), split)
+    split_of[:] = best

@@ -1,29 +1,80 @@
-"""What was packed, as tables for a person."""
+"""What is packed, or would be, as tables for a person."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Mapping
 
+import numpy as np
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from arttl.packing.manifest import Manifest
+from arttl.packing.summary import Summary, TaskCounts
 from arttl.tasks import SPLITS
 
+_BAR = 16  # characters
+_LEFT_OUT = "Left out (rejects.csv)"
+# Upper ends of the sizes that the classes of a long tail are summed up by.
+_TAIL = (1, 4, 9, 19, 49, 99, 999, 9_999, 99_999, 999_999)
 
-def packing_tables(manifest: Manifest) -> RenderableType:
+
+def packing_tables(summary: Summary, *, left_out: str = _LEFT_OUT) -> RenderableType:
     """Samples a split, labels a task, and rejects by reason, where there are any."""
-    tables: list[RenderableType] = [_samples(manifest), _tasks(manifest)]
-    if manifest.dataset["rejected"]:
-        tables.append(_rejects(manifest))
+    tables: list[RenderableType] = [_samples(summary), _tasks(summary)]
+    if summary.rejected:
+        tables.append(_rejects(summary.rejected, left_out))
+    return _stacked(tables)
+
+
+def class_tables(summary: Summary, most: int) -> RenderableType:
+    """For each task its largest classes with a bar each, the others by size; and which labels come together.
+
+    Args:
+        summary: of the collection.
+        most: classes that get a line of their own; 0: all.
+    """
+    tables: list[RenderableType] = [_classes(task, most) for task in summary.tasks]
+    if len(summary.tasks) > 1:
+        tables.append(_known_together(summary))
+    return _stacked(tables)
+
+
+def paper_table(summary: Summary, figures: Mapping[str, tuple[int, int]]) -> RenderableType:
+    """Images and classes as found, and under two class rules, beside the paper's.
+
+    By the first label of each record. An image stays under a rule if its class does.
+
+    Args:
+        summary: of the collection.
+        figures: task to the paper's images and classes.
+    """
+    table = _table("The collection beside the paper's", "task")
+    for column in ("what", "found", "in all\nsplits", "and 10 in\ntest", "the paper"):
+        table.add_column(column, justify="left" if column == "what" else "right", no_wrap=True)
+    for task in summary.tasks:
+        there = task.first.sum(axis=1) > 0
+        everywhere = (task.first > 0).all(axis=1)
+        often = everywhere & (task.first[:, SPLITS.index("test")] >= 10)
+        of_paper = figures.get(task.name)
+        rows = (
+            ("images", [task.first[kept].sum() for kept in (there, everywhere, often)]),
+            ("classes", [kept.sum() for kept in (there, everywhere, often)]),
+        )
+        for place, (what, numbers) in enumerate(rows):
+            paper = f"{of_paper[place]:,}" if of_paper else ""
+            table.add_row("" if place else task.name, what, *(f"{number:,}" for number in numbers), paper)
+    note = "the paper's text keeps classes that occur in all splits; its published code drops no class"
+    return _stacked([table, Text(note)])
+
+
+def _stacked(tables: list[RenderableType]) -> RenderableType:
     return Group(*(line for table in tables for line in ("", table)), "")
 
 
 def _table(title: str, first: str, *numbers: str) -> Table:
     table = Table(
-        title=title,
+        title=Text(title, style="table.title"),
         title_justify="left",
         box=box.SIMPLE_HEAD,
         show_edge=False,
@@ -36,50 +87,99 @@ def _table(title: str, first: str, *numbers: str) -> Table:
     return table
 
 
-def _samples(manifest: Manifest) -> Table:
-    shards = Counter(split for split, _ in set(zip(manifest.splits, manifest.shards, strict=True)))
-    samples = Counter(manifest.splits)
+def _samples(summary: Summary) -> Table:
     table = _table("Samples", "split", "samples", "share", "shards")
-    for split in SPLITS:
-        share = f"{samples[split] / len(manifest):.1%}"
-        table.add_row(split, f"{samples[split]:,}", share, f"{shards[split]:,}")
-    table.add_row("all", f"{len(manifest):,}", "", f"{shards.total():,}")
+    total = int(summary.samples.sum())
+    for split, samples, shards in zip(SPLITS, summary.samples, summary.shards, strict=True):
+        table.add_row(split, f"{samples:,}", _share(samples, total), f"{shards:,}")
+    table.add_row("all", f"{total:,}", "", f"{summary.shards.sum():,}")
     return table
 
 
-def _tasks(manifest: Manifest) -> Table:
+def _tasks(summary: Summary) -> Table:
     table = _table("Labels", "task", "labelled", "missing", "classes", "in all\nsplits", "only\nonce")
     table.add_column("largest class", overflow="fold")
     table.add_column("its\nshare", justify="right", no_wrap=True)
-    for task in manifest.task_names:
-        labels = manifest.labels(task)
-        labelled = sum(found is not None for found in labels)
-        counts: Counter[str] = Counter(label for found in labels for label in found or ())
-        present = [
-            {
-                label
-                for found, of in zip(labels, manifest.splits, strict=True)
-                if of == split
-                for label in found or ()
-            }
-            for split in SPLITS
-        ]
-        largest, samples = counts.most_common(1)[0] if counts else ("none", 0)
+    for task in summary.tasks:
+        labelled = int(task.labelled.sum())
+        counts = task.samples.sum(axis=1)
+        largest = int(counts.argmax()) if len(counts) else -1
         table.add_row(
-            task,
+            task.name,
             f"{labelled:,}",
-            f"{len(manifest) - labelled:,}",
+            f"{int(summary.samples.sum()) - labelled:,}",
             f"{len(counts):,}",
-            f"{len(set.intersection(*present)):,}",
-            f"{sum(count == 1 for count in counts.values()):,}",
-            Text(largest),
-            f"{samples / labelled:.1%}" if labelled else "",
+            f"{(task.samples > 0).all(axis=1).sum():,}",
+            f"{(counts == 1).sum():,}",
+            Text(task.classes[largest] if largest >= 0 else "none"),
+            _share(counts[largest], labelled) if labelled else "",
         )
     return table
 
 
-def _rejects(manifest: Manifest) -> Table:
-    table = _table("Left out (rejects.csv)", "reason", "rows")
-    for reason, count in sorted(manifest.dataset["rejected"].items(), key=lambda item: (-item[1], item[0])):
+def _classes(task: TaskCounts, most: int) -> Table:
+    counts = task.samples.sum(axis=1)
+    order = np.lexsort((np.array(task.classes), -counts)) if len(counts) else np.zeros(0, dtype=int)
+    shown = order if most == 0 or len(order) <= most + 2 else order[:most]
+    rest = counts[order[len(shown) :]]
+    several = f"; {task.several:,} samples have several" if task.several else ""
+    table = _table(f"Classes of {task.name} ({len(order):,}{several})", "")
+    table.columns[0].header = "class"
+    table.columns[0].no_wrap = False
+    table.columns[0].overflow = "fold"
+    table.columns[0].max_width = 32
+    table.columns[0].min_width = 18
+    for number in ("samples", *SPLITS, "share"):
+        table.add_column(number, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    labelled = int(task.labelled.sum())
+    longest = int(counts.max(initial=1))
+    for index in shown:
+        table.add_row(
+            Text(task.classes[index]),
+            f"{counts[index]:,}",
+            *(f"{number:,}" for number in task.samples[index]),
+            _share(counts[index], labelled),
+            "█" * max(1, round(_BAR * counts[index] / longest)),
+        )
+    for low, high in reversed([*zip((0, *_TAIL), _TAIL, strict=False)]):
+        inside = (rest > low) & (rest <= high)
+        if inside.any():
+            of_tail = task.samples[order[len(shown) :][inside]].sum(axis=0)
+            size = f"{low + 1:,} to {high:,}" if high > 1 else "one sample"
+            more = "more " if len(shown) else ""
+            table.add_row(
+                Text(f"{inside.sum():,} {more}of {size}", style="dim"),
+                f"{rest[inside].sum():,}",
+                *(f"{number:,}" for number in of_tail),
+                _share(rest[inside].sum(), labelled),
+                "",
+            )
+    return table
+
+
+def _known_together(summary: Summary) -> Table:
+    table = _table("Which labels samples have", "tasks", "samples", "share")
+    table.columns[0].no_wrap = False
+    total = int(summary.samples.sum())
+    shown = list(summary.together.items())[:12]
+    for tasks, samples in shown:
+        name = "all" if len(tasks) == len(summary.tasks) else "only " + ", ".join(tasks)
+        table.add_row(Text(name), f"{samples:,}", _share(samples, total))
+    rest = total - sum(samples for _, samples in shown)
+    if rest:
+        table.add_row("other combinations", f"{rest:,}", _share(rest, total))
+    if summary.unlabelled:
+        table.add_row("none: left out", f"{summary.unlabelled:,}", "")
+    return table
+
+
+def _rejects(rejected: Mapping[str, int], title: str) -> Table:
+    table = _table(title, "reason", "rows")
+    for reason, count in sorted(rejected.items(), key=lambda item: (-item[1], item[0])):
         table.add_row(reason, f"{count:,}")
     return table
+
+
+def _share(count: float, total: int) -> str:
+    return f"{count / total:.1%}" if total else ""

@@ -3,34 +3,77 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
+from typing import Any, Protocol
 
 from arttl.packing.parts import Part, Parts
-from arttl.packing.plan import Plan
-from arttl.packing.pool import default_workers, samples_in_order
 from arttl.packing.progress import packing_progress
-from arttl.packing.samples import Limits, Sample
-from arttl.packing.settings import PackSettings
+from arttl.packing.samples import Sample
 from arttl.packing.shards import ShardWriter
 from arttl.sources.rejects import Reject
 from arttl.tasks import SPLITS
 
 
-def write_shards(plan: Plan, settings: PackSettings, parts: Parts, *, progress: bool) -> None:
-    """Write every shard of the plan that is not there yet; row numbers run through all splits."""
+class Planned(Protocol):
+    """What is to be written; `arttl.packing.plan.Plan` is one."""
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks whose labels are kept."""
+
+    @property
+    def jobs(self) -> Mapping[str, Sequence[Any]]:
+        """Split name to what becomes its samples, in order, for every split."""
+
+    @property
+    def rejects(self) -> Iterable[Reject]:
+        """Rows left out already."""
+
+    @property
+    def unlabelled(self) -> int:
+        """How many were left out because they carry a label for none of the tasks."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all of the above."""
+
+
+Outcomes = Generator[Sample | Reject, None, None]
+
+
+def write_shards(
+    plan: Planned,
+    parts: Parts,
+    work: Callable[[Iterable[Any], int], Outcomes],
+    *,
+    shard_size: int,
+    workers: Callable[[int], int],
+    progress: bool,
+) -> None:
+    """Write every shard of the plan that is not there yet; row numbers run through all splits.
+
+    Args:
+        plan: what is to be written.
+        parts: what is there.
+        work: jobs and a number of processes to the outcome of each job, in order.
+        shard_size: samples in a shard.
+        workers: processes for so many jobs.
+        progress: whether to show any.
+    """
     done = {split: parts.done(split) for split in SPLITS}
+    total = sum(map(len, plan.jobs.values()))
     looked_at = sum(found.end for found in done.values())
     jobs = itertools.chain.from_iterable(plan.jobs[split][done[split].end :] for split in SPLITS)
-    workers = settings.workers or default_workers(plan.total - looked_at)
-    limits = Limits(settings.max_side, settings.max_pixels, settings.near_duplicates != "off")
+    processes = workers(total - looked_at)
     row = 0
     with (
-        closing(samples_in_order(jobs, limits, workers, settings.scheduler)) as outcomes,
-        packing_progress(plan.total, looked_at, workers, shown=progress) as advance,
+        closing(work(jobs, processes)) as outcomes,
+        packing_progress(total, looked_at, processes, shown=progress) as advance,
     ):
         for split in SPLITS:
             row += done[split].samples
-            writer = _SplitWriter(parts, split, done[split].parts, done[split].end, row, settings.shard_size)
+            writer = _SplitWriter(parts, split, done[split].parts, done[split].end, row, shard_size)
             try:
                 for outcome in itertools.islice(outcomes, len(plan.jobs[split]) - done[split].end):
                     writer.take(outcome)

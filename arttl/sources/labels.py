@@ -39,8 +39,12 @@ class LabelRules:
         """
         self._mappings = mappings
         self._fold_case = fold_case
+        self._wanted = {task: frozenset(mapping.values()) for task, mapping in mappings.items()}
         self._folded = 0
         self._replaced: dict[str, Counter[str]] = {task: Counter() for task in mappings}
+        self._unmapped: dict[str, Counter[str]] = {task: Counter() for task in mappings}
+        # Hashes of the distinct labels of each task, as catalogued and as learnt: all that is needed to count them.
+        self._distinct: dict[str, tuple[set[int], set[int]]] = {}
 
     @classmethod
     def read(cls, mapping: Iterable[str], tasks: tuple[str, ...], *, fold_case: bool = False) -> LabelRules:
@@ -90,6 +94,11 @@ class LabelRules:
     def notes(self) -> list[str]:
         """What was done to labels, a sentence each: how many a rule has changed, which entries found nothing."""
         sentences = ["labels: Unicode NFC, blanks around them trimmed"]
+        distinct = (
+            f"{task} {len(raw):,}" + (f" to {len(kept):,}" if len(kept) != len(raw) else "")
+            for task, (raw, kept) in self._distinct.items()
+        )
+        sentences.append(f"distinct labels, as catalogued to as learnt: {', '.join(distinct)}")
         if self._fold_case:
             sentences[0] += f", letter case folded ({self._folded:,} labels changed by it)"
         for task, mapping in self._mappings.items():
@@ -99,21 +108,33 @@ class LabelRules:
             sentences.append(
                 f"mapping of {task}: {replaced.total():,} labels replaced by {len(mapping)} entries{more}"
             )
+            if unmapped := self._unmapped[task]:
+                label, count = unmapped.most_common(1)[0]
+                sentences.append(
+                    f"mapping of {task}: {unmapped.total():,} labels stay as they are ({len(unmapped):,} distinct),"
+                    f" most often {label!r} ({count:,})"
+                )
         return sentences
 
     def _labels(self, task: str, raw: tuple[str, ...]) -> tuple[str, ...]:
         mapping = self._mappings.get(task, {})
         kept: dict[str, None] = {}
+        as_catalogued, as_learnt = self._distinct.setdefault(task, (set(), set()))
         for found in raw:
             label = normalise(found)
             if self._fold_case:
                 folded = normalise(label, fold_case=True)
                 self._folded += folded != label
                 label = folded
+            if label:
+                as_catalogued.add(hash(found))
             if label in mapping:
                 self._replaced[task][label] += 1
                 label = mapping[label]
+            elif label and mapping and label not in self._wanted[task]:
+                self._unmapped[task][label] += 1
             if label:
+                as_learnt.add(hash(label))
                 kept[label] = None
         return tuple(kept)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError, did_you_mean
-from arttl.sources import dublin_core, folders, lido, rijks2014, sabatelli2018, synthetic
+from arttl.sources import dublin_core, folders, lido, rijks2014, sabatelli2018, synthetic, webdataset
 from arttl.sources.dublin_core import read_dublin_core
 from arttl.sources.folders import read_folders
 from arttl.sources.labels import LabelRules
@@ -18,6 +18,7 @@ from arttl.sources.sabatelli2018 import read_sabatelli2018
 from arttl.sources.settings import SourceSettings
 from arttl.sources.synthetic import read_synthetic
 from arttl.sources.table import read_table
+from arttl.sources.webdataset import read_webdataset
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Source:
 
     Attributes:
         read: settings to artworks and rejected rows, in the order of the metadata; labels not yet normalised.
-        tasks: those that it offers where `--tasks` is not given.
+        tasks: those that it offers where `--tasks` is not given, as that flag has them.
         has_columns: whether columns can give the split and the group.
         has_official_split: whether `--split official` is possible.
     """
@@ -44,6 +45,7 @@ SOURCES: dict[str, Source] = {
     "folders": Source(read_folders, folders.TASKS, has_official_split=True),
     "rijks2014": Source(read_rijks2014, tuple(rijks2014.TASK_COLUMNS), has_official_split=True),
     "sabatelli2018": Source(read_sabatelli2018, tuple(sabatelli2018.TASK_COLUMNS)),
+    "webdataset": Source(read_webdataset, webdataset.TASKS, has_columns=True, has_official_split=True),
     "synthetic": Source(read_synthetic, synthetic.TASKS),
 }
 
@@ -73,6 +75,6 @@ def open_source(settings: SourceSettings) -> tuple[Iterator[Artwork | Reject], L
         raise ArttlError(
             f"--group-column {settings.group_column}: the source {settings.source!r} has no columns; leave it out"
         )
-    tasks = tuple(settings.task_columns()) or source.tasks
+    tasks = tuple(settings.task_columns()) or tuple(task.partition("=")[0] for task in source.tasks)
     rules = LabelRules.read(settings.mapping, tasks, fold_case=settings.fold_case)
     return rules.apply(source.read(settings)), rules

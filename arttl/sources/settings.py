@@ -12,22 +12,18 @@ _TASK_NAME = re.compile(r"[^\W\d][\w-]{0,59}\Z")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SourceSettings:
-    """Which metadata and images to read, and what is a label."""
+class MetadataSettings:
+    """Which metadata to read, and what is a label."""
 
     source: str = "table"
     """Kind of metadata: `table` (CSV, TSV, JSON lines or Parquet), `dublin-core` (OAI-PMH dumps in `oai_dc`), `lido`
     (LIDO 1.0 and 1.1), `folders` (a folder of pictures for each class, no metadata), `rijks2014` (the Rijksmuseum
-    Challenge as distributed), `sabatelli2018` (the CSV layout of the paper's published repository) or `synthetic`
-    (drawn objects, no metadata)."""
+    Challenge as distributed), `sabatelli2018` (the CSV layout of the paper's published repository), `webdataset`
+    (tars made by others) or `synthetic` (drawn objects, no metadata)."""
 
     metadata: Path | None = None
     """The metadata file. For `dublin-core` and `lido` a file or a folder of them, for `rijks2014` the folder of
     XML files."""
-
-    images: Path | None = None
-    """Folder of the photographs; image names in the metadata are relative to it and may not leave it. For
-    `synthetic`, the folder to draw into."""
 
     ground_truth: Path | None = None
     """The file `rijksgt.mat`, for the official split and labels (`rijks2014`)."""
@@ -68,23 +64,6 @@ class SourceSettings:
     provenance: str | None = None
     """Column that says where the record came from, kept with the sample as its source (`table`)."""
 
-    split: str = "paper"
-    """How samples are divided: `paper` (random 80/10/10 of photographs, as the paper's repository does it), `grouped`
-    (the same with all photographs of an object in one split), `stratified` (so too, and every class that can be is in
-    every split), `column=NAME` (the metadata's own column, holding train, val or test) or `official` (the split that
-    comes with `rijks2014`, or the folders train, val and test above the classes of `folders`)."""
-
-    group_column: str | None = None
-    """Column whose value is shared by all that must stay in one split, such as a series or an artist, for
-    `--split grouped` and `stratified` (`table`). By default the object number."""
-
-    leaf: str | None = None
-    """Regular expression for the end of an object number that tells the leaves or parts of one object apart, such as
-    `[a-z]` or `-[0-9]+`; they count as one object for `--split grouped` and `stratified`, and for the leak check."""
-
-    dry_run: bool = False
-    """Print what would be packed and write nothing; no picture is opened, and `--images` may be left out."""
-
     def task_columns(self) -> dict[str, str]:
         """Task name to column name, in the order of `tasks`.
 
@@ -107,6 +86,33 @@ class SourceSettings:
                 raise ArttlError(f"--tasks names the task {name!r} twice")
             columns[name] = column
         return columns
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceSettings(MetadataSettings):
+    """Which metadata and images to read, what is a label, and how to divide the samples."""
+
+    images: Path | None = None
+    """Folder of the photographs; image names in the metadata are relative to it and may not leave it. For
+    `synthetic`, the folder to draw into; for `webdataset`, the folder of tars."""
+
+    split: str = "paper"
+    """How samples are divided: `paper` (random 80/10/10 of photographs, as the paper's repository does it), `grouped`
+    (the same with all photographs of an object in one split), `stratified` (so too, and every class that can be is in
+    every split), `column=NAME` (the metadata's own column, holding train, val or test) or `official` (the split that
+    comes with `rijks2014`, the folders train, val and test above the classes of `folders`, or the names of the tars of
+    `webdataset`)."""
+
+    group_column: str | None = None
+    """Column whose value is shared by all that must stay in one split, such as a series or an artist, for
+    `--split grouped` and `stratified` (`table`). By default the object number."""
+
+    leaf: str | None = None
+    """Regular expression for the end of an object number that tells the leaves or parts of one object apart, such as
+    `[a-z]` or `-[0-9]+`; they count as one object for `--split grouped` and `stratified`, and for the leak check."""
+
+    dry_run: bool = False
+    """Print what would be packed and write nothing; no picture is decoded, and `--images` may be left out."""
 
     def split_column(self) -> str | None:
         """The column of `--split column=NAME`; None for every other way to split.

@@ -173,9 +173,15 @@ def _optional(cells: dict[str, str], column: str | None) -> str | None:
 def _split(row: Row, column: str | None, file: Path) -> str | None:
     if column is None or not (text := row.cells.get(column, "").strip()):
         return None
-    if text.casefold() not in _SPLITS:
+    found = split_name(text)
+    if found is None:
         raise ArttlError(
             f"{row.place} of {file} has {text!r} in the column {column!r} (--split column={column});"
             " it may hold train, val and test"
         )
-    return _SPLITS[text.casefold()]
+    return found
+
+
+def split_name(text: str) -> str | None:
+    """`train`, `val` or `test` for any usual word for it, in any case; None for other words."""
+    return _SPLITS.get(text.casefold())

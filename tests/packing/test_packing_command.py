@@ -89,6 +89,91 @@ def test_bad_input_is_one_sentence(collection: PackSettings) -> None:
         assert not collection.out.exists()
 
 
+def test_columns_are_guessed_and_shown(collection: PackSettings, capfd: pytest.CaptureFixture[str]) -> None:
+    run(dataclasses.replace(collection, object_number=None, image=None))
+    assert "columns guessed: --object-number number --image file;" in capfd.readouterr().out.replace(
+        "\n", " "
+    )
+    assert len(Manifest.read(collection.out)) == 24
+
+
+def test_a_leak_is_said_at_the_end(collection: PackSettings, capfd: pytest.CaptureFixture[str]) -> None:
+    run(collection)
+    assert "no leak: objects and pictures are each in one split only" in capfd.readouterr().out
+    run(dataclasses.replace(collection, leaf="[0-9]", out=collection.out.parent / "again"))
+    assert "leak: " in capfd.readouterr().out
+
+
+def test_a_dry_run(collection: PackSettings, capfd: pytest.CaptureFixture[str]) -> None:
+    run(dataclasses.replace(collection, dry_run=True))
+    out, err = capfd.readouterr()
+    assert err == ""
+    assert not collection.out.exists()
+    assert "mapping of type: 12 labels replaced by 2 entries" in out
+    assert "1 of 25 image files are not there" in out
+    assert re.search(r"train +20 +80\.0% +1", out)
+    assert re.search(r"vase +12 +\d+ +\d+ +\d+ +50\.0% +█+", out)
+    assert "Classes of material (2; 16 samples have several)" in out
+    assert "Would be left out" in out
+    assert re.search(r"outside-folder +1\b", out)
+    assert out.rstrip().endswith("dry run: nothing was written")
+    run(dataclasses.replace(collection, dry_run=True, images=None, image=None))
+    assert "without --images every picture counts as there" in capfd.readouterr().out
+    with pytest.raises(ArttlError, match="--max-side -1"):
+        run(dataclasses.replace(collection, dry_run=True, max_side=-1))
+
+
+def test_the_challenge_beside_the_paper(
+    tmp_path: Path, soft_picture: Callable[..., Image.Image], capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("jpg2", "xml"):
+        (tmp_path / name).mkdir()
+    for index in range(40):
+        stem = f"{index:07d}_RP-P-{index}"
+        soft_picture(30, 30, seed=index).save(tmp_path / "jpg2" / f"{stem}.jpg")
+        material = "<dc:format>materiaal: papier</dc:format>" if index < 39 else ""
+        fields = f"<dc:type>{'prent' if index else 'kaart'}</dc:type>{material}"
+        text = f'<record xmlns:dc="http://purl.org/dc/elements/1.1/">{fields}</record>'
+        (tmp_path / "xml" / f"{stem}.xml").write_text(text)
+    settings = PackSettings(
+        source="rijks2014",
+        metadata=tmp_path / "xml",
+        images=tmp_path / "jpg2",
+        tasks=("material=dc:format[materiaal]", "type=dc:type"),
+        out=tmp_path / "shards",
+        workers=1,
+    )
+    for dry in (True, False):
+        run(dataclasses.replace(settings, dry_run=dry))
+        out = capfd.readouterr().out
+        assert "The collection beside the paper's" in out
+        assert re.search(r"material +images +39 +39 +0 +110,668", out)
+        assert re.search(r"type +images +40 +39 +0 +112,012", out)
+        assert re.search(r"classes +2 +1 +0 +1,054", out)
+
+
+@pytest.mark.real
+def test_the_met_s_media_and_thirty_materials(real_data: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    mapping = Path(__file__).resolve().parents[2] / "docs" / "examples" / "met-materials.csv"
+    run(
+        PackSettings(
+            metadata=real_data / "met-metadata" / "objects.csv",
+            object_number="Object Number",
+            tasks=("material=Medium", "type=Object Name"),
+            mapping=(f"material={mapping}",),
+            split="stratified",
+            out=Path("never"),
+            dry_run=True,
+        )
+    )
+    out = capfd.readouterr().out.replace("\n", " ")
+    assert "material 2,189 to 33, type 1,120 to 1,103" in out
+    assert "mapping of material: 8,863 labels replaced by 2183 entries" in out
+    assert "stay as they are" not in out and "never found" not in out
+    assert re.search(r"material +8,793 +55 +33 +33 +0 +oil on canvas", out)
+    assert not Path("never").exists()
+
+
 @pytest.mark.real
 def test_the_gallery(real_data: Path, tmp_path: Path) -> None:
     folder = real_data / "gallery"

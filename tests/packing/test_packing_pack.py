@@ -2,11 +2,9 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import json
 import os
 import struct
-import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +16,7 @@ from PIL import Image
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError
-from arttl.packing import writing
+from arttl.packing import pack as packing
 from arttl.packing.manifest import Manifest
 from arttl.packing.pack import pack
 from arttl.packing.parts import SCRATCH
@@ -145,112 +143,6 @@ def test_seed_changes_split_and_order(tmp_path: Path, make_artworks: MakeArtwork
     assert set(first.keys[24:]) != set(second.keys[24:])
 
 
-def _dirty_files(folder: Path, picture: Image.Image) -> dict[str, str]:
-    """File names to the reason for which each must be left out; '' for those that must be packed."""
-    encoded = io.BytesIO()
-    picture.save(encoded, "JPEG", quality=90)
-    data = encoded.getvalue()
-    flipped = bytearray(data)
-    flipped[len(data) * 2 // 3 : len(data) * 2 // 3 + 60] = b"\xa5" * 60
-
-    def own(name: str) -> bytes:
-        """The same picture as a file of its own, by a comment segment."""
-        comment = name.encode()
-        return data[:2] + b"\xff\xfe" + struct.pack(">H", len(comment) + 2) + comment + data[2:]
-
-    files = {
-        "truncated.jpg": (data[: len(data) // 2], "damaged"),
-        "overwritten.jpg": (bytes(flipped), "damaged"),
-        "empty.jpg": (b"", "empty"),
-        "html.jpg": (b"<html><body>404 Not Found</body></html>", "not-a-picture"),
-        "gif.jpg": (b"GIF89a\1\0\1\0" + bytes(20), "unsupported-format"),
-        "noise.jpg": (bytes(range(256)), "not-a-picture"),
-        "ok.jpg": (data, ""),
-        "no-suffix": (own("no-suffix"), ""),
-        "wrong-suffix.png": (own("wrong-suffix"), ""),
-        "same bytes.jpg": (data, "duplicate-picture"),
-        "the same html.jpg": (b"<html><body>404 Not Found</body></html>", "not-a-picture"),
-    }
-    reasons = {name: reason for name, (_, reason) in files.items()}
-    for name, (content, _) in files.items():
-        (folder / name).write_bytes(content)
-    for mode in ("CMYK", "L"):
-        picture.convert(mode).save(folder / f"{mode}.jpg")
-        reasons[f"{mode}.jpg"] = ""
-    for mode in ("RGBA", "P", "LA", "1"):
-        picture.convert(mode).save(folder / f"{mode}.png")
-        reasons[f"{mode}.png"] = ""
-    picture.convert("L").convert("I;16").save(folder / "sixteen.png")
-    picture.save(folder / "two pages.tif", save_all=True, append_images=[picture])
-    picture.save(folder / "progressive.jpg", progressive=True)
-    Image.new("RGB", (3000, 1)).save(folder / "thin.png")
-    Image.new("RGB", (1, 1)).save(folder / "dot.png")
-    Image.new("RGB", (1200, 1000)).save(folder / "bomb.png")
-    reasons |= dict.fromkeys(("sixteen.png", "two pages.tif", "progressive.jpg", "thin.png", "dot.png"), "")
-    reasons["bomb.png"] = "too-large"
-    for orientation in range(1, 9):
-        exif = Image.Exif()
-        exif[0x0112] = orientation
-        picture.save(folder / f"turned{orientation}.jpg", exif=exif)
-        reasons[f"turned{orientation}.jpg"] = ""
-    odd = (
-        " blank.jpg",
-        "quote'\".jpg",
-        "a.b.c.jpg",
-        "Ünïcödé 雪.jpg",
-        "new\nline.jpg",
-        "-dash.jpg",
-        "semi;colon,.jpg",
-    )
-    for name in odd:
-        (folder / name).write_bytes(own(name))
-        reasons[name] = ""
-    (folder / "folder.jpg").mkdir()
-    (folder / "broken-link.jpg").symlink_to("nowhere")
-    os.mkfifo(folder / "pipe.jpg")
-    return reasons | {
-        "folder.jpg": "unreadable",
-        "broken-link.jpg": "missing",
-        "pipe.jpg": "unreadable",
-        "not-there.jpg": "missing",
-    }
-
-
-def test_a_dirty_folder(tmp_path: Path, soft_picture: Callable[..., Image.Image]) -> None:
-    folder = tmp_path / "images"
-    folder.mkdir()
-    reasons = _dirty_files(folder, soft_picture())
-    assert len(reasons) > 35
-    numbers = {f"N°\t{index}/{name}": name for index, name in enumerate(reasons)}
-    artworks = [
-        Artwork(sample_key(number), number, folder / name, {"type": (f"label of {name}",)})
-        for number, name in numbers.items()
-    ]
-    manifest = pack(artworks, _settings(tmp_path, max_pixels=1_000_000, max_side=64))
-    good = [name for name, reason in reasons.items() if not reason]
-    assert sorted(numbers[number] for number in manifest.object_numbers) == sorted(good)
-    rejects = _rejects(manifest.directory)
-    assert {reject["file"]: reject["reason"] for reject in rejects} == {
-        name: reason for name, reason in reasons.items() if reason
-    }
-    assert list(rejects[0]) == ["object_number", "key", "file", "reason", "detail"]
-    assert all(reject["detail"] and numbers[reject["object_number"]] == reject["file"] for reject in rejects)
-    assert sum(manifest.dataset["rejected"].values()) == len(rejects)
-    assert {labels[0] for labels in manifest.labels("type") if labels} == {
-        f"label of {name}" for name in good
-    }
-    for shard in set(manifest.shards):
-        with tarfile.open(manifest.directory / shard) as tar:
-            for member in tar:
-                if member.name.endswith(".jpg"):
-                    file = tar.extractfile(member)
-                    assert file is not None
-                    picture = Image.open(file)
-                    picture.load()
-                    assert (picture.mode, max(picture.size) <= 64) == ("RGB", True)
-    assert manifest.sizes.max() == 64
-
-
 def test_a_full_folder_is_refused(tmp_path: Path, make_artworks: MakeArtworks) -> None:
     artworks = make_artworks(12)
     settings = _settings(tmp_path)
@@ -278,7 +170,7 @@ class _Stopped(Exception):
 @pytest.fixture
 def stop_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Make packing fail after so many pictures."""
-    whole = writing.samples_in_order
+    whole = packing.samples_in_order
 
     def arm(pictures: int) -> None:
         def some(*arguments: object) -> object:
@@ -287,7 +179,7 @@ def stop_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
                     raise _Stopped
                 yield outcome
 
-        monkeypatch.setattr(writing, "samples_in_order", some)
+        monkeypatch.setattr(packing, "samples_in_order", some)
 
     return arm
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from arttl.errors import ArttlError
-from arttl.packing.pictures import BadPicture, decode_picture, read_file, read_picture
+from arttl.packing.pictures import BadPicture, decode_picture, read_image, read_picture
+from arttl.packing.places import Place
 from arttl.sources.rejects import REASONS
 
 Make = Callable[..., Image.Image]
@@ -253,13 +254,13 @@ def test_files_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     os.mkfifo(tmp_path / "pipe.jpg")
     assert _reason(tmp_path / "pipe.jpg")[0] == "unreadable"
     with pytest.raises(BadPicture, match="missing"):
-        read_file(tmp_path / "nul\0.jpg")
+        read_image(Place(tmp_path / "nul\0.jpg"))
 
-    def refuse(self: Path) -> bytes:
+    def refuse(self: Path, *_: object, **__: object) -> bytes:
         raise PermissionError(13, "Permission denied")
 
     (tmp_path / "secret.jpg").write_bytes(b"x")
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     assert _reason(tmp_path / "secret.jpg") == ("unreadable", "Permission denied")
 
 

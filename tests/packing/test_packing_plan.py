@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError
@@ -59,6 +60,69 @@ def test_photographs_of_one_object_get_keys_of_their_own(tmp_path: Path, make_ar
     assert len(keys) == len(set(keys)) == 12
     assert first.key in keys
     assert [(reject.file, reject.reason) for reject in plan.rejects] == [("1.jpg", "duplicate-row")]
+
+
+def _split_of(settings: PackSettings, artworks: list[Artwork]) -> dict[str, str]:
+    plan = make_plan(artworks, settings)
+    return {job.artwork.object_number: split for split, jobs in plan.jobs.items() for job in jobs}
+
+
+@pytest.mark.parametrize("split", ["grouped", "stratified"])
+def test_leaves_of_one_object_stay_together(split: str, tmp_path: Path, make_artworks: MakeArtworks) -> None:
+    artworks = [
+        dataclasses.replace(artwork, object_number=f"B.{index // 3}{'abc'[index % 3]}", key=f"k{index}")
+        for index, artwork in enumerate(make_artworks(60))
+    ]
+    whole = _split_of(_settings(tmp_path, split=split, leaf="[a-z]"), artworks)
+    objects = {(number[:-1], found) for number, found in whole.items()}
+    assert len(objects) == 20
+    assert set(whole.values()) == {"train", "val", "test"}
+    apart = _split_of(_settings(tmp_path, split=split), artworks)
+    assert len({(number[:-1], found) for number, found in apart.items()}) > 20
+
+
+@pytest.mark.parametrize("split", ["grouped", "stratified"])
+def test_a_series_stays_together(split: str, tmp_path: Path, make_artworks: MakeArtworks) -> None:
+    artworks = [
+        dataclasses.replace(artwork, group=f"series {index // 5}" if index < 50 else None)
+        for index, artwork in enumerate(make_artworks(70))
+    ]
+    found = _split_of(_settings(tmp_path, split=split), artworks)
+    series = {(int(number[2:]) // 5, split) for number, split in found.items() if int(number[2:]) < 50}
+    assert len(series) == 10
+    assert sorted(found.values()).count("train") == pytest.approx(56, abs=6)
+
+
+def test_pictures_that_look_the_same_can_be_kept_together(
+    tmp_path: Path, make_artworks: MakeArtworks, soft_picture: Callable[..., Image.Image]
+) -> None:
+    artworks = make_artworks(60)
+    for index, artwork in enumerate(artworks):  # three qualities of each of twenty pictures
+        soft_picture(96, 64, seed=index // 3).save(artwork.image, quality=95 - 4 * (index % 3))
+    artworks[7].image.write_bytes(b"no picture")
+    found = _split_of(_settings(tmp_path, split="grouped", near_duplicates="together"), artworks)
+    assert len({(int(number[2:]) // 3, split) for number, split in found.items() if number != "A.7"}) == 20
+    apart = _split_of(_settings(tmp_path, split="grouped"), artworks)
+    assert len({(int(number[2:]) // 3, split) for number, split in apart.items()}) > 20
+    with pytest.raises(ArttlError, match="--near-duplicates together and --split paper"):
+        _settings(tmp_path, near_duplicates="together").check()
+
+
+def test_every_class_that_can_be_is_in_every_split(tmp_path: Path, make_artworks: MakeArtworks) -> None:
+    artworks = [
+        dataclasses.replace(
+            artwork,
+            labels={"type": (f"t{min(index // 4, 9)}",), "material": (f"m{index % 13}", f"m{index % 3}")},
+        )
+        for index, artwork in enumerate(make_artworks(52))
+    ]
+    plan = make_plan(artworks, _settings(tmp_path, split="stratified"))
+    found = {
+        split: {label for job in jobs for labels in job.artwork.labels.values() for label in labels}
+        for split, jobs in plan.jobs.items()
+    }
+    assert found["train"] == found["val"] == found["test"]
+    assert len(found["test"]) == 23
 
 
 @settings(max_examples=60, deadline=None)

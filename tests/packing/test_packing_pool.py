@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -8,12 +9,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from distributed import LocalCluster
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
 from arttl.packing import pool
-from arttl.packing.pool import default_workers, samples_in_order
+from arttl.packing.pack import pack
+from arttl.packing.pool import default_workers, in_order, samples_in_order
 from arttl.packing.samples import Job, Limits, Sample
+from arttl.packing.settings import PackSettings
 
 _ROOT = Path(__file__).resolve().parents[2]
 _LIMITS = Limits(max_side=512, max_pixels=10**8)
@@ -110,3 +114,57 @@ def test_workers_import_no_pyarrow() -> None:
     """Each of many processes would pay for it in memory."""
     code = "import arttl.packing.pool, sys; sys.exit('pyarrow' in sys.modules or 'rich' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=_ROOT)
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[str]:
+    """A Dask cluster of two processes on this machine."""
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster:
+        yield cluster.scheduler_address
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.*")}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("near_duplicates", ["report", "together"])
+def test_the_same_bytes_over_a_dask_cluster(
+    near_duplicates: str, tmp_path: Path, make_artworks: Callable[..., list[Artwork]], scheduler: str
+) -> None:
+    artworks = make_artworks(50)
+    artworks[9].image.write_bytes(b"")
+    artworks[10].image.write_bytes(artworks[11].image.read_bytes())
+    for name, changes in (("1", {"workers": 1}), ("2", {"workers": 2}), ("dask", {"scheduler": scheduler})):
+        settings = PackSettings(
+            out=tmp_path / name,
+            images=tmp_path / "images",
+            shard_size=8,
+            split="stratified",
+            near_duplicates=near_duplicates,  # type: ignore[arg-type]
+            **changes,  # type: ignore[arg-type]
+        )
+        assert len(pack(artworks, settings)) == 48
+    assert _contents(tmp_path / "1") == _contents(tmp_path / "2") == _contents(tmp_path / "dask")
+
+
+def test_a_scheduler_that_is_not_there(
+    make_artworks: Callable[..., list[Artwork]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "_ANSWER_WITHIN", 1.0)
+    with socket.socket() as taken:  # bound and not listening: nobody can answer there
+        taken.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        for wrong in (address, "nonsense://x"):
+            with pytest.raises(ArttlError, match=f"--scheduler {wrong}: no Dask scheduler answers there"):
+                list(samples_in_order(_jobs(make_artworks(3)), _LIMITS, 1, wrong))
+
+
+@pytest.mark.slow
+def test_a_failing_dask_worker_is_named(make_artworks: Callable[..., list[Artwork]], scheduler: str) -> None:
+    with pytest.raises(ArttlError, match=r"a Dask worker failed \(KilledWorker\), at or soon after 0\.jpg"):
+        list(in_order(_end_the_process, _jobs(make_artworks(3)), 1, scheduler))
+
+
+def _end_the_process(job: Job) -> None:
+    os._exit(1)

@@ -7,7 +7,7 @@ import pytest
 
 from arttl.errors import ArttlError
 from arttl.sources.registry import SOURCES, open_source
-from arttl.sources.settings import SourceSettings
+from arttl.sources.settings import MetadataSettings, SourceSettings
 
 
 def test_an_unknown_source() -> None:
@@ -23,7 +23,7 @@ def test_mappings_are_checked_against_the_source_s_own_tasks() -> None:
 
 
 def test_every_source_is_described_in_the_flag_s_help() -> None:
-    help_text = inspect.getsource(SourceSettings)
+    help_text = inspect.getsource(MetadataSettings)
     assert all(f"`{name}`" in help_text for name in SOURCES)
 
 
@@ -42,7 +42,7 @@ def test_splits_and_groups_that_a_source_does_not_have() -> None:
 
 
 def test_every_flag_is_described() -> None:
-    lines = inspect.getsource(SourceSettings).splitlines()
+    lines = (inspect.getsource(MetadataSettings) + inspect.getsource(SourceSettings)).splitlines()
     for field in dataclasses.fields(SourceSettings):
         at = next(i for i, line in enumerate(lines) if line.startswith(f"    {field.name}: "))
         assert lines[at + 1].startswith('    """'), field.name

@@ -1,0 +1,118 @@
+"""A folder of shards from beginning to end: begun, gone on with after a stop, finished."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+from typing import Any
+
+from arttl.errors import ArttlError
+from arttl.packing.files import write_whole
+from arttl.packing.finish import finish
+from arttl.packing.manifest import Manifest
+from arttl.packing.parts import SCRATCH, Parts
+from arttl.packing.writing import Outcomes, Planned, write_shards
+
+
+def check_folder(out: Path, *, resume: bool) -> None:
+    """Check that a folder is empty, or that it may be gone on with.
+
+    Raises:
+        ArttlError: if it is neither.
+    """
+    if out.exists() and not out.is_dir():
+        raise ArttlError(f"--out {out} is a file; name a folder")
+    if resume or not out.is_dir() or not any(out.iterdir()):
+        return
+    if (out / SCRATCH).is_dir():
+        raise ArttlError(
+            f"--out {out} holds an unfinished run; finish it with --resume, or name another folder"
+        )
+    raise ArttlError(f"--out {out} is not empty; name another folder, or delete this one")
+
+
+def write_folder(
+    out: Path,
+    plan: Planned,
+    settings: dict[str, Any],
+    work: Callable[[Iterable[Any], int], Outcomes],
+    *,
+    shard_size: int,
+    workers: Callable[[int], int],
+    progress: bool,
+    may_change: Collection[str] = (),
+) -> Manifest:
+    """Write a folder of shards, or what of it is not there yet.
+
+    Args:
+        out: the folder.
+        plan: what is to be written.
+        settings: all that decides what the shards hold, JSON-ready; recorded in `dataset.json`.
+        work, shard_size, workers, progress: as for `write_shards`.
+        may_change: settings that may be others when a run is gone on with.
+
+    Returns:
+        The manifest of the finished folder.
+
+    Raises:
+        ArttlError: if the folder holds something else, a disk is full, or no picture at all could be used.
+    """
+    try:
+        if not _is_finished(out, plan, settings, may_change):
+            parts = _begin(out, plan, settings, may_change)
+            write_shards(plan, parts, work, shard_size=shard_size, workers=workers, progress=progress)
+            finish(out, plan, parts, settings)
+        shutil.rmtree(out / SCRATCH, ignore_errors=True)
+    except OSError as error:
+        raise ArttlError(
+            f"cannot write the shards into {out}: {error.strerror or error}; mend that and go on with --resume"
+        ) from error
+    return Manifest.read(out)
+
+
+def _is_finished(out: Path, plan: Planned, settings: dict[str, Any], may_change: Collection[str]) -> bool:
+    """Whether there is nothing to do."""
+    path = out / "dataset.json"
+    if not path.is_file():
+        return False
+    _compare(path, plan, settings, may_change)
+    return True
+
+
+def _begin(out: Path, plan: Planned, settings: dict[str, Any], may_change: Collection[str]) -> Parts:
+    """Make the folder, or check that the unfinished run in it is this one."""
+    parts = Parts(out)
+    parts.scratch.mkdir(parents=True, exist_ok=True)
+    path = parts.scratch / "plan.json"
+    if path.is_file():
+        _compare(path, plan, settings, may_change)
+    elif any(found.name != SCRATCH for found in out.iterdir()):
+        raise ArttlError(f"--out {out} holds files, but no unfinished run; name another folder")
+    else:
+        text = json.dumps({"settings": settings, "plan_sha256": plan.digest}, ensure_ascii=False)
+        write_whole(path, text.encode(), parts.scratch)
+    return parts
+
+
+def _compare(path: Path, plan: Planned, settings: dict[str, Any], may_change: Collection[str]) -> None:
+    """Refuse to go on with a run that was begun from something else."""
+    try:
+        begun = json.loads(path.read_text(encoding="utf-8"))
+        before, digest = dict(begun["settings"]), begun["plan_sha256"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArttlError(
+            f"--resume: {path} was not written by this program; pack into another --out"
+        ) from error
+    for name, value in settings.items():
+        if before.get(name) != value and name not in may_change:
+            flag = "--" + name.replace("_", "-")
+            raise ArttlError(
+                f"--resume: the shards were begun with {flag} {before.get(name)}, not {value};"
+                " repeat the first run's flags, or name another --out"
+            )
+    if digest != plan.digest:
+        raise ArttlError(
+            "--resume: the metadata has changed since the shards were begun; pack into another --out"
+        )

@@ -1,0 +1,141 @@
+"""Whether what is tested was trained on: objects, series and pictures that are in more than one split."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from arttl.errors import ArttlError
+from arttl.packing.manifest import Manifest
+from arttl.packing.near_duplicates import NEAR_DUPLICATES_FILE
+from arttl.packing.plan import without_leaf
+from arttl.tasks import SPLITS
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Leak:
+    """A kind of thing that must be in one split only, and what is not.
+
+    Attributes:
+        kind: `objects`, `series` or `pictures`.
+        count: how many are in several splits.
+        samples: how many samples those have in val and test.
+        examples: up to three of them, by object number or series.
+    """
+
+    kind: str
+    count: int
+    samples: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LeakCheck:
+    """What the leak check found.
+
+    Attributes:
+        leaks: the kinds of which something is in several splits; empty where all is well.
+        checked: the kinds that were looked at.
+        look_alike: groups of `near-duplicates.csv` in several splits; None where there is no such file. Other
+            photographs of one work are such groups, and so are drawings that are merely much alike.
+    """
+
+    leaks: tuple[Leak, ...]
+    checked: tuple[str, ...]
+    look_alike: int | None
+
+    def sentences(self) -> list[str]:
+        """The result, for a person, a sentence each."""
+        found = [
+            f"leak: {leak.count:,} {leak.kind} are in more than one split ({leak.samples:,} samples of val and test),"
+            f" such as {', '.join(leak.examples)}"
+            for leak in self.leaks
+        ]
+        if not found:
+            found = [f"no leak: {' and '.join(self.checked)} are each in one split only"]
+        if self.look_alike:
+            found.append(
+                f"{self.look_alike:,} group(s) of pictures that look alike are in more than one split"
+                f" ({NEAR_DUPLICATES_FILE}); --near-duplicates together keeps them in one"
+            )
+        return found
+
+
+def find_leaks(manifest: Manifest, leaf: re.Pattern[str] | None = None) -> LeakCheck:
+    """Look for objects, series and pictures that are in more than one split.
+
+    A picture is one file (by SHA-256 of the source and of the stored JPEG); an object is its number without its leaf;
+    a series is what `--group-column` gave.
+
+    Args:
+        manifest: of finished shards.
+        leaf: see `SourceSettings.leaf_pattern`.
+
+    Raises:
+        ArttlError: if `near-duplicates.csv` cannot be read.
+    """
+    table = manifest.table
+    split_of = pc.index_in(table["split"], pa.array(SPLITS)).to_numpy()
+    numbers = table["object_number"]
+    objects = numbers if leaf is None else pa.array([without_leaf(n, leaf) for n in manifest.object_numbers])
+
+    def number_of(row: int) -> str:
+        return str(numbers[row].as_py())
+
+    kinds: list[tuple[str, Sequence[pa.ChunkedArray], Callable[[int], str]]] = [
+        ("objects", [objects], number_of),
+        ("pictures", [table["sha256"], table["stored_sha256"]], number_of),
+    ]
+    if "group" in table.column_names and table["group"].null_count < len(table):
+        kinds.insert(1, ("series", [table["group"]], lambda row: str(table["group"][row].as_py())))
+    leaks = []
+    for kind, columns, name in kinds:
+        found = [_rows_in_several_splits(column, split_of) for column in columns]
+        rows = np.unique(np.concatenate(found))
+        if len(rows):
+            # What one digest of a picture finds the other mostly finds too.
+            count = max(
+                len(pc.unique(column.take(pa.array(of_column))))
+                for column, of_column in zip(columns, found, strict=True)
+            )
+            examples = tuple(dict.fromkeys(name(int(row)) for row in rows[: 50 * _SHOWN]))[:_SHOWN]
+            leaks.append(Leak(kind, count, int((split_of[rows] > 0).sum()), examples))
+    return LeakCheck(tuple(leaks), tuple(kind for kind, _, _ in kinds), _look_alike(manifest))
+
+
+def _rows_in_several_splits(
+    column: pa.ChunkedArray | pa.Array, split_of: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """The rows whose value (not null) also stands in a row of another split."""
+    encoded = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    codes = pc.fill_null(encoded.dictionary_encode().indices, -1).to_numpy()
+    seen = np.zeros((codes.max(initial=-1) + 1, len(SPLITS)), dtype=bool)
+    known = codes >= 0
+    seen[codes[known], split_of[known]] = True
+    several = seen.sum(axis=1) > 1
+    found = np.zeros(len(codes), dtype=bool)
+    found[known] = several[codes[known]]
+    return np.flatnonzero(found).astype(np.int64)
+
+
+def _look_alike(manifest: Manifest) -> int | None:
+    path = manifest.directory / NEAR_DUPLICATES_FILE
+    splits: dict[str, set[str]] = {}
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                splits.setdefault(row["group"], set()).add(row["split"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, csv.Error) as error:
+        raise ArttlError(f"{path} cannot be read: {error}; run arttl shards verify") from error
+    return sum(len(found) > 1 for found in splits.values())

@@ -1,0 +1,192 @@
+"""Several folders of shards to one: the same pictures, each once, under keys that are unique."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from tyro.conf import Positional
+
+from arttl.artworks import sample_key
+from arttl.errors import ArttlError
+from arttl.packing.folder import check_folder, write_folder
+from arttl.packing.manifest import LABEL_COLUMN, Manifest
+from arttl.packing.pool import default_workers
+from arttl.packing.reading import ShardRows
+from arttl.packing.rejects import read_rejects
+from arttl.packing.rewriting import Copies, Copy, Rewriting, copies_in_order
+from arttl.packing.split import Rows, shuffled
+from arttl.sources.rejects import Reject
+from arttl.tasks import SPLITS
+
+
+@dataclass(frozen=True, kw_only=True)
+class MergeSettings:
+    """Several folders of shards to one.
+
+    Pictures are copied as they are and stay in the split that they were in; of the same picture twice the first is
+    kept, with the labels that it lacks from the other.
+    """
+
+    folders: Positional[tuple[Path, ...]]
+    """The folders of shards, two or more."""
+
+    out: Path
+    """Folder to write the shards into; must be empty or not exist, except with `--resume`."""
+
+    seed: int = 42
+    """Seed of the order within the shards."""
+
+    shard_size: int = 1000
+    """Samples in a shard."""
+
+    workers: int = 0
+    """Processes that copy. 0: one for each core, but only this one for up to 1,000 pictures."""
+
+    resume: bool = False
+    """Finish a run that was interrupted; finished shards are kept."""
+
+
+def merge(settings: MergeSettings, *, progress: bool = False) -> Manifest:
+    """Merge folders of shards.
+
+    Returns:
+        The manifest of the merged folder.
+
+    Raises:
+        ArttlError: if there are fewer than two folders, one is not finished, or the new one is not empty.
+    """
+    if len(settings.folders) < 2:
+        raise ArttlError("arttl shards merge needs two folders of shards or more")
+    check_folder(settings.out, resume=settings.resume)
+    manifests = [Manifest.read(folder) for folder in settings.folders]
+    for manifest in manifests:
+        manifest.require("digest", "unlabelled", "settings")
+    merged = _Merged(manifests)
+    ordered = {
+        split: shuffled(merged.kept[merged.splits[merged.kept] == split], split, settings.seed)
+        for split in SPLITS
+    }
+    digests = tuple(str(manifest.dataset.get("digest")) for manifest in manifests)
+    plan = Rewriting(
+        tasks=merged.tasks,
+        jobs={split: Copies(rows, merged.copy) for split, rows in ordered.items()},
+        rejects=merged.rejects,
+        unlabelled=sum(int(manifest.dataset["unlabelled"]) for manifest in manifests),
+        files=digests,
+    )
+    recorded = {
+        "merged": list(digests),
+        "seed": settings.seed,
+        "shard_size": settings.shard_size,
+        "leaf": _common([manifest.dataset["settings"].get("leaf") for manifest in manifests]),
+    }
+    return write_folder(
+        settings.out,
+        plan,
+        recorded,
+        lambda jobs, workers: copies_in_order(jobs, workers, with_hash=True),
+        shard_size=settings.shard_size,
+        workers=lambda pictures: settings.workers or default_workers(pictures),
+        progress=progress,
+    )
+
+
+class _Merged:
+    """The rows of several manifests as one list, and what is kept of it.
+
+    Attributes:
+        tasks: of all folders, in order of first sight.
+        splits: [N] of each row.
+        kept: rows of distinct pictures, ascending.
+        rejects: the others, after those of the folders themselves.
+    """
+
+    def __init__(self, manifests: Sequence[Manifest]) -> None:
+        self.tasks = tuple(dict.fromkeys(task for manifest in manifests for task in manifest.task_names))
+        self._tables = [manifest.table.combine_chunks() for manifest in manifests]
+        self._readers = [ShardRows(manifest) for manifest in manifests]
+        self._starts = np.cumsum([0, *(len(manifest) for manifest in manifests)])
+        self.splits = np.concatenate([np.array(manifest.splits, dtype=object) for manifest in manifests])
+        self._keys = [key for manifest in manifests for key in manifest.keys]
+        self.rejects: list[Reject] = [
+            reject for manifest in manifests for reject in read_rejects(manifest.directory)
+        ]
+        self._labels: dict[int, dict[str, list[str]]] = {}  # of rows that took some from others
+        self.kept = self._without_duplicates()
+        self._make_keys_unique()
+
+    def copy(self, row: int) -> Copy:
+        """The sample of a row."""
+        folder, place = self._place(row)
+        labels = self._labels.get(row) or self._own_labels(row)
+        return Copy(
+            self._readers[folder].components(place), self._columns(row), self._keys[row], labels, changes={}
+        )
+
+    def _place(self, row: int) -> tuple[int, int]:
+        folder = int(np.searchsorted(self._starts, row, "right")) - 1
+        return folder, int(row - self._starts[folder])
+
+    def _columns(self, row: int) -> Mapping[str, Any]:
+        folder, place = self._place(row)
+        columns: Mapping[str, Any] = self._tables[folder].slice(place, 1).to_pylist()[0]
+        return columns
+
+    def _own_labels(self, row: int) -> dict[str, list[str]]:
+        columns = self._columns(row)
+        return {task: columns[LABEL_COLUMN + task] for task in self.tasks if columns.get(LABEL_COLUMN + task)}
+
+    def _same(self, column: str) -> Iterator[list[int]]:
+        """Sets of two or more rows with the same value, ascending."""
+        values = pa.chunked_array([chunk for table in self._tables for chunk in table[column].chunks])
+        codes = values.combine_chunks().dictionary_encode().indices.to_numpy()
+        order = np.argsort(codes, kind="stable")
+        for rows in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
+            if len(rows) > 1:
+                yield rows.tolist()
+
+    def _without_duplicates(self) -> Rows:
+        dropped = []
+        for first, *others in self._same("sha256"):
+            labels = self._own_labels(first)
+            kept_of = self._columns(first)
+            for row in others:
+                columns = self._columns(row)
+                detail = [f"the same bytes as object {kept_of['object_number']}"]
+                for task, found in self._own_labels(row).items():
+                    if task not in labels:
+                        labels[task] = found
+                        detail.append(f"which takes its {task} from here")
+                    elif set(labels[task]) != set(found):
+                        detail.append(
+                            f"{task} differs: {' | '.join(labels[task])} is kept, not {' | '.join(found)}"
+                        )
+                if self.splits[row] != self.splits[first]:
+                    detail.append(f"split differs: {self.splits[first]} is kept, not {self.splits[row]}")
+                number, key = columns["object_number"], columns["key"]
+                self.rejects.append(Reject(number, key, f"{key}.jpg", "duplicate-picture", "; ".join(detail)))
+            self._labels[first] = labels
+            dropped += others
+        return np.setdiff1d(np.arange(len(self._keys)), np.array(dropped, dtype=np.int64))
+
+    def _make_keys_unique(self) -> None:
+        kept = set(self.kept.tolist())
+        for rows in self._same("key"):
+            for row in [row for row in rows if row in kept][1:]:
+                folder, _ = self._place(row)
+                number = self._columns(row)["object_number"]
+                self._keys[row] = sample_key(number[:60], part=f"{number}\n{folder}\n{self._keys[row]}")
+        if len({self._keys[row] for row in kept}) < len(kept):
+            raise ArttlError(
+                "two samples get the same key, since the key of one is what another was renamed to; pack it again"
+                " under another object number"
+            )
+
+
+def _common(values: Sequence[Any]) -> Any:
+    return values[0] if len(set(values)) == 1 else None

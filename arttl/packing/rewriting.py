@@ -1,0 +1,130 @@
+"""Finished shards to other finished shards: the same pictures byte for byte, with other labels or beside others."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from arttl.errors import ArttlError
+from arttl.packing.near_duplicates import perceptual_hash
+from arttl.packing.pictures import BadPicture, decode_jpeg, jpeg_header
+from arttl.packing.pool import in_order
+from arttl.packing.reading import Components
+from arttl.packing.samples import Sample
+from arttl.packing.settings import DEFAULT_MAX_PIXELS
+from arttl.packing.storing import PREVIEW
+from arttl.packing.writing import Outcomes
+from arttl.sources.rejects import Reject
+
+# Columns of the manifest that go with a picture.
+_KEPT = ("width", "height", "original_width", "original_height", "sha256", "stored_sha256", "group")
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A sample to copy.
+
+    Attributes:
+        components: where it lies.
+        row: of the manifest that it comes from, with its columns.
+        key: its new name.
+        labels: its new labels.
+        changes: fields of its JSON that become others, such as `title`.
+    """
+
+    components: Components
+    row: Mapping[str, Any]
+    key: str
+    labels: Mapping[str, Sequence[str]]
+    changes: Mapping[str, Any]
+
+    @property
+    def file(self) -> str:
+        """The sample, for messages."""
+        return self.components.file
+
+
+class Copies(Sequence[Copy]):
+    """Samples in the order in which they are written, each made when asked for."""
+
+    def __init__(self, rows: npt.NDArray[np.int64], copy: Callable[[int], Copy]) -> None:
+        self._rows = rows
+        self._copy = copy
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> Copy: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Copies: ...
+
+    def __getitem__(self, index: int | slice) -> Copy | Copies:
+        if isinstance(index, slice):
+            return Copies(self._rows[index], self._copy)
+        return self._copy(int(self._rows[index]))
+
+
+@dataclass(frozen=True)
+class Rewriting:
+    """What is to be written; a `Planned`. `files` are the digests of the folders that it is made from."""
+
+    tasks: tuple[str, ...]
+    jobs: dict[str, Copies]
+    rejects: Sequence[Reject]
+    unlabelled: int
+    files: tuple[str, ...]
+    content: str = ""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that decides the result."""
+        counts = {split: len(copies) for split, copies in self.jobs.items()}
+        rejects = [[reject.object_number, reject.key, reject.reason] for reject in self.rejects]
+        parts = [self.tasks, counts, rejects, self.unlabelled, self.files, self.content]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def copies_in_order(jobs: Iterable[Copy], workers: int, *, with_hash: bool) -> Outcomes:
+    """`copied_sample` of every job, in the jobs' order."""
+    return in_order(partial(copied_sample, with_hash=with_hash), jobs, workers)
+
+
+def copied_sample(job: Copy, *, with_hash: bool) -> Sample | Reject:
+    """Read a sample, compare its picture with the manifest, and give it its new labels.
+
+    Raises:
+        ArttlError: if it is not the sample that the manifest describes.
+    """
+    jpeg, text, _ = job.components.read()
+    try:
+        metadata = json.loads(text)
+        if not isinstance(metadata, dict):
+            raise ValueError("no JSON object")
+    except (ValueError, RecursionError) as error:
+        raise ArttlError(f"{job.file} has no readable JSON beside it; run arttl shards verify") from error
+    if hashlib.sha256(jpeg).hexdigest() != job.row["stored_sha256"]:
+        raise ArttlError(f"{job.file} is not the picture that was packed; run arttl shards verify")
+    labels = {task: list(found) for task, found in job.labels.items()}
+    metadata |= {"key": job.key, "labels": labels, **job.changes}
+    record = {
+        "key": job.key,
+        "object_number": job.row["object_number"],
+        **{column: job.row.get(column) for column in _KEPT},
+        "labels": labels,
+    }
+    if with_hash:
+        try:
+            header = jpeg_header(jpeg, max_pixels=DEFAULT_MAX_PIXELS)
+            record["near_hash"] = perceptual_hash(decode_jpeg(jpeg, header, cover=PREVIEW))
+        except BadPicture as error:
+            raise ArttlError(f"{job.file} cannot be decoded: {error.detail}") from error
+    return Sample(job.key, jpeg, json.dumps(metadata, ensure_ascii=False).encode(), record)

@@ -1,0 +1,211 @@
+"""Whether a folder of shards is what it was when it was finished: digests, indexes, keys, rows and pictures."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+import tarfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import simplejpeg
+
+from arttl.errors import ArttlError
+from arttl.packing.finish import digest_of_all
+from arttl.packing.manifest import LABEL_COLUMN, Manifest
+from arttl.packing.parts import SCRATCH
+from arttl.packing.pool import default_workers, in_order
+from arttl.packing.reading import EXTENSIONS
+from arttl.packing.shards import FileDigest
+from arttl.tasks import SPLITS
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Shard:
+    """One shard and what must be in it: rows of the manifest from `first` on, in order."""
+
+    path: Path
+    first: int
+    rows: list[dict[str, Any]]
+
+    @property
+    def file(self) -> str:
+        return str(self.path)
+
+
+def verify(directory: str | Path, *, workers: int = 0) -> Iterator[str]:
+    """Look for everything that is not as it was written.
+
+    Compared are: the size and SHA-256 of every file and the digest of all with `dataset.json`; which files are there;
+    counts; every index with its tar; every sample's name, row, labels and SHA-256 with the manifest; and every key
+    with every other. Every picture is decoded in full, warnings of the decoder counting as errors.
+
+    Args:
+        directory: a finished folder of shards.
+        workers: processes; 0: one for each core, for more than 1,000 samples.
+
+    Yields:
+        A sentence for each thing that is wrong, naming the file.
+
+    Raises:
+        ArttlError: if the folder is missing, unfinished, or of another format version.
+    """
+    manifest = Manifest.read(directory)
+    yield from _files(manifest)
+    yield from _manifest(manifest)
+    shards = list(_shards(manifest))
+    work = in_order(_check_shard, shards, workers or default_workers(len(manifest)), chunk_size=1)
+    with closing(work) as found:
+        for problems in found:
+            yield from problems
+
+
+def _files(manifest: Manifest) -> Iterator[str]:
+    files = manifest.dataset.get("files", {})
+    digests = [FileDigest(name, file["bytes"], file["sha256"]) for name, file in files.items()]
+    if digest_of_all(digests) != manifest.dataset.get("digest"):
+        yield "dataset.json: its digest of all files is not that of the digests it lists"
+    for file in digests:
+        path = manifest.directory / file.name
+        if not path.is_file():
+            yield f"{file.name}: missing"
+        elif path.stat().st_size != file.bytes:
+            yield f"{file.name}: {path.stat().st_size:,} bytes instead of {file.bytes:,}"
+        elif _sha256(path) != file.sha256:
+            yield f"{file.name}: its SHA-256 is not the one in dataset.json"
+    expected = {*files, "dataset.json"}
+    for path in sorted(manifest.directory.iterdir()):
+        if path.suffix in (".tar", ".idx") and path.name not in expected:
+            yield f"{path.name}: no part of these shards"
+        if path.name == SCRATCH:
+            yield f"{SCRATCH}: left by an interrupted run; delete it, or finish with --resume"
+
+
+def _manifest(manifest: Manifest) -> Iterator[str]:
+    repeated = [key for key, count in Counter(manifest.keys).items() if count > 1]
+    for key in repeated[:5]:
+        yield f"manifest.parquet: the key {key} comes more than once"
+    samples = {split: pc.sum(pc.equal(manifest.table["split"], split)).as_py() or 0 for split in SPLITS}
+    if samples != manifest.dataset.get("samples"):
+        yield f"manifest.parquet: it has {samples} samples, dataset.json says {manifest.dataset.get('samples')}"
+    if list(manifest.task_names) != manifest.dataset.get("tasks"):
+        yield "manifest.parquet: its tasks are not those of dataset.json"
+
+
+def _shards(manifest: Manifest) -> Iterator[_Shard]:
+    first = 0
+    names = manifest.shards
+    while first < len(names):
+        end = first
+        while end < len(names) and names[end] == names[first]:
+            end += 1
+        rows = manifest.table.slice(first, end - first).to_pylist()
+        yield _Shard(manifest.directory / names[first], first, rows)
+        first = end
+
+
+def _check_shard(shard: _Shard) -> list[str]:
+    problems = []
+    index = []
+    try:
+        with tarfile.open(shard.path, "r:") as tar:
+            members = tar.getmembers()
+            for place, row in enumerate(shard.rows):
+                of_sample = members[3 * place : 3 * place + 3]
+                names = [f"{row['key']}.{extension}" for extension in EXTENSIONS]
+                if [member.name for member in of_sample] != names:
+                    problems.append(f"{shard.path.name}: sample {place} is not {row['key']}")
+                    break
+                data = [_read(tar, member) for member in of_sample]
+                problems += _check_sample(shard.path.name, row, shard.first + place, data)
+                index.append(
+                    " ".join(
+                        f"{extension} {member.offset_data} {member.size} {member.name}"
+                        for extension, member in zip(EXTENSIONS, of_sample, strict=True)
+                    )
+                )
+            if len(members) > 3 * len(shard.rows):
+                problems.append(f"{shard.path.name}: it holds more than the manifest says")
+        written = shard.path.with_suffix(".idx").read_bytes()
+        if written != "\n".join([f"v1.2 {len(index)}", *index, ""]).encode():
+            problems.append(f"{shard.path.with_suffix('.idx').name}: it is not the index of its tar")
+    except FileNotFoundError:
+        pass  # said already
+    except (OSError, tarfile.TarError) as error:
+        problems.append(f"{shard.path.name}: cannot be read: {' '.join(str(error).split())}")
+    return problems
+
+
+def _read(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = tar.extractfile(member) if member.isreg() else None
+    return file.read() if file else b""
+
+
+def _check_sample(shard: str, row: dict[str, Any], number: int, data: list[bytes]) -> Iterator[str]:
+    jpeg, text, place = data
+    where = partial("{}: {}.{}: {}".format, shard, row["key"])
+    if place != struct.pack("<q", number):
+        yield where("row", f"it is not row {number}")
+    if hashlib.sha256(jpeg).hexdigest() != row["stored_sha256"]:
+        yield where("jpg", "its SHA-256 is not the manifest's")
+    try:
+        pixels = simplejpeg.decode_jpeg(jpeg, "RGB", strict=True)
+        if pixels.shape[:2] != (row["height"], row["width"]):
+            yield where("jpg", f"{pixels.shape[1]} x {pixels.shape[0]} pixels are not the manifest's")
+    except (ValueError, MemoryError) as error:
+        yield where("jpg", f"does not decode: {' '.join(str(error).split())}")
+    labels = {
+        name.removeprefix(LABEL_COLUMN): value
+        for name, value in row.items()
+        if name.startswith(LABEL_COLUMN) and value is not None
+    }
+    try:
+        found = json.loads(text)
+        same = (found["key"], found["object_number"], found["labels"], found["original"]["sha256"]) == (
+            *(row["key"], row["object_number"], labels, row["sha256"]),
+        )
+    except (ValueError, KeyError, TypeError, RecursionError):
+        yield where("json", "it is not the JSON of a sample")
+    else:
+        if not same:
+            yield where("json", "it does not say what the manifest says")
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def verified(directory: Path, workers: int) -> str:
+    """Verify a folder, printing what is wrong.
+
+    Returns:
+        A sentence on what was compared.
+
+    Raises:
+        ArttlError: if anything is wrong.
+    """
+    count = 0
+    for problem in verify(directory, workers=workers):
+        print(problem, flush=True)
+        count += 1
+    if count:
+        raise ArttlError(f"{count:,} thing(s) in {directory} are not as they were written; pack it again")
+    manifest = Manifest.read(directory)
+    files = len(manifest.dataset["files"])
+    return (
+        f"verified: {len(manifest):,} samples in {files:,} files of {directory}: every digest, index, key, row and"
+        " picture"
+    )

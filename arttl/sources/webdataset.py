@@ -1,0 +1,212 @@
+"""WebDataset tars of other people's making: no manifest, no index, labels in members beside the pictures.
+
+    train-0000.tar                    the members of `train-0000.tar`, in order
+    train-0001.tar                      000017.jpg
+    val-0000.tar                        000017.cls       the text `3`
+                                        000017.json      {"number": "SK-A-17", "genre": ["landscape", "winter"]}
+                                        000018.jpg
+                                        ...
+
+A sample is what follows one another under one name up to the first dot of the last part; its picture is the first
+member of a picture's suffix. A label column is the suffix of a text member (`cls`, `txt`) or a field of the JSON
+(`genre`; with dots for fields inside others: `labels.type`). The object number is the sample's name, or the JSON
+field of `--object-number`. With `--split official` a tar's name, or that of a folder above it, says the split.
+"""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from arttl.artworks import sample_key
+from arttl.errors import ArttlError
+from arttl.sources.archived import ArchivedArtwork
+from arttl.sources.paths import image_folder
+from arttl.sources.pictures import PICTURE_SUFFIXES
+from arttl.sources.rejects import Reason, Reject
+from arttl.sources.settings import SourceSettings
+from arttl.sources.table import split_name
+
+TASKS = ("class=cls",)
+
+_TEXT = ("cls", "txt")
+_LARGEST_TEXT = 8 * 2**20  # bytes of a text member; real ones have some hundreds
+
+
+@dataclass
+class _Sample:
+    """The members of one sample: the picture's place, and the texts."""
+
+    tar: Path
+    name: str
+    picture: tarfile.TarInfo | None = None
+    texts: dict[str, str] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    problem: str = ""
+
+    @property
+    def file(self) -> str:
+        """For `rejects.csv`."""
+        return f"{self.tar.name}/{self.picture.name if self.picture else self.name}"
+
+    def column(self, name: str) -> tuple[str, ...]:
+        """The labels under a column; none where the sample lacks it."""
+        if name in self.texts:
+            return (self.texts[name],)
+        value: Any = self.fields.get(name)
+        if value is None:
+            value = self.fields
+            for part in name.split("."):
+                value = value.get(part) if isinstance(value, Mapping) else None
+        found = value if isinstance(value, list) else [value]
+        return tuple(
+            one if isinstance(one, str) else json.dumps(one, ensure_ascii=False)
+            for one in found
+            if one is not None
+        )
+
+
+def read_webdataset(settings: SourceSettings) -> Iterator[ArchivedArtwork | Reject]:
+    """Artworks of a folder of tars, one a sample, in the tars' order.
+
+    Args:
+        settings: `images` is the folder; tars at any depth are read.
+
+    Raises:
+        ArttlError: if there are no tars, one is compressed or broken, no sample has a label column, or a tar's name
+            says no split with `--split official`.
+    """
+    folder = image_folder(settings.images, "webdataset")
+    tars = sorted(path for path in folder.rglob("*.tar*") if path.is_file())
+    if not tars:
+        raise ArttlError(f"--images {folder} holds no .tar file")
+    columns = settings.task_columns() or dict([TASKS[0].split("=")])
+    unseen = dict(columns)
+    known: dict[str, None] = {}
+    for tar in tars:
+        split = _split_of(tar, folder) if settings.split == "official" else None
+        seen: set[str] = set()
+        for sample in _samples(tar):
+            known |= dict.fromkeys((*sample.texts, *sample.fields))
+            problem = sample.problem
+            if sample.picture is None:
+                problem = problem or "the sample has no picture"
+            if sample.name in seen:
+                problem = "a second sample of this name in one tar"
+            seen.add(sample.name)
+            number = _one(sample, settings.object_number) if settings.object_number else sample.name
+            if problem or sample.picture is None or not number:
+                reason: Reason = "bad-row" if number else "no-object-number"
+                yield Reject(number or "", "", sample.file, reason, problem or f"in {sample.name!r}")
+                continue
+            labels = {task: sample.column(column) for task, column in columns.items()}
+            unseen = {task: column for task, column in unseen.items() if not labels[task]}
+            yield ArchivedArtwork(
+                key=sample_key(number),
+                object_number=number,
+                image=tar,
+                labels=labels,
+                title=_one(sample, settings.title),
+                date=_one(sample, settings.date),
+                source=_one(sample, settings.provenance),
+                split=split or _column_split(sample, settings),
+                group=_one(sample, settings.group_column),
+                member=sample.picture.name,
+                offset=sample.picture.offset_data,
+                size=sample.picture.size,
+            )
+    if unseen:
+        task, column = next(iter(unseen.items()))
+        raise ArttlError(
+            f"no sample of {folder} has {column!r} (--tasks {task}={column}); they have:"
+            f" {', '.join(known) or 'nothing'}"
+        )
+
+
+def _one(sample: _Sample, column: str | None) -> str | None:
+    return next(iter(sample.column(column)), None) if column else None
+
+
+def _column_split(sample: _Sample, settings: SourceSettings) -> str | None:
+    column = settings.split_column()
+    text = _one(sample, column)
+    if not text:
+        return None
+    found = split_name(text)
+    if found is None:
+        raise ArttlError(
+            f"{sample.file} has {text!r} in {column!r} (--split column={column}); it may hold train, val and test"
+        )
+    return found
+
+
+def _split_of(tar: Path, folder: Path) -> str:
+    for name in (tar.name, *reversed(tar.relative_to(folder).parts[:-1])):
+        word = "".join(letter if letter.isalpha() else " " for letter in name).split()
+        for found in map(split_name, word):
+            if found:
+                return found
+    raise ArttlError(
+        f"{tar} names no split (train, val or test), as --split official needs; give --split paper, grouped or"
+        " stratified"
+    )
+
+
+def _samples(tar: Path) -> Iterator[_Sample]:
+    current: _Sample | None = None
+    try:
+        # Members are only read, never extracted: their names are no paths here.
+        with tarfile.open(tar, "r:") as archive:
+            for member in archive:
+                archive.members = []  # type: ignore[attr-defined] # or each would be kept
+                name, suffix = _parts(member.name)
+                if not member.isreg() or member.issparse() or not suffix:
+                    continue
+                if current is None or current.name != name:
+                    if current is not None:
+                        yield current
+                    current = _Sample(tar, name)
+                _take(current, member, suffix, archive)
+    except (tarfile.TarError, EOFError, ValueError) as error:
+        more = "; unpack it first" if tar.suffix != ".tar" else ""
+        raise ArttlError(f"{tar} cannot be read as a tar: {' '.join(str(error).split())}{more}") from error
+    except OSError as error:
+        raise ArttlError(f"{tar} cannot be read: {error.strerror or error}") from error
+    if current is not None:
+        yield current
+
+
+def _parts(member: str) -> tuple[str, str]:
+    """Name and suffix of a member, cut at the first dot of its last part, as WebDataset does."""
+    folder, slash, last = member.removeprefix("./").rpartition("/")
+    stem, _, suffix = last.partition(".")
+    return folder + slash + stem, suffix.lower()
+
+
+def _take(sample: _Sample, member: tarfile.TarInfo, suffix: str, archive: tarfile.TarFile) -> None:
+    if f".{suffix.rpartition('.')[2]}" in PICTURE_SUFFIXES:
+        sample.picture = sample.picture or member
+        return
+    if suffix != "json" and suffix.rpartition(".")[2] not in _TEXT:
+        return
+    if member.size > _LARGEST_TEXT:
+        sample.problem = f"{member.name} has more than 8 MiB"
+        return
+    file = archive.extractfile(member)
+    text = file.read().decode("utf-8", "backslashreplace") if file else ""
+    if suffix != "json":
+        sample.texts[suffix] = text.strip()
+        return
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        sample.problem = f"{member.name} is not JSON: {' '.join(str(error).split())}"
+        return
+    if isinstance(found, Mapping):
+        sample.fields = found
+    else:
+        sample.problem = f"{member.name} is not a JSON object"

@@ -1,0 +1,36 @@
+"""docs/sources.md names every source and every command for finished shards."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from arttl.packing.commands import COMMANDS
+from arttl.sources.labels import LabelRules
+from arttl.sources.registry import SOURCES
+
+_DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_source_has_a_section(source: str) -> None:
+    sections = (_DOCS / "sources.md").read_text(encoding="utf-8").split("\n## ")[1:]
+    (section,) = [section for section in sections if f"`--source {source}`" in section.splitlines()[0]]
+    assert "arttl shards" in section
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_there(command: str) -> None:
+    assert f"`arttl shards {command} " in (_DOCS / "sources.md").read_text(encoding="utf-8")
+
+
+def test_the_example_of_a_mapping() -> None:
+    path = _DOCS / "examples" / "met-materials.csv"
+    LabelRules.read([f"material={path}"], ("material",))
+    with path.open(encoding="utf-8", newline="") as file:
+        wanted = [row["wanted"] for row in csv.DictReader(file)]
+    assert len(wanted) == 2183
+    assert len(set(wanted) - {""}) == 33
+    assert wanted.count("") < 30
