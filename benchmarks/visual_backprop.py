@@ -1,10 +1,13 @@
 """What a VisualBackProp map costs: beside the forward pass, plain torch, torch.compile, Grad-CAM, saliency and LRP.
 
     python benchmarks/visual_backprop.py --networks resnet50 --batches 1 --rounds 5      # a short run
-    python benchmarks/visual_backprop.py --json visual_backprop.json                     # all of it
+    python benchmarks/visual_backprop.py --json visual_backprop.json                     # all of it, about an hour
+    python benchmarks/visual_backprop.py --table visual_backprop.json                    # as Markdown
 
-Every round runs each contestant once, in turn, so that a slow moment meets all; figures are medians over the rounds,
-and ratios are medians of the rounds' ratios. Networks have random weights, which cost what trained ones do.
+Every round runs each contestant once, in turn and in the other direction than the round before, so that a slow moment
+meets all; figures are medians over the rounds, and ratios are medians of the rounds' ratios. The methods of captum and
+pytorch-grad-cam have rounds of their own, with the forward pass among them, and fewer, since they cost much more.
+Networks have random weights, which cost what trained ones do.
 
 `own work` is everything but the network: the channel means of the kept activations, the walk back and the min-max.
 The other rows are whole calls, the network included. On a machine that others use, `--clock cpu --threads 1` counts the
@@ -34,16 +37,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from arttl.explain import _torch_twin as twin
 from arttl.explain import ops, visual_backprop
-from arttl.explain.geometry import Step
-from arttl.explain.taps import Tap, taps_of
-from arttl.explain.visual_backprop import _own_steps, _walk_back
+from arttl.explain.plan import plan_of
+from arttl.explain.taps import Tap
 from arttl.models import Backbone
 
 NETWORKS = {"vgg19": 224, "resnet50": 224, "inception_v3": 299, "xception": 299, "densenet121": 224}
 IN_PLAIN_TORCH = {
-    f"run_{name}": getattr(twin, name) for name in ("channel_mean", "upsample_multiply", "minmax_normalise")
+    f"run_{name}": getattr(twin, name) for name in ("channel_mean", "minmax_normalise", "walk_back")
 }
-Steps = list[list[Step]]
 
 
 class Classifier(nn.Module):
@@ -101,10 +102,10 @@ def kept_activations(network: nn.Module, taps: Sequence[Tap], images: Tensor) ->
     return kept
 
 
-def own_work(activations: list[Tensor], steps: Steps) -> Tensor:
+def own_work(activations: list[Tensor], steps: list[int]) -> Tensor:
     """All that VisualBackProp does besides running the network, by whatever `ops` holds."""
     with torch.no_grad():
-        return _walk_back([ops.run_channel_mean(maps, True) for maps in activations], steps)
+        return ops.run_walk_back([ops.run_channel_mean(maps, True) for maps in activations], steps)
 
 
 def in_plain_torch(call: Callable[[], Tensor]) -> Tensor:
@@ -113,21 +114,12 @@ def in_plain_torch(call: Callable[[], Tensor]) -> Tensor:
         return call()
 
 
-def compiled_twin(activations: list[Tensor], steps: Steps) -> Callable[[], Tensor]:
+def compiled_twin(activations: list[Tensor], steps: list[int]) -> Callable[[], Tensor]:
     """The twin's own work under torch.compile, warm."""
-    shapes: Any = [
-        [(list(s.size), list(s.kernel), list(s.stride), list(s.padding)) for s in group] for group in steps
-    ]
 
     @torch.compile(fullgraph=True, dynamic=False)
     def whole(activations: list[Tensor]) -> Tensor:
-        means = [twin.channel_mean(maps, True) for maps in activations]
-        running, peak = means[-1], None
-        for i in range(len(shapes) - 1, -1, -1):
-            for j in range(len(shapes[i]) - 1, -1, -1):
-                shallow = means[i - 1] if i and j == 0 else None
-                running, peak = twin.upsample_multiply(running, peak, shallow, *shapes[i][j])
-        return twin.minmax_normalise(running, 0.0)
+        return twin.walk_back([twin.channel_mean(maps, True) for maps in activations], steps)
 
     def call() -> Tensor:
         with torch.no_grad():
@@ -163,18 +155,34 @@ def peers(model: Classifier, images: Tensor, last: nn.Module) -> dict[str, Calla
     return found
 
 
+def in_rounds(
+    calls: dict[str, Callable[[], object]], rounds: int, clock: Callable[[], float]
+) -> dict[str, list[float]]:
+    """Milliseconds of each call in each round."""
+    times: dict[str, list[float]] = {title: [] for title in calls}
+    gc.disable()
+    for number in range(rounds):
+        for title, call in list(calls.items())[:: -1 if number % 2 else 1]:
+            begin = clock()
+            call()
+            times[title].append(1e3 * (clock() - begin))
+        gc.collect()
+    gc.enable()
+    return times
+
+
 def measure(
-    name: str, batch: int, rounds: int, clock: Callable[[], float], with_peers: bool
+    name: str, batch: int, rounds: int, peer_rounds: int, clock: Callable[[], float]
 ) -> dict[str, Any]:
     """One network at one batch size: medians in milliseconds, ratios, memory."""
     torch.manual_seed(0)
     model = Classifier(name).eval()
     size = NETWORKS[name]
     images = torch.randn(batch, 3, size, size)
-    network, taps = taps_of(model)
-    activations = kept_activations(network, taps, images)
-    means = [ops.run_channel_mean(maps, True) for maps in activations]
-    steps = _own_steps(network, taps, means, (size, size))
+    network, _, plan = plan_of(model)
+    activations = kept_activations(network, plan.taps, images)
+    sizes = [(maps.shape[2], maps.shape[3]) for maps in activations]
+    steps = plan.walk(network, "bojarski", (size, size), sizes)
 
     def forward() -> Tensor:
         with torch.no_grad():
@@ -189,25 +197,16 @@ def measure(
         "own work, plain torch": partial(in_plain_torch, own),
         "own work, torch.compile": compiled_twin(activations, steps),
     }
-    if with_peers:
-        calls |= peers(model, images, network.get_submodule(taps[-1].module))
+    others = peers(model, images, network.get_submodule(plan.taps[-1].module)) if peer_rounds else {}
     refused = {}
-    for title, call in list(calls.items()):  # warm up
+    for title, call in [*calls.items(), *others.items()]:  # warm up
         try:
             call()
         except Exception as error:  # of captum's rules for layers, mostly
             refused[title] = f"{type(error).__name__}: {str(error).splitlines()[0][:90]}"
-            del calls[title]
-            network, taps = taps_of(model)
-    times: dict[str, list[float]] = {title: [] for title in calls}
-    gc.disable()
-    for _ in range(rounds):
-        for title, call in calls.items():
-            begin = clock()
-            call()
-            times[title].append(1e3 * (clock() - begin))
-        gc.collect()
-    gc.enable()
+            del others[title]
+    times = in_rounds(calls, rounds, clock)
+    peer_times = in_rounds({"forward": forward, **others}, peer_rounds, clock) if others else {}
 
     def ratio(over: str, under: str) -> float:
         return statistics.median(a / b for a, b in zip(times[over], times[under], strict=True))
@@ -215,7 +214,10 @@ def measure(
     found: dict[str, Any] = {
         "network": name,
         "batch": batch,
-        "milliseconds": {title: statistics.median(values) for title, values in times.items()},
+        "rounds": rounds,
+        "milliseconds": {
+            title: statistics.median(values) for title, values in [*peer_times.items(), *times.items()]
+        },
         "forward_spread": (max(times["forward"]) - min(times["forward"]))
         / statistics.median(times["forward"]),
         "added_percent": 100 * (ratio("VisualBackProp", "forward") - 1),
@@ -226,10 +228,11 @@ def measure(
         "added_bytes_an_image": (peak_bytes(calls["VisualBackProp"]) - peak_bytes(forward)) / batch,
         "refused": refused,
     }
-    for title in calls:
-        if "Grad-CAM" in title:
-            added = statistics.median(times[title]) - found["milliseconds"]["forward"]
-            found[f"{title} added over own work"] = added / found["milliseconds"]["own work"]
+    for title in others:
+        added = statistics.median(
+            whole - alone for whole, alone in zip(peer_times[title], peer_times["forward"], strict=True)
+        )
+        found[f"{title} added over own work"] = added / found["milliseconds"]["own work"]
     return found
 
 
@@ -254,6 +257,39 @@ def show(found: dict[str, Any]) -> None:
     )
 
 
+COLUMNS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "network": lambda row: row["network"],
+    "batch": lambda row: str(row["batch"]),
+    "forward, ms": lambda row: f"{row['milliseconds']['forward']:.0f}",
+    "map over forward": lambda row: f"{row['added_percent']:+.1f}%",
+    "own work, ms": lambda row: f"{row['milliseconds']['own work']:.2f}",
+    "of forward": lambda row: f"{row['own_work_percent']:.1f}%",
+    "eager twin": lambda row: f"{row['twin_over_kernel']:.1f}x",
+    "compiled twin": lambda row: f"{row['compiled_over_kernel']:.2f}x",
+    "Grad-CAM (captum)": lambda row: _times(row, "Grad-CAM (captum)"),
+    "Grad-CAM (grad-cam)": lambda row: _times(row, "Grad-CAM (grad-cam)"),
+    "saliency": lambda row: _times(row, "saliency (captum)"),
+    "LRP": lambda row: _times(row, "LRP (captum)"),
+    "MB an image": lambda row: f"{row['own_bytes_an_image'] / 1e6:.2f}",
+}
+
+
+def _times(row: dict[str, Any], title: str) -> str:
+    value = row.get(f"{title} added over own work")
+    if value is None:
+        return "not served" if title in row["refused"] else "-"
+    return f"{value:.0f}x" if value >= 1 else "below 1x"
+
+
+def print_table(files: Sequence[Path]) -> None:
+    """Print the measurements of earlier runs as a Markdown table."""
+    rows = [row for file in files for row in json.loads(file.read_text(encoding="utf-8"))]
+    rows.sort(key=lambda row: (list(NETWORKS).index(row["network"]), row["batch"]))
+    print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
+    for row in rows:
+        print(f"| {' | '.join(column(row) for column in COLUMNS.values())} |")
+
+
 def main() -> None:
     """Measure and print; write the JSON."""
     parser = argparse.ArgumentParser(
@@ -261,12 +297,16 @@ def main() -> None:
     )
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 8, 32])
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, help="by default 40 at batch 1, 10 at 8, 4 at 32 and more")
+    parser.add_argument("--peer-rounds", type=int, default=3, help="0 for VisualBackProp and its twins alone")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
-    parser.add_argument("--no-peers", action="store_true", help="only VisualBackProp and its twins")
     parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument("--table", nargs="+", type=Path, help="print the figures of these files, and stop")
     settings = parser.parse_args()
+    if settings.table:
+        print_table(settings.table)
+        return
     torch.set_num_threads(settings.threads)
     clock = time.perf_counter if settings.clock == "wall" else time.process_time
     print(
@@ -275,7 +315,8 @@ def main() -> None:
     results = []
     for name in settings.networks:
         for batch in settings.batches:
-            results.append(measure(name, batch, settings.rounds, clock, not settings.no_peers))
+            rounds = settings.rounds or max(4, 40 if batch == 1 else 80 // batch)
+            results.append(measure(name, batch, rounds, settings.peer_rounds, clock))
             show(results[-1])
             if settings.json:
                 settings.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

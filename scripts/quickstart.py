@@ -22,7 +22,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = ROOT / ".venv"
 SCRIPTS = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
-EXTRAS = {"demo": ["weights"], "test": ["dev", "weights", "rijks", "remote", "dask", "explain", "balancing", "plots"]}
+EXTRAS = {
+    "demo": ["weights"],
+    "test": ["dev", "weights", "rijks", "remote", "dask", "explain", "balancing", "plots"],
+}
 
 
 def say(text: str) -> None:

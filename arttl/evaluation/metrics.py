@@ -16,7 +16,6 @@ from arttl.evaluation.calibration import calibration_error
 from arttl.evaluation.classes import Band, class_bands
 from arttl.evaluation.measures import majority_logits, measures_of, values_of
 from arttl.tasks import Task, TaskKind
-from arttl.tasks import decide_labels as decide_labels
 
 
 @dataclass(frozen=True)

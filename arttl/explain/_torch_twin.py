@@ -6,6 +6,8 @@ serve. Everything is computed in float32, whatever autocast says.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -78,3 +80,28 @@ def minmax_normalise(maps: Tensor, epsilon: float) -> Tensor:
     low, high = low.amin(dim=1)[:, None, None], high.amax(dim=1)[:, None, None]  # [N, 1, 1]
     span = high - low + epsilon
     return torch.where(span == 0, torch.zeros_like(maps), (maps - low) / span)
+
+
+def walk_back(means: Sequence[Tensor], steps: Sequence[int]) -> Tensor:
+    """All steps back, from the deepest map to the image, and the min-max of what arrives.
+
+    Args:
+        means: n maps [N, h, w] float32, from the image on.
+        steps: nine numbers a step, in the order they are walked, the deepest first: 1 where the next shallower map is
+            multiplied in and 0 where none is, then `size`, `kernel`, `stride` and `padding` of `upsample_multiply`,
+            two each.
+
+    Returns:
+        [N, *size of the last step] float32 in [0, 1]; a constant map gives zeros.
+    """
+    running, peak = means[-1], None
+    left = list(means[:-1])
+    for row in rows_of(steps):
+        shallow = left.pop() if row[0] else None
+        running, peak = upsample_multiply(running, peak, shallow, row[1:3], row[3:5], row[5:7], row[7:9])
+    return minmax_normalise(running, 0.0)
+
+
+def rows_of(steps: Sequence[int]) -> list[list[int]]:
+    """The nine numbers of each step of `walk_back`."""
+    return [list(steps[i : i + 9]) for i in range(0, len(steps), 9)]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -17,17 +19,20 @@ from PIL import Image
 from rich.console import Console
 
 from arttl.errors import ArttlError, did_you_mean
-from arttl.evaluation.metrics import decide_labels
 from arttl.explain.attribution import attribute
 from arttl.explain.overlay import Heat, Picture, colourise, contour, difference, overlay
-from arttl.explain.panel import PanelRow, contact_sheet, panel
+from arttl.explain.panel import Legend, PanelRow, contact_sheet, panel
 from arttl.explain.taps import print_taps
 from arttl.explain.views import View, views_of_files, views_of_shards
 from arttl.explain.visual_backprop import visual_backprop
 from arttl.models import Backbone, MultiTaskModel, Provenance, load_model, load_weights
-from arttl.tasks import SPLITS, TaskSet
+from arttl.tasks import SPLITS, TaskSet, decide_labels
 
 _BATCH = 8  # pictures at a time, to bound the memory
+_PRINT_SCALE = 3  # of PDFs, beside PNGs
+_PRINT_RESOLUTION = 300  # dots an inch
+_PRINT_QUALITY = 92  # of the JPEG inside a PDF: letters keep their edges
+_Sheet = Callable[[int], Picture]  # drawn at so many times its size on the screen
 _DRAW: dict[str, Callable[[Picture, Heat], Picture]] = {
     "overlay": overlay,
     "contour": contour,
@@ -117,27 +122,29 @@ def visualize(settings: VisualizeSettings) -> list[Path]:
         for task in answers
     ]  # [tasks][models][pictures] of [H, W]
     said = [_predictions(one, tensors) for one, tensors in zip(models, inputs, strict=True)]
-    pictures = [
-        one.preprocess.denormalise(torch.stack(tensors)) for one, tensors in zip(models, inputs, strict=True)
-    ]
     made: dict[str, Picture] = {}
     rows = []
     for index, view in enumerate(views):
         columns, notes = [], []
         for task, of_task in zip(answers, heats, strict=True):
             drawn = [
-                _DRAW[settings.style](picture[index], heat[index])
-                for picture, heat in zip(pictures, of_task, strict=True)
+                _DRAW[settings.style](picture, heat[index])
+                for picture, heat in zip(view.pictures, of_task, strict=True)
             ]
             columns += drawn
             notes += ["\n".join(_of_task(found[index], task)) for found in said]
             if len(models) == 2:
-                columns.append(difference(pictures[-1][index], of_task[0][index], of_task[1][index]))
+                columns.append(difference(view.pictures[-1], of_task[0][index], of_task[1][index]))
                 notes.append("")
             made[view.name if task is None else f"{view.name}-{task}"] = drawn[-1]
-        rows.append(PanelRow(pictures[-1][index], columns, view.catalogued, notes))
-    sheets = {} if settings.sheets is None else _sheets(settings.sheets, answers, views, said[-1], made)
-    sheets["panel"] = panel(rows, _titles(models, answers, settings.method))
+        rows.append(PanelRow(view.pictures[-1], columns, view.catalogued, notes))
+    legends: list[Legend] = ["contour" if settings.style == "contour" else "scale"]
+    sheets: dict[str, _Sheet] = {}
+    if settings.sheets is not None:
+        sheets = _sheets(settings.sheets, answers, views, said[-1], made, legends)
+    titles = _titles(models, answers, settings.method)
+    compared: list[Legend] = ["difference"] if len(models) == 2 else []
+    sheets["panel"] = lambda scale: panel(rows, titles, cell=256 * scale, legends=legends + compared)
     return _write(settings.out, made, sheets, settings.pdf)
 
 
@@ -148,7 +155,7 @@ def run(settings: VisualizeSettings) -> None:
         return
     written = visualize(settings)
     Console(highlight=False).print(
-        f"{len(written) - 1} picture(s) and {written[-1].name} in {settings.out}", soft_wrap=True
+        f"{len(written)} files in {settings.out}, all pictures together in {written[-1].name}", soft_wrap=True
     )
 
 
@@ -166,8 +173,8 @@ def _answers(settings: VisualizeSettings, models: Sequence[MultiTaskModel]) -> l
 def _check_task(model: MultiTaskModel, name: str, flag: str) -> None:
     if name not in model.tasks:
         raise ArttlError(
-            f"{flag} {name}: {_column_title(model)} has no head for it{did_you_mean(name, model.tasks.names)}; it "
-            f"predicts {', '.join(model.tasks.names) or 'nothing'}"
+            f"{flag} {name}: the model ({_column_title(model)}) has no head for it"
+            f"{did_you_mean(name, model.tasks.names)}; it predicts {', '.join(model.tasks.names) or 'nothing'}"
         )
 
 
@@ -177,7 +184,7 @@ def _titles(models: Sequence[MultiTaskModel], answers: Sequence[str | None], met
         suffix = "" if task is None else f": {task}, {method}"
         titles += [_column_title(model) + suffix for model in models]
         if len(models) == 2:
-            titles.append("Difference: blue more on the left, orange more on the right")
+            titles.append("Difference of the two")
     return titles
 
 
@@ -196,43 +203,66 @@ def _sheets(
     views: Sequence[View],
     said: Sequence[dict[str, _Answer]],
     made: dict[str, Picture],
-) -> dict[str, Picture]:
-    """A contact sheet for each class of a task: file name to picture."""
+    legends: Sequence[Legend],
+) -> dict[str, _Sheet]:
+    """A contact sheet for each class of a task, by file name."""
     by_class: dict[str, list[int]] = {}
     for index, view in enumerate(views):
         for label in view.labels.get(task, said[index][task].labels):
             by_class.setdefault(label, []).append(index)
     explained = task if task in answers else answers[0]
-    sheets: dict[str, Picture] = {}
+    sheets: dict[str, _Sheet] = {}
     for label, members in sorted(by_class.items()):
         names = [views[i].name if explained is None else f"{views[i].name}-{explained}" for i in members]
         captions = [f"{views[i].catalogued.partition(';')[0]}\n{said[i][task].text}" for i in members]
-        name, number = f"sheet-{re.sub(r'[^A-Za-z0-9_-]+', '_', label)[:60]}", 2
+        plain = (
+            unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode()
+        )  # accents go, letters stay
+        stem = name = f"sheet-{re.sub(r'[^A-Za-z0-9_-]+', '_', plain)[:60]}"
+        number = 2
         while name in sheets:
-            name, number = f"{name}-{number}", number + 1
-        sheets[name] = contact_sheet([made[n] for n in names], captions, f"{task}: {label}")
+            name, number = f"{stem}-{number}", number + 1
+        sheets[name] = partial(
+            _contact_sheet, [made[n] for n in names], captions, f"{task}: {label}", legends
+        )
     return sheets
 
 
-def _write(out: Path, pictures: dict[str, Picture], sheets: dict[str, Picture], pdf: bool) -> list[Path]:
-    """Write all as PNG, the sheets as PDF too; each file appears whole."""
+def _contact_sheet(
+    pictures: Sequence[Picture], captions: Sequence[str], title: str, legends: Sequence[Legend], scale: int
+) -> Picture:
+    return contact_sheet(pictures, captions, title, cell=160 * scale, legends=legends)
+
+
+def _write(out: Path, pictures: dict[str, Picture], sheets: dict[str, _Sheet], pdf: bool) -> list[Path]:
+    """Write all as PNG, the sheets as PDF too, drawn larger for print; each file appears whole."""
     written = []
     try:
         out.mkdir(parents=True, exist_ok=True)
-        for name, picture in [*pictures.items(), *sheets.items()]:
-            for kind in ("pdf", "png") if pdf and name in sheets else ("png",):
-                buffer = io.BytesIO()
-                Image.fromarray(picture).save(buffer, kind, resolution=200 if kind == "pdf" else 72)
-                written.append(out / f"{name}.{kind}")
-                unfinished = out / f".{name}.{kind}.{os.getpid()}"
-                with unfinished.open("wb") as file:
-                    file.write(buffer.getbuffer())
-                    file.flush()
-                    os.fsync(file.fileno())
-                unfinished.replace(written[-1])
+        for name, picture in pictures.items():
+            written.append(_write_picture(out / f"{name}.png", picture))
+        for name, sheet in sheets.items():
+            if pdf:
+                written.append(_write_picture(out / f"{name}.pdf", sheet(_PRINT_SCALE)))
+            written.append(_write_picture(out / f"{name}.png", sheet(1)))
     except OSError as error:
         raise ArttlError(f"cannot write into --out {out}: {error.strerror or error}") from error
     return written
+
+
+def _write_picture(path: Path, picture: Picture) -> Path:
+    buffer = io.BytesIO()
+    if path.suffix == ".pdf":
+        Image.fromarray(picture).save(buffer, "pdf", resolution=_PRINT_RESOLUTION, quality=_PRINT_QUALITY)
+    else:
+        Image.fromarray(picture).save(buffer, "png")
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    with unfinished.open("wb") as file:
+        file.write(buffer.getbuffer())
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+    return path
 
 
 def _other(weights: str, model: MultiTaskModel) -> MultiTaskModel:
@@ -284,6 +314,10 @@ def _predictions(model: MultiTaskModel, tensors: list[torch.Tensor]) -> list[dic
         answers = {}
         for task in model.tasks:
             scores = logits[task.name].double().cpu()
+            if task.kind == "number":
+                text = task.decode(scores.numpy())[0][0]
+                answers[task.name] = _Answer((text,), text)
+                continue
             classes = task.vocabulary.classes
             if task.kind == "single-label":
                 probability, best = scores.softmax(1).max(1)

@@ -20,9 +20,12 @@ _ANCHORS = "000004 170b3b 420a68 6b176e 932667 bb3755 dd513a f3771a fca50a f6d64
 # A few pixels carry most of a map: without a cut at this percentile, as the paper's authors show theirs, all but
 # those would be dark.
 _BRIGHTEST = 99.0
-_LEVELS = (0.3, 0.6, 0.9)  # of the contours
+LEVELS = (0.3, 0.6, 0.9)
+"""Of the brightness, where the lines of `contour` run."""
 # Two ends that stay apart for every kind of colour blindness: blue for the first map, orange for the second.
 _FIRST, _SECOND = np.array([20, 90, 200], np.float32), np.array([240, 120, 0], np.float32)
+# Two networks seldom differ by more than half of the scale anywhere; more than this has the full colour.
+_FULL_DIFFERENCE = 0.5
 
 
 def colour_table() -> Picture:
@@ -128,12 +131,16 @@ def contour(picture: Picture, heat: Heat, *, brightest: float = _BRIGHTEST) -> P
     smooth = np.asarray(Image.fromarray(values).filter(ImageFilter.GaussianBlur(side / 50)), dtype=np.float32)
     smooth = smooth / max(1.0, float(smooth.max()))
     thickness = 2 * round(side / 500) + 1
-    for level in _LEVELS:
+    for level, colour in zip(LEVELS, contour_colours(), strict=True):
         line = _boundary(smooth >= level)
-        colour = colour_table()[round(255 * (0.4 + 0.6 * level))]
         drawn[_thickened(line, thickness + 2)] = 0
         drawn[_thickened(line, thickness)] = colour
     return drawn
+
+
+def contour_colours() -> Picture:
+    """The colours of the lines of `contour`, [3] levels by [3] uint8 RGB: the lighter half of the scale."""
+    return colour_table()[[round(255 * (0.4 + 0.6 * level)) for level in LEVELS]]
 
 
 def difference(
@@ -141,11 +148,13 @@ def difference(
 ) -> Picture:
     """Where two maps differ, over the picture in grey: blue where the first is brighter, orange where the second is.
 
+    The grey is drawn between its thirds, so that both colours stand out on dark pictures and light ones.
+
     Args:
         picture: [H, W, 3] uint8 RGB.
         first: [h, w], finite, of the same view.
         second: likewise; the two are compared as they are shown, each by its own `brightness`.
-        strength: how opaque a difference of 1 is.
+        strength: how opaque a difference of half the scale is, or more.
         brightest: as for `brightness`.
 
     Returns:
@@ -156,10 +165,22 @@ def difference(
     """
     picture = as_picture(picture)
     one, other = (_enlarged(brightness(heat, brightest=brightest), picture) for heat in (first, second))
-    change = (other - one)[:, :, None]  # [H, W, 1]
-    colours = np.where(change > 0, _SECOND, _FIRST)
-    opacity = strength * np.abs(change)
-    return np.round(_grey(picture) * (1 - opacity) + colours * opacity).astype(np.uint8)
+    return _differing(_grey(picture) / np.float32(3) + np.float32(85), other - one, strength)
+
+
+def difference_table(strength: float = 0.85) -> Picture:
+    """The colours of `difference` over a middle grey, [256, 3] uint8: from more in the first to more in the second."""
+    change = np.linspace(-_FULL_DIFFERENCE, _FULL_DIFFERENCE, 256, dtype=np.float32)[None]
+    return _differing(np.full((1, 256, 1), 127.5, np.float32), change, strength)[0]
+
+
+def _differing(
+    grey: npt.NDArray[np.float32], change: npt.NDArray[np.float32], strength: float
+) -> npt.NDArray[np.uint8]:
+    """Colours over grey [H, W, 1] by how much the second map is brighter [H, W]."""
+    colours = np.where(change[:, :, None] > 0, _SECOND, _FIRST)
+    opacity = strength * np.minimum(np.abs(change[:, :, None]) / _FULL_DIFFERENCE, 1)
+    return np.round(grey * (1 - opacity) + colours * opacity).astype(np.uint8)
 
 
 def _grey(picture: Picture) -> npt.NDArray[np.float32]:

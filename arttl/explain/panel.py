@@ -4,19 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Literal, cast
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from arttl.errors import ArttlError
-from arttl.explain.overlay import Heat, Picture, as_picture, colour_table, overlay
+from arttl.explain.overlay import (
+    LEVELS,
+    Heat,
+    Picture,
+    as_picture,
+    colour_table,
+    contour_colours,
+    difference_table,
+    overlay,
+)
 from arttl.explain.typeset import Typesetter
 
 _INK = (20, 20, 20)
 _PAPER = (255, 255, 255)
-_PICTURE = "picture"
-_LEGEND = ("little looked at", "much looked at")
+_PICTURE = "Picture"
+
+Legend = Literal["scale", "contour", "difference"]
+"""What explains the colours of `overlay` and `colourise`, of `contour`, and of `difference`."""
+_LEGENDS: dict[Legend, tuple[str, str]] = {  # to the left and to the right of the colours
+    "scale": ("little looked at", "much looked at"),
+    "contour": ("lines at", ", ".join(f"{100 * level:.0f}%" for level in LEVELS) + " of the brightest"),
+    "difference": ("more on the left", "more on the right"),
+}
 
 
 @dataclass(frozen=True)
@@ -34,7 +50,13 @@ class PanelRow:
 
 
 def contact_sheet(
-    pictures: Sequence[Picture], captions: Sequence[str], title: str, *, columns: int = 5, cell: int = 160
+    pictures: Sequence[Picture],
+    captions: Sequence[str],
+    title: str,
+    *,
+    columns: int = 5,
+    cell: int = 160,
+    legends: Sequence[Legend] = (),
 ) -> Picture:
     """Pictures in rows under one title, each with its caption below.
 
@@ -44,6 +66,7 @@ def contact_sheet(
         title: of the sheet.
         columns: pictures a row.
         cell: width of a column, and the most that a picture is high, in pixels.
+        legends: of the colours, below.
 
     Returns:
         The sheet, [H, W, 3] uint8 RGB.
@@ -55,20 +78,25 @@ def contact_sheet(
         raise ArttlError(
             f"a contact sheet has {len(pictures)} pictures and {len(captions)} captions: give it one caption for each"
         )
-    sheet = _Sheet(columns, cell, Typesetter([title, *captions, "..."], max(11, cell // 14)))
-    return sheet.draw_grid(pictures, captions, title)
+    texts = [title, *captions, *_texts_of(legends)]
+    sheet = _Sheet(columns, cell, Typesetter(texts, max(11, cell // 14)))
+    return sheet.draw_grid(pictures, captions, title, legends)
 
 
 def panel(
-    rows: Sequence[PanelRow], columns: Sequence[str], *, cell: int = 256, legend: bool = True
+    rows: Sequence[PanelRow],
+    columns: Sequence[str],
+    *,
+    cell: int = 256,
+    legends: Sequence[Legend] = ("scale",),
 ) -> Picture:
-    """Draw rows of "picture | map | map ..." under column titles, with the colour scale below.
+    """Draw rows of "picture | map | map ..." under column titles, with legends of the colours below.
 
     Args:
         rows: what it shows.
-        columns: the title of each column of maps. The pictures' own column has the title "picture".
+        columns: the title of each column of maps. The pictures' own column has the title "Picture".
         cell: width of a column, and the most that a picture is high, in pixels.
-        legend: whether the colour scale stands below.
+        legends: of the colours that the maps are drawn in.
 
     Returns:
         The panel, [H, W, 3] uint8 RGB. Titles, notes and captions wrap, and end in an ellipsis after a few lines.
@@ -89,10 +117,14 @@ def panel(
     texts = [
         *titles,
         *(text for row in rows for text in (row.caption, *row.notes)),
-        *_LEGEND,
-        "left: , right: ...",
+        *_texts_of(legends),
     ]
-    return _Sheet(len(titles), cell, Typesetter(texts, max(11, cell // 16))).draw(rows, titles, legend)
+    return _Sheet(len(titles), cell, Typesetter(texts, max(11, cell // 16))).draw(rows, titles, legends)
+
+
+def _texts_of(legends: Sequence[Legend]) -> list[str]:
+    """The texts that legends, and lines cut short, are made of."""
+    return ["left: , right: ...", *(text for legend in legends for text in _LEGENDS[legend])]
 
 
 class _Sheet:
@@ -107,18 +139,20 @@ class _Sheet:
         self.texts: list[tuple[int, int, str]] = []
         self.pictures: list[tuple[int, int, Image.Image]] = []
 
-    def draw(self, rows: Sequence[PanelRow], titles: Sequence[str], legend: bool) -> Picture:
+    def draw(self, rows: Sequence[PanelRow], titles: Sequence[str], legends: Sequence[Legend]) -> Picture:
         self._set_titles(titles)
         for row in rows:
             self._set_lines(row.caption, self.gap, self.width - 2 * self.gap, most=8)
             self._set_pictures([row.picture, *(_shown(row.picture, item) for item in row.maps)])
             self._set_notes(["", *row.notes])
             self.top += self.gap
-        if legend:
-            self._set_legend()
+        for legend in legends:
+            self._set_legend(legend)
         return self._drawn()
 
-    def draw_grid(self, pictures: Sequence[Picture], captions: Sequence[str], title: str) -> Picture:
+    def draw_grid(
+        self, pictures: Sequence[Picture], captions: Sequence[str], title: str, legends: Sequence[Legend]
+    ) -> Picture:
         columns = (self.width - self.gap) // (self.cell + self.gap)
         self._set_lines(title, self.gap, self.width - 2 * self.gap, most=4)
         self.top += self.gap // 2
@@ -126,6 +160,8 @@ class _Sheet:
             self._set_pictures(pictures[start : start + columns])
             self._set_notes(captions[start : start + columns])
             self.top += self.gap
+        for legend in legends:
+            self._set_legend(legend)
         return self._drawn()
 
     def _drawn(self) -> Picture:
@@ -174,28 +210,32 @@ class _Sheet:
             height = max(height, size[1])
         self.top += height + self.gap // 2
 
-    def _set_legend(self) -> None:
-        """`little looked at` [the scale] `much looked at`, as wide as fits."""
-        low, high = (self.type.lines(text, self.width, most=1)[0] for text in _LEGEND)
+    def _set_legend(self, legend: Legend) -> None:
+        """The text of the lowest value, the colours and the text of the highest, as wide as fits."""
+        low, high = (self.type.lines(text, self.width, most=1)[0] for text in _LEGENDS[legend])
         room = self.width - 2 * self.gap - self.type.width(low) - self.type.width(high) - 2 * self.gap
         bar = min(self.cell, room)
         height = self.type.line_height
         if bar < height:  # a single narrow column
             bar = self.width - 2 * self.gap
-            self._set_bar(self.gap, bar, height // 2)
+            self._set_bar(legend, self.gap, bar, height // 2)
             self.top += height // 2 + self.gap // 2
             self._set_lines(f"left: {low}, right: {high}", self.gap, bar, most=4)
             self.top += self.gap
             return
         self.texts.append((self.gap, self.top, low))
         left = 2 * self.gap + self.type.width(low)
-        self._set_bar(left, bar, height)
+        self._set_bar(legend, left, bar, height)
         self.texts.append((left + bar + self.gap, self.top, high))
         self.top += height + self.gap
 
-    def _set_bar(self, left: int, width: int, height: int) -> None:
-        scale = colour_table()[np.linspace(0, 255, width).round().astype(np.uint8)]  # [width, 3]
-        self.pictures.append((left, self.top, Image.fromarray(np.tile(scale, (height, 1, 1)))))
+    def _set_bar(self, legend: Legend, left: int, width: int, height: int) -> None:
+        if legend == "contour":
+            colours = contour_colours()[np.arange(width) * len(LEVELS) // width]  # [width, 3]
+        else:
+            table = colour_table() if legend == "scale" else difference_table()
+            colours = table[np.linspace(0, 255, width).round().astype(np.uint8)]
+        self.pictures.append((left, self.top, Image.fromarray(np.tile(colours, (height, 1, 1)))))
 
 
 def _shown(picture: Picture, item: Heat | Picture) -> Picture:

@@ -82,11 +82,11 @@ def score(settings: ScoreSettings) -> dict[str, Any]:
         the trained model's map for each of `SHARES`; `pictures` and `drawn`: how many. All JSON-ready.
 
     Raises:
-        ArttlError: if the model or the shards cannot be read, the model has no tasks, or captum is not installed.
+        ArttlError: if the model or the shards cannot be read, the model has no task with classes, or captum is not installed.
     """
     model = load_model(settings.model)
-    if not len(model.tasks):
-        raise ArttlError(f"{settings.model} predicts nothing: score the maps of a model with tasks")
+    if not _scored(model):
+        raise ArttlError(f"{settings.model} has no task with classes: score the maps of a model that has one")
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     views = views_of_shards(settings.shards, settings.split, settings.count, [model.preprocess])
     if not views:
@@ -147,13 +147,18 @@ def _table(title: str) -> Table:
     return table
 
 
+def _scored(model: MultiTaskModel) -> list[str]:
+    """The tasks whose answers are classes; a number has no probability that could fall."""
+    return [task.name for task in model.tasks if task.kind != "number"]
+
+
 def _all_maps(model: MultiTaskModel, images: Tensor, seed: int) -> dict[str, Tensor]:
-    """Method to maps [T, B, H, W] on the CPU, T the model's tasks."""
+    """Method to maps [T, B, H, W] on the CPU, T the tasks with classes."""
     count, (height, width) = len(images), images.shape[2:]
     noise = torch.rand((count, height, width), generator=torch.Generator().manual_seed(seed))
     nothing = {"centre prior": faithfulness.centre_prior(height, width).expand(count, -1, -1), "noise": noise}
     return _network_maps(model, images, _answers(model, images)) | {
-        name: heat.expand(len(model.tasks), -1, -1, -1) for name, heat in nothing.items()
+        name: heat.expand(len(_scored(model)), -1, -1, -1) for name, heat in nothing.items()
     }
 
 
@@ -164,11 +169,11 @@ def _network_maps(model: MultiTaskModel, images: Tensor, answers: Tensor) -> dic
     for some, classes in zip(images.split(_BATCH), answers.to(device).split(_BATCH, dim=1), strict=True):
         for name, mode in zip(_OF_THE_TRUNK, ("bojarski", "sabatelli"), strict=True):
             heat = visual_backprop(model, some, mode).cpu()  # type: ignore[arg-type]
-            parts.setdefault(name, []).append(heat.expand(len(model.tasks), -1, -1, -1))
+            parts.setdefault(name, []).append(heat.expand(len(_scored(model)), -1, -1, -1))
         for method in _OF_A_TASK:
             of_tasks = [
                 attribute(model, some, method, task, of_task).cpu()
-                for task, of_task in zip(model.tasks.names, classes, strict=True)
+                for task, of_task in zip(_scored(model), classes, strict=True)
             ]
             parts.setdefault(method, []).append(torch.stack(of_tasks))
     return {name: torch.cat(heat, dim=1) for name, heat in parts.items()}
@@ -183,9 +188,9 @@ def _curves(
     grey = torch.zeros_like(images[0])
     found = {}
     for name in METHODS:
-        areas = np.zeros((2, len(images), len(model.tasks)))
+        areas = np.zeros((2, len(images), len(_scored(model))))
         for index, image in enumerate(images):
-            for place, task in enumerate(model.tasks.names):
+            for place, task in enumerate(_scored(model)):
                 scores = _probability(model, task, int(answers[place, index]))
                 for insert, filler in ((False, grey), (True, blurred[index])):
                     area = faithfulness.area_under_curve(
@@ -201,9 +206,7 @@ def _answers(model: MultiTaskModel, images: Tensor) -> Tensor:
     """[T, B], the class with the highest logit."""
     device = next(model.parameters()).device
     parts = [model(some.to(device)) for some in images.split(_BATCH)]
-    return torch.stack(
-        [torch.cat([part[name].argmax(1) for part in parts]) for name in model.tasks.names]
-    ).cpu()
+    return torch.stack([torch.cat([part[name].argmax(1) for part in parts]) for name in _scored(model)]).cpu()
 
 
 def _probability(model: MultiTaskModel, name: str, answer: int) -> faithfulness.Scores:

@@ -58,7 +58,7 @@ def taps_of(model: nn.Module, taps: Sequence[Tap | str] | None = None) -> tuple[
     Raises:
         ArttlError: if there are no taps, or one names a module that the network does not have.
     """
-    network = _network_of(model)
+    network = network_of(model)
     if taps is None:
         if network is None:
             raise _no_taps(model)
@@ -152,13 +152,13 @@ def _describe(modules: Mapping[str, nn.Module], tap: Tap) -> str:
     return ", ".join(parts) or "nothing (same position)"
 
 
-def _network_of(model: nn.Module) -> nn.Module | None:
-    """The first module on the way inwards whose taps are known."""
+def network_of(model: nn.Module) -> nn.Module | None:
+    """The first module whose taps are known, on the way into a model; None if there is none."""
     module: Any = model
     while isinstance(module, nn.Module):
         # A compiled module passes its attributes off as its own.
         compiled = "_orig_mod" in dict(module.named_children())
-        if not compiled and (_table_entry(module) or getattr(module, "feature_info", None)):
+        if not compiled and (table_entry(module) or getattr(module, "feature_info", None)):
             return module
         module = next(
             (inner for name in _WRAPPERS if (inner := getattr(module, name, None)) is not None), None
@@ -166,12 +166,13 @@ def _network_of(model: nn.Module) -> nn.Module | None:
     return None
 
 
-def _table_entry(network: nn.Module) -> Callable[[nn.Module], list[Tap]] | None:
+def table_entry(network: nn.Module) -> Callable[[nn.Module], list[Tap]] | None:
+    """The function of `TAPS` for a network's class or one that it inherits from."""
     return next((TAPS[kind.__name__] for kind in type(network).__mro__ if kind.__name__ in TAPS), None)
 
 
 def _known_taps(network: nn.Module) -> list[Tap]:
-    if entry := _table_entry(network):
+    if entry := table_entry(network):
         return entry(network)
     # Some of timm's networks list stages that they name otherwise themselves.
     names = {name for name, _ in network.named_modules() if name}

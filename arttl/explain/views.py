@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from arttl.explain.overlay import Picture
 from arttl.loading import Preprocess
 from arttl.loading.shard_files import ShardFiles
 from arttl.packing.manifest import Manifest
 from arttl.packing.pictures import decode_picture, read_picture
+
+_MOST_DETAIL = 4  # times the network's own input: three hundred dots an inch at eight centimetres
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class View:
     """What the catalogue, or the file's name, says."""
     tensors: list[torch.Tensor]
     """[3, H, W], normalised, one for each model."""
+    pictures: list[Picture]
+    """The same views to draw upon, [k * H, k * W, 3] uint8, one for each model: as sharp as the file, up to k = 4."""
     labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Task name to the catalogue's labels; no entry where unknown."""
 
@@ -50,7 +55,7 @@ def views_of_files(
         while name in used:
             name, number = f"{path.stem}-{number}", number + 1
         used.add(name)
-        views.append(View(name, path.name, [preprocess.apply(rgb) for preprocess in preprocesses]))
+        views.append(View(name, path.name, *_seen(rgb, preprocesses)))
     return views
 
 
@@ -75,6 +80,15 @@ def views_of_shards(folder: Path, split: str, count: int, preprocesses: Sequence
         rgb = np.array(decode_picture(files.jpeg(row)).upright_rgb())
         known = {task: found for task, of_task in labels.items() if (found := of_task[row])}
         catalogued = "; ".join([manifest.object_numbers[row], *map(", ".join, known.values())])
-        tensors = [preprocess.apply(rgb) for preprocess in preprocesses]
-        views.append(View(manifest.keys[row], catalogued, tensors, known))
+        views.append(View(manifest.keys[row], catalogued, *_seen(rgb, preprocesses), known))
     return views
+
+
+def _seen(rgb: Picture, preprocesses: Sequence[Preprocess]) -> tuple[list[torch.Tensor], list[Picture]]:
+    """A decoded picture as each model sees it, and the same view with the file's own detail."""
+    pictures = []
+    for preprocess in preprocesses:
+        detail = int(min(rgb.shape[:2]) / preprocess.resize_to)
+        sharp = replace(preprocess, size=preprocess.size * min(max(detail, 1), _MOST_DETAIL))
+        pictures.append(sharp.denormalise(sharp.apply(rgb)[None])[0])
+    return [preprocess.apply(rgb) for preprocess in preprocesses], pictures

@@ -9,18 +9,16 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
 from arttl.errors import ArttlError, did_you_mean
 from arttl.explain import ops
-from arttl.explain.geometry import Size, Step, published_steps, step_between, steps_through
-from arttl.explain.taps import Tap, layers_through, taps_of
-
-Mode = Literal["bojarski", "sabatelli"]
+from arttl.explain.geometry import Size
+from arttl.explain.plan import Mode, plan_of
+from arttl.explain.taps import Tap
 
 
 def visual_backprop(
@@ -68,98 +66,28 @@ def visual_backprop(
         )
     if images.dim() != 4:
         raise ArttlError(f"images must be [B, 3, H, W], not {list(images.shape)}")
-    network, found = taps_of(model, taps)
+    network, modules, plan = plan_of(model, taps)
     parameter = next(network.parameters(), None)
     if parameter is not None:
         images = images.to(parameter.device, parameter.dtype)
     # The features alone, where timm tells them apart: the head costs time and may insist on an input size.
     run = network.forward_features if taps is None and hasattr(network, "forward_features") else network
     size = (images.shape[2], images.shape[3])
-    with _evaluating(network), torch.no_grad():
-        with _listening(network, found, size, rectify_all=mode == "bojarski") as maps:
+    with _evaluating(modules), torch.no_grad():
+        with _listening(network, plan.taps, size, rectify_all=mode == "bojarski") as maps:
             run(images)  # type: ignore[operator]
-        _check_heard(found, maps)
-        means = [maps.pop(tap.module) for tap in found]  # n of [B, h_i, w_i]
-        if mode == "bojarski":
-            steps = _own_steps(network, found, means, size)
-        else:
+        _check_heard(plan.taps, maps)
+        means = [maps.pop(tap.module) for tap in plan.taps]  # n of [B, h_i, w_i]
+        if mode == "sabatelli":
             means = [ops.run_minmax_normalise(mean, 1e-6) for mean in means]
-            steps = _published_steps(means, size)
-        return _walk_back(means, steps)
-
-
-def _walk_back(means: list[Tensor], steps: list[list[Step]]) -> Tensor:
-    """The product of all maps, from the deepest to the image.
-
-    Args:
-        means: n maps [B, h_i, w_i], from the image on; the list is empty afterwards.
-        steps: for each map those that lead from the size before it (the image's, for the first) to its own.
-
-    Returns:
-        [B, H, W] in [0, 1].
-    """
-    running, peak = means.pop(), None
-    for between in reversed(steps):
-        # Each map goes once it is used: at the end of a large picture they would be most of the memory.
-        shallow = means.pop() if means else None
-        # The last step to be walked, the first of the list, meets the map before it.
-        for step, factor in zip(reversed(between), [None] * (len(between) - 1) + [shallow], strict=True):
-            running, peak = ops.run_upsample_multiply(
-                running, peak, factor, step.size, step.kernel, step.stride, step.padding
-            )
-    return ops.run_minmax_normalise(running, 0.0)
-
-
-def _own_steps(network: nn.Module, taps: Sequence[Tap], means: list[Tensor], image: Size) -> list[list[Step]]:
-    """The steps of `bojarski`: through the layers that lie between the taps."""
-    modules = dict(network.named_modules())
-    steps = []
-    before = image
-    for tap, mean in zip(taps, means, strict=True):
-        size = _size(mean)
-        if tap.through is None:
-            _refuse_growth(tap.module, before, size)
-            steps.append([step_between(before, size)])
-        else:
-            walked, reached = steps_through(layers_through(modules, tap.through), before)
-            if reached != size:
-                raise ArttlError(
-                    f"the layers on the way to tap {tap.module!r} ({', '.join(tap.through)}) make {_by(reached)} of "
-                    f"{_by(before)}, but its map is {_by(size)}: give Tap({tap.module!r}, through=(...)) with the "
-                    "layers between the taps, or through=None to go by the sizes"
-                )
-            steps.append(walked or [Step(before)])
-        before = size
-    return steps
-
-
-def _published_steps(means: list[Tensor], image: Size) -> list[list[Step]]:
-    """The steps of `sabatelli`."""
-    sizes = [image, *map(_size, means)]
-    for before, size in pairwise(sizes):
-        _refuse_growth("sabatelli", before, size)
-    return [published_steps(before, size) or [Step(before)] for before, size in pairwise(sizes)]
-
-
-def _size(mean: Tensor) -> Size:
-    return mean.shape[1], mean.shape[2]
-
-
-def _by(size: Size) -> str:
-    return f"{size[0]}x{size[1]}"
-
-
-def _refuse_growth(what: str, shallow: Size, deep: Size) -> None:
-    if deep[0] > shallow[0] or deep[1] > shallow[1]:
-        raise ArttlError(
-            f"{what}: a map of {_by(deep)} comes after one of {_by(shallow)}: list the taps from the image to the head"
-        )
+        sizes = [(mean.shape[1], mean.shape[2]) for mean in means]
+        return ops.run_walk_back(means, plan.walk(network, mode, size, sizes))
 
 
 @contextlib.contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
+def _evaluating(modules: Sequence[nn.Module]) -> Iterator[None]:
     """Every module in evaluation mode, and afterwards each in the mode it had."""
-    training = [module for module in network.modules() if module.training]
+    training = [module for module in modules if module.training]
     for module in training:
         module.training = False
     try:
@@ -194,11 +122,10 @@ def _listening(
 
         return hook
 
-    modules = dict(network.named_modules())
     handles = []
     try:
         for tap in taps:
-            handles.append(modules[tap.module].register_forward_hook(listen_to(tap)))
+            handles.append(network.get_submodule(tap.module).register_forward_hook(listen_to(tap)))
         yield means
     finally:
         for handle in handles:

@@ -164,6 +164,45 @@ def test_minmax_normalise_of_a_constant_map_is_zero_and_of_a_nan_is_nan():
     assert found[2].isnan().all()
 
 
+@st.composite
+def walks(draw: st.DrawFn) -> tuple[list[list[int]], list[int]]:
+    """Sizes of maps, from the image on, and the numbers of the steps between them, the deepest first."""
+    sizes = [draw(pairs(1, 6))]
+    steps: list[int] = []
+    levels = draw(st.integers(1, 5))
+    for level in range(levels):
+        between = draw(st.integers(1, 3))
+        for i in range(between):
+            size = [draw(st.integers(1, 30)), draw(st.integers(1, 30))]
+            multiplies = level < levels - 1 and i == between - 1
+            steps += [int(multiplies), *size, *draw(pairs(1, 5)), *draw(pairs(1, 3)), *draw(pairs(0, 3))]
+            if multiplies:
+                sizes.insert(0, size)
+    return sizes, steps
+
+
+@settings(max_examples=80, deadline=None)
+@given(walk=walks(), images=st.integers(0, 5), threads=st.sampled_from([1, 2]), seed=st.integers(0, 2**16))
+def test_walk_back_equals_twin(walk, images, threads, seed):
+    """Steps to maps that are larger than the last one are among them."""
+    sizes, steps = walk
+    generator = torch.Generator().manual_seed(seed)
+    means = [torch.rand(images, *size, generator=generator) for size in sizes]
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found = ops.walk_back(means, steps)
+    finally:
+        torch.set_num_threads(before)
+    close(found, twin.walk_back(means, steps), scale=10)
+
+
+def test_walk_back_of_many_images_on_several_threads():
+    means = [torch.rand(5, 96, 80), torch.rand(5, 48, 40), torch.rand(5, 48, 40)]
+    steps = [1, 48, 40, 3, 3, 1, 1, 1, 1, 1, 96, 80, 2, 2, 2, 2, 0, 0, 0, 192, 160, 7, 7, 2, 2, 3, 3]
+    close(ops.walk_back(means, steps), twin.walk_back(means, steps))
+
+
 def example_calls() -> list[tuple[torch._ops.OpOverload, tuple[object, ...]]]:
     x, deep, shallow = torch.randn(2, 8, 5, 6), torch.rand(2, 3, 4), torch.rand(2, 6, 8)
     geometry = ([6, 8], [3, 3], [2, 2], [1, 1])
@@ -174,6 +213,7 @@ def example_calls() -> list[tuple[torch._ops.OpOverload, tuple[object, ...]]]:
         (ops.upsample_multiply, (deep, deep.amax((1, 2)), shallow, *geometry)),
         (ops.upsample_multiply, (deep, None, None, *geometry)),
         (ops.minmax_normalise, (shallow, 1e-6)),
+        (ops.walk_back, ([shallow, deep], [1, 6, 8, 3, 3, 2, 2, 1, 1, 0, 6, 8, 1, 1, 1, 1, 0, 0])),
     ]
 
 
@@ -232,6 +272,13 @@ def test_wrong_arrays_are_refused():
         ops.channel_mean(torch.rand(1, 2, 3, 3).double(), False)
     with pytest.raises(ValueError, match="maps must be"):
         ops.minmax_normalise(torch.rand(3, 3), 0.0)
+    step = [0, 4, 4, 2, 2, 2, 2, 0, 0]
+    with pytest.raises(ValueError, match="needs maps"):
+        ops.walk_back([deep], [])
+    with pytest.raises(ValueError, match="2 maps do not go with steps that name 1"):
+        ops.walk_back([deep, deep], step)
+    with pytest.raises(ValueError, match=r"a mean must be float32 \[1, 4, 4\]"):
+        ops.walk_back([deep, deep], [1, *step[1:]])
 
 
 def test_a_missing_compiled_module_is_one_sentence(monkeypatch):
@@ -256,15 +303,8 @@ def test_without_cuda_in_the_build_plain_torch_serves_a_card(monkeypatch):
         ops._has_cuda_kernels.cache_clear()
 
 
-@pytest.mark.parametrize(
-    ("kernel", "output", "size"),
-    [
-        ("channel_mean_cpu", 1, 12 * 12),
-        ("upsample_multiply_cpu", 3, 12 * 12),
-        ("minmax_normalise_cpu", 1, 12 * 12),
-    ],
-)
-def test_the_compiled_code_makes_the_map(monkeypatch, kernel, output, size):
+@pytest.mark.parametrize(("kernel", "output"), [("channel_mean_cpu", 1), ("walk_back_cpu", 4)])
+def test_the_compiled_code_makes_the_map(monkeypatch, kernel, output):
     """A kernel that writes zeros must show in the map: nothing else does its work."""
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU())
@@ -274,7 +314,7 @@ def test_the_compiled_code_makes_the_map(monkeypatch, kernel, output, size):
 
     def zeros(*arguments: object) -> None:
         real(*arguments)
-        ctypes.memset(arguments[output], 0, size * 4)
+        ctypes.memset(arguments[output], 0, 12 * 12 * 4)
 
     monkeypatch.setattr(_kernels, kernel, zeros)
     assert (visual_backprop(network, images, taps=["1"]) == 0).all()

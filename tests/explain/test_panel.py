@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arttl.errors import ArttlError
-from arttl.explain.overlay import colour_table, overlay
+from arttl.explain.overlay import colour_table, contour_colours, difference_table, overlay
 from arttl.explain.panel import PanelRow, contact_sheet, panel
 from arttl.explain.typeset import Typesetter
 
@@ -50,7 +50,7 @@ def test_heat_maps_are_drawn_over_the_picture():
     heat = np.zeros((60, 60))
     heat[20:40, 20:40] = 1
     shown = picture((90, 120, 60), 60, 60)
-    sheet = panel([PanelRow(shown, [heat])], ["weights"], cell=60, legend=False)
+    sheet = panel([PanelRow(shown, [heat])], ["weights"], cell=60, legends=())
     top, left, bottom, right = place_of(sheet, (90, 120, 60))
     beside = sheet[top:bottom, left + (right - left) + 6 :][:, :60]
     assert (beside == overlay(shown, heat)).all()
@@ -58,13 +58,29 @@ def test_heat_maps_are_drawn_over_the_picture():
 
 def test_the_legend_is_the_scale():
     wide = panel([PanelRow(picture((0, 255, 0)), [picture((0, 255, 0))])], ["b"], cell=128)
-    without = panel([PanelRow(picture((0, 255, 0)), [picture((0, 255, 0))])], ["b"], cell=128, legend=False)
+    without = panel([PanelRow(picture((0, 255, 0)), [picture((0, 255, 0))])], ["b"], cell=128, legends=())
     assert wide.shape[0] > without.shape[0] and wide.shape[1] == without.shape[1]
     for colour in (colour_table()[0], colour_table()[255]):
         assert not (without == colour).all(2).any() and (wide == colour).all(2).any()
     narrow = panel([PanelRow(picture((0, 255, 0)), [])], [], cell=100)
     top, left, bottom, _ = place_of(narrow, tuple(colour_table()[0]))
     assert left < 20 and bottom - top >= 5
+
+
+@pytest.mark.parametrize(
+    ("legend", "colours"),
+    [("contour", contour_colours()), ("difference", difference_table()[[0, 255]])],
+)
+def test_contours_and_differences_have_legends_of_their_own(legend, colours):
+    rows = [PanelRow(picture((0, 255, 0)), [picture((0, 255, 0))])]
+    both = panel(rows, ["b"], cell=256, legends=["scale", legend])
+    alone = panel(rows, ["b"], cell=256)
+    assert both.shape[0] > alone.shape[0]
+    below = both[alone.shape[0] :]
+    places = [np.nonzero((below == colour).all(2).any(0))[0].min() for colour in colours]
+    assert places == sorted(places) and len(set(places)) == len(places)
+    sheet = contact_sheet([picture((0, 255, 0))], ["c"], "t", legends=[legend])
+    assert all((sheet == colour).all(2).any() for colour in colours)
 
 
 @pytest.mark.parametrize("cell", [80, 256])

@@ -13,6 +13,7 @@ from arttl.explain import visual_backprop
 from arttl.explain.attribution import attribute
 from arttl.explain.command import VisualizeSettings, visualize
 from arttl.explain.overlay import contour, overlay
+from arttl.explain.views import views_of_files
 from arttl.loading import Preprocess
 from arttl.models import Backbone, MultiTaskModel
 from arttl.packing.manifest import Manifest
@@ -107,12 +108,12 @@ def test_a_method_that_explains_tasks_makes_a_picture_a_task(model, pictures, tm
 
 def test_contact_sheets_hold_the_catalogues_classes_and_are_pdf_too(model, small_shards, tmp_path) -> None:
     settings = VisualizeSettings(
-        model=model, shards=small_shards, split="train", count=20, sheets="type", pdf=True, out=tmp_path
+        model=model, shards=small_shards, split="train", count=8, sheets="type", pdf=True, out=tmp_path
     )
     written = {path.name for path in visualize(settings)}
     manifest = Manifest.read(small_shards)
     of_type = manifest.labels("type")
-    classes = {of_type[row][0] for row in manifest.rows("train")[:20] if of_type[row]}
+    classes = {of_type[row][0] for row in manifest.rows("train")[:8] if of_type[row]}
     assert {f"sheet-{name}.{kind}" for name in classes for kind in ("png", "pdf")} <= written
     assert {"panel.pdf", "panel.png"} <= written and not list(tmp_path.glob(".*"))
     assert all((tmp_path / name).read_bytes()[:5] == b"%PDF-" for name in written if name.endswith("pdf"))
@@ -138,3 +139,18 @@ def test_the_taps_are_printed(model, tmp_path, capsys) -> None:
 def test_settings_that_do_not_fit_are_one_sentence(model, pictures, tmp_path, wrong, sentence) -> None:
     with pytest.raises(ArttlError, match=sentence):
         visualize(VisualizeSettings(model=model, images=pictures, out=tmp_path / "maps", **wrong))
+
+
+def test_pictures_keep_the_detail_of_large_files_and_the_view_of_the_model(model, tmp_path) -> None:
+    import arttl
+
+    ramp = np.linspace(0, 255, 600)
+    picture = np.stack(np.broadcast_arrays(ramp[:, None], ramp[None, :500], 128.0), axis=2).astype(np.uint8)
+    Image.fromarray(picture).save(tmp_path / "large.png")
+    view = views_of_files([tmp_path / "large.png"], [arttl.load_model(model).preprocess])[0]
+    assert view.pictures[0].shape == (256, 256, 3)  # four times the network's 64, and not the file's 437
+    seen = Preprocess(size=64).denormalise(view.tensors[0][None])[0].astype(int)
+    shrunk = view.pictures[0].reshape(64, 4, 64, 4, 3).mean((1, 3))
+    assert abs(shrunk - seen).max() < 3  # the ramps climb three levels a pixel
+    visualize(VisualizeSettings(model=model, images=(tmp_path / "large.png",), out=tmp_path / "maps"))
+    assert Image.open(tmp_path / "maps" / "large.png").size == (256, 256)

@@ -54,7 +54,9 @@ def test_every_way_of_training_learns(settings, changes) -> None:
 
 def test_the_average_is_what_is_kept(settings) -> None:
     """With a decay of nearly 1 after few steps the average stays near the beginning, and so does the saved model."""
-    plain, averaged = (replace(settings, out=settings.out / name, ema=ema) for name, ema in (("a", None), ("b", 0.5)))
+    plain, averaged = (
+        replace(settings, out=settings.out / name, ema=ema) for name, ema in (("a", None), ("b", 0.5))
+    )
     train(plain)
     train(averaged)
     one, two = (load_file(run.out / "best" / "model.safetensors") for run in (plain, averaged))
@@ -89,7 +91,10 @@ def test_a_student_learns_from_its_teachers(settings, capsys) -> None:
     teachers = []
     for task in ("type", "material"):
         one = replace(
-            settings, tasks=(task,), multi_label=tuple({"material"} & {task}), out=settings.out.with_name(task)
+            settings,
+            tasks=(task,),
+            multi_label=tuple({"material"} & {task}),
+            out=settings.out.with_name(task),
         )
         train(one)
         teachers.append(one.out)
@@ -130,7 +135,19 @@ def test_two_ranks_have_the_loss_curve_of_one(settings, backbone: str, more: lis
     for ranks in (1, 2):
         out = settings.out / str(ranks)
         argv = ["--shards", settings.shards, "--tasks", "type", "material", "--multi-label", "material"]
-        argv += ["--backbone", backbone, *more, "--mode", "scratch", "--epochs", 3, "--maps", 0, "--threads", 1]
+        argv += [
+            "--backbone",
+            backbone,
+            *more,
+            "--mode",
+            "scratch",
+            "--epochs",
+            3,
+            "--maps",
+            0,
+            "--threads",
+            1,
+        ]
         argv += ["--batch-size", 32 // ranks, "--learning-rate", 1e-3, "--out", out]
         launcher = [sys.executable]
         if ranks > 1:

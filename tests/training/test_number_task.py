@@ -38,7 +38,9 @@ def dated_shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("mode", ["scratch", "off-the-shelf"])
 def test_a_year_is_learnt_beside_a_type(settings, dated_shards, mode: str) -> None:
-    run = replace(settings, shards=dated_shards, tasks=("type", "year"), multi_label=(), number=("year",), epochs=6)
+    run = replace(
+        settings, shards=dated_shards, tasks=("type", "year"), multi_label=(), number=("year",), epochs=6
+    )
     metrics = train(run)
     if mode == "off-the-shelf":
         run = replace(run, mode=mode, weights=str(run.out), out=run.out.with_name("frozen"), epochs=None)

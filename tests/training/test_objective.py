@@ -172,7 +172,9 @@ def test_a_teacher_is_listened_to_on_every_picture_and_shares_the_loss() -> None
 @pytest.mark.parametrize("task", [TYPE, MATERIAL, YEAR], ids=lambda task: task.name)
 def test_agreeing_with_the_teacher_costs_nothing(task: Task) -> None:
     logits = torch.randn(8, task.outputs)
-    found = teacher({task.name: logits}).summed_loss(task, logits, torch.arange(8), torch.ones(8, dtype=torch.bool))
+    found = teacher({task.name: logits}).summed_loss(
+        task, logits, torch.arange(8), torch.ones(8, dtype=torch.bool)
+    )
     assert found.item() == pytest.approx(0, abs=1e-5)
     other = teacher({task.name: logits}).summed_loss(
         task, logits.flip(0), torch.arange(8), torch.ones(8, dtype=torch.bool)

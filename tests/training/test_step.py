@@ -44,7 +44,9 @@ def batch(seed: int, size: int = 4) -> Batch:
     )
 
 
-def make(model: MultiTaskModel, balancing: Balancing | None = None, rate: float = 0.1, **changes) -> TrainingStep:
+def make(
+    model: MultiTaskModel, balancing: Balancing | None = None, rate: float = 0.1, **changes
+) -> TrainingStep:
     AcceleratorState._reset_state()
     accelerator = Accelerator(cpu=True)
     model = copy.deepcopy(model)
@@ -102,7 +104,9 @@ def test_the_gradient_is_no_longer_than_asked(model) -> None:
     for clip_norm in (None, 0.01):
         step = make(model, clip_norm=clip_norm)
         step([batch(4)], 0)
-        norms.append(torch.cat([p.grad.flatten() for p in step.model.parameters() if p.grad is not None]).norm())
+        norms.append(
+            torch.cat([p.grad.flatten() for p in step.model.parameters() if p.grad is not None]).norm()
+        )
     assert norms[0] > 0.1 and norms[1].item() == pytest.approx(0.01, rel=1e-3)
 
 
@@ -158,7 +162,9 @@ def _head_gradient(model: MultiTaskModel, found: Batch, place: int) -> torch.Ten
 
 def test_upgrad_projects_conflicting_gradients(model) -> None:
     """A second task that is the first with its labels turned round: the sum of the gradients nearly vanishes."""
-    tasks = TaskSet([Task(name, "single-label", Vocabulary(("a", "b"), (1, 1), (0,))) for name in ("one", "two")])
+    tasks = TaskSet(
+        [Task(name, "single-label", Vocabulary(("a", "b"), (1, 1), (0,))) for name in ("one", "two")]
+    )
     torch.manual_seed(1)
     twin = MultiTaskModel(model.backbone, tasks, Preprocess(size=160))
     with torch.no_grad():  # small logits, so that only the labels decide on the direction
@@ -166,7 +172,9 @@ def test_upgrad_projects_conflicting_gradients(model) -> None:
             one.mul_(1e-3)
             other.copy_(one * 1.5)
     labels = torch.tensor([0, 1, 0, 1])
-    found = Batch(batch(8).images, {"one": labels, "two": 1 - labels}, torch.ones(4, dtype=torch.bool), torch.arange(4))
+    found = Batch(
+        batch(8).images, {"one": labels, "two": 1 - labels}, torch.ones(4, dtype=torch.bool), torch.arange(4)
+    )
 
     def run(fixed: list[float], project: bool) -> torch.Tensor:
         step = make(twin, Balancing(torch.tensor(fixed, dtype=torch.float64)), project=project)
