@@ -82,7 +82,8 @@ def score(settings: ScoreSettings) -> dict[str, Any]:
         the trained model's map for each of `SHARES`; `pictures` and `drawn`: how many. All JSON-ready.
 
     Raises:
-        ArttlError: if the model or the shards cannot be read, the model has no task with classes, or captum is not installed.
+        ArttlError: if the model or the shards cannot be read, the model has no task with classes, or captum is not
+            installed.
     """
     model = load_model(settings.model)
     if not _scored(model):
