@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,8 +73,12 @@ class ScoreSettings:
             raise ArttlError(f"--split {self.split!r} is none of {', '.join(SPLITS)}")
 
 
-def score(settings: ScoreSettings) -> dict[str, Any]:
+def score(settings: ScoreSettings, on_stage: Callable[[str], None] = lambda stage: None) -> dict[str, Any]:
     """Measure every method of `METHODS`.
+
+    Args:
+        settings: which model, and on what.
+        on_stage: called with a few words at the beginning of each of the stages, which may take minutes.
 
     Returns:
         `curves`: method to {"deletion", "insertion"}, mean areas over pictures and tasks, in [0, 1];
@@ -95,19 +100,28 @@ def score(settings: ScoreSettings) -> dict[str, Any]:
             f"{settings.shards} has no pictures in its {settings.split} split: choose another --split"
         )
     images = torch.stack([view.tensors[0] for view in views])
+    on_stage(f"maps of {len(views)} pictures")
     maps = _all_maps(model, images, settings.seed)
     found: dict[str, Any] = {"pictures": len(views), "drawn": settings.drawn}
+    on_stage("deletion and insertion")
     found["curves"] = _curves(model, images, maps, settings.steps)
     if settings.drawn:
+        on_stage(f"maps of {settings.drawn} drawn objects")
         found["pointing"] = _pointing(model, settings)
+    on_stage("randomised weights")
     found["randomised"] = _randomised(model, images, maps, settings.seed)
     return found
 
 
 def run(settings: ScoreSettings) -> None:
     """Measure, print the tables and write the JSON."""
-    found = score(settings)
     console = Console(highlight=False)
+    started = time.perf_counter()
+
+    def on_stage(stage: str) -> None:
+        console.print(f"{time.perf_counter() - started:6.0f} s  {stage}", markup=False)
+
+    found = score(settings, on_stage)
     table = _table(
         f"{settings.model}: {found['pictures']} pictures of {settings.shards}, {settings.split} split"
     )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,18 +11,20 @@ from typing import Any, Literal, get_args
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
 from arttl.errors import ArttlError
 from arttl.loading.preprocess import Preprocess
 from arttl.models.backbones import Backbone
+from arttl.models.folders import write_model_folder
 from arttl.models.multitask import Provenance
 from arttl.models.stages import PooledStages
 from arttl.tasks import TaskSet
 
 FORMAT_VERSION = 1
-_DESCRIPTION, _WEIGHTS = "fused.json", "fused.safetensors"
+_NAME = "fused"
+_DESCRIPTION, _WEIGHTS = f"{_NAME}.json", f"{_NAME}.safetensors"
 
 Mixing = Literal["uniform", "gates", "attention"]
 
@@ -156,12 +156,6 @@ class FusedModel(nn.Module):
 
     def save(self, folder: Path) -> None:
         """Write `fused.safetensors` and `fused.json`; the folder appears whole or not at all."""
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir()
-        state = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
-        save_file(state, unfinished / _WEIGHTS)
         networks = [network for network in self.backbones if isinstance(network, PooledStages)]
         description = {
             "format_version": FORMAT_VERSION,
@@ -173,14 +167,7 @@ class FusedModel(nn.Module):
             "provenance": asdict(self.provenance),
             **self.tasks.to_dict(),
         }
-        text = json.dumps(description, ensure_ascii=False, indent=1) + "\n"
-        (unfinished / _DESCRIPTION).write_text(text, encoding="utf-8")
-        for path in unfinished.iterdir():
-            with path.open("rb+") as file:
-                os.fsync(file.fileno())
-        if folder.exists():
-            shutil.rmtree(folder)
-        unfinished.rename(folder)
+        write_model_folder(folder, _NAME, self.state_dict(), description)
 
 
 def is_fused(folder: Path) -> bool:

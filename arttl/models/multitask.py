@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
 from arttl.errors import ArttlError
 from arttl.loading.preprocess import Preprocess
 from arttl.models.backbones import Backbone
+from arttl.models.folders import write_model_folder
 from arttl.tasks import TaskSet
 
 FORMAT_VERSION = 1
@@ -104,12 +103,6 @@ class MultiTaskModel(nn.Module):
 
     def save(self, folder: Path) -> None:
         """Write `model.safetensors` and `model.json`; the folder appears whole or not at all."""
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir()
-        state = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
-        save_file(state, unfinished / "model.safetensors")
         description = {
             "format_version": FORMAT_VERSION,
             "backbone": self.backbone.name,
@@ -117,14 +110,7 @@ class MultiTaskModel(nn.Module):
             "provenance": asdict(self.provenance),
             **self.tasks.to_dict(),
         }
-        text = json.dumps(description, ensure_ascii=False, indent=1) + "\n"
-        (unfinished / "model.json").write_text(text, encoding="utf-8")
-        for path in unfinished.iterdir():
-            with path.open("rb+") as file:
-                os.fsync(file.fileno())
-        if folder.exists():
-            shutil.rmtree(folder)
-        unfinished.rename(folder)
+        write_model_folder(folder, "model", self.state_dict(), description)
 
 
 def model_folder(path: Path) -> Path:

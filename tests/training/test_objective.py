@@ -63,7 +63,7 @@ def by_hand(batch: Batch, matrix: torch.Tensor, share_of: np.ndarray | None = No
         year = float(batch.targets["year"][row])
         if not np.isnan(year):
             far = abs(scores[row, 5] - (year - 1600) / 50)
-            losses["year"].append(0.5 * far**2 if far < 1 else far - 0.5)
+            losses["year"].append(far**2 / (2 * 0.25) if far < 0.25 else far - 0.25 / 2)
     return float(sum(np.mean(found) for found in losses.values() if found))
 
 
