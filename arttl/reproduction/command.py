@@ -50,11 +50,13 @@ def run(settings: ReproduceSettings) -> None:
     carry_out(laid.experiment, laid.matrix, on_begin=on_begin, on_end=on_end)
     if not main:
         return
-    page = write_report(settings, laid)
     results = Results(laid.experiment, laid.matrix)
-    for table in all_tables(results, laid, settings.backbones)[:-1]:
+    tables = all_tables(results, laid, settings.backbones)
+    claims = examine_claims(results, next(iter(laid.collections)))
+    page = write_report(settings, laid, results, tables, claims)
+    for table in tables[:-1]:
         console.print(table.to_rich())
-    for claim in examine_claims(results, next(iter(laid.collections))):
+    for claim in claims:
         console.print(f"{claim.verdict}: {claim.text} {claim.note}", markup=False)
     failed = sum(laid.experiment.state(one) == "failed" for one in laid.matrix.runs)
     if failed:

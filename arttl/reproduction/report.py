@@ -10,13 +10,13 @@ from pathlib import Path
 
 import arttl
 from arttl.packing.files import settle
-from arttl.reproduction.claims import Claim, examine_claims
+from arttl.reproduction.claims import Claim
 from arttl.reproduction.experiment import Laid
 from arttl.reproduction.figures import validation_curves
 from arttl.reproduction.published import published
 from arttl.reproduction.results import Results
 from arttl.reproduction.settings import ReproduceSettings
-from arttl.reproduction.tables import ReportTable, all_tables
+from arttl.reproduction.tables import ReportTable
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
@@ -36,16 +36,24 @@ dl dt { font-weight: 600; margin-top: 0.6rem; } dl dd { margin: 0; }
 _CLASS_OF_VERDICT = {"held": "held", "did not hold": "not-held"}
 
 
-def write_report(settings: ReproduceSettings, laid: Laid) -> Path:
+def write_report(
+    settings: ReproduceSettings,
+    laid: Laid,
+    results: Results,
+    tables: Sequence[ReportTable],
+    claims: Sequence[Claim],
+) -> Path:
     """Write `report.html`, `report.md` and `tables/*.csv` from what has been run so far; each appears whole.
+
+    Args:
+        settings, laid: of the experiment.
+        results: of its runs.
+        tables: from `all_tables`.
+        claims: from `examine_claims`.
 
     Returns:
         The page.
     """
-    results = Results(laid.experiment, laid.matrix)
-    source = next(iter(laid.collections))
-    tables = all_tables(results, laid, settings.backbones)
-    claims = examine_claims(results, source)
     curves = [
         (f"{name}: {task}", picture)
         for name, collection in laid.collections.items()
