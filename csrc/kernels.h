@@ -46,7 +46,13 @@ void crop_resize_normalise_cpu(std::uintptr_t picture, std::int64_t width, const
                                bool flip, const Color3& scale, const Color3& shift, std::uintptr_t output, int dtype,
                                std::int64_t size);
 
-// All but the last on a CUDA device, queued on `stream` (a cudaStream_t) without a synchronisation or an allocation.
+// output [*size, 3] uint8 = what Pillow's `resize` with the given Filter (not the nearest) makes of picture [height,
+// width, 3] uint8 and the box from its corner to `box` (height, width), first along the lines, then down the columns:
+// the same to the bit. (Pillow 13 takes some pictures the other way round, so that its bytes differ from Pillow 12's.)
+void resize_rgb_cpu(std::uintptr_t picture, std::int64_t height, std::int64_t width, const std::array<float, 2>& box,
+                    int filter, std::uintptr_t output, const std::array<std::int64_t, 2>& size);
+
+// All but the last two on a CUDA device, queued on `stream` (a cudaStream_t) without a synchronisation or an allocation.
 void channel_mean_cuda(std::uintptr_t input, std::uintptr_t output, int dtype, bool channels_last, std::int64_t images,
                        std::int64_t channels, std::int64_t pixels, bool rectify, int device, std::uintptr_t stream);
 

@@ -31,7 +31,9 @@ class _Job(Protocol):
 J = TypeVar("J", bound=_Job)
 
 _FEW = 1000
-_CHUNK = 4  # jobs sent to a process at once, so that small pictures are not outweighed by the sending
+_CHUNK = 4  # jobs sent to a process at once
+_LARGE_CHUNK = 16  # the same where results are small, so that they are not outweighed by the sending
+_SMALL_SIDE = 1024  # pixels
 _ANSWER_WITHIN = 10.0  # seconds, of a scheduler
 _CHUNKS_AHEAD = 3  # for each process: one at work, two waiting
 
@@ -53,7 +55,8 @@ def samples_in_order(
     jobs: Iterable[Job], limits: Limits, workers: int, scheduler: str | None = None
 ) -> Generator[Sample | Reject, None, None]:
     """`make_sample` of every job, in the jobs' order; see `in_order`."""
-    return in_order(partial(make_sample, limits=limits), jobs, workers, scheduler)
+    chunk_size = _LARGE_CHUNK if 0 < limits.max_side <= _SMALL_SIDE else _CHUNK
+    return in_order(partial(make_sample, limits=limits), jobs, workers, scheduler, chunk_size=chunk_size)
 
 
 def in_order(
@@ -66,7 +69,7 @@ def in_order(
 ) -> Generator[T, None, None]:
     """The result of every job, in the jobs' order.
 
-    At most `workers` times a dozen pictures are held at a time. With one worker the work is done here.
+    At most `workers` times three chunks, and one more, are held at a time. With one worker the work is done here.
 
     Args:
         work: a function of a module.

@@ -22,6 +22,12 @@ from arttl.packing.files import settle, write_whole
 MAX_KEY_LENGTH = 95
 
 
+_AFTER_NAME = b"0000444\0" + 2 * b"0000000\0"  # mode, owner, group
+_AFTER_SIZE = b"00000000000\0"  # time
+_AFTER_CHECKSUM = (b"0" + bytes(100) + b"ustar\00000" + bytes(64)).ljust(356, b"\0")
+_FIXED_SUM = sum(_AFTER_NAME + _AFTER_SIZE + 8 * b" " + _AFTER_CHECKSUM)
+
+
 @dataclass(frozen=True, slots=True)
 class FileDigest:
     """Size and SHA-256 of a written file."""
@@ -73,11 +79,9 @@ class ShardWriter:
         pieces: list[bytes] = []
         offset = self._hashing.written
         for extension, data in (("jpg", jpeg), ("json", metadata), ("row", struct.pack("<q", row))):
-            member = tarfile.TarInfo(f"{key}.{extension}")
-            member.size = len(data)
-            member.mode = 0o444
-            header = member.tobuf(tarfile.USTAR_FORMAT, "ascii", "strict")
-            components.append(f"{extension} {offset + len(header)} {len(data)} {member.name}")
+            name = f"{key}.{extension}"
+            header = ustar_header(name, len(data))
+            components.append(f"{extension} {offset + len(header)} {len(data)} {name}")
             pieces += [header, data, bytes(-len(data) % tarfile.BLOCKSIZE)]
             offset += len(header) + len(data) + len(pieces[-1])
         self._hashing.write(b"".join(pieces))
@@ -106,6 +110,26 @@ class ShardWriter:
         """Remove what was written; nothing appears in the folder."""
         self._file.close()
         self._temporary.unlink(missing_ok=True)
+
+
+def ustar_header(name: str, size: int) -> bytes:
+    """The header of a regular file of mode 0444 without owner or time (POSIX.1-1988, ustar), 512 bytes.
+
+    The bytes are those of `tarfile.TarInfo.tobuf`, which takes a quarter of the time that a small picture takes in all.
+
+    Args:
+        name: at most 100 letters of ASCII.
+        size: of the file, bytes, below 8 GiB.
+
+    Raises:
+        ValueError: if either does not fit.
+    """
+    encoded = name.encode("ascii")
+    if len(encoded) > 100 or not 0 <= size < 1 << 33:
+        raise ValueError(f"{name!r} of {size} bytes does not fit a tar header")
+    length = b"%011o\0" % size
+    checksum = b"%06o\0 " % (_FIXED_SUM + sum(encoded) + sum(length))
+    return b"".join((encoded.ljust(100, b"\0"), _AFTER_NAME, length, _AFTER_SIZE, checksum, _AFTER_CHECKSUM))
 
 
 class _HashingFile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from arttl.packing.pictures import (
     jpeg_header,
     picture_format,
 )
+from arttl.packing.resizing import resized
 
 QUALITY = 92
 # How far a reduced scale must cover the target. On eleven photographs of paintings the result is then within 41 to 53
@@ -71,9 +73,8 @@ def stored_picture(data: bytes, *, max_side: int, max_pixels: int) -> StoredPict
     if target != full:
         # At a reduced scale the last row and column may stand for a part of a pixel only.
         scale = round(max(full) / max(decoded.picture.size))
-        box = (0.0, 0.0, full[0] / scale, full[1] / scale)
-        resized = decoded.picture.resize(target, Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
-        decoded = type(decoded)(resized, decoded.icc, decoded.orientation, *full)
+        box = (full[0] / scale, full[1] / scale)
+        decoded = dataclasses.replace(decoded, picture=resized(decoded.picture, target, box))
     upright_rgb = decoded.upright_rgb()
     rgb = np.asarray(upright_rgb)
     height, width = rgb.shape[:2]

@@ -43,11 +43,17 @@ struct Weights {
   static constexpr std::int64_t kMostFixed = 512;
 
   void compute(Filter filter, const Span& span, std::int64_t size) {
-    const double scale = std::max(span.step, 1.0), support = support_of(filter) * scale;
+    compute(filter, span, size, value, [](double weight) { return static_cast<float>(weight); });
+  }
+
+  // As above, with the weights kept as numbers of another kind: convert(weight), at the same places of `kept`.
+  template <class Number, class Convert>
+  void compute(Filter filter, const Span& span, std::int64_t size, std::vector<Number>& kept, const Convert& convert) {
+    const double scale = std::max(span.step, 1.0), support = support_of(filter) * scale, inverse = 1.0 / scale;
     stride = 2 * static_cast<std::int64_t>(std::ceil(support)) + 2;
     first.resize(size);
     count.resize(size);
-    value.resize(size * stride);
+    kept.resize(size * stride);
     exact_.resize(stride);
     for (std::int64_t i = 0; i < size; ++i) {
       const double centre = span.start + (static_cast<double>(i) + 0.5) * span.step;
@@ -56,14 +62,14 @@ struct Weights {
       const std::int64_t end = std::clamp(floor_of(centre + support + 0.5), begin + 1, span.end);
       double sum = 0.0;
       for (std::int64_t k = 0; k < end - begin; ++k) {
-        const double x = (static_cast<double>(begin + k) + 0.5 - centre) / scale;
+        const double x = (static_cast<double>(begin + k) - centre + 0.5) * inverse;  // rounded as Pillow rounds it
         exact_[k] = filter == Filter::kBicubic ? bicubic(x) : bilinear(x);
         sum += exact_[k];
       }
       if (sum == 0.0) sum = exact_[0] = 1.0;
       first[i] = begin;
       count[i] = end - begin;
-      for (std::int64_t k = 0; k < count[i]; ++k) value[i * stride + k] = static_cast<float>(exact_[k] / sum);
+      for (std::int64_t k = 0; k < count[i]; ++k) kept[i * stride + k] = convert(exact_[k] / sum);
     }
   }
 

@@ -27,8 +27,11 @@ def _jobs(artworks: list[Artwork]) -> list[Job]:
     return [Job(artwork, artwork.image.name) for artwork in artworks]
 
 
-def test_order_and_a_bounded_number_ahead(make_artworks: Callable[..., list[Artwork]]) -> None:
-    jobs = _jobs(make_artworks(60))
+@pytest.mark.parametrize(("max_side", "chunk"), [(0, 4), (512, 16)])
+def test_order_and_a_bounded_number_ahead(
+    make_artworks: Callable[..., list[Artwork]], max_side: int, chunk: int
+) -> None:
+    jobs = _jobs(make_artworks(180))
     taken = []
 
     def watched() -> Iterator[Job]:
@@ -37,10 +40,10 @@ def test_order_and_a_bounded_number_ahead(make_artworks: Callable[..., list[Artw
             yield job
 
     keys = []
-    for outcome in samples_in_order(watched(), _LIMITS, 2):
+    for outcome in samples_in_order(watched(), Limits(max_side=max_side, max_pixels=10**8), 2):
         assert isinstance(outcome, Sample)
         keys.append(outcome.key)
-        assert len(taken) - len(keys) <= 2 * 12 + 8
+        assert len(taken) - len(keys) <= (2 * 3 + 2) * chunk
     assert keys == [job.artwork.key for job in jobs]
 
 

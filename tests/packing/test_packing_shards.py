@@ -4,6 +4,7 @@ import hashlib
 import struct
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import webdataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arttl.packing.shards import MAX_KEY_LENGTH, ShardWriter
+from arttl.packing.shards import MAX_KEY_LENGTH, ShardWriter, ustar_header
 
 Samples = list[tuple[str, bytes, bytes]]
 
@@ -41,6 +42,19 @@ def _wds2idx(tar: Path) -> bytes:
     pytest.importorskip("wds2idx")
     subprocess.run([sys.executable, "-m", "wds2idx", tar, index], check=True, capture_output=True)
     return index.read_bytes()
+
+
+@given(name=st.text("abcXYZ019_-.", min_size=1, max_size=100), size=st.integers(0, (1 << 33) - 1))
+def test_a_header_is_that_of_tarfile(name: str, size: int) -> None:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode = size, 0o444
+    assert ustar_header(name, size) == member.tobuf(tarfile.USTAR_FORMAT, "ascii", "strict")
+
+
+@pytest.mark.parametrize(("name", "size"), [("a" * 101, 1), ("a", 1 << 33), ("é", 1)])
+def test_what_no_header_can_hold_is_refused(name: str, size: int) -> None:
+    with pytest.raises(ValueError, match=r"fit|ascii"):
+        ustar_header(name, size)
 
 
 @settings(max_examples=8, deadline=None)
