@@ -101,12 +101,15 @@ CONTESTANTS: dict[str, Callable[[Sequence[Path], Path, int], None]] = {
 
 
 def copies(files: Sequence[bytes], count: int, folder: Path) -> list[Path]:
-    """So many files of distinct bytes: the given JPEGs over and over, each with a comment segment of its own."""
+    """So many files of distinct bytes: the given JPEGs over and over, each with a comment segment of its own.
+
+    Copies of one picture differ in size, as the files of a collection do: equal sizes would have to be compared.
+    """
     folder.mkdir()
     paths = []
     for index in range(count):
         data = files[index % len(files)]
-        comment = f"copy {index}".encode()
+        comment = f"copy {index:<{8 + index // len(files)}}".encode()
         path = folder / f"{index}.jpg"
         path.write_bytes(data[:2] + b"\xff\xfe" + struct.pack(">H", len(comment) + 2) + comment + data[2:])
         paths.append(path)
@@ -179,6 +182,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             scratch = Path(folder)
             warm_up = copies(files, 2 * len(files), scratch / "warm-up")
+            seconds_of("plain", warm_up, scratch, 1, arguments.clock)  # imports, which would make the rate too low
             rate = len(warm_up) / seconds_of("plain", warm_up, scratch, 1, arguments.clock)
             count = max(24, round(rate * arguments.workers * arguments.seconds))
             paths = copies(files, count, scratch / "files")
