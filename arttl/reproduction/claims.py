@@ -139,8 +139,7 @@ def _compared(
             "seed": mine.seed,
         }
         for theirs in results.cells(**{**same, **other(mine)}):
-            done = all(cell.run and results.experiment.state(cell.run) == "done" for cell in (mine, theirs))
-            if done:
+            if results.is_done(mine) and results.is_done(theirs):
                 found = compare_predictions(results.predictions(theirs), results.predictions(mine))
                 yield mine, theirs, next(one for one in found if one.task == mine.task)
 

@@ -15,13 +15,25 @@ from arttl.reproduction.cells import Matrix, Run
 from arttl.reproduction.claims import examine_claims
 from arttl.reproduction.costs import Estimate, estimate, measure_cost
 from arttl.reproduction.experiment import Laid, lay_out
-from arttl.reproduction.report import write_report
+from arttl.reproduction.fusion import carry_out_fusions, fusion_table, layer_table
+from arttl.reproduction.joint import joint_table, networks_table
+from arttl.reproduction.panels import draw_panels
+from arttl.reproduction.report import failures, write_report
 from arttl.reproduction.results import Results
 from arttl.reproduction.running import carry_out
 from arttl.reproduction.settings import ReproduceSettings
-from arttl.reproduction.tables import all_tables
+from arttl.reproduction.tables import (
+    ReportTable,
+    dataset_table,
+    further_table,
+    later_table,
+    table_one,
+    table_two,
+)
 
 __all__ = ["ReproduceSettings", "run"]
+
+_NOT_PRINTED = ("fusion", "layers", "later-results")  # the first two are when they are measured
 
 
 def run(settings: ReproduceSettings) -> None:
@@ -48,20 +60,43 @@ def run(settings: ReproduceSettings) -> None:
         )
 
     carry_out(laid.experiment, laid.matrix, on_begin=on_begin, on_end=on_end)
+    results = Results(laid.experiment, laid.matrix)
+    carry_out_fusions(laid, results, settings.seeds, lambda name: console.rule(f"[bold]{name}", align="left"))
     if not main:
         return
-    results = Results(laid.experiment, laid.matrix)
-    tables = all_tables(results, laid, settings.backbones)
     claims = examine_claims(results, next(iter(laid.collections)))
-    page = write_report(settings, laid, results, tables, claims)
-    for table in tables[:-1]:
-        console.print(table.to_rich())
+    tables = _tables(results, laid, settings)
+    shown = {"all": tuple(laid.collections), "source": tuple(laid.collections)[:1], "none": ()}
+    panels = draw_panels(results, laid, shown[settings.panels])
+    page = write_report(settings, laid, results, tables, claims, panels)
+    for table in tables:
+        if table.name not in _NOT_PRINTED:
+            console.print(table.to_rich())
     for claim in claims:
         console.print(f"{claim.verdict}: {claim.text} {claim.note}", markup=False)
-    failed = sum(laid.experiment.state(one) == "failed" for one in laid.matrix.runs)
+    failed = len(failures(laid))
     if failed:
         console.print(f"{failed} run(s) failed; the report names them, and the same command tries them again")
     console.print(f"report     {page}", markup=False, soft_wrap=True)
+
+
+def _tables(results: Results, laid: Laid, settings: ReproduceSettings) -> list[ReportTable]:
+    """Every table of the report, in its order."""
+    source, *targets = laid.collections.values()
+    there = [name for name in settings.backbones if any(one.backbone == name for one in laid.matrix.runs)]
+    costs = {name: measure_cost(name, laid.experiment.fine_tuning.input_size) for name in there}
+    tables = [
+        dataset_table(laid),
+        networks_table(settings.backbones, costs),
+        table_one(results, source, settings.backbones),
+        *(table_two(results, source.name, target, settings.backbones) for target in targets),
+        further_table(results, settings.backbones),
+        joint_table(results, costs),
+        fusion_table(laid),
+        layer_table(laid),
+        later_table(),
+    ]
+    return [table for table in tables if table is not None]
 
 
 def _matrix_table(matrix: Matrix) -> Table:

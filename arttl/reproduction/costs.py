@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,11 +27,15 @@ class Cost:
     Attributes:
         forward, step: seconds a picture, of a pass without gradients and of a training step.
         parameters: how many.
+        size: side of its input in pixels.
+        device: the card's or processor's name.
     """
 
     forward: float
     step: float
     parameters: int
+    size: int
+    device: str
 
 
 def measure_cost(backbone: str, size: int | None) -> Cost:
@@ -57,7 +62,13 @@ def measure_cost(backbone: str, size: int | None) -> Cost:
     first = _seconds(forward, device)
     network.train()
     count = sum(parameter.numel() for parameter in network.parameters())
-    return Cost(first / _PICTURES, _seconds(step, device) / _PICTURES, count)
+    return Cost(first / _PICTURES, _seconds(step, device) / _PICTURES, count, side, _name(device))
+
+
+def _name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{torch.get_num_threads()} threads of a {platform.machine()} processor"
 
 
 def _seconds(work: Callable[[], None], device: torch.device) -> float:

@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from filelock import FileLock
+
 from arttl.errors import ArttlError
 from arttl.models import Backbone, load_weights
+from arttl.packing.excerpt import write_excerpt
 from arttl.packing.manifest import Manifest
 from arttl.reproduction.cells import Collection, Matrix, build_matrix
 from arttl.reproduction.running import Experiment
@@ -17,6 +20,7 @@ from arttl.tasks import TaskSet
 from arttl.training.settings import read_recipe
 
 QUICK_SIZE = 64  # pixels
+QUICK_SAMPLES = {"train": 300, "val": 100, "test": 100}
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,9 @@ def lay_out(settings: ReproduceSettings) -> Laid:
         )
     folders = _named({"source": settings.source, "target": settings.target}, settings.further())
     manifests = {name: Manifest.read(folder) for name, folder in folders.items()}
+    if settings.quick:
+        manifests = _excerpts(manifests, settings.out / "excerpts")
+        folders = {name: manifest.directory for name, manifest in manifests.items()}
     names = list(folders)
     source_name, target_names = names[0], names[1:]
     wanted = {source_name: settings.source_tasks, target_names[0]: settings.target_tasks}
@@ -98,6 +105,15 @@ def lay_out(settings: ReproduceSettings) -> Laid:
         {task: file for task, (_, file) in listed.items()},
     )
     return Laid(experiment, matrix, collections, manifests)
+
+
+def _excerpts(manifests: Mapping[str, Manifest], out: Path) -> dict[str, Manifest]:
+    """A few pictures of every collection, made once by whichever process comes first."""
+    out.mkdir(parents=True, exist_ok=True)
+    with FileLock(out / "lock"):
+        return {
+            name: write_excerpt(manifest, out / name, QUICK_SAMPLES) for name, manifest in manifests.items()
+        }
 
 
 def _named(pair: Mapping[str, Path], further: Mapping[str, Path]) -> dict[str, Path]:

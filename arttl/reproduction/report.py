@@ -13,6 +13,7 @@ from arttl.packing.files import settle
 from arttl.reproduction.claims import Claim
 from arttl.reproduction.experiment import Laid
 from arttl.reproduction.figures import validation_curves
+from arttl.reproduction.fusion import fused_name
 from arttl.reproduction.published import published
 from arttl.reproduction.results import Results
 from arttl.reproduction.settings import ReproduceSettings
@@ -26,6 +27,7 @@ table { border-collapse: collapse; font-size: 0.85rem; font-variant-numeric: tab
 th, td { padding: 0.25rem 0.6rem; border-bottom: 1px solid #eee; text-align: right; white-space: nowrap; }
 th { vertical-align: bottom; border-bottom: 2px solid #999; white-space: normal; }
 th.name, td.name { text-align: left; }
+th.group { text-align: center; border-bottom: 1px solid #bbb; }
 td.problem { color: #888; font-style: italic; }
 p.note { color: #555; font-size: 0.85rem; max-width: 60rem; }
 .verdict { font-weight: 600; padding: 0.05rem 0.5rem; border-radius: 0.7rem; background: #eee; }
@@ -42,14 +44,16 @@ def write_report(
     results: Results,
     tables: Sequence[ReportTable],
     claims: Sequence[Claim],
+    panels: Sequence[tuple[str, bytes]],
 ) -> Path:
     """Write `report.html`, `report.md` and `tables/*.csv` from what has been run so far; each appears whole.
 
     Args:
         settings, laid: of the experiment.
         results: of its runs.
-        tables: from `all_tables`.
+        tables: in their order.
         claims: from `examine_claims`.
+        panels: from `draw_panels`.
 
     Returns:
         The page.
@@ -65,18 +69,22 @@ def write_report(
         f"{states.count('done')} of {len(states)} runs done, {states.count('failed')} failed. Written by arttl"
         f" {arttl.__version__}."
     )
-    failures = [
-        (run.name, laid.experiment.failure(run))
-        for run in laid.matrix.runs
-        if laid.experiment.state(run) == "failed"
-    ]
+    failed = failures(laid)
     (settings.out / "tables").mkdir(parents=True, exist_ok=True)
     for table in tables:
         _write(settings.out / "tables" / f"{table.name}.csv", table.to_csv())
-    _write(settings.out / "report.md", _markdown(summary, settings, tables, claims, failures))
+    _write(settings.out / "report.md", _markdown(summary, settings, tables, claims, failed))
     page = settings.out / "report.html"
-    _write(page, _page(summary, settings, tables, claims, curves, failures))
+    _write(page, _page(summary, settings, tables, claims, curves, panels, failed))
     return page
+
+
+def failures(laid: Laid) -> list[tuple[str, str]]:
+    """The runs that failed, and the sentence that each ended with."""
+    names = [*(run.name for run in laid.matrix.runs), *map(fused_name, laid.collections)]
+    return [
+        (name, laid.experiment.failure(name)) for name in names if laid.experiment.state(name) == "failed"
+    ]
 
 
 def _write(path: Path, text: str) -> None:
@@ -128,6 +136,7 @@ def _page(
     tables: Sequence[ReportTable],
     claims: Sequence[Claim],
     curves: Sequence[tuple[str, bytes]],
+    panels: Sequence[tuple[str, bytes]],
     failures: Sequence[tuple[str, str]],
 ) -> str:
     parts = ["<h1>Deep transfer learning for art classification: the experiment</h1>"]
@@ -141,9 +150,15 @@ def _page(
         '<p class="note">Solid: fine-tuned; dotted: from scratch; dashed: joint. A star is the best of the paper\'s'
         " curve of the same network and task.</p>"
     )
-    for title, picture in curves:
-        data = base64.b64encode(picture).decode()
-        parts.append(f'<p><img alt="{_text(title)}" src="data:image/png;base64,{data}"></p>')
+    parts += [_picture(title, picture, "png") for title, picture in curves]
+    if panels:
+        parts.append("<h2>What the networks look at</h2>")
+        parts.append(
+            '<p class="note">VisualBackProp on test pictures: of each task the network with the highest accuracy, with'
+            " ImageNet's weights and fine-tuned, and where the two differ.</p>"
+        )
+        for title, picture in panels:
+            parts += [f"<h3>{_text(title)}</h3>", _picture(title, picture, "jpeg")]
     if failures:
         parts.append("<h2>Runs that failed</h2>")
         parts += [f"<p><code>{_text(name)}</code>: {_text(error)}</p>" for name, error in failures]
@@ -156,6 +171,11 @@ def _page(
     )
 
 
+def _picture(title: str, data: bytes, kind: str) -> str:
+    encoded = base64.b64encode(data).decode()
+    return f'<p><img alt="{_text(title)}" src="data:image/{kind};base64,{encoded}"></p>'
+
+
 def _claim(claim: Claim) -> str:
     kind = _CLASS_OF_VERDICT.get(claim.verdict, "")
     return (
@@ -165,10 +185,6 @@ def _claim(claim: Claim) -> str:
 
 
 def _table(table: ReportTable) -> str:
-    head = "".join(
-        f'<th class="{"name" if place < table.names else ""}">{_text(column)}</th>'
-        for place, column in enumerate(table.columns)
-    )
     rows = []
     for row in table.rows:
         cells = []
@@ -178,9 +194,26 @@ def _table(table: ReportTable) -> str:
         rows.append(f"<tr>{''.join(cells)}</tr>")
     notes = "".join(f'<p class="note">{_text(note)}</p>' for note in table.notes)
     return (
-        f'<h2>{_text(table.title)}</h2><div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f'<h2>{_text(table.title)}</h2><div class="scroll"><table><thead>{_head(table)}</thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>{notes}"
     )
+
+
+def _head(table: ReportTable) -> str:
+    """Columns named `group: heading` stand under their group."""
+    above, below = [], []
+    parts = [column.partition(": ") for column in table.columns]
+    for place, (group, colon, heading) in enumerate(parts):
+        if not colon:
+            kind = "name" if place < table.names else ""
+            above.append(f'<th rowspan="2" class="{kind}">{_text(group)}</th>')
+            continue
+        below.append(f"<th>{_text(heading)}</th>")
+        if place == 0 or parts[place - 1][:2] != (group, colon):
+            width = next((n for n, part in enumerate(parts[place:]) if part[:2] != (group, colon)), None)
+            span = len(parts) - place if width is None else width
+            above.append(f'<th class="group" colspan="{span}">{_text(group)}</th>')
+    return f"<tr>{''.join(above)}</tr><tr>{''.join(below)}</tr>"
 
 
 def _text(text: str) -> str:

@@ -58,7 +58,7 @@ class Results:
 
     def result(self, cells: Sequence[Cell]) -> Result | str:
         """What some cells, the same but for the seed, came to; or why there is no figure."""
-        done = [cell for cell in cells if cell.run and self.experiment.state(cell.run) == "done"]
+        done = [cell for cell in cells if self.is_done(cell)]
         if not done:
             return self.why_not(cells)
         found = [self._test(self.folder(cell))["tasks"][cell.task] for cell in done]
@@ -74,6 +74,14 @@ class Results:
             int(found[0]["n"]),
             int(found[0]["classes"]),
         )
+
+    def is_done(self, cell: Cell) -> bool:
+        """Whether there is a finished run behind a cell."""
+        return cell.run is not None and self.experiment.state(cell.run) == "done"
+
+    def accuracy(self, cell: Cell) -> float:
+        """The accuracy of a finished cell on the test split."""
+        return float(self._test(self.folder(cell))["tasks"][cell.task]["accuracy"])
 
     def why_not(self, cells: Iterable[Cell]) -> str:
         """Why cells have no figure, in a few words."""

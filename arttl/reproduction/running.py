@@ -138,18 +138,22 @@ def carry_out(
             experiment.folder(run).mkdir(parents=True, exist_ok=True)
             (experiment.folder(run) / "traceback.txt").write_text(traceback.format_exc(), encoding="utf-8")
         if state.is_main_process:
-            failed = experiment.folder(run) / "failed.json"
             if error is None:
-                failed.unlink(missing_ok=True)
+                (experiment.folder(run) / "failed.json").unlink(missing_ok=True)
                 # A finished run needs none, and the matrix has many.
                 shutil.rmtree(experiment.folder(run) / "checkpoints", ignore_errors=True)
             else:
-                failed.parent.mkdir(parents=True, exist_ok=True)
-                failed.write_text(json.dumps({"error": error}) + "\n", encoding="utf-8")
+                write_failure(experiment.folder(run), error)
             assert lock is not None
             lock.release()
         on_end(run, time.perf_counter() - started, error)
         state.wait_for_everyone()
+
+
+def write_failure(folder: Path, error: str) -> None:
+    """Note in the folder of a run with which sentence it ended."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "failed.json").write_text(json.dumps({"error": error}) + "\n", encoding="utf-8")
 
 
 def _next(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -71,7 +71,11 @@ class ReproduceSettings:
     classes: str = "all-splits"
     """Class rule; the paper's is all-splits."""
     quick: bool = False
-    """The entire matrix on a small sample at 64 pixels for one epoch: to see that all of it runs, not for figures."""
+    """The entire matrix on at most 300 training pictures of each collection, at 64 pixels for one epoch: to see that
+    all of it runs, not for figures. Give it another --out than the experiment itself."""
+    panels: Literal["all", "source", "none"] = "all"
+    """Whose test pictures the report shows with VisualBackProp over them: of all collections, of the first alone, or
+    none, where pictures may not be passed on."""
     dry_run: bool = False
     """Print the plan, with an estimate of time and disk, and train nothing."""
 

@@ -282,27 +282,15 @@ def _classes(collection: Collection, task: str) -> int:
 
 
 @lru_cache(maxsize=64)
-def _network(backbone: str) -> tuple[int, int]:
-    """Parameters and width of the features."""
+def network_size(backbone: str) -> tuple[int, int]:
+    """How many parameters a network has without a head, and the width of its features."""
     network = Backbone(backbone)
     return sum(parameter.numel() for parameter in network.parameters()), network.num_features
 
 
 def _size(backbone: str, classes: int) -> tuple[str, str]:
-    parameters, width = _network(backbone)
+    parameters, width = network_size(backbone)
     return f"{(parameters + (width + 1) * classes) / 1e6:.1f}", f"{width:,}"
-
-
-def all_tables(results: Results, laid: Laid, backbones: Sequence[str]) -> list[ReportTable]:
-    """Every table of the report, in its order."""
-    source, *targets = laid.collections.values()
-    return [
-        dataset_table(laid),
-        table_one(results, source, backbones),
-        *(table_two(results, source.name, target, backbones) for target in targets),
-        further_table(results, backbones),
-        later_table(),
-    ]
 
 
 def later_table() -> ReportTable:

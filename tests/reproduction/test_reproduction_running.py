@@ -2,6 +2,10 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +15,7 @@ from safetensors.torch import save_file
 
 from arttl.errors import ArttlError
 from arttl.models import Backbone
+from arttl.packing.manifest import Manifest
 from arttl.reproduction import running
 from arttl.reproduction.cells import Matrix, Run
 from arttl.reproduction.command import run
@@ -173,10 +178,48 @@ def test_a_run_that_another_process_is_at_is_left_to_it(settings, monkeypatch) -
     assert done == [second]
 
 
+def arguments(settings: ReproduceSettings) -> list[str]:
+    """The command line of the fixture's settings."""
+    return [
+        *("--source", str(settings.source), "--target", str(settings.target), "--out", str(settings.out)),
+        *("--source-tasks", *settings.source_tasks, "--backbones", *settings.backbones),
+        *("--weights", *settings.weights, "--recipe", str(settings.recipe), "--classes", settings.classes),
+    ]
+
+
 @pytest.mark.slow
-def test_the_whole_command(settings, capsys) -> None:
-    """Every cell, then the report; again with nothing left to do; and a plan of it beforehand."""
-    settings = replace(settings, also=(f"third={settings.target}",))
+def test_a_killed_experiment_goes_on(settings) -> None:
+    script = Path(__file__).resolve().parents[2] / "scripts" / "reproduce_paper.py"
+    process = subprocess.Popen([sys.executable, str(script), *arguments(settings)], stdout=subprocess.DEVNULL)
+    while not (done := list(settings.out.rglob("test.json"))):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    laid = lay_out(settings)
+    assert len(done) < len(laid.matrix.runs) and not (settings.out / "report.html").exists()
+    before = {path: path.stat().st_mtime_ns for path in done}
+    run(settings)
+    assert {path: path.stat().st_mtime_ns for path in done} == before
+    assert {laid.experiment.state(one) for one in laid.matrix.runs} == {"done"}
+    assert (
+        f"{len(laid.matrix.runs)} of {len(laid.matrix.runs)} runs done"
+        in (settings.out / "report.html").read_text()
+    )
+
+
+@pytest.mark.slow
+def test_the_whole_command(settings, tmp_path, capsys) -> None:
+    """A plan; every cell of a quick run with two networks, and the report; again with nothing left to do."""
+    weights = tmp_path / "other.safetensors"
+    save_file(Backbone("test_efficientnet").network.state_dict(), weights)
+    settings = replace(
+        settings,
+        also=(f"third={settings.target}",),
+        backbones=("test_resnet", "test_efficientnet"),
+        weights=(*settings.weights, f"test_efficientnet={weights}"),
+        quick=True,
+    )
     run(replace(settings, dry_run=True))
     shown = capsys.readouterr().out
     assert "cells from" in shown and "at most" in shown and not (settings.out / "runs").exists()
@@ -185,15 +228,56 @@ def test_the_whole_command(settings, capsys) -> None:
     assert "Table 1: shards, test accuracy in per cent" in shown and "failed after" not in shown
     page = (settings.out / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 6  # type and material; type and artist, twice
-    for name in ("shards", "shards-target", "third", "from scratch", "Where the paper"):
+    assert page.count("data:image/jpeg;base64,") == 6
+    for name in (
+        "shards",
+        "shards-target",
+        "third",
+        "from scratch",
+        "Where the paper",
+        "its figures mean nothing",
+    ):
         assert name.lower() in page.lower()
     assert "not run yet" not in page and "failed" not in page.replace("0 failed", "")
-    rows = list(csv.DictReader((settings.out / "tables" / "table-1.csv").open()))
-    assert [(row["task"], row["network"]) for row in rows] == [
-        ("type", "test_resnet"),
-        ("material", "test_resnet"),
+    tables = {
+        path.stem: list(csv.DictReader(path.open())) for path in (settings.out / "tables").glob("*.csv")
+    }
+    assert [(row["task"], row["network"]) for row in tables["table-1"]] == [
+        (task, network) for task in ("type", "material") for network in settings.backbones
     ]
-    assert all(row["fine-tuned: ours"][0].isdigit() for row in rows)
+    assert all(row["fine-tuned: ours"][0].isdigit() for row in tables["table-1"])
+    assert [row["network"] for row in tables["networks"]] == list(settings.backbones)
+    assert all(float(row["pictures/s"].replace(",", "")) > 0 for row in tables["networks"])
+    joint = {row["task"]: row for row in tables["joint"] if row["network"] == "test_resnet"}
+    parameters = joint["params, millions"]
+    assert float(parameters["one a task"]) == pytest.approx(2 * float(parameters["joint"]), abs=0.11)
+    rungs = [row["what the heads see"] for row in tables["fusion"] if row["collection"] == "shards"]
+    assert {"gates", "attention", "concatenation"} <= set(rungs)
+    assert {row["network"] for row in tables["layers"]} == {"resnet", "efficientnet"}
     before = {path: path.stat().st_mtime_ns for path in settings.out.rglob("test.json")}
     run(settings)
     assert {path: path.stat().st_mtime_ns for path in settings.out.rglob("test.json")} == before
+
+
+@pytest.mark.slow
+def test_pictures_that_may_not_be_passed_on_are_not_shown(settings) -> None:
+    settings = replace(settings, source_tasks=("type",), target_tasks=("type",), quick=True, panels="none")
+    run(settings)
+    assert "data:image/jpeg" not in (settings.out / "report.html").read_text()
+    run(replace(settings, panels="source"))
+    assert (settings.out / "report.html").read_text().count("data:image/jpeg") == 1
+
+
+def test_a_quick_run_is_on_a_part_of_each_collection(settings, monkeypatch) -> None:
+    most = {"train": 30, "val": 20, "test": 20}
+    monkeypatch.setattr("arttl.reproduction.experiment.QUICK_SAMPLES", most)
+    laid = lay_out(replace(settings, quick=True))
+    for folder, manifest in zip((settings.source, settings.target), laid.manifests.values(), strict=True):
+        splits = Manifest.read(folder).splits
+        assert (
+            len(manifest)
+            == sum(min(count, splits.count(split)) for split, count in most.items())
+            < len(splits)
+        )
+    assert laid.experiment.fine_tuning.epochs == 1
+    assert all(settings.out in folder.parents for folder in laid.experiment.shards.values())

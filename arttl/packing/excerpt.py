@@ -1,0 +1,62 @@
+"""A few pictures of finished shards as shards of their own, to try something out on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from arttl.packing.folder import write_folder
+from arttl.packing.manifest import LABEL_COLUMN, Manifest
+from arttl.packing.reading import ShardRows
+from arttl.packing.rewriting import Copies, Copy, Rewriting, copies_in_order
+from arttl.packing.writing import Outcomes
+from arttl.tasks import SPLITS
+
+_SHARD_SIZE = 1000
+
+
+def write_excerpt(manifest: Manifest, out: Path, most: Mapping[str, int]) -> Manifest:
+    """Copy the first samples of each split, which packing has shuffled, byte for byte.
+
+    Args:
+        manifest: of the shards.
+        out: folder to make; one that holds this excerpt already, or a part of it, is gone on with.
+        most: split name to how many at most.
+
+    Returns:
+        The manifest of the new folder.
+
+    Raises:
+        ArttlError: if `out` holds something else, or the shards cannot be read.
+    """
+    manifest.require("digest", "settings")
+    table, reader = manifest.table.combine_chunks(), ShardRows(manifest)
+
+    def copy(row: int) -> Copy:
+        columns: dict[str, Any] = table.slice(row, 1).to_pylist()[0]
+        labels = {task: columns[LABEL_COLUMN + task] or [] for task in manifest.task_names}
+        kept = {task: found for task, found in labels.items() if found}
+        return Copy(reader.components(row), columns, columns["key"], kept, changes={})
+
+    splits = np.asarray(manifest.splits)
+    digest = str(manifest.dataset["digest"])
+    plan = Rewriting(
+        tasks=manifest.task_names,
+        jobs={split: Copies(np.flatnonzero(splits == split)[: most[split]], copy) for split in SPLITS},
+        rejects=(),
+        unlabelled=0,
+        files=(digest,),
+        content=json.dumps(dict(most)),
+    )
+
+    def work(jobs: Any, workers: int) -> Outcomes:
+        return copies_in_order(jobs, workers, with_hash=False)
+
+    recorded = {"excerpt": digest, "most": dict(most), "leaf": manifest.dataset["settings"].get("leaf")}
+    return write_folder(
+        out, plan, recorded, work, shard_size=_SHARD_SIZE, workers=lambda pictures: 1, progress=False
+    )

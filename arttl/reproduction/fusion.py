@@ -1,0 +1,164 @@
+"""One network that combines the best of each, the paper's future work, on cached features; and what layers know."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from accelerate import PartialState
+from filelock import FileLock
+
+from arttl.errors import ArttlError
+from arttl.reproduction.cells import IMAGENET
+from arttl.reproduction.experiment import Laid
+from arttl.reproduction.results import Results
+from arttl.reproduction.running import write_failure
+from arttl.reproduction.tables import ReportTable
+from arttl.training.cached import layers
+from arttl.training.cached.extract import FeatureSettings, compute_features
+from arttl.training.cached.fuse import FuseSettings, fuse
+from arttl.training.cached.layers import LayerSettings
+
+
+def fused_name(collection: str) -> str:
+    """The name of a collection's fused run."""
+    return f"{collection}/fused"
+
+
+def carry_out_fusions(
+    laid: Laid, results: Results, seeds: int, on_begin: Callable[[str], None] = lambda name: None
+) -> None:
+    """On each collection: the features of every network whose weights are here, the fused models, the layers.
+
+    What is done already is left; a collection that fails is noted in its folder, and tried again by the next call.
+
+    Args:
+        laid, results: of the experiment.
+        seeds: splits that the fusion is measured on, the collection's own and others drawn anew.
+        on_begin: called with the name of each fused run that is begun.
+    """
+    experiment, state = laid.experiment, PartialState()
+    for name in laid.collections:
+        networks = _networks(results, name)
+        if len(networks) < 2 or experiment.state(fused_name(name)) == "done":
+            continue
+        on_begin(fused_name(name))
+        try:
+            stores = []
+            for network in networks:
+                base = experiment.fine_tuning
+                out = experiment.out / "features" / name / network
+                out.parent.mkdir(parents=True, exist_ok=True)
+                settings = FeatureSettings(
+                    shards=experiment.shards[name],
+                    out=out,
+                    backbone=network,
+                    weights=experiment.first_weights[network],
+                    input_size=base.input_size,
+                    engine=base.engine,
+                    threads=base.threads,
+                )
+                compute_features(settings)
+                stores.append(out)
+            if state.is_main_process:
+                _fuse(laid, name, tuple(stores), seeds)
+        except ArttlError as error:
+            if state.is_main_process:
+                write_failure(experiment.folder(fused_name(name)), str(error))
+        state.wait_for_everyone()
+
+
+def _networks(results: Results, collection: str) -> list[str]:
+    """Those with a finished frozen run from ImageNet's weights."""
+    cells = results.cells(collection=collection, mode="off-the-shelf", weights=IMAGENET)
+    return list(dict.fromkeys(cell.backbone for cell in cells if results.is_done(cell)))
+
+
+def _fuse(laid: Laid, name: str, stores: tuple[Path, ...], seeds: int) -> None:
+    experiment, tasks = laid.experiment, laid.collections[name].usable
+    folder = experiment.folder(fused_name(name))
+    rule = experiment.fine_tuning.classes
+    with FileLock(folder.with_name(folder.name + ".lock")):
+        if experiment.state(fused_name(name)) == "done":  # by another process
+            return
+        layers.run(LayerSettings(stores, _layers(laid, name), tasks, classes=rule, seeds=seeds))
+        (folder / "failed.json").unlink(missing_ok=True)
+        fuse(FuseSettings(stores, folder, tasks, classes=rule, seeds=seeds))
+
+
+def _layers(laid: Laid, name: str) -> Path:
+    return laid.experiment.out / "layers" / name
+
+
+def fusion_table(laid: Laid) -> ReportTable | None:
+    """A row a rung, a column a task, of every collection that has been fused."""
+    rows = []
+    seeds = 0
+    tasks = list(dict.fromkeys(task for found in laid.collections.values() for task in found.usable))
+    for name in laid.collections:
+        if laid.experiment.state(fused_name(name)) != "done":
+            continue
+        text = (laid.experiment.folder(fused_name(name)) / "metrics.jsonl").read_text(encoding="utf-8")
+        lines = [json.loads(line) for line in text.splitlines()]
+        seeds = max(seeds, 1 + max(line["seed"] for line in lines))
+        for rung in dict.fromkeys(line["rung"] for line in lines):
+            cells = [
+                _mean([line for line in lines if (line["rung"], line["task"]) == (rung, task)])
+                for task in tasks
+            ]
+            rows.append((name, rung, *cells))
+    if not rows:
+        return None
+    return ReportTable(
+        "fusion",
+        "The best of each: heads over one, several or all networks, test accuracy in per cent",
+        ("collection", "what the heads see", *tasks),
+        tuple(rows),
+        (
+            "Heads fitted to convergence on frozen features with ImageNet's weights, in the networks' own"
+            f" preprocessing; means over {seeds} split(s). Gates and attention weigh all stages of all networks;"
+            " without: the gates but for that network.",
+        ),
+        names=2,
+    )
+
+
+def _mean(lines: Sequence[dict[str, Any]]) -> str:
+    return f"{100 * statistics.fmean(line['test']['accuracy'] for line in lines):.1f}" if lines else ""
+
+
+def layer_table(laid: Laid) -> ReportTable | None:
+    """A row a stage of each network: what a linear probe reaches there, and its share in gates over all stages."""
+    rows = []
+    tasks = list(dict.fromkeys(task for found in laid.collections.values() for task in found.usable))
+    for name in laid.collections:
+        path = _layers(laid, name) / "layers.json"
+        if not path.is_file():
+            continue
+        found = json.loads(path.read_text(encoding="utf-8"))
+        for network, stage in dict.fromkeys((one["backbone"], one["stage"]) for one in found):
+            of_stage = {
+                one["task"]: one for one in found if (one["backbone"], one["stage"]) == (network, stage)
+            }
+            cells = [text for task in tasks for text in _probe_and_share(of_stage.get(task))]
+            rows.append((name, network, stage, *cells))
+    if not rows:
+        return None
+    headings = (heading for task in tasks for heading in (f"{task}: probe", f"{task}: share"))
+    return ReportTable(
+        "layers",
+        "Which layers know what: a linear probe at every stage, test accuracy in per cent",
+        ("collection", "network", "stage", *headings),
+        tuple(rows),
+        ("Share: of the stage, in gates over all stages of all networks together, per cent.",),
+        names=3,
+    )
+
+
+def _probe_and_share(found: dict[str, Any] | None) -> tuple[str, str]:
+    if found is None:
+        return "", ""
+    return f"{100 * statistics.fmean(found['values']):.1f}", f"{100 * statistics.fmean(found['shares']):.0f}"

@@ -1,0 +1,109 @@
+"""Tables of what the networks cost, and of the joint network beside one network for each task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from arttl.evaluation.compare import compare_predictions
+from arttl.reproduction.cells import IMAGENET, Cell
+from arttl.reproduction.costs import Cost
+from arttl.reproduction.results import Result, Results
+from arttl.reproduction.tables import ReportTable, network_size
+
+
+def networks_table(backbones: Sequence[str], costs: Mapping[str, Cost]) -> ReportTable:
+    """Parameters, width and speed.
+
+    Args:
+        backbones: a row each.
+        costs: network to its cost as measured on this machine; those not measured have no speed.
+    """
+    rows = []
+    for backbone in backbones:
+        parameters, width = network_size(backbone)
+        cost = costs.get(backbone)
+        speeds = ("", "", "") if cost is None else (f"{cost.size}", _speed(cost.forward), _speed(cost.step))
+        rows.append((backbone, f"{parameters / 1e6:.1f}", f"{width:,}", *speeds))
+    device = next((cost.device for cost in costs.values()), "")
+    return ReportTable(
+        "networks",
+        "The networks",
+        ("network", "params, millions", "X", "input, pixels", "pictures/s", "pictures/s in training"),
+        tuple(rows),
+        (
+            "Params: without heads; X: width of the features."
+            + (f" Speed: measured on this machine ({device}), decoding left out." if device else ""),
+        ),
+    )
+
+
+def _speed(seconds: float) -> str:
+    return f"{1 / seconds:,.0f}" if seconds < 0.1 else f"{1 / seconds:.1f}"
+
+
+def joint_table(results: Results, costs: Mapping[str, Cost]) -> ReportTable:
+    """One network for all tasks against the sum of one for each: accuracy a task, parameters and speed together."""
+    rows: list[tuple[str, ...]] = []
+    groups = dict.fromkeys((cell.collection, cell.backbone) for cell in results.cells(mode="joint"))
+    for collection, backbone in groups:
+        compared = 0
+        for cell in results.cells(mode="joint", collection=collection, backbone=backbone, seed=0):
+            single = [
+                one
+                for one in results.cells(
+                    mode="fine-tune",
+                    collection=collection,
+                    backbone=backbone,
+                    task=cell.task,
+                    weights=IMAGENET,
+                )
+                if one.part == cell.part
+            ]
+            joint = results.cells(mode="joint", collection=collection, backbone=backbone, task=cell.task)
+            pair = (results.result(single), results.result(joint))
+            compared += not any(isinstance(one, str) for one in pair)
+            rows.append(
+                (collection, backbone, cell.task, *map(_accuracy, pair), *_difference(results, single, joint))
+            )
+        if compared:
+            parameters, _ = network_size(backbone)
+            rows.append(
+                (collection, backbone, "params, millions", *_both(parameters / 1e6, compared), "", "")
+            )
+            if backbone in costs:
+                # A picture passes through every single-task network.
+                speed = 1 / costs[backbone].forward
+                speeds = (f"{speed / compared:.1f}", f"{speed:.1f}")
+                rows.append((collection, backbone, "pictures/s, all tasks", *speeds, "", ""))
+    return ReportTable(
+        "joint",
+        "One joint network beside one network for each task: test accuracy in per cent",
+        ("collection", "network", "task", "one a task", "joint", "difference", "p"),
+        tuple(rows),
+        (
+            "Accuracies: means over seeds. Difference: joint minus single, points, with the 95% interval of a paired"
+            " bootstrap over test samples, and p by McNemar's exact test, of the first seed.",
+        ),
+        names=3,
+    )
+
+
+def _accuracy(found: Result | str) -> str:
+    return found if isinstance(found, str) else f"{100 * found.accuracy:.1f}"
+
+
+def _both(joint: float, count: int) -> tuple[str, str]:
+    return f"{joint * count:.1f}", f"{joint:.1f}"
+
+
+def _difference(results: Results, single: Sequence[Cell], joint: Sequence[Cell]) -> tuple[str, str]:
+    pair = [
+        next((cell for cell in cells if cell.seed == 0 and results.is_done(cell)), None)
+        for cells in (single, joint)
+    ]
+    if pair[0] is None or pair[1] is None:
+        return "", ""
+    compared = compare_predictions(*(results.predictions(cell) for cell in pair if cell))
+    found = next(one for one in compared if one.task == pair[0].task)
+    low, high = found.difference.low, found.difference.high
+    return f"{100 * found.difference.value:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})", f"{found.p:.3f}"
