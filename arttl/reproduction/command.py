@@ -15,7 +15,7 @@ from arttl.reproduction.cells import Matrix, Run
 from arttl.reproduction.claims import examine_claims
 from arttl.reproduction.costs import Estimate, estimate, measure_cost
 from arttl.reproduction.experiment import Laid, lay_out
-from arttl.reproduction.fusion import carry_out_fusions, fusion_table, layer_table
+from arttl.reproduction.fusion import carry_out_fusions, fusion_tables, layer_tables
 from arttl.reproduction.joint import joint_table, networks_table
 from arttl.reproduction.panels import draw_panels
 from arttl.reproduction.report import failures, write_report
@@ -33,7 +33,11 @@ from arttl.reproduction.tables import (
 
 __all__ = ["ReproduceSettings", "run"]
 
-_NOT_PRINTED = ("fusion", "layers", "later-results")  # the first two are when they are measured
+_NOT_PRINTED = (
+    "fusion-",
+    "layers-",
+    "later-",
+)  # beginnings of names; the first two are when they are measured
 
 
 def run(settings: ReproduceSettings) -> None:
@@ -70,7 +74,7 @@ def run(settings: ReproduceSettings) -> None:
     panels = draw_panels(results, laid, shown[settings.panels])
     page = write_report(settings, laid, results, tables, claims, panels)
     for table in tables:
-        if table.name not in _NOT_PRINTED:
+        if table.rows and not table.name.startswith(_NOT_PRINTED):
             console.print(table.to_rich())
     for claim in claims:
         console.print(f"{claim.verdict}: {claim.text} {claim.note}", markup=False)
@@ -85,18 +89,17 @@ def _tables(results: Results, laid: Laid, settings: ReproduceSettings) -> list[R
     source, *targets = laid.collections.values()
     there = [name for name in settings.backbones if any(one.backbone == name for one in laid.matrix.runs)]
     costs = {name: measure_cost(name, laid.experiment.fine_tuning.input_size) for name in there}
-    tables = [
+    return [
         dataset_table(laid),
         networks_table(settings.backbones, costs),
         table_one(results, source, settings.backbones),
         *(table_two(results, source.name, target, settings.backbones) for target in targets),
         further_table(results, settings.backbones),
         joint_table(results, costs),
-        fusion_table(laid),
-        layer_table(laid),
+        *fusion_tables(laid),
+        *layer_tables(laid),
         later_table(),
     ]
-    return [table for table in tables if table is not None]
 
 
 def _matrix_table(matrix: Matrix) -> Table:

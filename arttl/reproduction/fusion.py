@@ -93,72 +93,69 @@ def _layers(laid: Laid, name: str) -> Path:
     return laid.experiment.out / "layers" / name
 
 
-def fusion_table(laid: Laid) -> ReportTable | None:
-    """A row a rung, a column a task, of every collection that has been fused."""
-    rows = []
-    seeds = 0
-    tasks = list(dict.fromkeys(task for found in laid.collections.values() for task in found.usable))
-    for name in laid.collections:
+def fusion_tables(laid: Laid) -> list[ReportTable]:
+    """Of every collection that has been fused: a row a rung, a column a task."""
+    tables = []
+    for name, collection in laid.collections.items():
         if laid.experiment.state(fused_name(name)) != "done":
             continue
         text = (laid.experiment.folder(fused_name(name)) / "metrics.jsonl").read_text(encoding="utf-8")
         lines = [json.loads(line) for line in text.splitlines()]
-        seeds = max(seeds, 1 + max(line["seed"] for line in lines))
+        splits = 1 + max(line["seed"] for line in lines)
+        rows = []
         for rung in dict.fromkeys(line["rung"] for line in lines):
-            cells = [
-                _mean([line for line in lines if (line["rung"], line["task"]) == (rung, task)])
-                for task in tasks
-            ]
-            rows.append((name, rung, *cells))
-    if not rows:
-        return None
-    return ReportTable(
-        "fusion",
-        "The best of each: heads over one, several or all networks, test accuracy in per cent",
-        ("collection", "what the heads see", *tasks),
-        tuple(rows),
-        (
+            of_rung = [line for line in lines if line["rung"] == rung]
+            cells = [_mean([line for line in of_rung if line["task"] == task]) for task in collection.usable]
+            rows.append((rung, *cells))
+        note = (
             "Heads fitted to convergence on frozen features with ImageNet's weights, in the networks' own"
-            f" preprocessing; means over {seeds} split(s). Gates and attention weigh all stages of all networks;"
-            " without: the gates but for that network.",
-        ),
-        names=2,
-    )
+            " preprocessing. Gates and attention weigh all stages of all networks; without: the gates but for that"
+            " network."
+        )
+        tables.append(
+            ReportTable(
+                f"fusion-{name}",
+                f"The best of each network: {name}, test accuracy in per cent",
+                ("what the heads see", *collection.usable),
+                tuple(rows),
+                (note + (f" Means over {splits} splits." if splits > 1 else ""),),
+            )
+        )
+    return tables
 
 
 def _mean(lines: Sequence[dict[str, Any]]) -> str:
-    return f"{100 * statistics.fmean(line['test']['accuracy'] for line in lines):.1f}" if lines else ""
+    return f"{100 * statistics.fmean(line['test']['accuracy'] for line in lines):.1f}"
 
 
-def layer_table(laid: Laid) -> ReportTable | None:
-    """A row a stage of each network: what a linear probe reaches there, and its share in gates over all stages."""
-    rows = []
-    tasks = list(dict.fromkeys(task for found in laid.collections.values() for task in found.usable))
-    for name in laid.collections:
+def layer_tables(laid: Laid) -> list[ReportTable]:
+    """Of every collection: a row a stage, what a linear probe reaches there, and its share in gates over all."""
+    tables = []
+    for name, collection in laid.collections.items():
         path = _layers(laid, name) / "layers.json"
         if not path.is_file():
             continue
         found = json.loads(path.read_text(encoding="utf-8"))
+        rows = []
         for network, stage in dict.fromkeys((one["backbone"], one["stage"]) for one in found):
             of_stage = {
                 one["task"]: one for one in found if (one["backbone"], one["stage"]) == (network, stage)
             }
-            cells = [text for task in tasks for text in _probe_and_share(of_stage.get(task))]
-            rows.append((name, network, stage, *cells))
-    if not rows:
-        return None
-    headings = (heading for task in tasks for heading in (f"{task}: probe", f"{task}: share"))
-    return ReportTable(
-        "layers",
-        "Which layers know what: a linear probe at every stage, test accuracy in per cent",
-        ("collection", "network", "stage", *headings),
-        tuple(rows),
-        ("Share: of the stage, in gates over all stages of all networks together, per cent.",),
-        names=3,
-    )
+            cells = [text for task in collection.usable for text in _probe_and_share(of_stage[task])]
+            rows.append((network, stage, *cells))
+        headings = (f"{task}: {what}" for task in collection.usable for what in ("probe", "share"))
+        tables.append(
+            ReportTable(
+                f"layers-{name}",
+                f"Which layers know what: {name}, a linear probe at every stage, test accuracy in per cent",
+                ("network", "stage", *headings),
+                tuple(rows),
+                ("Share: of the stage, in gates over all stages of all networks together, per cent.",),
+                names=2,
+            )
+        )
+    return tables
 
 
-def _probe_and_share(found: dict[str, Any] | None) -> tuple[str, str]:
-    if found is None:
-        return "", ""
+def _probe_and_share(found: dict[str, Any]) -> tuple[str, str]:
     return f"{100 * statistics.fmean(found['values']):.1f}", f"{100 * statistics.fmean(found['shares']):.0f}"

@@ -44,7 +44,9 @@ def _speed(seconds: float) -> str:
 def joint_table(results: Results, costs: Mapping[str, Cost]) -> ReportTable:
     """One network for all tasks against the sum of one for each: accuracy a task, parameters and speed together."""
     rows: list[tuple[str, ...]] = []
-    groups = dict.fromkeys((cell.collection, cell.backbone) for cell in results.cells(mode="joint"))
+    groups = dict.fromkeys(
+        (cell.collection, cell.backbone) for cell in results.cells(mode="joint") if cell.run is not None
+    )
     for collection, backbone in groups:
         compared = 0
         for cell in results.cells(mode="joint", collection=collection, backbone=backbone, seed=0):

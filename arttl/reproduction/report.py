@@ -70,12 +70,14 @@ def write_report(
         f" {arttl.__version__}."
     )
     failed = failures(laid)
+    tables = [table for table in tables if table.rows]
     (settings.out / "tables").mkdir(parents=True, exist_ok=True)
     for table in tables:
         _write(settings.out / "tables" / f"{table.name}.csv", table.to_csv())
-    _write(settings.out / "report.md", _markdown(summary, settings, tables, claims, failed))
+    how = [summary, *_how(settings, laid.experiment.fine_tuning.input_size)]
+    _write(settings.out / "report.md", _markdown(how, tables, claims, failed))
     page = settings.out / "report.html"
-    _write(page, _page(summary, settings, tables, claims, curves, panels, failed))
+    _write(page, _page(how, tables, claims, curves, panels, failed))
     return page
 
 
@@ -96,29 +98,28 @@ def _write(path: Path, text: str) -> None:
     settle(temporary, path)
 
 
-def _how(settings: ReproduceSettings) -> list[str]:
+def _how(settings: ReproduceSettings, size: int | None) -> list[str]:
     """How the figures were made, a sentence each."""
     recipe = "the paper's text" if settings.recipe is None else f"the recipe {settings.recipe.name}"
     found = [
         f"Fine-tuning by {recipe}; off-the-shelf heads are logistic regressions solved to convergence on frozen"
         " features; tested is the epoch of the lowest validation loss.",
-        f"Class rule {settings.classes}; {settings.seeds} seed(s).",
+        f"Class rule {settings.classes}; {settings.seeds} {'seed' if settings.seeds == 1 else 'seeds'}.",
     ]
-    if settings.input_size is not None:
-        found.append(f"Every network sees {settings.input_size} pixels.")
+    if size is not None:
+        found.append(f"Every network sees {size} x {size} pixels.")
     if settings.quick:
         found.append("A quick run on a sample, to see that everything works: its figures mean nothing.")
     return found
 
 
 def _markdown(
-    summary: str,
-    settings: ReproduceSettings,
+    how: Sequence[str],
     tables: Sequence[ReportTable],
     claims: Sequence[Claim],
     failures: Sequence[tuple[str, str]],
 ) -> str:
-    lines = ["# Deep transfer learning for art classification: the experiment", summary, *_how(settings)]
+    lines = ["# Deep transfer learning for art classification: the experiment", *how]
     lines.append("## The paper's claims")
     lines += [f"- **{claim.verdict}**: {claim.text} {claim.note}" for claim in claims]
     lines += [table.to_markdown() for table in tables]
@@ -131,8 +132,7 @@ def _markdown(
 
 
 def _page(
-    summary: str,
-    settings: ReproduceSettings,
+    how: Sequence[str],
     tables: Sequence[ReportTable],
     claims: Sequence[Claim],
     curves: Sequence[tuple[str, bytes]],
@@ -140,7 +140,7 @@ def _page(
     failures: Sequence[tuple[str, str]],
 ) -> str:
     parts = ["<h1>Deep transfer learning for art classification: the experiment</h1>"]
-    parts += [f"<p>{_text(sentence)}</p>" for sentence in (summary, *_how(settings))]
+    parts += [f"<p>{_text(sentence)}</p>" for sentence in how]
     parts.append("<h2>The paper's claims</h2>")
     parts += [_claim(claim) for claim in claims]
     for table in tables:

@@ -251,9 +251,11 @@ def test_the_whole_command(settings, tmp_path, capsys) -> None:
     joint = {row["task"]: row for row in tables["joint"] if row["network"] == "test_resnet"}
     parameters = joint["params, millions"]
     assert float(parameters["one a task"]) == pytest.approx(2 * float(parameters["joint"]), abs=0.11)
-    rungs = [row["what the heads see"] for row in tables["fusion"] if row["collection"] == "shards"]
-    assert {"gates", "attention", "concatenation"} <= set(rungs)
-    assert {row["network"] for row in tables["layers"]} == {"resnet", "efficientnet"}
+    assert {"gates", "attention", "concatenation"} <= {
+        row["what the heads see"] for row in tables["fusion-shards"]
+    }
+    assert {row["network"] for row in tables["layers-third"]} == {"resnet", "efficientnet"}
+    assert {row["what"] for row in tables["further"]} == {"from scratch", "classes in common"}
     before = {path: path.stat().st_mtime_ns for path in settings.out.rglob("test.json")}
     run(settings)
     assert {path: path.stat().st_mtime_ns for path in settings.out.rglob("test.json")} == before
