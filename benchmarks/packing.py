@@ -182,7 +182,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             scratch = Path(folder)
             warm_up = copies(files, 2 * len(files), scratch / "warm-up")
-            seconds_of("plain", warm_up, scratch, 1, arguments.clock)  # imports, which would make the rate too low
+            # Twice: imports would make the first rate too low.
+            seconds_of("plain", warm_up, scratch, 1, arguments.clock)
             rate = len(warm_up) / seconds_of("plain", warm_up, scratch, 1, arguments.clock)
             count = max(24, round(rate * arguments.workers * arguments.seconds))
             paths = copies(files, count, scratch / "files")

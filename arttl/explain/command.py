@@ -58,6 +58,8 @@ class VisualizeSettings:
     """Split of --shards."""
     count: int = 6
     """How many pictures of --shards."""
+    objects: str = "*"
+    """Only pictures of --shards whose object number fits this pattern, such as MET.*"""
     compare: str | None = None
     """Other weights to set beside the model's: imagenet, packaged, a weights file, or the folder of a model or run."""
     method: Literal["visual-backprop", "grad-cam", "integrated-gradients", "gradients"] = "visual-backprop"
@@ -113,7 +115,9 @@ def visualize(settings: VisualizeSettings) -> list[Path]:
         _check_task(model, settings.sheets, "--sheets")
     preprocesses = [one.preprocess for one in models]
     if settings.shards:
-        views = views_of_shards(settings.shards, settings.split, settings.count, preprocesses)
+        views = views_of_shards(
+            settings.shards, settings.split, settings.count, preprocesses, objects=settings.objects
+        )
     else:
         views = views_of_files(settings.images, preprocesses, taken=("panel",))
     inputs = [[view.tensors[place] for view in views] for place in range(len(models))]

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
+from arttl.errors import ArttlError
 from arttl.explain.overlay import Picture
 from arttl.loading import Preprocess
 from arttl.loading.shard_files import ShardFiles
@@ -59,7 +62,9 @@ def views_of_files(
     return views
 
 
-def views_of_shards(folder: Path, split: str, count: int, preprocesses: Sequence[Preprocess]) -> list[View]:
+def views_of_shards(
+    folder: Path, split: str, count: int, preprocesses: Sequence[Preprocess], *, objects: str = "*"
+) -> list[View]:
     """The first samples of a split, which are a random draw: samples are shuffled when shards are made.
 
     Args:
@@ -67,12 +72,15 @@ def views_of_shards(folder: Path, split: str, count: int, preprocesses: Sequence
         split: `train`, `val` or `test`.
         count: the most to take.
         preprocesses: one for each model.
+        objects: a shell pattern; only samples whose object number fits it are taken.
 
     Raises:
-        ArttlError: if the shards cannot be read.
+        ArttlError: if the shards cannot be read, or no object number fits.
     """
     manifest = Manifest.read(folder)
-    rows = manifest.rows(split)[:count]
+    rows = rows_of_objects(manifest, split, objects)[:count]
+    if not len(rows):
+        raise ArttlError(f"--objects {objects}: no object number of {split} in {folder} fits the pattern")
     files = ShardFiles(manifest, rows)
     labels = {task: manifest.labels(task) for task in manifest.task_names}
     views = []
@@ -82,6 +90,12 @@ def views_of_shards(folder: Path, split: str, count: int, preprocesses: Sequence
         catalogued = "; ".join([manifest.object_numbers[row], *map(", ".join, known.values())])
         views.append(View(manifest.keys[row], catalogued, *_seen(rgb, preprocesses), known))
     return views
+
+
+def rows_of_objects(manifest: Manifest, split: str, objects: str) -> npt.NDArray[np.int64]:
+    """The rows of a split whose object number fits a shell pattern, ascending."""
+    rows = manifest.rows(split)
+    return rows[[fnmatchcase(manifest.object_numbers[row], objects) for row in rows.tolist()]]
 
 
 def _seen(rgb: Picture, preprocesses: Sequence[Preprocess]) -> tuple[list[torch.Tensor], list[Picture]]:

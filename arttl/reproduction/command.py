@@ -70,8 +70,7 @@ def run(settings: ReproduceSettings) -> None:
         return
     claims = examine_claims(results, next(iter(laid.collections)))
     tables = _tables(results, laid, settings)
-    shown = {"all": tuple(laid.collections), "source": tuple(laid.collections)[:1], "none": ()}
-    panels = draw_panels(results, laid, shown[settings.panels])
+    panels = draw_panels(results, laid, settings.panels)
     page = write_report(settings, laid, results, tables, claims, panels)
     for table in tables:
         if table.rows and not table.name.startswith(_NOT_PRINTED):

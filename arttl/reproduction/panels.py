@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from arttl.explain.command import VisualizeSettings, visualize
+from arttl.explain.views import rows_of_objects
 from arttl.reproduction.cells import IMAGENET, Cell
 from arttl.reproduction.experiment import Laid
 from arttl.reproduction.results import Results
@@ -17,20 +18,22 @@ _PICTURES = 4  # in a panel
 _QUALITY = 85  # of the JPEG in the page
 
 
-def draw_panels(results: Results, laid: Laid, collections: tuple[str, ...]) -> list[tuple[str, bytes]]:
+def draw_panels(results: Results, laid: Laid, objects: str) -> list[tuple[str, bytes]]:
     """A VisualBackProp panel a task: ImageNet's weights, fine-tuned on the task, and the difference.
 
     Of each collection and task it is the network with the highest accuracy, fine-tuned from ImageNet's weights.
 
     Args:
         results, laid: of the experiment.
-        collections: whose pictures may be shown.
+        objects: a shell pattern; only pictures whose object number fits it are shown.
 
     Returns:
         Title and JPEG of each.
     """
     found = []
-    for name in collections:
+    for name, manifest in laid.manifests.items():
+        if not len(rows_of_objects(manifest, "test", objects)):
+            continue
         for cell in _best(results, laid, name):
             out = laid.experiment.out / "panels" / name / cell.task
             *_, sheet = visualize(
@@ -38,6 +41,7 @@ def draw_panels(results: Results, laid: Laid, collections: tuple[str, ...]) -> l
                     model=results.folder(cell),
                     shards=laid.experiment.shards[name],
                     count=_PICTURES,
+                    objects=objects,
                     compare=laid.experiment.first_weights[cell.backbone],
                     out=out,
                 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
@@ -73,9 +73,9 @@ class ReproduceSettings:
     quick: bool = False
     """The entire matrix on at most 300 training pictures of each collection, at 64 pixels for one epoch: to see that
     all of it runs, not for figures. Give it another --out than the experiment itself."""
-    panels: Literal["all", "source", "none"] = "all"
-    """Whose test pictures the report shows with VisualBackProp over them: of all collections, of the first alone, or
-    none, where pictures may not be passed on."""
+    panels: str = "*"
+    """Pattern of the object numbers, such as MET.*, whose test pictures the report may show, with VisualBackProp over
+    them; none with ''. For pictures that may not be passed on."""
     dry_run: bool = False
     """Print the plan, with an estimate of time and disk, and train nothing."""
 

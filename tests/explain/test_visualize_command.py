@@ -13,9 +13,9 @@ from arttl.explain import visual_backprop
 from arttl.explain.attribution import attribute
 from arttl.explain.command import VisualizeSettings, visualize
 from arttl.explain.overlay import contour, overlay
-from arttl.explain.views import views_of_files
+from arttl.explain.views import views_of_files, views_of_shards
 from arttl.loading import Preprocess
-from arttl.models import Backbone, MultiTaskModel
+from arttl.models import Backbone, MultiTaskModel, load_model
 from arttl.packing.manifest import Manifest
 from arttl.packing.pictures import read_picture
 from arttl.tasks import Task, TaskSet, Vocabulary
@@ -82,6 +82,17 @@ def test_a_file_that_is_no_picture_is_named(model, tmp_path, content: bytes) -> 
     with pytest.raises(ArttlError, match=r"x\.jpg cannot be used"):
         visualize(VisualizeSettings(model=model, images=(tmp_path / "x.jpg",), out=tmp_path / "maps"))
     assert not (tmp_path / "maps").exists()
+
+
+def test_only_objects_of_a_pattern(model, small_shards, tmp_path) -> None:
+    manifest = Manifest.read(small_shards)
+    numbers = [manifest.object_numbers[row] for row in manifest.rows("test").tolist()]
+    pattern = f"*{numbers[2][-1]}"
+    fitting = [number for number in numbers if number.endswith(numbers[2][-1])]
+    views = views_of_shards(small_shards, "test", 3, [load_model(model).preprocess], objects=pattern)
+    assert [view.catalogued.partition(";")[0] for view in views] == fitting[:3]
+    with pytest.raises(ArttlError, match="--objects nothing: no object number of test"):
+        visualize(VisualizeSettings(model=model, shards=small_shards, objects="nothing", out=tmp_path))
 
 
 def test_files_or_shards_but_not_both(model, small_shards) -> None:
