@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from arttl.packing.folder import write_folder
-from arttl.packing.manifest import LABEL_COLUMN, Manifest
+from arttl.packing.manifest import Manifest
 from arttl.packing.reading import ShardRows
-from arttl.packing.rewriting import Copies, Copy, Rewriting, copies_in_order
-from arttl.packing.writing import Outcomes
+from arttl.packing.rewriting import Copies, Copy, Rewriting, labels_of, write_copies
 from arttl.tasks import SPLITS
 
 _SHARD_SIZE = 1000
@@ -38,9 +36,8 @@ def write_excerpt(manifest: Manifest, out: Path, most: Mapping[str, int]) -> Man
 
     def copy(row: int) -> Copy:
         columns: dict[str, Any] = table.slice(row, 1).to_pylist()[0]
-        labels = {task: columns[LABEL_COLUMN + task] or [] for task in manifest.task_names}
-        kept = {task: found for task, found in labels.items() if found}
-        return Copy(reader.components(row), columns, columns["key"], kept, changes={})
+        labels = labels_of(columns, manifest.task_names)
+        return Copy(reader.components(row), columns, columns["key"], labels, changes={})
 
     splits = np.asarray(manifest.splits)
     digest = str(manifest.dataset["digest"])
@@ -53,10 +50,7 @@ def write_excerpt(manifest: Manifest, out: Path, most: Mapping[str, int]) -> Man
         content=json.dumps(dict(most)),
     )
 
-    def work(jobs: Any, workers: int) -> Outcomes:
-        return copies_in_order(jobs, workers, with_hash=False)
-
     recorded = {"excerpt": digest, "most": dict(most), "leaf": manifest.dataset["settings"].get("leaf")}
-    return write_folder(
-        out, plan, recorded, work, shard_size=_SHARD_SIZE, workers=lambda pictures: 1, progress=False
+    return write_copies(
+        out, plan, recorded, shard_size=_SHARD_SIZE, workers=1, progress=False, with_hash=False
     )

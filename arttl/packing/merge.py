@@ -13,12 +13,11 @@ from tyro.conf import Positional
 
 from arttl.artworks import sample_key
 from arttl.errors import ArttlError
-from arttl.packing.folder import check_folder, write_folder
-from arttl.packing.manifest import LABEL_COLUMN, Manifest
-from arttl.packing.pool import default_workers
+from arttl.packing.folder import check_folder
+from arttl.packing.manifest import Manifest
 from arttl.packing.reading import ShardRows
 from arttl.packing.rejects import read_rejects
-from arttl.packing.rewriting import Copies, Copy, Rewriting, copies_in_order
+from arttl.packing.rewriting import Copies, Copy, Rewriting, labels_of, write_copies
 from arttl.packing.split import Rows, shuffled
 from arttl.sources.rejects import Reject
 from arttl.tasks import SPLITS
@@ -85,13 +84,12 @@ def merge(settings: MergeSettings, *, progress: bool = False) -> Manifest:
         "shard_size": settings.shard_size,
         "leaf": _common([manifest.dataset["settings"].get("leaf") for manifest in manifests]),
     }
-    return write_folder(
+    return write_copies(
         settings.out,
         plan,
         recorded,
-        lambda jobs, workers: copies_in_order(jobs, workers, with_hash=True),
         shard_size=settings.shard_size,
-        workers=lambda pictures: settings.workers or default_workers(pictures),
+        workers=settings.workers,
         progress=progress,
     )
 
@@ -138,8 +136,7 @@ class _Merged:
         return columns
 
     def _own_labels(self, row: int) -> dict[str, list[str]]:
-        columns = self._columns(row)
-        return {task: columns[LABEL_COLUMN + task] for task in self.tasks if columns.get(LABEL_COLUMN + task)}
+        return labels_of(self._columns(row), self.tasks)
 
     def _same(self, column: str) -> Iterator[list[int]]:
         """Sets of two or more rows with the same value, ascending."""

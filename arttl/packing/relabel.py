@@ -15,12 +15,11 @@ from tyro.conf import Positional
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
 from arttl.packing.catalogue import Catalogue
-from arttl.packing.folder import check_folder, write_folder
+from arttl.packing.folder import check_folder
 from arttl.packing.manifest import Manifest
 from arttl.packing.plan import clean, clean_reject
-from arttl.packing.pool import default_workers
 from arttl.packing.reading import ShardRows
-from arttl.packing.rewriting import Copies, Copy, Rewriting, copies_in_order
+from arttl.packing.rewriting import Copies, Copy, Rewriting, write_copies
 from arttl.packing.samples import Job
 from arttl.sources.labels import LabelRules
 from arttl.sources.registry import SOURCES, open_source
@@ -97,13 +96,12 @@ def relabel(settings: RelabelSettings, *, progress: bool = False) -> tuple[Manif
         "relabelled": str(manifest.dataset.get("digest")),
         "leaf": manifest.dataset["settings"].get("leaf"),
     }
-    made = write_folder(
+    made = write_copies(
         settings.out,
         plan,
         recorded,
-        lambda jobs, workers: copies_in_order(jobs, workers, with_hash=True),
         shard_size=settings.shard_size,
-        workers=lambda pictures: settings.workers or default_workers(pictures),
+        workers=settings.workers,
         progress=progress,
         may_change=("metadata",),
     )

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from arttl.errors import ArttlError
+from arttl.packing.folder import write_folder
+from arttl.packing.manifest import LABEL_COLUMN, Manifest
 from arttl.packing.near_duplicates import perceptual_hash
 from arttl.packing.pictures import BadPicture, decode_jpeg, jpeg_header
-from arttl.packing.pool import in_order
+from arttl.packing.pool import default_workers, in_order
 from arttl.packing.reading import Components
 from arttl.packing.samples import Sample
 from arttl.packing.settings import DEFAULT_MAX_PIXELS
@@ -91,6 +94,43 @@ class Rewriting:
         rejects = [[reject.object_number, reject.key, reject.reason] for reject in self.rejects]
         parts = [self.tasks, counts, rejects, self.unlabelled, self.files, self.content]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def labels_of(columns: Mapping[str, Any], tasks: Iterable[str]) -> dict[str, list[str]]:
+    """The labels in a row of the manifest, of the tasks that it has any for."""
+    return {task: columns[LABEL_COLUMN + task] for task in tasks if columns.get(LABEL_COLUMN + task)}
+
+
+def write_copies(
+    out: Path,
+    plan: Rewriting,
+    recorded: dict[str, Any],
+    *,
+    shard_size: int,
+    workers: int,
+    progress: bool,
+    with_hash: bool = True,
+    may_change: Collection[str] = (),
+) -> Manifest:
+    """`write_folder` of a rewriting.
+
+    Args:
+        out, plan: of `write_folder`.
+        recorded: its `settings`.
+        shard_size, progress, may_change: as for it.
+        workers: processes that copy; 0: as many as suit the number of pictures.
+        with_hash: whether perceptual hashes are computed, and so pictures that look alike reported.
+    """
+    return write_folder(
+        out,
+        plan,
+        recorded,
+        lambda jobs, processes: copies_in_order(jobs, processes, with_hash=with_hash),
+        shard_size=shard_size,
+        workers=lambda pictures: workers or default_workers(pictures),
+        progress=progress,
+        may_change=may_change,
+    )
 
 
 def copies_in_order(jobs: Iterable[Copy], workers: int, *, with_hash: bool) -> Outcomes:

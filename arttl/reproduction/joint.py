@@ -68,10 +68,9 @@ def joint_table(results: Results, costs: Mapping[str, Cost]) -> ReportTable:
                 (collection, backbone, cell.task, *map(_accuracy, pair), *_difference(results, single, joint))
             )
         if compared:
-            parameters, _ = network_size(backbone)
-            rows.append(
-                (collection, backbone, "params, millions", *_both(parameters / 1e6, compared), "", "")
-            )
+            millions = network_size(backbone)[0] / 1e6
+            sizes = (f"{millions * compared:.1f}", f"{millions:.1f}")
+            rows.append((collection, backbone, "params, millions", *sizes, "", ""))
             if backbone in costs:
                 # A picture passes through every single-task network.
                 speed = 1 / costs[backbone].forward
@@ -92,10 +91,6 @@ def joint_table(results: Results, costs: Mapping[str, Cost]) -> ReportTable:
 
 def _accuracy(found: Result | str) -> str:
     return found if isinstance(found, str) else f"{100 * found.accuracy:.1f}"
-
-
-def _both(joint: float, count: int) -> tuple[str, str]:
-    return f"{joint * count:.1f}", f"{joint:.1f}"
 
 
 def _difference(results: Results, single: Sequence[Cell], joint: Sequence[Cell]) -> tuple[str, str]:

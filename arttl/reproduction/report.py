@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -202,17 +203,17 @@ def _table(table: ReportTable) -> str:
 def _head(table: ReportTable) -> str:
     """Columns named `group: heading` stand under their group."""
     above, below = [], []
-    parts = [column.partition(": ") for column in table.columns]
-    for place, (group, colon, heading) in enumerate(parts):
-        if not colon:
+    parts = (column.partition(": ") for column in table.columns)
+    place = 0
+    for (group, colon), columns in itertools.groupby(parts, key=lambda part: part[:2]):
+        headings = [heading for _, _, heading in columns]
+        if colon:
+            above.append(f'<th class="group" colspan="{len(headings)}">{_text(group)}</th>')
+            below += [f"<th>{_text(heading)}</th>" for heading in headings]
+        else:
             kind = "name" if place < table.names else ""
             above.append(f'<th rowspan="2" class="{kind}">{_text(group)}</th>')
-            continue
-        below.append(f"<th>{_text(heading)}</th>")
-        if place == 0 or parts[place - 1][:2] != (group, colon):
-            width = next((n for n, part in enumerate(parts[place:]) if part[:2] != (group, colon)), None)
-            span = len(parts) - place if width is None else width
-            above.append(f'<th class="group" colspan="{span}">{_text(group)}</th>')
+        place += len(headings)
     return f"<tr>{''.join(above)}</tr><tr>{''.join(below)}</tr>"
 
 

@@ -3,14 +3,10 @@
 #include <stdexcept>
 
 #include "arithmetic.h"
+#include "cpu/avx2.h"
 #include "cpu/parallel.h"
 #include "cpu/resample_weights.h"
 #include "kernels.h"
-
-#if defined(__x86_64__) && defined(__GNUC__)
-#include <immintrin.h>
-#define ARTTL_AVX2 __attribute__((target("avx2,fma")))
-#endif
 
 namespace arttl {
 namespace {
@@ -217,11 +213,6 @@ ARTTL_AVX2 std::int64_t write_lines_avx2(const float* square, std::int64_t lengt
   return i;
 }
 
-bool has_avx2() {
-  static const bool found = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  return found;
-}
-
 #else
 
 std::int64_t vertical_avx2(const Square&, const Weights&, std::int64_t, std::int64_t, std::int64_t, float*) {
@@ -232,7 +223,6 @@ template <class T>
 std::int64_t write_lines_avx2(const float*, std::int64_t, T*) {
   return 0;
 }
-constexpr bool has_avx2() { return false; }
 
 #endif
 

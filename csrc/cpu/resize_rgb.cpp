@@ -1,11 +1,7 @@
+#include "cpu/avx2.h"
 #include "cpu/parallel.h"
 #include "cpu/resample_weights.h"
 #include "kernels.h"
-
-#if defined(__x86_64__) && defined(__GNUC__)
-#include <immintrin.h>
-#define ARTTL_AVX2 __attribute__((target("avx2")))
-#endif
 
 // Pillow's two passes (its src/libImaging/Resample.c), along the lines first and down the columns then, with the same
 // integers: weights in 1/4194304 and bytes between the passes.
@@ -181,11 +177,6 @@ ARTTL_AVX2 std::int64_t down_avx2(const std::uint8_t* top, std::int64_t length, 
   return i;
 }
 
-bool has_avx2() {
-  static const bool found = __builtin_cpu_supports("avx2");
-  return found;
-}
-
 #else
 
 std::int64_t lines_along_avx2(const std::uint8_t*, std::int64_t, std::int64_t, std::int64_t, const Axis&, std::int64_t,
@@ -195,7 +186,6 @@ std::int64_t lines_along_avx2(const std::uint8_t*, std::int64_t, std::int64_t, s
 std::int64_t down_avx2(const std::uint8_t*, std::int64_t, const std::int32_t*, std::int64_t, std::uint8_t*) {
   return 0;
 }
-constexpr bool has_avx2() { return false; }
 
 #endif
 

@@ -110,9 +110,9 @@ def test_an_interrupted_merge_is_gone_on_with(
     _pack(tmp_path, "a", artworks[:20])
     _pack(tmp_path, "b", artworks[20:])
     merge(MergeSettings(folders=folders, out=tmp_path / "whole", shard_size=5, workers=1))
-    from arttl.packing import merge as merging
+    from arttl.packing import rewriting
 
-    complete = merging.copies_in_order
+    complete = rewriting.copies_in_order
 
     def some(*arguments: object, **options: object) -> object:
         for index, outcome in enumerate(complete(*arguments, **options)):  # type: ignore[arg-type]
@@ -121,7 +121,7 @@ def test_an_interrupted_merge_is_gone_on_with(
             yield outcome
 
     settings = MergeSettings(folders=folders, out=tmp_path / "c", shard_size=5, workers=1)
-    monkeypatch.setattr(merging, "copies_in_order", some)
+    monkeypatch.setattr(rewriting, "copies_in_order", some)
     with pytest.raises(KeyboardInterrupt):
         merge(settings)
     monkeypatch.undo()
