@@ -40,11 +40,13 @@ using Color3 = std::array<float, 3>;       // of red, green and blue
 
 // output [size, size, 3] (a DType: float32 or bfloat16) = the square of picture [*, width, 3] uint8 whose pixel (y, x)
 // is centred at start + (y + 0.5, x + 0.5) * step, by Pillow's resize with the given Filter (resample_weights.h), read
-// from nothing outside `part`, mirrored left to right when flip, then times scale plus shift.
+// from nothing outside `part`, mirrored left to right when flip; its colours changed by `color`, [3][4] (each new
+// channel's weights of red, green and blue, and what is added) or empty, and cut off at 0 and 255; then times scale plus
+// shift.
 void crop_resize_normalise_cpu(std::uintptr_t picture, std::int64_t width, const Part& part,
                                const std::array<double, 2>& start, const std::array<double, 2>& step, int filter,
-                               bool flip, const Color3& scale, const Color3& shift, std::uintptr_t output, int dtype,
-                               std::int64_t size);
+                               bool flip, const std::vector<float>& color, const Color3& scale, const Color3& shift,
+                               std::uintptr_t output, int dtype, std::int64_t size);
 
 // output [*size, 3] uint8 = what Pillow's `resize` with the given Filter (not the nearest) makes of picture [height,
 // width, 3] uint8 and the box from its corner to `box` (height, width), first along the lines, then down the columns:

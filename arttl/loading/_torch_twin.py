@@ -19,11 +19,12 @@ def crop_resize_normalise(
     size: int,
     filter: str,
     flip: bool,
+    color: Sequence[float],
     mean: Sequence[float],
     std: Sequence[float],
     dtype: torch.dtype,
 ) -> Tensor:
-    """A square of a picture, resized with antialias as Pillow does it, mirrored and normalised.
+    """A square of a picture, resized with antialias as Pillow does it, mirrored, recoloured and normalised.
 
     The square's pixel (y, x) is centred at `start + (y + 0.5, x + 0.5) * step` in the picture. Values are cut off
     at 0 and 255 after each of the two passes, the vertical one first; they are not rounded.
@@ -36,6 +37,8 @@ def crop_resize_normalise(
         size: side of the square.
         filter: `nearest`, `bilinear` or `bicubic`, as Pillow's of that name.
         flip: whether the square is mirrored left to right.
+        color: [3, 4] as twelve numbers: each new channel's weights of red, green and blue, and what is added; the
+            result is cut off at 0 and 255. Empty: colours stay.
         mean: of each channel, on the scale of 0 to 1; so is `std`.
         std: see `mean`.
         dtype: of the result.
@@ -51,6 +54,9 @@ def crop_resize_normalise(
     square = torch.einsum("xw,ywc->yxc", across, lines).clamp(0, 255)  # [size, size, 3]
     if flip:
         square = square.flip(1)
+    if len(color):
+        matrix = torch.tensor(color, dtype=torch.float64).reshape(3, 4).to(values)
+        square = (square @ matrix[:, :3].T + matrix[:, 3]).clamp(0, 255)
     mean_, std_ = (torch.tensor(colour, dtype=torch.float64).to(values) for colour in (mean, std))
     return ((square / 255 - mean_) / std_).to(dtype)
 

@@ -95,7 +95,7 @@ class _PendingBatch:
         geometry = self.reading.geometry(self.number)
         reductions = geometry.reduction.tolist()
         rows = self.reading.rows[self.number].tolist()
-        cut = cuts(geometry)
+        cut = cuts(geometry, self.reading.color_change(self.number))
         self.places.extend(range(len(rows)))
 
         def fill() -> None:

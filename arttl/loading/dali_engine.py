@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import astuple, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch
 
 from arttl.errors import ArttlError
 from arttl.loading import cpu_engine
+from arttl.loading.color import ColorChange
 from arttl.loading.reading import BadSampleError, Pictures, Reading
 
 try:
@@ -31,6 +32,7 @@ _FILTERS = {
     "bicubic": types.INTERP_CUBIC,
     "nearest": types.INTERP_NN,
 }
+_COLOR = [field.name for field in fields(ColorChange)]  # color_twist's arguments have the same names
 _PREFETCH = 2  # batches
 
 
@@ -125,7 +127,9 @@ def _pipeline(reading: Reading, folder: Path) -> Any:
             missing_component_behavior="error",
             random_shuffle=False,
         )
-        start, end, flip = fn.external_source(source=_regions(reading), num_outputs=3)
+        start, end, flip, *color = fn.external_source(
+            source=_regions(reading), num_outputs=3 + (len(_COLOR) if _varies_color(reading) else 0)
+        )
         pictures = fn.decoders.image(
             jpegs,
             device="mixed" if on_gpu else "cpu",
@@ -140,6 +144,8 @@ def _pipeline(reading: Reading, folder: Path) -> Any:
             interp_type=_FILTERS[preprocess.filter],
             antialias=preprocess.filter != "nearest",
         )
+        if _varies_color(reading):
+            squares = fn.color_twist(squares, **dict(zip(_COLOR, color, strict=True)))
         images = fn.crop_mirror_normalize(
             squares,
             mirror=flip,
@@ -152,11 +158,18 @@ def _pipeline(reading: Reading, folder: Path) -> Any:
     return pipeline
 
 
-def _regions(reading: Reading) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """The crop of each batch in turn; when they end, DALI stops reading ahead."""
+def _varies_color(reading: Reading) -> bool:
+    augment = reading.preprocess.augment
+    return augment is not None and bool(augment.color)
+
+
+def _regions(reading: Reading) -> Iterator[tuple[np.ndarray, ...]]:
+    """The crop of each batch in turn, and its colours where they vary; when they end, DALI stops reading ahead."""
     for batch in range(len(reading.rows)):
         geometry = reading.geometry(batch)
-        yield (*geometry.region(reading.preprocess.size), geometry.flip.astype(np.int32))
+        crop = (*geometry.region(reading.preprocess.size), geometry.flip.astype(np.int32))
+        color = reading.color_change(batch)
+        yield crop if color is None else (*crop, *astuple(color))
 
 
 def _compare(found: np.ndarray, wanted: np.ndarray, reading: Reading) -> None:

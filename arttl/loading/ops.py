@@ -23,7 +23,7 @@ DTYPES = {torch.float32: 0, torch.bfloat16: 2}
 _library = torch.library.Library("arttl", "FRAGMENT")
 _library.define(
     "crop_resize_normalise(Tensor picture, int[4] part, float[2] start, float[2] step, int size, str filter, "
-    "bool flip, float[3] mean, float[3] std, ScalarType dtype) -> Tensor"
+    "bool flip, float[] color, float[3] mean, float[3] std, ScalarType dtype) -> Tensor"
 )
 
 
@@ -41,12 +41,13 @@ def run_crop_resize_normalise(
     size: int,
     filter: str,
     flip: bool,
+    color: Sequence[float],
     mean: Sequence[float],
     std: Sequence[float],
     dtype: torch.dtype,
 ) -> Tensor:
     """`_torch_twin.crop_resize_normalise` by the compiled kernel."""
-    _check(picture, part, start, step, size, filter, dtype)
+    _check(picture, part, start, step, size, filter, color, dtype)
     out = torch.empty((size, size, 3), dtype=dtype)
     picture = picture.contiguous()
     kernels().crop_resize_normalise_cpu(
@@ -57,6 +58,7 @@ def run_crop_resize_normalise(
         list(step),
         FILTERS[filter],
         flip,
+        list(color),
         *folded(mean, std),
         out.data_ptr(),
         DTYPES[dtype],
@@ -72,12 +74,15 @@ def _check(
     step: Sequence[float],
     size: int,
     filter: str,
+    color: Sequence[float],
     dtype: torch.dtype,
 ) -> None:
     if picture.dim() != 3 or picture.shape[2] != 3 or picture.dtype != torch.uint8:
         raise ValueError(f"a picture is [H, W, 3] uint8, not {list(picture.shape)} {picture.dtype}")
     if filter not in FILTERS or dtype not in DTYPES or size < 1:
         raise ValueError(f"no square of side {size} in {dtype} by the filter {filter!r}")
+    if len(color) not in (0, 12):
+        raise ValueError(f"a change of colours has 12 numbers, or none, not {len(color)}")
     for axis in (0, 1):
         begin, end = part[axis], part[axis + 2]
         first, last = start[axis], start[axis] + size * step[axis]
@@ -100,6 +105,7 @@ def _(
     size: int,
     filter: str,
     flip: bool,
+    color: list[float],
     mean: list[float],
     std: list[float],
     dtype: torch.dtype,

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from arttl.errors import ArttlError, did_you_mean
+from arttl.loading.color import ColorChange, random_color
 from arttl.loading.geometry import Geometry, centre_geometry, random_geometry
 from arttl.loading.ops import FILTERS, crop_resize_normalise
 from arttl.loading.resample import cuts
@@ -26,7 +27,7 @@ Filter = Literal["bilinear", "bicubic", "nearest"]
 
 @dataclass(frozen=True)
 class Augment:
-    """What training varies: random-resized crops and mirroring."""
+    """What training varies: random-resized crops, mirroring and, where asked, colours."""
 
     scale: tuple[float, float] = (0.35, 1.0)
     """Smallest and largest share of the picture's area that a crop covers."""
@@ -34,6 +35,14 @@ class Augment:
     """Smallest and largest ratio of a crop's width to its height."""
     flip: float = 0.5
     """Probability that a picture is mirrored left to right."""
+    brightness: float = 0.0
+    """b: all values are multiplied by a factor between max(0, 1 - b) and 1 + b, as in torchvision's ColorJitter."""
+    contrast: float = 0.0
+    """Likewise for their distance from middle grey."""
+    saturation: float = 0.0
+    """Likewise for their distance from the grey of the same luma."""
+    hue: float = 0.0
+    """Colours are turned about the axis of greys by up to this share of a circle, either way; at most 0.5."""
 
     def __post_init__(self) -> None:
         if not 0 < self.scale[0] <= self.scale[1] <= 1:
@@ -44,6 +53,17 @@ class Augment:
             raise ArttlError(f"the crop ratio {_span(self.ratio)} must be two ascending numbers above 0")
         if not 0 <= self.flip <= 1:
             raise ArttlError(f"the flip probability {self.flip} must be between 0 and 1")
+        for name in ("brightness", "contrast", "saturation"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ArttlError(f"the {name} {getattr(self, name)} must be a number of at least 0")
+        if not 0 <= self.hue <= 0.5:
+            raise ArttlError(f"the hue {self.hue} must be between 0 and 0.5")
+
+    @property
+    def color(self) -> dict[str, float]:
+        """The strengths of what colours vary in, by name; empty where they do not."""
+        names = ("brightness", "contrast", "saturation", "hue")
+        return {name: getattr(self, name) for name in names if getattr(self, name)}
 
 
 @dataclass(frozen=True)
@@ -66,7 +86,7 @@ class Preprocess:
     std: tuple[float, float, float] = IMAGENET_STD
     """What red, green and blue are divided by afterwards."""
     augment: Augment | None = None
-    """Random crops and mirroring in place of the resize and the middle."""
+    """Random crops, mirroring and colours in place of the resize and the middle."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.size <= 8192:
@@ -89,6 +109,8 @@ class Preprocess:
                 f"resize to {self.size} {self.filter}",
                 f"flip {self.augment.flip:g}",
             ]
+            if self.augment.color:
+                steps.append(" ".join(f"{name} {value:g}" for name, value in self.augment.color.items()))
         else:
             side = (
                 f"{self.resize_to}x{self.resize_to}"
@@ -126,6 +148,17 @@ class Preprocess:
         scale, ratio, flip = self.augment.scale, self.augment.ratio, self.augment.flip
         return random_geometry(sizes, self.size, scale, ratio, flip, uniforms, reduce=reduce)
 
+    def color_change(self, uniforms: npt.NDArray[np.float64]) -> ColorChange | None:
+        """How the colours of pictures are changed; None where `augment` leaves them as they are.
+
+        Args:
+            uniforms: [N, arttl.loading.color.COLOR_UNIFORMS] random numbers.
+        """
+        if self.augment is None or not self.augment.color:
+            return None
+        augment = self.augment
+        return random_color(augment.brightness, augment.contrast, augment.saturation, augment.hue, uniforms)
+
     def apply(self, rgb: npt.NDArray[np.uint8]) -> torch.Tensor:
         """The evaluation transform of one decoded picture; `augment` plays no part.
 
@@ -149,6 +182,7 @@ class Preprocess:
             self.size,
             self.filter,
             False,
+            cut.color[0],
             self.mean,
             self.std,
             torch.float32,

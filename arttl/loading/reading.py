@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 
 from arttl.errors import ArttlError
+from arttl.loading.color import COLOR_UNIFORMS, ColorChange
 from arttl.loading.geometry import UNIFORMS, Geometry, uniform_numbers
 from arttl.loading.preprocess import Preprocess
 from arttl.loading.shard_files import ShardFiles
@@ -31,7 +32,7 @@ class Reading:
         rows: [num_batches, B] int64, what to read, in this order.
         visits: [num_batches, B] int64, how often the row came before in the epoch.
         preprocess: how.
-        seed, epoch: of the random crops.
+        seed, epoch: of the random crops and colours.
         threads: decoding threads.
         device: where the images go.
         dtype: of the images.
@@ -53,12 +54,18 @@ class Reading:
     def geometry(self, batch: int) -> Geometry:
         """How the squares of one batch are cut."""
         rows = self.rows[batch]
-        uniforms = None
-        if self.preprocess.augment:
-            # A row that comes again is cut anew each time.
-            visit = rows + (self.visits[batch] << 40)
-            uniforms = uniform_numbers(self.seed, self.epoch, visit, UNIFORMS)
+        uniforms = self._uniforms(batch)[:, :UNIFORMS] if self.preprocess.augment else None
         return self.preprocess.geometry(self.sizes[rows], uniforms)
+
+    def color_change(self, batch: int) -> ColorChange | None:
+        """How the colours of one batch are changed; None: they are not."""
+        return self.preprocess.color_change(self._uniforms(batch)[:, UNIFORMS:])
+
+    def _uniforms(self, batch: int) -> npt.NDArray[np.float64]:
+        visit = self.rows[batch] + (
+            self.visits[batch] << 40
+        )  # a row that comes again is changed anew each time
+        return uniform_numbers(self.seed, self.epoch, visit, UNIFORMS + COLOR_UNIFORMS)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from arttl.loading.color import ColorChange
 from arttl.loading.geometry import Geometry
 from arttl.loading.ops import DTYPES, FILTERS, folded, kernels
 
@@ -21,16 +22,23 @@ class Cuts:
         start: vertical and horizontal place of the square's corner, likewise.
         step: pixels of the decoded picture to one of the square, vertically and horizontally.
         flip: whether the square is mirrored left to right.
+        color: [3, 4] as a list of twelve, see `ColorChange.matrices`; empty: colours stay.
     """
 
     part: list[list[int]]
     start: list[list[float]]
     step: list[list[float]]
     flip: list[bool]
+    color: list[list[float]]
 
 
-def cuts(geometry: Geometry) -> Cuts:
-    """The squares of a geometry in pictures that are decoded at one over its reductions, rounded up."""
+def cuts(geometry: Geometry, color: ColorChange | None = None) -> Cuts:
+    """The squares of a geometry in pictures that are decoded at one over its reductions, rounded up.
+
+    Args:
+        geometry: of N pictures.
+        color: of the same; None leaves colours as they are.
+    """
     by = geometry.reduction[:, None]
     corner, sides = geometry.source[:, :2], geometry.source[:, 2:]
     part = np.concatenate([corner // by, -(-(corner + sides) // by)], axis=1)
@@ -38,7 +46,10 @@ def cuts(geometry: Geometry) -> Cuts:
     # come out shifted by up to a quarter of a pixel: one grey level on a scan of 2000 pixels, measured.
     step = sides / geometry.resized
     start = (corner + geometry.offset * step) / by
-    return Cuts(part.tolist(), start.tolist(), (step / by).tolist(), geometry.flip.tolist())
+    matrices = np.zeros((len(part), 0)) if color is None else color.matrices().reshape(-1, 12)
+    return Cuts(
+        part.tolist(), start.tolist(), (step / by).tolist(), geometry.flip.tolist(), matrices.tolist()
+    )
 
 
 class SquareWriter:
@@ -57,7 +68,7 @@ class SquareWriter:
         self._scale, self._shift = folded(mean, std)
 
     def write(self, picture: npt.NDArray[np.uint8], cuts: Cuts, index: int, address: int) -> None:
-        """Crop, resize, mirror and normalise one decoded picture, outside the interpreter lock.
+        """Crop, resize, mirror, recolour and normalise one decoded picture, outside the interpreter lock.
 
         Args:
             picture: [H, W, 3], contiguous.
@@ -78,6 +89,7 @@ class SquareWriter:
             cuts.step[index],
             self._filter,
             cuts.flip[index],
+            cuts.color[index],
             self._scale,
             self._shift,
             address,

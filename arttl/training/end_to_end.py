@@ -51,8 +51,9 @@ def train_by_epochs(
         model.backbone.requires_grad_(False)
     if settings.batchnorm == "synchronised":
         synchronise(model, accelerator.device)
-    augment = Augment(scale=(settings.crop_scale, 1.0)) if settings.augment == "crop" and learns else None
-    train = loaders.open("train", augment=augment, shuffle=True, sampling=settings.sampling)
+    train = loaders.open(
+        "train", augment=_augment(settings) if learns else None, shuffle=True, sampling=settings.sampling
+    )
     reporter.say(f"training   {train.preprocess}")
     reporter.say(f"engine     {train.engine_reason}")
     if settings.sampling != "uniform":
@@ -113,3 +114,10 @@ def train_by_epochs(
         )
     assert fitted.best is not None
     reporter.say(f"best       epoch {fitted.best.epoch} of {len(fitted.history)}, by validation loss")
+
+
+def _augment(settings: TrainSettings) -> Augment | None:
+    if settings.augment == "none":
+        return None
+    jitter = settings.color_jitter
+    return Augment((settings.crop_scale, 1.0), brightness=jitter, contrast=jitter, saturation=jitter)

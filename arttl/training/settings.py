@@ -126,6 +126,8 @@ class TrainSettings:
     """Training pictures: randomly cropped and flipped, or as in the evaluation."""
     crop_scale: float = 0.35
     """Smallest share of the picture's area that a random training crop covers."""
+    color_jitter: float = 0.0
+    """How much brightness, contrast and saturation of training pictures vary, such as 0.4: factors of 0.6 to 1.4."""
     mixed_precision: Literal["no", "fp16", "bf16"] | None = None
     """Unset, `accelerate launch --mixed_precision` decides."""
     compile: bool = False

@@ -29,7 +29,7 @@ _ABOVE_ZERO = (
     "balancing_rate",
     "teacher_temperature",
 )
-_NOT_NEGATIVE = ("weight_decay", "logit_adjustment", "mixup")
+_NOT_NEGATIVE = ("weight_decay", "logit_adjustment", "mixup", "color_jitter")
 _SHARES = ("crop_scale", "layer_decay", "teacher_share")
 # What only means something where the network's own weights learn, or heads do by epochs.
 _BY_EPOCHS = (
@@ -48,7 +48,7 @@ _BY_EPOCHS = (
     "teachers",
     "compile",
 )
-_WHERE_BACKBONE_LEARNS = ("learning_rate", "layer_decay", "batchnorm")
+_WHERE_BACKBONE_LEARNS = ("learning_rate", "layer_decay", "batchnorm", "color_jitter")
 
 
 def check(settings: TrainSettings) -> None:
@@ -72,8 +72,9 @@ def check(settings: TrainSettings) -> None:
             )
     if settings.balancing == "upgrad" and settings.compile:
         raise ArttlError("--balancing upgrad and --compile do not go together; leave --compile out")
-    if settings.mixup and settings.augment == "none":
-        raise ArttlError("--mixup and --augment none do not go together; leave one out")
+    for name in ("mixup", "color_jitter"):
+        if getattr(settings, name) and settings.augment == "none":
+            raise ArttlError(f"{_flag(name)} and --augment none do not go together; leave one out")
 
 
 def _check_ranges(settings: TrainSettings) -> None:

@@ -28,11 +28,20 @@ struct Square {
   std::int64_t line;  // bytes from one line of the picture to the next
   std::int64_t size;
   bool flip;
+  const float* color;   // [3][4]: each new channel's weights of red, green and blue, and what is added; null: as they are
   const Color3& scale;
   const Color3& shift;
 };
 
 ARTTL_ALWAYS_INLINE float clamped(float value) { return std::min(std::max(value, 0.0f), 255.0f); }
+
+ARTTL_ALWAYS_INLINE Color3 recolored(const Color3& pixel, const float* color) {
+  Color3 out;
+  for (int c = 0; c < 3; ++c, color += 4) {
+    out[c] = clamped(color[0] * pixel[0] + color[1] * pixel[1] + color[2] * pixel[2] + color[3]);
+  }
+  return out;
+}
 
 ARTTL_ALWAYS_INLINE std::uint16_t rounded_bfloat16(float value) {  // to nearest, ties to even; values are finite
   const std::uint32_t bits = bits_of(value);
@@ -73,10 +82,10 @@ void horizontal_plain(const Square& square, const Weights& weights, const float*
       }
     }
     float* to = out + (square.flip ? square.size - 1 - x : x) * 3 * kLanes;
-    for (int c = 0; c < 3; ++c) {
-      for (int lane = 0; lane < kLanes; ++lane) {
-        to[c * kLanes + lane] = clamped(sums[c][lane]) * square.scale[c] + square.shift[c];
-      }
+    for (int lane = 0; lane < kLanes; ++lane) {
+      Color3 pixel = {clamped(sums[0][lane]), clamped(sums[1][lane]), clamped(sums[2][lane])};
+      if (square.color) pixel = recolored(pixel, square.color);
+      for (int c = 0; c < 3; ++c) to[c * kLanes + lane] = pixel[c] * square.scale[c] + square.shift[c];
     }
   }
 }
@@ -170,6 +179,15 @@ ARTTL_AVX2 std::int64_t vertical_avx2(const Square& square, const Weights& weigh
   return whole;
 }
 
+ARTTL_AVX2 inline void recolor_avx2(const float* color, __m256 (&pixels)[3]) {
+  const __m256 from[3] = {pixels[0], pixels[1], pixels[2]};
+  for (int c = 0; c < 3; ++c, color += 4) {
+    __m256 sum = _mm256_set1_ps(color[3]);
+    for (int k = 0; k < 3; ++k) sum = _mm256_fmadd_ps(_mm256_set1_ps(color[k]), from[k], sum);
+    pixels[c] = _mm256_min_ps(_mm256_max_ps(sum, _mm256_setzero_ps()), _mm256_set1_ps(255.0f));
+  }
+}
+
 ARTTL_AVX2 void horizontal_avx2(const Square& square, const Weights& weights, const float* columns, float* out) {
   const __m256 zero = _mm256_setzero_ps(), top = _mm256_set1_ps(255.0f);
   for (std::int64_t x = 0; x < square.size; ++x) {
@@ -181,9 +199,10 @@ ARTTL_AVX2 void horizontal_avx2(const Square& square, const Weights& weights, co
       for (int c = 0; c < 3; ++c) sums[c] = _mm256_fmadd_ps(w, _mm256_loadu_ps(column + c * kLanes), sums[c]);
     }
     float* to = out + (square.flip ? square.size - 1 - x : x) * 3 * kLanes;
+    for (auto& sum : sums) sum = _mm256_min_ps(_mm256_max_ps(sum, zero), top);
+    if (square.color) recolor_avx2(square.color, sums);
     for (int c = 0; c < 3; ++c) {
-      const __m256 value = _mm256_min_ps(_mm256_max_ps(sums[c], zero), top);
-      const __m256 scaled = _mm256_fmadd_ps(value, _mm256_set1_ps(square.scale[c]), _mm256_set1_ps(square.shift[c]));
+      const __m256 scaled = _mm256_fmadd_ps(sums[c], _mm256_set1_ps(square.scale[c]), _mm256_set1_ps(square.shift[c]));
       _mm256_storeu_ps(to + c * kLanes, scaled);
     }
   }
@@ -275,8 +294,10 @@ void pick_nearest(const Square& square, const Span& vertical, const Span& horizo
     const std::uint8_t* line = square.picture + rows[y] * square.line;
     for (std::int64_t x = 0; x < square.size; ++x) {
       const std::uint8_t* from = line + 3 * columns[x];
+      Color3 pixel = {static_cast<float>(from[0]), static_cast<float>(from[1]), static_cast<float>(from[2])};
+      if (square.color) pixel = recolored(pixel, square.color);
       T* to = out + 3 * (y * square.size + (square.flip ? square.size - 1 - x : x));
-      for (int c = 0; c < 3; ++c) store(static_cast<float>(from[c]) * square.scale[c] + square.shift[c], to + c);
+      for (int c = 0; c < 3; ++c) store(pixel[c] * square.scale[c] + square.shift[c], to + c);
     }
   }
 }
@@ -285,9 +306,13 @@ void pick_nearest(const Square& square, const Span& vertical, const Span& horizo
 
 void crop_resize_normalise_cpu(std::uintptr_t picture, std::int64_t width, const Part& part,
                                const std::array<double, 2>& start, const std::array<double, 2>& step, int filter,
-                               bool flip, const Color3& scale, const Color3& shift, std::uintptr_t output, int dtype,
-                               std::int64_t size) {
-  const Square square = {reinterpret_cast<const std::uint8_t*>(picture), 3 * width, size, flip, scale, shift};
+                               bool flip, const std::vector<float>& color, const Color3& scale, const Color3& shift,
+                               std::uintptr_t output, int dtype, std::int64_t size) {
+  if (!color.empty() && color.size() != 12) {
+    throw std::invalid_argument("crop_resize_normalise: a change of colours has 12 numbers");
+  }
+  const Square square = {reinterpret_cast<const std::uint8_t*>(picture), 3 * width, size, flip,
+                         color.empty() ? nullptr : color.data(), scale, shift};
   const Span vertical = {part[0], part[2], start[0], step[0]}, horizontal = {part[1], part[3], start[1], step[1]};
   const auto run = [&](auto* out) {
     if (static_cast<Filter>(filter) == Filter::kNearest) {

@@ -58,6 +58,7 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Manifest:
     [
         Preprocess(),
         Preprocess(filter="bilinear", augment=Augment(scale=(0.2, 1.0))),
+        Preprocess(augment=Augment(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1)),
         Preprocess(size=96, fit="squash", crop_pct=1.0, filter="nearest"),
     ],
     ids=str,

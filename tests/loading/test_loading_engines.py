@@ -93,7 +93,9 @@ def test_both_engines_give_the_same_pictures(odd_collection: tuple[Manifest, lis
         Preprocess(size=112),
         Preprocess(size=112, filter="bilinear", augment=Augment(scale=(0.2, 1))),
         Preprocess(size=112, augment=Augment()),
+        Preprocess(size=112, augment=Augment(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1)),
         Preprocess(size=112, fit="squash", crop_pct=1.0, filter="nearest"),
+        Preprocess(size=112, filter="nearest", augment=Augment(scale=(1, 1), saturation=1, hue=0.5)),
     ):
         for epoch in range(3):
             both = [
@@ -111,7 +113,7 @@ def test_both_engines_give_the_same_pictures(odd_collection: tuple[Manifest, lis
 def test_random_crops_are_the_same_on_any_ranks_and_in_any_batch(
     painted_collection: Manifest, engine: str
 ) -> None:
-    spec = Preprocess(size=24, augment=Augment(scale=(0.2, 1)))
+    spec = Preprocess(size=24, augment=Augment(scale=(0.2, 1), brightness=0.3, hue=0.05))
 
     def pictures(epoch: int, **options: object) -> dict[int, torch.Tensor]:
         loader = opened(painted_collection, engine, preprocess=spec, **options)
@@ -155,7 +157,7 @@ def test_the_kernel_is_what_makes_the_pictures(
     painted_collection: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def zeros(*arguments: object) -> None:
-        ctypes.memset(arguments[9], 0, 48 * 48 * 3 * 4)
+        ctypes.memset(arguments[10], 0, 48 * 48 * 3 * 4)
 
     monkeypatch.setattr(resample, "kernels", lambda: SimpleNamespace(crop_resize_normalise_cpu=zeros))
     assert not any(batch.images.any() for batch in opened(painted_collection, "cpu", preprocess=WHOLE))

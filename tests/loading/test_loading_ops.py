@@ -34,7 +34,19 @@ def squares(draw: st.DrawFn) -> tuple[object, ...]:
         step.append(share * (last - first) / size)
     picture = noise(draw(st.integers(0, 99)), *sides)
     filter = draw(st.sampled_from(["nearest", "bilinear", "bicubic"]))
-    return picture, [*corner, *end], start, step, size, filter, draw(st.booleans()), *GREY, torch.float32
+    color = draw(st.just([]) | st.lists(st.floats(-3, 3), min_size=12, max_size=12))
+    return (
+        picture,
+        [*corner, *end],
+        start,
+        step,
+        size,
+        filter,
+        draw(st.booleans()),
+        color,
+        *GREY,
+        torch.float32,
+    )
 
 
 @given(squares())
@@ -44,9 +56,10 @@ def test_any_square_equals_the_twins(square: tuple) -> None:
     assert found.shape == expected.shape and found.dtype == torch.float32 and found.is_contiguous()
     difference = (found - expected).abs()
     if square[5] == "nearest":  # centres on the line between two pixels may fall to either side
-        assert (difference > 0).float().mean() < 0.2
+        assert (difference > 0.01).float().mean() < 0.2
     else:
-        assert difference.max() < 0.1  # grey levels: weights in 1/16384
+        gain = max((sum(map(abs, square[7][4 * c : 4 * c + 3])) for c in range(3) if square[7]), default=1.0)
+        assert difference.max() < 0.1 * max(gain, 1)  # grey levels: weights in 1/16384
 
 
 @pytest.mark.parametrize("filter", ["bilinear", "bicubic"])
@@ -55,7 +68,7 @@ def test_large_and_long_pictures_equal_the_twins(filter: str, shape: tuple[int, 
     """Whole stripes and chunks of bytes, hundreds of taps, and lines of more bytes than a stripe."""
     picture = torch.from_numpy(np.array(textured(1, *shape)))
     step = [side / 61 for side in shape]
-    arguments = (picture, [0, 0, *shape], [0.0, 0.0], step, 61, filter, True, *GREY, torch.float32)
+    arguments = (picture, [0, 0, *shape], [0.0, 0.0], step, 61, filter, True, [], *GREY, torch.float32)
     difference = (ops.crop_resize_normalise(*arguments) - twin.crop_resize_normalise(*arguments)).abs()
     assert difference.max() < 0.2
 
@@ -65,7 +78,7 @@ def test_a_flat_picture_stays_flat(value: int) -> None:
     picture = torch.full((333, 517, 3), value, dtype=torch.uint8)
     for filter in ops.FILTERS:
         found = ops.crop_resize_normalise(
-            picture, [3, 5, 330, 500], [3.0, 5.0], [1.7, 2.3], 190, filter, False, *GREY, torch.float32
+            picture, [3, 5, 330, 500], [3.0, 5.0], [1.7, 2.3], 190, filter, False, [], *GREY, torch.float32
         )
         assert (found - value).abs().max() < 1e-4
 
@@ -74,7 +87,7 @@ def test_a_flat_picture_stays_flat(value: int) -> None:
 @settings(max_examples=30, deadline=None)
 def test_bfloat16_is_the_float32_rounded(seed: int, size: int) -> None:
     picture = noise(seed, 90, 100)
-    arguments = (picture, [0, 0, 90, 100], [0.0, 0.0], [90 / size, 100 / size], size, "bicubic", False)
+    arguments = (picture, [0, 0, 90, 100], [0.0, 0.0], [90 / size, 100 / size], size, "bicubic", False, [])
     colours = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     exact = ops.crop_resize_normalise(*arguments, *colours, torch.float32)
     assert torch.equal(
@@ -87,7 +100,7 @@ def test_nothing_outside_the_part_is_read() -> None:
     framed = torch.full((84, 110, 3), 255, dtype=torch.uint8)
     framed[10:73, 15:94] = inside
     for filter in ops.FILTERS:
-        rest = (24, filter, False, *GREY, torch.float32)
+        rest = (24, filter, False, [], *GREY, torch.float32)
         alone = ops.crop_resize_normalise(inside, [0, 0, 63, 79], [0.0, 0.0], [63 / 24, 79 / 24], *rest)
         found = ops.crop_resize_normalise(framed, [10, 15, 73, 94], [10.0, 15.0], [63 / 24, 79 / 24], *rest)
         torch.testing.assert_close(found, alone)
@@ -95,7 +108,7 @@ def test_nothing_outside_the_part_is_read() -> None:
 
 def test_a_view_that_is_not_contiguous_is_read_right() -> None:
     picture = noise(3, 50, 120)
-    rest = ([0, 0, 50, 60], [0.0, 0.0], [2.0, 2.0], 25, "bilinear", False, *GREY, torch.float32)
+    rest = ([0, 0, 50, 60], [0.0, 0.0], [2.0, 2.0], 25, "bilinear", False, [], *GREY, torch.float32)
     view = picture[:, ::2]
     assert torch.equal(
         ops.crop_resize_normalise(view, *rest), ops.crop_resize_normalise(view.contiguous(), *rest)
@@ -112,6 +125,7 @@ def test_opcheck() -> None:
             20,
             "bicubic",
             True,
+            [0.5] * 12,
             HALF,
             HALF,
         )
@@ -133,6 +147,7 @@ def test_opcheck() -> None:
         {"size": 0},
         {"filter": "lanczos"},
         {"dtype": torch.float16},
+        {"color": [1.0] * 9},
     ],
 )
 def test_what_the_kernel_cannot_do_is_refused(change: dict[str, object]) -> None:
@@ -144,10 +159,11 @@ def test_what_the_kernel_cannot_do_is_refused(change: dict[str, object]) -> None
         "size": 20,
         "filter": "bicubic",
         "flip": False,
+        "color": [],
         "mean": HALF,
         "std": HALF,
         "dtype": torch.float32,
     }
     ops.run_crop_resize_normalise(**arguments)
-    with pytest.raises(ValueError, match=r"picture|square"):
+    with pytest.raises(ValueError, match=r"picture|square|colours"):
         ops.run_crop_resize_normalise(**{**arguments, **change})

@@ -30,6 +30,9 @@ def test_it_prints_itself_in_one_line() -> None:
         "decode | random crop of 0.08 to 1 of the area, ratio 0.75 to 1.33 | resize to 192 bicubic | flip 0.5"
         " | normalise mean 0.5 std 0.5"
     )
+    assert "| flip 0.5 | brightness 0.4 hue 0.1 | normalise" in str(
+        Preprocess(augment=Augment(brightness=0.4, hue=0.1))
+    )
 
 
 unit = st.floats(0.01, 1)
@@ -39,6 +42,9 @@ augments = st.builds(
     scale=st.tuples(unit, unit).map(sorted).map(tuple),
     ratio=st.tuples(unit, unit).map(sorted).map(tuple),
     flip=st.floats(0, 1),
+    brightness=st.floats(0, 2),
+    saturation=st.floats(0, 2),
+    hue=st.floats(0, 0.5),
 )
 specs = st.builds(
     Preprocess,
@@ -80,6 +86,9 @@ def test_it_survives_json(spec: Preprocess) -> None:
         ({"augment": {"scale": [0.9, 0.1]}}, "augment: the crop scale 0.9 to 0.1"),
         ({"augment": {"ratio": [0, 1]}}, "augment: the crop ratio 0 to 1"),
         ({"augment": {"flip": 2}}, "augment: the flip probability 2"),
+        ({"augment": {"contrast": -1}}, "augment: the contrast -1"),
+        ({"augment": {"brightness": math.nan}}, "augment: the brightness nan"),
+        ({"augment": {"hue": 0.6}}, "augment: the hue 0.6"),
         ([], "not a table of settings"),
     ],
 )

@@ -39,22 +39,21 @@ def square_of(
     seed=st.integers(0, 10_000),
     filter=st.sampled_from(["bilinear", "bicubic"]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_random_squares_equal_pillows(height: int, width: int, seed: int, filter: str) -> None:
     picture = textured(seed, height, width)
     uniforms = uniform_numbers(seed, 0, np.arange(1), UNIFORMS)
     geometry = random_geometry(np.array([[height, width]]), 48, (0.1, 1), (0.5, 2), 0.5, uniforms)
     top, left, used_height, used_width = geometry.source[0].tolist()
-    expected = picture.crop((left, top, left + used_width, top + used_height)).resize(
-        (48, 48), FILTERS[filter]
-    )
-    if geometry.flip[0]:
-        expected = expected.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    part = picture.crop((left, top, left + used_width, top + used_height))
+    once = part.resize((48, 48), FILTERS[filter])
+    # Where a filter overshoots, it matters which of the two passes is cut off at 0 and 255 first; ours is the vertical.
+    in_turn = part.resize((used_width, 48), FILTERS[filter]).resize((48, 48), FILTERS[filter])
     found = square_of(np.array(picture), geometry, 48, filter)
-    difference = np.abs(found - np.asarray(expected))
-    assert (
-        difference.max() <= 4 and difference.mean() < 0.5
-    )  # each of Pillow's two passes rounds and cuts off
+    if geometry.flip[0]:
+        found = found[:, ::-1]
+    assert np.abs(found - np.asarray(in_turn)).max() <= 2  # each of Pillow's two passes rounds
+    assert np.abs(found - np.asarray(once)).mean() < 0.5
 
 
 @given(height=st.integers(40, 300), width=st.integers(40, 300), seed=st.integers(0, 10_000))

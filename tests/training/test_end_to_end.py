@@ -40,7 +40,7 @@ def losses(settings: TrainSettings, of: str = "train_loss") -> list[float]:
         {"logit_adjustment": 1.0},
         {"sampling": "balanced:type"},
         {"layer_decay": 0.7, "batchnorm": "frozen"},
-        {"fit": "squash", "scaling": "unit"},
+        {"fit": "squash", "scaling": "unit", "color_jitter": 0.4},
     ],
     ids=lambda changes: " ".join(changes),
 )

@@ -59,6 +59,9 @@ def test_a_missing_recipe(tmp_path) -> None:
         ({"learning_rate": float("nan")}, "--learning-rate must be above 0"),
         ({"batch_size": 0}, "--batch-size must be at least 1"),
         ({"crop_scale": 1.5}, "--crop-scale must be above 0 and at most 1"),
+        ({"color_jitter": -0.1}, "--color-jitter must be 0 or more"),
+        ({"color_jitter": 0.4, "augment": "none"}, "--color-jitter and --augment none do not go together"),
+        ({"color_jitter": 0.4, "mode": "off-the-shelf"}, "--color-jitter does not apply"),
     ],
 )
 def test_flags_that_contradict_each_other(changes, reason) -> None:
