@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import time
 
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from arttl.errors import ArttlError
-from arttl.reproduction.cells import Matrix, Run
+from arttl.reproduction.cells import IMAGENET, Matrix, Run
 from arttl.reproduction.claims import examine_claims
 from arttl.reproduction.costs import Estimate, estimate, measure_cost
 from arttl.reproduction.experiment import Laid, lay_out
@@ -103,7 +104,7 @@ def _tables(results: Results, laid: Laid, settings: ReproduceSettings) -> list[R
 
 def _matrix_table(matrix: Matrix) -> Table:
     """How many cells of which kind, and what keeps some from being."""
-    table = Table(title="Cells", title_justify="left", box=box.SIMPLE_HEAD)
+    table = _table("Cells")
     for column in ("part", "collection", "mode", "weights"):
         table.add_column(column, no_wrap=True)
     for column in ("cells", "runs"):
@@ -133,16 +134,31 @@ def _show_plan(console: Console, laid: Laid, settings: ReproduceSettings) -> Non
     backbones = dict.fromkeys(one.backbone for one in todo)
     costs = {name: measure_cost(name, laid.experiment.fine_tuning.input_size) for name in backbones}
     measured = time.perf_counter() - started
-    table = Table(title="Runs, in order", title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column("run", overflow="fold")
-    table.add_column("weights of", overflow="fold")
-    table.add_column("at most", justify="right", no_wrap=True)
     total = Estimate(0.0, 0)
-    for one in todo:
-        found = estimate(one, laid.experiment, laid.manifests[one.collection], costs)
-        total = Estimate(total.seconds + found.seconds, total.disk + found.disk)
-        table.add_row(one.name, one.donor or "", _duration(found.seconds))
-    console.print(table)
+    numbers = {one.name: str(number) for number, one in enumerate(laid.matrix.runs, start=1)}
+    for collection, runs in itertools.groupby(todo, key=lambda one: one.collection):
+        table = _table(f"Runs on {collection}, in order")
+        table.add_column("run", justify="right", no_wrap=True)
+        for column in ("network", "tasks", "mode", "weights"):
+            table.add_column(column, overflow="fold")
+        table.add_column("at most", justify="right", no_wrap=True)
+        for one in runs:
+            found = estimate(one, laid.experiment, laid.manifests[collection], costs)
+            total = Estimate(total.seconds + found.seconds, total.disk + found.disk)
+            mode = one.mode + (", common" if one.common else "")
+            table.add_row(
+                numbers[one.name],
+                one.backbone,
+                ", ".join(one.tasks),
+                mode if settings.seeds == 1 else f"{mode}, seed {one.seed}",
+                f"of run {numbers[one.donor]}"
+                if one.donor
+                else "none"
+                if one.mode == "scratch"
+                else IMAGENET,
+                _duration(found.seconds),
+            )
+        console.print(table)
     free = shutil.disk_usage(_existing(settings)).free
     console.print(
         f"{len(laid.matrix.cells)} cells from {len(laid.matrix.runs)} runs, {len(todo)} to do: at most"
@@ -153,6 +169,11 @@ def _show_plan(console: Console, laid: Laid, settings: ReproduceSettings) -> Non
     )
     if total.disk > free:
         raise ArttlError(f"--out {settings.out} has not enough room: {total.disk / 1e9:.1f} GB are needed")
+
+
+def _table(title: str) -> Table:
+    """An empty one that leaves room for long names on eighty columns."""
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
 
 
 def _existing(settings: ReproduceSettings) -> str:
