@@ -20,8 +20,7 @@ from arttl.evaluation.metrics import TaskMetrics, metrics_to_json
 from arttl.evaluation.predictions import predict
 from arttl.evaluation.report import bands_table, metrics_table
 from arttl.loading import open_loader, read_manifest
-from arttl.models import load_model
-from arttl.models.multitask import model_folder
+from arttl.models import load_trained_model
 from arttl.packing.manifest import Manifest
 from arttl.tasks import TaskSet
 
@@ -58,8 +57,8 @@ def evaluate(settings: EvaluateSettings) -> dict[str, TaskMetrics]:
     Raises:
         ArttlError: if the model or shards cannot be read, or have no task in common.
     """
-    model = load_model(settings.model)
-    calibration = Calibration.load(model_folder(settings.model))
+    model, folder = load_trained_model(settings.model)
+    calibration = Calibration.load(folder)
     manifest = read_manifest(settings.shards)
     groups = None if settings.group_by is None else _groups(manifest, settings.group_by)
     tasks = TaskSet([task for task in model.tasks if task.name in manifest.task_names])
@@ -69,18 +68,21 @@ def evaluate(settings: EvaluateSettings) -> dict[str, TaskMetrics]:
             f" these but for {', '.join(manifest.task_names) or 'nothing'}"
         )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    loader = open_loader(
-        manifest,
-        settings.split,
-        tasks,
-        preprocess=model.preprocess,
-        batch_size=settings.batch_size,
-        engine=settings.engine,
-        threads=settings.threads,
-        shuffle=False,
-        device=device,
-    )
-    found = predict(model.to(device), tasks, loader)
+    views = [
+        open_loader(
+            manifest,
+            settings.split,
+            tasks,
+            preprocess=preprocess,
+            batch_size=settings.batch_size,
+            engine=settings.engine,
+            threads=settings.threads,
+            shuffle=False,
+            device=device,
+        )
+        for preprocess in model.preprocesses
+    ]
+    found = predict(model.to(device), tasks, views)
     try:
         if settings.predictions is not None:
             found.write(settings.predictions, manifest, calibration)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,37 +116,58 @@ class Predictions:
 def predict(
     module: nn.Module,
     tasks: TaskSet,
-    batches: Iterable[Batch],
+    views: Sequence[Iterable[Batch]],
     gather: Callable[[torch.Tensor], torch.Tensor] = lambda tensor: tensor,
     on_batch: Callable[[], None] = lambda: None,
 ) -> Predictions:
-    """Run a model over batches, in evaluation mode and without gradients.
+    """Run a model over a split, in evaluation mode and without gradients.
 
     Args:
-        module: gives task name to logits [B, Q] from `batch.images`.
+        module: gives task name to logits [B, Q] from a batch's images, or those of one batch a view.
         tasks: what it predicts.
-        batches: of one split.
+        views: batches of one split; for a fused model those of each of its backbones, the same samples in each.
         gather: concatenates a tensor over ranks (`Accelerator.gather`); every rank must have equal batches.
         on_batch: called after each batch, for a progress bar.
     """
-    module.eval()
-    rows: list[torch.Tensor] = []
-    logits: dict[str, list[torch.Tensor]] = {task.name: [] for task in tasks}
-    targets: dict[str, list[torch.Tensor]] = {task.name: [] for task in tasks}
-    with torch.inference_mode():
-        for batch in batches:
-            answer = module(batch.images)
-            # Padding is told by the mask, not by position: every rank pads its own batches.
-            real = gather(batch.valid).cpu()
-            rows.append(gather(batch.rows.to(batch.valid.device)).cpu()[real])
-            for name in logits:
-                logits[name].append(gather(answer[name].float()).cpu()[real])
-                targets[name].append(gather(batch.targets[name]).cpu()[real])
-            on_batch()
-    all_rows = torch.cat(rows)
-    order = torch.from_numpy(np.argsort(all_rows.numpy(), kind="stable"))
+    rows, logits, targets = gather_answers(module, views, gather, on_batch)
     return Predictions(
         tasks,
+        rows,
+        {name: logits[name] for name in tasks.names},
+        {name: targets[name] for name in tasks.names},
+    )
+
+
+@torch.inference_mode()
+def gather_answers(
+    module: nn.Module,
+    views: Sequence[Iterable[Batch]],
+    gather: Callable[[torch.Tensor], torch.Tensor],
+    on_batch: Callable[[], None],
+) -> tuple[torch.Tensor, dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """What `predict` finds, whatever tasks the model and the batches are of.
+
+    Returns:
+        Rows of the manifest [N] int64, ascending; task name to logits [N, Q] float32, of the model's tasks; and task
+        name to targets [N, ...], of the batches' tasks. All on the CPU.
+    """
+    module.eval()
+    rows: list[torch.Tensor] = []
+    logits: dict[str, list[torch.Tensor]] = {}
+    targets: dict[str, list[torch.Tensor]] = {}
+    for batches in zip(*views, strict=True):
+        batch = batches[0]
+        # Padding is told by the mask, not by position: every rank pads its own batches.
+        real = gather(batch.valid).cpu()
+        rows.append(gather(batch.rows.to(batch.valid.device)).cpu()[real])
+        for name, found in module(*[view.images for view in batches]).items():
+            logits.setdefault(name, []).append(gather(found.float()).cpu()[real])
+        for name, found in batch.targets.items():
+            targets.setdefault(name, []).append(gather(found).cpu()[real])
+        on_batch()
+    all_rows = torch.cat(rows)
+    order = all_rows.argsort(stable=True)
+    return (
         all_rows[order],
         {name: torch.cat(found)[order] for name, found in logits.items()},
         {name: torch.cat(found)[order] for name, found in targets.items()},

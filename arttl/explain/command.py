@@ -6,7 +6,7 @@ import io
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,14 +19,24 @@ from PIL import Image
 from rich.console import Console
 
 from arttl.errors import ArttlError, did_you_mean
+from arttl.explain.answers import Answer, answers, lines
 from arttl.explain.attribution import attribute
 from arttl.explain.overlay import Heat, Picture, colourise, contour, difference, overlay
 from arttl.explain.panel import Legend, PanelRow, contact_sheet, panel
 from arttl.explain.taps import print_taps
 from arttl.explain.views import View, views_of_files, views_of_shards
 from arttl.explain.visual_backprop import visual_backprop
-from arttl.models import Backbone, MultiTaskModel, Provenance, load_model, load_weights
-from arttl.tasks import SPLITS, TaskSet, decide_labels
+from arttl.models import (
+    Backbone,
+    FusedModel,
+    MultiTaskModel,
+    Provenance,
+    load_model,
+    load_trained_model,
+    load_weights,
+)
+from arttl.models.stages import PooledStages
+from arttl.tasks import SPLITS, TaskSet
 
 _BATCH = 8  # pictures at a time, to bound the memory
 _PRINT_SCALE = 3  # of PDFs, beside PNGs
@@ -108,9 +118,9 @@ def visualize(settings: VisualizeSettings) -> list[Path]:
     Raises:
         ArttlError: if the model, a picture or the shards cannot be read, or the folder cannot be written.
     """
-    model = load_model(settings.model)
-    models = [model] if settings.compare is None else [_other(settings.compare, model), model]
-    answers = _answers(settings, models)
+    model, _ = load_trained_model(settings.model)
+    models = _columns(settings, model)
+    explained = _explained(settings, models)
     if settings.sheets is not None:
         _check_task(model, settings.sheets, "--sheets")
     preprocesses = [one.preprocess for one in models]
@@ -123,21 +133,21 @@ def visualize(settings: VisualizeSettings) -> list[Path]:
     inputs = [[view.tensors[place] for view in views] for place in range(len(models))]
     heats = [
         [_maps(one, tensors, settings, task) for one, tensors in zip(models, inputs, strict=True)]
-        for task in answers
+        for task in explained
     ]  # [tasks][models][pictures] of [H, W]
-    said = [_predictions(one, tensors) for one, tensors in zip(models, inputs, strict=True)]
+    said = _said(model, models, inputs)
     made: dict[str, Picture] = {}
     rows = []
     for index, view in enumerate(views):
         columns, notes = [], []
-        for task, of_task in zip(answers, heats, strict=True):
+        for task, of_task in zip(explained, heats, strict=True):
             drawn = [
                 _DRAW[settings.style](picture, heat[index])
                 for picture, heat in zip(view.pictures, of_task, strict=True)
             ]
             columns += drawn
-            notes += ["\n".join(_of_task(found[index], task)) for found in said]
-            if len(models) == 2:
+            notes += [lines(found[index], task) for found in said]
+            if settings.compare is not None:
                 columns.append(difference(view.pictures[-1], of_task[0][index], of_task[1][index]))
                 notes.append("")
             made[view.name if task is None else f"{view.name}-{task}"] = drawn[-1]
@@ -145,9 +155,9 @@ def visualize(settings: VisualizeSettings) -> list[Path]:
     legends: list[Legend] = ["contour" if settings.style == "contour" else "scale"]
     sheets: dict[str, _Sheet] = {}
     if settings.sheets is not None:
-        sheets = _sheets(settings.sheets, answers, views, said[-1], made, legends)
-    titles = _titles(models, answers, settings.method)
-    compared: list[Legend] = ["difference"] if len(models) == 2 else []
+        sheets = _sheets(settings.sheets, explained, views, said[-1], made, legends)
+    titles = _titles(models, explained, settings)
+    compared: list[Legend] = [] if settings.compare is None else ["difference"]
     sheets["panel"] = lambda scale: panel(rows, titles, cell=256 * scale, legends=legends + compared)
     return _write(settings.out, made, sheets, settings.pdf)
 
@@ -155,7 +165,9 @@ def visualize(settings: VisualizeSettings) -> list[Path]:
 def run(settings: VisualizeSettings) -> None:
     """Draw and say where the pictures are."""
     if settings.taps:
-        print_taps(load_model(settings.model))
+        model, _ = load_trained_model(settings.model)
+        for one in _columns(settings, model):
+            print_taps(one)
         return
     written = visualize(settings)
     Console(highlight=False).print(
@@ -163,7 +175,7 @@ def run(settings: VisualizeSettings) -> None:
     )
 
 
-def _answers(settings: VisualizeSettings, models: Sequence[MultiTaskModel]) -> list[str | None]:
+def _explained(settings: VisualizeSettings, models: Sequence[MultiTaskModel]) -> list[str | None]:
     """The tasks to explain; None for the trunk, which is the same for all."""
     if settings.method == "visual-backprop":
         return [None]
@@ -174,38 +186,31 @@ def _answers(settings: VisualizeSettings, models: Sequence[MultiTaskModel]) -> l
     return list(names)
 
 
-def _check_task(model: MultiTaskModel, name: str, flag: str) -> None:
+def _check_task(model: MultiTaskModel | FusedModel, name: str, flag: str) -> None:
     if name not in model.tasks:
         raise ArttlError(
-            f"{flag} {name}: the model ({_column_title(model)}) has no head for it"
+            f"{flag} {name}: the model ({_column_title(model.provenance)}) has no head for it"
             f"{did_you_mean(name, model.tasks.names)}; it predicts {', '.join(model.tasks.names) or 'nothing'}"
         )
 
 
-def _titles(models: Sequence[MultiTaskModel], answers: Sequence[str | None], method: str) -> list[str]:
+def _titles(
+    models: Sequence[MultiTaskModel], explained: Sequence[str | None], settings: VisualizeSettings
+) -> list[str]:
     titles = []
-    for task in answers:
-        suffix = "" if task is None else f": {task}, {method}"
-        titles += [_column_title(model) + suffix for model in models]
-        if len(models) == 2:
+    for task in explained:
+        suffix = "" if task is None else f": {task}, {settings.method}"
+        titles += [_column_title(model.provenance) + suffix for model in models]
+        if settings.compare is not None:
             titles.append("Difference of the two")
     return titles
 
 
-@dataclass(frozen=True)
-class _Answer:
-    """What a model says of one task."""
-
-    labels: tuple[str, ...]
-    text: str
-    """The labels, and for a single one its probability."""
-
-
 def _sheets(
     task: str,
-    answers: Sequence[str | None],
+    explained: Sequence[str | None],
     views: Sequence[View],
-    said: Sequence[dict[str, _Answer]],
+    said: Sequence[Mapping[str, Answer]],
     made: dict[str, Picture],
     legends: Sequence[Legend],
 ) -> dict[str, _Sheet]:
@@ -214,10 +219,10 @@ def _sheets(
     for index, view in enumerate(views):
         for label in view.labels.get(task, said[index][task].labels):
             by_class.setdefault(label, []).append(index)
-    explained = task if task in answers else answers[0]
+    shown = task if task in explained else explained[0]
     sheets: dict[str, _Sheet] = {}
     for label, members in sorted(by_class.items()):
-        names = [views[i].name if explained is None else f"{views[i].name}-{explained}" for i in members]
+        names = [views[i].name if shown is None else f"{views[i].name}-{shown}" for i in members]
         captions = [f"{views[i].catalogued.partition(';')[0]}\n{said[i][task].text}" for i in members]
         plain = (
             unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode()
@@ -269,6 +274,37 @@ def _write_picture(path: Path, picture: Picture) -> Path:
     return path
 
 
+def _columns(settings: VisualizeSettings, model: MultiTaskModel | FusedModel) -> list[MultiTaskModel]:
+    """The networks whose maps stand side by side."""
+    if isinstance(model, FusedModel):
+        for flag, given in (
+            ("--compare", settings.compare),
+            ("--method", settings.method != "visual-backprop"),
+        ):
+            if given:
+                raise ArttlError(
+                    f"{settings.model} is a fused model, whose networks are shown side by side by VisualBackProp: leave"
+                    f" {flag} out, or give a model of one network"
+                )
+        networks = [stages.backbone for stages in model.backbones if isinstance(stages, PooledStages)]
+        return [
+            MultiTaskModel(network, TaskSet([]), preprocess, Provenance("", network.name)).eval()
+            for network, preprocess in zip(networks, model.preprocesses, strict=True)
+        ]
+    return [model] if settings.compare is None else [_other(settings.compare, model), model]
+
+
+def _said(
+    model: MultiTaskModel | FusedModel, models: Sequence[MultiTaskModel], inputs: Sequence[list[torch.Tensor]]
+) -> list[list[dict[str, Answer]]]:
+    """What stands below each column's maps, [models][pictures]; a fused model's answers below its last network's."""
+    if isinstance(model, FusedModel):
+        found = answers(model.to(next(models[-1].parameters()).device), inputs)
+        nothing: list[dict[str, Answer]] = [{} for _ in found]
+        return [nothing] * (len(models) - 1) + [found]
+    return [answers(one, [tensors]) for one, tensors in zip(models, inputs, strict=True)]
+
+
 def _other(weights: str, model: MultiTaskModel) -> MultiTaskModel:
     """The network to compare with: a whole model of ours, or the same network with other weights."""
     if Path(weights).is_dir():
@@ -279,8 +315,8 @@ def _other(weights: str, model: MultiTaskModel) -> MultiTaskModel:
     return MultiTaskModel(backbone, TaskSet([]), preprocess, Provenance("", loaded.origin)).eval()
 
 
-def _column_title(model: MultiTaskModel) -> str:
-    mode, weights = model.provenance.mode, model.provenance.weights
+def _column_title(provenance: Provenance) -> str:
+    mode, weights = provenance.mode, provenance.weights
     short = "ImageNet weights" if weights.startswith("ImageNet") else weights
     return {"": short, "off-the-shelf": short, "fine-tune": "Fine-tuned", "scratch": "From scratch"}.get(
         mode, mode
@@ -302,33 +338,3 @@ def _maps(
             maps = attribute(model, images, settings.method, task)
         found += list(maps.cpu().numpy())
     return found
-
-
-def _of_task(said: dict[str, _Answer], task: str | None) -> list[str]:
-    return [f"{name}: {answer.text}" for name, answer in said.items() if task in (None, name)]
-
-
-@torch.inference_mode()
-def _predictions(model: MultiTaskModel, tensors: list[torch.Tensor]) -> list[dict[str, _Answer]]:
-    """Per picture, what the model says of each task; nothing where it has no heads."""
-    said = []
-    device = next(model.parameters()).device
-    for tensor in tensors:
-        logits = model(tensor[None].to(device))
-        answers = {}
-        for task in model.tasks:
-            scores = logits[task.name].double().cpu()
-            if task.kind == "number":
-                text = task.decode(scores.numpy())[0][0]
-                answers[task.name] = _Answer((text,), text)
-                continue
-            classes = task.vocabulary.classes
-            if task.kind == "single-label":
-                probability, best = scores.softmax(1).max(1)
-                label = classes[int(best)]
-                answers[task.name] = _Answer((label,), f"{label} {100 * float(probability):.0f}%")
-            else:
-                chosen = tuple(classes[i] for i in decide_labels(scores)[0].nonzero()[:, 0].tolist())
-                answers[task.name] = _Answer(chosen, ", ".join(chosen))
-        said.append(answers)
-    return said

@@ -13,6 +13,14 @@ import torch
 from safetensors.torch import save_file
 
 
+def find_model_folder(path: Path, name: str) -> Path | None:
+    """The folder with `NAME.json` and `NAME.safetensors`: `path` itself, or its `best/` where it is a run folder."""
+    for folder in (path, path / "best"):
+        if all((folder / f"{name}{suffix}").is_file() for suffix in (".json", ".safetensors")):
+            return folder
+    return None
+
+
 def write_model_folder(
     folder: Path, name: str, state: Mapping[str, torch.Tensor], description: Mapping[str, Any]
 ) -> None:

@@ -17,8 +17,8 @@ from torch import nn
 from arttl.errors import ArttlError
 from arttl.loading.preprocess import Preprocess
 from arttl.models.backbones import Backbone
-from arttl.models.folders import write_model_folder
-from arttl.models.multitask import Provenance
+from arttl.models.folders import find_model_folder, write_model_folder
+from arttl.models.multitask import MultiTaskModel, Provenance, load_model, model_folder
 from arttl.models.stages import PooledStages
 from arttl.tasks import TaskSet
 
@@ -125,7 +125,7 @@ class FusedModel(nn.Module):
         self.register_buffer("mean", torch.zeros(sum(widths)))
         self.register_buffer("scale", torch.ones(sum(widths)))
 
-    def forward(self, images: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
+    def forward(self, *images: torch.Tensor) -> dict[str, torch.Tensor]:
         """Logits of every task.
 
         Args:
@@ -170,9 +170,22 @@ class FusedModel(nn.Module):
         write_model_folder(folder, _NAME, self.state_dict(), description)
 
 
-def is_fused(folder: Path) -> bool:
-    """Whether a folder, or its `best/` where it is a run folder, holds a fused model."""
-    return any((found / _DESCRIPTION).is_file() for found in (folder, folder / "best"))
+def load_trained_model(folder: str | Path) -> tuple[MultiTaskModel | FusedModel, Path]:
+    """Load a saved model of either kind; both are called with a batch for each of their `preprocesses`.
+
+    Args:
+        folder: a model's folder, or a run folder.
+
+    Returns:
+        The model in evaluation mode, on the CPU; and the folder that holds it.
+
+    Raises:
+        ArttlError: as for `load_model` and `load_fused`.
+    """
+    path = Path(folder)
+    if (found := find_model_folder(path, _NAME)) is not None:
+        return load_fused(found), found
+    return load_model(path), model_folder(path)
 
 
 def load_fused(folder: str | Path) -> FusedModel:
@@ -187,8 +200,7 @@ def load_fused(folder: str | Path) -> FusedModel:
     Raises:
         ArttlError: if the folder holds no fused model, or one that does not fit its own description.
     """
-    path = Path(folder)
-    path = next((found for found in (path, path / "best") if (found / _DESCRIPTION).is_file()), path)
+    path = find_model_folder(Path(folder), _NAME) or Path(folder)
     try:
         description: dict[str, Any] = json.loads((path / _DESCRIPTION).read_text(encoding="utf-8"))
         version = description.get("format_version")

@@ -15,7 +15,7 @@ from torch import nn
 from arttl.errors import ArttlError
 from arttl.loading.preprocess import Preprocess
 from arttl.models.backbones import Backbone
-from arttl.models.folders import write_model_folder
+from arttl.models.folders import find_model_folder, write_model_folder
 from arttl.tasks import TaskSet
 
 FORMAT_VERSION = 1
@@ -89,6 +89,11 @@ class MultiTaskModel(nn.Module):
         """What the model predicts."""
         return self.heads.tasks
 
+    @property
+    def preprocesses(self) -> tuple[Preprocess, ...]:
+        """The evaluation transform of each argument of a call, as `FusedModel` has it."""
+        return (self.preprocess,)
+
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """Logits of every task.
 
@@ -119,9 +124,13 @@ def model_folder(path: Path) -> Path:
     Raises:
         ArttlError: if there is no model.
     """
-    for folder in (path, path / "best"):
-        if (folder / "model.json").is_file() and (folder / "model.safetensors").is_file():
-            return folder
+    if (found := find_model_folder(path, "model")) is not None:
+        return found
+    if find_model_folder(path, "fused") is not None:
+        raise ArttlError(
+            f"{path} holds a fused model, of several networks, where one network is needed; in Python,"
+            " arttl.models.load_trained_model reads it"
+        )
     raise ArttlError(
         f"{path} holds no model: expected model.json and model.safetensors, or a run folder with best/ inside"
     )

@@ -7,7 +7,7 @@ import platform
 import shutil
 from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from pathlib import Path
 
 import torch
 from accelerate import Accelerator
@@ -87,10 +87,22 @@ def write_inputs(settings: TrainSettings, tasks: TaskSet, accelerator: Accelerat
         return
     (settings.out / "config.yaml").write_text(settings.to_yaml(), encoding="utf-8")
     tasks.save(settings.out / "tasks.json")
-    (settings.out / "environment.json").write_text(json.dumps(_environment(accelerator), indent=1) + "\n")
+    write_environment(
+        settings.out, accelerator.device, accelerator.num_processes, accelerator.mixed_precision
+    )
 
 
-def _environment(accelerator: Accelerator) -> dict[str, Any]:
+def write_environment(
+    folder: Path, device: torch.device, processes: int = 1, mixed_precision: str = "no"
+) -> None:
+    """Write `environment.json`: what a run runs on, and with which versions.
+
+    Args:
+        folder: of the run.
+        device: that computes.
+        processes: how many.
+        mixed_precision: as Accelerate calls it.
+    """
     versions: dict[str, str | None] = {}
     for package in (
         "arttl",
@@ -105,14 +117,15 @@ def _environment(accelerator: Accelerator) -> dict[str, Any]:
             versions[package] = version(package)
         except PackageNotFoundError:
             versions[package] = None
-    card = torch.cuda.get_device_name() if accelerator.device.type == "cuda" else None
-    return {
+    card = torch.cuda.get_device_name(device) if device.type == "cuda" else None
+    found = {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": versions,
-        "device": str(accelerator.device),
+        "device": str(device),
         "card": card,
-        "processes": accelerator.num_processes,
+        "processes": processes,
         "threads": torch.get_num_threads(),
-        "mixed_precision": accelerator.mixed_precision,
+        "mixed_precision": mixed_precision,
     }
+    (folder / "environment.json").write_text(json.dumps(found, indent=1) + "\n")

@@ -157,7 +157,7 @@ def _test(
     for split in ("val", "test"):
         loader = loaders.open(split)
         with reporter.progress(f"answers on {split}", len(loader)) as bar:
-            found[split] = predict(model, model.tasks, loader, accelerator.gather, bar.advance)
+            found[split] = predict(model, model.tasks, [loader], accelerator.gather, bar.advance)
     calibration = found["val"].calibrate()
     predictions = found["test"]
     metrics = predictions.measure(manifest, calibration)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
 
 from arttl.errors import ArttlError
-from arttl.loading import Loader
-from arttl.models import MultiTaskModel, load_model
-from arttl.models.fusion import FusedModel, is_fused, load_fused
+from arttl.evaluation.predictions import gather_answers
+from arttl.models import load_trained_model
 from arttl.tasks import Task, TaskSet
 from arttl.training.loaders import Loaders
-from arttl.training.report import ProgressBar, Reporter
+from arttl.training.report import Reporter
 from arttl.training.settings import TrainSettings
 
 
@@ -130,7 +128,7 @@ def ask_teachers(
     several = []
     rows = torch.zeros(0, dtype=torch.int64)
     for folder in settings.teachers:
-        model = _load(folder).to(accelerator.device)
+        model = load_trained_model(folder)[0].to(accelerator.device)
         known = [
             name for name in tasks.names if name in model.tasks and model.tasks[name].kind == tasks[name].kind
         ]
@@ -138,10 +136,9 @@ def ask_teachers(
             raise ArttlError(
                 f"--teachers {folder} knows {', '.join(model.tasks.names)}, and none of {', '.join(tasks.names)}"
             )
-        views = model.preprocesses if isinstance(model, FusedModel) else (model.preprocess,)
-        splits = [loaders.open("train", preprocess=view) for view in views]
-        with reporter.progress(f"answers of {folder.name}", len(splits[0])) as bar:
-            rows, answers = _answers(model, splits, accelerator, bar)
+        views = [loaders.open("train", preprocess=preprocess) for preprocess in model.preprocesses]
+        with reporter.progress(f"answers of {folder.name}", len(views[0])) as bar:
+            rows, answers, _ = gather_answers(model, views, accelerator.gather, bar.advance)
         several.append((model.tasks, answers))
         reporter.say(f"teacher    {folder}: {', '.join(known)}")
     place_of_row = torch.full((int(rows.max()) + 1,), -1)
@@ -152,33 +149,3 @@ def ask_teachers(
         settings.teacher_share,
         settings.teacher_temperature,
     )
-
-
-def _load(folder: Path) -> MultiTaskModel | FusedModel:
-    return load_fused(folder) if is_fused(folder) else load_model(folder)
-
-
-@torch.inference_mode()
-def _answers(
-    model: MultiTaskModel | FusedModel, splits: Sequence[Loader], accelerator: Accelerator, bar: ProgressBar
-) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
-    """Rows of the manifest, ascending, and the logits of each, on the CPU.
-
-    Args:
-        model: the teacher.
-        splits: the same pictures in the same order, for each of a fused model's backbones.
-        accelerator: gathers over ranks.
-        bar: a step a batch.
-    """
-    rows: list[torch.Tensor] = []
-    found: dict[str, list[torch.Tensor]] = {}
-    for batches in zip(*splits, strict=True):
-        batch, images = batches[0], [view.images for view in batches]
-        real = accelerator.gather(batch.valid).cpu()
-        rows.append(accelerator.gather(batch.rows.to(batch.valid.device)).cpu()[real])
-        said = model(images) if isinstance(model, FusedModel) else model(images[0])
-        for name, logits in said.items():
-            found.setdefault(name, []).append(accelerator.gather(logits.float()).cpu()[real])
-        bar.advance()
-    order = torch.cat(rows).argsort(stable=True)
-    return torch.cat(rows)[order], {name: torch.cat(logits)[order] for name, logits in found.items()}

@@ -9,16 +9,19 @@ from PIL import Image
 
 from arttl.cli import run_command
 from arttl.errors import ArttlError
-from arttl.explain import visual_backprop
+from arttl.explain import command, visual_backprop
 from arttl.explain.attribution import attribute
 from arttl.explain.command import VisualizeSettings, visualize
 from arttl.explain.overlay import contour, overlay
 from arttl.explain.views import views_of_files, views_of_shards
 from arttl.loading import Preprocess
-from arttl.models import Backbone, MultiTaskModel, load_model
+from arttl.models import Backbone, FusedModel, MultiTaskModel, load_fused, load_model
+from arttl.models.stages import PooledStages, stage_widths
 from arttl.packing.manifest import Manifest
 from arttl.packing.pictures import read_picture
 from arttl.tasks import Task, TaskSet, Vocabulary
+
+BLANK = np.zeros((8, 8, 3), np.uint8)
 
 
 @pytest.fixture
@@ -61,6 +64,60 @@ def test_the_overlay_is_the_models_own_map(model, pictures, tmp_path) -> None:
     heat = visual_backprop(loaded, tensor[None])[0].numpy()
     expected = overlay(loaded.preprocess.denormalise(tensor[None])[0], heat)
     assert np.array_equal(np.asarray(Image.open(tmp_path / "vase.png")), expected)
+
+
+@pytest.fixture
+def fused(tmp_path) -> Path:
+    torch.manual_seed(0)
+    tasks = TaskSet([Task("type", "single-label", Vocabulary(("a", "b"), (1, 1), (0,)))])
+    sizes = {"test_resnet": 64, "test_efficientnet": 96}
+    networks = [Backbone(name) for name in sizes]
+    stages = [
+        PooledStages(one, stage_widths(one, size)) for one, size in zip(networks, sizes.values(), strict=True)
+    ]
+    model = FusedModel(stages, [Preprocess(size=size) for size in sizes.values()], tasks, "gates")
+    for head in model.heads:
+        torch.nn.init.normal_(head.weight)
+    model.save(tmp_path / "fused")
+    return tmp_path / "fused"
+
+
+def test_the_networks_of_a_fused_model_side_by_side(fused, pictures, tmp_path, monkeypatch) -> None:
+    """A column a network, each with its own map at its own size; the answer is that of all."""
+    shown = []
+    monkeypatch.setattr(command, "panel", lambda rows, titles, **rest: shown.append((rows, titles)) or BLANK)
+    visualize(VisualizeSettings(model=fused, images=pictures[:1], out=tmp_path / "maps"))
+    ((rows, titles),) = shown
+    assert titles == ["test_resnet", "test_efficientnet"]
+    loaded = load_fused(fused)
+    images = [one.apply(read_picture(pictures[0]))[None] for one in loaded.preprocesses]
+    for network, tensor, drawn in zip(loaded.backbones, images, rows[0].maps, strict=True):
+        heat = visual_backprop(network.backbone, tensor)[0].numpy()
+        size = tensor.shape[2]
+        assert drawn.shape == (size, size, 3)
+        assert np.array_equal(drawn, overlay(Preprocess(size=size).denormalise(tensor)[0], heat))
+    with torch.inference_mode():
+        probability, best = loaded(*images)["type"].softmax(1)[0].max(0)
+    assert rows[0].notes == ["", f"type: {'ab'[int(best)]} {100 * float(probability):.0f}%"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--compare", "imagenet"], "leave --compare out"),
+        (["--method", "gradients"], "leave --method out"),
+    ],
+)
+def test_what_a_fused_model_cannot_show_is_said(fused, pictures, capsys, flags, said) -> None:
+    assert run_command("visualize", ["--model", str(fused), "--images", str(pictures[0]), *flags]) == 2
+    assert f"is a fused model, whose networks are shown side by side by VisualBackProp: {said}" in " ".join(
+        capsys.readouterr().err.split()
+    )
+
+
+def test_the_taps_of_every_network_of_a_fused_model_are_printed(fused, capsys) -> None:
+    assert run_command("visualize", ["--model", str(fused), "--taps"]) == 0
+    assert len([line for line in capsys.readouterr().out.splitlines() if line.startswith("tap")]) == 2
 
 
 def test_samples_of_shards_and_two_models_side_by_side(model, small_shards, tmp_path) -> None:

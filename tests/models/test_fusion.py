@@ -82,14 +82,14 @@ def test_a_saved_model_says_the_same_and_needs_nothing_else(tmp_path: Path) -> N
         assert not loaded.training and loaded.tasks == TASKS and loaded.tokens == made.tokens
         assert [one.size for one in loaded.preprocesses] == [32, 48]
         with torch.inference_mode():
-            for name, logits in made(images).items():
-                assert torch.equal(loaded(images)[name], logits)
+            for name, logits in made(*images).items():
+                assert torch.equal(loaded(*images)[name], logits)
     assert [path.name for path in tmp_path.iterdir()] == ["best"]
 
 
 def test_the_whole_model_can_be_fine_tuned() -> None:
     made = model("gates").train()
-    logits = made([torch.rand(4, 3, size, size) for size in (32, 48)])
+    logits = made(*[torch.rand(4, 3, size, size) for size in (32, 48)])
     (logits["type"].sum() + logits["material"].sum()).backward()
     assert all(parameter.grad is not None for parameter in made.parameters() if parameter.requires_grad)
 

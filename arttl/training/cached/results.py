@@ -23,6 +23,7 @@ from arttl.packing.files import settle
 from arttl.packing.manifest import Manifest
 from arttl.tasks import TaskSet, is_labelled
 from arttl.training.cached.splits import Draw
+from arttl.training.folder import write_environment
 
 
 def check_out(out: Path, overwrite: bool) -> None:
@@ -73,6 +74,7 @@ def write_run(
         unfinished.mkdir(parents=True)
         (unfinished / "config.yaml").write_text(settings_to_yaml(settings), encoding="utf-8")
         model.tasks.save(unfinished / "tasks.json")
+        write_environment(unfinished, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
         text = "".join(json.dumps(line) + "\n" for line in lines)
         (unfinished / "metrics.jsonl").write_text(text, encoding="utf-8")
         model.save(unfinished / "best")

@@ -58,6 +58,7 @@ def test_probe_leaves_a_run_folder_whose_model_says_what_the_features_said(
     assert yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["multi_label"] == ["material"]
     model = arttl.load_model(tmp_path / "run")
     assert model.provenance.mode == "off-the-shelf"
+    assert json.loads((tmp_path / "run" / "environment.json").read_text())["packages"]["torch"]
     chosen = best_heads(candidates, model.tasks)
     # Standardisation absorbed, the saved model finds on pictures what the heads found on features.
     metrics = evaluate(EvaluateSettings(model=tmp_path / "run", shards=small_shards, threads=1))
@@ -122,14 +123,20 @@ def test_the_fused_model_says_of_pictures_what_its_features_said(
     ]
     batches = [next(iter(loader)) for loader in loaders]
     with torch.inference_mode():
-        logits = model([batch.images for batch in batches])["type"]
+        logits = model(*[batch.images for batch in batches])["type"]
     valid, targets = batches[0].valid, batches[0].targets["type"]
     known = valid & (targets >= 0)
     found = outcomes[0]["type"][keep]
     assert batches[0].rows[known].tolist() == found.rows.tolist()
     assert ((logits.argmax(1) == targets)[known].numpy() == found.correct).all()
-    told = json.loads((tmp_path / "run" / "test.json").read_text())["tasks"]["type"]["accuracy"]
-    assert told == pytest.approx(found.correct.mean())
+    told = json.loads((tmp_path / "run" / "test.json").read_text())["tasks"]["type"]
+    assert told["accuracy"] == pytest.approx(found.correct.mean())
+    metrics = evaluate(EvaluateSettings(model=tmp_path / "run", shards=small_shards, threads=1))
+    assert metrics["type"].accuracy == pytest.approx(found.correct.mean())
+    assert metrics["type"].temperature == told.get("temperature")
+    assert metrics["type"].values["ece"] == pytest.approx(told["ece"], abs=1e-4)
+    with pytest.raises(ArttlError, match="holds a fused model, of several networks, where one"):
+        arttl.load_model(tmp_path / "run")
 
 
 def test_fuse_measures_every_rung_on_every_split(two_stores, tmp_path, few_strengths, capsys) -> None:
