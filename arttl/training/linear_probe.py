@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import nn
@@ -16,6 +17,7 @@ from arttl.training.losses import summed_loss
 
 INVERSE_L2_GRID = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 """Inverse strengths of the penalty tried, from strong to weak."""
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 _PATIENCE = 2  # strengths without a lower validation loss before the search stops
 
 
@@ -44,6 +46,7 @@ def fit_probe(
     val: Features,
     inverse_l2: float | None = None,
     on_fit: Callable[[Probe], None] = lambda probe: None,
+    loss: Loss | None = None,
 ) -> Probe:
     """Fit one task's head on standardised features.
 
@@ -57,6 +60,8 @@ def fit_probe(
         inverse_l2: C. None: the value of `INVERSE_L2_GRID` with the lowest validation loss, each fit starting
             from the one before.
         on_fit: called after each fit.
+        loss: of logits [N, Q] and targets, summed over samples, in place of `summed_loss`; the validation loss is of
+            the same kind.
 
     Raises:
         ArttlError: if no training sample is labelled, or no validation sample is and C is to be chosen.
@@ -69,14 +74,15 @@ def fit_probe(
         raise ArttlError(
             f"no validation sample carries a label of task {task.name!r} to choose --inverse-l2 on; give a value"
         )
+    loss = loss or partial(summed_loss, task)
     head = nn.Linear(train_values.shape[1], task.outputs, device=train_values.device)
     nn.init.zeros_(head.weight)
     nn.init.zeros_(head.bias)
     best: Probe | None = None
     worse = 0
     for strength in INVERSE_L2_GRID if inverse_l2 is None else (inverse_l2,):
-        _minimise(task, head, train_values, train_targets, strength)
-        probe = _measure(task, head, val_values, val_targets, strength)
+        _minimise(loss, head, train_values, train_targets, strength)
+        probe = _measure(task, loss, head, val_values, val_targets, strength)
         on_fit(probe)
         if best is None or probe.val_loss < best.val_loss:
             best, worse = probe, 0
@@ -95,7 +101,7 @@ def _labelled(features: Features, task: Task) -> tuple[torch.Tensor, torch.Tenso
 
 
 def _minimise(
-    task: Task, head: nn.Linear, values: torch.Tensor, targets: torch.Tensor, strength: float
+    summed: Loss, head: nn.Linear, values: torch.Tensor, targets: torch.Tensor, strength: float
 ) -> None:
     optimizer = torch.optim.LBFGS(
         head.parameters(),
@@ -110,7 +116,7 @@ def _minimise(
         optimizer.zero_grad()
         # Per sample, so that the tolerances mean the same for any collection.
         penalty = head.weight.square().sum() / (2 * strength * len(values))
-        loss = summed_loss(task, head(values), targets) / len(values) + penalty
+        loss = summed(head(values), targets) / len(values) + penalty
         loss.backward()
         return loss
 
@@ -119,12 +125,12 @@ def _minimise(
 
 @torch.no_grad()
 def _measure(
-    task: Task, head: nn.Linear, values: torch.Tensor, targets: torch.Tensor, strength: float
+    task: Task, summed: Loss, head: nn.Linear, values: torch.Tensor, targets: torch.Tensor, strength: float
 ) -> Probe:
     loss, accuracy = math.inf, None
     if len(values):
         logits = head(values)
-        loss = float(summed_loss(task, logits, targets)) / len(values)
+        loss = float(summed(logits, targets)) / len(values)
         if task.kind == "single-label":
             accuracy = float((logits.argmax(1) == targets).float().mean())
     return Probe(strength, loss, accuracy, head.weight.clone(), head.bias.clone())

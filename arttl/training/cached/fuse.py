@@ -22,6 +22,7 @@ from arttl.models import Provenance
 from arttl.models.fusion import FusedModel, TokenHead
 from arttl.models.stages import PooledStages
 from arttl.tasks import Task, TaskSet
+from arttl.training.cached.gains import Gain, gains_table
 from arttl.training.cached.ladder import (
     ATTENTION,
     CONCATENATION,
@@ -83,23 +84,6 @@ Outcomes = list[dict[str, dict[str, Outcome]]]
 """For each seed, task name to rung to outcome."""
 
 
-@dataclass(frozen=True)
-class Gain:
-    """What a rung is worth beside another, on the test samples of all seeds.
-
-    Attributes:
-        task: its name.
-        rung: the one asked about.
-        reference: the other.
-        difference: of the share of right answers.
-    """
-
-    task: str
-    rung: str
-    reference: str
-    difference: Difference
-
-
 def fuse(settings: FuseSettings) -> tuple[Outcomes, list[Gain]]:
     """Climb the ladder for every task and seed, print tables and write the run folder.
 
@@ -149,7 +133,7 @@ def fuse(settings: FuseSettings) -> tuple[Outcomes, list[Gain]]:
     assert model is not None and predictions is not None
     gains = headline(outcomes, tasks, names)
     reporter.console.print(ladder_table(outcomes, majority, tasks, rungs(names, settings.last)))
-    reporter.console.print(gains_table(gains))
+    reporter.console.print(gains_table(gains, "right answers", "rung"))
     val, test = predictions
     lines = [
         {
@@ -296,31 +280,6 @@ def _cells(task: Task, values: Sequence[Mapping[str, float]]) -> list[str]:
 
 def _whole(measure: str, value: float) -> str:
     return f"{float(measure_text(measure, value)):.0f}"
-
-
-def gains_table(gains: Sequence[Gain]) -> Table:
-    """A row a comparison: points of right answers, with interval and p-value."""
-    table = Table(
-        title="Gain in right answers, points",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    for heading in ("task", "rung", "beside"):
-        table.add_column(heading, no_wrap=heading != "beside", overflow="fold")
-    for heading in ("gain", "95% interval", "p"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for gain in gains:
-        found = gain.difference
-        table.add_row(
-            gain.task,
-            gain.rung,
-            gain.reference,
-            f"{100 * found.value:+.1f}",
-            f"{100 * found.low:+.1f} to {100 * found.high:+.1f}",
-            f"{found.p:.3f}",
-        )
-    return table
 
 
 def run(settings: FuseSettings) -> None:

@@ -158,13 +158,13 @@ def test_fuse_measures_every_rung_on_every_split(two_stores, tmp_path, few_stren
         assert len(set(both.places)) == len(both.places) // 2
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert len(lines) == 2 * 2 * len(names)
-    assert {(gain.task, gain.rung) for gain in gains} == {
+    assert {(gain.task, gain.head) for gain in gains} == {
         (task, rung) for task in ("type", "material") for rung in ("gates", "attention")
     }
     one = next(gain for gain in gains if gain.task == "type" and gain.reference == CONCATENATION_OF_ALL)
     shares = [
         np.concatenate([by_task["type"][rung].correct for by_task in outcomes]).mean()
-        for rung in (CONCATENATION_OF_ALL, one.rung)
+        for rung in (CONCATENATION_OF_ALL, one.head)
     ]
     assert one.difference.value == pytest.approx(shares[1] - shares[0])
     assert compare(outcomes, "type", GATES, GATES).p == 1
@@ -218,7 +218,7 @@ def test_layers_without_matplotlib_say_what_to_install(two_stores, few_strengths
         plot_layers(rows, tasks)
 
 
-@pytest.mark.parametrize("command", ["features", "probe", "fuse", "layers"])
+@pytest.mark.parametrize("command", ["features", "probe", "fuse", "layers", "tails"])
 def test_help_is_a_newcomers(command: str, capsys) -> None:
     with pytest.raises(SystemExit) as stop:
         run_command(command, ["--help"])

@@ -1,0 +1,54 @@
+"""Gains of one head over another, measured on the test samples of several splits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.table import Table
+
+from arttl.evaluation.bootstrap import Difference
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What a head is worth beside another, on the test samples of all seeds.
+
+    Attributes:
+        task: its name.
+        head: the one asked about.
+        reference: the other.
+        difference: of a measure, by a paired bootstrap.
+    """
+
+    task: str
+    head: str
+    reference: str
+    difference: Difference
+
+
+def gains_table(gains: Sequence[Gain], of: str, kind: str) -> Table:
+    """A row a comparison: points, with interval and p-value.
+
+    Args:
+        gains: the comparisons.
+        of: the measure, in words.
+        kind: what the heads are called.
+    """
+    table = Table(title=f"Gain in {of}, points", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("task", kind, "beside"):
+        table.add_column(heading, no_wrap=heading != "beside", overflow="fold")
+    for heading in ("gain", "95% interval", "p"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for gain in gains:
+        found = gain.difference
+        table.add_row(
+            gain.task,
+            gain.head,
+            gain.reference,
+            f"{100 * found.value:+.1f}",
+            f"{100 * found.low:+.1f} to {100 * found.high:+.1f}",
+            f"{found.p:.3f}",
+        )
+    return table
