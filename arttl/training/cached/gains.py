@@ -29,15 +29,18 @@ class Gain:
 
 
 def gains_table(gains: Sequence[Gain], of: str, kind: str) -> Table:
-    """A row a comparison: points, with interval and p-value.
+    """A row a comparison: points, with interval and p-value; the other head is in the title if it is always the same.
 
     Args:
         gains: the comparisons.
         of: the measure, in words.
         kind: what the heads are called.
     """
-    table = Table(title=f"Gain in {of}, points", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("task", kind, "beside"):
+    references = {gain.reference for gain in gains}
+    beside = f" over {references.pop()}" if len(references) == 1 else ""
+    title = f"Gain in {of}{beside}, points"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("task", kind, *(() if beside else ("beside",))):
         table.add_column(heading, no_wrap=heading != "beside", overflow="fold")
     for heading in ("gain", "95% interval", "p"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -46,7 +49,7 @@ def gains_table(gains: Sequence[Gain], of: str, kind: str) -> Table:
         table.add_row(
             gain.task,
             gain.head,
-            gain.reference,
+            *(() if beside else (gain.reference,)),
             f"{100 * found.value:+.1f}",
             f"{100 * found.low:+.1f} to {100 * found.high:+.1f}",
             f"{found.p:.3f}",

@@ -134,6 +134,11 @@ def tails_table(task: Task, outcomes: Mapping[str, Sequence[TailOutcome]]) -> Ta
     bands = {name: heading for name, heading in _BANDS.items() if name in there}
     for heading in ("accuracy", "balanced", *bands.values(), "ECE"):
         table.add_column(heading, justify="right", no_wrap=True)
+    baselines = [one.metrics.baseline for one in outcomes[PLAIN]]
+    table.add_row(
+        "majority",
+        *(_spread([one[measure] for one in baselines]) for measure in ("accuracy", "balanced_accuracy")),
+    )
     for remedy in REMEDIES:
         metrics = [one.metrics for one in outcomes[remedy]]
         table.add_row(
