@@ -11,7 +11,7 @@ from torch import nn
 
 from arttl.errors import ArttlError
 from arttl.models.backbones import Backbone, default_preprocess
-from arttl.models.keras.hdf5 import KerasFile
+from arttl.models.keras.archive import open_keras
 from arttl.models.keras.networks import CAFFE_MEAN, CAFFE_STD
 from arttl.models.keras.placing import Network, era_of, place, read_head
 from arttl.models.multitask import MultiTaskModel, Provenance
@@ -23,14 +23,14 @@ _CAFFE = ("resnet50", "vgg19")
 
 @dataclass(frozen=True)
 class ImportKerasSettings:
-    """Turn weights that Keras saved (.h5, the legacy layout) into a model folder.
+    """Turn weights that Keras saved (.keras, or .h5 in the legacy layout) into a model folder.
 
     With --classes the softmax layer becomes the model's one task; without, the folder holds the network alone, as first
     weights for training.
     """
 
     file: tyro.conf.Positional[Path]
-    """The weights, such as creator_ResNet_weights.h5."""
+    """The weights, such as creator_ResNet_weights.h5 or model.keras."""
     backbone: Literal["resnet50", "vgg19", "inception_v3", "xception"]
     """Whose they are."""
     out: Path
@@ -63,7 +63,7 @@ def import_keras(settings: ImportKerasSettings) -> MultiTaskModel:
     classes = None if settings.classes is None else _read_classes(settings.classes)
     network: Network = settings.backbone
     caffe = network in _CAFFE
-    with KerasFile(settings.file) as file:
+    with open_keras(settings.file) as file:
         backbone = Backbone(
             _form(network, settings.keras_era or (era_of(file) if network == "resnet50" else "3"))
         )

@@ -1,4 +1,4 @@
-"""Keras's legacy HDF5 layout: a group a layer, the order of layers and of their tensors in attributes.
+"""Weights that Keras saved as HDF5; and its legacy layout: a group a layer, the order of all in attributes.
 
 HDF5 can point out of its file, by external links, external storage and virtual data sets, and h5py follows all of them
 without a word. Here a tensor is read only where it lies in the file itself, by hard links alone, and only after its
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,16 +24,23 @@ _FLOATS = ("float16", "float32", "float64")
 
 
 class KerasFile:
-    """Weights that Keras saved (`save_weights`, or `save` with the whole model), open for reading.
+    """Weights that Keras saved, open for reading; `LegacyFile` and `KerasArchive` know where the layers are.
 
     Attributes:
         path: of the file.
         layers: name of every layer that has tensors to the names of its tensors, both in Keras's order.
         listed: names of all layers, those without tensors too.
+        layout: what the file's form is called.
     """
 
-    def __init__(self, path: Path) -> None:
+    layout: str
+
+    def __init__(self, path: Path, source: Path | IO[bytes]) -> None:
         """Open a file and read its names.
+
+        Args:
+            path: of the file, for messages.
+            source: the HDF5 file itself.
 
         Raises:
             ArttlError: if it is not such a file, or h5py is not installed.
@@ -47,19 +54,16 @@ class KerasFile:
         self._h5py = h5py
         self.path = path
         try:
-            self._file = h5py.File(path, "r")
+            self._file = h5py.File(source, "r")
         except OSError as error:
             reason = "there is no such file" if not path.exists() else " ".join(str(error).split())
             raise ArttlError(f"{path} cannot be read as HDF5: {reason}") from error
         try:
             with self._in_a_sentence():
-                root = self._file
-                if "layer_names" not in root.attrs and "layer_names0" not in root.attrs:
-                    root = self._inside(self._file, "model_weights", h5py.Group)
-                self.listed = self._names(root, "layer_names")
-                self._groups = {name: self._inside(root, name, h5py.Group) for name in self.listed}
-                names = {name: self._names(group, "weight_names") for name, group in self._groups.items()}
-                self.layers = {name: found for name, found in names.items() if found}
+                there = self._find_layers(self._file)
+                self.listed = tuple(there)
+                self._groups = {name: group for name, (group, _) in there.items()}
+                self.layers = {name: tensors for name, (_, tensors) in there.items() if tensors}
         except BaseException:
             self._file.close()
             raise
@@ -71,6 +75,10 @@ class KerasFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
+
+    def _find_layers(self, root: Any) -> dict[str, tuple[Any, tuple[str, ...]]]:
+        """Name of every layer, in order, to its group and the names of its tensors there."""
+        raise NotImplementedError
 
     def shape(self, layer: str, index: int) -> tuple[int, ...]:
         """Shape of a layer's tensor, as the header has it."""
@@ -123,9 +131,7 @@ class KerasFile:
         for step in name.split("/"):
             link = found.get(step, getlink=True) if isinstance(found, self._h5py.Group) else None
             if link is None:
-                raise ArttlError(
-                    f"{self.path} is not in Keras's legacy HDF5 layout: {group.name} has no {name!r}"
-                )
+                raise ArttlError(f"{self.path} is not in {self.layout}: {group.name} has no {name!r}")
             if not isinstance(link, self._h5py.HardLink):
                 raise ArttlError(
                     f"{self.path}: {name!r} is a link to another place, which is refused: save the weights anew"
@@ -138,6 +144,28 @@ class KerasFile:
                 f"{self.path}: {name!r} is stored outside the file, which is refused: save the weights anew"
             )
         return found
+
+
+class LegacyFile(KerasFile):
+    """What `save_weights` wrote before Keras 3, and what `save("name.h5")` writes to this day."""
+
+    layout = "Keras's legacy HDF5 layout"
+
+    def __init__(self, path: Path) -> None:
+        """Open a file and read its names.
+
+        Raises:
+            ArttlError: if it is not such a file, or h5py is not installed.
+        """
+        super().__init__(path, path)
+
+    def _find_layers(self, root: Any) -> dict[str, tuple[Any, tuple[str, ...]]]:
+        if "layer_names" not in root.attrs and "layer_names0" not in root.attrs:
+            root = self._inside(root, "model_weights", self._h5py.Group)
+        groups = {
+            name: self._inside(root, name, self._h5py.Group) for name in self._names(root, "layer_names")
+        }
+        return {name: (group, self._names(group, "weight_names")) for name, group in groups.items()}
 
     def _names(self, group: Any, attribute: str) -> tuple[str, ...]:
         """A list of names; Keras cuts one that is too long for HDF5 into attributes with a number."""

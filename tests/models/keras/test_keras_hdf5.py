@@ -9,7 +9,7 @@ import pytest
 from legacy_files import vgg19_layers, write_empty
 
 from arttl.errors import ArttlError
-from arttl.models.keras.hdf5 import KerasFile
+from arttl.models.keras.hdf5 import LegacyFile
 
 KERNEL = "block1_conv1/block1_conv1/kernel:0"
 SHAPE = (3, 3, 3, 64)
@@ -28,12 +28,12 @@ def replace(path: Path, name: str = KERNEL) -> h5py.File:
 
 
 def read(path: Path) -> np.ndarray:
-    with KerasFile(path) as file:
+    with LegacyFile(path) as file:
         return file.read("block1_conv1", 0, SHAPE)
 
 
 def test_layers_and_tensors_in_order(path) -> None:
-    with KerasFile(path) as file:
+    with LegacyFile(path) as file:
         assert list(file.layers)[:2] == ["block1_conv1", "block1_conv2"] and file.listed[0] == "input_1"
         assert file.layers["dense_1"] == ("dense_1/kernel:0", "dense_1/bias:0")
         assert file.shape("dense_1", 0) == (512, 3)
@@ -45,7 +45,7 @@ def test_a_list_of_names_in_several_attributes(path) -> None:
         names = file.attrs["layer_names"]
         del file.attrs["layer_names"]
         file.attrs["layer_names0"], file.attrs["layer_names1"] = names[:5], names[5:]
-    with KerasFile(path) as found:
+    with LegacyFile(path) as found:
         assert len(found.layers) == 17 and list(found.layers)[-1] == "dense_1"
 
 
@@ -143,19 +143,19 @@ def test_attributes_that_are_no_names(path) -> None:
     with h5py.File(path, "r+") as file:
         file.attrs["layer_names"] = np.arange(4)
     with pytest.raises(ArttlError, match="the attribute 'layer_names' of / is no list of names"):
-        KerasFile(path)
+        LegacyFile(path)
 
 
 def test_files_of_other_kinds(tmp_path) -> None:
     with pytest.raises(ArttlError, match=r"no-such.h5 cannot be read as HDF5: there is no such file"):
-        KerasFile(tmp_path / "no-such.h5")
+        LegacyFile(tmp_path / "no-such.h5")
     (tmp_path / "text.h5").write_text("<html>")
     with pytest.raises(ArttlError, match=r"text.h5 cannot be read as HDF5"):
-        KerasFile(tmp_path / "text.h5")
+        LegacyFile(tmp_path / "text.h5")
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["x"] = np.zeros(3)
     with pytest.raises(ArttlError, match=r"other.h5 is not in Keras's legacy HDF5 layout"):
-        KerasFile(tmp_path / "other.h5")
+        LegacyFile(tmp_path / "other.h5")
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])

@@ -86,6 +86,23 @@ def test_logits_are_those_of_keras_3(tmp_path, network: str, size: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("network", "size"), [("resnet50", 96), ("xception", 96)])
+def test_logits_are_those_of_a_keras_archive(tmp_path, network: str, size: int) -> None:
+    """The network as a model inside the model, as `base(inputs)` makes it."""
+    flat = keras_model(network, size)
+    inputs = keras.Input((size, size, 3))
+    base = keras.Model(flat.input, flat.layers[-2].output)
+    theirs = keras.Model(inputs, keras.layers.Dense(CLASSES)(base(inputs)))
+    theirs.layers[-1].set_weights(flat.layers[-1].get_weights())
+    theirs.save(tmp_path / "w.keras")
+    import_keras(settings(tmp_path, network, file=tmp_path / "w.keras"))
+    images = pixels(size)
+    expected = logits_of(theirs, keras_scaling(images, network))
+    check(load_model(tmp_path / "model"), images, expected)
+    assert np.abs(expected - logits_of(flat, keras_scaling(images, network))).max() < 1e-4
+
+
+@pytest.mark.slow
 def test_logits_are_those_of_early_2018(tmp_path) -> None:
     theirs = resnet50_of_2018(96)
     write_legacy(theirs, tmp_path / "w.h5")

@@ -1,0 +1,111 @@
+"""Keras 3's own format: a zip of `config.json`, which names the layers, and `model.weights.h5`, which numbers them.
+
+Inside the weights a layer is called after its class, with a number where several of a class stand beside each other
+(`keras.src.saving.saving_lib`); which is which follows from the order of the layers in the configuration. Nothing of
+the configuration is ever built or executed: only names, classes and nesting are taken from it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from arttl.errors import ArttlError
+from arttl.models.keras.hdf5 import KerasFile, LegacyFile
+
+_CONFIGURATION, _WEIGHTS = "config.json", "model.weights.h5"
+_LARGEST_CONFIGURATION = 16 << 20  # bytes; that of a large network has some hundred thousand
+
+
+class KerasArchive(KerasFile):
+    """What `save("name.keras")` writes; models inside the model are taken as part of it."""
+
+    layout = "the layout of Keras 3"
+
+    def __init__(self, path: Path) -> None:
+        """Open a file and read its names.
+
+        Raises:
+            ArttlError: if it is not such a file, or h5py is not installed.
+        """
+        try:
+            self._zip = zipfile.ZipFile(path)
+            members = {name: self._zip.getinfo(name) for name in (_CONFIGURATION, _WEIGHTS)}
+        except (OSError, zipfile.BadZipFile, KeyError) as error:
+            raise ArttlError(
+                f"{path} is no model that Keras 3 saved: {' '.join(str(error).split())}"
+            ) from error
+        for name, member in members.items():
+            if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
+                raise ArttlError(f"{path}: {name} is compressed or encrypted, which Keras does not do")
+        if members[_CONFIGURATION].file_size > _LARGEST_CONFIGURATION:
+            raise ArttlError(f"{path}: {_CONFIGURATION} is too large for that of a network")
+        try:
+            configuration = json.loads(self._zip.read(_CONFIGURATION))
+            self._places = _places(configuration["config"]["layers"], "layers")
+        except (KeyError, TypeError, ValueError, RecursionError, zipfile.BadZipFile) as error:
+            raise ArttlError(f"{path}: {_CONFIGURATION} does not describe a network of layers") from error
+        try:
+            super().__init__(path, self._zip.open(_WEIGHTS))
+        except BaseException:
+            self._zip.close()
+            raise
+
+    def _find_layers(self, root: Any) -> dict[str, tuple[Any, tuple[str, ...]]]:
+        found = {}
+        for name, place in self._places.items():
+            container, _, own = place.rpartition("/")
+            beside = self._inside(root, container, self._h5py.Group)
+            if (
+                beside.get(own, getlink=True) is not None
+            ):  # one that is used twice is stored at its first place
+                group = self._inside(root, f"{place}/vars", self._h5py.Group)
+                found[name] = (group, tuple(str(number) for number in range(len(group))))
+        return found
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        self._zip.close()
+
+
+def open_keras(path: Path) -> KerasFile:
+    """Open weights of Keras in either form, told apart by what the file holds.
+
+    Raises:
+        ArttlError: if it holds neither, or h5py is not installed.
+    """
+    return KerasArchive(path) if zipfile.is_zipfile(path) else LegacyFile(path)
+
+
+def _places(layers: Sequence[Any], inside: str) -> dict[str, str]:
+    """Name of every layer, in order, to its group in the weights.
+
+    Raises:
+        ValueError: if two layers have one name.
+    """
+    found: dict[str, str] = {}
+    used: dict[str, int] = {}
+    for layer in layers:
+        kind, config = str(layer["class_name"]), layer["config"]
+        group = _snake_case(kind)
+        number = used[group] = used.get(group, -1) + 1
+        place = f"{inside}/{group}" if number == 0 else f"{inside}/{group}_{number}"
+        nested = kind in ("Functional", "Sequential")
+        own = _places(config["layers"], f"{place}/layers") if nested else {str(config["name"]): place}
+        if twice := found.keys() & own.keys():
+            raise ValueError(f"two layers are called {min(twice)!r}")
+        found |= own
+    return found
+
+
+def _snake_case(name: str) -> str:
+    """As Keras writes it: `BatchNormalization` is `batch_normalization`, `Conv2D` is `conv2d`."""
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
