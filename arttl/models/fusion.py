@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -62,6 +62,26 @@ class TokenHead(nn.Module):
         mixed: torch.Tensor = (partial * (self.log_shares(tokens) / 2).exp()[..., None]).sum(1)
         return mixed + self.bias
 
+    def among(self, widths: Sequence[int], places: Sequence[int]) -> TokenHead:
+        """The same head over more tokens, of which it takes no notice: their shares are zero.
+
+        Args:
+            widths: D of all tokens.
+            places: of this head's own among them, ascending.
+        """
+        wider = TokenHead(widths, len(self.bias), self.mixing)
+        wider.to(self.weight.device)
+        with torch.no_grad():
+            wider.bias.copy_(self.bias)
+            wider.gates.fill_(-torch.inf)
+            wider.gates[list(places)] = self.gates
+            for whole, own in ((wider.weight, self.weight), (wider.attention, self.attention)):
+                if whole is not None and own is not None:
+                    pieces = whole.split(list(widths), dim=1)
+                    for place, piece in zip(places, own.split(self.widths, dim=1), strict=True):
+                        pieces[place].copy_(piece)
+        return wider
+
     def log_shares(self, tokens: Sequence[torch.Tensor]) -> torch.Tensor:
         """Logarithms of the shares: [1, T], or [B, T] for attention."""
         scores = self.gates[None]
@@ -89,6 +109,7 @@ class FusedModel(nn.Module):
         preprocesses: the evaluation transform of each: they may see pictures of different sizes.
         tokens: what is mixed, in order; those of a backbone in the order of its stages.
         tasks: what is predicted.
+        mixing: task name to how its shares come about.
         heads: a `TokenHead` for each task.
         provenance: how the model came to be.
     """
@@ -98,7 +119,7 @@ class FusedModel(nn.Module):
         backbones: Sequence[PooledStages],
         preprocesses: Sequence[Preprocess],
         tasks: TaskSet,
-        mixing: Mixing,
+        mixing: Mapping[str, Mixing],
         provenance: Provenance | None = None,
     ) -> None:
         """Join backbones and new heads; the tokens are all stages of all backbones.
@@ -107,7 +128,7 @@ class FusedModel(nn.Module):
             backbones: with their weights, cut to the stages that are to be mixed.
             preprocesses: of each.
             tasks: what to predict.
-            mixing: see `TokenHead`.
+            mixing: for each task, see `TokenHead`.
             provenance: how the model came to be.
         """
         super().__init__()
@@ -116,10 +137,10 @@ class FusedModel(nn.Module):
         self.tokens = tuple(
             Token(place, stage) for place, network in enumerate(backbones) for stage in network.widths
         )
-        self.tasks, self.mixing = tasks, mixing
+        self.tasks, self.mixing = tasks, {name: mixing[name] for name in tasks.names}
         self.provenance = provenance or Provenance()
         widths = [width for network in backbones for width in network.widths.values()]
-        self.heads = nn.ModuleList(TokenHead(widths, task.outputs, mixing) for task in tasks)
+        self.heads = nn.ModuleList(TokenHead(widths, task.outputs, mixing[task.name]) for task in tasks)
         self.mean: torch.Tensor
         self.scale: torch.Tensor
         self.register_buffer("mean", torch.zeros(sum(widths)))
@@ -208,7 +229,10 @@ def load_fused(folder: str | Path) -> FusedModel:
             raise ArttlError(
                 f"{path} has fused model format {version!r}; this version reads {FORMAT_VERSION}"
             )
-        mixing: Mixing = next(one for one in get_args(Mixing) if one == description["mixing"])
+        mixing: dict[str, Mixing] = {
+            task: next(known for known in get_args(Mixing) if known == one)
+            for task, one in description["mixing"].items()
+        }
         backbones = [
             PooledStages(
                 Backbone(one["name"]), {str(stage): int(width) for stage, width in one["stages"].items()}

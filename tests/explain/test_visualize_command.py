@@ -75,7 +75,7 @@ def fused(tmp_path) -> Path:
     stages = [
         PooledStages(one, stage_widths(one, size)) for one, size in zip(networks, sizes.values(), strict=True)
     ]
-    model = FusedModel(stages, [Preprocess(size=size) for size in sizes.values()], tasks, "gates")
+    model = FusedModel(stages, [Preprocess(size=size) for size in sizes.values()], tasks, {"type": "gates"})
     for head in model.heads:
         torch.nn.init.normal_(head.weight)
     model.save(tmp_path / "fused")

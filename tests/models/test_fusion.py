@@ -30,13 +30,14 @@ def randomised(head: TokenHead, seed: int = 0) -> TokenHead:
     return head
 
 
-def model(mixing: str = "gates") -> FusedModel:
+def model(mixing: str = "gates", material: str | None = None) -> FusedModel:
     torch.manual_seed(0)
     networks = [Backbone("test_resnet"), Backbone("test_efficientnet")]
     stages = [
         PooledStages(one, stage_widths(one, size)) for one, size in zip(networks, (32, 48), strict=True)
     ]
-    made = FusedModel(stages, [Preprocess(size=32), Preprocess(size=48)], TASKS, mixing)  # type: ignore[arg-type]
+    each = {"type": mixing, "material": material or mixing}
+    made = FusedModel(stages, [Preprocess(size=32), Preprocess(size=48)], TASKS, each)  # type: ignore[arg-type]
     for place, head in enumerate(made.heads):
         assert isinstance(head, TokenHead)
         randomised(head, place)
@@ -67,6 +68,19 @@ def test_a_head_is_the_sum_it_says_in_double_precision(mixing: str) -> None:
     assert np.abs(found.detach().numpy() - expected).max() < 1e-5
 
 
+@pytest.mark.parametrize("mixing", ["uniform", "gates", "attention"])
+def test_a_head_among_more_tokens_says_the_same(mixing: str) -> None:
+    random = torch.Generator().manual_seed(0)
+    tokens = [torch.randn(7, width, generator=random) for width in (3, 4, 5, 2)]
+    head = randomised(TokenHead((4, 2), 6, mixing))  # type: ignore[arg-type]
+    wider = head.among((3, 4, 5, 2), (1, 3))
+    assert torch.allclose(wider(tokens), head([tokens[1], tokens[3]]), atol=1e-6)
+    shares = wider.log_shares(tokens).exp()
+    assert not shares[:, [0, 2]].any() and torch.allclose(shares.sum(1), torch.ones(len(shares)))
+    wider(tokens).sum().backward()
+    assert all(one.grad is None or one.grad.isfinite().all() for one in wider.parameters())
+
+
 def test_uniform_shares_do_not_learn_and_start_as_a_linear_layer() -> None:
     head = TokenHead((3, 5), 4, "uniform")
     assert [name for name, one in head.named_parameters() if one.requires_grad] == ["weight", "bias"]
@@ -74,7 +88,7 @@ def test_uniform_shares_do_not_learn_and_start_as_a_linear_layer() -> None:
 
 
 def test_a_saved_model_says_the_same_and_needs_nothing_else(tmp_path: Path) -> None:
-    made = model("attention")
+    made = model("attention", "uniform")
     images = [torch.rand(3, 3, size, size) for size in (32, 48)]
     made.save(tmp_path / "best")
     for folder in (tmp_path, tmp_path / "best"):
@@ -106,7 +120,8 @@ def test_a_folder_that_is_no_fused_model_is_named(tmp_path: Path) -> None:
     text = (tmp_path / "m" / "fused.json").read_text()
     for change, reason in (
         ({"format_version": 9}, "has fused model format 9; this version reads 1"),
-        ({"mixing": "magic"}, "cannot be read"),
+        ({"mixing": {"type": "magic", "material": "gates"}}, "cannot be read"),
+        ({"mixing": "gates"}, "cannot be read"),
         (
             {"backbones": [{"name": "/etc/passwd", "stages": {}, "preprocess": {}}]},
             "is not a network of timm",

@@ -25,6 +25,7 @@ from arttl.tasks import Task, TaskSet
 from arttl.training.cached.gains import Gain, gains_table
 from arttl.training.cached.ladder import (
     ATTENTION,
+    CHOSEN,
     CONCATENATION,
     CONCATENATION_OF_ALL,
     GATES,
@@ -67,8 +68,10 @@ class FuseSettings:
     """How many splits: the shards' own and others drawn anew. Five for figures to report."""
     last: int = 3
     """How many of a backbone's last stages the rung of several last layers has."""
-    keep: Literal["concatenation", "late fusion", "gates", "attention"] = "gates"
-    """The rung that is kept as a model, fitted on the shards' own split."""
+    keep: Literal["best on validation", "concatenation", "late fusion", "gates", "attention"] = (
+        "best on validation"
+    )
+    """The rung that is kept as a model, fitted on the shards' own split; the best is of each task its own."""
     overwrite: bool = False
     """Replace the run that --out already holds."""
 
@@ -141,6 +144,7 @@ def fuse(settings: FuseSettings) -> tuple[Outcomes, list[Gain]]:
             "task": task,
             "rung": rung,
             "inverse_l2": found.fitted.inverse_l2 if found.fitted.inverse_l2 > 0 else None,
+            "chosen": found.chosen,
             "val_loss": found.val_loss,
             "test": found.values,
         }
@@ -158,25 +162,29 @@ def fuse(settings: FuseSettings) -> tuple[Outcomes, list[Gain]]:
 def fused_model(
     stores: Sequence[FeatureStore], tokens: Tokens, tasks: TaskSet, kept: Mapping[str, Outcome]
 ) -> FusedModel:
-    """The model of one rung.
+    """The model of one rung a task.
 
     Args:
         stores: the backbones' features.
         tokens: normalised on the split the heads were fitted on.
         tasks: what is predicted.
-        kept: task name to outcome of a rung over tokens; all of one rung.
+        kept: task name to outcome of a rung over tokens.
     """
-    places = next(iter(kept.values())).places
-    heads = [kept[task.name].fitted.head for task in tasks]
-    first = heads[0]
-    assert isinstance(first, TokenHead)
+    places = sorted({place for found in kept.values() for place in found.places})
+    widths = [tokens.width(place) for place in places]
+    heads = []
+    for task in tasks:
+        head = kept[task.name].fitted.head
+        assert isinstance(head, TokenHead)
+        heads.append(head.among(widths, [places.index(place) for place in kept[task.name].places]))
     backbones, preprocesses = [], []
     for number, store in enumerate(stores):
         own = [tokens.names[place][1] for place in places if tokens.names[place][0] == number]
         backbones.append(PooledStages(store.load_backbone(), {stage: store.stages[stage] for stage in own}))
         preprocesses.append(store.preprocess)
     origin = "; ".join(f"{store.backbone_name}: {store.recipe.weights}" for store in stores)
-    model = FusedModel(backbones, preprocesses, tasks, first.mixing, Provenance("off-the-shelf", origin))
+    mixing = {task.name: head.mixing for task, head in zip(tasks, heads, strict=True)}
+    model = FusedModel(backbones, preprocesses, tasks, mixing, Provenance("off-the-shelf", origin))
     for target, head in zip(model.heads, heads, strict=True):
         target.load_state_dict(head.state_dict())
     model.mean.copy_(torch.cat([tokens.part(tokens.mean, place) for place in places]))
@@ -191,7 +199,7 @@ def cached_logits(model: FusedModel, stores: Sequence[FeatureStore]) -> dict[str
 
 
 def headline(outcomes: Outcomes, tasks: TaskSet, backbones: Sequence[str]) -> list[Gain]:
-    """What gates and attention are worth beside simpler things.
+    """What fusion is worth beside simpler things: the rung chosen on validation, gates and attention.
 
     These are the best single backbone's last layer and the better of concatenation and late fusion, both as it turns
     out on the test samples over all seeds, which is the hardest to be better than; and the concatenation of the very
@@ -204,7 +212,7 @@ def headline(outcomes: Outcomes, tasks: TaskSet, backbones: Sequence[str]) -> li
             _best(outcomes, task.name, SIMPLE_FUSIONS),
             CONCATENATION_OF_ALL,
         ]
-        for rung in (GATES, ATTENTION):
+        for rung in (CHOSEN, GATES, ATTENTION):
             gains += [
                 Gain(task.name, rung, other, compare(outcomes, task.name, other, rung))
                 for other in references
@@ -246,7 +254,11 @@ def ladder_table(
     seeds = len(outcomes)
     over = f", mean over {seeds} splits (lowest–highest)" if seeds > 1 else ""
     table = Table(
-        title=f"Test split, per cent{over}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False
+        title=f"Test split, per cent{over}",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
     table.add_column("rung", no_wrap=True)
     for task in tasks:
@@ -262,7 +274,7 @@ def ladder_table(
             table.add_section()
         found = {task.name: [by_task[task.name][name].values for by_task in outcomes] for task in tasks}
         cells = [cell for task in tasks for cell in _cells(task, found[task.name])]
-        table.add_row(name, *cells, end_section=name == ATTENTION)
+        table.add_row(name, *cells, end_section=name == CHOSEN)
     return table
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -28,10 +28,13 @@ CONCATENATION_OF_ALL = "concatenation, all stages"
 LATE_FUSION = "late fusion"
 GATES = "gates"
 ATTENTION = "attention"
+CHOSEN = "best on validation"
 SAME_PARAMETERS = "best alone, more parameters"
 TWICE = "best twice, gates"
 SIMPLE_FUSIONS = (CONCATENATION, LATE_FUSION)
 """What gates have to be better than."""
+FUSIONS = (CONCATENATION, LATE_FUSION, CONCATENATION_OF_ALL, GATES, ATTENTION)
+"""The rungs over several backbones, of which `CHOSEN` is the one with the lowest validation loss."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Outcome:
         rows: [N] rows of the manifest, of the test samples.
         correct: [N] which of them it got right, see `arttl.evaluation.measures.is_correct`.
         values: measure name to value on them.
+        chosen: of the rung `CHOSEN`, which one that is.
     """
 
     rung: str
@@ -55,6 +59,7 @@ class Outcome:
     rows: npt.NDArray[np.int64]
     correct: npt.NDArray[np.bool_]
     values: dict[str, float]
+    chosen: str | None = None
 
 
 class Ladder:
@@ -106,6 +111,7 @@ class Ladder:
         self._mix(CONCATENATION_OF_ALL, "uniform", everything)
         gates = self._mix(GATES, "gates", everything)
         self._mix(ATTENTION, "attention", everything)
+        self._choose()
         best = min(range(len(alone)), key=lambda number: alone[number].val_loss)
         self._hidden(self._last_layers[best], gates)
         self._mix(TWICE, "gates", self._of_backbone[best] * 2)
@@ -114,6 +120,12 @@ class Ladder:
                 others = [place for place in everything if place not in self._of_backbone[number]]
                 self._mix(without(name), "gates", others)
         return self._outcomes
+
+    def _choose(self) -> None:
+        fusions = [found for found in self._outcomes if found.rung in FUSIONS]
+        best = min(fusions, key=lambda found: found.val_loss)
+        self._outcomes.append(replace(best, rung=CHOSEN, chosen=best.rung))
+        self._on_fit()
 
     def _mix(self, rung: str, mixing: Mixing, places: Sequence[int]) -> Outcome:
         train, val = (self._samples[split].only(places) for split in ("train", "val"))
@@ -176,6 +188,7 @@ def rungs(backbones: Sequence[str], last: int) -> list[str]:
         CONCATENATION_OF_ALL,
         GATES,
         ATTENTION,
+        CHOSEN,
         SAME_PARAMETERS,
         TWICE,
         *(without(name) for name in backbones if len(backbones) > 1),

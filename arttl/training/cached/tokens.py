@@ -67,6 +67,10 @@ class Tokens:
         self._values = values
         self.mean, self.scale = torch.cat(means), torch.cat(scales)
 
+    def width(self, place: int) -> int:
+        """D of a token."""
+        return self._values[place].shape[1]
+
     def part(self, whole: torch.Tensor, place: int) -> torch.Tensor:
         """A token's part of `mean` or `scale`."""
         widths = [found.shape[1] for found in self._values]

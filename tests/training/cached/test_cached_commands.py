@@ -20,7 +20,7 @@ from arttl.models.fusion import load_fused
 from arttl.packing.manifest import Manifest
 from arttl.training.cached import mixing
 from arttl.training.cached.fuse import FuseSettings, compare, fuse
-from arttl.training.cached.ladder import CONCATENATION_OF_ALL, GATES, LATE_FUSION, rungs
+from arttl.training.cached.ladder import CHOSEN, CONCATENATION_OF_ALL, FUSIONS, GATES, LATE_FUSION, rungs
 from arttl.training.cached.layers import LayerSettings, measure_layers, plot_layers
 from arttl.training.cached.probe import ProbeSettings, best_heads, probe
 
@@ -110,7 +110,7 @@ def test_probe_refuses_what_it_cannot_use(two_stores, tmp_path) -> None:
     assert not [path for path in tmp_path.iterdir() if "unfinished" in path.name]
 
 
-@pytest.mark.parametrize("keep", ["gates", "late fusion", "attention"])
+@pytest.mark.parametrize("keep", ["gates", "late fusion", "attention", "best on validation"])
 def test_the_fused_model_says_of_pictures_what_its_features_said(
     two_stores, small_shards, tmp_path, few_strengths, keep
 ) -> None:
@@ -159,7 +159,7 @@ def test_fuse_measures_every_rung_on_every_split(two_stores, tmp_path, few_stren
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert len(lines) == 2 * 2 * len(names)
     assert {(gain.task, gain.head) for gain in gains} == {
-        (task, rung) for task in ("type", "material") for rung in ("gates", "attention")
+        (task, rung) for task in ("type", "material") for rung in ("best on validation", "gates", "attention")
     }
     one = next(gain for gain in gains if gain.task == "type" and gain.reference == CONCATENATION_OF_ALL)
     shares = [
@@ -168,6 +168,11 @@ def test_fuse_measures_every_rung_on_every_split(two_stores, tmp_path, few_stren
     ]
     assert one.difference.value == pytest.approx(shares[1] - shares[0])
     assert compare(outcomes, "type", GATES, GATES).p == 1
+    for by_task in outcomes:
+        for by_rung in by_task.values():
+            chosen = by_rung[CHOSEN]
+            assert chosen.chosen in FUSIONS and chosen.fitted is by_rung[chosen.chosen].fitted
+            assert chosen.val_loss == min(by_rung[name].val_loss for name in FUSIONS)
     late = outcomes[0]["type"][LATE_FUSION]
     assert len(late.places) == 2 and late.val_loss > 0
 
