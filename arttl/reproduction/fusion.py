@@ -110,7 +110,8 @@ def fusion_tables(laid: Laid) -> list[ReportTable]:
         note = (
             "Heads fitted to convergence on frozen features with ImageNet's weights, in the networks' own"
             " preprocessing. Gates and attention weigh all stages of all networks; without: the gates but for that"
-            " network."
+            " network. Best on validation: of each task and split the rung over several networks with the lowest"
+            " validation loss."
         )
         tables.append(
             ReportTable(
