@@ -225,7 +225,7 @@ def run_command(name: str, argv: Sequence[str] | None = None, prog: str | None =
 
 def main() -> None:
     """The `arttl` console script."""
-    lines = "\n".join(f"  {name:<10} {what}" for name, (_, what) in COMMANDS.items())
+    lines = "\n".join(f"  {name:<{max(map(len, COMMANDS))}} {what}" for name, (_, what) in COMMANDS.items())
     usage = f"usage: arttl COMMAND [OPTIONS]\n\n{lines}\n\n`arttl COMMAND --help` lists a command's options."
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if name in ("-h", "--help"):
