@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image, ImageFilter
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
@@ -20,6 +21,7 @@ from torch import Tensor
 from arttl.errors import ArttlError
 from arttl.explain import faithfulness
 from arttl.explain.attribution import Method, attribute
+from arttl.explain.overlay import Picture
 from arttl.explain.views import views_of_shards
 from arttl.explain.visual_backprop import visual_backprop
 from arttl.models import MultiTaskModel, load_model
@@ -122,17 +124,17 @@ def run(settings: ScoreSettings) -> None:
         console.print(f"{time.perf_counter() - started:6.0f} s  {stage}", markup=False)
 
     found = score(settings, on_stage)
-    table = _table(
-        f"{settings.model}: {found['pictures']} pictures of {settings.shards}, {settings.split} split"
-    )
-    for title in ("deletion (low is good)", "insertion (high is good)"):
+    table = _table(f"{found['pictures']} pictures of {settings.shards.name}, {settings.split} split")
+    for title in ("deletion\n(low is good)", "insertion\n(high is good)"):
         table.add_column(title, justify="right")
     for method, areas in found["curves"].items():
         table.add_row(method, f"{areas['deletion']:.3f}", f"{areas['insertion']:.3f}")
     console.print(table)
     if settings.drawn:
         area = found["pointing"]["area"]
-        table = _table(f"{found['drawn']} drawn objects, whose boxes cover {100 * area:.0f}% of the picture")
+        table = _table(
+            f"{found['drawn']} drawn objects, somewhere in the picture, of which they cover {100 * area:.0f}%"
+        )
         for title in ("map inside the box", "peak inside the box"):
             table.add_column(title, justify="right")
         for method in METHODS:
@@ -142,10 +144,11 @@ def run(settings: ScoreSettings) -> None:
             )
         console.print(table)
     table = _table(
-        "Rank correlation with the trained model's map (near 1: the map does not depend on the weights)"
+        "Rank correlation with the map of the trained model, when so much of the network\nfrom the heads down"
+        " has random weights (near 1: the map does not depend on them)"
     )
     for share in SHARES:
-        table.add_column(f"top {100 * share:.0f}% random" if share else "heads random", justify="right")
+        table.add_column(f"{100 * share:.0f}%" if share else "heads", justify="right")
     for method, values in found["randomised"].items():
         table.add_row(method, *(f"{value:.2f}" for value in values))
     console.print(table)
@@ -157,8 +160,8 @@ def run(settings: ScoreSettings) -> None:
 
 
 def _table(title: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.add_column("method")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("method", no_wrap=True)
     return table
 
 
@@ -254,16 +257,18 @@ def _blurred(model: MultiTaskModel, images: Tensor) -> Tensor:
 def _pointing(model: MultiTaskModel, settings: ScoreSettings) -> dict[str, Any]:
     """Shares of the maps on drawn objects."""
     images, inside = [], []
+    random = np.random.default_rng(settings.seed)
     for drawn in drawn_objects(settings.drawn, settings.seed):
-        rgb = np.array(drawn.photograph.picture)
         left, top, right, bottom = drawn.photograph.box
-        box = np.zeros_like(rgb)
-        box[top:bottom, left:right] = 255
-        images.append(model.preprocess.apply(rgb))
+        picture = np.array(drawn.photograph.picture)
+        place = np.zeros_like(picture)
+        place[top:bottom, left:right] = 255
+        picture, place = _anywhere([picture, place], random)
+        images.append(model.preprocess.apply(picture))
         # The box goes the way of the picture: the same resize and crop.
         inside.append(
             torch.from_numpy(
-                model.preprocess.denormalise(model.preprocess.apply(box)[None])[0, :, :, 0] > 127
+                model.preprocess.denormalise(model.preprocess.apply(place)[None])[0, :, :, 0] > 127
             )
         )
     maps = _all_maps(model, torch.stack(images), settings.seed)
@@ -281,6 +286,17 @@ def _pointing(model: MultiTaskModel, settings: ScoreSettings) -> dict[str, Any]:
         ]
         found[name] = {"mass_inside": _mean(masses), "peak_inside": _mean(hits)}
     return found
+
+
+def _anywhere(pictures: Sequence[Picture], random: np.random.Generator) -> list[Picture]:
+    """Pictures of one size, all at the same place of a ground twice as high and wide that goes on from their edges.
+
+    As drawn, objects fill most of the picture and stand in its middle, where any map has most of its mass.
+    """
+    height, width = pictures[0].shape[:2]
+    top, left = random.integers(height + 1), random.integers(width + 1)
+    margins = ((top, height - top), (left, width - left), (0, 0))
+    return [np.pad(picture, margins, mode="edge") for picture in pictures]
 
 
 def _randomised(

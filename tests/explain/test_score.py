@@ -35,10 +35,10 @@ def test_every_method_is_scored(model, small_shards, tmp_path, capsys):
     for areas in found["curves"].values():
         assert 0 < areas["deletion"] < 1 and 0 < areas["insertion"] < 1
     pointing = found["pointing"]
-    # Noise is even, so its share inside is that of the boxes; objects stand in the middle.
+    # Noise is even, so its share inside is that of the boxes; objects stand anywhere.
     assert pointing["noise"]["mass_inside"] == pytest.approx(pointing["area"], abs=0.03)
-    assert pointing["centre prior"]["mass_inside"] > pointing["area"] + 0.1
-    assert pointing["centre prior"]["peak_inside"] == 1
+    assert 0.02 < pointing["area"] < 0.35
+    assert pointing["centre prior"]["peak_inside"] < 1
     for mode in ("visual-backprop", "visual-backprop, sabatelli"):
         # The trunk's map does not know the heads.
         assert found["randomised"][mode][0] == pytest.approx(1)

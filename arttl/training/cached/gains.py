@@ -39,7 +39,9 @@ def gains_table(gains: Sequence[Gain], of: str, kind: str) -> Table:
     references = {gain.reference for gain in gains}
     beside = f" over {references.pop()}" if len(references) == 1 else ""
     title = f"Gain in {of}{beside}, points"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+    )
     for heading in ("task", kind, *(() if beside else ("beside",))):
         table.add_column(heading, no_wrap=heading != "beside", overflow="fold")
     for heading in ("gain", "95% interval", "p"):
