@@ -84,9 +84,9 @@ def _fuse(laid: Laid, name: str, stores: tuple[Path, ...], seeds: int) -> None:
     with FileLock(folder.with_name(folder.name + ".lock")):
         if experiment.state(fused_name(name)) == "done":  # by another process
             return
-        layers.run(LayerSettings(stores, _layers(laid, name), tasks, classes=rule, seeds=seeds))
+        layers.run(LayerSettings(stores, _layers(laid, name), tasks=tasks, classes=rule, seeds=seeds))
         (folder / "failed.json").unlink(missing_ok=True)
-        fuse(FuseSettings(stores, folder, tasks, classes=rule, seeds=seeds))
+        fuse(FuseSettings(stores, folder, tasks=tasks, classes=rule, seeds=seeds))
 
 
 def _layers(laid: Laid, name: str) -> Path:

@@ -39,12 +39,13 @@ from arttl.training.cached.measuring import majority_values
 from arttl.training.cached.results import answers, check_out, write_run
 from arttl.training.cached.splits import draw_splits
 from arttl.training.cached.store import FeatureStore
-from arttl.training.cached.tokens import Tokens, choose_tasks, same_collection, store_names
+from arttl.training.cached.task_choice import TaskChoice
+from arttl.training.cached.tokens import Tokens, same_collection, store_names
 from arttl.training.report import Reporter
 
 
 @dataclass(frozen=True)
-class FuseSettings:
+class FuseSettings(TaskChoice):
     """Join several backbones into one model per task, and measure what each step of it is worth.
 
     Every stage of every backbone is a token; heads over one, several or all of them are fitted to convergence on
@@ -56,14 +57,6 @@ class FuseSettings:
     """Folders made with `arttl features`, two or more, of the same shards."""
     out: Path = Path("runs/fusion")
     """Run folder to make."""
-    tasks: tuple[str, ...] = ()
-    """Tasks, in order; by default all that the shards have."""
-    multi_label: tuple[str, ...] = ()
-    """Tasks of --tasks in which an object keeps all its labels; the others take the first."""
-    number: tuple[str, ...] = ()
-    """Tasks of --tasks that are numbers, such as the year."""
-    classes: str = "train"
-    """Class rule: train (every class of the training split), all-splits, min-count=N or rijks2014."""
     seeds: int = 1
     """How many splits: the shards' own and others drawn anew. Five for figures to report."""
     last: int = 3
@@ -108,9 +101,7 @@ def fuse(settings: FuseSettings) -> tuple[Outcomes, list[Gain]]:
     with reporter.progress("heads", count) as bar:
         for seed in range(settings.seeds):
             draw = draw_splits(manifest, settings.tasks or manifest.task_names, seed)
-            of_draw = choose_tasks(
-                draw, settings.tasks, settings.classes, settings.multi_label, settings.number
-            )
+            of_draw = settings.choose(draw)
             tokens = Tokens(stores, draw, device)
             outcomes.append({})
             majority.append({})

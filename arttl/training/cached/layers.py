@@ -25,7 +25,8 @@ from arttl.training.cached.measuring import majority_values, task_values
 from arttl.training.cached.mixing import fit_mixing
 from arttl.training.cached.splits import draw_splits
 from arttl.training.cached.store import FeatureStore
-from arttl.training.cached.tokens import Samples, Tokens, choose_tasks, same_collection, store_names
+from arttl.training.cached.task_choice import TaskChoice
+from arttl.training.cached.tokens import Samples, Tokens, same_collection, store_names
 from arttl.training.report import Reporter
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class LayerSettings:
+class LayerSettings(TaskChoice):
     """Show which layers of a network know most about each task.
 
     At every stage a linear probe is fitted to its average over the picture, and gates over all stages together say
@@ -45,14 +46,6 @@ class LayerSettings:
     """Folders made with `arttl features --stages all`, of the same shards."""
     out: Path = Path("layers")
     """Folder for layers.png, layers.pdf and layers.json."""
-    tasks: tuple[str, ...] = ()
-    """Tasks, in order; by default all that the shards have."""
-    multi_label: tuple[str, ...] = ()
-    """Tasks of --tasks in which an object keeps all its labels; the others take the first."""
-    number: tuple[str, ...] = ()
-    """Tasks of --tasks that are numbers, such as the year."""
-    classes: str = "train"
-    """Class rule: train (every class of the training split), all-splits, min-count=N or rijks2014."""
     seeds: int = 1
     """How many splits: the shards' own and others drawn anew."""
 
@@ -105,9 +98,7 @@ def measure_layers(settings: LayerSettings) -> tuple[list[LayerRow], TaskSet]:
     with Reporter(True).progress("probes", settings.seeds * len(wanted)) as bar:
         for seed in range(settings.seeds):
             draw = draw_splits(manifest, wanted, seed)
-            of_draw = choose_tasks(
-                draw, settings.tasks, settings.classes, settings.multi_label, settings.number
-            )
+            of_draw = settings.choose(draw)
             tasks = tasks if len(tasks) else of_draw
             tokens = Tokens(stores, draw, device)
             for task in of_draw:

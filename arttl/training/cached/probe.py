@@ -27,9 +27,9 @@ from arttl.training.cached.measuring import majority_values, task_values
 from arttl.training.cached.results import answers, check_out, write_run
 from arttl.training.cached.splits import Draw, draw_splits
 from arttl.training.cached.store import FeatureStore
+from arttl.training.cached.task_choice import TaskChoice
 from arttl.training.cached.tokens import (
     Samples,
-    choose_tasks,
     labelled_samples,
     same_collection,
     store_names,
@@ -43,7 +43,7 @@ Recipe = Literal["paper", "grid", "logistic regression", "class means"]
 
 
 @dataclass(frozen=True)
-class ProbeSettings:
+class ProbeSettings(TaskChoice):
     """Train every usual head on frozen features, for all tasks, and keep the best.
 
     The heads: the paper's recipe, the best of a whole grid around it, a logistic regression solved to convergence, and
@@ -54,14 +54,6 @@ class ProbeSettings:
     """Folders made with `arttl features`, of the same shards."""
     out: Path = Path("runs/probe")
     """Run folder to make."""
-    tasks: tuple[str, ...] = ()
-    """Tasks, in order; by default all that the shards have."""
-    multi_label: tuple[str, ...] = ()
-    """Tasks of --tasks in which an object keeps all its labels; the others take the first."""
-    number: tuple[str, ...] = ()
-    """Tasks of --tasks that are numbers, such as the year."""
-    classes: str = "train"
-    """Class rule: train (every class of the training split), all-splits, min-count=N or rijks2014."""
     learning_rates: tuple[float, ...] = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
     """Of the grid; the paper's 1e-3 is always among them."""
     weight_decays: tuple[float, ...] = (0.0, 0.1, 1.0)
@@ -134,7 +126,7 @@ def probe(settings: ProbeSettings) -> list[Candidate]:
     stores = [FeatureStore.open(path) for path in settings.features]
     same_collection(stores)
     draw = draw_splits(stores[0].manifest, (), seed=0)
-    tasks = choose_tasks(draw, settings.tasks, settings.classes, settings.multi_label, settings.number)
+    tasks = settings.choose(draw)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     console = Console(highlight=False)
     names = store_names(stores)

@@ -27,7 +27,7 @@ from arttl.training.cached.gains import Gain, gains_table
 from arttl.training.cached.long_tails import PLAIN, REMEDIES, TailOutcome, fit_remedies
 from arttl.training.cached.splits import draw_splits
 from arttl.training.cached.store import FeatureStore
-from arttl.training.cached.tokens import choose_tasks, labelled_samples
+from arttl.training.cached.tokens import labelled_samples
 from arttl.training.report import Reporter
 
 # Sizes of classes in the training split, as headings.
@@ -79,7 +79,7 @@ def compare_remedies(settings: TailSettings, reporter: Reporter) -> tuple[Outcom
     with reporter.progress("heads", len(names) * settings.seeds) as bar:
         for seed in range(settings.seeds):
             draw = draw_splits(store.manifest, names, seed)
-            tasks = choose_tasks(draw, names, settings.classes)
+            tasks = TaskSet.from_manifest(draw, names, classes=settings.classes)
             first = first or tasks
             for task in tasks:
                 samples = labelled_samples(draw, task, [store.values(LAST_LAYER)], device)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from arttl.errors import ArttlError
-from arttl.tasks import SPLITS, Task, TaskSet, is_labelled
+from arttl.tasks import SPLITS, Task, is_labelled
 from arttl.training.cached.splits import Draw
 from arttl.training.cached.store import FeatureStore
 
@@ -126,19 +126,6 @@ def same_collection(stores: Sequence[FeatureStore]) -> None:
                 )
         if store.recipe.shards_sha256 != stores[0].recipe.shards_sha256:
             raise ArttlError(f"{store.directory} and {stores[0].directory} are features of different shards")
-
-
-def choose_tasks(
-    draw: Draw,
-    names: Sequence[str],
-    classes: str,
-    multi_label: Sequence[str] = (),
-    number: Sequence[str] = (),
-) -> TaskSet:
-    """The task set of a draw, by default of all the shards' tasks; see `TaskSet.from_manifest`."""
-    return TaskSet.from_manifest(
-        draw, names or draw.task_names, classes=classes, multi_label=multi_label, number=number
-    )
 
 
 def store_names(stores: Sequence[FeatureStore]) -> list[str]:
