@@ -143,15 +143,13 @@ def run(settings: ScoreSettings) -> None:
                 method, f"{100 * shares['mass_inside']:.0f}%", f"{100 * shares['peak_inside']:.0f}%"
             )
         console.print(table)
-    table = _table(
-        "Rank correlation with the map of the trained model, when so much of the network\nfrom the heads down"
-        " has random weights (near 1: the map does not depend on them)"
-    )
+    table = _table("Rank correlation with the trained model's map, weights random")
     for share in SHARES:
-        table.add_column(f"{100 * share:.0f}%" if share else "heads", justify="right")
+        table.add_column(f"top {100 * share:.0f}%" if share else "heads", justify="right")
     for method, values in found["randomised"].items():
         table.add_row(method, *(f"{value:.2f}" for value in values))
     console.print(table)
+    console.print("near 1: the map does not depend on those weights")
     if settings.json is not None:
         try:
             settings.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
