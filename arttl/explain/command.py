@@ -318,8 +318,8 @@ def _other(weights: str, model: MultiTaskModel) -> MultiTaskModel:
 def _column_title(provenance: Provenance) -> str:
     mode, weights = provenance.mode, provenance.weights
     short = "ImageNet weights" if weights.startswith("ImageNet") else weights
-    return {"": short, "off-the-shelf": short, "fine-tune": "Fine-tuned", "scratch": "From scratch"}.get(
-        mode, mode
+    return {"fine-tune": "Fine-tuned", "scratch": "From scratch"}.get(
+        mode, "Untrained" if short == "none" else short
     )
 
 

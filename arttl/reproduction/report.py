@@ -21,8 +21,9 @@ from arttl.reproduction.settings import ReproduceSettings
 from arttl.reproduction.tables import ReportTable
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 84rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.7rem; } h2 { font-size: 1.25rem; margin-top: 2.2rem; border-bottom: 1px solid #ddd; }
+summary { font-size: 1.25rem; font-weight: 600; margin-top: 2.2rem; cursor: pointer; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.85rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.25rem 0.6rem; border-bottom: 1px solid #eee; text-align: right; white-space: nowrap; }
@@ -194,10 +195,13 @@ def _table(table: ReportTable) -> str:
             cells.append(f'<td class="{kind}">{_text(cell)}</td>')
         rows.append(f"<tr>{''.join(cells)}</tr>")
     notes = "".join(f'<p class="note">{_text(note)}</p>' for note in table.notes)
-    return (
-        f'<h2>{_text(table.title)}</h2><div class="scroll"><table><thead>{_head(table)}</thead>'
+    body = (
+        f'<div class="scroll"><table><thead>{_head(table)}</thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>{notes}"
     )
+    if table.folded:
+        return f"<details><summary>{_text(table.title)}</summary>{body}</details>"
+    return f"<h2>{_text(table.title)}</h2>{body}"
 
 
 def _head(table: ReportTable) -> str:
