@@ -75,7 +75,7 @@ def run(settings: ReproduceSettings) -> None:
     page = write_report(settings, laid, results, tables, claims, panels)
     for table in tables:
         if table.rows and not table.name.startswith(_NOT_PRINTED):
-            console.print(table.to_rich())
+            console.print(*table.to_rich(console.width), sep="\n")
     for claim in claims:
         console.print(f"{claim.verdict}: {claim.text} {claim.note}", markup=False)
     failed = len(failures(laid))

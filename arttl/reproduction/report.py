@@ -26,10 +26,11 @@ h1 { font-size: 1.7rem; } h2 { font-size: 1.25rem; margin-top: 2.2rem; border-bo
 summary { font-size: 1.25rem; font-weight: 600; margin-top: 2.2rem; cursor: pointer; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.85rem; font-variant-numeric: tabular-nums; }
-th, td { padding: 0.25rem 0.6rem; border-bottom: 1px solid #eee; text-align: right; white-space: nowrap; }
+th, td { padding: 0.25rem 0.5rem; border-bottom: 1px solid #eee; text-align: right; white-space: nowrap; }
 th { vertical-align: bottom; border-bottom: 2px solid #999; white-space: normal; }
 th.name, td.name { text-align: left; }
 th.group { text-align: center; border-bottom: 1px solid #bbb; }
+small { color: #666; }
 td.problem { color: #888; font-style: italic; }
 p.note { color: #555; font-size: 0.85rem; max-width: 60rem; }
 .verdict { font-weight: 600; padding: 0.05rem 0.5rem; border-radius: 0.7rem; background: #eee; }
@@ -192,7 +193,12 @@ def _table(table: ReportTable) -> str:
         cells = []
         for place, cell in enumerate(row):
             kind = "name" if place < table.names else "problem" if cell[:1].isalpha() else ""
-            cells.append(f'<td class="{kind}">{_text(cell)}</td>')
+            number, bracket, rest = cell.partition(" (")
+            if place >= table.names and bracket:  # the interval below the figure, so that wide tables fit
+                cell_html = f"{_text(number)}<br><small>({_text(rest)}</small>"
+            else:
+                cell_html = _text(cell)
+            cells.append(f'<td class="{kind}">{cell_html}</td>')
         rows.append(f"<tr>{''.join(cells)}</tr>")
     notes = "".join(f'<p class="note">{_text(note)}</p>' for note in table.notes)
     body = (

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import rich.box
+import rich.console
 import rich.table
+import rich.text
 
 from arttl.models import Backbone
 from arttl.packing.manifest import Manifest
@@ -59,18 +61,50 @@ class ReportTable:
         body = "\n".join("| " + " | ".join(_escaped(cell) for cell in line) + " |" for line in lines)
         return "\n\n".join([f"### {self.title}", body, *self.notes]) + "\n"
 
-    def to_rich(self) -> rich.table.Table:
-        """For the terminal."""
-        table = rich.table.Table(
-            title=self.title,
-            title_justify="left",
-            box=rich.box.SIMPLE_HEAD,
-            caption="\n".join(self.notes) or None,
+    def to_rich(self, width: int) -> list[rich.console.RenderableType]:
+        """For the terminal: one table where it fits, else one for each group of columns, all with the row's names.
+
+        Columns named `group: heading` are of a group; those of none stand together. Where that is still too wide,
+        intervals are left out.
+
+        Args:
+            width: of the terminal, in characters.
+        """
+        figures = range(self.names, len(self.columns))
+        parts: dict[str, list[int]] = {"": []}  # what is of no group comes first
+        for place in figures:
+            group, colon, _ = self.columns[place].partition(": ")
+            parts.setdefault(group if colon else "", []).append(place)
+        if self._width(self.columns, figures) <= width:
+            parts = {"": list(figures)}
+        shown: list[rich.console.RenderableType] = []
+        for group, places in parts.items():
+            if places:
+                title = f"{self.title}: {group}" if group else self.title
+                shown += [rich.text.Text(title, style="italic"), self._rich(places, width), ""]
+        notes = [rich.text.Text(note, style="dim") for note in self.notes]
+        return [*shown, *notes, *([""] if notes else [])]
+
+    def _width(self, headings: Sequence[str], places: Sequence[int]) -> int:
+        """In characters, of the names and some columns of figures, a blank between two."""
+        return sum(
+            1 + max(len(headings[place]), *(len(row[place]) for row in self.rows), 0)
+            for place in (*range(self.names), *places)
         )
-        for place, column in enumerate(self.columns):
-            table.add_column(column, justify="left" if place < self.names else "right", no_wrap=True)
+
+    def _rich(self, places: Sequence[int], width: int) -> rich.table.Table:
+        headings = list(self.columns)
+        if len({self.columns[place].partition(": ")[0] for place in places}) == 1:
+            headings = [column.rpartition(": ")[2] for column in headings]
+        whole = self._width(headings, places) <= width
+        table = rich.table.Table(box=rich.box.SIMPLE_HEAD, show_edge=False, padding=0)
+        for place in range(self.names):
+            table.add_column(headings[place], no_wrap=True)
+        for place in places:
+            table.add_column(headings[place], justify="right", overflow="fold")
         for row in self.rows:
-            table.add_row(*row)
+            figures = [row[place] if whole else row[place].partition(" (")[0] for place in places]
+            table.add_row(*row[: self.names], *figures)
         return table
 
 
@@ -128,16 +162,15 @@ def table_one(results: Results, collection: Collection, backbones: Sequence[str]
             row = [task, backbone, *_size(backbone, _classes(collection, task))]
             for mode in ("off-the-shelf", "fine-tune"):
                 row += _theirs_and_ours(results, results.cells(**of_cell, mode=mode))
-            rows.append((*row, *_beside(results, results.cells(**of_cell, mode="fine-tune"))))
-    headings = ("theirs", "ours", "difference")
+            rows.append((*row, _majority(results, results.cells(**of_cell, mode="off-the-shelf"))))
     return ReportTable(
         "table-1",
         f"Table 1: {collection.name}, test accuracy in per cent",
         (
             *("task", "network", "params", "X"),
-            *(f"off-the-shelf: {heading}" for heading in headings),
-            *(f"fine-tuned: {heading}" for heading in headings),
-            *("balanced", "majority"),
+            *(f"off-the-shelf: {heading}" for heading in _THEIRS_AND_OURS),
+            *(f"fine-tuned: {heading}" for heading in _THEIRS_AND_OURS),
+            "majority",
         ),
         tuple(rows),
         (_HOW_TO_READ, "Params: millions, with the head; X: width of the features."),
@@ -156,11 +189,9 @@ def table_two(results: Results, source: str, collection: Collection, backbones: 
                 cells = results.cells(
                     collection=collection.name, task=task, backbone=backbone, weights=weights, mode=mode
                 )
-                row += _theirs_and_ours(results, [cell for cell in cells if cell.part != "common"])[:2]
-            tuned = results.cells(
-                collection=collection.name, task=task, backbone=backbone, weights=IMAGENET, mode="fine-tune"
-            )
-            rows.append((*row, *_beside(results, [cell for cell in tuned if cell.part != "common"])))
+                cells = [cell for cell in cells if cell.part != "common"]
+                row += _theirs_and_ours(results, cells)
+            rows.append((*row, _majority(results, cells)))
     return ReportTable(
         f"table-2-{collection.name}",
         f"Table 2: {collection.name}, test accuracy in per cent",
@@ -169,9 +200,9 @@ def table_two(results: Results, source: str, collection: Collection, backbones: 
             *(
                 f"{weights}, {'frozen' if mode == 'off-the-shelf' else 'fine-tuned'}: {whose}"
                 for weights, mode in columns
-                for whose in ("theirs", "ours")
+                for whose in _THEIRS_AND_OURS
             ),
-            *("balanced", "majority"),
+            "majority",
         ),
         tuple(rows),
         (_HOW_TO_READ,),
@@ -181,8 +212,8 @@ def table_two(results: Results, source: str, collection: Collection, backbones: 
 
 _HOW_TO_READ = (
     "Ours: the mean over seeds, with the 95% interval over test samples of the first, and the range over seeds where"
-    " there are several. Theirs: the paper's, on the Rijksmuseum and Antwerp. Balanced and majority: mean-class"
-    " accuracy of the fine-tuned network, and the accuracy of always answering the most frequent class."
+    " there are several. Theirs: the paper's, on the Rijksmuseum and Antwerp. Balanced: our mean-class accuracy;"
+    " majority: the accuracy of always answering the most frequent class."
 )
 
 
@@ -215,7 +246,7 @@ def further_table(results: Results, backbones: Sequence[str]) -> ReportTable:
                 cell.backbone,
                 cell.weights + of_mode,
                 *_theirs_and_ours(results, cells),
-                *_beside(results, cells),
+                _majority(results, cells),
             )
         )
     return ReportTable(
@@ -223,21 +254,25 @@ def further_table(results: Results, backbones: Sequence[str]) -> ReportTable:
         "From scratch, and on the classes in common: test accuracy in per cent",
         (
             *("what", "collection", "task", "network", "weights"),
-            *("theirs", "ours", "difference", "balanced", "majority"),
+            *_THEIRS_AND_OURS,
+            "majority",
         ),
         tuple(rows),
         names=5,
     )
 
 
-def _theirs_and_ours(results: Results, cells: Sequence[Cell]) -> tuple[str, str, str]:
+_THEIRS_AND_OURS = ("theirs", "ours", "difference", "balanced")
+
+
+def _theirs_and_ours(results: Results, cells: Sequence[Cell]) -> tuple[str, str, str, str]:
     found = results.result(cells) if cells else "not part of this"
     figure = _published(cells[0], results) if cells else None
     theirs = "" if figure is None else f"{figure.value:.2f}".rstrip("0").rstrip(".")
     if isinstance(found, str):
-        return theirs, found, ""
+        return theirs, found, "", ""
     difference = "" if figure is None else f"{100 * found.accuracy - figure.value:+.1f}"
-    return theirs, _ours(found), difference
+    return theirs, _ours(found), difference, f"{100 * found.balanced:.1f}"
 
 
 def _ours(found: Result) -> str:
@@ -248,11 +283,9 @@ def _ours(found: Result) -> str:
     return text
 
 
-def _beside(results: Results, cells: Sequence[Cell]) -> tuple[str, str]:
+def _majority(results: Results, cells: Sequence[Cell]) -> str:
     found = results.result(cells) if cells else ""
-    if isinstance(found, str):
-        return "", ""
-    return f"{100 * found.balanced:.1f}", f"{100 * found.majority:.1f}"
+    return "" if isinstance(found, str) else f"{100 * found.majority:.1f}"
 
 
 def _published(cell: Cell, results: Results) -> Figure | None:
