@@ -6,7 +6,7 @@ import base64
 import html
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import arttl
@@ -21,7 +21,7 @@ from arttl.reproduction.settings import ReproduceSettings
 from arttl.reproduction.tables import ReportTable
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 84rem; margin: 2rem auto; padding: 0 1rem; }
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 88rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.7rem; } h2 { font-size: 1.25rem; margin-top: 2.2rem; border-bottom: 1px solid #ddd; }
 summary { font-size: 1.25rem; font-weight: 600; margin-top: 2.2rem; cursor: pointer; }
 .scroll { overflow-x: auto; }
@@ -31,13 +31,15 @@ th { vertical-align: bottom; border-bottom: 2px solid #999; white-space: normal;
 th.name, td.name { text-align: left; }
 th.group { text-align: center; border-bottom: 1px solid #bbb; }
 small { color: #666; }
-td.problem { color: #888; font-style: italic; }
+td.problem { color: #888; font-style: italic; text-align: left; }
+table.wide { font-size: 0.74rem; } .wide th, .wide td { padding: 0.25rem 0.28rem; }
 p.note { color: #555; font-size: 0.85rem; max-width: 60rem; }
 .verdict { font-weight: 600; padding: 0.05rem 0.5rem; border-radius: 0.7rem; background: #eee; }
 .verdict.held { background: #cfe8d5; } .verdict.not-held { background: #f6d0c4; }
 img { max-width: 100%; }
 dl dt { font-weight: 600; margin-top: 0.6rem; } dl dd { margin: 0; }
 """
+_MANY_COLUMNS = 14
 _CLASS_OF_VERDICT = {"held": "held", "did not hold": "not-held"}
 
 
@@ -188,26 +190,35 @@ def _claim(claim: Claim) -> str:
 
 
 def _table(table: ReportTable) -> str:
-    rows = []
-    for row in table.rows:
-        cells = []
-        for place, cell in enumerate(row):
-            kind = "name" if place < table.names else "problem" if cell[:1].isalpha() else ""
-            number, bracket, rest = cell.partition(" (")
-            if place >= table.names and bracket:  # the interval below the figure, so that wide tables fit
-                cell_html = f"{_text(number)}<br><small>({_text(rest)}</small>"
-            else:
-                cell_html = _text(cell)
-            cells.append(f'<td class="{kind}">{cell_html}</td>')
-        rows.append(f"<tr>{''.join(cells)}</tr>")
+    rows = "".join(f"<tr>{''.join(_cells(table, row))}</tr>" for row in table.rows)
     notes = "".join(f'<p class="note">{_text(note)}</p>' for note in table.notes)
-    body = (
-        f'<div class="scroll"><table><thead>{_head(table)}</thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>{notes}"
-    )
+    kind = ' class="wide"' if len(table.columns) > _MANY_COLUMNS else ""
+    body = f'<div class="scroll"><table{kind}><thead>{_head(table)}</thead><tbody>{rows}</tbody></table></div>{notes}'
     if table.folded:
         return f"<details><summary>{_text(table.title)}</summary>{body}</details>"
     return f"<h2>{_text(table.title)}</h2>{body}"
+
+
+def _cells(table: ReportTable, row: Sequence[str]) -> Iterator[str]:
+    """What stands in place of a figure takes the empty cells beside it too; an interval stands below its figure."""
+    groups = [column.partition(": ")[0] for column in table.columns]
+    place = 0
+    while place < len(row):
+        cell, span = row[place], 1
+        if place < table.names:
+            yield f'<td class="name">{_text(cell)}</td>'
+        elif cell[:1].isalpha():
+            while place + span < len(row) and (row[place + span], groups[place + span]) == (
+                "",
+                groups[place],
+            ):
+                span += 1
+            yield f'<td class="problem" colspan="{span}">{_text(cell)}</td>'
+        else:
+            figure, bracket, interval = cell.partition(" (")
+            below = f"<br><small>({_text(interval)}</small>" if bracket else ""
+            yield f"<td>{_text(figure)}{below}</td>"
+        place += span
 
 
 def _head(table: ReportTable) -> str:

@@ -60,6 +60,7 @@ def _process(rank: int, folder: str, port: int, out: str) -> None:
         epochs.append(rows)
     found = {"synchronised": synchronised, "epochs": epochs}
     (Path(out) / f"{rank}.json").write_text(json.dumps(found))
+    accelerator.wait_for_everyone()  # or the last to gather may find the first one gone
     torch.distributed.destroy_process_group()
 
 

@@ -13,7 +13,8 @@ import pytest
 from arttl.packing.manifest import Manifest
 
 _READ_FOR_EVER = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background hands it on as ignored
 from arttl.loading import Preprocess, open_loader
 loader = open_loader(
     sys.argv[1], preprocess=Preprocess(size=24), batch_size=4, engine=sys.argv[2], threads=2, device="cpu"
