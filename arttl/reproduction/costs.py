@@ -68,7 +68,7 @@ def measure_cost(backbone: str, size: int | None) -> Cost:
 def _name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{torch.get_num_threads()} threads of a {platform.machine()} processor"
+    return f"{torch.get_num_threads()} threads, {platform.machine()}"
 
 
 def _seconds(work: Callable[[], None], device: torch.device) -> float:

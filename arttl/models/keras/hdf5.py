@@ -8,6 +8,7 @@ shape was found to be the expected one, so that a header cannot ask for more mem
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,7 @@ _LARGEST_ATTRIBUTE = 4 << 20  # bytes; the names of all layers of a network are 
 _FLOATS = ("float16", "float32", "float64")
 
 
-class KerasFile:
+class KerasFile(ABC):
     """Weights that Keras saved, open for reading; `LegacyFile` and `KerasArchive` know where the layers are.
 
     Attributes:
@@ -76,9 +77,9 @@ class KerasFile:
     ) -> None:
         self._file.close()
 
+    @abstractmethod
     def _find_layers(self, root: Any) -> dict[str, tuple[Any, tuple[str, ...]]]:
         """Name of every layer, in order, to its group and the names of its tensors there."""
-        raise NotImplementedError
 
     def shape(self, layer: str, index: int) -> tuple[int, ...]:
         """Shape of a layer's tensor, as the header has it."""
