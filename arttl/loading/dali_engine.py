@@ -128,7 +128,7 @@ def _pipeline(reading: Reading, folder: Path) -> Any:
             random_shuffle=False,
         )
         start, end, flip, *color = fn.external_source(
-            source=_regions(reading), num_outputs=3 + (len(_COLOR) if _varies_color(reading) else 0)
+            source=_regions(reading), num_outputs=3 + (len(_COLOR) if preprocess.varies_color else 0)
         )
         pictures = fn.decoders.image(
             jpegs,
@@ -144,7 +144,7 @@ def _pipeline(reading: Reading, folder: Path) -> Any:
             interp_type=_FILTERS[preprocess.filter],
             antialias=preprocess.filter != "nearest",
         )
-        if _varies_color(reading):
+        if preprocess.varies_color:
             squares = fn.color_twist(squares, **dict(zip(_COLOR, color, strict=True)))
         images = fn.crop_mirror_normalize(
             squares,
@@ -156,11 +156,6 @@ def _pipeline(reading: Reading, folder: Path) -> Any:
         )
         pipeline.set_outputs(images, rows)
     return pipeline
-
-
-def _varies_color(reading: Reading) -> bool:
-    augment = reading.preprocess.augment
-    return augment is not None and bool(augment.color)
 
 
 def _regions(reading: Reading) -> Iterator[tuple[np.ndarray, ...]]:

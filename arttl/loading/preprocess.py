@@ -148,13 +148,18 @@ class Preprocess:
         scale, ratio, flip = self.augment.scale, self.augment.ratio, self.augment.flip
         return random_geometry(sizes, self.size, scale, ratio, flip, uniforms, reduce=reduce)
 
+    @property
+    def varies_color(self) -> bool:
+        """Whether `augment` changes colours."""
+        return self.augment is not None and bool(self.augment.color)
+
     def color_change(self, uniforms: npt.NDArray[np.float64]) -> ColorChange | None:
         """How the colours of pictures are changed; None where `augment` leaves them as they are.
 
         Args:
             uniforms: [N, arttl.loading.color.COLOR_UNIFORMS] random numbers.
         """
-        if self.augment is None or not self.augment.color:
+        if self.augment is None or not self.varies_color:
             return None
         augment = self.augment
         return random_color(augment.brightness, augment.contrast, augment.saturation, augment.hue, uniforms)

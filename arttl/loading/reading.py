@@ -53,19 +53,19 @@ class Reading:
 
     def geometry(self, batch: int) -> Geometry:
         """How the squares of one batch are cut."""
-        rows = self.rows[batch]
-        uniforms = self._uniforms(batch)[:, :UNIFORMS] if self.preprocess.augment else None
-        return self.preprocess.geometry(self.sizes[rows], uniforms)
+        uniforms = self._uniforms(batch, UNIFORMS) if self.preprocess.augment else None
+        return self.preprocess.geometry(self.sizes[self.rows[batch]], uniforms)
 
     def color_change(self, batch: int) -> ColorChange | None:
         """How the colours of one batch are changed; None: they are not."""
-        return self.preprocess.color_change(self._uniforms(batch)[:, UNIFORMS:])
+        if not self.preprocess.varies_color:
+            return None
+        return self.preprocess.color_change(self._uniforms(batch, UNIFORMS + COLOR_UNIFORMS)[:, UNIFORMS:])
 
-    def _uniforms(self, batch: int) -> npt.NDArray[np.float64]:
-        visit = self.rows[batch] + (
-            self.visits[batch] << 40
-        )  # a row that comes again is changed anew each time
-        return uniform_numbers(self.seed, self.epoch, visit, UNIFORMS + COLOR_UNIFORMS)
+    def _uniforms(self, batch: int, count: int) -> npt.NDArray[np.float64]:
+        # A row that comes again is changed anew each time.
+        visit = self.rows[batch] + (self.visits[batch] << 40)
+        return uniform_numbers(self.seed, self.epoch, visit, count)
 
 
 @dataclass(frozen=True)

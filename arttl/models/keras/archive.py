@@ -35,11 +35,20 @@ class KerasArchive(KerasFile):
         """
         try:
             self._zip = zipfile.ZipFile(path)
+        except (OSError, zipfile.BadZipFile) as error:
+            raise _not_keras(path, error) from error
+        try:
+            self._places = self._read_places(path)
+            super().__init__(path, self._zip.open(_WEIGHTS))
+        except BaseException:
+            self._zip.close()
+            raise
+
+    def _read_places(self, path: Path) -> dict[str, str]:
+        try:
             members = {name: self._zip.getinfo(name) for name in (_CONFIGURATION, _WEIGHTS)}
-        except (OSError, zipfile.BadZipFile, KeyError) as error:
-            raise ArttlError(
-                f"{path} is no model that Keras 3 saved: {' '.join(str(error).split())}"
-            ) from error
+        except KeyError as error:
+            raise _not_keras(path, error) from error
         for name, member in members.items():
             if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
                 raise ArttlError(f"{path}: {name} is compressed or encrypted, which Keras does not do")
@@ -47,23 +56,17 @@ class KerasArchive(KerasFile):
             raise ArttlError(f"{path}: {_CONFIGURATION} is too large for that of a network")
         try:
             configuration = json.loads(self._zip.read(_CONFIGURATION))
-            self._places = _places(configuration["config"]["layers"], "layers")
+            return _places(configuration["config"]["layers"], "layers")
         except (KeyError, TypeError, ValueError, RecursionError, zipfile.BadZipFile) as error:
             raise ArttlError(f"{path}: {_CONFIGURATION} does not describe a network of layers") from error
-        try:
-            super().__init__(path, self._zip.open(_WEIGHTS))
-        except BaseException:
-            self._zip.close()
-            raise
 
     def _find_layers(self, root: Any) -> dict[str, tuple[Any, tuple[str, ...]]]:
         found = {}
         for name, place in self._places.items():
             container, _, own = place.rpartition("/")
             beside = self._inside(root, container, self._h5py.Group)
-            if (
-                beside.get(own, getlink=True) is not None
-            ):  # one that is used twice is stored at its first place
+            # A layer that is used twice is stored at its first place.
+            if beside.get(own, getlink=True) is not None:
                 group = self._inside(root, f"{place}/vars", self._h5py.Group)
                 found[name] = (group, tuple(str(number) for number in range(len(group))))
         return found
@@ -73,6 +76,10 @@ class KerasArchive(KerasFile):
     ) -> None:
         super().__exit__(kind, error, trace)
         self._zip.close()
+
+
+def _not_keras(path: Path, error: Exception) -> ArttlError:
+    return ArttlError(f"{path} is no model that Keras 3 saved: {' '.join(str(error).split())}")
 
 
 def open_keras(path: Path) -> KerasFile:

@@ -11,7 +11,6 @@ from typing import Annotated, Literal
 import numpy as np
 import torch
 import tyro
-from rich import box
 from rich.table import Table
 
 from arttl.errors import ArttlError
@@ -39,6 +38,7 @@ from arttl.training.cached.measuring import majority_values
 from arttl.training.cached.results import answers, check_out, write_run
 from arttl.training.cached.splits import draw_splits
 from arttl.training.cached.store import FeatureStore
+from arttl.training.cached.tables import figures_table
 from arttl.training.cached.task_choice import TaskChoice
 from arttl.training.cached.tokens import Tokens, same_collection, store_names
 from arttl.training.report import Reporter
@@ -242,15 +242,7 @@ def ladder_table(
     names: Sequence[str],
 ) -> Table:
     """A row a rung: for each task the main measure, mean and range over the seeds, and the mean balanced accuracy."""
-    seeds = len(outcomes)
-    over = f", mean over {seeds} splits (lowest–highest)" if seeds > 1 else ""
-    table = Table(
-        title=f"Test split, per cent{over}",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+    table = figures_table("Test split, per cent", len(outcomes))
     table.add_column("rung", no_wrap=True)
     for task in tasks:
         table.add_column(

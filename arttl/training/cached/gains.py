@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich import box
 from rich.table import Table
 
 from arttl.evaluation.bootstrap import Difference
+from arttl.training.cached.tables import figures_table
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,7 @@ def gains_table(gains: Sequence[Gain], of: str, kind: str) -> Table:
     """
     references = {gain.reference for gain in gains}
     beside = f" over {references.pop()}" if len(references) == 1 else ""
-    title = f"Gain in {of}{beside}, points"
-    table = Table(
-        title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
-    )
+    table = figures_table(f"Gain in {of}{beside}, points")
     for heading in ("task", kind, *(() if beside else ("beside",))):
         table.add_column(heading, no_wrap=heading != "beside", overflow="fold")
     for heading in ("gain", "95% interval", "p"):

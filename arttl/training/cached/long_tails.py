@@ -17,7 +17,6 @@ from arttl.evaluation.metrics import TaskMetrics, measure_task
 from arttl.tasks import Task
 from arttl.training.cached.class_means import class_mean_head
 from arttl.training.cached.tokens import Samples
-from arttl.training.features import Features
 from arttl.training.linear_probe import fit_probe
 from arttl.training.losses import log_prior, summed_loss
 
@@ -67,13 +66,8 @@ def fit_remedies(task: Task, samples: Mapping[str, Samples]) -> list[TailOutcome
     """
     (train,) = samples["train"].tokens
     mean, std = train.mean(0), train.std(0).clamp_min(1e-6)
-    scaled = {
-        split: Samples(one.rows, ((one.tokens[0] - mean) / std,), one.targets)
-        for split, one in samples.items()
-    }
-    features = {
-        split: Features(one.rows, one.tokens[0], {task.name: one.targets}) for split, one in scaled.items()
-    }
+    scaled = {split: one.standardised(mean, std) for split, one in samples.items()}
+    train_features, val_features = (scaled[split].features(task) for split in ("train", "val"))
     targets = {split: one.targets.cpu() for split, one in samples.items()}
 
     def said(weight: torch.Tensor, bias: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -87,7 +81,7 @@ def fit_remedies(task: Task, samples: Mapping[str, Samples]) -> list[TailOutcome
         rows = samples["test"].rows.numpy()
         return TailOutcome(remedy, detail, rows, logits["test"].numpy(), targets["test"].numpy(), metrics)
 
-    plain = fit_probe(task, features["train"], features["val"])
+    plain = fit_probe(task, train_features, val_features)
     logits = said(plain.weight, plain.bias)
     found = [outcome(PLAIN, f"C = {plain.inverse_l2:g}", logits)]
     strength = choose_adjustment(task, logits["val"], targets["val"]).strength
@@ -100,7 +94,7 @@ def fit_remedies(task: Task, samples: Mapping[str, Samples]) -> list[TailOutcome
         (IN_TRAINING, partial(summed_loss, task, log_prior=prior)),
         (EVENLY, partial(_weighed_loss, weights)),
     ):
-        probe = fit_probe(task, features["train"], features["val"], loss=loss)
+        probe = fit_probe(task, train_features, val_features, loss=loss)
         found.append(outcome(remedy, f"C = {probe.inverse_l2:g}", said(probe.weight, probe.bias)))
     found.append(outcome(CLASS_MEANS, "cosine", said(*class_mean_head(task, scaled["train"]))))
     return found

@@ -34,7 +34,6 @@ from arttl.training.cached.tokens import (
     same_collection,
     store_names,
 )
-from arttl.training.features import Features
 from arttl.training.linear_probe import fit_probe
 from arttl.training.losses import summed_loss
 from arttl.training.report import Reporter
@@ -195,13 +194,8 @@ def probe_task(
         )
     paper = next(head for head in heads if head.point == PAPER)
     best = min(heads, key=lambda head: head.val_loss)
-    standardised = {
-        split: Samples(one.rows, ((one.tokens[0] - mean) / std,), one.targets)
-        for split, one in samples.items()
-    }
-    fitted = fit_probe(
-        task, _as_features(task, standardised["train"]), _as_features(task, standardised["val"])
-    )
+    standardised = {split: one.standardised(mean, std) for split, one in samples.items()}
+    fitted = fit_probe(task, standardised["train"].features(task), standardised["val"].features(task))
 
     def measured(
         recipe: Recipe, detail: str, weight: torch.Tensor, bias: torch.Tensor, epochs: int | None = None
@@ -248,10 +242,6 @@ def best_heads(candidates: Sequence[Candidate], tasks: TaskSet) -> dict[str, Can
         for place in sorted({one.store for one in candidates})
     }
     return min(by_store.values(), key=lambda heads: sum(one.val_loss for one in heads.values()))
-
-
-def _as_features(task: Task, samples: Samples) -> Features:
-    return Features(samples.rows, samples.tokens[0], {task.name: samples.targets})
 
 
 def _table(

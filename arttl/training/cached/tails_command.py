@@ -12,7 +12,6 @@ from typing import Annotated
 import numpy as np
 import torch
 import tyro
-from rich import box
 from rich.table import Table
 
 from arttl.errors import ArttlError
@@ -27,6 +26,7 @@ from arttl.training.cached.gains import Gain, gains_table
 from arttl.training.cached.long_tails import PLAIN, REMEDIES, TailOutcome, fit_remedies
 from arttl.training.cached.splits import draw_splits
 from arttl.training.cached.store import FeatureStore
+from arttl.training.cached.tables import figures_table
 from arttl.training.cached.tokens import labelled_samples
 from arttl.training.report import Reporter
 
@@ -74,6 +74,7 @@ def compare_remedies(settings: TailSettings, reporter: Reporter) -> tuple[Outcom
     store = FeatureStore.open(settings.features)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     names = settings.tasks or store.manifest.task_names
+    values = store.values(LAST_LAYER)
     found: dict[str, dict[str, list[TailOutcome]]] = {}
     first: TaskSet | None = None
     with reporter.progress("heads", len(names) * settings.seeds) as bar:
@@ -82,7 +83,7 @@ def compare_remedies(settings: TailSettings, reporter: Reporter) -> tuple[Outcom
             tasks = TaskSet.from_manifest(draw, names, classes=settings.classes)
             first = first or tasks
             for task in tasks:
-                samples = labelled_samples(draw, task, [store.values(LAST_LAYER)], device)
+                samples = labelled_samples(draw, task, [values], device)
                 for outcome in fit_remedies(task, samples):
                     found.setdefault(task.name, {}).setdefault(outcome.remedy, []).append(outcome)
                 bar.advance()
@@ -120,15 +121,7 @@ def _mean_balanced(task: Task, splits: Sequence[TailOutcome]) -> Measure:
 
 def tails_table(task: Task, outcomes: Mapping[str, Sequence[TailOutcome]]) -> Table:
     """A row a remedy: accuracy, balanced accuracy, that of the classes of each size, and calibration."""
-    seeds = len(outcomes[PLAIN])
-    over = f", mean over {seeds} splits (lowest–highest)" if seeds > 1 else ""
-    table = Table(
-        title=f"{task.name}: test split, per cent{over}",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
+    table = figures_table(f"{task.name}: test split, per cent", len(outcomes[PLAIN]))
     table.add_column("head", no_wrap=True)
     there = {band.name for splits in outcomes.values() for one in splits for band in one.metrics.bands}
     bands = {name: heading for name, heading in _BANDS.items() if name in there}

@@ -11,6 +11,7 @@ from arttl.errors import ArttlError
 from arttl.tasks import SPLITS, Task, is_labelled
 from arttl.training.cached.splits import Draw
 from arttl.training.cached.store import FeatureStore
+from arttl.training.features import Features
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,16 @@ class Samples:
     def only(self, places: Sequence[int]) -> Samples:
         """The same samples with some of the tokens."""
         return Samples(self.rows, tuple(self.tokens[place] for place in places), self.targets)
+
+    def standardised(self, mean: torch.Tensor, std: torch.Tensor) -> Samples:
+        """Samples with one token, less `mean` [D] and divided by `std` [D]."""
+        (values,) = self.tokens
+        return Samples(self.rows, ((values - mean) / std,), self.targets)
+
+    def features(self, task: Task) -> Features:
+        """Samples with one token, as `arttl.training.linear_probe` takes them."""
+        (values,) = self.tokens
+        return Features(self.rows, values, {task.name: self.targets})
 
 
 class Tokens:

@@ -1,0 +1,23 @@
+"""The form of the tables that the commands on cached features print."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.table import Table
+
+
+def figures_table(title: str, splits: int = 1) -> Table:
+    """An empty table that leaves room on eighty columns.
+
+    Args:
+        title: above it.
+        splits: over how many the figures are means, which the title says where there are several.
+    """
+    over = f", mean over {splits} splits (lowest–highest)" if splits > 1 else ""
+    return Table(
+        title=title + over,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
