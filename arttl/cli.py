@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import inspect
 import os
+import select
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -209,10 +212,15 @@ def run_command(name: str, argv: Sequence[str] | None = None, prog: str | None =
 
     Returns:
         The exit status: 0, 2 for a failure the user can mend (one sentence on standard error), 130 for Ctrl-C.
+
+    Raises:
+        SystemExit: after the help text, for arguments that cannot be read, and with 141 when whoever read standard
+            output has left, as `head` does.
     """
     function, _ = COMMANDS[name]
     try:
-        function(sys.argv[1:] if argv is None else argv, prog or f"arttl {name}")
+        with _readers_may_leave():
+            function(sys.argv[1:] if argv is None else argv, prog or f"arttl {name}")
     except ArttlError as error:
         if os.environ.get("RANK", "0") == "0":  # every process of a run meets the same failure
             print(f"error: {error}", file=sys.stderr)
@@ -223,13 +231,31 @@ def run_command(name: str, argv: Sequence[str] | None = None, prog: str | None =
     return 0
 
 
+@contextmanager
+def _readers_may_leave() -> Iterator[None]:
+    """End quietly, as other programs do, when standard output is a pipe that nobody reads any more."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), select.POLLOUT)
+        if not any(events & select.POLLERR for _, events in poll.poll(0)):
+            raise  # another pipe, such as a worker's
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit fails on it once more
+        sys.exit(128 + signal.SIGPIPE)
+
+
 def main() -> None:
     """The `arttl` console script."""
     lines = "\n".join(f"  {name:<{max(map(len, COMMANDS))}} {what}" for name, (_, what) in COMMANDS.items())
     usage = f"usage: arttl COMMAND [OPTIONS]\n\n{lines}\n\n`arttl COMMAND --help` lists a command's options."
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if name in ("-h", "--help"):
-        print(usage)
+        with _readers_may_leave():
+            print(usage)
         sys.exit(0)
     if name == "--version":
         from arttl import __version__

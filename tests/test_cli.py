@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -112,3 +113,15 @@ def test_the_command_lists_and_refuses(capsys) -> None:
     assert all(name in shown for name in COMMANDS)
     done = subprocess.run([*program, "trian"], capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "no command 'trian' (did you mean 'train'?)" in done.stderr
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["train", "--help"]])
+@pytest.mark.parametrize("buffering", [[], ["-u"]])
+def test_a_reader_that_leaves_early_is_no_failure(argv, buffering) -> None:
+    """`arttl --help | head -1` shows no traceback."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    program = [sys.executable, *buffering, "-c", "from arttl.cli import main; main()", *argv]
+    done = subprocess.run(program, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert done.stderr == "" and done.returncode == 141

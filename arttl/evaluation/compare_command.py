@@ -1,4 +1,4 @@
-"""`arttl compare`: two runs on the same samples."""
+"""`arttl compare`: two runs, or two kinds of run over several seeds, on the same samples."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ class CompareSettings:
     """Folder of a run, or a file of predictions."""
     run_b: tyro.conf.Positional[Path]
     """The other one."""
+    also: tuple[tuple[Path, Path], ...] = ()
+    """Further pairs, such as those of other seeds or splits (A2 B2 A3 B3): the means over all pairs are compared."""
     measure: str | None = None
     """Measure to compare, such as balanced_accuracy; by default accuracy, mean average precision (multi-label) or mean
     absolute error (number)."""
@@ -49,31 +51,36 @@ class CompareSettings:
 
 def run(settings: CompareSettings) -> None:
     """Compare, print a table and write the JSON."""
+    pairs = ((settings.run_a, settings.run_b), *settings.also)
     found = compare_predictions(
-        read_predictions(settings.run_a),
-        read_predictions(settings.run_b),
+        [(read_predictions(a), read_predictions(b)) for a, b in pairs],
         measure=settings.measure,
         group_by=settings.group_by,
         replicates=settings.replicates,
         seed=settings.seed,
     )
     console = Console(highlight=False)
-    console.print(f"A  {settings.run_a}\nB  {settings.run_b}", markup=False, soft_wrap=True)
+    for place, side in enumerate("AB"):
+        names = ", ".join(str(pair[place]) for pair in pairs)
+        console.print(f"{side}  {names}", markup=False, soft_wrap=True)
     console.print(comparison_table(found))
-    drawn, test = (
-        "samples",
-        "McNemar's exact test where shares of right answers are compared, else the bootstrap",
-    )
-    if settings.group_by is not None:
-        drawn, test = "groups", "the bootstrap"
+    drawn = "samples" if settings.group_by is None else "groups"
+    means = ""
+    if settings.also:
+        means = f"Means over {len(pairs)} pairs. "
+        drawn += ", each with all the splits that test it"
+    test = "the bootstrap"
+    if settings.group_by is None and not settings.also:
+        test = "McNemar's exact test where shares of right answers are compared, else the bootstrap"
     console.print(
-        f"Interval: paired bootstrap, {settings.replicates:,} resamplings of the {drawn}; p: {test}; not corrected for"
-        " the number of tasks."
+        f"{means}Interval: paired bootstrap, {settings.replicates:,} resamplings of the {drawn}; p: {test}; not"
+        " corrected for the number of tasks."
     )
     if settings.json is not None:
         described = {
             "a": str(settings.run_a),
             "b": str(settings.run_b),
+            "also": [[str(path) for path in pair] for pair in settings.also],
             "tasks": {one.task: one.to_dict() for one in found},
         }
         try:

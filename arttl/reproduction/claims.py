@@ -140,7 +140,7 @@ def _compared(
         }
         for theirs in results.cells(**{**same, **other(mine)}):
             if results.is_done(mine) and results.is_done(theirs):
-                found = compare_predictions(results.predictions(theirs), results.predictions(mine))
+                found = compare_predictions([(results.predictions(theirs), results.predictions(mine))])
                 yield mine, theirs, next(one for one in found if one.task == mine.task)
 
 

@@ -82,8 +82,8 @@ def joint_table(results: Results, costs: Mapping[str, Cost]) -> ReportTable:
         ("collection", "network", "task", "one a task", "joint", "difference", "p"),
         tuple(rows),
         (
-            "Accuracies: means over seeds. Difference: joint minus single, points, with the 95% interval of a paired"
-            " bootstrap over test samples, and p by McNemar's exact test, of the first seed.",
+            "Means over seeds. Difference: joint minus single, points, with the 95% interval of a paired bootstrap over"
+            " test samples; p by McNemar's exact test for one seed, else by the bootstrap.",
         ),
         names=3,
     )
@@ -94,13 +94,15 @@ def _accuracy(found: Result | str) -> str:
 
 
 def _difference(results: Results, single: Sequence[Cell], joint: Sequence[Cell]) -> tuple[str, str]:
-    pair = [
-        next((cell for cell in cells if cell.seed == 0 and results.is_done(cell)), None)
-        for cells in (single, joint)
+    pairs = [
+        (results.predictions(one), results.predictions(other))
+        for one in single
+        for other in joint
+        if one.seed == other.seed and results.is_done(one) and results.is_done(other)
     ]
-    if pair[0] is None or pair[1] is None:
+    if not pairs:
         return "", ""
-    compared = compare_predictions(*(results.predictions(cell) for cell in pair if cell))
-    found = next(one for one in compared if one.task == pair[0].task)
+    compared = compare_predictions(pairs)
+    found = next(one for one in compared if one.task == single[0].task)
     low, high = found.difference.low, found.difference.high
     return f"{100 * found.difference.value:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})", f"{found.p:.3f}"

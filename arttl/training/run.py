@@ -18,10 +18,10 @@ from arttl.evaluation.metrics import TaskMetrics, metrics_to_json
 from arttl.evaluation.predictions import predict
 from arttl.evaluation.report import metrics_table
 from arttl.loading import Preprocess, read_manifest
-from arttl.loading.loader import usable_cores
 from arttl.models import Backbone, MultiTaskModel, Provenance, load_model, load_weights
 from arttl.packing.manifest import Manifest
 from arttl.tasks import SPLITS, TaskSet
+from arttl.training.cpu import prepare_cpu
 from arttl.training.end_to_end import train_by_epochs
 from arttl.training.folder import prepare_folder, write_inputs
 from arttl.training.frozen import solve_heads
@@ -46,8 +46,7 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
     settings = settings.resolved()
     accelerator = _accelerator(settings)
     if accelerator.device.type == "cpu":
-        # The launchers leave each process a single thread, whatever the cores.
-        torch.set_num_threads(settings.threads or usable_cores())
+        prepare_cpu(settings.threads)
     set_seed(settings.seed)
     if settings.shards is None:
         raise ArttlError("name the shards to train on with --shards")

@@ -56,7 +56,7 @@ def part(found: SavedPredictions, places: np.ndarray) -> SavedPredictions:
 
 def test_every_kind_by_its_own_measure() -> None:
     a, b = saved(1), saved(2)
-    found = compare_predictions(a, b)
+    found = compare_predictions([(a, b)])
     assert [(one.task, one.measure) for one in found] == [
         ("single", "accuracy"),
         ("multi", "mean_average_precision"),
@@ -82,9 +82,9 @@ def test_every_kind_by_its_own_measure() -> None:
 def test_samples_are_matched_by_key_whatever_their_order() -> None:
     a, b = saved(1), saved(2)
     order = np.random.default_rng(0).permutation(N)
-    assert compare_predictions(a, part(b, order)) == compare_predictions(a, b)
-    some = compare_predictions(part(a, np.arange(0, 60)), part(b, np.arange(30, 90)))
-    expected = compare_predictions(part(a, np.arange(30, 60)), part(b, np.arange(30, 60)))
+    assert compare_predictions([(a, part(b, order))]) == compare_predictions([(a, b)])
+    some = compare_predictions([(part(a, np.arange(0, 60)), part(b, np.arange(30, 90)))])
+    expected = compare_predictions([(part(a, np.arange(30, 60)), part(b, np.arange(30, 60)))])
     assert some == expected and some[0].n == 24
 
 
@@ -92,7 +92,7 @@ def test_models_of_other_classes_meet_on_the_samples_both_know() -> None:
     a, b = saved(1, ("single-label",)), saved(2, ("single-label",))
     fewer = Task("single", "single-label", Vocabulary(("class 1", "class 2"), (1, 1), (0,)))
     b = replace(b, tasks=TaskSet([fewer]), logits={"single": b.logits["single"][:, 1:3]})
-    (found,) = compare_predictions(a, b)
+    (found,) = compare_predictions([(a, b)])
     both = [place for place in range(N) if a.catalogued["single"][place] in (("class 1",), ("class 2",))]
     assert found.n == len(both)
     hits = [a.logits["single"][place].argmax() == a.targets["single"][place] for place in both]
@@ -101,20 +101,49 @@ def test_models_of_other_classes_meet_on_the_samples_both_know() -> None:
     other = Task("multi", "multi-label", Vocabulary(("class 1", "class 2"), (1, 1), (0,)))
     b = replace(b, tasks=TaskSet([other]), logits={"multi": b.logits["multi"][:, 1:3]})
     with pytest.raises(ArttlError, match=r"other classes of the multi-label task 'multi' \(4 and 2\)"):
-        compare_predictions(a, b)
+        compare_predictions([(a, b)])
 
 
 def test_groups_take_mcnemars_place() -> None:
     a, b = saved(1), saved(2)
-    alone, grouped = compare_predictions(a, b), compare_predictions(a, b, group_by="object_number")
+    alone, grouped = compare_predictions([(a, b)]), compare_predictions([(a, b)], group_by="object_number")
     assert grouped[0].mcnemar is None and grouped[0].p == grouped[0].difference.p
     assert grouped[0].difference.value == alone[0].difference.value
     assert grouped[0].difference != alone[0].difference
-    assert compare_predictions(a, b, group_by="single")[2].difference != grouped[2].difference
+    assert compare_predictions([(a, b)], group_by="single")[2].difference != grouped[2].difference
+
+
+def test_several_pairs_are_compared_by_their_means() -> None:
+    a, b = saved(1), saved(2)
+    halves = np.arange(0, 60), np.arange(30, 90)
+    pairs = [(part(a, half), part(b, half)) for half in halves]
+    for measure in (None, "balanced_accuracy"):
+        alone = [compare_predictions([pair], measure=measure) for pair in pairs]
+        for both, *each in zip(compare_predictions(pairs, measure=measure), *alone, strict=True):
+            assert both.mcnemar is None and both.p == both.difference.p and both.n == 96
+            for side in ("first", "second"):
+                values = [getattr(one.difference, side) for one in each]
+                assert getattr(both.difference, side) == pytest.approx(np.mean(values), rel=1e-12)
+
+
+def test_a_sample_of_several_pairs_does_not_count_as_several() -> None:
+    """The same test split three times says no more than once."""
+    once, thrice = (compare_predictions([(saved(1), saved(2))] * times) for times in (1, 3))
+    for one, three in zip(once, thrice, strict=True):
+        assert three.difference.low == pytest.approx(one.difference.low, rel=1e-12)
+        assert three.difference.high == pytest.approx(one.difference.high, rel=1e-12)
+        assert three.n == 3 * one.n
+
+
+def test_pairs_compare_the_tasks_that_all_predict() -> None:
+    pairs = [(saved(1), saved(2)), (saved(3, ("number",)), saved(4))]
+    assert [one.task for one in compare_predictions(pairs)] == ["number"]
+    with pytest.raises(ArttlError, match="no task that all of them predict"):
+        compare_predictions([*pairs, (saved(1, ("single-label",)), saved(2))])
 
 
 def test_another_measure_leaves_out_tasks_without_it() -> None:
-    found = compare_predictions(saved(1), saved(2), measure="macro_f1")
+    found = compare_predictions([(saved(1), saved(2))], measure="macro_f1")
     assert [one.task for one in found] == ["single", "multi"]
 
 
@@ -133,22 +162,22 @@ def test_another_measure_leaves_out_tasks_without_it() -> None:
 )
 def test_options_that_are_none(options, reason: str) -> None:
     with pytest.raises(ArttlError, match=reason):
-        compare_predictions(saved(1), saved(2), **options)
+        compare_predictions([(saved(1), saved(2))], **options)
 
 
 def test_runs_that_cannot_be_compared() -> None:
     a, b = saved(1), saved(2)
     with pytest.raises(ArttlError, match="no task in common: one predicts single, the other number"):
-        compare_predictions(saved(1, ("single-label",)), saved(1, ("number",)))
+        compare_predictions([(saved(1, ("single-label",)), saved(1, ("number",)))])
     with pytest.raises(ArttlError, match=r"no sample in common \(45 and 45, matched by key\)"):
-        compare_predictions(part(a, np.arange(45)), part(b, np.arange(45, 90)))
+        compare_predictions([(part(a, np.arange(45)), part(b, np.arange(45, 90)))])
     with pytest.raises(ArttlError, match="no sample that both predicted has a label of single or multi"):
-        compare_predictions(part(a, np.arange(0, 90, 5)), b)
+        compare_predictions([(part(a, np.arange(0, 90, 5)), b)])
     b.catalogued["single"][7] = ("other",)
     with pytest.raises(
         ArttlError, match=r"the two disagree on what the catalogue says of 'single' of k7 \(class"
     ):
-        compare_predictions(a, b)
+        compare_predictions([(a, b)])
 
 
 @pytest.fixture
@@ -171,7 +200,7 @@ def test_the_command_prints_a_line_a_task(two_runs, capsys, monkeypatch) -> None
     shown = capsys.readouterr().out
     found = json.loads((two_runs / "c.json").read_text())
     assert set(found["tasks"]) == {"single", "multi", "number"} and found["a"] == str(two_runs / "a")
-    for one in compare_predictions(saved(1), saved(2)):
+    for one in compare_predictions([(saved(1), saved(2))]):
         line = next(line for line in shown.splitlines() if line.strip().startswith(one.task))
         factor = 1 if one.task == "number" else 100
         for value in (one.difference.first, one.difference.second):
@@ -180,6 +209,22 @@ def test_the_command_prints_a_line_a_task(two_runs, capsys, monkeypatch) -> None
         assert found["tasks"][one.task]["p"] == one.p
     table = [line for line in shown.splitlines() if not line.startswith(("A ", "B "))]
     assert all(len(line) <= 80 for line in table) and "72" in shown
+
+
+def test_the_command_compares_further_pairs(two_runs, capsys) -> None:
+    a, b = str(two_runs / "a"), str(two_runs / "b")
+    json_file = two_runs / "c.json"
+    assert run_command("compare", [a, b, "--also", b, a, a, b, "--json", str(json_file)]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert (
+        f"A {a}, {b}, {a} B {b}, {a}, {b}" in shown
+        and "Means over 3 pairs." in shown
+        and "McNemar" not in shown
+    )
+    found = json.loads(json_file.read_text())
+    assert found["also"] == [[b, a], [a, b]]
+    alone = compare_predictions([(saved(1), saved(2))])[0].difference
+    assert found["tasks"]["single"]["difference"]["value"] == pytest.approx(alone.value / 3)
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from arttl.models.stages import LAST_LAYER, PooledStages, stage_widths
 from arttl.packing.manifest import Manifest
 from arttl.tasks import Task, TaskSet, Vocabulary
 from arttl.training.cached.store import FeatureStore, Recipe, StoreWriter, sha256_of_file, sha256_of_weights
+from arttl.training.cpu import prepare_cpu
 from arttl.training.report import Reporter
 
 
@@ -82,8 +83,7 @@ def compute_features(settings: FeatureSettings) -> FeatureStore:
     if accelerator.mixed_precision == "fp16" and accelerator.device.type == "cpu":
         raise ArttlError("--mixed-precision fp16 needs a GPU; on the CPU use bf16 or no")
     if accelerator.device.type == "cpu":
-        # The launchers leave each process a single thread, whatever the cores.
-        torch.set_num_threads(settings.threads or usable_cores())
+        prepare_cpu(settings.threads)
     manifest = Manifest.read(settings.shards)
     torch.manual_seed(
         0
