@@ -46,7 +46,7 @@ from arttl.training.report import Reporter
 
 @dataclass(frozen=True)
 class FuseSettings(TaskChoice):
-    """Join several backbones into one model per task, and measure what each step of it is worth.
+    """Join several backbones, or the stages of one, into one model, and measure what each step of it is worth.
 
     Every stage of every backbone is a token; heads over one, several or all of them are fitted to convergence on
     cached features, from one backbone's last layer to gates and attention over all. The seeds after the first draw
@@ -54,7 +54,7 @@ class FuseSettings(TaskChoice):
     """
 
     features: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Folders made with `arttl features`, two or more, of the same shards."""
+    """Folders made with `arttl features`, of the same shards."""
     out: Path = Path("runs/fusion")
     """Run folder to make."""
     seeds: int = 1
@@ -69,8 +69,10 @@ class FuseSettings(TaskChoice):
     """Replace the run that --out already holds."""
 
     def __post_init__(self) -> None:
-        if len(self.features) < 2:
-            raise ArttlError("name two or more folders of features, made with `arttl features`")
+        if not self.features:
+            raise ArttlError("name folders of features, made with `arttl features`")
+        if len(self.features) == 1 and self.keep in SIMPLE_FUSIONS:
+            raise ArttlError(f"--keep {self.keep!r} joins several networks, and there is one folder of features")
         for name in ("seeds", "last"):
             if getattr(self, name) < 1:
                 raise ArttlError(f"--{name} must be at least 1, not {getattr(self, name)}")
@@ -198,11 +200,10 @@ def headline(outcomes: Outcomes, tasks: TaskSet, backbones: Sequence[str]) -> li
     """
     gains = []
     for task in tasks:
-        references = [
-            _best(outcomes, task.name, [last_layer(name) for name in backbones]),
-            _best(outcomes, task.name, SIMPLE_FUSIONS),
-            CONCATENATION_OF_ALL,
-        ]
+        references = [_best(outcomes, task.name, [last_layer(name) for name in backbones])]
+        if len(backbones) > 1:
+            references.append(_best(outcomes, task.name, SIMPLE_FUSIONS))
+        references.append(CONCATENATION_OF_ALL)
         for rung in (CHOSEN, GATES, ATTENTION):
             gains += [
                 Gain(task.name, rung, other, compare(outcomes, task.name, other, rung))
@@ -253,7 +254,7 @@ def ladder_table(
     baseline = [cell for task in tasks for cell in _cells(task, [found[task.name] for found in majority])]
     table.add_row("majority", *baseline, end_section=True)
     for name in names:
-        if name in (CONCATENATION, GATES):
+        if name in (CONCATENATION, GATES):  # a line above
             table.add_section()
         found = {task.name: [by_task[task.name][name].values for by_task in outcomes] for task in tasks}
         cells = [cell for task in tasks for cell in _cells(task, found[task.name])]

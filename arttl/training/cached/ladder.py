@@ -33,8 +33,11 @@ SAME_PARAMETERS = "best alone, more parameters"
 TWICE = "best twice, gates"
 SIMPLE_FUSIONS = (CONCATENATION, LATE_FUSION)
 """What gates have to be better than."""
-FUSIONS = (CONCATENATION, LATE_FUSION, CONCATENATION_OF_ALL, GATES, ATTENTION)
-"""The rungs over several backbones, of which `CHOSEN` is the one with the lowest validation loss."""
+FUSIONS = (*SIMPLE_FUSIONS, CONCATENATION_OF_ALL, GATES, ATTENTION)
+"""The rungs over all backbones, of which `CHOSEN` is the one with the lowest validation loss.
+
+With one backbone the simple ones are its last layer by itself, and left out.
+"""
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ class Ladder:
         """
         self._task, self._samples, self._backbones = task, samples, backbones
         self._last, self._seed, self._on_fit = last, seed, on_fit
+        self._several = len(backbones) > 1
         self._of_backbone = [
             [place for place, (owner, _) in enumerate(tokens) if owner == number]
             for number in range(len(backbones))
@@ -106,16 +110,17 @@ class Ladder:
         ]
         for name, places in zip(self._backbones, self._of_backbone, strict=True):
             self._mix(last_layers(name, self._last), "uniform", places[-self._last :])
-        self._mix(CONCATENATION, "uniform", self._last_layers)
-        self._late(alone)
+        if self._several:
+            self._mix(CONCATENATION, "uniform", self._last_layers)
+            self._late(alone)
         self._mix(CONCATENATION_OF_ALL, "uniform", everything)
         gates = self._mix(GATES, "gates", everything)
         self._mix(ATTENTION, "attention", everything)
         self._choose()
         best = min(range(len(alone)), key=lambda number: alone[number].val_loss)
         self._hidden(self._last_layers[best], gates)
-        self._mix(TWICE, "gates", self._of_backbone[best] * 2)
-        if len(self._backbones) > 1:
+        if self._several:
+            self._mix(TWICE, "gates", self._of_backbone[best] * 2)
             for number, name in enumerate(self._backbones):
                 others = [place for place in everything if place not in self._of_backbone[number]]
                 self._mix(without(name), "gates", others)
@@ -180,16 +185,15 @@ def without(backbone: str) -> str:
 
 def rungs(backbones: Sequence[str], last: int) -> list[str]:
     """The names of all rungs, in order."""
+    several = len(backbones) > 1
     return [
         *(last_layer(name) for name in backbones),
         *(last_layers(name, last) for name in backbones),
-        CONCATENATION,
-        LATE_FUSION,
+        *(SIMPLE_FUSIONS if several else ()),
         CONCATENATION_OF_ALL,
         GATES,
         ATTENTION,
         CHOSEN,
         SAME_PARAMETERS,
-        TWICE,
-        *(without(name) for name in backbones if len(backbones) > 1),
+        *((TWICE, *(without(name) for name in backbones)) if several else ()),
     ]

@@ -20,7 +20,15 @@ from arttl.models.fusion import load_fused
 from arttl.packing.manifest import Manifest
 from arttl.training.cached import mixing
 from arttl.training.cached.fuse import FuseSettings, compare, fuse
-from arttl.training.cached.ladder import CHOSEN, CONCATENATION_OF_ALL, FUSIONS, GATES, LATE_FUSION, rungs
+from arttl.training.cached.ladder import (
+    CHOSEN,
+    CONCATENATION_OF_ALL,
+    FUSIONS,
+    GATES,
+    LATE_FUSION,
+    SIMPLE_FUSIONS,
+    rungs,
+)
 from arttl.training.cached.layers import LayerSettings, measure_layers, plot_layers
 from arttl.training.cached.probe import ProbeSettings, best_heads, probe
 
@@ -177,9 +185,27 @@ def test_fuse_measures_every_rung_on_every_split(two_stores, tmp_path, few_stren
     assert len(late.places) == 2 and late.val_loss > 0
 
 
+def test_the_stages_of_one_network_are_fused_too(
+    two_stores, small_shards: Path, tmp_path, few_strengths, capsys
+) -> None:
+    out = tmp_path / "run"
+    outcomes, gains = fuse(FuseSettings(features=folders(two_stores)[:1], out=out, tasks=("type",)))
+    by_rung = outcomes[0]["type"]
+    assert list(by_rung) == rungs(["test_resnet"], 3) and not set(by_rung) & set(SIMPLE_FUSIONS)
+    assert {gain.reference for gain in gains} == {"test_resnet, last layer", CONCATENATION_OF_ALL}
+    assert "late fusion" not in capsys.readouterr().out
+    assert by_rung[CHOSEN].val_loss == min(by_rung[name].val_loss for name in FUSIONS if name in by_rung)
+    model = load_fused(out)
+    assert {token.backbone for token in model.tokens} == {0} and len(model.tokens) == len(two_stores[0].stages)
+    metrics = evaluate(EvaluateSettings(model=out, shards=small_shards, threads=1))
+    assert metrics["type"].accuracy == pytest.approx(by_rung[CHOSEN].correct.mean())
+
+
 def test_fuse_refuses_what_it_cannot_use(two_stores, tmp_path) -> None:
-    with pytest.raises(ArttlError, match="name two or more folders of features"):
-        FuseSettings(features=folders(two_stores)[:1])
+    with pytest.raises(ArttlError, match="name folders of features"):
+        FuseSettings(features=())
+    with pytest.raises(ArttlError, match="--keep 'late fusion' joins several networks, and there is one"):
+        FuseSettings(features=folders(two_stores)[:1], keep="late fusion")
     with pytest.raises(ArttlError, match="--seeds must be at least 1, not 0"):
         FuseSettings(features=folders(two_stores), seeds=0)
     with pytest.raises(ArttlError, match="have no task 'typ'"):
