@@ -111,6 +111,14 @@ class Task:
         """Q, the width of the task's head: a logit a class, or one, the standardised number."""
         return 1 if self.kind == "number" else len(self.vocabulary)
 
+    def has_the_answers_of(self, other: Task) -> bool:
+        """Whether a head for one of them is one for the other: the same name, kind and classes, or number's scale."""
+        if (self.name, self.kind) != (other.name, other.kind):
+            return False
+        if self.kind == "number":
+            return self.statistics == other.statistics
+        return self.vocabulary.classes == other.vocabulary.classes
+
     @property
     def summary(self) -> str:
         """The kind and its size in a few words, for tables and headings."""

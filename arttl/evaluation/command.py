@@ -82,7 +82,7 @@ def evaluate(settings: EvaluateSettings) -> dict[str, TaskMetrics]:
         )
         for preprocess in model.preprocesses
     ]
-    found = predict(model.to(device), tasks, views)
+    found = predict(model.to(device), tasks, zip(*views, strict=True))
     try:
         if settings.predictions is not None:
             found.write(settings.predictions, manifest, calibration)

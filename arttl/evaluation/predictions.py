@@ -116,16 +116,16 @@ class Predictions:
 def predict(
     module: nn.Module,
     tasks: TaskSet,
-    views: Sequence[Iterable[Batch]],
+    views: Iterable[Sequence[Batch]],
     gather: Callable[[torch.Tensor], torch.Tensor] = lambda tensor: tensor,
     on_batch: Callable[[], None] = lambda: None,
 ) -> Predictions:
     """Run a model over a split, in evaluation mode and without gradients.
 
     Args:
-        module: gives task name to logits [B, Q] from a batch's images, or those of one batch a view.
+        module: gives task name to logits [B, Q] from the images of a batch for each of its inputs.
         tasks: what it predicts.
-        views: batches of one split; for a fused model those of each of its backbones, the same samples in each.
+        views: of one split, batch after batch: one for each input, of the same samples.
         gather: concatenates a tensor over ranks (`Accelerator.gather`); every rank must have equal batches.
         on_batch: called after each batch, for a progress bar.
     """
@@ -141,7 +141,7 @@ def predict(
 @torch.inference_mode()
 def gather_answers(
     module: nn.Module,
-    views: Sequence[Iterable[Batch]],
+    views: Iterable[Sequence[Batch]],
     gather: Callable[[torch.Tensor], torch.Tensor],
     on_batch: Callable[[], None],
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor], dict[str, torch.Tensor]]:
@@ -155,7 +155,7 @@ def gather_answers(
     rows: list[torch.Tensor] = []
     logits: dict[str, list[torch.Tensor]] = {}
     targets: dict[str, list[torch.Tensor]] = {}
-    for batches in zip(*views, strict=True):
+    for batches in views:
         batch = batches[0]
         # Padding is told by the mask, not by position: every rank pads its own batches.
         real = gather(batch.valid).cpu()

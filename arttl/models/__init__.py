@@ -1,7 +1,7 @@
 """Backbones, the multi-task model, the fused model and foreign weights."""
 
 from arttl.models.backbones import Backbone, default_preprocess
-from arttl.models.fusion import FusedModel, load_fused, load_trained_model
+from arttl.models.fusion import FusedModel, TrainedModel, load_fused, load_trained_model
 from arttl.models.multitask import MultiTaskModel, Provenance, load_model
 from arttl.models.weights import LoadedWeights, load_weights
 
@@ -11,6 +11,7 @@ __all__ = [
     "LoadedWeights",
     "MultiTaskModel",
     "Provenance",
+    "TrainedModel",
     "default_preprocess",
     "load_fused",
     "load_model",

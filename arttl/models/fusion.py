@@ -28,6 +28,8 @@ _DESCRIPTION, _WEIGHTS = f"{_NAME}.json", f"{_NAME}.safetensors"
 
 Mixing = Literal["uniform", "gates", "attention"]
 
+_NO_SHARE = -1e4  # a gate whose share is zero to the last bit; of infinity a moving average would make NaN
+
 
 class TokenHead(nn.Module):
     """One task's head over T tokens: `sum over t of sqrt(share_t) W_t x_t, + b`, the shares adding up to one.
@@ -73,7 +75,7 @@ class TokenHead(nn.Module):
         wider.to(self.weight.device)
         with torch.no_grad():
             wider.bias.copy_(self.bias)
-            wider.gates.fill_(-torch.inf)
+            wider.gates.fill_(_NO_SHARE)
             wider.gates[list(places)] = self.gates
             for whole, own in ((wider.weight, self.weight), (wider.attention, self.attention)):
                 if whole is not None and own is not None:
@@ -155,16 +157,61 @@ class FusedModel(nn.Module):
         Returns:
             Task name to logits [B, Q].
         """
-        return self.mix(
+        return self.answers(self.features(*images))
+
+    def features(self, *images: torch.Tensor) -> list[torch.Tensor]:
+        """What all tasks share, [B, D] for each of `tokens`: the backbones' pooled stages, normalised."""
+        return self.normalise(
             [stage for network, found in zip(self.backbones, images, strict=True) for stage in network(found)]
         )
 
-    def mix(self, stages: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Logits of every task from pooled stages as the backbones give them, [B, D] for each of `tokens`."""
+    def normalise(self, stages: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Pooled stages as the backbones give them, [B, D] for each of `tokens`, made what the heads expect."""
         widths = [found.shape[1] for found in stages]
         means, scales = self.mean.split(widths), self.scale.split(widths)
-        tokens = [(found - mean) * scale for found, mean, scale in zip(stages, means, scales, strict=True)]
-        return {task.name: head(tokens) for task, head in zip(self.tasks, self.heads, strict=True)}
+        return [(found - mean) * scale for found, mean, scale in zip(stages, means, scales, strict=True)]
+
+    def answers(self, features: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Task name to logits [B, Q], from `features`."""
+        return {task.name: head(features) for task, head in zip(self.tasks, self.heads, strict=True)}
+
+    @property
+    def networks(self) -> tuple[Backbone, ...]:
+        """The backbones themselves."""
+        return tuple(network.backbone for network in self._stages)
+
+    @property
+    def _stages(self) -> list[PooledStages]:
+        return [network for network in self.backbones if isinstance(network, PooledStages)]
+
+    def for_training(
+        self, tasks: TaskSet, preprocesses: Sequence[Preprocess], provenance: Provenance
+    ) -> tuple[FusedModel, tuple[str, ...]]:
+        """The same networks and tokens for other tasks: a task of the same classes keeps its head.
+
+        Args:
+            tasks: what is to be predicted; new ones begin with equal gates over all tokens.
+            preprocesses: of each backbone.
+            provenance: how the new model came to be.
+
+        Returns:
+            The model, whose backbones are this one's; and the names of the tasks whose head is new.
+        """
+        known = {
+            theirs.name: head
+            for theirs, head in zip(self.tasks, self.heads, strict=True)
+            if any(theirs.has_the_answers_of(task) for task in tasks)
+        }
+        mixing: dict[str, Mixing] = {
+            task.name: self.mixing[task.name] if task.name in known else "gates" for task in tasks
+        }
+        model = FusedModel(self._stages, preprocesses, tasks, mixing, provenance)
+        model.mean.copy_(self.mean)
+        model.scale.copy_(self.scale)
+        for task, head in zip(tasks, model.heads, strict=True):
+            if task.name in known:
+                head.load_state_dict(known[task.name].state_dict())
+        return model, tuple(name for name in tasks.names if name not in known)
 
     @torch.no_grad()
     def shares(self) -> dict[str, dict[Token, float]]:
@@ -177,13 +224,12 @@ class FusedModel(nn.Module):
 
     def save(self, folder: Path) -> None:
         """Write `fused.safetensors` and `fused.json`; the folder appears whole or not at all."""
-        networks = [network for network in self.backbones if isinstance(network, PooledStages)]
         description = {
             "format_version": FORMAT_VERSION,
             "mixing": self.mixing,
             "backbones": [
                 {"name": network.backbone.name, "stages": network.widths, "preprocess": found.to_dict()}
-                for network, found in zip(networks, self.preprocesses, strict=True)
+                for network, found in zip(self._stages, self.preprocesses, strict=True)
             ],
             "provenance": asdict(self.provenance),
             **self.tasks.to_dict(),
@@ -191,7 +237,15 @@ class FusedModel(nn.Module):
         write_model_folder(folder, _NAME, self.state_dict(), description)
 
 
-def load_trained_model(folder: str | Path) -> tuple[MultiTaskModel | FusedModel, Path]:
+TrainedModel = MultiTaskModel | FusedModel
+
+
+def is_fused(folder: Path) -> bool:
+    """Whether a folder is that of a fused model, or a run that has left one."""
+    return find_model_folder(folder, _NAME) is not None
+
+
+def load_trained_model(folder: str | Path) -> tuple[TrainedModel, Path]:
     """Load a saved model of either kind; both are called with a batch for each of their `preprocesses`.
 
     Args:

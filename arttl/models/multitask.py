@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,20 @@ class MultiTaskModel(nn.Module):
         """The evaluation transform of each argument of a call, as `FusedModel` has it."""
         return (self.preprocess,)
 
+    @property
+    def networks(self) -> tuple[Backbone, ...]:
+        """The backbone, as `FusedModel` has several."""
+        return (self.backbone,)
+
+    def features(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """What all tasks share: the pooled features [B, D] of images [B, 3, H, W], normalised as `preprocess` says."""
+        return [self.backbone(images)]
+
+    def answers(self, features: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Task name to logits [B, Q], from `features`."""
+        logits: dict[str, torch.Tensor] = self.heads(features[0])
+        return logits
+
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """Logits of every task.
 
@@ -103,8 +118,7 @@ class MultiTaskModel(nn.Module):
         Returns:
             Task name to logits [B, Q].
         """
-        logits: dict[str, torch.Tensor] = self.heads(self.backbone(images))
-        return logits
+        return self.answers(self.features(images))
 
     def save(self, folder: Path) -> None:
         """Write `model.safetensors` and `model.json`; the folder appears whole or not at all."""

@@ -8,11 +8,11 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from arttl.errors import ArttlError
-from arttl.models import MultiTaskModel
+from arttl.models import TrainedModel
 from arttl.training.settings import BatchNorm
 
 
-def training_mode(model: MultiTaskModel, *, backbone_learns: bool, batchnorm: BatchNorm) -> None:
+def training_mode(model: TrainedModel, *, backbone_learns: bool, batchnorm: BatchNorm) -> None:
     """Set a model to training.
 
     Args:
@@ -24,16 +24,16 @@ def training_mode(model: MultiTaskModel, *, backbone_learns: bool, batchnorm: Ba
         batchnorm: `frozen` keeps the running statistics, and uses them.
     """
     model.train()
-    if not backbone_learns:
-        model.backbone.eval()
-    for module in model.backbone.modules():
-        if isinstance(module, _BatchNorm):
-            module.train(batchnorm != "frozen")
-            if not backbone_learns:
-                module.momentum = 0.0
+    for backbone in model.networks:
+        backbone.train(backbone_learns)
+        for module in backbone.modules():
+            if isinstance(module, _BatchNorm):
+                module.train(batchnorm != "frozen")
+                if not backbone_learns:
+                    module.momentum = 0.0
 
 
-def synchronise(model: MultiTaskModel, device: torch.device) -> None:
+def synchronise(model: TrainedModel, device: torch.device) -> None:
     """Make batch normalisation use the statistics of all ranks' batches together.
 
     Raises:
@@ -41,7 +41,8 @@ def synchronise(model: MultiTaskModel, device: torch.device) -> None:
     """
     if device.type != "cuda":
         raise ArttlError("--batchnorm synchronised needs a GPU; use frozen or batch")
-    model.backbone.network = convert_sync_batchnorm(model.backbone.network)
+    for backbone in model.networks:
+        backbone.network = convert_sync_batchnorm(backbone.network)
 
 
 @torch.no_grad()

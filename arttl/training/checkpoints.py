@@ -24,7 +24,7 @@ from torch import nn
 from arttl.errors import ArttlError
 from arttl.training.balancing import Balancing
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _NAME = re.compile(r"step-[0-9]{9}")
 
 

@@ -9,7 +9,7 @@ from accelerate import Accelerator
 from timm.utils import ModelEmaV3
 
 from arttl.loading import Augment
-from arttl.models import MultiTaskModel
+from arttl.models import TrainedModel
 from arttl.training.balancing import fixed_weights, open_balancing
 from arttl.training.batchnorm import he_uniform, synchronise, training_mode
 from arttl.training.checkpoints import Checkpoints, Epoch
@@ -25,7 +25,7 @@ from arttl.training.teachers import ask_teachers
 
 
 def train_by_epochs(
-    model: MultiTaskModel,
+    model: TrainedModel,
     settings: TrainSettings,
     loaders: Loaders,
     reporter: Reporter,
@@ -45,19 +45,21 @@ def train_by_epochs(
     if project:
         check_project(accelerator.num_processes, accelerator.mixed_precision)
     fixed = fixed_weights(settings.task_weights, model.tasks.names)
-    if settings.mode == "scratch":
-        he_uniform(model.backbone.network)
-    if not learns:
-        model.backbone.requires_grad_(False)
+    for backbone in model.networks:
+        if settings.mode == "scratch":
+            he_uniform(backbone.network)
+        if not learns:
+            backbone.requires_grad_(False)
     if settings.batchnorm == "synchronised":
         synchronise(model, accelerator.device)
     train = loaders.open(
         "train", augment=_augment(settings) if learns else None, shuffle=True, sampling=settings.sampling
     )
-    reporter.say(f"training   {train.preprocess}")
-    reporter.say(f"engine     {train.engine_reason}")
+    for loader in train.loaders:
+        reporter.say(f"training   {loader.preprocess}")
+    reporter.say(f"engine     {train.first.engine_reason}")
     if settings.sampling != "uniform":
-        reporter.say(f"sampling   {train.sampling.meaning}")
+        reporter.say(f"sampling   {train.first.sampling.meaning}")
     teacher = ask_teachers(settings, model.tasks, loaders, reporter, accelerator)
     model.to(accelerator.device).to(memory_format=torch.channels_last)
     average = ModelEmaV3(model, decay=settings.ema, use_warmup=True) if settings.ema else None

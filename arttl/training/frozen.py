@@ -28,7 +28,7 @@ def solve_heads(
     features = {}
     started = time.perf_counter()
     for split in ("train", "val"):
-        loader = loaders.open(split)
+        loader = loaders.open(split).first
         if split == "train":
             reporter.say(f"engine     {loader.engine_reason}")
         with reporter.progress(f"features of {split}", len(loader)) as bar:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from accelerate import Accelerator
@@ -10,6 +11,7 @@ from arttl.loading import Augment, Loader, Preprocess, open_loader
 from arttl.packing.manifest import Manifest
 from arttl.tasks import TaskSet
 from arttl.training.settings import TrainSettings
+from arttl.training.views import Views
 
 
 class Loaders:
@@ -20,11 +22,11 @@ class Loaders:
         settings: TrainSettings,
         manifest: Manifest,
         tasks: TaskSet,
-        preprocess: Preprocess,
+        preprocesses: Sequence[Preprocess],
         accelerator: Accelerator,
     ) -> None:
         self._settings, self._manifest, self._tasks = settings, manifest, tasks
-        self._preprocess, self._accelerator = preprocess, accelerator
+        self._preprocesses, self._accelerator = preprocesses, accelerator
 
     def open(
         self,
@@ -33,22 +35,31 @@ class Loaders:
         augment: Augment | None = None,
         shuffle: bool = False,
         sampling: str = "uniform",
-        preprocess: Preprocess | None = None,
-    ) -> Loader:
-        """A split on this rank.
+        preprocesses: Sequence[Preprocess] = (),
+    ) -> Views:
+        """A split on this rank, for each input of the model.
 
         Args:
             split: `train`, `val` or `test`.
             augment: random crops, in place of the evaluation transform.
             shuffle: in another order each epoch.
             sampling: which samples an epoch draws, see `open_loader`.
-            preprocess: by default the run's own.
+            preprocesses: of each input; by default of the run's own model.
         """
+        wanted = preprocesses or self._preprocesses
+        distinct = list(dict.fromkeys(wanted))  # most fused models want one picture for all of their networks
+        loaders = [
+            self._open(split, replace(one, augment=augment), shuffle=shuffle, sampling=sampling)
+            for one in distinct
+        ]
+        return Views(loaders, [distinct.index(one) for one in wanted])
+
+    def _open(self, split: str, preprocess: Preprocess, *, shuffle: bool, sampling: str) -> Loader:
         return open_loader(
             self._manifest,
             split,
             self._tasks,
-            preprocess=replace(preprocess or self._preprocess, augment=augment),
+            preprocess=preprocess,
             batch_size=self._settings.batch_size,
             engine=self._settings.engine,
             rank=self._accelerator.process_index,

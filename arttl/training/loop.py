@@ -13,13 +13,14 @@ from timm.utils import ModelEmaV3
 from torch import nn
 
 from arttl.errors import ArttlError
-from arttl.loading import Batch, Loader
+from arttl.loading import Batch
 from arttl.tasks import TaskSet
 from arttl.training.checkpoints import Checkpoints, Epoch, Learner, Progress
 from arttl.training.losses import labelled_mask, summed_loss
 from arttl.training.optimisation import rate_factor
 from arttl.training.signals import SignalWatch, Terminated
 from arttl.training.step import TrainingStep
+from arttl.training.views import Views
 
 _LOSSES_WAITING = 50  # on a GPU: reading a loss waits for the device
 
@@ -42,8 +43,8 @@ class Plan:
 
 def fit(
     step: TrainingStep,
-    train: Loader,
-    val: Loader,
+    train: Views,
+    val: Views,
     plan: Plan,
     *,
     average: ModelEmaV3 | None = None,
@@ -137,15 +138,15 @@ def fit(
 class _Losses:
     """The losses of an epoch's steps, read from the device now and then."""
 
-    def __init__(self, read: list[float], train: Loader) -> None:
+    def __init__(self, read: list[float], train: Views) -> None:
         self._read, self._train = read, train
         self._waiting: list[tuple[torch.Tensor, list[torch.Tensor]]] = []
 
-    def add(self, loss: torch.Tensor | None, batches: list[Batch]) -> None:
+    def add(self, loss: torch.Tensor | None, batches: list[tuple[Batch, ...]]) -> None:
         """Note a step's loss, None where it had nothing to learn."""
         if loss is None:
             return
-        self._waiting.append((loss, [batch.rows[batch.valid.cpu()] for batch in batches]))
+        self._waiting.append((loss, [views[0].rows[views[0].valid.cpu()] for views in batches]))
         if loss.device.type == "cpu" or len(self._waiting) >= _LOSSES_WAITING:
             self.read()
 
@@ -158,7 +159,7 @@ class _Losses:
         for loss, rows in self._waiting:
             value = float(loss)
             if not math.isfinite(value):
-                keys = [self._train.manifest.keys[row] for row in torch.cat(rows).tolist()]
+                keys = [self._train.first.manifest.keys[row] for row in torch.cat(rows).tolist()]
                 more = f" and {len(keys) - 8} more" if len(keys) > 8 else ""
                 raise ArttlError(
                     f"the loss is {value} on the samples {', '.join(keys[:8])}{more}; lower --learning-rate or"
@@ -168,7 +169,7 @@ class _Losses:
         self._waiting.clear()
 
 
-def _groups(train: Loader, size: int) -> Iterator[list[Batch]]:
+def _groups(train: Views, size: int) -> Iterator[list[tuple[Batch, ...]]]:
     batches = iter(train)
     while group := list(itertools.islice(batches, size)):
         yield group
@@ -180,13 +181,14 @@ def _out_of_patience(progress: Progress, patience: int) -> bool:
 
 @torch.inference_mode()
 def validate(
-    module: nn.Module, tasks: TaskSet, val: Loader, accelerator: Accelerator
+    module: nn.Module, tasks: TaskSet, val: Views, accelerator: Accelerator
 ) -> tuple[float, dict[str, float]]:
     """Loss (summed over tasks, each the mean over its labelled samples) and accuracies over a split and all ranks."""
     module.eval()
     sums = torch.zeros(len(tasks), 3, dtype=torch.float64, device=accelerator.device)  # loss, hits, samples
-    for batch in val:
-        logits = module(batch.images)
+    for views in val:
+        batch = views[0]
+        logits = module(*[view.images for view in views])
         for place, task in enumerate(tasks):
             targets = batch.targets[task.name]
             mask = labelled_mask(targets, batch.valid)

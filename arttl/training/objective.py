@@ -40,30 +40,32 @@ class Example:
     """A batch as the network sees it.
 
     Attributes:
-        images: [B, 3, H, W].
+        images: [B, 3, H, W] for each input of the model.
         parts: whose labels count, shares adding up to 1.
     """
 
-    images: torch.Tensor
+    images: tuple[torch.Tensor, ...]
     parts: tuple[Part, ...]
 
     @classmethod
-    def of(cls, batch: Batch) -> Example:
-        """A batch as it is."""
-        return cls(batch.images, (Part(1.0, batch.targets, batch.valid, batch.rows),))
+    def of(cls, *views: Batch) -> Example:
+        """A batch as it is, for each input of the model."""
+        batch = views[0]
+        return cls(tuple(view.images for view in views), (Part(1.0, batch.targets, batch.valid, batch.rows),))
 
     @classmethod
-    def mixed(cls, batch: Batch, alpha: float) -> Example:
+    def mixed(cls, *views: Batch, alpha: float) -> Example:
         """Mixup (Zhang et al. 2018): each picture blended with another of the batch, and so its labels.
 
         One share is drawn from Beta(alpha, alpha) for the batch, with torch's random numbers of the CPU.
         """
+        batch = views[0]
         share = float(torch.distributions.Beta(alpha, alpha).sample())
         other = torch.randperm(len(batch.rows))
         there = other.to(batch.valid.device)
         targets = {name: found[there] for name, found in batch.targets.items()}
         return cls(
-            torch.lerp(batch.images[there], batch.images, share),
+            tuple(torch.lerp(view.images[there], view.images, share) for view in views),
             (
                 Part(share, batch.targets, batch.valid, batch.rows),
                 Part(1 - share, targets, batch.valid[there], batch.rows[other]),
@@ -102,7 +104,7 @@ class Objective:
             [2, T] float64 on the CPU: labels of each task, mixed ones by their share; and pictures with a teacher's
             answer.
         """
-        device = examples[0].images.device
+        device = examples[0].images[0].device
         found = torch.zeros(2, len(self.tasks), dtype=torch.float64, device=device)
         for example in examples:
             for part in example.parts:

@@ -9,14 +9,14 @@ import torch
 from timm.optim import param_groups_layer_decay
 from torch import nn
 
-from arttl.models import MultiTaskModel
+from arttl.models import TrainedModel
 from arttl.training.settings import TrainSettings
 
 WARM_UP = 0.1  # share of the steps
 MOMENTUM = 0.9
 
 
-def build_optimizer(model: MultiTaskModel, settings: TrainSettings) -> torch.optim.Optimizer:
+def build_optimizer(model: TrainedModel, settings: TrainSettings) -> torch.optim.Optimizer:
     """The optimizer over a model's parameters that learn.
 
     Args:
@@ -27,7 +27,8 @@ def build_optimizer(model: MultiTaskModel, settings: TrainSettings) -> torch.opt
     groups = []
     if settings.mode != "off-the-shelf":
         assert settings.learning_rate is not None
-        groups += _backbone_groups(model.backbone.network, settings, settings.learning_rate)
+        for backbone in model.networks:
+            groups += _backbone_groups(backbone.network, settings, settings.learning_rate)
     groups += _groups(model.heads, settings.head_learning_rate, settings.weight_decay)
     if settings.optimizer == "adamw":
         return torch.optim.AdamW(groups)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -17,8 +16,8 @@ from arttl.evaluation.classes import write_classes
 from arttl.evaluation.metrics import TaskMetrics, metrics_to_json
 from arttl.evaluation.predictions import predict
 from arttl.evaluation.report import metrics_table
-from arttl.loading import Preprocess, read_manifest
-from arttl.models import Backbone, MultiTaskModel, Provenance, load_model, load_weights
+from arttl.loading import read_manifest
+from arttl.models import MultiTaskModel, TrainedModel, load_trained_model
 from arttl.packing.manifest import Manifest
 from arttl.tasks import SPLITS, TaskSet
 from arttl.training.cpu import prepare_cpu
@@ -26,6 +25,7 @@ from arttl.training.end_to_end import train_by_epochs
 from arttl.training.folder import prepare_folder, write_inputs
 from arttl.training.frozen import solve_heads
 from arttl.training.loaders import Loaders
+from arttl.training.opening import open_model
 from arttl.training.report import Reporter
 from arttl.training.settings import TrainSettings
 
@@ -60,21 +60,19 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
     )
     for split in SPLITS:
         manifest.rows(split)
-    backbone = Backbone(settings.backbone)
-    loaded = load_weights(backbone, settings.weights, settings.input_size)
-    preprocess = _preprocess(loaded.preprocess, settings)
-    model = MultiTaskModel(backbone, tasks, preprocess, Provenance(settings.mode, loaded.origin))
-    loaders = Loaders(settings, manifest, tasks, model.preprocess, accelerator)
+    model, news = open_model(settings, tasks)
+    loaders = Loaders(settings, manifest, tasks, model.preprocesses, accelerator)
     loaders.open("test")  # finds a missing or broken shard before any work is done
     prepare_folder(settings, accelerator)
 
     reporter = Reporter(accelerator.is_main_process, settings.out)
-    _introduce(reporter, settings, manifest, model, loaded.left_out, accelerator)
+    _introduce(reporter, settings, manifest, model, news, accelerator)
     write_inputs(settings, tasks, accelerator)
     started = time.perf_counter()
     if settings.by_epochs:
         train_by_epochs(model, settings, loaders, reporter, accelerator)
     else:
+        assert isinstance(model, MultiTaskModel)
         solve_heads(model, settings, loaders, reporter, accelerator)
     best = settings.out / "best"
     if accelerator.is_main_process:
@@ -82,19 +80,6 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
     accelerator.wait_for_everyone()
     reporter.say(f"model      {best}, after {time.perf_counter() - started:.0f} s")
     return _test(best, settings, manifest, loaders, reporter, accelerator)
-
-
-def _preprocess(of_weights: Preprocess, settings: TrainSettings) -> Preprocess:
-    """The evaluation transform of the run: that of its first weights, but for what the settings say."""
-    found = of_weights
-    if settings.fit is not None:
-        # Squashed pictures lose nothing at their edges, so there is no middle to cut out.
-        found = replace(found, fit=settings.fit, crop_pct=1.0 if settings.fit == "squash" else found.crop_pct)
-    if settings.filter is not None:
-        found = replace(found, filter=settings.filter)
-    if settings.scaling == "unit":
-        found = replace(found, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
-    return found
 
 
 def _accelerator(settings: TrainSettings) -> Accelerator:
@@ -115,8 +100,8 @@ def _introduce(
     reporter: Reporter,
     settings: TrainSettings,
     manifest: Manifest,
-    model: MultiTaskModel,
-    left_out: tuple[str, ...],
+    model: TrainedModel,
+    news: str,
     accelerator: Accelerator,
 ) -> None:
     names = ", ".join(model.tasks.names)
@@ -130,12 +115,13 @@ def _introduce(
         reporter.say(
             f"task       {task.name}: {task.summary}, {known} labelled, {len(labels) - known} without"
         )
-    reporter.say(f"network    {model.backbone.name}, {parameters:.1f} million parameters, {settings.mode}")
+    networks = " + ".join(network.name for network in model.networks)
+    reporter.say(f"network    {networks}, {parameters:.1f} million parameters, {settings.mode}")
     reporter.say(f"weights    {model.provenance.weights}")
-    if left_out:
-        more = f" and {len(left_out) - 4} more" if len(left_out) > 4 else ""
-        reporter.say(f"           left out: {', '.join(left_out[:4])}{more}")
-    reporter.say(f"input      {model.preprocess}")
+    if news:
+        reporter.say(f"           {news}")
+    for preprocess in dict.fromkeys(model.preprocesses):
+        reporter.say(f"input      {preprocess}")
     reporter.say(
         f"machine    {accelerator.device}, {accelerator.num_processes} process(es) of {torch.get_num_threads()}"
         f" thread(s), precision {accelerator.mixed_precision}"
@@ -151,12 +137,12 @@ def _test(
     accelerator: Accelerator,
 ) -> dict[str, TaskMetrics]:
     """Calibrate and measure the model as saved, so that evaluate.py finds the same figures."""
-    model = load_model(best).to(accelerator.device)
+    model = load_trained_model(best)[0].to(accelerator.device)
     found = {}
     for split in ("val", "test"):
-        loader = loaders.open(split)
-        with reporter.progress(f"answers on {split}", len(loader)) as bar:
-            found[split] = predict(model, model.tasks, [loader], accelerator.gather, bar.advance)
+        views = loaders.open(split)
+        with reporter.progress(f"answers on {split}", len(views)) as bar:
+            found[split] = predict(model, model.tasks, views, accelerator.gather, bar.advance)
     calibration = found["val"].calibrate()
     predictions = found["test"]
     metrics = predictions.measure(manifest, calibration)

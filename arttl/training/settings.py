@@ -46,7 +46,8 @@ class TrainSettings:
     backbone: str = "resnet50"
     """Any network of timm."""
     weights: str = "imagenet"
-    """First weights: imagenet (download), packaged, none, a file, or the folder of a model or run."""
+    """First weights: imagenet (download), packaged, none, a file, or the folder of a model or run. A fused model (of
+    arttl fuse) brings its own networks, and --backbone does not matter."""
     mode: Mode = "fine-tune"
     """off-the-shelf (logistic regression on frozen features), fine-tune (all learns) or scratch (random weights)."""
     out: Path = Path("runs/default")

@@ -13,7 +13,7 @@ from torch import nn
 
 from arttl.errors import ArttlError
 from arttl.loading import Batch
-from arttl.models import MultiTaskModel
+from arttl.models import TrainedModel
 from arttl.training.balancing import Balancing
 from arttl.training.objective import Example, Objective
 
@@ -36,7 +36,7 @@ class TrainingStep:
             task worse, and the projections are added.
     """
 
-    model: MultiTaskModel
+    model: TrainedModel
     prepared: nn.Module
     optimizer: AcceleratedOptimizer
     accelerator: Accelerator
@@ -46,11 +46,12 @@ class TrainingStep:
     clip_norm: float | None = None
     project: bool = False
 
-    def __call__(self, batches: Sequence[Batch], step: int) -> torch.Tensor | None:
+    def __call__(self, batches: Sequence[Sequence[Batch]], step: int) -> torch.Tensor | None:
         """Do a step.
 
         Args:
-            batches: of this rank, the same number on each; their gradients add up to that of one large batch.
+            batches: of this rank, the same number on each, and of each one view for each input of the model; their
+                gradients add up to that of one large batch.
             step: how many were done before.
 
         Returns:
@@ -58,7 +59,7 @@ class TrainingStep:
             on any rank holds a label, so that there is nothing to learn.
         """
         examples = [
-            Example.mixed(batch, self.mixup) if self.mixup else Example.of(batch) for batch in batches
+            Example.mixed(*views, alpha=self.mixup) if self.mixup else Example.of(*views) for views in batches
         ]
         counts = self.objective.counts(examples, self._sum_over_ranks)
         if not counts.any():
@@ -110,20 +111,20 @@ class TrainingStep:
         from torchjd.autojac import jac_to_grad, mtl_backward
 
         with self.accelerator.autocast():
-            features = self.model.backbone(example.images)
-            logits = self.model.heads(features)
+            features = self.model.features(*example.images)
+            logits = self.model.answers(features)
         terms = self.objective.terms(example, logits, counts, num_ranks=1)
         weights = dict(zip(self.objective.tasks.names, self.balancing.fixed.tolist(), strict=True))
         weighed = [weights[name] * term for name, term in terms.items()]
-        shared = [parameter for parameter in self.model.backbone.parameters() if parameter.requires_grad]
+        shared = [one for network in self.model.networks for one in network.parameters() if one.requires_grad]
         # One task at a time: in-place ReLUs, of which the networks are full, cannot be differentiated for all at once.
         mtl_backward(weighed, features, shared_params=shared, parallel_chunk_size=1)
         reached = [parameter for parameter in shared if getattr(parameter, "jac", None) is not None]
-        jac_to_grad(reached, UPGrad(pref_vector=torch.ones(len(weighed), device=features.device)))
+        jac_to_grad(reached, UPGrad(pref_vector=torch.ones(len(weighed), device=features[0].device)))
         return torch.stack([loss.detach() for loss in weighed]).sum()
 
     def _terms(self, example: Example, counts: torch.Tensor) -> dict[str, torch.Tensor]:
-        logits = self.prepared(example.images)
+        logits = self.prepared(*example.images)
         return self.objective.terms(example, logits, counts, self.accelerator.num_processes)
 
     def _losses(self, terms: Mapping[str, torch.Tensor]) -> torch.Tensor:

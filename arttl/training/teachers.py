@@ -136,8 +136,8 @@ def ask_teachers(
             raise ArttlError(
                 f"--teachers {folder} knows {', '.join(model.tasks.names)}, and none of {', '.join(tasks.names)}"
             )
-        views = [loaders.open("train", preprocess=preprocess) for preprocess in model.preprocesses]
-        with reporter.progress(f"answers of {folder.name}", len(views[0])) as bar:
+        views = loaders.open("train", preprocesses=model.preprocesses)
+        with reporter.progress(f"answers of {folder.name}", len(views)) as bar:
             rows, answers, _ = gather_answers(model, views, accelerator.gather, bar.advance)
         several.append((model.tasks, answers))
         reporter.say(f"teacher    {folder}: {', '.join(known)}")

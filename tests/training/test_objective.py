@@ -44,7 +44,7 @@ def logits_of(images: torch.Tensor, matrix: torch.Tensor) -> dict[str, torch.Ten
 
 def total(objective: Objective, examples: list[Example], matrix: torch.Tensor) -> torch.Tensor:
     counts = objective.counts(examples, lambda found: found)
-    parts = [objective.terms(one, logits_of(one.images, matrix), counts, 1).values() for one in examples]
+    parts = [objective.terms(one, logits_of(one.images[0], matrix), counts, 1).values() for one in examples]
     return sum((term for part in parts for term in part), torch.zeros((), dtype=torch.float64))
 
 
@@ -122,17 +122,17 @@ def test_mixup_blends_pictures_and_labels_alike() -> None:
     torch.manual_seed(4)
     batch = random_batch(np.random.default_rng(4), 8, known=1.0)
     batch.valid.fill_(True)
-    example = Example.mixed(batch, 0.4)
+    example = Example.mixed(batch, alpha=0.4)
     first, second = example.parts
     assert 0 < first.share < 1 and first.share + second.share == pytest.approx(1)
     blended = first.share * batch.images[first.rows] + second.share * batch.images[second.rows]
-    torch.testing.assert_close(example.images, blended)
+    torch.testing.assert_close(example.images[0], blended)
     assert sorted(second.rows.tolist()) == list(range(8)) != second.rows.tolist()
     for name, target in batch.targets.items():
         torch.testing.assert_close(second.targets[name], target[second.rows])
     matrix = torch.tensor(np.random.default_rng(5).normal(size=(4, 6)))
-    other = Batch(example.images, dict(second.targets), second.valid, second.rows)
-    mine = Batch(example.images, batch.targets, batch.valid, batch.rows)
+    other = Batch(example.images[0], dict(second.targets), second.valid, second.rows)
+    mine = Batch(example.images[0], batch.targets, batch.valid, batch.rows)
     wanted = first.share * by_hand(mine, matrix) + second.share * by_hand(other, matrix)
     assert total(PLAIN, [example], matrix).item() == pytest.approx(wanted, rel=1e-5)
 
@@ -140,7 +140,7 @@ def test_mixup_blends_pictures_and_labels_alike() -> None:
 def test_mixing_counts_unknown_labels_by_their_share() -> None:
     batch = random_batch(np.random.default_rng(6), 8, known=0.5)
     batch.valid.fill_(True)
-    example = Example.mixed(batch, 1.0)
+    example = Example.mixed(batch, alpha=1.0)
     counts = PLAIN.counts([example], lambda found: found)
     assert counts[0, 0].item() == pytest.approx(float((batch.targets["type"] >= 0).sum()))
 

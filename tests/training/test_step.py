@@ -79,7 +79,7 @@ def test_accumulated_batches_step_as_one_large_batch(model) -> None:
         torch.arange(8),
     )
     one, two = make(model), make(model)
-    losses = one([whole], 0), two(parts, 0)
+    losses = one([(whole,)], 0), two([(part,) for part in parts], 0)
     assert losses[0].item() == pytest.approx(losses[1].item(), rel=1e-5)
     torch.testing.assert_close(weights(one), weights(two), rtol=1e-4, atol=1e-6)
     assert not torch.allclose(weights(one), torch.cat([p.detach().flatten() for p in model.parameters()]))
@@ -89,13 +89,13 @@ def test_a_task_without_a_label_leaves_its_head_without_a_gradient(model) -> Non
     found = batch(3)
     found.targets["train"].fill_(torch.nan)
     step = make(model)
-    assert step([found], 0) is not None
+    assert step([(found,)], 0) is not None
     labelled, unlabelled = step.model.heads.layers
     assert labelled.weight.grad is not None and unlabelled.weight.grad is None
     torch.testing.assert_close(unlabelled.weight, model.heads.layers[1].weight)
     found.targets["type"].fill_(-1)
     before = weights(step)
-    assert step([found], 1) is None
+    assert step([(found,)], 1) is None
     assert torch.equal(weights(step), before)
 
 
@@ -103,7 +103,7 @@ def test_the_gradient_is_no_longer_than_asked(model) -> None:
     norms = []
     for clip_norm in (None, 0.01):
         step = make(model, clip_norm=clip_norm)
-        step([batch(4)], 0)
+        step([(batch(4),)], 0)
         norms.append(
             torch.cat([p.grad.flatten() for p in step.model.parameters() if p.grad is not None]).norm()
         )
@@ -114,7 +114,7 @@ def test_fixed_weights_scale_each_tasks_gradient(model) -> None:
     gradients = []
     for fixed in ([1.0, 0.0], [0.0, 1.0], [3.0, 0.5]):
         step = make(model, Balancing(torch.tensor(fixed, dtype=torch.float64)))
-        step([batch(5)], 0)
+        step([(batch(5),)], 0)
         gradients.append(gradient(step))
     torch.testing.assert_close(gradients[2], 3 * gradients[0] + 0.5 * gradients[1], rtol=1e-3, atol=1e-4)
 
@@ -123,7 +123,7 @@ def test_fixed_weights_scale_each_tasks_gradient(model) -> None:
 def test_balancing_that_learns_or_draws_trains(model, method) -> None:
     balancing = open_balancing(method, ONES, 0.1, seed=0)
     step = make(model, balancing, rate=0.02)
-    losses = [step([batch(6)], number).item() for number in range(12)]
+    losses = [step([(batch(6),)], number).item() for number in range(12)]
     assert all(torch.isfinite(torch.tensor(losses)))
     if method != "random":  # whose weighed losses are of another sum each time
         assert losses[-1] < losses[0]
@@ -136,10 +136,10 @@ def test_upgrad_makes_no_task_worse_where_their_gradients_conflict(model) -> Non
     alone = []
     for fixed in ([1.0, 0.0], [0.0, 1.0]):
         step = make(model, Balancing(torch.tensor(fixed, dtype=torch.float64)))
-        step([found], 0)
+        step([(found,)], 0)
         alone.append(gradient(step))
     projected = make(model, project=True)
-    projected([found], 0)
+    projected([(found,)], 0)
     ours = gradient(projected)
     assert all(torch.dot(ours, one).item() >= -1e-5 for one in alone)
     if torch.dot(alone[0], alone[1]) >= 0:  # no conflict: the sum itself
@@ -156,7 +156,7 @@ def test_upgrad_makes_no_task_worse_where_their_gradients_conflict(model) -> Non
 
 def _head_gradient(model: MultiTaskModel, found: Batch, place: int) -> torch.Tensor:
     step = make(model)
-    step([found], 0)
+    step([(found,)], 0)
     return step.model.heads.layers[place].weight.grad
 
 
@@ -179,7 +179,7 @@ def test_upgrad_projects_conflicting_gradients(model) -> None:
     def run(fixed: list[float], project: bool) -> torch.Tensor:
         step = make(twin, Balancing(torch.tensor(fixed, dtype=torch.float64)), project=project)
         step.objective = Objective(tasks, 0.0, {}, None)
-        step([found], 0)
+        step([(found,)], 0)
         return gradient(step)
 
     one, two = run([1.0, 0.0], False), run([0.0, 1.0], False)

@@ -72,7 +72,9 @@ class FuseSettings(TaskChoice):
         if not self.features:
             raise ArttlError("name folders of features, made with `arttl features`")
         if len(self.features) == 1 and self.keep in SIMPLE_FUSIONS:
-            raise ArttlError(f"--keep {self.keep!r} joins several networks, and there is one folder of features")
+            raise ArttlError(
+                f"--keep {self.keep!r} joins several networks, and there is one folder of features"
+            )
         for name in ("seeds", "last"):
             if getattr(self, name) < 1:
                 raise ArttlError(f"--{name} must be at least 1, not {getattr(self, name)}")
@@ -188,7 +190,8 @@ def fused_model(
 @torch.no_grad()
 def cached_logits(model: FusedModel, stores: Sequence[FeatureStore]) -> dict[str, torch.Tensor]:
     """What a fused model says of every row, from its backbones' stored features: task name to [rows, Q]."""
-    return model.mix([stores[token.backbone].values(token.stage) for token in model.tokens])
+    stages = [stores[token.backbone].values(token.stage) for token in model.tokens]
+    return model.answers(model.normalise(stages))
 
 
 def headline(outcomes: Outcomes, tasks: TaskSet, backbones: Sequence[str]) -> list[Gain]:

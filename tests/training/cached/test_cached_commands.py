@@ -196,7 +196,9 @@ def test_the_stages_of_one_network_are_fused_too(
     assert "late fusion" not in capsys.readouterr().out
     assert by_rung[CHOSEN].val_loss == min(by_rung[name].val_loss for name in FUSIONS if name in by_rung)
     model = load_fused(out)
-    assert {token.backbone for token in model.tokens} == {0} and len(model.tokens) == len(two_stores[0].stages)
+    assert {token.backbone for token in model.tokens} == {0} and len(model.tokens) == len(
+        two_stores[0].stages
+    )
     metrics = evaluate(EvaluateSettings(model=out, shards=small_shards, threads=1))
     assert metrics["type"].accuracy == pytest.approx(by_rung[CHOSEN].correct.mean())
 

@@ -1,0 +1,167 @@
+"""A fused model trained further, end to end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from arttl.errors import ArttlError
+from arttl.evaluation.command import EvaluateSettings, evaluate
+from arttl.loading import Augment, Preprocess, open_loader
+from arttl.models import Backbone, FusedModel, load_fused
+from arttl.models.stages import PooledStages, stage_widths
+from arttl.packing.manifest import Manifest
+from arttl.tasks import TaskSet
+from arttl.training.run import train
+from arttl.training.settings import TrainSettings
+from arttl.training.views import Views
+
+TWO_SIZES = (Preprocess(size=32), Preprocess(size=48, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)))
+
+
+@pytest.fixture
+def settings(settings: TrainSettings) -> TrainSettings:
+    """Two networks that want pictures of other sizes and scalings, in the place of one."""
+    manifest = Manifest.read(settings.shards)
+    tasks = TaskSet.from_manifest(manifest, settings.tasks, multi_label=settings.multi_label)
+    torch.manual_seed(0)
+    networks = [Backbone("test_resnet"), Backbone("test_efficientnet")]
+    stages = [
+        PooledStages(network, stage_widths(network, one.size))
+        for network, one in zip(networks, TWO_SIZES, strict=True)
+    ]
+    model = FusedModel(stages, TWO_SIZES, tasks, {"type": "gates", "material": "attention"})
+    for number, head in enumerate(model.heads):
+        torch.nn.init.normal_(head.weight, std=0.1, generator=torch.Generator().manual_seed(number))
+    folder = settings.out.with_name("fused")
+    model.save(folder)
+    return replace(settings, weights=str(folder), mode="fine-tune", input_size=None, backbone="resnet50")
+
+
+def losses(settings: TrainSettings) -> list[tuple[float, float]]:
+    lines = [json.loads(line) for line in (settings.out / "metrics.jsonl").read_text().splitlines()]
+    return [(line["train_loss"], line["val_loss"]) for line in lines]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"ema": 0.5, "mixup": 0.2, "accumulate": 2},
+        {"balancing": "upgrad"},
+        {"layer_decay": 0.7, "batchnorm": "frozen", "input_size": 32},
+    ],
+    ids=lambda changes: " ".join(changes) or "as it is",
+)
+def test_it_learns_and_is_saved_as_it_was_measured(settings, changes, capsys) -> None:
+    run = replace(settings, **changes)
+    metrics = train(run)
+    shown = capsys.readouterr().out
+    assert "network    test_resnet + test_efficientnet, " in shown and "new heads" not in shown
+    found = [loss for _, loss in losses(run)]
+    assert found[1] < found[0]
+    model = load_fused(run.out)
+    assert [one.size for one in model.preprocesses] == ([32, 32] if "input_size" in changes else [32, 48])
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+    assert evaluate(EvaluateSettings(model=run.out, shards=run.shards, threads=1)) == metrics
+
+
+def test_it_begins_where_the_fused_model_stood(settings, capsys) -> None:
+    """At a rate of next to nothing it says what it said; a task it does not know gets a head of its own."""
+    first = load_fused(settings.weights)
+    run = replace(
+        settings,
+        tasks=("artist", "type"),
+        multi_label=(),
+        learning_rate=1e-12,
+        head_learning_rate=1e-12,
+        batchnorm="frozen",
+        epochs=1,
+    )
+    train(run)
+    assert "new heads: artist" in capsys.readouterr().out
+    found = load_fused(run.out)
+    assert found.mixing == {"artist": "gates", "type": "gates"}
+    images = [torch.rand(4, 3, one.size, one.size) for one in TWO_SIZES]
+    with torch.inference_mode():
+        torch.testing.assert_close(found(*images)["type"], first(*images)["type"], rtol=1e-4, atol=1e-5)
+        assert found(*images)["artist"].abs().max() < 1e-6
+
+
+def test_upgrad_of_one_task_is_its_gradient(settings) -> None:
+    found = []
+    for balancing in ("fixed", "upgrad"):
+        run = replace(
+            settings,
+            tasks=("type",),
+            multi_label=(),
+            balancing=balancing,
+            epochs=1,
+            out=settings.out / balancing,
+        )
+        train(run)
+        found.append(losses(run)[0])
+    assert found[1] == pytest.approx(found[0], rel=1e-4)
+
+
+def test_it_goes_on_from_a_checkpoint_in_mid_epoch(settings) -> None:
+    run = replace(settings, checkpoint_every=3, keep_checkpoints=100, batch_size=16, ema=0.9)
+    train(run)
+    expected, weights = losses(run), (run.out / "best" / "fused.safetensors").read_bytes()
+    shutil.rmtree(run.out / "best")
+    for path in (run.out / "checkpoints").iterdir():
+        if path.name.startswith("step-") and path.name != "step-000000003":
+            shutil.rmtree(path)
+    train(replace(run, resume=True))
+    assert losses(run) == expected and (run.out / "best" / "fused.safetensors").read_bytes() == weights
+
+
+def test_it_is_trained_and_not_taken_off_the_shelf(settings) -> None:
+    with pytest.raises(ArttlError, match="is a fused model, which --mode fine-tune trains further"):
+        train(replace(settings, mode="off-the-shelf", epochs=None))
+    assert not settings.out.exists()
+
+
+def test_views_are_of_the_same_pictures_cut_alike(small_shards: Path) -> None:
+    augment = Augment((0.35, 1.0), brightness=0.2)
+    loaders = [
+        open_loader(
+            small_shards,
+            tasks=("type",),
+            preprocess=Preprocess(size=size, augment=augment),
+            batch_size=8,
+            threads=1,
+            engine="cpu",
+        )
+        for size in (32, 64)
+    ]
+    views = Views(loaders, (1, 0, 1))
+    batches = list(views)
+    assert len(batches) == len(views) and len(batches[0]) == 3
+    for large, small, again in batches:
+        assert again is large
+        assert torch.equal(large.rows, small.rows)
+        halved = F.interpolate(large.images, size=32, mode="area")
+        assert (halved - small.images).abs().mean() < 0.15 * small.images.std()
+    views.set_epoch(1)
+    expected = list(views)
+    views.set_epoch(1)
+    iteration = iter(views)
+    next(iteration)
+    state = json.loads(json.dumps(views.state_dict()))
+    other = Views(
+        [
+            open_loader(small_shards, tasks=("type",), preprocess=one.preprocess, batch_size=8)
+            for one in loaders
+        ],
+        (1, 0),
+    )
+    other.load_state_dict(state)
+    for (large, small), (theirs, mine, _) in zip(other, expected[1:], strict=True):
+        assert torch.equal(large.images, theirs.images) and torch.equal(small.images, mine.images)
