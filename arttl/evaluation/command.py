@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 from rich.console import Console
 
+from arttl.cpu import keep_memory
 from arttl.errors import ArttlError, did_you_mean
 from arttl.evaluation.bootstrap import groups_of
 from arttl.evaluation.calibration import Calibration
@@ -68,6 +69,8 @@ def evaluate(settings: EvaluateSettings) -> dict[str, TaskMetrics]:
             f" these but for {', '.join(manifest.task_names) or 'nothing'}"
         )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.type == "cpu":
+        keep_memory()
     views = [
         open_loader(
             manifest,

@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 from rich.console import Console
 
+from arttl.cpu import keep_memory
 from arttl.errors import ArttlError, did_you_mean
 from arttl.explain.answers import Answer, answers, lines
 from arttl.explain.attribution import attribute
@@ -327,6 +328,8 @@ def _maps(
     model: MultiTaskModel, tensors: list[torch.Tensor], settings: VisualizeSettings, task: str | None
 ) -> list[npt.NDArray[np.float32]]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.type == "cpu":
+        keep_memory()
     model.to(device)
     found: list[npt.NDArray[np.float32]] = []
     for start in range(0, len(tensors), _BATCH):

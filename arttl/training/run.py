@@ -11,6 +11,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs, set_seed
 
+from arttl.cpu import prepare_cpu
 from arttl.errors import ArttlError
 from arttl.evaluation.classes import write_classes
 from arttl.evaluation.metrics import TaskMetrics, metrics_to_json
@@ -20,7 +21,6 @@ from arttl.loading import read_manifest
 from arttl.models import MultiTaskModel, TrainedModel, load_trained_model
 from arttl.packing.manifest import Manifest
 from arttl.tasks import SPLITS, TaskSet
-from arttl.training.cpu import prepare_cpu
 from arttl.training.end_to_end import train_by_epochs
 from arttl.training.folder import prepare_folder, write_inputs
 from arttl.training.frozen import solve_heads

@@ -17,6 +17,7 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast_object_list
 
+from arttl.cpu import prepare_cpu
 from arttl.errors import ArttlError
 from arttl.loading import Loader, Preprocess, open_loader
 from arttl.loading.loader import usable_cores
@@ -25,7 +26,6 @@ from arttl.models.stages import LAST_LAYER, PooledStages, stage_widths
 from arttl.packing.manifest import Manifest
 from arttl.tasks import Task, TaskSet, Vocabulary
 from arttl.training.cached.store import FeatureStore, Recipe, StoreWriter, sha256_of_file, sha256_of_weights
-from arttl.training.cpu import prepare_cpu
 from arttl.training.report import Reporter
 
 
