@@ -115,6 +115,7 @@ def train_grid(
         on_epoch()
         if not best.running.any():
             break
+        heads.go_on_with(best.running.any(0))
     return [
         best.head(place, GridPoint(*pairs[place % len(pairs)], standardised=place >= len(pairs)), mean, std)
         for place in range(2 * len(pairs))
@@ -141,7 +142,15 @@ def point_losses(task: Task, logits: torch.Tensor, targets: torch.Tensor) -> tor
 
 
 class _Heads:
-    """The weights of a grid, its two scalings of the features beside each other, and RMSprop on them."""
+    """The weights of a grid, its two scalings of the features beside each other, and RMSprop on them.
+
+    Attributes:
+        count: G, the pairs of rate and decay that are still in training.
+        columns: [G] which of all pairs these are.
+        outputs: Q.
+        weight: [2, D, G * Q], so that one batched product serves all heads.
+        bias: [2, 1, G * Q].
+    """
 
     def __init__(
         self,
@@ -155,13 +164,31 @@ class _Heads:
         limit = math.sqrt(6 / (num_features + outputs))
         first = torch.empty(num_features, outputs)
         first.uniform_(-limit, limit, generator=torch.Generator().manual_seed(seed))
-        # [2, D, G * Q], so that one batched product serves all heads.
         self.weight = first.repeat(2, 1, self.count).to(device).requires_grad_()
         self.bias = torch.zeros(2, 1, self.count * outputs, device=device, requires_grad=True)
         self._squares = [torch.zeros_like(self.weight), torch.zeros_like(self.bias)]
         rates, decays = (torch.tensor(found, device=device) for found in zip(*pairs, strict=True))
         self._rates = rates.repeat_interleave(outputs)
         self._kept = 1 - (rates * decays).repeat_interleave(outputs)
+        self.columns = torch.arange(self.count, device=device)
+
+    def go_on_with(self, running: torch.Tensor) -> None:
+        """Drop the pairs whose heads have both stopped: a large grid soon has few that go on.
+
+        Args:
+            running: [G] bool, of all pairs.
+        """
+        own = running[self.columns]
+        if bool(own.all()):
+            return
+        wide = own.repeat_interleave(self.outputs)
+        self.columns, self.count = self.columns[own], int(own.sum())
+        with torch.no_grad():
+            self.weight, self.bias = (
+                one[:, :, wide].contiguous().requires_grad_() for one in (self.weight, self.bias)
+            )
+            self._squares = [one[:, :, wide].contiguous() for one in self._squares]
+        self._rates, self._kept = self._rates[wide], self._kept[wide]
 
     def logits(self, values: torch.Tensor) -> torch.Tensor:
         """[2, B, D] to [2, B, G, Q]."""
@@ -185,6 +212,7 @@ class _Best:
 
     def __init__(self, heads: _Heads) -> None:
         self._heads = heads
+        self._count = heads.count  # of all pairs; of `heads` it falls
         shape = (2, heads.count)
         self._loss = torch.full(shape, math.inf, device=heads.weight.device)
         self._epoch = torch.zeros(shape, dtype=torch.int64, device=heads.weight.device)
@@ -194,19 +222,21 @@ class _Best:
 
     @torch.no_grad()
     def update(self, epoch: int, val_loss: torch.Tensor) -> None:
-        """Take in an epoch's validation losses [2, G]."""
-        better = self.running & (val_loss < self._loss)
-        self._loss = torch.where(better, val_loss, self._loss)
-        self._epoch[better] = epoch
+        """Take in an epoch's validation losses [2, G], of the pairs that are still in training."""
+        columns, outputs = self._heads.columns, self._heads.outputs
+        better = self.running[:, columns] & (val_loss < self._loss[:, columns])
+        self._loss[:, columns] = torch.where(better, val_loss, self._loss[:, columns])
+        self._epoch[:, columns] = torch.where(better, epoch, self._epoch[:, columns])
         self._last[self.running] = epoch
-        wide = better.repeat_interleave(self._heads.outputs, dim=1)[:, None]
-        torch.where(wide, self._heads.weight, self._weight, out=self._weight)
-        torch.where(wide, self._heads.bias, self._bias, out=self._bias)
+        wide = better.repeat_interleave(outputs, dim=1)[:, None]
+        places = (columns[:, None] * outputs + torch.arange(outputs, device=columns.device)).flatten()
+        for mine, theirs in ((self._weight, self._heads.weight), (self._bias, self._heads.bias)):
+            mine[:, :, places] = torch.where(wide, theirs, mine[:, :, places])
         self.running &= epoch - self._epoch < PATIENCE
 
     def head(self, place: int, point: GridPoint, mean: torch.Tensor, std: torch.Tensor) -> GridHead:
         """The head at a place of the grid, the standardisation absorbed."""
-        half, column = divmod(place, self._heads.count)
+        half, column = divmod(place, self._count)
         part = slice(column * self._heads.outputs, (column + 1) * self._heads.outputs)
         weight, bias = self._weight[half, :, part].T.clone(), self._bias[half, 0, part].clone()
         if point.standardised:

@@ -74,6 +74,8 @@ def test_every_head_is_the_one_trained_alone(kind: str) -> None:
             values @ head.weight.T + head.bias, alone @ weight.T + bias, rtol=1e-3, atol=1e-3
         )
     assert stopped_early, "no head of the test stops early"
+    last = [max(one.epochs, other.epochs) for one, other in zip(heads[:4], heads[4:], strict=True)]
+    assert min(last) < max(last), "no pair of the test is dropped before the others"
 
 
 @pytest.mark.parametrize("kind", KINDS)
