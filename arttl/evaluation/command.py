@@ -21,6 +21,7 @@ from arttl.evaluation.metrics import TaskMetrics, metrics_to_json
 from arttl.evaluation.predictions import predict
 from arttl.evaluation.report import bands_table, metrics_table
 from arttl.loading import open_loader, read_manifest
+from arttl.loading.views import Views
 from arttl.models import load_trained_model
 from arttl.packing.manifest import Manifest
 from arttl.tasks import TaskSet
@@ -71,8 +72,9 @@ def evaluate(settings: EvaluateSettings) -> dict[str, TaskMetrics]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cpu":
         keep_memory()
-    views = [
-        open_loader(
+    views = Views.open(
+        model.preprocesses,
+        lambda preprocess: open_loader(
             manifest,
             settings.split,
             tasks,
@@ -82,10 +84,9 @@ def evaluate(settings: EvaluateSettings) -> dict[str, TaskMetrics]:
             threads=settings.threads,
             shuffle=False,
             device=device,
-        )
-        for preprocess in model.preprocesses
-    ]
-    found = predict(model.to(device), tasks, zip(*views, strict=True))
+        ),
+    )
+    found = predict(model.to(device), tasks, views)
     try:
         if settings.predictions is not None:
             found.write(settings.predictions, manifest, calibration)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from accelerate import Accelerator
 
 from arttl.loading import Augment, Loader, Preprocess, open_loader
+from arttl.loading.views import Views
 from arttl.packing.manifest import Manifest
 from arttl.tasks import TaskSet
 from arttl.training.settings import TrainSettings
-from arttl.training.views import Views
 
 
 class Loaders:
@@ -46,13 +47,10 @@ class Loaders:
             sampling: which samples an epoch draws, see `open_loader`.
             preprocesses: of each input; by default of the run's own model.
         """
-        wanted = preprocesses or self._preprocesses
-        distinct = list(dict.fromkeys(wanted))  # most fused models want one picture for all of their networks
-        loaders = [
-            self._open(split, replace(one, augment=augment), shuffle=shuffle, sampling=sampling)
-            for one in distinct
-        ]
-        return Views(loaders, [distinct.index(one) for one in wanted])
+        return Views.open(
+            [replace(one, augment=augment) for one in preprocesses or self._preprocesses],
+            partial(self._open, split, shuffle=shuffle, sampling=sampling),
+        )
 
     def _open(self, split: str, preprocess: Preprocess, *, shuffle: bool, sampling: str) -> Loader:
         return open_loader(

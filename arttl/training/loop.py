@@ -14,13 +14,13 @@ from torch import nn
 
 from arttl.errors import ArttlError
 from arttl.loading import Batch
+from arttl.loading.views import Views
 from arttl.tasks import TaskSet
 from arttl.training.checkpoints import Checkpoints, Epoch, Learner, Progress
 from arttl.training.losses import labelled_mask, summed_loss
 from arttl.training.optimisation import rate_factor
 from arttl.training.signals import SignalWatch, Terminated
 from arttl.training.step import TrainingStep
-from arttl.training.views import Views
 
 _LOSSES_WAITING = 50  # on a GPU: reading a loss waits for the device
 

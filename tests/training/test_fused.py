@@ -9,18 +9,16 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.nn.functional as F
 
 from arttl.errors import ArttlError
 from arttl.evaluation.command import EvaluateSettings, evaluate
-from arttl.loading import Augment, Preprocess, open_loader
+from arttl.loading import Preprocess
 from arttl.models import Backbone, FusedModel, load_fused
 from arttl.models.stages import PooledStages, stage_widths
 from arttl.packing.manifest import Manifest
 from arttl.tasks import TaskSet
 from arttl.training.run import train
 from arttl.training.settings import TrainSettings
-from arttl.training.views import Views
 
 TWO_SIZES = (Preprocess(size=32), Preprocess(size=48, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)))
 
@@ -126,42 +124,3 @@ def test_it_is_trained_and_not_taken_off_the_shelf(settings) -> None:
     with pytest.raises(ArttlError, match="is a fused model, which --mode fine-tune trains further"):
         train(replace(settings, mode="off-the-shelf", epochs=None))
     assert not settings.out.exists()
-
-
-def test_views_are_of_the_same_pictures_cut_alike(small_shards: Path) -> None:
-    augment = Augment((0.35, 1.0), brightness=0.2)
-    loaders = [
-        open_loader(
-            small_shards,
-            tasks=("type",),
-            preprocess=Preprocess(size=size, augment=augment),
-            batch_size=8,
-            threads=1,
-            engine="cpu",
-        )
-        for size in (32, 64)
-    ]
-    views = Views(loaders, (1, 0, 1))
-    batches = list(views)
-    assert len(batches) == len(views) and len(batches[0]) == 3
-    for large, small, again in batches:
-        assert again is large
-        assert torch.equal(large.rows, small.rows)
-        halved = F.interpolate(large.images, size=32, mode="area")
-        assert (halved - small.images).abs().mean() < 0.15 * small.images.std()
-    views.set_epoch(1)
-    expected = list(views)
-    views.set_epoch(1)
-    iteration = iter(views)
-    next(iteration)
-    state = json.loads(json.dumps(views.state_dict()))
-    other = Views(
-        [
-            open_loader(small_shards, tasks=("type",), preprocess=one.preprocess, batch_size=8)
-            for one in loaders
-        ],
-        (1, 0),
-    )
-    other.load_state_dict(state)
-    for (large, small), (theirs, mine, _) in zip(other, expected[1:], strict=True):
-        assert torch.equal(large.images, theirs.images) and torch.equal(small.images, mine.images)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from arttl.loading import Batch, Loader
+from arttl.loading.loader import Batch, Loader
+from arttl.loading.preprocess import Preprocess
 
 
 class Views:
@@ -23,6 +24,17 @@ class Views:
             places: for each input of the model, which of them.
         """
         self.loaders, self._places = tuple(loaders), tuple(places)
+
+    @classmethod
+    def open(cls, preprocesses: Sequence[Preprocess], open_one: Callable[[Preprocess], Loader]) -> Views:
+        """Open a loader for each distinct preprocessing: most fused models want one picture for all their networks.
+
+        Args:
+            preprocesses: of each input of the model.
+            open_one: opens a loader, the same each time but for its preprocessing.
+        """
+        distinct = list(dict.fromkeys(preprocesses))
+        return cls([open_one(one) for one in distinct], [distinct.index(one) for one in preprocesses])
 
     @property
     def first(self) -> Loader:
