@@ -80,6 +80,8 @@ class FuseSettings(TaskChoice):
                 raise ArttlError(f"--{name} must be at least 1, not {getattr(self, name)}")
 
 
+_TASKS_A_TABLE = 2  # what 80 columns hold, with ranges over seeds
+
 Outcomes = list[dict[str, dict[str, Outcome]]]
 """For each seed, task name to rung to outcome."""
 
@@ -93,7 +95,7 @@ def fuse(settings: FuseSettings) -> tuple[Outcomes, list[Gain]]:
     check_out(settings.out, settings.overwrite)
     stores = [FeatureStore.open(path) for path in settings.features]
     same_collection(stores)
-    names = store_names(stores)
+    names = store_names(stores) if len(stores) > 1 else [""]
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     reporter = Reporter(True)
     started = time.perf_counter()
@@ -130,7 +132,9 @@ def fuse(settings: FuseSettings) -> tuple[Outcomes, list[Gain]]:
                 predictions = [answers(draw, split, tasks, logits) for split in ("val", "test")]
     assert model is not None and predictions is not None
     gains = headline(outcomes, tasks, names)
-    reporter.console.print(ladder_table(outcomes, majority, tasks, rungs(names, settings.last)))
+    for start in range(0, len(tasks), _TASKS_A_TABLE):
+        some = TaskSet(list(tasks)[start : start + _TASKS_A_TABLE])
+        reporter.console.print(ladder_table(outcomes, majority, some, rungs(names, settings.last)))
     reporter.console.print(gains_table(gains, "right answers", "rung"))
     val, test = predictions
     lines = [

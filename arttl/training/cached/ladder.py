@@ -85,7 +85,7 @@ class Ladder:
             task: what is predicted.
             samples: split name to samples with all tokens.
             tokens: number of the backbone and stage of each.
-            backbones: a name for each.
+            backbones: a name for each; a single one needs none ("").
             last: how many of a backbone's last stages the rung of several last layers has.
             seed: of the controls' first weights.
             on_fit: called after each rung, `rungs(backbones)` times.
@@ -170,12 +170,12 @@ class Ladder:
 
 def last_layer(backbone: str) -> str:
     """The name of the rung of one backbone's last layer."""
-    return f"{backbone}, last layer"
+    return f"{backbone}, last layer" if backbone else "last layer"
 
 
 def last_layers(backbone: str, count: int) -> str:
     """The name of the rung of one backbone's several last stages."""
-    return f"{backbone}, last {count} stages"
+    return f"{backbone}, last {count} stages" if backbone else f"last {count} stages"
 
 
 def without(backbone: str) -> str:

@@ -191,8 +191,8 @@ def test_the_stages_of_one_network_are_fused_too(
     out = tmp_path / "run"
     outcomes, gains = fuse(FuseSettings(features=folders(two_stores)[:1], out=out, tasks=("type",)))
     by_rung = outcomes[0]["type"]
-    assert list(by_rung) == rungs(["test_resnet"], 3) and not set(by_rung) & set(SIMPLE_FUSIONS)
-    assert {gain.reference for gain in gains} == {"test_resnet, last layer", CONCATENATION_OF_ALL}
+    assert list(by_rung) == rungs([""], 3) and not set(by_rung) & set(SIMPLE_FUSIONS)
+    assert {gain.reference for gain in gains} == {"last layer", CONCATENATION_OF_ALL}
     assert "late fusion" not in capsys.readouterr().out
     assert by_rung[CHOSEN].val_loss == min(by_rung[name].val_loss for name in FUSIONS if name in by_rung)
     model = load_fused(out)
