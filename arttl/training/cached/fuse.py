@@ -38,7 +38,7 @@ from arttl.training.cached.measuring import majority_values
 from arttl.training.cached.results import answers, check_out, write_run
 from arttl.training.cached.splits import draw_splits
 from arttl.training.cached.store import FeatureStore
-from arttl.training.cached.tables import figures_table
+from arttl.training.cached.tables import figures_table, in_tables
 from arttl.training.cached.task_choice import TaskChoice
 from arttl.training.cached.tokens import Tokens, same_collection, store_names
 from arttl.training.report import Reporter
@@ -79,8 +79,6 @@ class FuseSettings(TaskChoice):
             if getattr(self, name) < 1:
                 raise ArttlError(f"--{name} must be at least 1, not {getattr(self, name)}")
 
-
-_TASKS_A_TABLE = 2  # what 80 columns hold, with ranges over seeds
 
 Outcomes = list[dict[str, dict[str, Outcome]]]
 """For each seed, task name to rung to outcome."""
@@ -132,8 +130,7 @@ def fuse(settings: FuseSettings) -> tuple[Outcomes, list[Gain]]:
                 predictions = [answers(draw, split, tasks, logits) for split in ("val", "test")]
     assert model is not None and predictions is not None
     gains = headline(outcomes, tasks, names)
-    for start in range(0, len(tasks), _TASKS_A_TABLE):
-        some = TaskSet(list(tasks)[start : start + _TASKS_A_TABLE])
+    for some in in_tables(tasks):
         reporter.console.print(ladder_table(outcomes, majority, some, rungs(names, settings.last)))
     reporter.console.print(gains_table(gains, "right answers", "rung"))
     val, test = predictions

@@ -25,6 +25,7 @@ from arttl.training.cached.measuring import majority_values, task_values
 from arttl.training.cached.mixing import fit_mixing
 from arttl.training.cached.splits import draw_splits
 from arttl.training.cached.store import FeatureStore
+from arttl.training.cached.tables import in_tables
 from arttl.training.cached.task_choice import TaskChoice
 from arttl.training.cached.tokens import Samples, Tokens, same_collection, store_names
 from arttl.training.report import Reporter
@@ -253,7 +254,8 @@ def run(settings: LayerSettings) -> None:
     """
     rows, tasks = measure_layers(settings)
     reporter = Reporter(True)
-    reporter.console.print(layers_table(rows, tasks))
+    for some in in_tables(tasks):
+        reporter.console.print(layers_table(rows, some))
     figure = plot_layers(rows, tasks)
     try:
         settings.out.mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,7 @@ from arttl.training.cached.measuring import majority_values, task_values
 from arttl.training.cached.results import answers, check_out, write_run
 from arttl.training.cached.splits import Draw, draw_splits
 from arttl.training.cached.store import FeatureStore
+from arttl.training.cached.tables import in_tables
 from arttl.training.cached.task_choice import TaskChoice
 from arttl.training.cached.tokens import (
     Samples,
@@ -137,7 +138,8 @@ def probe(settings: ProbeSettings) -> list[Candidate]:
             samples = labelled_samples(draw, task, [features], device)
             candidates += probe_task(task, samples, settings, place)
     chosen = best_heads(candidates, tasks)
-    console.print(_table(candidates, chosen, tasks, names, draw))
+    for some in in_tables(tasks):
+        console.print(_table(candidates, chosen, some, names, draw))
     store = stores[next(iter(chosen.values())).store]
     model = MultiTaskModel(
         store.load_backbone(), tasks, store.preprocess, Provenance("off-the-shelf", store.recipe.weights)

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich import box
 from rich.table import Table
+
+from arttl.tasks import TaskSet
+
+TASKS_A_TABLE = 2
+"""What eighty columns hold, with balanced accuracies and ranges over splits."""
 
 
 def figures_table(title: str, splits: int = 1) -> Table:
@@ -21,3 +28,10 @@ def figures_table(title: str, splits: int = 1) -> Table:
         pad_edge=False,
         padding=(0, 1, 0, 0),
     )
+
+
+def in_tables(tasks: TaskSet) -> Iterator[TaskSet]:
+    """The tasks in order, as many at a time as one table holds."""
+    of_all = list(tasks)
+    for start in range(0, len(of_all), TASKS_A_TABLE):
+        yield TaskSet(of_all[start : start + TASKS_A_TABLE])

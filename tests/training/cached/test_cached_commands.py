@@ -258,3 +258,17 @@ def test_help_is_a_newcomers(command: str, capsys) -> None:
     assert stop.value.code == 0
     shown = capsys.readouterr().out
     assert "--out" in shown and "Annotated" not in shown
+
+
+@pytest.mark.parametrize("command", ["probe", "fuse", "layers"])
+def test_tables_of_many_tasks_can_be_read_on_eighty_columns(
+    command: str, two_stores, tmp_path, few_strengths, capsys, monkeypatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    argv = [str(path) for path in folders(two_stores)]
+    assert (
+        run_command(command, [*argv, "--tasks", "type", "artist", "material", "--out", str(tmp_path / "r")])
+        == 0
+    )
+    shown = capsys.readouterr().out
+    assert "…" not in shown and all(word in shown for word in ("type", "artist", "material"))
