@@ -33,7 +33,7 @@ from arttl.tasks import Task, TaskSet
 from arttl.training.cached.extract import FeatureSettings, compute_features
 from arttl.training.cached.grid import BATCH_SIZE, EPSILON, PAPER, RHO
 from arttl.training.cached.probe import Candidate, ProbeSettings, best_heads, probe
-from arttl.training.losses import labelled_mask, summed_loss
+from arttl.training.losses import summed_loss
 
 
 def published_epoch(
@@ -56,8 +56,8 @@ def published_epoch(
         for batch in loader:
             with torch.no_grad():
                 features = backbone(batch.images)
-            mask = labelled_mask(batch.targets[task.name], batch.valid)
-            loss = summed_loss(task, head(features[mask]), batch.targets[task.name][mask]) / mask.sum()
+            places = batch.labelled[task.name]
+            loss = summed_loss(task, head(features[places]), batch.targets[task.name][places]) / len(places)
             if split == "train":
                 optimizer.zero_grad()
                 loss.backward()

@@ -1,7 +1,8 @@
 """Shards to batches: one preprocessing spec, the DALI engine, the CPU engine, exact epochs."""
 
+from arttl.loading.batch import Batch
 from arttl.loading.engines import EngineName
-from arttl.loading.loader import Batch, Loader, open_loader
+from arttl.loading.loader import Loader, open_loader
 from arttl.loading.preprocess import Augment, Preprocess
 from arttl.loading.remote import read_manifest
 

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from accelerate.data_loader import DataLoaderStateMixin
 from accelerate.state import GradientState
 
-from arttl.loading.loader import Batch, Loader
+from arttl.loading.batch import Batch
+from arttl.loading.loader import Loader
 
 
 class AcceleratedLoader(DataLoaderStateMixin):

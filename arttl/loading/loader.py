@@ -7,7 +7,6 @@ import hashlib
 import logging
 import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
@@ -18,6 +17,7 @@ import torch
 
 from arttl.errors import ArttlError
 from arttl.loading import cpu_engine
+from arttl.loading.batch import Batch
 from arttl.loading.batch_memory import BatchMemory
 from arttl.loading.engines import Engine, EngineName, choose_engine
 from arttl.loading.ops import DTYPES
@@ -31,25 +31,6 @@ from arttl.packing.manifest import Manifest
 from arttl.tasks import TaskSet, is_labelled
 
 _LOG = logging.getLogger("arttl.loading")
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What the loader yields; B is the same for all batches.
-
-    Attributes:
-        images: [B, 3, size, size] float32 (or bfloat16, where asked), normalised, channels last in memory, on the
-            device.
-        targets: for each task [B] int64, -1 where unknown, or (multi-label) [B, Q] float32, a row of NaN
-            where unknown; on the device.
-        valid: [B] bool, False for padding and for skipped bad samples; on the device.
-        rows: [B] int64, rows of the manifest; on the CPU.
-    """
-
-    images: torch.Tensor
-    targets: dict[str, torch.Tensor]
-    valid: torch.Tensor
-    rows: torch.Tensor
 
 
 class Loader:
@@ -174,12 +155,8 @@ class Loader:
                 self.bad_samples[row] = sentence
                 _LOG.warning("skipped, %d so far: %s", len(self.bad_samples), sentence)
         chosen = torch.from_numpy(rows.copy())
-        return Batch(
-            images=pictures.images,
-            targets={name: table[chosen].to(self.device) for name, table in self._targets.items()},
-            valid=torch.from_numpy(valid).to(self.device),
-            rows=chosen,
-        )
+        targets = {name: table[chosen] for name, table in self._targets.items()}
+        return Batch.of(pictures.images, targets, torch.from_numpy(valid), chosen)
 
     def _pictures(self, plan: EpochPlan, first: int, epoch: int) -> Generator[Pictures, None, None]:
         if first == len(plan.rows):  # restored at the end of an epoch

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from arttl.loading.loader import Batch, Loader
+from arttl.loading.batch import Batch
+from arttl.loading.loader import Loader
 from arttl.loading.preprocess import Preprocess
 
 

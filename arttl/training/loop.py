@@ -17,7 +17,7 @@ from arttl.loading import Batch
 from arttl.loading.views import Views
 from arttl.tasks import TaskSet
 from arttl.training.checkpoints import Checkpoints, Epoch, Learner, Progress
-from arttl.training.losses import labelled_mask, summed_loss
+from arttl.training.losses import summed_loss
 from arttl.training.optimisation import rate_factor
 from arttl.training.signals import SignalWatch, Terminated
 from arttl.training.step import TrainingStep
@@ -140,13 +140,13 @@ class _Losses:
 
     def __init__(self, read: list[float], train: Views) -> None:
         self._read, self._train = read, train
-        self._waiting: list[tuple[torch.Tensor, list[torch.Tensor]]] = []
+        self._waiting: list[tuple[torch.Tensor, list[tuple[torch.Tensor, torch.Tensor]]]] = []
 
     def add(self, loss: torch.Tensor | None, batches: list[tuple[Batch, ...]]) -> None:
         """Note a step's loss, None where it had nothing to learn."""
         if loss is None:
             return
-        self._waiting.append((loss, [views[0].rows[views[0].valid.cpu()] for views in batches]))
+        self._waiting.append((loss, [(views[0].rows, views[0].real) for views in batches]))
         if loss.device.type == "cpu" or len(self._waiting) >= _LOSSES_WAITING:
             self.read()
 
@@ -156,10 +156,11 @@ class _Losses:
         Raises:
             ArttlError: for a loss that is no number, naming its samples.
         """
-        for loss, rows in self._waiting:
+        for loss, samples in self._waiting:
             value = float(loss)
             if not math.isfinite(value):
-                keys = [self._train.first.manifest.keys[row] for row in torch.cat(rows).tolist()]
+                rows = torch.cat([rows[real.cpu()] for rows, real in samples])
+                keys = [self._train.first.manifest.keys[row] for row in rows.tolist()]
                 more = f" and {len(keys) - 8} more" if len(keys) > 8 else ""
                 raise ArttlError(
                     f"the loss is {value} on the samples {', '.join(keys[:8])}{more}; lower --learning-rate or"
@@ -191,12 +192,12 @@ def validate(
         logits = module(*[view.images for view in views])
         for place, task in enumerate(tasks):
             targets = batch.targets[task.name]
-            mask = labelled_mask(targets, batch.valid)
-            answer, wanted = logits[task.name][mask], targets[mask]
+            places = batch.labelled[task.name]
+            answer, wanted = logits[task.name][places], targets[places]
             sums[place, 0] += summed_loss(task, answer, wanted)
             if task.kind == "single-label":
                 sums[place, 1] += (answer.argmax(1) == wanted).sum()
-            sums[place, 2] += mask.sum()
+            sums[place, 2] += len(places)
     sums = accelerator.reduce(sums, "sum").cpu()
     measured = [(task, row) for task, row in zip(tasks, sums.tolist(), strict=True) if row[2]]
     if not measured:

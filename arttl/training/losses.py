@@ -11,20 +11,6 @@ NUMBER_BETA = 0.25
 """Standardised error up to which a number's loss is squared: about 35 years where years spread by 140."""
 
 
-def labelled_mask(targets: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-    """Which samples of a batch count for a task: real ones (not padding) that carry a label, [B] bool.
-
-    Args:
-        targets: [B] int64 (-1: unknown), [B] float (NaN: unknown) or [B, Q] float (a row of NaN: unknown).
-        valid: [B] bool, False for padding.
-    """
-    if targets.ndim == 1:
-        labelled = ~targets.isnan() if targets.is_floating_point() else targets >= 0
-    else:
-        labelled = ~targets[:, 0].isnan()
-    return labelled & valid
-
-
 def summed_loss(
     task: Task,
     logits: torch.Tensor,

@@ -14,7 +14,7 @@ import torch
 
 from arttl.loading import Batch
 from arttl.tasks import TaskSet
-from arttl.training.losses import labelled_mask, summed_loss
+from arttl.training.losses import summed_loss
 from arttl.training.teachers import Teacher
 
 
@@ -25,14 +25,39 @@ class Part:
     Attributes:
         share: how much of each picture they describe, 0 to 1.
         targets: task name to [B] or [B, Q].
-        valid: [B] bool, False for padding.
         rows: [B] int64, rows of the manifest, on the CPU.
+        real: [V] int64, the places of the samples that are no padding.
+        labelled: task name to [N] int64, the places of those with a label.
     """
 
     share: float
     targets: Mapping[str, torch.Tensor]
-    valid: torch.Tensor
     rows: torch.Tensor
+    real: torch.Tensor
+    labelled: Mapping[str, torch.Tensor]
+
+    @classmethod
+    def of(cls, batch: Batch, share: float = 1.0) -> Part:
+        """A batch's own labels."""
+        return cls(share, batch.targets, batch.rows, batch.real, batch.labelled)
+
+    def reordered(self, order: torch.Tensor, share: float) -> Part:
+        """The labels of other pictures of the batch.
+
+        Args:
+            order: [B] int64, for each place whose labels it gets, on the CPU.
+            share: of the new part.
+        """
+        device = self.real.device
+        there = order.to(device, non_blocking=True)
+        back = order.argsort().to(device, non_blocking=True)  # where each place's labels go
+        return Part(
+            share,
+            {name: found[there] for name, found in self.targets.items()},
+            self.rows[order],
+            back[self.real].sort().values,
+            {name: back[places].sort().values for name, places in self.labelled.items()},
+        )
 
 
 @dataclass(frozen=True)
@@ -50,8 +75,7 @@ class Example:
     @classmethod
     def of(cls, *views: Batch) -> Example:
         """A batch as it is, for each input of the model."""
-        batch = views[0]
-        return cls(tuple(view.images for view in views), (Part(1.0, batch.targets, batch.valid, batch.rows),))
+        return cls(tuple(view.images for view in views), (Part.of(views[0]),))
 
     @classmethod
     def mixed(cls, *views: Batch, alpha: float) -> Example:
@@ -59,17 +83,13 @@ class Example:
 
         One share is drawn from Beta(alpha, alpha) for the batch, with torch's random numbers of the CPU.
         """
-        batch = views[0]
         share = float(torch.distributions.Beta(alpha, alpha).sample())
-        other = torch.randperm(len(batch.rows))
-        there = other.to(batch.valid.device)
-        targets = {name: found[there] for name, found in batch.targets.items()}
+        order = torch.randperm(len(views[0].rows))
+        there = order.to(views[0].real.device, non_blocking=True)
+        own = Part.of(views[0], share)
         return cls(
             tuple(torch.lerp(view.images[there], view.images, share) for view in views),
-            (
-                Part(share, batch.targets, batch.valid, batch.rows),
-                Part(1 - share, targets, batch.valid[there], batch.rows[other]),
-            ),
+            (own, own.reordered(order, 1 - share)),
         )
 
 
@@ -98,21 +118,20 @@ class Objective:
 
         Args:
             examples: all batches of an optimizer step, on this rank.
-            sum_over_ranks: adds a tensor up over the ranks; the identity on one.
+            sum_over_ranks: adds a tensor of the CPU up over the ranks; the identity on one.
 
         Returns:
             [2, T] float64 on the CPU: labels of each task, mixed ones by their share; and pictures with a teacher's
             answer.
         """
-        device = examples[0].images[0].device
-        found = torch.zeros(2, len(self.tasks), dtype=torch.float64, device=device)
+        found = torch.zeros(2, len(self.tasks), dtype=torch.float64)
         for example in examples:
             for part in example.parts:
                 for place, task in enumerate(self.tasks):
-                    found[0, place] += part.share * labelled_mask(part.targets[task.name], part.valid).sum()
+                    found[0, place] += part.share * len(part.labelled[task.name])
                     if self.teacher and task.name in self.teacher.tasks:
-                        found[1, place] += part.share * part.valid.sum()
-        return sum_over_ranks(found).cpu()
+                        found[1, place] += part.share * len(part.real)
+        return sum_over_ranks(found)
 
     def terms(
         self, example: Example, logits: Mapping[str, torch.Tensor], counts: torch.Tensor, num_ranks: int
@@ -134,11 +153,11 @@ class Objective:
             told = self.teacher.share if self.teacher and answers else 0.0
             for part in example.parts:
                 if labels:
-                    mask = labelled_mask(part.targets[task.name], part.valid)
+                    places = part.labelled[task.name]
                     loss = summed_loss(
                         task,
-                        logits[task.name][mask],
-                        part.targets[task.name][mask],
+                        logits[task.name][places],
+                        part.targets[task.name][places],
                         label_smoothing=self.label_smoothing,
                         log_prior=self.log_priors.get(task.name),
                     )
@@ -146,7 +165,7 @@ class Objective:
                     term = loss * ((1 - told) * part.share * num_ranks / labels)
                     found[task.name] = found[task.name] + term if task.name in found else term
                 if told and self.teacher:
-                    loss = self.teacher.summed_loss(task, logits[task.name], part.rows, part.valid)
+                    loss = self.teacher.summed_loss(task, logits[task.name], part.rows, part.real)
                     term = loss * (told * part.share * num_ranks / answers)
                     found[task.name] = found[task.name] + term if task.name in found else term
         return found

@@ -137,7 +137,11 @@ class TrainingStep:
         return self.accelerator.reduce(here, "mean").cpu()
 
     def _sum_over_ranks(self, counts: torch.Tensor) -> torch.Tensor:
-        return self.accelerator.reduce(counts, "sum")
+        if (
+            self.accelerator.num_processes == 1
+        ):  # a round trip to the device would wait for all that it has to do
+            return counts
+        return self.accelerator.reduce(counts.to(self.accelerator.device), "sum").cpu()
 
 
 def check_project(settings_processes: int, mixed_precision: str) -> None:

@@ -40,7 +40,7 @@ class Teacher:
         return tuple(self.answers)
 
     def summed_loss(
-        self, task: Task, logits: torch.Tensor, rows: torch.Tensor, valid: torch.Tensor
+        self, task: Task, logits: torch.Tensor, rows: torch.Tensor, real: torch.Tensor
     ) -> torch.Tensor:
         """How far logits are from the teacher's, summed over samples.
 
@@ -52,10 +52,10 @@ class Teacher:
             task: which task.
             logits: [B, Q].
             rows: [B] int64, rows of the manifest, on the CPU.
-            valid: [B] bool, False for padding.
+            real: [V] int64, the places of the samples that are no padding.
         """
-        wanted = self.answers[task.name][self.place_of_row[rows]].to(logits.device).float()
-        logits, wanted = logits.float()[valid], wanted[valid]
+        wanted = self.answers[task.name][self.place_of_row[rows]].to(logits.device, non_blocking=True)
+        logits, wanted = logits[real].float(), wanted[real].float()
         if task.kind == "number":
             return 0.5 * (logits - wanted).square().sum()
         softened, goal = logits / self.temperature, wanted / self.temperature

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from arttl.numbers import NumberStatistics
 from arttl.tasks import Task, Vocabulary
-from arttl.training.losses import labelled_mask, log_prior, summed_loss
+from arttl.training.losses import log_prior, summed_loss
 
 TYPE = Task("type", "single-label", Vocabulary(("a", "b", "c"), (6, 3, 1), (0,)))
 MATERIAL = Task("material", "multi-label", Vocabulary(("d", "e"), (1, 1), (0,)))
@@ -76,12 +76,3 @@ def test_half_precision_is_summed_in_single() -> None:
     logits = torch.full((3000, 3), 0.1, dtype=torch.bfloat16)
     found = summed_loss(TYPE, logits, torch.zeros(3000, dtype=torch.int64))
     assert found.dtype == torch.float32 and found.item() == pytest.approx(3000 * np.log(3), rel=1e-5)
-
-
-def test_what_counts_as_a_label() -> None:
-    valid = torch.tensor([True, True, False])
-    nan = float("nan")
-    assert labelled_mask(torch.tensor([2, -1, 0]), valid).tolist() == [True, False, False]
-    assert labelled_mask(torch.tensor([-500.0, nan, 1642.0]), valid).tolist() == [True, False, False]
-    several = torch.tensor([[0.0, 1.0], [nan, nan], [1.0, 1.0]])
-    assert labelled_mask(several, valid).tolist() == [True, False, False]

@@ -26,7 +26,7 @@ def random_batch(random: np.random.Generator, size: int, known: float = 0.6) -> 
     materials = random.integers(2, size=(size, 2)).astype(np.float32)
     materials[random.random(size) > known] = np.nan
     years = np.where(random.random(size) < known, random.normal(1600, 80, size), np.nan).astype(np.float32)
-    return Batch(
+    return Batch.of(
         images=torch.tensor(random.normal(size=(size, 4)), dtype=torch.float64),
         targets={
             "type": torch.tensor(types),
@@ -36,6 +36,18 @@ def random_batch(random: np.random.Generator, size: int, known: float = 0.6) -> 
         valid=torch.tensor(random.random(size) < 0.9),
         rows=torch.arange(size),
     )
+
+
+def changed(batch: Batch, **changes: object) -> Batch:
+    """The same pictures with other labels, or all of them real."""
+    made = {
+        "images": batch.images,
+        "targets": batch.targets,
+        "valid": batch.valid,
+        "rows": batch.rows,
+        **changes,
+    }
+    return Batch.of(**made)  # type: ignore[arg-type]
 
 
 def logits_of(images: torch.Tensor, matrix: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -81,7 +93,7 @@ def test_each_task_is_averaged_over_its_own_labels(seed: int, size: int) -> None
 def test_accumulated_batches_have_the_gradient_of_one_large_batch(seed: int, sizes: list[int]) -> None:
     random = np.random.default_rng(seed)
     batches = [random_batch(random, size, known=0.3) for size in sizes]
-    whole = Batch(
+    whole = Batch.of(
         images=torch.cat([batch.images for batch in batches]),
         targets={name: torch.cat([batch.targets[name] for batch in batches]) for name in WEIGHTS},
         valid=torch.cat([batch.valid for batch in batches]),
@@ -97,8 +109,8 @@ def test_accumulated_batches_have_the_gradient_of_one_large_batch(seed: int, siz
 
 def test_a_task_without_a_label_anywhere_has_no_term() -> None:
     batch = random_batch(np.random.default_rng(0), 6, known=1.0)
-    batch.targets["material"].fill_(torch.nan)
-    batch.valid.fill_(True)
+    unknown = {**batch.targets, "material": torch.full((6, 2), torch.nan)}
+    batch = changed(batch, targets=unknown, valid=torch.ones(6, dtype=torch.bool))
     counts = PLAIN.counts([Example.of(batch)], lambda found: found)
     assert counts[0].tolist() == [6, 0, 6] and not counts[1].any()
     terms = PLAIN.terms(Example.of(batch), logits_of(batch.images, torch.ones(4, 6).double()), counts, 1)
@@ -121,7 +133,7 @@ def test_two_ranks_with_unequal_labels_average_to_the_whole() -> None:
 def test_mixup_blends_pictures_and_labels_alike() -> None:
     torch.manual_seed(4)
     batch = random_batch(np.random.default_rng(4), 8, known=1.0)
-    batch.valid.fill_(True)
+    batch = changed(batch, valid=torch.ones(8, dtype=torch.bool))
     example = Example.mixed(batch, alpha=0.4)
     first, second = example.parts
     assert 0 < first.share < 1 and first.share + second.share == pytest.approx(1)
@@ -131,15 +143,15 @@ def test_mixup_blends_pictures_and_labels_alike() -> None:
     for name, target in batch.targets.items():
         torch.testing.assert_close(second.targets[name], target[second.rows])
     matrix = torch.tensor(np.random.default_rng(5).normal(size=(4, 6)))
-    other = Batch(example.images[0], dict(second.targets), second.valid, second.rows)
-    mine = Batch(example.images[0], batch.targets, batch.valid, batch.rows)
+    other = changed(batch, images=example.images[0], targets=dict(second.targets))
+    mine = changed(batch, images=example.images[0])
     wanted = first.share * by_hand(mine, matrix) + second.share * by_hand(other, matrix)
     assert total(PLAIN, [example], matrix).item() == pytest.approx(wanted, rel=1e-5)
 
 
 def test_mixing_counts_unknown_labels_by_their_share() -> None:
     batch = random_batch(np.random.default_rng(6), 8, known=0.5)
-    batch.valid.fill_(True)
+    batch = changed(batch, valid=torch.ones(8, dtype=torch.bool))
     example = Example.mixed(batch, alpha=1.0)
     counts = PLAIN.counts([example], lambda found: found)
     assert counts[0, 0].item() == pytest.approx(float((batch.targets["type"] >= 0).sum()))
@@ -151,7 +163,7 @@ def teacher(answers: dict[str, torch.Tensor], share: float = 0.5, temperature: f
 
 def test_a_teacher_is_listened_to_on_every_picture_and_shares_the_loss() -> None:
     batch = random_batch(np.random.default_rng(7), 8, known=0.5)
-    batch.valid[0] = False
+    batch = changed(batch, valid=batch.valid & (torch.arange(8) > 0))
     matrix = torch.tensor(np.random.default_rng(8).normal(size=(4, 6)))
     answers = {"type": torch.randn(8, 3, generator=torch.Generator().manual_seed(1))}
     objective = Objective(TASKS, 0.0, {}, teacher(answers, share=0.3))
@@ -180,3 +192,21 @@ def test_agreeing_with_the_teacher_costs_nothing(task: Task) -> None:
         task, logits.flip(0), torch.arange(8), torch.ones(8, dtype=torch.bool)
     )
     assert other.item() > 0.1
+
+
+@pytest.mark.parametrize("alpha", [None, 0.4])
+def test_nothing_is_read_from_the_device(alpha: float | None) -> None:
+    """Tensors of the device `meta` hold no numbers: what would wait for a GPU to read one cannot be done on them."""
+    batch = random_batch(np.random.default_rng(9), 8)
+    there = changed(batch, images=batch.images.to("meta"))
+    assert there.targets["type"].is_meta and there.labelled["type"].is_meta and not there.rows.is_meta
+    example = Example.of(there) if alpha is None else Example.mixed(there, alpha=alpha)
+    answers = {name: torch.zeros(8, width) for name, width in (("type", 3), ("material", 2))}
+    objective = Objective(TASKS, 0.1, {"type": torch.zeros(3, device="meta")}, teacher(answers))
+    counts = objective.counts([example], lambda found: found)
+    matrix = torch.zeros(4, 6, dtype=torch.float64, device="meta", requires_grad=True)
+    terms = objective.terms(example, logits_of(example.images[0], matrix), counts, 1)
+    assert set(terms) == set(WEIGHTS)
+    sum(terms.values()).backward()
+    with pytest.raises(RuntimeError):
+        terms["type"].item()

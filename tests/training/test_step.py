@@ -33,7 +33,7 @@ def model() -> MultiTaskModel:
 
 def batch(seed: int, size: int = 4) -> Batch:
     random = torch.Generator().manual_seed(seed)
-    return Batch(
+    return Batch.of(
         images=torch.randn(size, 3, 160, 160, generator=random),
         targets={
             "type": torch.randint(-1, 3, (size,), generator=random),
@@ -42,6 +42,10 @@ def batch(seed: int, size: int = 4) -> Batch:
         valid=torch.ones(size, dtype=torch.bool),
         rows=torch.arange(size),
     )
+
+
+def relabelled(found: Batch, **targets: torch.Tensor) -> Batch:
+    return Batch.of(found.images, {**found.targets, **targets}, found.valid, found.rows)
 
 
 def make(
@@ -72,7 +76,7 @@ def gradient(step: TrainingStep) -> torch.Tensor:
 
 def test_accumulated_batches_step_as_one_large_batch(model) -> None:
     parts = [batch(1, 3), batch(2, 5)]
-    whole = Batch(
+    whole = Batch.of(
         torch.cat([part.images for part in parts]),
         {name: torch.cat([part.targets[name] for part in parts]) for name in TASKS.names},
         torch.cat([part.valid for part in parts]),
@@ -87,13 +91,13 @@ def test_accumulated_batches_step_as_one_large_batch(model) -> None:
 
 def test_a_task_without_a_label_leaves_its_head_without_a_gradient(model) -> None:
     found = batch(3)
-    found.targets["train"].fill_(torch.nan)
+    found = relabelled(found, train=torch.full((4, 2), torch.nan))
     step = make(model)
     assert step([(found,)], 0) is not None
     labelled, unlabelled = step.model.heads.layers
     assert labelled.weight.grad is not None and unlabelled.weight.grad is None
     torch.testing.assert_close(unlabelled.weight, model.heads.layers[1].weight)
-    found.targets["type"].fill_(-1)
+    found = relabelled(found, type=torch.full((4,), -1))
     before = weights(step)
     assert step([(found,)], 1) is None
     assert torch.equal(weights(step), before)
@@ -172,7 +176,7 @@ def test_upgrad_projects_conflicting_gradients(model) -> None:
             one.mul_(1e-3)
             other.copy_(one * 1.5)
     labels = torch.tensor([0, 1, 0, 1])
-    found = Batch(
+    found = Batch.of(
         batch(8).images, {"one": labels, "two": 1 - labels}, torch.ones(4, dtype=torch.bool), torch.arange(4)
     )
 
