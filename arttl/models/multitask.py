@@ -142,8 +142,8 @@ def model_folder(path: Path) -> Path:
         return found
     if find_model_folder(path, "fused") is not None:
         raise ArttlError(
-            f"{path} holds a fused model, of several networks, where one network is needed; in Python,"
-            " arttl.models.load_trained_model reads it"
+            f"{path} holds a fused model, with heads over several stages, where one network with linear heads is"
+            " needed; in Python, arttl.models.load_trained_model reads it"
         )
     raise ArttlError(
         f"{path} holds no model: expected model.json and model.safetensors, or a run folder with best/ inside"

@@ -143,7 +143,7 @@ def test_the_fused_model_says_of_pictures_what_its_features_said(
     assert metrics["type"].accuracy == pytest.approx(found.correct.mean())
     assert metrics["type"].temperature == told.get("temperature")
     assert metrics["type"].values["ece"] == pytest.approx(told["ece"], abs=1e-4)
-    with pytest.raises(ArttlError, match="holds a fused model, of several networks, where one"):
+    with pytest.raises(ArttlError, match="holds a fused model, with heads over several stages, where one"):
         arttl.load_model(tmp_path / "run")
 
 
