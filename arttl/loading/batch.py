@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
+from arttl.tasks import is_labelled
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -46,7 +48,8 @@ class Batch:
             targets, valid, rows: likewise, but all on the CPU, where what is known is looked up.
         """
         labelled = {
-            name: (labelled_mask(found) & valid).nonzero().flatten() for name, found in targets.items()
+            name: (torch.from_numpy(is_labelled(found.numpy())) & valid).nonzero().flatten()
+            for name, found in targets.items()
         }
 
         def moved(found: torch.Tensor) -> torch.Tensor:
@@ -61,14 +64,3 @@ class Batch:
             real=moved(valid.nonzero().flatten()),
             labelled={name: moved(places) for name, places in labelled.items()},
         )
-
-
-def labelled_mask(targets: torch.Tensor) -> torch.Tensor:
-    """Which samples of a batch carry a label of a task, [B] bool.
-
-    Args:
-        targets: [B] int64 (-1: unknown), [B] float (NaN: unknown) or [B, Q] float (a row of NaN: unknown).
-    """
-    if targets.ndim == 1:
-        return ~targets.isnan() if targets.is_floating_point() else targets >= 0
-    return ~targets[:, 0].isnan()

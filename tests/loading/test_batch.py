@@ -3,16 +3,20 @@ from __future__ import annotations
 import torch
 
 from arttl.loading import Batch
-from arttl.loading.batch import labelled_mask
 
 NAN = float("nan")
 
 
 def test_what_counts_as_a_label() -> None:
-    assert labelled_mask(torch.tensor([2, -1, 0])).tolist() == [True, False, True]
-    assert labelled_mask(torch.tensor([-500.0, NAN, 1642.0])).tolist() == [True, False, True]
-    several = torch.tensor([[0.0, 1.0], [NAN, NAN], [1.0, 1.0]])
-    assert labelled_mask(several).tolist() == [True, False, True]
+    targets = {
+        "type": torch.tensor([2, -1, 0]),
+        "year": torch.tensor([-500.0, NAN, 1642.0]),
+        "material": torch.tensor([[0.0, 1.0], [NAN, NAN], [1.0, 1.0]]),
+    }
+    batch = Batch.of(torch.zeros(3, 3, 2, 2), targets, torch.ones(3, dtype=torch.bool), torch.arange(3))
+    assert {name: places.tolist() for name, places in batch.labelled.items()} == dict.fromkeys(
+        targets, [0, 2]
+    )
 
 
 def test_a_batch_knows_where_its_samples_and_labels_are() -> None:
