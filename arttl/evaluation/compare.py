@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
@@ -11,7 +11,14 @@ import numpy.typing as npt
 
 from arttl.errors import ArttlError, did_you_mean
 from arttl.evaluation.bootstrap import REPLICATES, Difference, groups_of, mcnemar, paired_bootstrap
-from arttl.evaluation.measures import MAIN_MEASURE, Floats, Measure, is_correct, measures_of
+from arttl.evaluation.measures import (
+    LOWER_IS_BETTER,
+    MAIN_MEASURE,
+    Floats,
+    Measure,
+    is_correct,
+    measures_of,
+)
 from arttl.evaluation.saved import SavedPredictions
 from arttl.tasks import Task, TaskKind, is_labelled
 
@@ -26,14 +33,16 @@ class TaskComparison:
 
     Attributes:
         task, kind, measure: what was compared.
-        n: samples that both predicted and have a target for.
+        pairs: of models that were compared on it.
+        n: samples that both predicted and have a target for, the sum over pairs.
         difference: the measure's values, and the interval of second less first.
-        mcnemar: McNemar's exact p-value, for accuracy of samples that stand alone.
+        mcnemar: McNemar's exact p-value, for accuracy of one pair's samples that stand alone.
     """
 
     task: str
     kind: TaskKind
     measure: str
+    pairs: int
     n: int
     difference: Difference
     mcnemar: float | None
@@ -51,13 +60,35 @@ class TaskComparison:
 
 
 @dataclass(frozen=True)
-class _Pairs:
-    """The samples of one task that both models have a target for, [N, ..] each, in the same order."""
+class MeanComparison:
+    """The mean of one measure over tasks.
+
+    Attributes:
+        measure: what was compared.
+        tasks: whose, two or more; each counts alike, whatever its samples.
+        difference: the means of both models, and the interval of second less first. A sample is drawn with all tasks
+            that it has a label of.
+    """
+
+    measure: str
+    tasks: tuple[str, ...]
+    difference: Difference
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready form."""
+        found = asdict(self)
+        found["difference"]["value"] = self.difference.value
+        return found
+
+
+@dataclass(frozen=True)
+class _Matched:
+    """The samples of one task that both models of a pair have a target for, [N, ..] each, in the same order."""
 
     tasks: tuple[Task, Task]
     logits: tuple[npt.NDArray[Any], npt.NDArray[Any]]
     targets: tuple[npt.NDArray[Any], npt.NDArray[Any]]
-    rows: npt.NDArray[np.int64]  # of the first
+    units: list[tuple[str, ...]]  # [N], equal for samples that are drawn together
 
     def of_each(
         self, function: Callable[[Task, npt.NDArray[Any], npt.NDArray[Any]], Found]
@@ -65,6 +96,30 @@ class _Pairs:
         """What a function of task, logits and targets finds for each model."""
         first, second = zip(self.tasks, self.logits, self.targets, strict=True)
         return function(*first), function(*second)
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """One task's measure over all pairs that know it, of their samples one after another."""
+
+    task: str
+    kind: TaskKind
+    measure: str
+    sides: list[_Matched]
+
+    @property
+    def units(self) -> list[tuple[str, ...]]:
+        """[N] over all pairs."""
+        return [unit for one in self.sides for unit in one.units]
+
+    def means(self) -> tuple[Measure, Measure]:
+        """Each model's measure, the mean over pairs."""
+        counts = [len(one.units) for one in self.sides]
+        first, second = zip(*(one.of_each(measures_of) for one in self.sides), strict=True)
+        return (
+            _mean([one[self.measure] for one in first], counts),
+            _mean([one[self.measure] for one in second], counts),
+        )
 
 
 def compare_predictions(
@@ -78,7 +133,8 @@ def compare_predictions(
     """Compare two models on every task that both predict, on the samples that both have a target for.
 
     With several pairs, one for each seed or split, the means over the pairs are compared; a sample tested in several
-    splits is then drawn with all of them, so that it does not count as several.
+    splits is then drawn with all of them, so that it does not count as several. A task is compared over those pairs
+    that both predict it, so that one model of several tasks can be set beside one for each.
 
     Args:
         pairs: what each model said, one pair or more; the samples of a pair are matched by key.
@@ -87,72 +143,126 @@ def compare_predictions(
         replicates, seed: of the paired bootstrap.
 
     Returns:
-        Each task that all models predict; `n` is the sum over pairs.
+        Each task that a pair has in common, in the order of the first models.
 
     Raises:
         ArttlError: if the models of a pair share no sample or task, disagree on a label, or have a multi-label task of
-            other classes.
+            other classes; or if a task is of one kind here and of another there.
     """
-    names, kinds = _tasks_in_common(pairs)
-    matched = [_match(*pair) for pair in pairs]
-    found, known = [], set()
-    for name in names:
-        sides = [_pairs(name, *pair, rows) for pair, rows in zip(pairs, matched, strict=True)]
-        measures = [one.of_each(measures_of) for one in sides]
-        of_all = set.intersection(*(set(side) for pair in measures for side in pair))
-        known |= of_all
-        chosen = measure or MAIN_MEASURE[kinds[name]]
-        counts = [len(one.rows) for one in sides]
-        if not all(counts) or chosen not in of_all:
-            continue
-        groups = _groups([(pair[0], one.rows) for pair, one in zip(pairs, sides, strict=True)], group_by)
+    found = []
+    for one in _tested(pairs, measure, group_by):
+        alone = group_by is None and len(one.sides) == 1
         difference = paired_bootstrap(
-            _mean_measure([one[chosen] for one, _ in measures], counts),
-            _mean_measure([other[chosen] for _, other in measures], counts),
-            sum(counts),
-            groups=groups,
+            *one.means(),
+            len(one.units),
+            groups=None if alone else groups_of(one.units),
             replicates=replicates,
             seed=seed,
         )
-        p = (
-            mcnemar(*sides[0].of_each(is_correct))
-            if groups is None and chosen in _SHARES_OF_CORRECT
-            else None
+        exact = alone and one.measure in _SHARES_OF_CORRECT
+        p = mcnemar(*one.sides[0].of_each(is_correct)) if exact else None
+        found.append(
+            TaskComparison(one.task, one.kind, one.measure, len(one.sides), len(one.units), difference, p)
         )
-        found.append(TaskComparison(name, kinds[name], chosen, sum(counts), difference, p))
-    if measure is not None and measure not in known:
-        raise ArttlError(
-            f"--measure {measure!r} is of none of the tasks {', '.join(names)}"
-            f"{did_you_mean(measure, known)}; they have: {', '.join(sorted(known))}"
-        )
-    if not found:
-        raise ArttlError(f"no sample that both predicted has a label of {' or '.join(names)} that both know")
     return found
 
 
-def _tasks_in_common(
+def compare_means(
     pairs: Sequence[tuple[SavedPredictions, SavedPredictions]],
-) -> tuple[list[str], dict[str, TaskKind]]:
-    """The tasks that all models predict, in the first one's order, and their kinds."""
-    models = [model for pair in pairs for model in pair]
-    kinds = {task.name: task.kind for task in models[0].tasks}
-    names = [
-        name
-        for name, kind in kinds.items()
-        if all(name in model.tasks and model.tasks[name].kind == kind for model in models)
-    ]
-    if not names:
-        raise ArttlError(
-            f"the two have no task in common: one predicts {', '.join(models[0].tasks.names)}, the other"
-            f" {', '.join(models[1].tasks.names)}"
-            if len(models) == 2
-            else "there is no task that all of them predict"
+    *,
+    measure: str | None = None,
+    group_by: str | None = None,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+) -> list[MeanComparison]:
+    """Compare the means over tasks: is one network for all as good as one for each?
+
+    Args:
+        pairs, measure, group_by, replicates, seed: as for `compare_predictions`.
+
+    Returns:
+        A mean for each measure that two tasks or more were compared by. Errors in a label's unit have none.
+
+    Raises:
+        ArttlError: as `compare_predictions` does.
+    """
+    by_measure: dict[str, list[_Tested]] = {}
+    for one in _tested(pairs, measure, group_by):
+        if one.measure not in LOWER_IS_BETTER:
+            by_measure.setdefault(one.measure, []).append(one)
+    found = []
+    for name, tested in by_measure.items():
+        if len(tested) < 2:
+            continue
+        units = [unit for one in tested for unit in one.units]
+        counts = [len(one.units) for one in tested]
+        first, second = zip(*(one.means() for one in tested), strict=True)
+        difference = paired_bootstrap(
+            _mean(first, counts),
+            _mean(second, counts),
+            len(units),
+            groups=groups_of(units),
+            replicates=replicates,
+            seed=seed,
         )
-    return names, kinds
+        found.append(MeanComparison(name, tuple(one.task for one in tested), difference))
+    return found
 
 
-def _mean_measure(measures: Sequence[Measure], counts: Sequence[int]) -> Measure:
-    """The mean of one measure over pairs whose samples lie one after another."""
+def _tested(
+    pairs: Sequence[tuple[SavedPredictions, SavedPredictions]], measure: str | None, group_by: str | None
+) -> list[_Tested]:
+    """What can be compared; `compare_predictions` tells the errors."""
+    kinds = _tasks_in_common(pairs)
+    matched = [_match(*pair) for pair in pairs]
+    found, known = [], set()
+    for name, kind in kinds.items():
+        sides = [
+            _of_task(name, *pair, rows, group_by)
+            for pair, rows in zip(pairs, matched, strict=True)
+            if _share(name, *pair)
+        ]
+        of_all = set.intersection(*(set(side) for one in sides for side in one.of_each(measures_of)))
+        known |= of_all
+        chosen = measure or MAIN_MEASURE[kind]
+        if all(one.units for one in sides) and chosen in of_all:
+            found.append(_Tested(name, kind, chosen, sides))
+    if measure is not None and measure not in known:
+        raise ArttlError(
+            f"--measure {measure!r} is of none of the tasks {', '.join(kinds)}"
+            f"{did_you_mean(measure, known)}; they have: {', '.join(sorted(known))}"
+        )
+    if not found:
+        raise ArttlError(f"no sample that both predicted has a label of {' or '.join(kinds)} that both know")
+    return found
+
+
+def _share(name: str, first: SavedPredictions, second: SavedPredictions) -> bool:
+    return name in first.tasks and name in second.tasks and first.tasks[name].kind == second.tasks[name].kind
+
+
+def _tasks_in_common(pairs: Sequence[tuple[SavedPredictions, SavedPredictions]]) -> Mapping[str, TaskKind]:
+    """The tasks that a pair or more has in common, in the order of the first models, and their kinds."""
+    kinds: dict[str, TaskKind] = {}
+    for first, second in pairs:
+        common = [task for task in first.tasks if _share(task.name, first, second)]
+        if not common:
+            which = "the two have" if len(pairs) == 1 else "a pair has"
+            raise ArttlError(
+                f"{which} no task in common: one predicts {', '.join(first.tasks.names)}, the other"
+                f" {', '.join(second.tasks.names)}"
+            )
+        for task in common:
+            if kinds.setdefault(task.name, task.kind) != task.kind:
+                raise ArttlError(
+                    f"the task {task.name!r} is {kinds[task.name]} for some of the pairs and {task.kind} for others:"
+                    " they cannot be compared together"
+                )
+    return kinds
+
+
+def _mean(measures: Sequence[Measure], counts: Sequence[int]) -> Measure:
+    """The mean of measures whose samples lie one after another, so many of each."""
     if len(measures) == 1:
         return measures[0]
     edges = np.cumsum(counts)[:-1]
@@ -177,9 +287,13 @@ def _match(first: SavedPredictions, second: SavedPredictions) -> npt.NDArray[np.
     return np.array(both, dtype=np.int64)
 
 
-def _pairs(
-    name: str, first: SavedPredictions, second: SavedPredictions, matched: npt.NDArray[np.int64]
-) -> _Pairs:
+def _of_task(
+    name: str,
+    first: SavedPredictions,
+    second: SavedPredictions,
+    matched: npt.NDArray[np.int64],
+    group_by: str | None,
+) -> _Matched:
     tasks = (first.tasks[name], second.tasks[name])
     if tasks[0].kind == "multi-label" and tasks[0].vocabulary.classes != tasks[1].vocabulary.classes:
         raise ArttlError(
@@ -198,31 +312,31 @@ def _pairs(
         second.targets[name][matched[:, 1]]
     )
     rows = (matched[labelled, 0], matched[labelled, 1])
-    return _Pairs(
+    units = _units(first, group_by)
+    return _Matched(
         tasks,
         (first.logits[name][rows[0]], second.logits[name][rows[1]]),
         (first.targets[name][rows[0]], second.targets[name][rows[1]]),
-        rows[0],
+        [units[row] for row in rows[0].tolist()],
     )
 
 
-def _groups(
-    tested: Sequence[tuple[SavedPredictions, npt.NDArray[np.int64]]], group_by: str | None
-) -> npt.NDArray[np.int64] | None:
-    """What is drawn together, over the tested rows of all pairs; None where every sample stands alone."""
-    labels: list[tuple[str, ...] | None] = []
-    for found, rows in tested:
-        if group_by is None:
-            column: Sequence[tuple[str, ...] | None] = [(key,) for key in found.keys]
-        elif group_by == "object_number":
-            column = [(number,) for number in found.object_numbers]
-        elif group_by in found.catalogued:
-            column = found.catalogued[group_by]
-        else:
-            known = ["object_number", *found.catalogued]
-            raise ArttlError(
-                f"--group-by {group_by!r} is no column of the predictions{did_you_mean(group_by, known)}; give one of"
-                f" {', '.join(known)}"
-            )
-        labels += [column[row] for row in rows.tolist()]
-    return None if group_by is None and len(tested) == 1 else groups_of(labels)
+def _units(found: SavedPredictions, group_by: str | None) -> list[tuple[str, ...]]:
+    """What each sample is drawn with: a group, or without one, itself wherever it is tested."""
+    column: Sequence[tuple[str, ...] | None]
+    if group_by is None:
+        column = [None] * len(found.keys)
+    elif group_by == "object_number":
+        column = [(number,) for number in found.object_numbers]
+    elif group_by in found.catalogued:
+        column = found.catalogued[group_by]
+    else:
+        known = ["object_number", *found.catalogued]
+        raise ArttlError(
+            f"--group-by {group_by!r} is no column of the predictions{did_you_mean(group_by, known)}; give one of"
+            f" {', '.join(known)}"
+        )
+    return [
+        (f"group {label[0]}" if label else f"sample {key}",)
+        for key, label in zip(found.keys, column, strict=True)
+    ]

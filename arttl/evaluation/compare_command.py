@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import tyro
 from rich import box
@@ -13,8 +14,13 @@ from rich.console import Console
 from rich.table import Table
 
 from arttl.errors import ArttlError
-from arttl.evaluation.bootstrap import REPLICATES
-from arttl.evaluation.compare import TaskComparison, compare_predictions
+from arttl.evaluation.bootstrap import REPLICATES, Difference
+from arttl.evaluation.compare import (
+    MeanComparison,
+    TaskComparison,
+    compare_means,
+    compare_predictions,
+)
 from arttl.evaluation.measures import LOWER_IS_BETTER
 from arttl.evaluation.report import interval_text, measure_name, measure_text
 from arttl.evaluation.saved import read_predictions
@@ -29,7 +35,8 @@ class CompareSettings:
     run_b: tyro.conf.Positional[Path]
     """The other one."""
     also: tuple[tuple[Path, Path], ...] = ()
-    """Further pairs, such as those of other seeds or splits (A2 B2 A3 B3): the means over all pairs are compared."""
+    """Further pairs, such as those of other seeds or splits (A2 B2 A3 B3): the means over pairs are compared, of each
+    task over those that predict it."""
     measure: str | None = None
     """Measure to compare, such as balanced_accuracy; by default accuracy, mean average precision (multi-label) or mean
     absolute error (number)."""
@@ -52,29 +59,39 @@ class CompareSettings:
 def run(settings: CompareSettings) -> None:
     """Compare, print a table and write the JSON."""
     pairs = ((settings.run_a, settings.run_b), *settings.also)
-    found = compare_predictions(
-        [(read_predictions(a), read_predictions(b)) for a, b in pairs],
-        measure=settings.measure,
-        group_by=settings.group_by,
-        replicates=settings.replicates,
-        seed=settings.seed,
-    )
+    read = [(read_predictions(a), read_predictions(b)) for a, b in pairs]
+    options: dict[str, Any] = {
+        "measure": settings.measure,
+        "group_by": settings.group_by,
+        "replicates": settings.replicates,
+        "seed": settings.seed,
+    }
+    found = compare_predictions(read, **options)
+    means = compare_means(read, **options)
     console = Console(highlight=False)
     for place, side in enumerate("AB"):
         names = ", ".join(str(pair[place]) for pair in pairs)
         console.print(f"{side}  {names}", markup=False, soft_wrap=True)
-    console.print(comparison_table(found))
+    console.print(comparison_table(found, means))
     drawn = "samples" if settings.group_by is None else "groups"
-    means = ""
+    over, together = "", []
     if settings.also:
-        means = f"Means over {len(pairs)} pairs. "
-        drawn += ", each with all the splits that test it"
-    test = "the bootstrap"
-    if settings.group_by is None and not settings.also:
-        test = "McNemar's exact test where shares of right answers are compared, else the bootstrap"
+        numbers = {one.pairs for one in found}
+        over = (
+            f"Means over {numbers.pop()} pairs. "
+            if len(numbers) == 1
+            else f"Means over pairs ({', '.join(f'{one.task} {one.pairs}' for one in found)}). "
+        )
+        together.append("all the splits that test it")
+    if means:
+        together.append("for the mean all its tasks")
+    if together:
+        drawn += f", each with {' and '.join(together)}"
+    exact = any(one.mcnemar is not None for one in found)
+    test = "McNemar's exact test where shares of right answers are compared, else the bootstrap"
     console.print(
-        f"{means}Interval: paired bootstrap, {settings.replicates:,} resamplings of the {drawn}; p: {test}; not"
-        " corrected for the number of tasks."
+        f"{over}Interval: paired bootstrap, {settings.replicates:,} resamplings of the {drawn}; p:"
+        f" {test if exact else 'the bootstrap'}; not corrected for the number of tasks."
     )
     if settings.json is not None:
         described = {
@@ -82,6 +99,7 @@ def run(settings: CompareSettings) -> None:
             "b": str(settings.run_b),
             "also": [[str(path) for path in pair] for pair in settings.also],
             "tasks": {one.task: one.to_dict() for one in found},
+            "means": [one.to_dict() for one in means],
         }
         try:
             settings.json.write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
@@ -89,26 +107,37 @@ def run(settings: CompareSettings) -> None:
             raise ArttlError(f"--json {settings.json} cannot be written: {error.strerror}") from error
 
 
-def comparison_table(found: Sequence[TaskComparison]) -> Table:
-    """A line a task: both values, their difference with its 95% interval, and p; per cent, or the label's unit."""
+def comparison_table(found: Sequence[TaskComparison], means: Sequence[MeanComparison]) -> Table:
+    """A line a task, and below them their means: both values, their difference with its 95% interval, and p.
+
+    In per cent, or the label's unit.
+    """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("task")
     table.add_column("measure", no_wrap=True)
     for heading in ("A", "B", "B - A", "95% interval", "p", "n"):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in found:
-        difference = one.difference
-        better = (difference.low > 0) if one.measure not in LOWER_IS_BETTER else (difference.high < 0)
-        worse = (difference.high < 0) if one.measure not in LOWER_IS_BETTER else (difference.low > 0)
-        table.add_row(
-            one.task,
-            measure_name(one.measure),
-            measure_text(one.measure, difference.first),
-            measure_text(one.measure, difference.second),
-            measure_text(one.measure, difference.value, "+"),
-            interval_text(one.measure, difference.low, difference.high, "+"),
-            f"{one.p:.3f}" if one.p >= 0.001 else "<0.001",
-            str(one.n),
-            style="green" if better else "red" if worse else None,
-        )
+        _add_row(table, one.task, one.measure, one.difference, one.p, str(one.n))
+    if means:
+        table.add_section()
+    for mean in means:
+        name = f"mean of {len(mean.tasks)}"
+        _add_row(table, name, mean.measure, mean.difference, mean.difference.p, "")
     return table
+
+
+def _add_row(table: Table, name: str, measure: str, difference: Difference, p: float, n: str) -> None:
+    above, below = difference.low > 0, difference.high < 0
+    better, worse = (below, above) if measure in LOWER_IS_BETTER else (above, below)
+    table.add_row(
+        name,
+        measure_name(measure),
+        measure_text(measure, difference.first),
+        measure_text(measure, difference.second),
+        measure_text(measure, difference.value, "+"),
+        interval_text(measure, difference.low, difference.high, "+"),
+        f"{p:.3f}" if p >= 0.001 else "<0.001",
+        n,
+        style="green" if better else "red" if worse else None,
+    )

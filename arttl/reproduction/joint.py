@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from arttl.evaluation.compare import compare_predictions
+from arttl.evaluation.bootstrap import Difference
+from arttl.evaluation.compare import compare_means, compare_predictions
+from arttl.evaluation.saved import SavedPredictions
 from arttl.reproduction.cells import IMAGENET, Cell
 from arttl.reproduction.costs import Cost
 from arttl.reproduction.results import Result, Results
@@ -49,6 +51,7 @@ def joint_table(results: Results, costs: Mapping[str, Cost]) -> ReportTable:
     )
     for collection, backbone in groups:
         compared = 0
+        both_done: list[tuple[SavedPredictions, SavedPredictions]] = []
         for cell in results.cells(mode="joint", collection=collection, backbone=backbone, seed=0):
             single = [
                 one
@@ -64,9 +67,14 @@ def joint_table(results: Results, costs: Mapping[str, Cost]) -> ReportTable:
             joint = results.cells(mode="joint", collection=collection, backbone=backbone, task=cell.task)
             pair = (results.result(single), results.result(joint))
             compared += not any(isinstance(one, str) for one in pair)
-            rows.append(
-                (collection, backbone, cell.task, *map(_accuracy, pair), *_difference(results, single, joint))
-            )
+            pairs = _pairs(results, single, joint)
+            both_done += pairs
+            change = _difference(pairs, cell.task)
+            rows.append((collection, backbone, cell.task, *map(_accuracy, pair), *change))
+        for mean in compare_means(both_done) if both_done else ():
+            sides = (f"{100 * mean.difference.first:.1f}", f"{100 * mean.difference.second:.1f}")
+            change = (_change_text(mean.difference), f"{mean.difference.p:.3f}")
+            rows.append((collection, backbone, "mean of the tasks", *sides, *change))
         if compared:
             millions = network_size(backbone)[0] / 1e6
             sizes = (f"{millions * compared:.1f}", f"{millions:.1f}")
@@ -93,16 +101,24 @@ def _accuracy(found: Result | str) -> str:
     return found if isinstance(found, str) else f"{100 * found.accuracy:.1f}"
 
 
-def _difference(results: Results, single: Sequence[Cell], joint: Sequence[Cell]) -> tuple[str, str]:
-    pairs = [
+def _pairs(
+    results: Results, single: Sequence[Cell], joint: Sequence[Cell]
+) -> list[tuple[SavedPredictions, SavedPredictions]]:
+    """Of each seed that both have done."""
+    return [
         (results.predictions(one), results.predictions(other))
         for one in single
         for other in joint
         if one.seed == other.seed and results.is_done(one) and results.is_done(other)
     ]
+
+
+def _difference(pairs: Sequence[tuple[SavedPredictions, SavedPredictions]], task: str) -> tuple[str, str]:
     if not pairs:
         return "", ""
-    compared = compare_predictions(pairs)
-    found = next(one for one in compared if one.task == single[0].task)
-    low, high = found.difference.low, found.difference.high
-    return f"{100 * found.difference.value:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})", f"{found.p:.3f}"
+    found = next(one for one in compare_predictions(pairs) if one.task == task)
+    return _change_text(found.difference), f"{found.p:.3f}"
+
+
+def _change_text(found: Difference) -> str:
+    return f"{100 * found.value:+.1f} ({100 * found.low:+.1f} to {100 * found.high:+.1f})"

@@ -12,7 +12,7 @@ from scipy.stats import binomtest
 from arttl.cli import run_command
 from arttl.errors import ArttlError
 from arttl.evaluation.bootstrap import paired_bootstrap
-from arttl.evaluation.compare import compare_predictions
+from arttl.evaluation.compare import compare_means, compare_predictions
 from arttl.evaluation.measures import measures_of
 from arttl.evaluation.saved import SavedPredictions, write_predictions
 from arttl.tasks import Task, TaskKind, TaskSet, Vocabulary
@@ -135,11 +135,82 @@ def test_a_sample_of_several_pairs_does_not_count_as_several() -> None:
         assert three.n == 3 * one.n
 
 
-def test_pairs_compare_the_tasks_that_all_predict() -> None:
-    pairs = [(saved(1), saved(2)), (saved(3, ("number",)), saved(4))]
-    assert [one.task for one in compare_predictions(pairs)] == ["number"]
-    with pytest.raises(ArttlError, match="no task that all of them predict"):
-        compare_predictions([*pairs, (saved(1, ("single-label",)), saved(2))])
+def test_one_model_for_all_tasks_is_compared_with_one_for_each() -> None:
+    """A task's lines are those of the pairs that predict it."""
+    kinds = get_args(TaskKind)
+    pairs = [(saved(seed, (kind,)), saved(seed + 9)) for seed in (1, 2) for kind in kinds]
+    found = compare_predictions(pairs[:-1])
+    assert [one.task for one in found] == [pair[0].tasks.names[0] for pair in pairs[:3]]
+    for place, one in enumerate(found):
+        assert one.pairs == (1 if place == 2 else 2)
+        (alone,) = compare_predictions(pairs[place:-1:3])
+        assert one == alone
+    with pytest.raises(
+        ArttlError, match="a pair has no task in common: one predicts single, the other number"
+    ):
+        compare_predictions([*pairs, (saved(1, ("single-label",)), saved(2, ("number",)))])
+    other = replace(
+        saved(1), tasks=TaskSet([Task("single", "number", saved(1).tasks["number"].training)]), logits={}
+    )
+    with pytest.raises(
+        ArttlError, match="'single' is single-label for some of the pairs and number for others"
+    ):
+        compare_predictions([*pairs, (other, other)])
+
+
+def two_tasks(seed: int, labelled: np.ndarray) -> SavedPredictions:
+    """Two single-label tasks of the same samples, the second with labels of some."""
+    first, second = saved(seed, ("single-label",)), saved(seed + 50, ("single-label",))
+    tasks = TaskSet([first.tasks["single"], replace(first.tasks["single"], name="other")])
+    labels = [("class 1",) if place in labelled else None for place in range(N)]
+    return replace(
+        first,
+        tasks=tasks,
+        catalogued={"single": [("class 0",)] * N, "other": labels},
+        logits={"single": first.logits["single"], "other": second.logits["single"]},
+    )
+
+
+def test_the_mean_of_tasks_draws_a_sample_with_all_its_tasks() -> None:
+    """By the definition: both accuracies of a resampling of the pictures, averaged."""
+    some = np.arange(0, N, 3)
+    sides = two_tasks(1, some), two_tasks(2, some)
+    (found,) = compare_means([sides])
+    assert found.measure == "accuracy" and found.tasks == ("single", "other")
+    assert compare_means([(saved(1), saved(2))]) == []  # three measures, no two alike
+
+    def mean_accuracy(side):
+        right = [
+            side.logits[name].argmax(1) == side.tasks[name].vocabulary.classes.index(name_of)
+            for name, name_of in (("single", "class 0"), ("other", "class 1"))
+        ]
+        return lambda weights: (
+            (
+                weights @ right[0] / weights.sum(1)
+                + weights[:, some] @ right[1][some] / weights[:, some].sum(1)
+            )
+            / 2
+        )
+
+    expected = paired_bootstrap(*map(mean_accuracy, sides), N)
+    for name in ("first", "second", "low", "high", "p"):
+        assert getattr(found.difference, name) == pytest.approx(getattr(expected, name), abs=1e-12)
+    grouped = compare_means([sides], group_by="object_number")[0].difference
+    assert grouped.value == found.difference.value and grouped != found.difference
+
+
+def test_the_mean_of_tasks_over_splits() -> None:
+    """The mean over tasks of the means over pairs; the same split twice says no more than once."""
+    some = np.arange(0, N, 3)
+    pairs = [(two_tasks(1, some), two_tasks(2, some)), (two_tasks(3, some), two_tasks(4, some))]
+    (found,) = compare_means(pairs, measure="balanced_accuracy")
+    tasks = compare_predictions(pairs, measure="balanced_accuracy")
+    assert found.difference.value == pytest.approx(
+        np.mean([one.difference.value for one in tasks]), abs=1e-12
+    )
+    once, twice = compare_means(pairs[:1])[0], compare_means(pairs[:1] * 2)[0]
+    assert twice.difference.low == pytest.approx(once.difference.low, abs=1e-12)
+    assert twice.difference.high == pytest.approx(once.difference.high, abs=1e-12)
 
 
 def test_another_measure_leaves_out_tasks_without_it() -> None:
@@ -225,6 +296,26 @@ def test_the_command_compares_further_pairs(two_runs, capsys) -> None:
     assert found["also"] == [[b, a], [a, b]]
     alone = compare_predictions([(saved(1), saved(2))])[0].difference
     assert found["tasks"]["single"]["difference"]["value"] == pytest.approx(alone.value / 3)
+
+
+def test_the_command_prints_the_mean_of_tasks(tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    some = np.arange(0, N, 3)
+    pairs = [(two_tasks(1, some), two_tasks(2, some)), (two_tasks(3, some), two_tasks(4, some))]
+    paths = [str(tmp_path / name) for name in ("a", "b", "c", "d")]
+    for path, one in zip(paths, (one for pair in pairs for one in pair), strict=True):
+        (tmp_path / path).mkdir()
+        write_predictions(tmp_path / path / "predictions.parquet", one)
+    argv = [*paths[:2], "--also", *paths[2:], "--json", str(tmp_path / "c.json")]
+    assert run_command("compare", argv) == 0
+    shown = capsys.readouterr().out
+    (expected,) = compare_means(pairs)
+    line = next(line for line in shown.splitlines() if line.strip().startswith("mean of 2"))
+    assert f"{100 * expected.difference.value:+.1f}" in line and len(line) <= 80
+    assert "all the splits that test it and for the mean all its tasks" in " ".join(shown.split())
+    assert json.loads((tmp_path / "c.json").read_text())["means"] == [
+        json.loads(json.dumps(expected.to_dict()))
+    ]
 
 
 @pytest.mark.parametrize(

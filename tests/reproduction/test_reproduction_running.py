@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 from filelock import FileLock
@@ -251,6 +252,12 @@ def test_the_whole_command(settings, tmp_path, capsys) -> None:
     joint = {row["task"]: row for row in tables["joint"] if row["network"] == "test_resnet"}
     parameters = joint["params, millions"]
     assert float(parameters["one a task"]) == pytest.approx(2 * float(parameters["joint"]), abs=0.11)
+    for collection in {row["collection"] for row in tables["joint"]}:
+        found = {row["task"]: row for row in tables["joint"] if row["collection"] == collection}
+        tasks = [row for row in found.values() if "(" in row["difference"] and "mean" not in row["task"]]
+        for column in ("one a task", "joint"):
+            mean = fmean(float(row[column]) for row in tasks)
+            assert float(found["mean of the tasks"][column]) == pytest.approx(mean, abs=0.11)
     assert {"gates", "attention", "concatenation"} <= {
         row["what the heads see"] for row in tables["fusion-shards"]
     }
