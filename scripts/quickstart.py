@@ -77,7 +77,9 @@ def main() -> None:
     install(extras)
     if job == "demo":
         say("Training the joint model (material, type, artist) on a collection that arttl draws itself")
-        run(SCRIPTS / "accelerate", "launch", "scripts/train_multitask.py")
+        # All that the launcher would otherwise warn of having guessed.
+        launch = ("--num_processes=1", "--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no")
+        run(SCRIPTS / "accelerate", "launch", *launch, "scripts/train_multitask.py")
         return
     run(SCRIPTS / "ruff", "check", ".")
     run(SCRIPTS / "ruff", "format", "--check", ".")
