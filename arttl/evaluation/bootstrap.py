@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,10 @@ class Difference:
     def value(self) -> float:
         """`second - first`."""
         return self.second - self.first
+
+    def to_dict(self) -> dict[str, float]:
+        """A JSON-ready form, with the value."""
+        return {**asdict(self), "value": self.value}
 
 
 def bootstrap_intervals(

@@ -54,9 +54,7 @@ class TaskComparison:
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready form."""
-        found = asdict(self)
-        found["difference"]["value"] = self.difference.value
-        return {**found, "p": self.p}
+        return {**asdict(self), "difference": self.difference.to_dict(), "p": self.p}
 
 
 @dataclass(frozen=True)
@@ -76,9 +74,7 @@ class MeanComparison:
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready form."""
-        found = asdict(self)
-        found["difference"]["value"] = self.difference.value
-        return found
+        return {**asdict(self), "difference": self.difference.to_dict()}
 
 
 @dataclass(frozen=True)
@@ -106,20 +102,12 @@ class _Tested:
     kind: TaskKind
     measure: str
     sides: list[_Matched]
+    means: tuple[Measure, Measure]  # of each model, over pairs
 
     @property
     def units(self) -> list[tuple[str, ...]]:
         """[N] over all pairs."""
         return [unit for one in self.sides for unit in one.units]
-
-    def means(self) -> tuple[Measure, Measure]:
-        """Each model's measure, the mean over pairs."""
-        counts = [len(one.units) for one in self.sides]
-        first, second = zip(*(one.of_each(measures_of) for one in self.sides), strict=True)
-        return (
-            _mean([one[self.measure] for one in first], counts),
-            _mean([one[self.measure] for one in second], counts),
-        )
 
 
 def compare_predictions(
@@ -153,7 +141,7 @@ def compare_predictions(
     for one in _tested(pairs, measure, group_by):
         alone = group_by is None and len(one.sides) == 1
         difference = paired_bootstrap(
-            *one.means(),
+            *one.means,
             len(one.units),
             groups=None if alone else groups_of(one.units),
             replicates=replicates,
@@ -196,7 +184,7 @@ def compare_means(
             continue
         units = [unit for one in tested for unit in one.units]
         counts = [len(one.units) for one in tested]
-        first, second = zip(*(one.means() for one in tested), strict=True)
+        first, second = zip(*(one.means for one in tested), strict=True)
         difference = paired_bootstrap(
             _mean(first, counts),
             _mean(second, counts),
@@ -215,18 +203,25 @@ def _tested(
     """What can be compared; `compare_predictions` tells the errors."""
     kinds = _tasks_in_common(pairs)
     matched = [_match(*pair) for pair in pairs]
+    units = [_units(first, group_by) for first, _ in pairs]
     found, known = [], set()
     for name, kind in kinds.items():
         sides = [
-            _of_task(name, *pair, rows, group_by)
-            for pair, rows in zip(pairs, matched, strict=True)
+            _of_task(name, *pair, rows, drawn)
+            for pair, rows, drawn in zip(pairs, matched, units, strict=True)
             if _share(name, *pair)
         ]
-        of_all = set.intersection(*(set(side) for one in sides for side in one.of_each(measures_of)))
+        measures = [one.of_each(measures_of) for one in sides]
+        of_all = set.intersection(*(set(side) for pair in measures for side in pair))
         known |= of_all
         chosen = measure or MAIN_MEASURE[kind]
-        if all(one.units for one in sides) and chosen in of_all:
-            found.append(_Tested(name, kind, chosen, sides))
+        counts = [len(one.units) for one in sides]
+        if all(counts) and chosen in of_all:
+            means = (
+                _mean([one[chosen] for one, _ in measures], counts),
+                _mean([other[chosen] for _, other in measures], counts),
+            )
+            found.append(_Tested(name, kind, chosen, sides, means))
     if measure is not None and measure not in known:
         raise ArttlError(
             f"--measure {measure!r} is of none of the tasks {', '.join(kinds)}"
@@ -292,7 +287,7 @@ def _of_task(
     first: SavedPredictions,
     second: SavedPredictions,
     matched: npt.NDArray[np.int64],
-    group_by: str | None,
+    units: Sequence[tuple[str, ...]],
 ) -> _Matched:
     tasks = (first.tasks[name], second.tasks[name])
     if tasks[0].kind == "multi-label" and tasks[0].vocabulary.classes != tasks[1].vocabulary.classes:
@@ -312,7 +307,6 @@ def _of_task(
         second.targets[name][matched[:, 1]]
     )
     rows = (matched[labelled, 0], matched[labelled, 1])
-    units = _units(first, group_by)
     return _Matched(
         tasks,
         (first.logits[name][rows[0]], second.logits[name][rows[1]]),

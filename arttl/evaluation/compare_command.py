@@ -59,7 +59,9 @@ class CompareSettings:
 def run(settings: CompareSettings) -> None:
     """Compare, print a table and write the JSON."""
     pairs = ((settings.run_a, settings.run_b), *settings.also)
-    read = [(read_predictions(a), read_predictions(b)) for a, b in pairs]
+    # One joint run is often set beside several: each file is read once.
+    files = {path: read_predictions(path) for path in dict.fromkeys(path for pair in pairs for path in pair)}
+    read = [(files[a], files[b]) for a, b in pairs]
     options: dict[str, Any] = {
         "measure": settings.measure,
         "group_by": settings.group_by,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from arttl.evaluation.bootstrap import Difference
 from arttl.evaluation.compare import compare_means, compare_predictions
+from arttl.evaluation.report import interval_text, measure_text
 from arttl.evaluation.saved import SavedPredictions
 from arttl.reproduction.cells import IMAGENET, Cell
 from arttl.reproduction.costs import Cost
@@ -72,8 +73,11 @@ def joint_table(results: Results, costs: Mapping[str, Cost]) -> ReportTable:
             change = _difference(pairs, cell.task)
             rows.append((collection, backbone, cell.task, *map(_accuracy, pair), *change))
         for mean in compare_means(both_done) if both_done else ():
-            sides = (f"{100 * mean.difference.first:.1f}", f"{100 * mean.difference.second:.1f}")
-            change = (_change_text(mean.difference), f"{mean.difference.p:.3f}")
+            sides = (
+                measure_text(mean.measure, mean.difference.first),
+                measure_text(mean.measure, mean.difference.second),
+            )
+            change = _change(mean.measure, mean.difference, mean.difference.p)
             rows.append((collection, backbone, "mean of the tasks", *sides, *change))
         if compared:
             millions = network_size(backbone)[0] / 1e6
@@ -117,8 +121,12 @@ def _difference(pairs: Sequence[tuple[SavedPredictions, SavedPredictions]], task
     if not pairs:
         return "", ""
     found = next(one for one in compare_predictions(pairs) if one.task == task)
-    return _change_text(found.difference), f"{found.p:.3f}"
+    return _change(found.measure, found.difference, found.p)
 
 
-def _change_text(found: Difference) -> str:
-    return f"{100 * found.value:+.1f} ({100 * found.low:+.1f} to {100 * found.high:+.1f})"
+def _change(measure: str, found: Difference, p: float) -> tuple[str, str]:
+    value, interval = (
+        measure_text(measure, found.value, "+"),
+        interval_text(measure, found.low, found.high, "+"),
+    )
+    return f"{value} ({interval})", f"{p:.3f}"
