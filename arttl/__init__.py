@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from arttl.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from arttl.artworks import Artwork as Artwork
     from arttl.errors import ArttlError as ArttlError
@@ -19,17 +21,15 @@ if TYPE_CHECKING:
     from arttl.loading import open_loader as open_loader
     from arttl.models import MultiTaskModel as MultiTaskModel
     from arttl.models import load_model as load_model
-    from arttl.packing.manifest import Manifest as Manifest
+    from arttl.shards.manifest import Manifest as Manifest
     from arttl.tasks import TaskSet as TaskSet
-
-__version__ = "0.1.0"
 
 _HOME = {
     "Artwork": "arttl.artworks",
     "ArttlError": "arttl.errors",
     "Batch": "arttl.loading",
     "Loader": "arttl.loading",
-    "Manifest": "arttl.packing.manifest",
+    "Manifest": "arttl.shards.manifest",
     "MultiTaskModel": "arttl.models",
     "Preprocess": "arttl.loading",
     "TaskSet": "arttl.tasks",

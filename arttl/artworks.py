@@ -65,3 +65,17 @@ def sample_key(object_number: str, *, part: str = "") -> str:
     digest = hashlib.sha256(f"{object_number}\0{part}".encode("utf-8", "surrogatepass")).hexdigest()[:10]
     readable = _NOT_IN_KEY.sub("_", object_number)[:80].strip("_")
     return f"{readable}-{digest}" if readable else f"object-{digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedArtwork(Artwork):
+    """An artwork whose `image` is the path of an uncompressed archive.
+
+    Attributes:
+        member: name of the photograph in it.
+        offset, size: where its bytes are in the archive.
+    """
+
+    member: str = ""
+    offset: int = 0
+    size: int = 0

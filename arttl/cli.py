@@ -107,31 +107,31 @@ def _draw_maps(settings: TrainSettings) -> None:
 
 
 def _features(argv: Sequence[str], prog: str) -> None:
-    from arttl.training.cached.extract import FeatureSettings, run
+    from arttl.frozen.extract import FeatureSettings, run
 
     run(_parse(FeatureSettings, argv, prog))
 
 
 def _probe(argv: Sequence[str], prog: str) -> None:
-    from arttl.training.cached.probe import ProbeSettings, run
+    from arttl.frozen.probe import ProbeSettings, run
 
     run(_parse(ProbeSettings, argv, prog))
 
 
 def _fuse(argv: Sequence[str], prog: str) -> None:
-    from arttl.training.cached.fuse import FuseSettings, run
+    from arttl.frozen.fuse import FuseSettings, run
 
     run(_parse(FuseSettings, argv, prog))
 
 
 def _layers(argv: Sequence[str], prog: str) -> None:
-    from arttl.training.cached.layers import LayerSettings, run
+    from arttl.frozen.layers import LayerSettings, run
 
     run(_parse(LayerSettings, argv, prog))
 
 
 def _tails(argv: Sequence[str], prog: str) -> None:
-    from arttl.training.cached.tails_command import TailSettings, run
+    from arttl.frozen.rebalance import TailSettings, run
 
     run(_parse(TailSettings, argv, prog))
 
@@ -173,7 +173,7 @@ def _reproduce(argv: Sequence[str], prog: str) -> None:
 
 
 def _fetch(argv: Sequence[str], prog: str) -> None:
-    from arttl.reproduction.data.fetch import FetchSettings, run
+    from arttl.fetching.fetch import FetchSettings, run
 
     run(_parse(FetchSettings, argv, prog))
 
@@ -258,7 +258,7 @@ def main() -> None:
             print(usage)
         sys.exit(0)
     if name == "--version":
-        from arttl import __version__
+        from arttl.version import __version__
 
         print(f"arttl {__version__}")
         sys.exit(0)

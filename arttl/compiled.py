@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 from typing import Any
 
 from arttl.errors import ArttlError
@@ -16,10 +17,9 @@ def kernels() -> Any:
         ArttlError: if it is not there.
     """
     try:
-        from arttl import _kernels
+        return importlib.import_module("arttl._kernels")
     except ImportError as error:
         raise ArttlError(
             f"the compiled module arttl._kernels does not load ({error}): install arttl with a C++ compiler at hand, "
             "`pip install .` in its folder"
         ) from error
-    return _kernels

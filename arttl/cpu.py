@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-
-import torch
-
-from arttl.loading.loader import usable_cores
+import os
 
 # From glibc's malloc.h.
 _M_TRIM_THRESHOLD = -1
@@ -19,9 +16,17 @@ def prepare_cpu(threads: int | None) -> None:
     Args:
         threads: for computing; None for one a core.
     """
+    import torch
+
     # The launchers leave each process a single thread, whatever the cores.
     torch.set_num_threads(threads or usable_cores())
     keep_memory()
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, shared fairly among the processes that a launcher started here."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // max(1, int(os.environ.get("LOCAL_WORLD_SIZE", 1))))
 
 
 def keep_memory() -> None:

@@ -30,7 +30,7 @@ SPLITS = ("train", "val", "test")
 
 
 class LabelledRows(Protocol):
-    """What a `TaskSet` is built from; `arttl.packing.manifest.Manifest` is one."""
+    """What a `TaskSet` is built from; `arttl.shards.manifest.Manifest` is one."""
 
     @property
     def task_names(self) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from loading_peers import Case, Epoch
 from arttl.loading import Augment, Loader, Preprocess, open_loader
 from arttl.loading.geometry import UNIFORMS, uniform_numbers
 from arttl.loading.resample import SquareWriter, cuts
-from arttl.packing.manifest import Manifest
+from arttl.shards.manifest import Manifest
 
 
 def open_with(

@@ -25,15 +25,15 @@ from typing import Any
 import torch
 from torch import nn
 
+from arttl.frozen.extract import FeatureSettings, compute_features
+from arttl.frozen.grid import BATCH_SIZE, EPSILON, PAPER, RHO
+from arttl.frozen.probe import Candidate, ProbeSettings, best_heads, probe
 from arttl.loading import open_loader
 from arttl.loading.loader import usable_cores
 from arttl.models import Backbone, load_weights
-from arttl.packing.manifest import Manifest
+from arttl.models.losses import summed_loss
+from arttl.shards.manifest import Manifest
 from arttl.tasks import Task, TaskSet
-from arttl.training.cached.extract import FeatureSettings, compute_features
-from arttl.training.cached.grid import BATCH_SIZE, EPSILON, PAPER, RHO
-from arttl.training.cached.probe import Candidate, ProbeSettings, best_heads, probe
-from arttl.training.losses import summed_loss
 
 
 def published_epoch(

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
+
+from arttl.artworks import Artwork, sample_key
+
+MakeArtworks = Callable[..., list[Artwork]]
 
 _REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -40,3 +48,47 @@ def small_shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     artworks = synthetic_artworks(folder / "images", count=160)
     pack(artworks, PackSettings(out=folder / "shards", tasks=("material", "type", "artist"), workers=1))
     return folder / "shards"
+
+
+@pytest.fixture(scope="session")
+def soft_picture() -> Callable[..., Image.Image]:
+    """A colourful picture without hard edges: JPEG and resampling change it little."""
+
+    def make(width: int = 96, height: int = 64, seed: int = 0) -> Image.Image:
+        cells = np.random.RandomState(seed).randint(0, 256, (5, 7, 3)).astype(np.uint8)
+        return Image.fromarray(cells).resize((width, height), Image.Resampling.BICUBIC)
+
+    return make
+
+
+@pytest.fixture
+def make_artworks(tmp_path: Path, soft_picture: Callable[..., Image.Image]) -> MakeArtworks:
+    """Artworks with two tasks, in the folder `images` of the test."""
+
+    def make(count: int, **fields: str) -> list[Artwork]:
+        folder = tmp_path / "images"
+        folder.mkdir(exist_ok=True)
+        found = []
+        for index in range(count):
+            image = folder / f"{index}.jpg"
+            soft_picture(40 + index % 5, 32, seed=index).save(image, quality=90)
+            labels = {"type": (("vase", "bowl", "coin")[index % 3],)}
+            if index % 2:
+                labels["material"] = ("wood", "oil") if index % 4 == 1 else ("stone",)
+            number = f"A.{index}"
+            found.append(Artwork(sample_key(number), number, image, labels, **fields))
+        return found
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def jpeg_bytes() -> Callable[..., bytes]:
+    """A picture as the bytes of a JPEG."""
+
+    def encode(picture: Image.Image, **options: object) -> bytes:
+        file = io.BytesIO()
+        picture.save(file, "JPEG", **{"quality": 92, **options})
+        return file.getvalue()
+
+    return encode

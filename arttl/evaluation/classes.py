@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from arttl.packing.files import settle
+from arttl.files import settle
 from arttl.tasks import Task, decide_labels
 
 MANY, FEW = 100, 20

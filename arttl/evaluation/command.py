@@ -15,15 +15,15 @@ from rich.console import Console
 from arttl.cpu import keep_memory
 from arttl.errors import ArttlError, did_you_mean
 from arttl.evaluation.bootstrap import groups_of
-from arttl.evaluation.calibration import Calibration
 from arttl.evaluation.classes import write_classes
 from arttl.evaluation.metrics import TaskMetrics, metrics_to_json
 from arttl.evaluation.predictions import predict
 from arttl.evaluation.report import bands_table, metrics_table
+from arttl.inference.calibration import Calibration
 from arttl.loading import open_loader, read_manifest
 from arttl.loading.views import Views
 from arttl.models import load_trained_model
-from arttl.packing.manifest import Manifest
+from arttl.shards.manifest import Manifest
 from arttl.tasks import TaskSet
 
 

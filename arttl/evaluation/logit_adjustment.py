@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from arttl.evaluation.calibration import fit_temperature
 from arttl.evaluation.measures import measures_of, values_of
+from arttl.inference.calibration import fit_temperature
 from arttl.tasks import Task
 
 STRENGTHS = tuple(round(0.1 * step, 1) for step in range(21))

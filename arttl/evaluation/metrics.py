@@ -12,9 +12,9 @@ import numpy.typing as npt
 import torch
 
 from arttl.evaluation.bootstrap import REPLICATES, bootstrap_intervals
-from arttl.evaluation.calibration import calibration_error
 from arttl.evaluation.classes import Band, class_bands
 from arttl.evaluation.measures import majority_logits, measures_of, values_of
+from arttl.inference.calibration import calibration_error
 from arttl.tasks import Task, TaskKind
 
 

@@ -12,12 +12,12 @@ import torch
 from torch import nn
 
 from arttl.evaluation.bootstrap import REPLICATES
-from arttl.evaluation.calibration import Calibration, calibrate
 from arttl.evaluation.classes import ClassRow, class_rows
 from arttl.evaluation.metrics import TaskMetrics, measure_task
 from arttl.evaluation.saved import SavedPredictions, write_predictions
+from arttl.inference.calibration import Calibration, calibrate
 from arttl.loading import Batch
-from arttl.packing.manifest import Manifest
+from arttl.shards.manifest import Manifest
 from arttl.tasks import Task, TaskSet, is_labelled
 
 

@@ -22,8 +22,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from arttl.errors import ArttlError
-from arttl.evaluation.calibration import confidence
-from arttl.packing.files import settle
+from arttl.files import settle
+from arttl.inference.calibration import confidence
 from arttl.tasks import Task, TaskSet
 
 TASKS, TEMPERATURES = b"arttl.tasks", b"arttl.temperatures"  # keys of the metadata

@@ -15,8 +15,8 @@ from arttl.errors import ArttlError
 from arttl.explain.overlay import Picture
 from arttl.loading import Preprocess
 from arttl.loading.shard_files import ShardFiles
-from arttl.packing.manifest import Manifest
-from arttl.packing.pictures import decode_picture, read_picture
+from arttl.pictures.decoding import decode_picture, read_picture
+from arttl.shards.manifest import Manifest
 
 _MOST_DETAIL = 4  # times the network's own input: three hundred dots an inch at eight centimetres
 

@@ -1,1 +1,1 @@
-"""Predictions for new pictures."""
+"""From logits to what a person reads."""

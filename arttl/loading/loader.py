@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from arttl.cpu import usable_cores
 from arttl.errors import ArttlError
 from arttl.loading import cpu_engine
 from arttl.loading.batch import Batch
@@ -27,7 +27,7 @@ from arttl.loading.reading import OnBadSample, Pictures, Reading
 from arttl.loading.remote import read_manifest
 from arttl.loading.sampling import UNIFORM, Sampling, parse_sampling
 from arttl.loading.shard_files import ShardFiles
-from arttl.packing.manifest import Manifest
+from arttl.shards.manifest import Manifest
 from arttl.tasks import TaskSet, is_labelled
 
 _LOG = logging.getLogger("arttl.loading")
@@ -353,12 +353,6 @@ def _device(device: torch.device | str | None) -> torch.device:
     if device.type == "cuda" and device.index is None:
         return torch.device("cuda", torch.cuda.current_device())
     return device
-
-
-def usable_cores() -> int:
-    """Cores that this process may use, shared fairly among the processes that a launcher started here."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // max(1, int(os.environ.get("LOCAL_WORLD_SIZE", 1))))
 
 
 def _short(value: object) -> str:

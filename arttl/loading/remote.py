@@ -22,7 +22,7 @@ import fsspec  # type: ignore[import-untyped]
 from filelock import FileLock
 
 from arttl.errors import ArttlError
-from arttl.packing.manifest import Manifest
+from arttl.shards.manifest import Manifest
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):(//?)(?=.)")  # one slash: what a Path makes of it
 _SMALL_FILE = re.compile(r"[a-z]+-[0-9]{5,}\.idx|manifest\.parquet")

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from arttl.errors import ArttlError
 from arttl.loading.remote import RemoteShards
-from arttl.packing.manifest import Manifest
+from arttl.shards.manifest import Manifest
 
 _SHARD_NAME = re.compile(r"[a-z]+-[0-9]{5,}\.tar")
 _HEADER, _NAME = 512, 100  # of a member in a tar, and of its name there, in bytes

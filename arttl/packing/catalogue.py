@@ -19,10 +19,9 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from arttl.artworks import Artwork
-from arttl.packing.places import Place
+from arttl.artworks import ArchivedArtwork, Artwork
 from arttl.packing.samples import Job
-from arttl.sources.archived import ArchivedArtwork
+from arttl.pictures.picture_file import PictureFile
 
 _IN_MEMORY = 16 * 2**20  # bytes of artworks before there is a file
 
@@ -171,11 +170,11 @@ class Catalogue:
             near_hash = int(self._near_hashes[row])
         return Job(artwork, file, near_hash)
 
-    def image(self, row: int) -> Place:
+    def image(self, row: int) -> PictureFile:
         """Where a row's image lies."""
         _, member, image = self._read(row).split(b"\n", 2)
         path = Path(os.fsdecode(image))
-        return Place(path, tuple(json.loads(member)[1:])) if member else Place(path)
+        return PictureFile(path, tuple(json.loads(member)[1:])) if member else PictureFile(path)
 
     def content(self, row: int) -> bytes:
         """All that is known of a row but for where its image lies: what digests are made of."""

@@ -14,13 +14,13 @@ from tyro.conf import Positional
 from arttl.errors import ArttlError
 from arttl.packing.command import run as pack
 from arttl.packing.leaks import find_leaks
-from arttl.packing.manifest import Manifest
 from arttl.packing.merge import MergeSettings, merge
 from arttl.packing.relabel import RelabelSettings, relabel
 from arttl.packing.settings import PackSettings
 from arttl.packing.summary import Summary
 from arttl.packing.tables import class_tables, packing_tables
 from arttl.packing.verify import verified
+from arttl.shards.manifest import Manifest
 from arttl.sources.settings import SourceSettings
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from arttl.packing.manifest import Manifest
-from arttl.packing.reading import ShardRows
 from arttl.packing.rewriting import Copies, Copy, Rewriting, labels_of, write_copies
+from arttl.shards.index import ShardRows
+from arttl.shards.manifest import Manifest
 from arttl.tasks import SPLITS
 
 _SHARD_SIZE = 1000

@@ -16,17 +16,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import arttl
 from arttl.errors import ArttlError
-from arttl.packing.files import settle, write_whole
-from arttl.packing.manifest import FORMAT_VERSION, LABEL_COLUMN, manifest_schema
-from arttl.packing.near_duplicates import NEAR_DUPLICATES_FILE, near_duplicates, near_duplicates_csv
+from arttl.files import settle, write_whole
 from arttl.packing.parts import Part, Parts
-from arttl.packing.rejects import rejects_csv
-from arttl.packing.shards import FileDigest
 from arttl.packing.writing import Planned
-from arttl.sources.rejects import Reject
+from arttl.pictures.near_duplicates import NEAR_DUPLICATES_FILE, near_duplicates, near_duplicates_csv
+from arttl.shards.manifest import FORMAT_VERSION, LABEL_COLUMN, manifest_schema
+from arttl.shards.rejects import Reject, rejects_csv
+from arttl.shards.writer import FileDigest
 from arttl.tasks import SPLITS
+from arttl.version import __version__
 
 
 def finish(directory: Path, plan: Planned, parts: Parts, settings: dict[str, Any]) -> None:
@@ -76,7 +75,7 @@ def finish(directory: Path, plan: Planned, parts: Parts, settings: dict[str, Any
         files.append(_digest(directory / NEAR_DUPLICATES_FILE))
     description = {
         "format_version": FORMAT_VERSION,
-        "made_by": f"arttl {arttl.__version__}",
+        "made_by": f"arttl {__version__}",
         "tasks": list(plan.tasks),
         "samples": {split: samples[split] for split in SPLITS},
         "labelled": {task: {split: counts[split] for split in SPLITS} for task, counts in labelled.items()},

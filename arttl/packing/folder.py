@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from arttl.errors import ArttlError
-from arttl.packing.files import write_whole
+from arttl.files import write_whole
 from arttl.packing.finish import finish
-from arttl.packing.manifest import Manifest
 from arttl.packing.parts import SCRATCH, Parts
 from arttl.packing.writing import Outcomes, Planned, write_shards
+from arttl.shards.manifest import Manifest
 
 
 def check_folder(out: Path, *, resume: bool) -> None:

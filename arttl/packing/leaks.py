@@ -13,9 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from arttl.errors import ArttlError
-from arttl.packing.manifest import Manifest
-from arttl.packing.near_duplicates import NEAR_DUPLICATES_FILE
 from arttl.packing.plan import without_leaf
+from arttl.pictures.near_duplicates import NEAR_DUPLICATES_FILE
+from arttl.shards.manifest import Manifest
 from arttl.tasks import SPLITS
 
 _SHOWN = 3

@@ -14,12 +14,11 @@ from tyro.conf import Positional
 from arttl.artworks import sample_key
 from arttl.errors import ArttlError
 from arttl.packing.folder import check_folder
-from arttl.packing.manifest import Manifest
-from arttl.packing.reading import ShardRows
-from arttl.packing.rejects import read_rejects
 from arttl.packing.rewriting import Copies, Copy, Rewriting, labels_of, write_copies
-from arttl.packing.split import Rows, shuffled
-from arttl.sources.rejects import Reject
+from arttl.shards.index import ShardRows
+from arttl.shards.manifest import Manifest
+from arttl.shards.rejects import Reject, read_rejects
+from arttl.splits.split import Rows, shuffled
 from arttl.tasks import SPLITS
 
 

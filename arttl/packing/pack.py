@@ -11,13 +11,13 @@ from typing import Any
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
 from arttl.packing.folder import check_folder, write_folder
-from arttl.packing.manifest import Manifest
 from arttl.packing.plan import make_plan
 from arttl.packing.pool import default_workers, samples_in_order
 from arttl.packing.samples import Job, Limits
 from arttl.packing.settings import PackSettings
 from arttl.packing.writing import Outcomes
-from arttl.sources.rejects import Reject
+from arttl.shards.manifest import Manifest
+from arttl.shards.rejects import Reject
 
 # What may differ between two runs that give the same shards.
 _NOT_RECORDED = ("out", "workers", "scheduler", "resume", "dry_run")

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from arttl.packing.files import write_whole
-from arttl.packing.shards import FileDigest
-from arttl.sources.rejects import Reject
+from arttl.files import write_whole
+from arttl.shards.rejects import Reject
+from arttl.shards.writer import FileDigest
 
 SCRATCH = ".unfinished"
 

@@ -13,20 +13,19 @@ from pathlib import Path
 
 import numpy as np
 
-from arttl.artworks import Artwork, sample_key
+from arttl.artworks import ArchivedArtwork, Artwork, sample_key
 from arttl.errors import ArttlError
 from arttl.packing.catalogue import Catalogue, Jobs
-from arttl.packing.duplicates import same_bytes
-from arttl.packing.near_duplicates import joined
-from arttl.packing.pictures import looks_like_a_picture
-from arttl.packing.places import Place
 from arttl.packing.pool import default_workers, in_order
 from arttl.packing.samples import Job, Limits, hash_picture
 from arttl.packing.settings import PackSettings
-from arttl.packing.split import Rows, grouped_split, paper_split, shuffled
-from arttl.packing.stratify import Labels, stratified_split
-from arttl.sources.archived import ArchivedArtwork
-from arttl.sources.rejects import Reason, Reject
+from arttl.pictures.decoding import looks_like_a_picture
+from arttl.pictures.duplicates import same_bytes
+from arttl.pictures.near_duplicates import joined
+from arttl.pictures.picture_file import PictureFile
+from arttl.shards.rejects import Reason, Reject
+from arttl.splits.split import Rows, grouped_split, paper_split, shuffled
+from arttl.splits.stratify import Labels, stratified_split
 from arttl.tasks import SPLITS
 
 
@@ -143,12 +142,12 @@ def _with_own_keys(catalogue: Catalogue, rejects: list[Reject]) -> Rows:
 
 def _rename(catalogue: Catalogue, rows: list[int]) -> list[int]:
     """Give all but the first of some rows of one key others, and return those that repeat one of them."""
-    found: dict[str, tuple[str, Place]] = {}
+    found: dict[str, tuple[str, PictureFile]] = {}
     repeated = []
     for row in rows:
         job = catalogue.job(row)
         number, key = job.artwork.object_number, job.artwork.key
-        identity = (number, Place.of(job.artwork))
+        identity = (number, PictureFile.of(job.artwork))
         if key in found and found[key] != identity:
             key = sample_key(number[:60], part=f"{number}\n{job.file}")
         if key not in found:
@@ -281,7 +280,7 @@ def _check(
         )
 
 
-def _is_there(image: Place) -> bool:
+def _is_there(image: PictureFile) -> bool:
     try:
         return image.path.is_file()
     except OSError:  # a folder on the way may not be entered

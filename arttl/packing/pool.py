@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 from arttl.errors import ArttlError
 from arttl.packing.samples import Job, Limits, Sample, make_sample
-from arttl.sources.rejects import Reject
+from arttl.shards.rejects import Reject
 
 T = TypeVar("T")
 

@@ -18,7 +18,7 @@ from rich.progress import (
 from rich.text import Text
 
 from arttl.packing.samples import Sample
-from arttl.sources.rejects import Reject
+from arttl.shards.rejects import Reject
 
 
 @contextmanager

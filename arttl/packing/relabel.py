@@ -16,14 +16,14 @@ from arttl.artworks import Artwork
 from arttl.errors import ArttlError
 from arttl.packing.catalogue import Catalogue
 from arttl.packing.folder import check_folder
-from arttl.packing.manifest import Manifest
 from arttl.packing.plan import clean, clean_reject
-from arttl.packing.reading import ShardRows
 from arttl.packing.rewriting import Copies, Copy, Rewriting, write_copies
 from arttl.packing.samples import Job
+from arttl.shards.index import ShardRows
+from arttl.shards.manifest import Manifest
+from arttl.shards.rejects import Reject
 from arttl.sources.labels import LabelRules
 from arttl.sources.registry import SOURCES, open_source
-from arttl.sources.rejects import Reject
 from arttl.sources.settings import MetadataSettings, SourceSettings
 from arttl.sources.table import guess_columns
 from arttl.tasks import SPLITS

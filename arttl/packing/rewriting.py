@@ -15,16 +15,15 @@ import numpy.typing as npt
 
 from arttl.errors import ArttlError
 from arttl.packing.folder import write_folder
-from arttl.packing.manifest import LABEL_COLUMN, Manifest
-from arttl.packing.near_duplicates import perceptual_hash
-from arttl.packing.pictures import BadPicture, decode_jpeg, jpeg_header
 from arttl.packing.pool import default_workers, in_order
-from arttl.packing.reading import Components
 from arttl.packing.samples import Sample
-from arttl.packing.settings import DEFAULT_MAX_PIXELS
-from arttl.packing.storing import PREVIEW
 from arttl.packing.writing import Outcomes
-from arttl.sources.rejects import Reject
+from arttl.pictures.decoding import DEFAULT_MAX_PIXELS, BadPicture, decode_jpeg, jpeg_header
+from arttl.pictures.near_duplicates import perceptual_hash
+from arttl.pictures.storing import PREVIEW
+from arttl.shards.index import Components
+from arttl.shards.manifest import LABEL_COLUMN, Manifest
+from arttl.shards.rejects import Reject
 
 # Columns of the manifest that go with a picture.
 _KEPT = ("width", "height", "original_width", "original_height", "sha256", "stored_sha256", "group")

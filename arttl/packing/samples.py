@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from arttl.artworks import Artwork
-from arttl.packing.near_duplicates import perceptual_hash
-from arttl.packing.pictures import BadPicture, decode_picture, read_image
-from arttl.packing.places import Place
-from arttl.packing.storing import PREVIEW, stored_picture
-from arttl.sources.rejects import Reject
+from arttl.pictures.decoding import BadPicture, decode_picture, read_image
+from arttl.pictures.near_duplicates import perceptual_hash
+from arttl.pictures.picture_file import PictureFile
+from arttl.pictures.storing import PREVIEW, stored_picture
+from arttl.shards.rejects import Reject
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def make_sample(job: Job, limits: Limits) -> Sample | Reject:
     """Read, check and rescale one photograph."""
     artwork = job.artwork
     try:
-        data = read_image(Place.of(artwork), max_pixels=limits.max_pixels)
+        data = read_image(PictureFile.of(artwork), max_pixels=limits.max_pixels)
         stored = stored_picture(data, max_side=limits.max_side, max_pixels=limits.max_pixels)
     except BadPicture as error:
         return Reject(artwork.object_number, artwork.key, job.file, error.reason, error.detail)
@@ -103,7 +103,7 @@ def make_sample(job: Job, limits: Limits) -> Sample | Reject:
 def hash_picture(job: Job, limits: Limits) -> int | None:
     """The perceptual hash of one photograph; None where it is no usable picture."""
     try:
-        data = read_image(Place.of(job.artwork), max_pixels=limits.max_pixels)
+        data = read_image(PictureFile.of(job.artwork), max_pixels=limits.max_pixels)
         return perceptual_hash(
             decode_picture(data, max_pixels=limits.max_pixels, cover=PREVIEW).upright_rgb()
         )

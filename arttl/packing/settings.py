@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from arttl.errors import ArttlError
+from arttl.pictures.decoding import DEFAULT_MAX_PIXELS
 from arttl.sources.settings import SourceSettings
-
-# Pillow's own threshold: a picture of 256 MiB at three bytes a pixel.
-DEFAULT_MAX_PIXELS = 89_478_485
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from arttl.packing.manifest import LABEL_COLUMN, Manifest
 from arttl.packing.plan import Plan
+from arttl.shards.manifest import LABEL_COLUMN, Manifest
 from arttl.tasks import SPLITS
 
 Counts = npt.NDArray[np.int64]

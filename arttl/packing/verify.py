@@ -19,11 +19,11 @@ import simplejpeg
 
 from arttl.errors import ArttlError
 from arttl.packing.finish import digest_of_all
-from arttl.packing.manifest import LABEL_COLUMN, Manifest
 from arttl.packing.parts import SCRATCH
 from arttl.packing.pool import default_workers, in_order
-from arttl.packing.reading import EXTENSIONS
-from arttl.packing.shards import FileDigest
+from arttl.shards.index import EXTENSIONS
+from arttl.shards.manifest import LABEL_COLUMN, Manifest
+from arttl.shards.writer import FileDigest
 from arttl.tasks import SPLITS
 
 _CHUNK = 1 << 20

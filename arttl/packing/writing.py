@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from arttl.packing.parts import Part, Parts
 from arttl.packing.progress import packing_progress
 from arttl.packing.samples import Sample
-from arttl.packing.shards import ShardWriter
-from arttl.sources.rejects import Reject
+from arttl.shards.rejects import Reject
+from arttl.shards.writer import ShardWriter
 from arttl.tasks import SPLITS
 
 

@@ -11,9 +11,9 @@ import torch
 from accelerate import PartialState
 
 from arttl.models import Backbone, default_preprocess
-from arttl.packing.manifest import Manifest
 from arttl.reproduction.cells import Run
 from arttl.reproduction.running import Experiment
+from arttl.shards.manifest import Manifest
 
 _REPEATS = 3
 _PICTURES = 8  # in a measured batch

@@ -12,10 +12,10 @@ from filelock import FileLock
 from arttl.errors import ArttlError
 from arttl.models import Backbone, load_weights
 from arttl.packing.excerpt import write_excerpt
-from arttl.packing.manifest import Manifest
 from arttl.reproduction.cells import Collection, Matrix, build_matrix
 from arttl.reproduction.running import Experiment
 from arttl.reproduction.settings import PAPER_FINE_TUNING, ReproduceSettings
+from arttl.shards.manifest import Manifest
 from arttl.tasks import TaskSet
 from arttl.training.settings import read_recipe
 

@@ -12,15 +12,15 @@ from accelerate import PartialState
 from filelock import FileLock
 
 from arttl.errors import ArttlError
+from arttl.frozen import layers
+from arttl.frozen.extract import FeatureSettings, compute_features
+from arttl.frozen.fuse import FuseSettings, fuse
+from arttl.frozen.layers import LayerSettings
 from arttl.reproduction.cells import IMAGENET
 from arttl.reproduction.experiment import Laid
 from arttl.reproduction.results import Results
 from arttl.reproduction.running import write_failure
 from arttl.reproduction.tables import ReportTable
-from arttl.training.cached import layers
-from arttl.training.cached.extract import FeatureSettings, compute_features
-from arttl.training.cached.fuse import FuseSettings, fuse
-from arttl.training.cached.layers import LayerSettings
 
 
 def fused_name(collection: str) -> str:

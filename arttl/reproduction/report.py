@@ -9,8 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import arttl
-from arttl.packing.files import settle
+from arttl.files import settle
 from arttl.reproduction.claims import Claim
 from arttl.reproduction.experiment import Laid
 from arttl.reproduction.figures import validation_curves
@@ -19,6 +18,7 @@ from arttl.reproduction.published import published
 from arttl.reproduction.results import Results
 from arttl.reproduction.settings import ReproduceSettings
 from arttl.reproduction.tables import ReportTable
+from arttl.version import __version__
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 88rem; margin: 2rem auto; padding: 0 1rem; }
@@ -72,7 +72,7 @@ def write_report(
     states = [laid.experiment.state(run) for run in laid.matrix.runs]
     summary = (
         f"{states.count('done')} of {len(states)} runs done, {states.count('failed')} failed. Written by arttl"
-        f" {arttl.__version__}."
+        f" {__version__}."
     )
     failed = failures(laid)
     tables = [table for table in tables if table.rows]

@@ -14,11 +14,11 @@ import rich.table
 import rich.text
 
 from arttl.models import Backbone
-from arttl.packing.manifest import Manifest
 from arttl.reproduction.cells import IMAGENET, Cell, Collection
 from arttl.reproduction.experiment import Laid
 from arttl.reproduction.published import Figure, published
 from arttl.reproduction.results import Result, Results
+from arttl.shards.manifest import Manifest
 
 MISSING = "×"
 _PUBLISHED_COLLECTION = {"source": "rijksmuseum", "target": "antwerp", "common": "antwerp"}

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError
+from arttl.shards.rejects import Reject
 from arttl.sources.paths import image_folder
-from arttl.sources.rejects import Reject
 from arttl.sources.settings import SourceSettings
 
 TASKS = ("class",)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError, did_you_mean
+from arttl.shards.rejects import Reject
 from arttl.sources.delimited import read_rows
-from arttl.sources.rejects import Reject
 
 
 def normalise(label: str, *, fold_case: bool = False) -> str:

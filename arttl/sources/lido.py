@@ -37,9 +37,9 @@ from xml.etree.ElementTree import Element
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError, did_you_mean
+from arttl.shards.rejects import Reject
 from arttl.sources.paths import image_folder
 from arttl.sources.pictures import PictureFolder
-from arttl.sources.rejects import Reject
 from arttl.sources.settings import SourceSettings
 from arttl.sources.xml_records import in_language, read_records, words, xml_files
 

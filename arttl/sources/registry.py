@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError, did_you_mean
+from arttl.shards.rejects import Reject
 from arttl.sources import dublin_core, folders, lido, rijks2014, sabatelli2018, synthetic, webdataset
 from arttl.sources.dublin_core import read_dublin_core
 from arttl.sources.folders import read_folders
 from arttl.sources.labels import LabelRules
 from arttl.sources.lido import read_lido
-from arttl.sources.rejects import Reject
 from arttl.sources.rijks2014 import read_rijks2014
 from arttl.sources.sabatelli2018 import read_sabatelli2018
 from arttl.sources.settings import SourceSettings

@@ -26,9 +26,9 @@ from xml.etree.ElementTree import Element
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError, did_you_mean
+from arttl.shards.rejects import Reject
 from arttl.sources.dublin_core import Field, parse_field, without_role
 from arttl.sources.paths import image_folder
-from arttl.sources.rejects import Reject
 from arttl.sources.rijks_ground_truth import GroundTruth, read_ground_truth
 from arttl.sources.settings import SourceSettings
 from arttl.sources.xml_records import BadXml, read_records

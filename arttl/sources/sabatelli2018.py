@@ -18,9 +18,9 @@ from collections.abc import Iterator
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError
+from arttl.shards.rejects import Reject
 from arttl.sources.delimited import read_rows
 from arttl.sources.paths import image_folder, image_path
-from arttl.sources.rejects import Reject
 from arttl.sources.settings import SourceSettings
 
 TASK_COLUMNS = {"material": "dc_materiaal", "type": "dc_type", "artist": "dc_creator"}

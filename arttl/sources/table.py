@@ -22,9 +22,9 @@ from typing import TypeVar
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError
+from arttl.shards.rejects import Reject
 from arttl.sources.delimited import Row
 from arttl.sources.paths import image_folder, image_path
-from arttl.sources.rejects import Reject
 from arttl.sources.rows import column_names, read_any_rows
 from arttl.sources.settings import SourceSettings
 

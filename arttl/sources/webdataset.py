@@ -22,12 +22,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from arttl.artworks import sample_key
+from arttl.artworks import ArchivedArtwork, sample_key
 from arttl.errors import ArttlError
-from arttl.sources.archived import ArchivedArtwork
+from arttl.shards.rejects import Reason, Reject
 from arttl.sources.paths import image_folder
 from arttl.sources.pictures import PICTURE_SUFFIXES
-from arttl.sources.rejects import Reason, Reject
 from arttl.sources.settings import SourceSettings
 from arttl.sources.table import split_name
 

@@ -10,15 +10,15 @@ from timm.utils import ModelEmaV3
 
 from arttl.loading import Augment
 from arttl.models import TrainedModel
+from arttl.models.losses import log_prior
 from arttl.training.balancing import fixed_weights, open_balancing
 from arttl.training.batchnorm import he_uniform, synchronise, training_mode
 from arttl.training.checkpoints import Checkpoints, Epoch
 from arttl.training.loaders import Loaders
 from arttl.training.loop import Plan, fit
-from arttl.training.losses import log_prior
 from arttl.training.objective import Objective
 from arttl.training.optimisation import build_optimizer
-from arttl.training.report import Reporter
+from arttl.training.report import EpochReporter
 from arttl.training.settings import TrainSettings
 from arttl.training.step import TrainingStep, check_project
 from arttl.training.teachers import ask_teachers
@@ -28,7 +28,7 @@ def train_by_epochs(
     model: TrainedModel,
     settings: TrainSettings,
     loaders: Loaders,
-    reporter: Reporter,
+    reporter: EpochReporter,
     accelerator: Accelerator,
 ) -> None:
     """Train a model, and leave it with the weights of the epoch of lowest validation loss.

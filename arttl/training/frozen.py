@@ -8,11 +8,11 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
+from arttl.console import Reporter
+from arttl.frozen.linear_probe import INVERSE_L2_GRID, fit_probe
+from arttl.frozen.split_features import extract_features
 from arttl.models import MultiTaskModel
-from arttl.training.features import extract_features
-from arttl.training.linear_probe import INVERSE_L2_GRID, fit_probe
 from arttl.training.loaders import Loaders
-from arttl.training.report import Reporter
 from arttl.training.settings import TrainSettings
 
 

@@ -10,7 +10,7 @@ from accelerate import Accelerator
 
 from arttl.loading import Augment, Loader, Preprocess, open_loader
 from arttl.loading.views import Views
-from arttl.packing.manifest import Manifest
+from arttl.shards.manifest import Manifest
 from arttl.tasks import TaskSet
 from arttl.training.settings import TrainSettings
 

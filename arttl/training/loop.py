@@ -15,9 +15,9 @@ from torch import nn
 from arttl.errors import ArttlError
 from arttl.loading import Batch
 from arttl.loading.views import Views
+from arttl.models.losses import summed_loss
 from arttl.tasks import TaskSet
 from arttl.training.checkpoints import Checkpoints, Epoch, Learner, Progress
-from arttl.training.losses import summed_loss
 from arttl.training.optimisation import rate_factor
 from arttl.training.signals import SignalWatch, Terminated
 from arttl.training.step import TrainingStep

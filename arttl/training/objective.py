@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 
 from arttl.loading import Batch
+from arttl.models.losses import summed_loss
 from arttl.tasks import TaskSet
-from arttl.training.losses import summed_loss
 from arttl.training.teachers import Teacher
 
 

@@ -1,53 +1,20 @@
-"""What a run tells on the terminal, the lines of `metrics.jsonl`, and the same for TensorBoard."""
+"""The epochs of a run: a line on the terminal, a line of `metrics.jsonl`, and the curves of TensorBoard."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property
-from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
-
+from arttl.console import Reporter
 from arttl.training.checkpoints import Epoch
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 
-class Reporter:
-    """Tells one person once: only the first rank prints or writes."""
-
-    def __init__(self, main: bool, run_folder: Path | None = None) -> None:
-        """Tell of a run.
-
-        Args:
-            main: whether this is the first rank.
-            run_folder: gets `metrics.jsonl` and `tensorboard/`; None: neither.
-        """
-        self.main = main
-        self.console = Console(quiet=not main, highlight=False)
-        self._folder = run_folder if main else None
-
-    def say(self, text: str) -> None:
-        """Print a line."""
-        self.console.print(text, markup=False, soft_wrap=True)
-
-    def show(self, table: Table) -> None:
-        """Print a table."""
-        self.console.print(table)
-
-    @contextmanager
-    def progress(self, what: str, total: int) -> Iterator[ProgressBar]:
-        """A progress bar that goes away when it is done; none where the output is no terminal."""
-        with ProgressBar(self.console, what, total) as bar:
-            yield bar
+class EpochReporter(Reporter):
+    """A reporter that knows of epochs; its run folder gets `tensorboard/` too."""
 
     def epoch(self, epoch: Epoch, seconds: float) -> None:
         """Print an epoch's line and keep it."""
@@ -71,42 +38,3 @@ class Reporter:
         from torch.utils.tensorboard import SummaryWriter  # half a second, which off-the-shelf need not wait
 
         return SummaryWriter(str(self._folder / "tensorboard"))
-
-    def write(self, line: Mapping[str, object]) -> None:
-        """Append a line to `metrics.jsonl`."""
-        if self._folder is not None:
-            with (self._folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-
-
-class ProgressBar:
-    """One bar; `advance` is cheap and safe to call where nothing is shown."""
-
-    def __init__(self, console: Console, what: str, total: int) -> None:
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal or console.quiet,
-        )
-        self._task = self._progress.add_task(what, total=total)
-
-    def advance(self) -> None:
-        """One step further."""
-        self._progress.advance(self._task)
-
-    def describe(self, what: str) -> None:
-        """Change the bar's text."""
-        self._progress.update(self._task, description=what)
-
-    def __enter__(self) -> ProgressBar:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()

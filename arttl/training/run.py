@@ -19,14 +19,14 @@ from arttl.evaluation.predictions import predict
 from arttl.evaluation.report import metrics_table
 from arttl.loading import read_manifest
 from arttl.models import MultiTaskModel, TrainedModel, load_trained_model
-from arttl.packing.manifest import Manifest
+from arttl.shards.manifest import Manifest
 from arttl.tasks import SPLITS, TaskSet
 from arttl.training.end_to_end import train_by_epochs
 from arttl.training.folder import prepare_folder, write_inputs
 from arttl.training.frozen import solve_heads
 from arttl.training.loaders import Loaders
 from arttl.training.opening import open_model
-from arttl.training.report import Reporter
+from arttl.training.report import EpochReporter
 from arttl.training.settings import TrainSettings
 
 
@@ -65,7 +65,7 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
     loaders.open("test")  # finds a missing or broken shard before any work is done
     prepare_folder(settings, accelerator)
 
-    reporter = Reporter(accelerator.is_main_process, settings.out)
+    reporter = EpochReporter(accelerator.is_main_process, settings.out)
     _introduce(reporter, settings, manifest, model, news, accelerator)
     write_inputs(settings, tasks, accelerator)
     started = time.perf_counter()
@@ -97,7 +97,7 @@ def _accelerator(settings: TrainSettings) -> Accelerator:
 
 
 def _introduce(
-    reporter: Reporter,
+    reporter: EpochReporter,
     settings: TrainSettings,
     manifest: Manifest,
     model: TrainedModel,
@@ -133,7 +133,7 @@ def _test(
     settings: TrainSettings,
     manifest: Manifest,
     loaders: Loaders,
-    reporter: Reporter,
+    reporter: EpochReporter,
     accelerator: Accelerator,
 ) -> dict[str, TaskMetrics]:
     """Calibrate and measure the model as saved, so that evaluate.py finds the same figures."""

@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
 
+from arttl.console import Reporter
 from arttl.errors import ArttlError
 from arttl.evaluation.predictions import gather_answers
 from arttl.models import load_trained_model
 from arttl.tasks import Task, TaskSet
 from arttl.training.loaders import Loaders
-from arttl.training.report import Reporter
 from arttl.training.settings import TrainSettings
 
 

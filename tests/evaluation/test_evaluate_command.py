@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from arttl.cli import run_command
-from arttl.evaluation.calibration import Calibration, TaskCalibration
 from arttl.evaluation.saved import read_predictions
+from arttl.inference.calibration import Calibration, TaskCalibration
 from arttl.loading import Preprocess
 from arttl.models import Backbone, MultiTaskModel
 from arttl.numbers import parse_number
-from arttl.packing.manifest import Manifest
 from arttl.packing.pack import pack
 from arttl.packing.settings import PackSettings
+from arttl.shards.manifest import Manifest
 from arttl.sources.synthetic import synthetic_artworks
 from arttl.tasks import TaskSet
 

@@ -6,8 +6,8 @@ import torch
 from evaluation_cases import task
 from sklearn.metrics import balanced_accuracy_score
 
-from arttl.evaluation.calibration import fit_temperature
 from arttl.evaluation.logit_adjustment import adjust_logits, choose_adjustment
+from arttl.inference.calibration import fit_temperature
 from arttl.tasks import Task
 
 COUNTS = (800, 150, 50)

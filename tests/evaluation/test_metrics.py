@@ -10,9 +10,9 @@ import torch
 from evaluation_cases import of_kind, single, task
 
 from arttl.evaluation.bootstrap import bootstrap_intervals
-from arttl.evaluation.calibration import calibration_error
 from arttl.evaluation.measures import majority_logits, measures_of, values_of
 from arttl.evaluation.metrics import measure_task, metrics_to_json
+from arttl.inference.calibration import calibration_error
 from arttl.tasks import TaskKind
 
 

@@ -17,8 +17,8 @@ from arttl.explain.views import views_of_files, views_of_shards
 from arttl.loading import Preprocess
 from arttl.models import Backbone, FusedModel, MultiTaskModel, load_fused, load_model
 from arttl.models.stages import PooledStages, stage_widths
-from arttl.packing.manifest import Manifest
-from arttl.packing.pictures import read_picture
+from arttl.pictures.decoding import read_picture
+from arttl.shards.manifest import Manifest
 from arttl.tasks import Task, TaskSet, Vocabulary
 
 BLANK = np.zeros((8, 8, 3), np.uint8)

@@ -13,9 +13,9 @@ from loading_pictures import COUNT, jpeg, painted, textured, write_shards
 from PIL import Image
 
 from arttl.artworks import Artwork
-from arttl.packing.manifest import Manifest
 from arttl.packing.pack import pack
 from arttl.packing.settings import PackSettings
+from arttl.shards.manifest import Manifest
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from arttl.packing.manifest import FORMAT_VERSION, Manifest, manifest_schema
-from arttl.packing.shards import ShardWriter
+from arttl.shards.manifest import FORMAT_VERSION, Manifest, manifest_schema
+from arttl.shards.writer import ShardWriter
 
 COUNT = 43  # of the painted collection's training pictures; no batch size of the tests divides it
 

@@ -16,7 +16,7 @@ from loading_pictures import COUNT
 
 from arttl.loading import Loader, Preprocess, open_loader
 from arttl.loading.accelerated import AcceleratedLoader
-from arttl.packing.manifest import Manifest
+from arttl.shards.manifest import Manifest
 
 
 def _opened(folder: str) -> Loader:

@@ -16,8 +16,8 @@ from PIL import Image
 
 from arttl.errors import ArttlError
 from arttl.loading import Preprocess, open_loader
-from arttl.packing.manifest import Manifest
-from arttl.packing.shards import ShardWriter
+from arttl.shards.manifest import Manifest
+from arttl.shards.writer import ShardWriter
 
 SPEC = Preprocess(size=32, crop_pct=1.0)
 OPTIONS = {"preprocess": SPEC, "threads": 2, "device": "cpu", "shuffle": False, "batch_size": 2}

@@ -17,8 +17,8 @@ from PIL import Image
 
 from arttl.errors import ArttlError
 from arttl.loading import Augment, Loader, Preprocess, open_loader, resample
-from arttl.packing.manifest import Manifest
-from arttl.packing.shards import ShardWriter
+from arttl.shards.manifest import Manifest
+from arttl.shards.writer import ShardWriter
 
 WHOLE = Preprocess(size=48, fit="squash", crop_pct=1.0, filter="bilinear")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from arttl.packing.manifest import Manifest
+from arttl.shards.manifest import Manifest
 
 _READ_FOR_EVER = """
 import signal, sys

@@ -13,7 +13,7 @@ from loading_pictures import COUNT
 
 from arttl.errors import ArttlError
 from arttl.loading import Augment, Batch, Loader, Preprocess, open_loader
-from arttl.packing.manifest import Manifest
+from arttl.shards.manifest import Manifest
 from arttl.tasks import TaskSet
 
 SPEC = Preprocess(size=24, augment=Augment())

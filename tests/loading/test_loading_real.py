@@ -15,9 +15,9 @@ from PIL import Image
 
 from arttl.artworks import Artwork, sample_key
 from arttl.loading import Augment, Preprocess, open_loader
-from arttl.packing.manifest import Manifest
 from arttl.packing.pack import pack
 from arttl.packing.settings import PackSettings
+from arttl.shards.manifest import Manifest
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 

@@ -18,7 +18,7 @@ from loading_pictures import COUNT, read_number
 
 from arttl.errors import ArttlError
 from arttl.loading import Loader, Preprocess, open_loader, remote
-from arttl.packing.manifest import Manifest
+from arttl.shards.manifest import Manifest
 
 WHOLE = Preprocess(size=48, fit="squash", crop_pct=1.0, filter="bilinear")
 

@@ -14,7 +14,7 @@ from arttl.errors import ArttlError
 from arttl.loading import Augment, Preprocess, open_loader
 from arttl.loading.order import EpochPlan, epoch_order
 from arttl.loading.sampling import UNIFORM, Sampling
-from arttl.packing.manifest import Manifest
+from arttl.shards.manifest import Manifest
 from arttl.tasks import TaskSet
 
 counts = st.lists(st.integers(1, 40), min_size=1, max_size=9)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from arttl.errors import ArttlError
 from arttl.loading.shard_files import ShardFiles
-from arttl.packing.manifest import Manifest
+from arttl.shards.manifest import Manifest
 
 
 @pytest.fixture

@@ -7,11 +7,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arttl.artworks import Artwork
+from arttl.artworks import ArchivedArtwork, Artwork
 from arttl.packing.catalogue import Catalogue, Jobs, LabelColumn
-from arttl.packing.places import Place
 from arttl.packing.samples import Job
-from arttl.sources.archived import ArchivedArtwork
+from arttl.pictures.picture_file import PictureFile
 
 _TEXT = st.text(max_size=20)
 _LABELS = st.lists(_TEXT, min_size=1, max_size=3).map(tuple)
@@ -43,7 +42,7 @@ def test_artworks_come_back_as_they_were(artworks: list[Artwork], files: st.Data
     expected = [Job(artworks[row], names[row]) for row in rows]
     assert list(jobs) == [jobs[place] for place in range(len(rows))] == expected
     assert list(jobs[1:]) == expected[1:]
-    assert [catalogue.image(int(row)) for row in rows] == [Place.of(job.artwork) for job in expected]
+    assert [catalogue.image(int(row)) for row in rows] == [PictureFile.of(job.artwork) for job in expected]
     groups = catalogue.groups(rows)
     for first, of_first in zip(expected, groups, strict=True):
         for second, of_second in zip(expected, groups, strict=True):
@@ -78,7 +77,7 @@ def test_members_of_archives() -> None:
     artwork = ArchivedArtwork("a", "a", Path("x.tar"), {}, member="1/a.jpg", offset=512, size=7, group="g")
     catalogue.add(Job(artwork, "x.tar/1/a.jpg"), "g")
     assert catalogue.job(0).artwork == artwork
-    assert catalogue.image(0) == Place(Path("x.tar"), (512, 7))
+    assert catalogue.image(0) == PictureFile(Path("x.tar"), (512, 7))
 
 
 def test_content_does_not_say_where_images_lie() -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from arttl.errors import ArttlError
 from arttl.packing.command import PackSettings, run
-from arttl.packing.manifest import Manifest
+from arttl.shards.manifest import Manifest
 from arttl.sources import synthetic
 
 

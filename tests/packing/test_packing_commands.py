@@ -14,9 +14,9 @@ from PIL import Image
 from arttl.artworks import Artwork
 from arttl.cli import run_command
 from arttl.packing.commands import COMMANDS
-from arttl.packing.manifest import Manifest
 from arttl.packing.pack import pack
 from arttl.packing.settings import PackSettings
+from arttl.shards.manifest import Manifest
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from PIL import Image, ImageCms
 
 from arttl.loading import open_loader
 from arttl.packing.command import run
-from arttl.packing.manifest import Manifest
 from arttl.packing.settings import PackSettings
+from arttl.shards.manifest import Manifest
 
 
 def _floating_tiff() -> bytes:

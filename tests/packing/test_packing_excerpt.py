@@ -6,9 +6,9 @@ import pytest
 
 from arttl.errors import ArttlError
 from arttl.packing.excerpt import write_excerpt
-from arttl.packing.manifest import Manifest
-from arttl.packing.reading import ShardRows
 from arttl.packing.verify import verify
+from arttl.shards.index import ShardRows
+from arttl.shards.manifest import Manifest
 
 MOST = {"train": 7, "val": 2, "test": 10_000}
 

@@ -13,9 +13,9 @@ from PIL import Image
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
-from arttl.packing.manifest import Manifest
 from arttl.packing.pack import pack
 from arttl.packing.settings import PackSettings
+from arttl.shards.manifest import Manifest
 
 pytestmark = pytest.mark.slow
 

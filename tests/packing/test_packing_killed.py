@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from arttl.errors import ArttlError
-from arttl.packing.manifest import Manifest
+from arttl.shards.manifest import Manifest
 
 pytestmark = pytest.mark.slow
 

@@ -10,10 +10,10 @@ import pytest
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError
 from arttl.packing.leaks import find_leaks
-from arttl.packing.manifest import Manifest
-from arttl.packing.near_duplicates import NEAR_DUPLICATES_FILE
 from arttl.packing.pack import pack
 from arttl.packing.settings import PackSettings
+from arttl.pictures.near_duplicates import NEAR_DUPLICATES_FILE
+from arttl.shards.manifest import Manifest
 
 MakeArtworks = Callable[..., list[Artwork]]
 

@@ -10,12 +10,12 @@ import webdataset
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
-from arttl.packing.manifest import Manifest
 from arttl.packing.merge import MergeSettings, merge
 from arttl.packing.pack import pack
-from arttl.packing.rejects import read_rejects
 from arttl.packing.settings import PackSettings
 from arttl.packing.verify import verify
+from arttl.shards.manifest import Manifest
+from arttl.shards.rejects import read_rejects
 
 MakeArtworks = Callable[..., list[Artwork]]
 

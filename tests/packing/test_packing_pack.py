@@ -17,10 +17,10 @@ from PIL import Image
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError
 from arttl.packing import pack as packing
-from arttl.packing.manifest import Manifest
 from arttl.packing.pack import pack
 from arttl.packing.parts import SCRATCH
 from arttl.packing.settings import PackSettings
+from arttl.shards.manifest import Manifest
 
 MakeArtworks = Callable[..., list[Artwork]]
 

@@ -13,9 +13,9 @@ from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError
 from arttl.packing.plan import make_plan
 from arttl.packing.settings import PackSettings
-from arttl.packing.shards import MAX_KEY_LENGTH
-from arttl.packing.split import paper_split
-from arttl.sources.rejects import Reject
+from arttl.shards.rejects import Reject
+from arttl.shards.writer import MAX_KEY_LENGTH
+from arttl.splits.split import paper_split
 
 MakeArtworks = Callable[..., list[Artwork]]
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from arttl.artworks import Artwork
-from arttl.packing.manifest import Manifest
 from arttl.packing.pack import pack
 from arttl.packing.plan import make_plan
 from arttl.packing.settings import PackSettings
 from arttl.packing.summary import Summary
+from arttl.shards.manifest import Manifest
 from arttl.tasks import SPLITS
 
 

@@ -16,12 +16,12 @@ import pytest
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
 from arttl.packing.finish import digest_of_all
-from arttl.packing.manifest import Manifest
 from arttl.packing.pack import pack
-from arttl.packing.reading import read_index
 from arttl.packing.settings import PackSettings
-from arttl.packing.shards import FileDigest
 from arttl.packing.verify import verified, verify
+from arttl.shards.index import read_index
+from arttl.shards.manifest import Manifest
+from arttl.shards.writer import FileDigest
 
 
 @pytest.fixture

@@ -16,13 +16,13 @@ from safetensors.torch import save_file
 
 from arttl.errors import ArttlError
 from arttl.models import Backbone
-from arttl.packing.manifest import Manifest
 from arttl.reproduction import running
 from arttl.reproduction.cells import Matrix, Run
 from arttl.reproduction.command import run
 from arttl.reproduction.experiment import Laid, lay_out
 from arttl.reproduction.running import carry_out
 from arttl.reproduction.settings import ReproduceSettings
+from arttl.shards.manifest import Manifest
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import pytest
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
+from arttl.shards.rejects import Reject
 from arttl.sources import dublin_core
 from arttl.sources.dublin_core import read_dublin_core, without_role
-from arttl.sources.rejects import Reject
 from arttl.sources.settings import SourceSettings
 
 _HEAD = (

@@ -6,8 +6,8 @@ import pytest
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
+from arttl.shards.rejects import Reject
 from arttl.sources.folders import read_folders
-from arttl.sources.rejects import Reject
 from arttl.sources.settings import SourceSettings
 
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
+from arttl.shards.rejects import Reject
 from arttl.sources.labels import LabelRules, normalise
-from arttl.sources.rejects import Reject
 
 
 def _apply(rules: LabelRules, **labels: tuple[str, ...]) -> Artwork:

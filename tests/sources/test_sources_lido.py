@@ -8,9 +8,9 @@ import pytest
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
+from arttl.shards.rejects import Reject
 from arttl.sources import lido
 from arttl.sources.lido import read_lido
-from arttl.sources.rejects import Reject
 from arttl.sources.settings import SourceSettings
 
 _WRAP = '<lido:lidoWrap xmlns:lido="http://www.lido-schema.org" xmlns:skos="http://www.w3.org/2004/02/skos/core#">'

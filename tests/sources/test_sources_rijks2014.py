@@ -11,7 +11,7 @@ import scipy.sparse
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
-from arttl.sources.rejects import Reject
+from arttl.shards.rejects import Reject
 from arttl.sources.rijks2014 import read_rijks2014
 from arttl.sources.rijks_ground_truth import read_ground_truth
 from arttl.sources.settings import SourceSettings

@@ -6,8 +6,8 @@ import pytest
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
+from arttl.shards.rejects import Reject
 from arttl.sources.registry import open_source
-from arttl.sources.rejects import Reject
 from arttl.sources.sabatelli2018 import unescape
 from arttl.sources.settings import SourceSettings
 

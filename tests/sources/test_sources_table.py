@@ -9,7 +9,7 @@ import pytest
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
-from arttl.sources.rejects import Reject
+from arttl.shards.rejects import Reject
 from arttl.sources.settings import SourceSettings
 from arttl.sources.table import guess_columns, read_table
 

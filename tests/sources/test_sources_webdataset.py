@@ -11,9 +11,9 @@ import webdataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from arttl.artworks import ArchivedArtwork
 from arttl.errors import ArttlError
-from arttl.sources.archived import ArchivedArtwork
-from arttl.sources.rejects import Reject
+from arttl.shards.rejects import Reject
 from arttl.sources.settings import SourceSettings
 from arttl.sources.webdataset import read_webdataset
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from arttl.cli import run_command
-from arttl.packing.manifest import LABEL_COLUMN
+from arttl.shards.manifest import LABEL_COLUMN
 from arttl.training.embedded import EMBEDDED_SETTINGS, pack_embedded_collection
 from arttl.training.run import train
 

@@ -14,7 +14,7 @@ from arttl.evaluation.command import EvaluateSettings, evaluate
 from arttl.loading import Preprocess
 from arttl.models import Backbone, FusedModel, load_fused
 from arttl.models.stages import PooledStages, stage_widths
-from arttl.packing.manifest import Manifest
+from arttl.shards.manifest import Manifest
 from arttl.tasks import TaskSet
 from arttl.training.run import train
 from arttl.training.settings import TrainSettings

@@ -16,7 +16,7 @@ from arttl.cli import run_command
 from arttl.errors import ArttlError
 from arttl.evaluation.command import EvaluateSettings, evaluate
 from arttl.evaluation.metrics import metrics_to_json
-from arttl.packing.manifest import Manifest
+from arttl.shards.manifest import Manifest
 from arttl.training.run import train
 from arttl.training.settings import read_recipe
 

@@ -1,0 +1,81 @@
+"""What a command prints for a person: lines, tables and progress bars."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+
+class Reporter:
+    """Reports to one person once: only the first rank prints or writes."""
+
+    def __init__(self, main: bool, run_folder: Path | None = None) -> None:
+        """Report on a run.
+
+        Args:
+            main: whether this is the first rank.
+            run_folder: gets `metrics.jsonl`; None: nothing is written.
+        """
+        self.main = main
+        self.console = Console(quiet=not main, highlight=False)
+        self._folder = run_folder if main else None
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        self.console.print(text, markup=False, soft_wrap=True)
+
+    def show(self, table: Table) -> None:
+        """Print a table."""
+        self.console.print(table)
+
+    @contextmanager
+    def progress(self, what: str, total: int) -> Iterator[ProgressBar]:
+        """A progress bar that goes away when it is done; none where the output is no terminal."""
+        with ProgressBar(self.console, what, total) as bar:
+            yield bar
+
+    def write(self, line: Mapping[str, object]) -> None:
+        """Append a line to `metrics.jsonl`."""
+        if self._folder is not None:
+            with (self._folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+
+
+class ProgressBar:
+    """One bar; `advance` is cheap and safe to call where nothing is shown."""
+
+    def __init__(self, console: Console, what: str, total: int) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal or console.quiet,
+        )
+        self._task = self._progress.add_task(what, total=total)
+
+    def advance(self) -> None:
+        """One step further."""
+        self._progress.advance(self._task)
+
+    def describe(self, what: str) -> None:
+        """Change the bar's text."""
+        self._progress.update(self._task, description=what)
+
+    def __enter__(self) -> ProgressBar:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()

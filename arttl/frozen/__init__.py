@@ -1,0 +1,1 @@
+"""Features of frozen networks on disk, and heads on them."""

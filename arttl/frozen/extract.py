@@ -1,0 +1,258 @@
+"""`arttl features`: one forward pass of a backbone over a collection, kept for everything that trains on it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import tyro
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import broadcast_object_list
+
+from arttl.console import Reporter
+from arttl.cpu import prepare_cpu, usable_cores
+from arttl.errors import ArttlError
+from arttl.frozen.store import FeatureStore, Recipe, StoreWriter, sha256_of_file, sha256_of_weights
+from arttl.loading import Loader, Preprocess, open_loader
+from arttl.models import Backbone, load_weights
+from arttl.models.stages import LAST_LAYER, PooledStages, stage_widths
+from arttl.shards.manifest import Manifest
+from arttl.tasks import Task, TaskSet, Vocabulary
+
+
+@dataclass(frozen=True)
+class FeatureSettings:
+    """Compute a frozen backbone's features of every sample, once.
+
+    `arttl probe`, `arttl fuse` and `arttl layers` train on the folder it makes, which needs neither the shards nor the
+    weights any more. A pass that was interrupted goes on where it stood when the command is given again.
+    """
+
+    shards: Annotated[Path, tyro.conf.Positional]
+    """Folder of shards, made with make_shards.py."""
+    out: Path
+    """Folder of features to make."""
+    backbone: str = "resnet50"
+    """Any network of timm."""
+    weights: str = "imagenet"
+    """Its weights: imagenet (download), packaged, none, a file, or the folder of a model or run."""
+    stages: Literal["all", "last"] = "all"
+    """all (the average of every stage that timm describes, and the last pooled layer) or last (that layer alone)."""
+    input_size: int | None = None
+    """Side of the network's input in pixels; by default the weights' own."""
+    batch_size: int = 64
+    """Samples per step and process."""
+    block_size: int = 1024
+    """Samples after which features are safe on the disk: what an interruption costs at most."""
+    mixed_precision: Literal["no", "fp16", "bf16"] | None = None
+    """Unset, `accelerate launch --mixed_precision` decides. Features are kept in float32."""
+    engine: Literal["auto", "dali-gpu", "dali-cpu", "cpu"] = "auto"
+    """What decodes the pictures."""
+    threads: int | None = None
+    """Threads per process, for decoding and on the CPU for computing; by default one a core."""
+    overwrite: bool = False
+    """Replace features of another backbone, size or collection that --out already holds."""
+
+    def __post_init__(self) -> None:
+        for name in ("input_size", "batch_size", "block_size", "threads"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ArttlError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
+
+
+def compute_features(settings: FeatureSettings) -> FeatureStore:
+    """Make a feature store, or finish one, on any number of ranks.
+
+    Returns:
+        The finished store, on every rank that sees the same file system.
+
+    Raises:
+        ArttlError: for input that cannot be used, or features that are not finite.
+    """
+    AcceleratorState._reset_state()  # kept for the life of the process, and this pass may want another precision
+    accelerator = Accelerator(mixed_precision=settings.mixed_precision)
+    if accelerator.mixed_precision == "fp16" and accelerator.device.type == "cpu":
+        raise ArttlError("--mixed-precision fp16 needs a GPU; on the CPU use bf16 or no")
+    if accelerator.device.type == "cpu":
+        prepare_cpu(settings.threads)
+    manifest = Manifest.read(settings.shards)
+    torch.manual_seed(
+        0
+    )  # --weights none means the same network on every rank, and when the pass is taken up again
+    backbone = Backbone(settings.backbone)
+    loaded = load_weights(backbone, settings.weights, settings.input_size)
+    widths = stage_widths(backbone, loaded.preprocess.size)
+    if settings.stages == "last":
+        widths = {LAST_LAYER: widths[LAST_LAYER]}
+    recipe = Recipe(
+        shards_sha256=sha256_of_file(settings.shards / "manifest.parquet"),
+        backbone=backbone.name,
+        weights_sha256=sha256_of_weights(backbone),
+        weights=loaded.origin,
+        preprocess=json.loads(json.dumps(loaded.preprocess.to_dict())),
+        precision=str(accelerator.mixed_precision),
+        stages=widths,
+    )
+    reporter = Reporter(accelerator.is_main_process)
+    reporter.say(f"shards     {settings.shards} ({len(manifest)} samples)")
+    reporter.say(f"network    {backbone.name}, {loaded.origin}")
+    reporter.say(f"stages     {', '.join(f'{name} ({width})' for name, width in widths.items())}")
+    reporter.say(f"input      {loaded.preprocess}")
+    writer = StoreWriter(settings.out, recipe, len(manifest), settings.block_size)
+    opened = _Opener(settings, manifest, loaded.preprocess, accelerator)
+    missing = _begin(writer, backbone, manifest, settings, accelerator)
+    if missing:
+        reporter.say(f"engine     {opened.whole.engine_reason}")
+        kept = writer.num_blocks - len(missing)
+        if kept:
+            reporter.say(
+                f"taken up   {kept} of {writer.num_blocks} blocks are there from an interrupted pass"
+            )
+        _fill(writer, missing, PooledStages(backbone, widths), opened, reporter, accelerator)
+    else:
+        reporter.say(f"features   {settings.out} holds them already")
+    accelerator.wait_for_everyone()
+    return FeatureStore.open(settings.out, verify=False)
+
+
+class _Opener:
+    """Opens a block's rows as the loaders of training open a split."""
+
+    def __init__(
+        self, settings: FeatureSettings, manifest: Manifest, preprocess: Preprocess, accelerator: Accelerator
+    ) -> None:
+        self._settings, self._accelerator = settings, accelerator
+        self.whole = open_loader(
+            manifest,
+            manifest.splits[0],
+            _every_label(manifest),
+            preprocess=preprocess,
+            engine=settings.engine,
+            threads=settings.threads,
+            device=accelerator.device,
+        )
+
+    def open(self, rows: npt.NDArray[np.int64]) -> Loader:
+        """The rows in order, without targets."""
+        return Loader(
+            self.whole.manifest,
+            TaskSet([]),
+            rows,
+            {},
+            preprocess=self.whole.preprocess,
+            batch_size=self._settings.batch_size,
+            engine=self.whole.engine,
+            engine_reason=self.whole.engine_reason,
+            rank=self._accelerator.process_index,
+            world_size=self._accelerator.num_processes,
+            seed=0,
+            shuffle=False,
+            threads=self._settings.threads or usable_cores(),
+            device=self.whole.device,
+        )
+
+
+def _every_label(manifest: Manifest) -> TaskSet:
+    """Tasks that leave no row out, whatever split its classes are in."""
+    tasks = []
+    for name in manifest.task_names:
+        classes = sorted({found[0] for found in manifest.labels(name) if found})
+        if classes:
+            counts = (1,) * len(classes)
+            tasks.append(Task(name, "single-label", Vocabulary(tuple(classes), counts, (0,))))
+    return TaskSet(tasks)
+
+
+def _begin(
+    writer: StoreWriter,
+    backbone: Backbone,
+    manifest: Manifest,
+    settings: FeatureSettings,
+    accelerator: Accelerator,
+) -> list[int]:
+    """The blocks to compute, as the first rank finds them."""
+    told: list[object] = [None]
+    if accelerator.is_main_process:
+        try:
+            told[0] = writer.begin(backbone, manifest, overwrite=settings.overwrite)
+        except ArttlError as error:
+            told[0] = str(error)
+        except OSError as error:
+            told[0] = f"the features {settings.out} cannot be written: {error.strerror}"
+    broadcast_object_list(told)
+    if isinstance(told[0], str):
+        raise ArttlError(told[0])
+    assert isinstance(told[0], list)
+    return told[0]
+
+
+def _fill(
+    writer: StoreWriter,
+    missing: list[int],
+    network: PooledStages,
+    opened: _Opener,
+    reporter: Reporter,
+    accelerator: Accelerator,
+) -> None:
+    network.to(accelerator.device).to(memory_format=torch.channels_last).eval()
+    started = time.perf_counter()
+    samples = 0
+    with reporter.progress("features", len(missing)) as bar:
+        for block in missing:
+            rows = writer.rows(block)
+            parts = list(_pass(network, opened.open(rows), accelerator))
+            values = [np.concatenate(of_stage) for of_stage in zip(*parts, strict=True)]
+            _check_finite(values, rows, opened.whole.manifest, network, accelerator)
+            if accelerator.is_main_process:
+                writer.write(block, values)
+            samples += len(rows)
+            bar.advance()
+    if accelerator.is_main_process:
+        writer.finish()
+    seconds = time.perf_counter() - started
+    reporter.say(
+        f"features   {writer.out}: {samples} samples in {seconds:.1f} s, {samples / seconds:.0f} a second"
+    )
+
+
+@torch.inference_mode()
+def _pass(
+    network: PooledStages, loader: Loader, accelerator: Accelerator
+) -> Iterator[list[npt.NDArray[np.float32]]]:
+    """The stages of each global batch, in the order of the rows, on every rank."""
+    for batch in loader:
+        with accelerator.autocast():
+            stages = network(batch.images)
+        # Padding is told by the mask, not by position: every rank pads its own batches.
+        real = accelerator.gather(batch.valid)
+        yield [accelerator.gather(found.float())[real].cpu().numpy() for found in stages]
+
+
+def _check_finite(
+    values: list[npt.NDArray[np.float32]],
+    rows: npt.NDArray[np.int64],
+    manifest: Manifest,
+    network: PooledStages,
+    accelerator: Accelerator,
+) -> None:
+    for stage, found in zip(network.widths, values, strict=True):
+        broken = np.flatnonzero(~np.isfinite(found).all(1))
+        if len(broken):
+            key = manifest.keys[rows[broken[0]]]
+            raise ArttlError(
+                f"the features of sample {key} are not finite at stage {stage} in precision"
+                f" {accelerator.mixed_precision}; try --mixed-precision no"
+            )
+
+
+def run(settings: FeatureSettings) -> None:
+    """Compute, and tell how it went."""
+    compute_features(settings)

@@ -1,0 +1,354 @@
+"""The feature store: the pooled stages of one backbone over every sample of a folder of shards, memory-mapped.
+
+A folder that needs neither the shards nor the weights any more:
+
+- `features.json`: what the features are of, the stages, and a SHA-256 for every block of rows;
+- `stage-0.npy`, ...: one array [N, D] float32 a stage, row i being row i of the manifest;
+- `backbone.safetensors`: the network's weights;
+- `manifest.parquet`, `dataset.json` and, where the shards have it, `near-duplicates.csv`: copied from the shards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from arttl.errors import ArttlError
+from arttl.files import settle, write_whole
+from arttl.loading import Preprocess
+from arttl.models import Backbone
+from arttl.pictures.near_duplicates import NEAR_DUPLICATES_FILE
+from arttl.shards.manifest import Manifest
+
+FORMAT_VERSION = 1
+_DESCRIPTION, _WEIGHTS, _BEGUN, _BLOCKS = (
+    "features.json",
+    "backbone.safetensors",
+    "begun.json",
+    "blocks.jsonl",
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides the features: two passes of one recipe give the same numbers."""
+
+    shards_sha256: str
+    """Of the shards' manifest, which holds the digest of every picture."""
+    backbone: str
+    """timm's name."""
+    weights_sha256: str
+    """Of the network's tensors."""
+    weights: str
+    """One line: where they came from."""
+    preprocess: dict[str, Any]
+    """The evaluation transform."""
+    precision: str
+    """no, bf16 or fp16: of the forward pass."""
+    stages: dict[str, int]
+    """Stage name to width, in order of depth."""
+
+    @property
+    def key(self) -> str:
+        """SHA-256 of all that decides the numbers; where the weights came from does not."""
+        told = {name: value for name, value in asdict(self).items() if name != "weights"}
+        return hashlib.sha256(json.dumps({"format_version": FORMAT_VERSION, **told}).encode()).hexdigest()
+
+    def difference(self, other: Recipe) -> str:
+        """The first thing in which two recipes differ, as `name here, not there`."""
+        for name, mine in asdict(self).items():
+            theirs = asdict(other)[name]
+            if mine != theirs and name != "weights":
+                if name.endswith("_sha256"):
+                    return f"other {name.removesuffix('_sha256')}"
+                return f"{name} {_told(theirs)}, not {_told(mine)}"
+        return "the same recipe"
+
+
+class FeatureStore:
+    """A finished folder of features; arrays are opened when they are asked for."""
+
+    def __init__(self, directory: Path, recipe: Recipe, block_size: int, blocks: Sequence[str]) -> None:
+        self.directory = directory
+        self.recipe = recipe
+        self.preprocess = Preprocess.from_dict(recipe.preprocess)
+        self._block_size, self._blocks = block_size, blocks
+
+    @classmethod
+    def open(cls, directory: str | Path, *, verify: bool = True) -> FeatureStore:
+        """Open a folder that `arttl features` made.
+
+        Args:
+            directory: the folder.
+            verify: read every array once and compare it with its digests.
+
+        Raises:
+            ArttlError: if the folder holds no finished features, of this format, whole.
+        """
+        directory = Path(directory)
+        if not (directory / _DESCRIPTION).is_file():
+            raise ArttlError(f"{directory} holds no finished features; make them with `arttl features`")
+        try:
+            description = json.loads((directory / _DESCRIPTION).read_text(encoding="utf-8"))
+            version = description["format_version"]
+            if version != FORMAT_VERSION:
+                raise ArttlError(
+                    f"{directory} has feature format {version!r}; this version reads {FORMAT_VERSION}"
+                )
+            store = cls(
+                directory,
+                Recipe(**description["recipe"]),
+                int(description["block_size"]),
+                tuple(map(str, description["blocks"])),
+            )
+            if sha256_of_file(directory / "manifest.parquet") != store.recipe.shards_sha256:
+                raise ArttlError(f"{directory / 'manifest.parquet'} is not the one the features were made of")
+            for stage in store.recipe.stages:
+                store._array(stage)
+            if verify:
+                store._verify()
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ArttlError(f"the features in {directory} cannot be read: {error}") from error
+        return store
+
+    @property
+    def backbone_name(self) -> str:
+        """Timm's name of the network."""
+        return self.recipe.backbone
+
+    @property
+    def stages(self) -> dict[str, int]:
+        """Stage name to width, in order of depth."""
+        return dict(self.recipe.stages)
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The manifest of the shards."""
+        return Manifest.read(self.directory)
+
+    def values(self, stage: str) -> torch.Tensor:
+        """The features of every row of the manifest at one stage, [N, D] float32, in memory."""
+        return torch.from_numpy(np.array(self._array(stage)))
+
+    def load_backbone(self) -> Backbone:
+        """The network that made the features, in evaluation mode.
+
+        Raises:
+            ArttlError: if its weights are damaged.
+        """
+        backbone = Backbone(self.backbone_name)
+        try:
+            backbone.load_state_dict(load_file(self.directory / _WEIGHTS))
+        except (OSError, RuntimeError, SafetensorError) as error:
+            reason = str(error).splitlines()[0]
+            raise ArttlError(f"the weights in {self.directory} cannot be read: {reason}") from error
+        if sha256_of_weights(backbone) != self.recipe.weights_sha256:
+            raise ArttlError(
+                f"{self.directory / _WEIGHTS} is not the network the features were made with; remove the folder and"
+                " run `arttl features` again"
+            )
+        return backbone.eval()
+
+    def _array(self, stage: str) -> npt.NDArray[np.float32]:
+        path = _array_path(self.directory, self.recipe, stage)
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        if array.shape != (len(self.manifest), self.recipe.stages[stage]) or array.dtype != np.float32:
+            raise ArttlError(f"{path} has {array.dtype} {array.shape}, which is not what {_DESCRIPTION} says")
+        return np.asarray(array)
+
+    def _verify(self) -> None:
+        arrays = [self._array(stage) for stage in self.recipe.stages]
+        for number, wanted in enumerate(self._blocks):
+            if _block_digest(arrays, _block(number, self._block_size)) != wanted:
+                first = number * self._block_size
+                raise ArttlError(
+                    f"the features in {self.directory} are damaged from row {first} on; remove the folder and run"
+                    " `arttl features` again"
+                )
+        if len(self._blocks) != -(-len(self.manifest) // self._block_size):
+            raise ArttlError(f"{self.directory / _DESCRIPTION} has not a digest for every block of rows")
+
+
+class StoreWriter:
+    """Fills a store under a hidden name beside its own, block by block; a killed pass goes on from there."""
+
+    def __init__(self, out: Path, recipe: Recipe, samples: int, block_size: int) -> None:
+        self.out, self._recipe = out, recipe
+        self._folder = out.with_name(f".{out.name}.unfinished")
+        self._samples, self._block_size = samples, block_size
+        self._arrays: list[np.memmap[Any, Any]] = []
+        self._digests: dict[int, str] = {}
+
+    @property
+    def num_blocks(self) -> int:
+        """Blocks of rows in all."""
+        return -(-self._samples // self._block_size)
+
+    def rows(self, block: int) -> npt.NDArray[np.int64]:
+        """The rows of a block."""
+        part = _block(block, self._block_size)
+        return np.arange(part.start, min(part.stop, self._samples), dtype=np.int64)
+
+    def begin(self, backbone: Backbone, manifest: Manifest, *, overwrite: bool) -> list[int]:
+        """Make the unfinished folder, or take one of the same recipe up again.
+
+        Args:
+            backbone: whose weights are kept beside the features.
+            manifest: of the shards.
+            overwrite: replace features of another recipe, finished or not.
+
+        Returns:
+            The blocks that are still to be computed; none where the finished store is there already.
+
+        Raises:
+            ArttlError: if `out` holds features of another recipe or is another kind of folder.
+        """
+        if self.out.exists():
+            if not (self.out / _DESCRIPTION).is_file():
+                raise ArttlError(f"{self.out} is no folder of features; choose another --out")
+            found = FeatureStore.open(self.out, verify=False).recipe
+            if found.key == self._recipe.key:
+                return []
+            if not overwrite:
+                raise ArttlError(
+                    f"{self.out} holds features of {found.difference(self._recipe)}; choose another --out, or pass"
+                    " --overwrite"
+                )
+        begun = self._begun()
+        if begun is not None and begun != self._identity():
+            if not overwrite:
+                raise ArttlError(
+                    f"{self._folder} holds an unfinished pass of other settings; give those again, or pass --overwrite"
+                )
+            begun = None
+        if begun is None:
+            self._make(backbone, manifest)
+        self._arrays = [
+            np.lib.format.open_memmap(_array_path(self._folder, self._recipe, stage), mode="r+")
+            for stage in self._recipe.stages
+        ]
+        self._digests = self._finished_blocks()
+        return [block for block in range(self.num_blocks) if block not in self._digests]
+
+    def write(self, block: int, values: Sequence[npt.NDArray[np.float32]]) -> None:
+        """Keep a block.
+
+        Args:
+            block: its number.
+            values: [rows of the block, D] for each stage.
+        """
+        part = _block(block, self._block_size)
+        for array, found in zip(self._arrays, values, strict=True):
+            array[part] = found
+            array.flush()
+        self._digests[block] = _block_digest(self._arrays, part)
+        # After the numbers are on the disk: a block that is listed is there.
+        with (self._folder / _BLOCKS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"block": block, "sha256": self._digests[block]}) + "\n")
+            file.flush()
+
+    def finish(self) -> None:
+        """Give the folder its name."""
+        self._arrays.clear()
+        description = {
+            "format_version": FORMAT_VERSION,
+            "key": self._recipe.key,
+            "recipe": asdict(self._recipe),
+            "block_size": self._block_size,
+            "blocks": [self._digests[block] for block in range(self.num_blocks)],
+        }
+        text = json.dumps(description, ensure_ascii=False, indent=1) + "\n"
+        write_whole(self._folder / _DESCRIPTION, text.encode(), self._folder)
+        for name in (_BEGUN, _BLOCKS):
+            (self._folder / name).unlink()
+        if self.out.exists():
+            shutil.rmtree(self.out)
+        settle(self._folder, self.out)
+
+    def _identity(self) -> dict[str, Any]:
+        return {"key": self._recipe.key, "samples": self._samples, "block_size": self._block_size}
+
+    def _begun(self) -> object:
+        try:
+            return json.loads((self._folder / _BEGUN).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    def _make(self, backbone: Backbone, manifest: Manifest) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir(parents=True)
+        for name in ("manifest.parquet", "dataset.json", NEAR_DUPLICATES_FILE):
+            if (manifest.directory / name).is_file():
+                shutil.copyfile(manifest.directory / name, self._folder / name)
+        state = {name: tensor.cpu().contiguous() for name, tensor in backbone.state_dict().items()}
+        save_file(state, self._folder / _WEIGHTS)
+        for stage, width in self._recipe.stages.items():
+            path = _array_path(self._folder, self._recipe, stage)
+            np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(self._samples, width))
+        write_whole(self._folder / _BEGUN, json.dumps(self._identity()).encode(), self._folder)
+
+    def _finished_blocks(self) -> dict[int, str]:
+        """The blocks that an earlier, killed pass has left, those left out whose numbers are not as listed."""
+        digests = {}
+        path = self._folder / _BLOCKS
+        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+            try:
+                found = json.loads(line)
+                block, wanted = found["block"], found["sha256"]
+            except (ValueError, KeyError):  # the line that was being written
+                continue
+            if _block_digest(self._arrays, _block(block, self._block_size)) == wanted:
+                digests[block] = wanted
+        return digests
+
+
+def sha256_of_weights(backbone: Backbone) -> str:
+    """SHA-256 over the names, types, shapes and bytes of a network's tensors."""
+    digest = hashlib.sha256()
+    for name, tensor in backbone.state_dict().items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def sha256_of_file(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _array_path(folder: Path, recipe: Recipe, stage: str) -> Path:
+    # Numbered: a stage's name is a module's, which need not be a file name.
+    return folder / f"stage-{list(recipe.stages).index(stage)}.npy"
+
+
+def _block(number: int, size: int) -> slice:
+    return slice(number * size, (number + 1) * size)
+
+
+def _block_digest(arrays: Sequence[npt.NDArray[np.float32]], part: slice) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array[part]).data)
+    return digest.hexdigest()
+
+
+def _told(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {found}" for name, found in value.items())
+    return str(value)

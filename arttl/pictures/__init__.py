@@ -1,0 +1,1 @@
+"""Photographs: decoding, colour, JPEG, resizing, near duplicates."""

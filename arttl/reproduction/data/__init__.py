@@ -1,1 +1,0 @@
-"""Getting the Rijksmuseum Challenge: the publisher's list of files, downloads that resume, archives unpacked safely."""

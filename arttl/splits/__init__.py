@@ -1,0 +1,1 @@
+"""Which sample is trained on, validated on and tested on."""

@@ -1,0 +1,200 @@
+"""Iterative stratification: every class of every task in every split, in the splits' proportions, as far as it goes.
+
+After Sechidis, Tsoumakas and Vlahavas, "On the Stratification of Multi-Label Data", ECML PKDD 2011, algorithm 1, over
+groups of artworks instead of single ones, with two additions: a class of at least three groups wants at least one in
+val and in test whatever its share comes to, and a last search moves groups to where a class is still missing.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from arttl.errors import ArttlError
+from arttl.splits.split import FEWEST, SHARES, Rows
+from arttl.tasks import SPLITS
+
+_TRAIN = SPLITS.index("train")
+_SHARES = np.array([SHARES[split] for split in SPLITS])
+_STEPS, _NOISE = 3000, 0.3  # of the walk that looks for the last classes' places
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of N rows over all tasks, a class of one task being another than that of the same name elsewhere.
+
+    Attributes:
+        rows: [E] the row of each entry, in any order.
+        classes: [E] its class, numbered from 0.
+    """
+
+    rows: Rows
+    classes: Rows
+
+
+def stratified_split(groups: Rows, labels: Labels, seed: int) -> dict[str, Rows]:
+    """An 80/10/10 split that never divides a group.
+
+    Args:
+        groups: [N] the group of each row, numbered from 0.
+        labels: of the rows.
+        seed: breaks ties.
+
+    Returns:
+        Split name to ascending row numbers; together each number once.
+
+    Raises:
+        ArttlError: if there are too few groups for three splits.
+    """
+    sizes = np.bincount(groups)
+    if len(sizes) < FEWEST:
+        raise ArttlError(
+            f"{len(sizes)} group(s) of artworks are too few for --split stratified, which needs {FEWEST}"
+        )
+    table = _Table.of(groups, labels)
+    split_of_group = _distribute(table, sizes, seed)
+    _repair(table, split_of_group, seed)
+    chosen = split_of_group[groups]
+    return {split: np.flatnonzero(chosen == number) for number, split in enumerate(SPLITS)}
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Groups by classes, sparse, in both directions; an entry counts the group's rows of the class."""
+
+    classes_of: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]  # starts [G + 1], classes [E]
+    counts: npt.NDArray[np.int64]  # [E], beside classes
+    groups_of: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]  # starts [Q + 1], groups [E]
+
+    @classmethod
+    def of(cls, groups: Rows, labels: Labels) -> _Table:
+        num_groups = int(groups.max()) + 1
+        num_classes = int(labels.classes.max(initial=-1)) + 1
+        pairs, counts = np.unique(groups[labels.rows] * num_classes + labels.classes, return_counts=True)
+        of_group, of_class = np.divmod(pairs, max(num_classes, 1))
+        by_class = np.argsort(of_class, kind="stable")
+        return cls(
+            (_starts(of_group, num_groups), of_class),
+            counts.astype(np.int64),
+            (_starts(of_class, num_classes), of_group[by_class]),
+        )
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.groups_of[0]) - 1
+
+    def of_group(self, group: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """The group's classes and how many of its rows have each."""
+        starts, classes = self.classes_of
+        inside = slice(starts[group], starts[group + 1])
+        return classes[inside], self.counts[inside]
+
+    def of_class(self, class_: int) -> npt.NDArray[np.int64]:
+        """The groups that have a class."""
+        starts, groups = self.groups_of
+        return groups[starts[class_] : starts[class_ + 1]]
+
+
+def _starts(sorted_numbers: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(np.bincount(sorted_numbers, minlength=count))]).astype(np.int64)
+
+
+def _distribute(table: _Table, sizes: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.int64]:
+    """The split of each group, rarest class first."""
+    random = np.random.RandomState(seed)
+    num_groups = len(sizes)
+    split_of = np.full(num_groups, -1)
+    order = random.permutation(num_groups)
+    rank = np.empty(num_groups, dtype=np.int64)
+    rank[order] = np.arange(num_groups)
+    room = _SHARES * sizes.sum()  # rows each split still wants
+    wanted = _wanted(table)  # [Q, splits] rows of each class that each split still wants
+    left = np.diff(table.groups_of[0]).tolist()
+    waiting = [(count, class_) for class_, count in enumerate(left) if count]
+    heapq.heapify(waiting)
+    while waiting:
+        count, class_ = heapq.heappop(waiting)
+        if count != left[class_] or not count:
+            continue
+        groups = table.of_class(class_)
+        groups = groups[split_of[groups] < 0]
+        changed = set()
+        for group in groups[np.argsort(rank[groups])].tolist():
+            classes, counts = table.of_group(group)
+            wish = wanted[class_]
+            best = np.flatnonzero(wish == wish.max())
+            split = int(best[np.argmax(room[best])])
+            split_of[group] = split
+            wanted[classes, split] -= counts
+            room[split] -= sizes[group]
+            for other in classes.tolist():
+                left[other] -= 1
+                changed.add(other)
+        for other in changed:
+            if left[other]:
+                heapq.heappush(waiting, (left[other], other))
+    for group in order[split_of[order] < 0].tolist():  # those without any label
+        split = int(np.argmax(room))
+        split_of[group] = split
+        room[split] -= sizes[group]
+    return split_of
+
+
+def _wanted(table: _Table) -> npt.NDArray[np.float64]:
+    starts, _ = table.groups_of
+    rows = np.bincount(table.classes_of[1], weights=table.counts, minlength=table.num_classes)
+    wanted = rows[:, None] * _SHARES
+    enough = np.diff(starts) >= len(SPLITS)
+    wanted[enough] = np.maximum(wanted[enough], 1.0)
+    wanted[:, _TRAIN] = rows - wanted.sum(axis=1) + wanted[:, _TRAIN]
+    return wanted
+
+
+def _repair(table: _Table, split_of: npt.NDArray[np.int64], seed: int) -> None:
+    """Bring classes into splits where they are missing, by moving groups.
+
+    First the moves that take no other class out; then, where that is not enough, a random walk that may take some out
+    for a while (WalkSAT: Selman, Kautz and Cohen, "Noise Strategies for Improving Local Search", AAAI 1994, with a
+    class missing from a split as a clause), of which the best state is kept.
+    """
+    present = np.zeros((table.num_classes, len(SPLITS)), dtype=np.int64)
+    np.add.at(present, (table.classes_of[1], np.repeat(split_of, np.diff(table.classes_of[0]))), 1)
+    can_be = present.sum(axis=1) >= len(SPLITS)
+
+    def move(group: int, split: int) -> None:
+        classes, _ = table.of_group(group)
+        present[classes, split_of[group]] -= 1
+        present[classes, split] += 1
+        split_of[group] = split
+
+    def lost(group: int) -> int:
+        """How many classes leave the group's split with it."""
+        classes, _ = table.of_group(group)
+        return int(np.sum((present[classes, split_of[group]] == 1) & can_be[classes]))
+
+    def missing() -> npt.NDArray[np.int64]:
+        return np.argwhere((present == 0) & can_be[:, None])
+
+    for class_, split in missing().tolist():
+        if not present[class_, split]:
+            harmless = next((group for group in table.of_class(class_).tolist() if not lost(group)), None)
+            if harmless is not None:
+                move(harmless, split)
+    random = np.random.RandomState(seed)
+    fewest, best = len(missing()), split_of.copy()
+    for _ in range(_STEPS):
+        short = missing()
+        if len(short) < fewest:
+            fewest, best = len(short), split_of.copy()
+        if not len(short):
+            break
+        class_, split = short[random.randint(len(short))].tolist()
+        groups = table.of_class(class_).tolist()
+        if random.rand() < _NOISE:
+            move(groups[random.randint(len(groups))], split)
+        else:
+            move(min(groups, key=lost), split)
+    split_of[:] = best
