@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 from archive_cases import make_tar, make_zip
-from arttl.fetching import fetch as fetch_module
 from figshare_stand_in import StandIn, serving
 from PIL import Image
 from rich.console import Console
@@ -18,6 +17,7 @@ from rich.console import Console
 from arttl.artworks import Artwork
 from arttl.cli import COMMANDS, run_command
 from arttl.errors import ArttlError
+from arttl.fetching import fetch as fetch_module
 from arttl.fetching.fetch import FIGSHARE, Fetched, FetchSettings, fetch
 from arttl.sources.rijks2014 import read_rijks2014
 from arttl.sources.settings import SourceSettings

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from archive_cases import make_tar, make_zip
-from arttl.fetching import unpack as unpack_module
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from arttl.errors import ArttlError
+from arttl.fetching import unpack as unpack_module
 from arttl.fetching.unpack import kind_of, unpack
 
 WANTED = (".jpg", ".xml")
