@@ -9,8 +9,17 @@ from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
 
 class Reporter:
@@ -51,17 +60,31 @@ class Reporter:
 class ProgressBar:
     """One bar; `advance` is cheap and safe to call where nothing is shown."""
 
-    def __init__(self, console: Console, what: str, total: int) -> None:
+    def __init__(
+        self, console: Console, what: str, total: int, *, done: int = 0, keep: bool = False, note: str = ""
+    ) -> None:
+        """Prepare a bar; entering it as a context shows it, if the console is a terminal.
+
+        Args:
+            console: where to.
+            what: is being done, in a word or two.
+            total: steps in all.
+            done: of these, how many were done before.
+            keep: whether the bar stays on the screen, with its rate, when it is done.
+            note: behind the bar; see `remark`.
+        """
+        rate = [_Rate(), TextColumn("{task.fields[note]}")] if keep else []
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
+            *rate,
             TimeRemainingColumn(),
             console=console,
-            transient=True,
+            transient=not keep,
             disable=not console.is_terminal or console.quiet,
         )
-        self._task = self._progress.add_task(what, total=total)
+        self._task = self._progress.add_task(what, total=total, completed=done, note=note)
 
     def advance(self) -> None:
         """One step further."""
@@ -71,6 +94,10 @@ class ProgressBar:
         """Change the bar's text."""
         self._progress.update(self._task, description=what)
 
+    def remark(self, note: str) -> None:
+        """Change the note behind a kept bar."""
+        self._progress.update(self._task, note=note)
+
     def __enter__(self) -> ProgressBar:
         self._progress.start()
         return self
@@ -79,3 +106,10 @@ class ProgressBar:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._progress.stop()
+
+
+class _Rate(ProgressColumn):
+    """Steps per second."""
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed:,.0f}/s" if task.speed else "")

@@ -1,10 +1,9 @@
-"""The tars of a split and where each sample lies in them, taken from the `.idx` files and checked."""
+"""The tars of a split and where each sample lies in them, by the checked indexes beside them."""
 
 from __future__ import annotations
 
 import contextlib
 import io
-import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from itertools import groupby
@@ -15,12 +14,12 @@ import numpy.typing as npt
 
 from arttl.errors import ArttlError
 from arttl.loading.remote import RemoteShards
+from arttl.shards.index import COPY_AGAIN, index_line, index_text, read_index
 from arttl.shards.manifest import Manifest
+from arttl.shards.sample import EXTENSIONS
 
-_SHARD_NAME = re.compile(r"[a-z]+-[0-9]{5,}\.tar")
 _HEADER, _NAME = 512, 100  # of a member in a tar, and of its name there, in bytes
 _REFETCHES = 3
-_AGAIN = "copy it again from where it was packed, or pack the collection anew with scripts/make_shards.py"
 
 
 class ShardFiles:
@@ -46,22 +45,16 @@ class ShardFiles:
         self.remote = RemoteShards.of(manifest)
         self._names, self.shard_of_row = np.unique(np.asarray(manifest.shards), return_inverse=True)
         self._keys = manifest.keys
-        # Of each manifest row, in bytes: where the JPEG starts, how long it is, where the row number starts.
-        self._places = np.zeros((len(manifest), 3), dtype=np.int64)
+        # Of each manifest row, in bytes: offset and size of its members.
+        self._spans = np.zeros((len(manifest), len(EXTENSIONS), 2), dtype=np.int64)
         ends = np.cumsum(np.bincount(self.shard_of_row))
         rows_by_shard = np.split(np.argsort(self.shard_of_row, kind="stable"), ends[:-1])
         for shard in np.unique(self.shard_of_row[rows]):
-            name, inside = str(self._names[shard]), rows_by_shard[shard]
-            if not _SHARD_NAME.fullmatch(name):  # it becomes a path
-                raise ArttlError(
-                    f"{self.directory / 'manifest.parquet'} names a shard {name!r}, which is no shard's name;"
-                    " pack the collection anew with scripts/make_shards.py"
-                )
-            tar = self.directory / name
-            places, end = _read_index(tar, [self._keys[row] for row in inside])
+            tar, inside = manifest.tar(str(self._names[shard])), rows_by_shard[shard]
+            spans = read_index(tar.with_suffix(".idx"), [self._keys[row] for row in inside])
             if self.remote is None:
-                _check_size(tar, end, manifest)
-            self._places[inside] = places
+                _check_size(tar, int(spans.sum(axis=2).max()), manifest)
+            self._spans[inside] = spans
         self._paths = [str(self.directory / str(name)) for name in self._names]
 
     def describe(self, row: int) -> str:
@@ -74,16 +67,16 @@ class ShardFiles:
         Raises:
             ArttlError: if the shard has vanished, shrunk or been replaced since it was opened, or cannot be fetched.
         """
-        offset, size, _ = self._places[row].tolist()
+        offset, size = self._spans[row, 0].tolist()
         path = self._paths[self.shard_of_row[row]]
         try:
             with self._open(row, path) as file:
                 file.seek(offset - _HEADER)
                 header, data = file.read(_HEADER), file.read(size)
         except OSError as error:
-            raise ArttlError(f"{path} cannot be read ({error.strerror}); {_AGAIN}") from error
+            raise ArttlError(f"{path} cannot be read ({error.strerror}); {COPY_AGAIN}") from error
         if len(data) != size:
-            raise ArttlError(f"{path} became shorter while it was read; {_AGAIN}")
+            raise ArttlError(f"{path} became shorter while it was read; {COPY_AGAIN}")
         self._check_member(row, path, header)
         return data
 
@@ -92,10 +85,10 @@ class ShardFiles:
         path = self._paths[self.shard_of_row[row]]
         try:
             with io.FileIO(path) as file:
-                file.seek(int(self._places[row, 0]) - _HEADER)
+                file.seek(int(self._spans[row, 0, 0]) - _HEADER)
                 header = file.read(_HEADER)
         except OSError as error:
-            raise ArttlError(f"{path} cannot be read ({error.strerror}); {_AGAIN}") from error
+            raise ArttlError(f"{path} cannot be read ({error.strerror}); {COPY_AGAIN}") from error
         self._check_member(row, path, header)
 
     def _check_member(self, row: int, path: str, header: bytes) -> None:
@@ -103,7 +96,7 @@ class ShardFiles:
         name = header[:_NAME].rstrip(b"\0").decode("ascii", "replace")
         if name != f"{self._keys[row]}.jpg":
             raise ArttlError(
-                f"{path} holds {name!r} where the manifest has {self._keys[row]!r}: it was replaced; {_AGAIN}"
+                f"{path} holds {name!r} where the manifest has {self._keys[row]!r}: it was replaced; {COPY_AGAIN}"
             )
 
     def _open(self, row: int, path: str) -> io.FileIO:
@@ -150,54 +143,9 @@ class ShardFiles:
             for row in stretch:
                 if not lines:
                     self._check_first(row)
-                offset, size, row_offset = self._places[row].tolist()
-                key = self._keys[row]
-                lines.append(f"jpg {offset} {size} {key}.jpg row {row_offset} 8 {key}.row")
-            yield Path(self._paths[shard]), "\n".join([f"v1.2 {len(lines)}", *lines, ""])
-
-
-def _read_index(tar: Path, keys: list[str]) -> tuple[list[tuple[int, int, int]], int]:
-    """Where each sample of a shard lies.
-
-    Args:
-        tar: the shard; the index is beside it.
-        keys: of the shard's rows in the manifest, in order.
-
-    Returns:
-        For each sample the offset and size of its JPEG and the offset of its row number, and the end of all; in bytes.
-    """
-    index = tar.with_suffix(".idx")
-    try:
-        first, *lines = index.read_text(encoding="ascii").splitlines()
-    except FileNotFoundError as error:
-        raise ArttlError(f"{error.filename} is missing; {_AGAIN}") from error
-    except (OSError, ValueError) as error:
-        raise ArttlError(f"{index} cannot be read as an index of a shard; {_AGAIN}") from error
-    if first != f"v1.2 {len(keys)}" or len(lines) != len(keys):
-        raise ArttlError(
-            f"{index} does not list the {len(keys)} samples that the manifest has in {tar.name}; {_AGAIN}"
-        )
-    places = []
-    end = 0
-    for number, (key, line) in enumerate(zip(keys, lines, strict=True), start=2):
-        words = line.split(" ")
-        try:
-            components = {words[i]: (int(words[i + 1]), int(words[i + 2])) for i in range(0, len(words), 4)}
-            (jpeg, size), (row, row_size) = components["jpg"], components["row"]
-            named = words[3::4][list(components).index("jpg")]
-            if row_size != 8 or min(min(place) for place in components.values()) < 0:
-                raise ValueError(line)
-        except (IndexError, KeyError, ValueError) as error:
-            raise ArttlError(
-                f"{index}, line {number}: not a sample with the components jpg and row; {_AGAIN}"
-            ) from error
-        if named != f"{key}.jpg":
-            raise ArttlError(
-                f"{index}, line {number}: {named} stands where the manifest has {key!r}; {_AGAIN}"
-            )
-        places.append((jpeg, size, row))
-        end = max(end, *(offset + bytes_ for offset, bytes_ in components.values()))
-    return places, end
+                jpeg, _, number = self._spans[row].tolist()
+                lines.append(index_line(self._keys[row], [("jpg", *jpeg), ("row", *number)]))
+            yield Path(self._paths[shard]), index_text(lines)
 
 
 def _check_size(tar: Path, end: int, manifest: Manifest) -> None:
@@ -205,10 +153,10 @@ def _check_size(tar: Path, end: int, manifest: Manifest) -> None:
     try:
         length = tar.stat().st_size
     except FileNotFoundError as error:
-        raise ArttlError(f"{tar} is missing; {_AGAIN}") from error
+        raise ArttlError(f"{tar} is missing; {COPY_AGAIN}") from error
     if length < end:
-        raise ArttlError(f"{tar} is truncated: {length} bytes of at least {end}; {_AGAIN}")
+        raise ArttlError(f"{tar} is truncated: {length} bytes of at least {end}; {COPY_AGAIN}")
     files = manifest.dataset.get("files")
     packed = files.get(tar.name, {}).get("bytes", length) if isinstance(files, dict) else length
     if length != packed:
-        raise ArttlError(f"{tar} was replaced: {length} bytes, and {packed} were packed; {_AGAIN}")
+        raise ArttlError(f"{tar} was replaced: {length} bytes, and {packed} were packed; {COPY_AGAIN}")

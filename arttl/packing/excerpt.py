@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from arttl.packing.rewriting import Copies, Copy, Rewriting, labels_of, write_copies
+from arttl.packing.rewriting import Copies, Copy, Rewriting, write_copies
 from arttl.shards.index import ShardRows
 from arttl.shards.manifest import Manifest
 from arttl.tasks import SPLITS
@@ -32,12 +31,10 @@ def write_excerpt(manifest: Manifest, out: Path, most: Mapping[str, int]) -> Man
         ArttlError: if `out` holds something else, or the shards cannot be read.
     """
     manifest.require("digest", "settings")
-    table, reader = manifest.table.combine_chunks(), ShardRows(manifest)
+    reader = ShardRows(manifest)
 
     def copy(row: int) -> Copy:
-        columns: dict[str, Any] = table.slice(row, 1).to_pylist()[0]
-        labels = labels_of(columns, manifest.task_names)
-        return Copy(reader.components(row), columns, columns["key"], labels, changes={})
+        return Copy(reader.members(row), manifest.record(row))
 
     splits = np.asarray(manifest.splits)
     digest = str(manifest.dataset["digest"])

@@ -21,7 +21,7 @@ from arttl.files import settle, write_whole
 from arttl.packing.parts import Part, Parts
 from arttl.packing.writing import Planned
 from arttl.pictures.near_duplicates import NEAR_DUPLICATES_FILE, near_duplicates, near_duplicates_csv
-from arttl.shards.manifest import FORMAT_VERSION, LABEL_COLUMN, manifest_schema
+from arttl.shards.manifest import FORMAT_VERSION, manifest_schema
 from arttl.shards.rejects import Reject, rejects_csv
 from arttl.shards.writer import FileDigest
 from arttl.tasks import SPLITS
@@ -51,9 +51,9 @@ def finish(directory: Path, plan: Planned, parts: Parts, settings: dict[str, Any
         for split, part in _all_parts(parts):
             files += part.files
             samples[split] += len(part.records)
-            near_hashes.extend(record["near_hash"] for record in part.records if "near_hash" in record)
+            near_hashes.extend(record.near_hash for record in part.records if record.near_hash is not None)
             for task in plan.tasks:
-                labelled[task][split] += sum(task in record["labels"] for record in part.records)
+                labelled[task][split] += sum(task in record.labels for record in part.records)
             if part.records:
                 writer.write_table(_table(part, split, plan.tasks, schema))
 
@@ -115,10 +115,7 @@ def _write_near_duplicates(directory: Path, hashes: npt.NDArray[np.uint64], scra
 
 def _table(part: Part, split: str, tasks: tuple[str, ...], schema: pa.Schema) -> pa.Table:
     shard = part.files[0].name
-    rows = []
-    for record in part.records:
-        labels = {LABEL_COLUMN + task: record["labels"].get(task) for task in tasks}
-        rows.append({**record, **labels, "split": split, "shard": shard})
+    rows = [record.to_columns(split, shard, tasks) for record in part.records]
     return pa.Table.from_pylist(rows, schema=schema)
 
 

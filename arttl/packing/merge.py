@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ from tyro.conf import Positional
 from arttl.artworks import sample_key
 from arttl.errors import ArttlError
 from arttl.packing.folder import check_folder
-from arttl.packing.rewriting import Copies, Copy, Rewriting, labels_of, write_copies
+from arttl.packing.rewriting import Copies, Copy, Rewriting, write_copies
 from arttl.shards.index import ShardRows
 from arttl.shards.manifest import Manifest
 from arttl.shards.rejects import Reject, read_rejects
+from arttl.shards.sample import SampleRecord
 from arttl.splits.split import Rows, shuffled
 from arttl.tasks import SPLITS
 
@@ -105,7 +106,7 @@ class _Merged:
 
     def __init__(self, manifests: Sequence[Manifest]) -> None:
         self.tasks = tuple(dict.fromkeys(task for manifest in manifests for task in manifest.task_names))
-        self._tables = [manifest.table.combine_chunks() for manifest in manifests]
+        self._manifests = manifests
         self._readers = [ShardRows(manifest) for manifest in manifests]
         self._starts = np.cumsum([0, *(len(manifest) for manifest in manifests)])
         self.splits = np.concatenate([np.array(manifest.splits, dtype=object) for manifest in manifests])
@@ -119,27 +120,27 @@ class _Merged:
 
     def copy(self, row: int) -> Copy:
         """The sample of a row."""
-        folder, place = self._place(row)
-        labels = self._labels.get(row) or self._own_labels(row)
-        return Copy(
-            self._readers[folder].components(place), self._columns(row), self._keys[row], labels, changes={}
-        )
+        folder, index = self._folder_of(row)
+        record = self._record(row)
+        labels = self._labels.get(row) or record.labels
+        return Copy(self._readers[folder].members(index), replace(record, key=self._keys[row], labels=labels))
 
-    def _place(self, row: int) -> tuple[int, int]:
+    def _folder_of(self, row: int) -> tuple[int, int]:
+        """The folder that a row is of, and its row there."""
         folder = int(np.searchsorted(self._starts, row, "right")) - 1
         return folder, int(row - self._starts[folder])
 
-    def _columns(self, row: int) -> Mapping[str, Any]:
-        folder, place = self._place(row)
-        columns: Mapping[str, Any] = self._tables[folder].slice(place, 1).to_pylist()[0]
-        return columns
-
-    def _own_labels(self, row: int) -> dict[str, list[str]]:
-        return labels_of(self._columns(row), self.tasks)
+    def _record(self, row: int) -> SampleRecord:
+        folder, index = self._folder_of(row)
+        record = self._manifests[folder].record(index)
+        labels = {task: record.labels[task] for task in self.tasks if task in record.labels}
+        return replace(record, labels=labels)
 
     def _same(self, column: str) -> Iterator[list[int]]:
         """Sets of two or more rows with the same value, ascending."""
-        values = pa.chunked_array([chunk for table in self._tables for chunk in table[column].chunks])
+        values = pa.chunked_array(
+            [chunk for manifest in self._manifests for chunk in manifest.table[column].chunks]
+        )
         codes = values.combine_chunks().dictionary_encode().indices.to_numpy()
         order = np.argsort(codes, kind="stable")
         for rows in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
@@ -149,12 +150,12 @@ class _Merged:
     def _without_duplicates(self) -> Rows:
         dropped = []
         for first, *others in self._same("sha256"):
-            labels = self._own_labels(first)
-            kept_of = self._columns(first)
+            kept = self._record(first)
+            labels = dict(kept.labels)
             for row in others:
-                columns = self._columns(row)
-                detail = [f"the same bytes as object {kept_of['object_number']}"]
-                for task, found in self._own_labels(row).items():
+                other = self._record(row)
+                detail = [f"the same bytes as object {kept.object_number}"]
+                for task, found in other.labels.items():
                     if task not in labels:
                         labels[task] = found
                         detail.append(f"which takes its {task} from here")
@@ -164,8 +165,10 @@ class _Merged:
                         )
                 if self.splits[row] != self.splits[first]:
                     detail.append(f"split differs: {self.splits[first]} is kept, not {self.splits[row]}")
-                number, key = columns["object_number"], columns["key"]
-                self.rejects.append(Reject(number, key, f"{key}.jpg", "duplicate-picture", "; ".join(detail)))
+                file = f"{other.key}.jpg"
+                self.rejects.append(
+                    Reject(other.object_number, other.key, file, "duplicate-picture", "; ".join(detail))
+                )
             self._labels[first] = labels
             dropped += others
         return np.setdiff1d(np.arange(len(self._keys)), np.array(dropped, dtype=np.int64))
@@ -174,8 +177,8 @@ class _Merged:
         kept = set(self.kept.tolist())
         for rows in self._same("key"):
             for row in [row for row in rows if row in kept][1:]:
-                folder, _ = self._place(row)
-                number = self._columns(row)["object_number"]
+                folder, _ = self._folder_of(row)
+                number = self._record(row).object_number
                 self._keys[row] = sample_key(number[:60], part=f"{number}\n{folder}\n{self._keys[row]}")
         if len({self._keys[row] for row in kept}) < len(kept):
             raise ArttlError(

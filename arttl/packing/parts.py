@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from arttl.files import write_whole
 from arttl.shards.rejects import Reject
+from arttl.shards.sample import SampleRecord
 from arttl.shards.writer import FileDigest
 
 SCRATCH = ".unfinished"
@@ -27,7 +27,7 @@ class Part:
     """
 
     end: int = 0
-    records: list[dict[str, Any]] = field(default_factory=list)
+    records: list[SampleRecord] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
     files: list[FileDigest] = field(default_factory=list)
 
@@ -52,7 +52,7 @@ class Parts:
         """Record a finished part; its shard must be in place already."""
         data = {
             "end": part.end,
-            "records": part.records,
+            "records": [asdict(record) for record in part.records],
             "rejects": [asdict(reject) for reject in part.rejects],
             "files": [asdict(file) for file in part.files],
         }
@@ -66,7 +66,7 @@ class Parts:
             data = json.loads(path.read_text(encoding="utf-8"))
             part = Part(
                 data["end"],
-                data["records"],
+                [SampleRecord(**record) for record in data["records"]],
                 [Reject(**reject) for reject in data["rejects"]],
                 [FileDigest(**file) for file in data["files"]],
             )

@@ -17,8 +17,9 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from arttl.errors import ArttlError
-from arttl.packing.samples import Job, Limits, Sample, make_sample
+from arttl.packing.samples import Job, Limits, make_sample
 from arttl.shards.rejects import Reject
+from arttl.shards.sample import Sample
 
 T = TypeVar("T")
 

@@ -156,7 +156,7 @@ class _Relabelled:
     """
 
     def __init__(self, manifest: Manifest, records: _Records) -> None:
-        self._table = manifest.table.combine_chunks()
+        self._manifest = manifest
         self._rows = ShardRows(manifest)
         self._catalogue = records.catalogue
         self._record_of: dict[int, int] = {}
@@ -188,14 +188,15 @@ class _Relabelled:
     def copy(self, row: int) -> Copy:
         """The sample of a row, with its new labels."""
         artwork = self._catalogue.job(self._record_of[row]).artwork
-        columns = self._table.slice(row, 1).to_pylist()[0]
         changes = {
-            "raw_labels": {task: list(found) for task, found in artwork.raw_labels.items()},
+            "raw_labels": {task: list(values) for task, values in artwork.raw_labels.items()},
             "title": artwork.title,
             "date": artwork.date,
             "source": artwork.source,
         }
-        return Copy(self._rows.components(row), columns, columns["key"], artwork.labels, changes)
+        labels = {task: list(values) for task, values in artwork.labels.items()}
+        record = dataclasses.replace(self._manifest.record(row), labels=labels)
+        return Copy(self._rows.members(row), record, changes)
 
     def content(self) -> str:
         """All the records that are used, in a form that changes when one does."""
@@ -209,7 +210,7 @@ class _Relabelled:
         jobs = [self._catalogue.job(record) for record in candidates]
         if all(job.artwork.labels == jobs[0].artwork.labels for job in jobs):
             return candidates[0]
-        _, text, _ = self._rows.components(row).read()
+        _, text, _ = self._rows.members(row).read()
         try:
             file = json.loads(text)["original"]["file"]
         except (ValueError, KeyError, TypeError, RecursionError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, overload
@@ -16,17 +16,14 @@ import numpy.typing as npt
 from arttl.errors import ArttlError
 from arttl.packing.folder import write_folder
 from arttl.packing.pool import default_workers, in_order
-from arttl.packing.samples import Sample
 from arttl.packing.writing import Outcomes
 from arttl.pictures.decoding import DEFAULT_MAX_PIXELS, BadPicture, decode_jpeg, jpeg_header
 from arttl.pictures.near_duplicates import perceptual_hash
 from arttl.pictures.storing import PREVIEW
-from arttl.shards.index import Components
-from arttl.shards.manifest import LABEL_COLUMN, Manifest
+from arttl.shards.index import Members
+from arttl.shards.manifest import Manifest
 from arttl.shards.rejects import Reject
-
-# Columns of the manifest that go with a picture.
-_KEPT = ("width", "height", "original_width", "original_height", "sha256", "stored_sha256", "group")
+from arttl.shards.sample import Sample, SampleRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +31,19 @@ class Copy:
     """A sample to copy.
 
     Attributes:
-        components: where it lies.
-        row: of the manifest that it comes from, with its columns.
-        key: its new name.
-        labels: its new labels.
+        members: where it lies.
+        record: its row in the new manifest; its picture is the one that the old manifest describes.
         changes: fields of its JSON that become others, such as `title`.
     """
 
-    components: Components
-    row: Mapping[str, Any]
-    key: str
-    labels: Mapping[str, Sequence[str]]
-    changes: Mapping[str, Any]
+    members: Members
+    record: SampleRecord
+    changes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def file(self) -> str:
         """The sample, for messages."""
-        return self.components.file
+        return self.members.file
 
 
 class Copies(Sequence[Copy]):
@@ -93,11 +86,6 @@ class Rewriting:
         rejects = [[reject.object_number, reject.key, reject.reason] for reject in self.rejects]
         parts = [self.tasks, counts, rejects, self.unlabelled, self.files, self.content]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def labels_of(columns: Mapping[str, Any], tasks: Iterable[str]) -> dict[str, list[str]]:
-    """The labels in a row of the manifest, of the tasks that it has any for."""
-    return {task: columns[LABEL_COLUMN + task] for task in tasks if columns.get(LABEL_COLUMN + task)}
 
 
 def write_copies(
@@ -143,27 +131,21 @@ def copied_sample(job: Copy, *, with_hash: bool) -> Sample | Reject:
     Raises:
         ArttlError: if it is not the sample that the manifest describes.
     """
-    jpeg, text, _ = job.components.read()
+    jpeg, text, _ = job.members.read()
+    record = job.record
     try:
         metadata = json.loads(text)
         if not isinstance(metadata, dict):
             raise ValueError("no JSON object")
     except (ValueError, RecursionError) as error:
         raise ArttlError(f"{job.file} has no readable JSON beside it; run arttl shards verify") from error
-    if hashlib.sha256(jpeg).hexdigest() != job.row["stored_sha256"]:
+    if hashlib.sha256(jpeg).hexdigest() != record.stored_sha256:
         raise ArttlError(f"{job.file} is not the picture that was packed; run arttl shards verify")
-    labels = {task: list(found) for task, found in job.labels.items()}
-    metadata |= {"key": job.key, "labels": labels, **job.changes}
-    record = {
-        "key": job.key,
-        "object_number": job.row["object_number"],
-        **{column: job.row.get(column) for column in _KEPT},
-        "labels": labels,
-    }
+    metadata |= {"key": record.key, "labels": dict(record.labels), **job.changes}
     if with_hash:
         try:
             header = jpeg_header(jpeg, max_pixels=DEFAULT_MAX_PIXELS)
-            record["near_hash"] = perceptual_hash(decode_jpeg(jpeg, header, cover=PREVIEW))
+            record = replace(record, near_hash=perceptual_hash(decode_jpeg(jpeg, header, cover=PREVIEW)))
         except BadPicture as error:
             raise ArttlError(f"{job.file} cannot be decoded: {error.detail}") from error
-    return Sample(job.key, jpeg, json.dumps(metadata, ensure_ascii=False).encode(), record)
+    return Sample(jpeg, json.dumps(metadata, ensure_ascii=False).encode(), record)

@@ -1,11 +1,10 @@
-"""One artwork to one sample, or to the reason why not. This is the work of the packing processes."""
+"""One artwork to one sample, or to the reason why not: the work of the packing processes."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any
 
 from arttl.artworks import Artwork
 from arttl.pictures.decoding import BadPicture, decode_picture, read_image
@@ -13,6 +12,7 @@ from arttl.pictures.near_duplicates import perceptual_hash
 from arttl.pictures.picture_file import PictureFile
 from arttl.pictures.storing import PREVIEW, stored_picture
 from arttl.shards.rejects import Reject
+from arttl.shards.sample import Sample, SampleRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +37,6 @@ class Job:
     artwork: Artwork
     file: str
     near_hash: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """A sample ready for a shard.
-
-    Attributes:
-        key: the sample's name.
-        jpeg: the stored picture.
-        metadata: JSON, UTF-8.
-        record: the columns of its row in the manifest, but for split and shard; labels as a mapping. Besides, if it
-            was wanted, `near_hash`.
-    """
-
-    key: str
-    jpeg: bytes
-    metadata: bytes
-    record: dict[str, Any]
 
 
 def make_sample(job: Job, limits: Limits) -> Sample | Reject:
@@ -83,21 +65,23 @@ def make_sample(job: Job, limits: Limits) -> Sample | Reject:
             "height": stored.original_height,
         },
     }
-    record = {
-        "key": artwork.key,
-        "object_number": artwork.object_number,
-        "group": artwork.group,
-        "width": stored.width,
-        "height": stored.height,
-        "original_width": stored.original_width,
-        "original_height": stored.original_height,
-        "sha256": digest,
-        "stored_sha256": digest if stored.jpeg is data else hashlib.sha256(stored.jpeg).hexdigest(),
-        "labels": labels,
-    }
+    near_hash = None
     if limits.with_hash:
-        record["near_hash"] = perceptual_hash(stored.pixels) if job.near_hash is None else job.near_hash
-    return Sample(artwork.key, stored.jpeg, json.dumps(metadata, ensure_ascii=False).encode(), record)
+        near_hash = perceptual_hash(stored.pixels) if job.near_hash is None else job.near_hash
+    record = SampleRecord(
+        key=artwork.key,
+        object_number=artwork.object_number,
+        width=stored.width,
+        height=stored.height,
+        original_width=stored.original_width,
+        original_height=stored.original_height,
+        sha256=digest,
+        stored_sha256=digest if stored.jpeg is data else hashlib.sha256(stored.jpeg).hexdigest(),
+        group=artwork.group,
+        labels=labels,
+        near_hash=near_hash,
+    )
+    return Sample(stored.jpeg, json.dumps(metadata, ensure_ascii=False).encode(), record)
 
 
 def hash_picture(job: Job, limits: Limits) -> int | None:

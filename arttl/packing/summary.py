@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from arttl.packing.plan import Plan
-from arttl.shards.manifest import LABEL_COLUMN, Manifest
+from arttl.shards.manifest import Manifest
+from arttl.shards.sample import LABEL_COLUMN
 from arttl.tasks import SPLITS
 
 Counts = npt.NDArray[np.int64]

@@ -12,7 +12,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pyarrow.compute as pc
 import simplejpeg
@@ -21,8 +20,9 @@ from arttl.errors import ArttlError
 from arttl.packing.finish import digest_of_all
 from arttl.packing.parts import SCRATCH
 from arttl.packing.pool import default_workers, in_order
-from arttl.shards.index import EXTENSIONS
-from arttl.shards.manifest import LABEL_COLUMN, Manifest
+from arttl.shards.index import index_line, index_text
+from arttl.shards.manifest import Manifest
+from arttl.shards.sample import EXTENSIONS, SampleRecord
 from arttl.shards.writer import FileDigest
 from arttl.tasks import SPLITS
 
@@ -31,11 +31,11 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class _Shard:
-    """One shard and what must be in it: rows of the manifest from `first` on, in order."""
+    """One shard and what must be in it: the rows of the manifest from `first` on, in order."""
 
     path: Path
     first: int
-    rows: list[dict[str, Any]]
+    records: list[SampleRecord]
 
     @property
     def file(self) -> str:
@@ -102,15 +102,9 @@ def _manifest(manifest: Manifest) -> Iterator[str]:
 
 
 def _shards(manifest: Manifest) -> Iterator[_Shard]:
-    first = 0
-    names = manifest.shards
-    while first < len(names):
-        end = first
-        while end < len(names) and names[end] == names[first]:
-            end += 1
-        rows = manifest.table.slice(first, end - first).to_pylist()
-        yield _Shard(manifest.directory / names[first], first, rows)
-        first = end
+    for path, rows in manifest.shard_rows():
+        columns = manifest.table.slice(rows.start, len(rows)).to_pylist()
+        yield _Shard(path, rows.start, [SampleRecord.from_columns(row) for row in columns])
 
 
 def _check_shard(shard: _Shard) -> list[str]:
@@ -119,24 +113,21 @@ def _check_shard(shard: _Shard) -> list[str]:
     try:
         with tarfile.open(shard.path, "r:") as tar:
             members = tar.getmembers()
-            for place, row in enumerate(shard.rows):
-                of_sample = members[3 * place : 3 * place + 3]
-                names = [f"{row['key']}.{extension}" for extension in EXTENSIONS]
+            for number, record in enumerate(shard.records):
+                of_sample = members[3 * number : 3 * number + 3]
+                names = [f"{record.key}.{extension}" for extension in EXTENSIONS]
                 if [member.name for member in of_sample] != names:
-                    problems.append(f"{shard.path.name}: sample {place} is not {row['key']}")
+                    problems.append(f"{shard.path.name}: sample {number} is not {record.key}")
                     break
                 data = [_read(tar, member) for member in of_sample]
-                problems += _check_sample(shard.path.name, row, shard.first + place, data)
-                index.append(
-                    " ".join(
-                        f"{extension} {member.offset_data} {member.size} {member.name}"
-                        for extension, member in zip(EXTENSIONS, of_sample, strict=True)
-                    )
-                )
-            if len(members) > 3 * len(shard.rows):
+                problems += _check_sample(shard.path.name, record, shard.first + number, data)
+                offsets = [(member.offset_data, member.size) for member in of_sample]
+                components = [(name, *span) for name, span in zip(EXTENSIONS, offsets, strict=True)]
+                index.append(index_line(record.key, components))
+            if len(members) > 3 * len(shard.records):
                 problems.append(f"{shard.path.name}: it holds more than the manifest says")
         written = shard.path.with_suffix(".idx").read_bytes()
-        if written != "\n".join([f"v1.2 {len(index)}", *index, ""]).encode():
+        if written != index_text(index).encode():
             problems.append(f"{shard.path.with_suffix('.idx').name}: it is not the index of its tar")
     except FileNotFoundError:
         pass  # said already
@@ -150,29 +141,28 @@ def _read(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
     return file.read() if file else b""
 
 
-def _check_sample(shard: str, row: dict[str, Any], number: int, data: list[bytes]) -> Iterator[str]:
-    jpeg, text, place = data
-    where = partial("{}: {}.{}: {}".format, shard, row["key"])
-    if place != struct.pack("<q", number):
+def _check_sample(shard: str, record: SampleRecord, number: int, data: list[bytes]) -> Iterator[str]:
+    jpeg, text, row = data
+    where = partial("{}: {}.{}: {}".format, shard, record.key)
+    if row != struct.pack("<q", number):
         yield where("row", f"it is not row {number}")
-    if hashlib.sha256(jpeg).hexdigest() != row["stored_sha256"]:
+    if hashlib.sha256(jpeg).hexdigest() != record.stored_sha256:
         yield where("jpg", "its SHA-256 is not the manifest's")
     try:
         pixels = simplejpeg.decode_jpeg(jpeg, "RGB", strict=True)
-        if pixels.shape[:2] != (row["height"], row["width"]):
+        if pixels.shape[:2] != (record.height, record.width):
             yield where("jpg", f"{pixels.shape[1]} x {pixels.shape[0]} pixels are not the manifest's")
     except (ValueError, MemoryError) as error:
         yield where("jpg", f"does not decode: {' '.join(str(error).split())}")
-    labels = {
-        name.removeprefix(LABEL_COLUMN): value
-        for name, value in row.items()
-        if name.startswith(LABEL_COLUMN) and value is not None
-    }
+    expected = (record.key, record.object_number, record.labels, record.sha256)
     try:
         found = json.loads(text)
-        same = (found["key"], found["object_number"], found["labels"], found["original"]["sha256"]) == (
-            *(row["key"], row["object_number"], labels, row["sha256"]),
-        )
+        same = (
+            found["key"],
+            found["object_number"],
+            found["labels"],
+            found["original"]["sha256"],
+        ) == expected
     except (ValueError, KeyError, TypeError, RecursionError):
         yield where("json", "it is not the JSON of a sample")
     else:

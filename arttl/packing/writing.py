@@ -7,10 +7,12 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import Any, Protocol
 
+from rich.console import Console
+
+from arttl.console import ProgressBar
 from arttl.packing.parts import Part, Parts
-from arttl.packing.progress import packing_progress
-from arttl.packing.samples import Sample
 from arttl.shards.rejects import Reject
+from arttl.shards.sample import Sample
 from arttl.shards.writer import ShardWriter
 from arttl.tasks import SPLITS
 
@@ -66,10 +68,10 @@ def write_shards(
     looked_at = sum(found.end for found in done.values())
     jobs = itertools.chain.from_iterable(plan.jobs[split][done[split].end :] for split in SPLITS)
     processes = workers(total - looked_at)
-    row = 0
+    row = rejects = 0
     with (
         closing(work(jobs, processes)) as outcomes,
-        packing_progress(total, looked_at, processes, shown=progress) as advance,
+        _progress_bar(total, looked_at, processes, shown=progress) as bar,
     ):
         for split in SPLITS:
             row += done[split].samples
@@ -77,12 +79,24 @@ def write_shards(
             try:
                 for outcome in itertools.islice(outcomes, len(plan.jobs[split]) - done[split].end):
                     writer.take(outcome)
-                    advance(outcome)
+                    if isinstance(outcome, Reject):
+                        rejects += 1
+                        bar.remark(f"{rejects:,} rejected")
+                    bar.advance()
                 writer.close()
             except BaseException:
                 writer.abandon()
                 raise
             row = writer.row
+
+
+def _progress_bar(total: int, done: int, workers: int, *, shown: bool) -> ProgressBar:
+    """A bar on standard error if that is a terminal, else one line."""
+    console = Console(stderr=True, quiet=not shown)
+    if not console.is_terminal:
+        before = f" ({done:,} of them done before)" if done else ""
+        console.print(f"packing {total:,} pictures{before}, {workers} process(es)", highlight=False)
+    return ProgressBar(console, "packing", total, done=done, keep=True, note="0 rejected")
 
 
 class _SplitWriter:
@@ -106,7 +120,7 @@ class _SplitWriter:
             self._shard = ShardWriter(
                 self._parts.directory, f"{self._split}-{self._number:05d}", self._parts.scratch
             )
-        self._shard.add(outcome.key, outcome.jpeg, outcome.metadata, self.row)
+        self._shard.add(outcome.record.key, outcome.jpeg, outcome.metadata, self.row)
         self._part.records.append(outcome.record)
         self.row += 1
         if self._shard.samples == self._shard_size:

@@ -1,7 +1,12 @@
-"""Samples of finished shards by row, through the index beside each tar."""
+"""DALI's index beside each tar: written as its tool `wds2idx` writes it, and read by everything that opens shards.
+
+Version 1.2 of the format: a line `v1.2 <samples>`, then for each sample a line of its components, each as extension,
+offset of the data, size and member name.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,18 +15,87 @@ import numpy.typing as npt
 
 from arttl.errors import ArttlError
 from arttl.shards.manifest import Manifest
+from arttl.shards.sample import EXTENSIONS
 
-EXTENSIONS = ("jpg", "json", "row")
+COPY_AGAIN = "copy it again from where it was packed, or pack the collection anew with scripts/make_shards.py"
+_ROW_BYTES = 8
+_LARGEST_FILE = 1 << 62  # bytes; sums of two stay below 2**63
+
+
+def index_line(key: str, components: Iterable[tuple[str, int, int]]) -> str:
+    """The line of one sample.
+
+    Args:
+        key: of the sample.
+        components: extension, and offset and size of the data in bytes, of each member.
+    """
+    return " ".join(
+        f"{extension} {offset} {size} {key}.{extension}" for extension, offset, size in components
+    )
+
+
+def index_text(lines: Sequence[str]) -> str:
+    """The whole file from the lines of its samples."""
+    return "\n".join([f"v1.2 {len(lines)}", *lines, ""])
+
+
+def read_index(path: Path, keys: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Read the index of a shard and compare it with the manifest.
+
+    Args:
+        path: the `.idx` file.
+        keys: of the samples that the manifest has in the shard, in order.
+
+    Returns:
+        [N, 3, 2] offset and size in bytes of each sample's members, in the order of `EXTENSIONS`.
+
+    Raises:
+        ArttlError: naming the file, and the line that is not as it was written.
+    """
+    try:
+        head, *lines = path.read_text(encoding="ascii").splitlines()
+    except FileNotFoundError as error:
+        raise ArttlError(f"{path} is missing; {COPY_AGAIN}") from error
+    except (OSError, ValueError) as error:
+        raise ArttlError(f"{path} cannot be read as an index of a shard; {COPY_AGAIN}") from error
+    if head != f"v1.2 {len(keys)}" or len(lines) != len(keys):
+        raise ArttlError(
+            f"{path} does not list the {len(keys)} samples that the manifest has in {path.stem}.tar; {COPY_AGAIN}"
+        )
+    spans = []
+    for number, (key, line) in enumerate(zip(keys, lines, strict=True), start=2):
+        words = line.split(" ")
+        try:
+            offsets, sizes = map(int, words[1::4]), map(int, words[2::4])
+            of_sample = list(zip(offsets, sizes, strict=True))
+            well_formed = len(words) == 4 * len(EXTENSIONS) and words[::4] == list(EXTENSIONS)
+            if not well_formed or of_sample[-1][1] != _ROW_BYTES or not _fit_a_file(of_sample):
+                raise ValueError(line)
+        except ValueError as error:
+            raise ArttlError(
+                f"{path}, line {number}: not a sample with the components {', '.join(EXTENSIONS)}; {COPY_AGAIN}"
+            ) from error
+        for extension, name in zip(EXTENSIONS, words[3::4], strict=True):
+            if name != f"{key}.{extension}":
+                raise ArttlError(
+                    f"{path}, line {number}: {name} stands where the manifest has {key!r}; {COPY_AGAIN}"
+                )
+        spans.append(of_sample)
+    return np.array(spans, dtype=np.int64).reshape(-1, len(EXTENSIONS), 2)
+
+
+def _fit_a_file(spans: Sequence[tuple[int, int]]) -> bool:
+    return all(0 <= offset < _LARGEST_FILE and 0 <= size < _LARGEST_FILE for offset, size in spans)
 
 
 @dataclass(frozen=True, slots=True)
-class Components:
+class Members:
     """Where the three members of a sample lie in their tar.
 
     Attributes:
         tar: the shard.
         key: the sample's name.
-        spans: offset and size in bytes of the `.jpg`, the `.json` and the `.row`.
+        spans: offset and size in bytes of each, in the order of `EXTENSIONS`.
     """
 
     tar: Path
@@ -39,75 +113,39 @@ class Components:
         Raises:
             ArttlError: if the tar cannot be read, or ends before.
         """
-        found = []
+        contents = []
         try:
             with self.tar.open("rb", buffering=0) as file:
                 for offset, size in self.spans:
                     file.seek(offset)
-                    found.append(file.read(size))
+                    contents.append(file.read(size))
         except OSError as error:
             raise ArttlError(f"{self.tar} cannot be read: {error.strerror or error}") from error
-        if [len(data) for data in found] != [size for _, size in self.spans]:
+        if [len(data) for data in contents] != [size for _, size in self.spans]:
             raise ArttlError(f"{self.tar} ends before {self.key}; run arttl shards verify")
-        return found[0], found[1], found[2]
+        jpeg, metadata, row = contents
+        return jpeg, metadata, row
 
 
 class ShardRows:
-    """The samples of a folder of shards by their row in the manifest."""
+    """The samples of a folder of shards by their row in the manifest; each index is read when it is first needed."""
 
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
-        self._shards = np.array(manifest.shards, dtype=object)
-        is_first = np.append(True, self._shards[1:] != self._shards[:-1])
-        self._edges = np.append(
-            np.flatnonzero(is_first), len(self._shards)
-        )  # first row of each shard, and the end
+        self._shards = manifest.shard_rows()
+        self._firsts = np.array([rows.start for _, rows in self._shards])
         self._spans: dict[int, npt.NDArray[np.int64]] = {}
 
-    def components(self, row: int) -> Components:
+    def members(self, row: int) -> Members:
         """Where a row's sample lies.
 
         Raises:
             ArttlError: if a shard's index is not well-formed, or not the one that the manifest describes.
         """
-        shard = int(np.searchsorted(self._edges, row, "right")) - 1
-        first, end = self._edges[shard : shard + 2].tolist()
+        shard = int(np.searchsorted(self._firsts, row, "right")) - 1
+        tar, rows = self._shards[shard]
         if shard not in self._spans:
-            self._spans[shard] = self._load(first, end)
-        tar = self._manifest.directory / str(self._shards[row])
-        spans = self._spans[shard][row - first]
-        return Components(tar, self._manifest.keys[row], tuple((int(at), int(size)) for at, size in spans))
-
-    def _load(self, first: int, end: int) -> npt.NDArray[np.int64]:
-        path = (self._manifest.directory / str(self._shards[first])).with_suffix(".idx")
-        keys, spans = read_index(path)
-        if keys != self._manifest.keys[first:end]:
-            raise ArttlError(f"{path} does not hold what manifest.parquet says; run arttl shards verify")
-        return spans
-
-
-def read_index(path: Path) -> tuple[list[str], npt.NDArray[np.int64]]:
-    """An index as `ShardWriter` writes it.
-
-    Returns:
-        The key of each of N samples, and [N, 3, 2] the offset and size of its three members.
-
-    Raises:
-        ArttlError: if it is missing or of another form.
-    """
-    try:
-        head, *lines = path.read_text(encoding="ascii").splitlines()
-        words = [line.split() for line in lines]
-        keys = [found[3].removesuffix(".jpg") for found in words]
-        for key, found in zip(keys, words, strict=True):
-            named = [f"{key}.{extension}" for extension in EXTENSIONS]
-            if len(found) != 12 or found[::4] != list(EXTENSIONS) or found[3::4] != named:
-                raise ValueError(f"sample {key!r}")
-        if head != f"v1.2 {len(lines)}":
-            raise ValueError("line 1")
-        spans = np.array([[found[1::4], found[2::4]] for found in words], dtype=np.int64)
-    except (OSError, ValueError, IndexError) as error:
-        raise ArttlError(
-            f"{path} is no index of shards made by arttl: {' '.join(str(error).split())}"
-        ) from error
-    return keys, spans.reshape(-1, 2, len(EXTENSIONS)).swapaxes(1, 2)
+            keys = self._manifest.keys[rows.start : rows.stop]
+            self._spans[shard] = read_index(tar.with_suffix(".idx"), keys)
+        spans = self._spans[shard][row - rows.start].tolist()
+        return Members(tar, self._manifest.keys[row], tuple((offset, size) for offset, size in spans))

@@ -1,8 +1,9 @@
-"""The manifest of a set of shards: a row a sample, and the names and places of the files."""
+"""The manifest of a set of shards: a row per sample, and which shard holds it."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from arttl.errors import ArttlError
+from arttl.shards.sample import LABEL_COLUMN, SampleRecord
 
 FORMAT_VERSION = 1
-LABEL_COLUMN = "labels."  # followed by the task's name; list<string>, null where unknown
 
+_SHARD_NAME = re.compile(r"[a-z]+-[0-9]{5,}\.tar")
 _FIXED_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("key", pa.string()),
     ("object_number", pa.string()),
@@ -128,6 +130,38 @@ class Manifest:
     def shards(self) -> list[str]:
         """The shard's file name of each row."""
         return self._strings("shard")
+
+    def tar(self, name: str) -> Path:
+        """The path of a shard.
+
+        Raises:
+            ArttlError: for a name that packing does not give, which could lead out of the folder.
+        """
+        if not _SHARD_NAME.fullmatch(name):
+            raise ArttlError(
+                f"{self.directory / 'manifest.parquet'} names a shard {name!r}, which is no shard's name;"
+                " pack the collection anew with scripts/make_shards.py"
+            )
+        return self.directory / name
+
+    def shard_rows(self) -> list[tuple[Path, range]]:
+        """The shards in order, each with its rows, which follow one another.
+
+        Raises:
+            ArttlError: as for `tar`.
+        """
+        names = np.array(self.shards, dtype=object)
+        firsts = np.flatnonzero(np.append(True, names[1:] != names[:-1])).tolist() if len(names) else []
+        edges = zip(firsts, [*firsts[1:], len(names)], strict=True)
+        return [(self.tar(names[first]), range(first, end)) for first, end in edges]
+
+    def record(self, row: int) -> SampleRecord:
+        """One row."""
+        return SampleRecord.from_columns(self._whole_table.slice(row, 1).to_pylist()[0])
+
+    @cached_property
+    def _whole_table(self) -> pa.Table:
+        return self.table.combine_chunks()  # slicing is slow over many chunks
 
     @cached_property
     def sizes(self) -> npt.NDArray[np.int32]:

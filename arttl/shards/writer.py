@@ -1,8 +1,6 @@
 """One shard: a plain WebDataset tar and the DALI index beside it, written in one pass.
 
-A sample is three members, `<key>.jpg`, `<key>.json` and `<key>.row`. The index is version 1.2 of DALI's format, as
-its tool `wds2idx` writes it: a line `v1.2 <samples>`, then for each sample its components, each as extension, offset
-of the data, size and member name.
+A sample is three members, `<key>.jpg`, `<key>.json` and `<key>.row`.
 """
 
 from __future__ import annotations
@@ -16,6 +14,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from arttl.files import settle, write_whole
+from arttl.shards.index import index_line, index_text
+from arttl.shards.sample import EXTENSIONS
 
 # A USTAR header has 100 bytes for the name, and "<key>.json" must fit: longer names take a second header, whose
 # offset DALI's index would get wrong.
@@ -75,17 +75,16 @@ class ShardWriter:
         """
         if len(key) > MAX_KEY_LENGTH or "." in key or "/" in key:
             raise ValueError(f"key {key!r} does not fit a shard")
-        components: list[str] = []
+        components: list[tuple[str, int, int]] = []
         pieces: list[bytes] = []
         offset = self._hashing.written
-        for extension, data in (("jpg", jpeg), ("json", metadata), ("row", struct.pack("<q", row))):
-            name = f"{key}.{extension}"
-            header = ustar_header(name, len(data))
-            components.append(f"{extension} {offset + len(header)} {len(data)} {name}")
+        for extension, data in zip(EXTENSIONS, (jpeg, metadata, struct.pack("<q", row)), strict=True):
+            header = ustar_header(f"{key}.{extension}", len(data))
+            components.append((extension, offset + len(header), len(data)))
             pieces += [header, data, bytes(-len(data) % tarfile.BLOCKSIZE)]
             offset += len(header) + len(data) + len(pieces[-1])
         self._hashing.write(b"".join(pieces))
-        self._index.append(" ".join(components))
+        self._index.append(index_line(key, components))
 
     def close(self) -> tuple[FileDigest, FileDigest]:
         """Finish both files and give them their names; the index first, so that a tar is never without one.
@@ -98,7 +97,7 @@ class ShardWriter:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
-        index = "\n".join([f"v1.2 {len(self._index)}", *self._index, ""]).encode()
+        index = index_text(self._index).encode()
         write_whole(self._directory / f"{self._name}.idx", index, self._scratch)
         settle(self._temporary, self._directory / f"{self._name}.tar")
         return (

@@ -168,7 +168,7 @@ def test_the_command(tmp_path, challenge, capsys) -> None:
 
 
 def test_the_publishers_address_stands_in_one_place() -> None:
-    package = Path(fetch_module.__file__).parents[2]
+    package = Path(fetch_module.__file__).parents[1]
     texts = {path: path.read_text(encoding="utf-8") for path in package.rglob("*.py")}
     assert sum(text.count("api.figshare.com") for text in texts.values()) == 1
     assert FIGSHARE == "https://api.figshare.com/v2"

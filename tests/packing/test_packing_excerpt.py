@@ -23,7 +23,7 @@ def test_an_excerpt_is_the_first_samples_of_each_split(small_shards: Path, tmp_p
             labels, kept = whole.labels(task), made.labels(task)
             assert [labels[row] for row in before] == [kept[row] for row in after]
         pictures = [
-            [rows.components(int(row)).read()[0] for row in some]
+            [rows.members(int(row)).read()[0] for row in some]
             for rows, some in ((ShardRows(whole), before), (ShardRows(made), after))
         ]
         assert pictures[0] == pictures[1]

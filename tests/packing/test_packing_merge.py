@@ -145,5 +145,5 @@ def test_what_cannot_be_merged(tmp_path: Path, make_artworks: MakeArtworks) -> N
     with pytest.raises(ArttlError, match=r"train-00000\.tar ends before .*; run arttl shards verify"):
         merge(MergeSettings(folders=(tmp_path / "a", tmp_path / "a"), out=tmp_path / "c", workers=1))
     (tmp_path / "a" / "train-00000.idx").write_text("v1.2 1\njpg 0 1 x.jpg\n")
-    with pytest.raises(ArttlError, match=r"train-00000\.idx is no index of shards made by arttl"):
+    with pytest.raises(ArttlError, match=r"train-00000\.idx does not list the 8 samples"):
         merge(MergeSettings(folders=(tmp_path / "a", tmp_path / "a"), out=tmp_path / "d", workers=1))

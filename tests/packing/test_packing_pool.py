@@ -42,7 +42,7 @@ def test_order_and_a_bounded_number_ahead(
     keys = []
     for outcome in samples_in_order(watched(), Limits(max_side=max_side, max_pixels=10**8), 2):
         assert isinstance(outcome, Sample)
-        keys.append(outcome.key)
+        keys.append(outcome.record.key)
         assert len(taken) - len(keys) <= (2 * 3 + 2) * chunk
     assert keys == [job.artwork.key for job in jobs]
 

@@ -19,7 +19,7 @@ from arttl.packing.finish import digest_of_all
 from arttl.packing.pack import pack
 from arttl.packing.settings import PackSettings
 from arttl.packing.verify import verified, verify
-from arttl.shards.index import read_index
+from arttl.shards.index import ShardRows
 from arttl.shards.manifest import Manifest
 from arttl.shards.writer import FileDigest
 
@@ -54,13 +54,16 @@ def test_good_shards(shards: Path, workers: int) -> None:
 
 
 def test_a_flipped_byte(shards: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    keys, spans = read_index(shards / "train-00001.idx")
-    offset, size = spans[2, 0].tolist()
+    manifest = Manifest.read(shards)
+    _, rows = manifest.shard_rows()[1]
+    members = ShardRows(manifest).members(rows[2])
+    assert members.tar.name == "train-00001.tar"
+    offset, size = members.spans[0]
     _overwrite(shards / "train-00001.tar", offset + size * 9 // 10, b"\xff\xd9" * 4)
     problems = list(verify(shards))
     assert problems[0] == "train-00001.tar: its SHA-256 is not the one in dataset.json"
-    assert f"train-00001.tar: {keys[2]}.jpg: its SHA-256 is not the manifest's" in problems
-    assert any(f"{keys[2]}.jpg: does not decode" in problem for problem in problems)
+    assert f"train-00001.tar: {members.key}.jpg: its SHA-256 is not the manifest's" in problems
+    assert any(f"{members.key}.jpg: does not decode" in problem for problem in problems)
     with pytest.raises(ArttlError, match=rf"{len(problems)} thing\(s\) in .* are not as they were written"):
         verified(shards, 1)
     assert capsys.readouterr().out.splitlines() == problems

@@ -4,6 +4,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from arttl.artworks import Artwork
@@ -23,11 +24,11 @@ def manifest(tmp_path: Path, make_artworks: Callable[..., list[Artwork]]) -> Man
 def test_every_row_is_read_from_its_place(manifest: Manifest, tmp_path: Path) -> None:
     rows = ShardRows(manifest)
     for row in (23, 0, 6, 7, *range(24)):
-        components = rows.components(row)
-        jpeg, text, place = components.read()
+        members = rows.members(row)
+        jpeg, text, place = members.read()
         number = manifest.object_numbers[row]
-        assert components.key == manifest.keys[row]
-        assert components.tar == manifest.directory / manifest.shards[row]
+        assert members.key == manifest.keys[row]
+        assert members.tar == manifest.directory / manifest.shards[row]
         assert jpeg == (tmp_path / "images" / f"{number[2:]}.jpg").read_bytes()
         assert struct.unpack("<q", place) == (row,)
         assert f'"object_number": "{number}"'.encode() in text
@@ -36,24 +37,43 @@ def test_every_row_is_read_from_its_place(manifest: Manifest, tmp_path: Path) ->
 def test_an_index_of_another_shard(manifest: Manifest) -> None:
     other = (manifest.directory / "train-00000.idx").read_bytes()
     (manifest.directory / "train-00001.idx").write_bytes(other)
-    with pytest.raises(ArttlError, match=r"train-00001\.idx does not hold what manifest\.parquet says"):
-        ShardRows(manifest).components(7)
+    with pytest.raises(ArttlError, match=r"train-00001\.idx, line 2: \S+ stands where the manifest has"):
+        ShardRows(manifest).members(7)
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "message"),
     [
-        "",
-        "v1.2 2\njpg 512 9 a.jpg json 1536 9 a.json row 2560 8 a.row\n",
-        "v1.1 1\njpg 512 9 a.jpg json 1536 9 a.json row 2560 8 a.row\n",
-        "v1.2 1\njpg 512 9 a.jpg cls 1536 9 a.cls row 2560 8 a.row\n",
-        "v1.2 1\njpg 512 9 a.jpg json 1536 9 b.json row 2560 8 a.row\n",
-        "v1.2 1\njpg 512 x a.jpg json 1536 9 a.json row 2560 8 a.row\n",
-        "v1.2 1\njpg 512\n",
-        "v1.2 1\n雪\n",
+        ("", r"x\.idx cannot be read as an index of a shard"),
+        ("v1.2 1\n雪\n", r"x\.idx cannot be read as an index of a shard"),
+        (
+            "v1.2 2\njpg 512 9 a.jpg json 1536 9 a.json row 2560 8 a.row\n",
+            r"x\.idx does not list the 1 samples that the manifest has in x\.tar",
+        ),
+        (
+            "v1.1 1\njpg 512 9 a.jpg json 1536 9 a.json row 2560 8 a.row\n",
+            r"x\.idx does not list the 1 samples",
+        ),
+        ("v1.2 1\njpg 512 9 a.jpg cls 1536 9 a.cls row 2560 8 a.row\n", r"x\.idx, line 2: not a sample"),
+        ("v1.2 1\njpg 512 9 a.jpg json 1536 9 b.json row 2560 8 a.row\n", r"line 2: b\.json stands where"),
+        ("v1.2 1\njpg 512 x a.jpg json 1536 9 a.json row 2560 8 a.row\n", r"x\.idx, line 2: not a sample"),
+        ("v1.2 1\njpg 512 9 a.jpg json 1536 9 a.json row 2560 9 a.row\n", r"x\.idx, line 2: not a sample"),
+        (f"v1.2 1\njpg {10**30} 9 a.jpg json 1536 9 a.json row 2560 8 a.row\n", r"line 2: not a sample"),
+        ("v1.2 1\njpg 512 9 a.jpg json 1536 9 a.json row 2560 8\n", r"x\.idx, line 2: not a sample"),
+        ("v1.2 1\njpg 512\n", r"x\.idx, line 2: not a sample"),
     ],
 )
-def test_files_that_are_no_index(text: str, tmp_path: Path) -> None:
+def test_files_that_are_no_index(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "x.idx").write_text(text, encoding="utf-8")
-    with pytest.raises(ArttlError, match=r"x\.idx is no index of shards made by arttl"):
-        read_index(tmp_path / "x.idx")
+    with pytest.raises(ArttlError, match=message):
+        read_index(tmp_path / "x.idx", ["a"])
+
+
+def test_a_shard_cannot_lie_outside_the_folder(manifest: Manifest) -> None:
+    names = pa.array(["../../secrets-00000.tar"] * len(manifest))
+    column = manifest.table.column_names.index("shard")
+    elsewhere = Manifest(
+        manifest.directory, manifest.table.set_column(column, "shard", names), manifest.dataset
+    )
+    with pytest.raises(ArttlError, match=r"names a shard '\.\./\.\./secrets-00000\.tar'"):
+        ShardRows(elsewhere)
