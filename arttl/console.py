@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
@@ -23,18 +21,16 @@ from rich.text import Text
 
 
 class Reporter:
-    """Reports to one person once: only the first rank prints or writes."""
+    """Reports to one person once: only the first rank prints."""
 
-    def __init__(self, main: bool, run_folder: Path | None = None) -> None:
+    def __init__(self, main: bool) -> None:
         """Report on a run.
 
         Args:
             main: whether this is the first rank.
-            run_folder: gets `metrics.jsonl`; None: nothing is written.
         """
         self.main = main
         self.console = Console(quiet=not main, highlight=False)
-        self._folder = run_folder if main else None
 
     def say(self, text: str) -> None:
         """Print a line."""
@@ -49,12 +45,6 @@ class Reporter:
         """A progress bar that goes away when it is done; none where the output is no terminal."""
         with ProgressBar(self.console, what, total) as bar:
             yield bar
-
-    def write(self, line: Mapping[str, object]) -> None:
-        """Append a line to `metrics.jsonl`."""
-        if self._folder is not None:
-            with (self._folder / "metrics.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
 
 
 class ProgressBar:

@@ -1,28 +1,232 @@
-"""Files that appear whole: written under another name, flushed to the disk, then renamed."""
+"""The only writer of files that must appear whole: written under another name, flushed to the disk, then renamed.
+
+What is unfinished is called `.NAME.HOST-PROCESS.unfinished` and lies beside its final name, so that two processes
+never write the same temporary file, and what a killed one has left is removed by the next that writes the same name.
+"""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterable
+import platform
+import re
+import shutil
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from arttl.errors import ArttlError
 
-def settle(temporary: Path, final: Path) -> None:
-    """Give a written and flushed file its final name, and make the name itself survive a power cut."""
-    temporary.replace(final)
-    if os.name == "posix":  # elsewhere folders cannot be opened, and need not be
-        descriptor = os.open(final.parent, os.O_RDONLY)
+_HOST = f"{zlib.crc32(platform.node().encode()):08x}"
+_LEFTOVER = re.compile(r"\.(?P<name>.+)\.(?P<host>[0-9a-f]{8})-(?P<process>[0-9]+)(-replaced)?\.unfinished")
+
+
+class WriteError(ArttlError):
+    """A file or folder that cannot be written.
+
+    Attributes:
+        strerror: the system's reason, such as "No space left on device".
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path} cannot be written: {reason}")
+        self.strerror = reason
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the system's errors within into the one sentence that names `path`.
+
+    Raises:
+        WriteError: for every `OSError`, and for a `WriteError` about a part of `path`.
+    """
+    try:
+        yield
+    except (OSError, WriteError) as error:
+        raise WriteError(path, error.strerror or str(error)) from error
+
+
+@contextmanager
+def whole_file(path: Path, scratch: Path | None = None) -> Iterator[Path]:
+    """A temporary path, which gets its final name at the end of the block, or is removed where the block fails.
+
+    Args:
+        path: the final name; a file there is replaced.
+        scratch: folder for the temporary file, on the same disk; by default that of `path`.
+
+    Raises:
+        WriteError: if it cannot be written.
+    """
+    with writing(path):
+        if scratch is None:
+            _remove_leftovers_of(path)
+        temporary = _temporary(path) if scratch is None else scratch / f"{path.name}.part"
         try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            yield temporary
+            commit(temporary, path)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
 
 
-def write_whole(final: Path, data: bytes | Iterable[bytes], scratch: Path) -> None:
-    """Write `data` to `final` by way of the folder `scratch`, which is on the same disk."""
-    temporary = scratch / (final.name + ".part")
-    with temporary.open("wb") as file:
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder, which gets its final name at the end of the block, or is removed where the block fails.
+
+    Args:
+        path: the final name; a folder there is replaced. Its parent is made.
+
+    Raises:
+        WriteError: if it cannot be written.
+    """
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers_of(path)
+        temporary = _temporary(path)
+        temporary.mkdir()
+        try:
+            yield temporary
+            commit(temporary, path)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+
+
+def commit(temporary: Path, final: Path) -> None:
+    """Flush a finished file, or a folder with all in it, and give it its final name, which survives a power cut.
+
+    Raises:
+        WriteError: if that fails.
+    """
+    with writing(final):
+        for path in sorted(temporary.rglob("*")) if temporary.is_dir() else ():
+            _flush(path)
+        _flush(temporary)
+        if final.is_dir():
+            replaced = _set_aside(final)
+            temporary.rename(final)
+            shutil.rmtree(replaced)
+        else:
+            temporary.replace(final)
+        _flush(final.parent)
+
+
+def write_bytes(path: Path, data: bytes | Iterable[bytes], scratch: Path | None = None) -> None:
+    """Write a whole file; `scratch` as for `whole_file`."""
+    with whole_file(path, scratch) as temporary, temporary.open("wb") as file:
         file.writelines([data] if isinstance(data, bytes) else data)
+
+
+def write_text(path: Path, text: str, scratch: Path | None = None) -> None:
+    """Write a whole file of UTF-8, without changing the ends of lines."""
+    write_bytes(path, text.encode(), scratch)
+
+
+def write_json(path: Path, value: object, scratch: Path | None = None, *, indent: int | None = 1) -> None:
+    """Write a whole file of JSON."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    write_text(path, text if indent is None else text + "\n", scratch)
+
+
+def append_lines(path: Path, lines: Iterable[str]) -> None:
+    """Append lines and flush them; a last line that a kill left without its end is removed first.
+
+    Raises:
+        WriteError: if the file cannot be written.
+    """
+    with writing(path), path.open("a+b") as file:
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)
+        file.write("".join(f"{line}\n" for line in lines).encode())
         file.flush()
         os.fsync(file.fileno())
-    settle(temporary, final)
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of `append_lines`, without one that a kill left without its end; none where there is no file."""
+    return path.read_bytes().decode().split("\n")[:-1] if path.is_file() else []
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and its parents where they are missing.
+
+    Raises:
+        WriteError: if that fails.
+    """
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder at once: one killed in the middle leaves no part of it under its name.
+
+    Raises:
+        WriteError: if that fails.
+    """
+    with writing(path):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(_set_aside(path))
+        else:
+            path.unlink(missing_ok=True)
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether a name is that of something unfinished."""
+    return _LEFTOVER.fullmatch(path.name) is not None
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove all that is unfinished in a folder that no other process writes into.
+
+    Raises:
+        WriteError: if that fails.
+    """
+    with writing(folder):
+        for path in filter(is_leftover, folder.iterdir() if folder.is_dir() else ()):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _temporary(path: Path, what: str = "") -> Path:
+    return path.with_name(f".{path.name}.{_HOST}-{os.getpid()}{what}.unfinished")
+
+
+def _set_aside(folder: Path) -> Path:
+    """Rename a folder to what the next writer of its name removes."""
+    aside = _temporary(folder, "-replaced")
+    shutil.rmtree(aside, ignore_errors=True)
+    folder.rename(aside)
+    return aside
+
+
+def _remove_leftovers_of(final: Path) -> None:
+    """Remove what processes of this machine that are no more have left of a file or folder."""
+    for path in final.parent.iterdir():
+        found = _LEFTOVER.fullmatch(path.name)
+        if found and found["name"] == final.name and found["host"] == _HOST:
+            process = int(found["process"])
+            if process == os.getpid() or not _is_alive(process):
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    if os.name != "posix":
+        return True  # os.kill would end it
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _flush(path: Path) -> None:
+    if path.is_dir() and os.name != "posix":  # folders cannot be opened there, and need not be
+        return
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,49 +1,293 @@
-"""The run folder: what every command that trains leaves behind."""
+"""The run folder: its only writer and reader, for every command that leaves a run.
+
+- `config.yaml`: the command's settings, from which it can be started again;
+- `tasks.json`: what is predicted;
+- `environment.json`: the machine and the versions;
+- `metrics.jsonl`: a line per epoch, or per head that was fitted;
+- `best/`: the model with its calibration;
+- `predictions.parquet` and `classes.csv`: of the test split;
+- `test.json`: the figures on the test split, written last: a run with it is done.
+"""
 
 from __future__ import annotations
 
 import json
 import platform
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any, TypeVar
 
+import cattrs
 import torch
+import yaml
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list
+
+from arttl import files
+from arttl.errors import ArttlError
+from arttl.tasks import TaskSet
+
+PREDICTIONS = "predictions.parquet"
+_DONE, _CONFIG, _CHECKPOINTS = "test.json", "config.yaml", "checkpoints"
+# In the order in which they are removed: what says "done" first, what a run is resumed from last.
+_CONTENTS = (
+    _DONE,
+    PREDICTIONS,
+    "classes.csv",
+    "best",
+    "maps",
+    "tensorboard",
+    "metrics.jsonl",
+    "tasks.json",
+    "environment.json",
+    _CHECKPOINTS,
+    _CONFIG,
+)
+_FAILURES = ("failed.json", "traceback.txt")
+_PACKAGES = ("arttl", "torch", "torchvision", "timm", "accelerate", "simplejpeg", "nvidia-dali-cuda130")
+_T = TypeVar("_T")
 
 
-def write_environment(
-    folder: Path, device: torch.device, processes: int = 1, mixed_precision: str = "no"
-) -> None:
-    """Write `environment.json`: what a run runs on, and with which versions.
+@dataclass(frozen=True)
+class RunFolder:
+    """One run on the disk. Only one rank may write; see `on_first_rank`.
 
-    Args:
-        folder: of the run.
-        device: that computes.
-        processes: how many.
-        mixed_precision: as Accelerate calls it.
+    Attributes:
+        path: of the folder, which need not exist yet.
     """
-    versions: dict[str, str | None] = {}
-    for package in (
-        "arttl",
-        "torch",
-        "torchvision",
-        "timm",
-        "accelerate",
-        "simplejpeg",
-        "nvidia-dali-cuda130",
-    ):
+
+    path: Path
+
+    @property
+    def best(self) -> Path:
+        """The folder of the model."""
+        return self.path / "best"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the checkpoints."""
+        return self.path / _CHECKPOINTS
+
+    @property
+    def tensorboard(self) -> Path:
+        """The folder of the curves."""
+        return self.path / "tensorboard"
+
+    @property
+    def predictions(self) -> Path:
+        """The file of the predictions on the test split."""
+        return self.path / PREDICTIONS
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the run is finished, and so whole."""
+        return (self.path / _DONE).is_file()
+
+    def settings(self) -> dict[str, Any]:
+        """The settings that the run was begun with.
+
+        Raises:
+            ArttlError: if there are none that can be read.
+        """
+        path = self.path / _CONFIG
         try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = None
-    card = torch.cuda.get_device_name(device) if device.type == "cuda" else None
-    found = {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "packages": versions,
-        "device": str(device),
-        "card": card,
-        "processes": processes,
-        "threads": torch.get_num_threads(),
-        "mixed_precision": mixed_precision,
-    }
-    (folder / "environment.json").write_text(json.dumps(found, indent=1) + "\n")
+            settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise ArttlError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+        if not isinstance(settings, dict):
+            raise ArttlError(f"{path} does not hold the settings of a run")
+        return settings
+
+    def test(self) -> dict[str, Any]:
+        """The figures on the test split, as `metrics_to_json` gives them.
+
+        Raises:
+            ArttlError: if the run is not done.
+        """
+        path = self.path / _DONE
+        try:
+            figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ArttlError(f"{self.path} holds no finished run: {path.name} cannot be read") from error
+        return figures
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of `metrics.jsonl`."""
+        return [json.loads(line) for line in files.read_lines(self.path / "metrics.jsonl")]
+
+    @property
+    def failure(self) -> str | None:
+        """The sentence that the last attempt ended with, if it failed."""
+        path = self.path / _FAILURES[0]
+        return str(json.loads(path.read_text(encoding="utf-8"))["error"]) if path.is_file() else None
+
+    def check(self, *, overwrite: bool) -> None:
+        """Find out early that the folder may not be replaced.
+
+        Raises:
+            ArttlError: if it holds a run and `overwrite` is not given, or if it holds something else.
+        """
+        if not self.path.exists() or (self.path.is_dir() and not self._contents()):
+            return
+        if not (self.path / _CONFIG).is_file():
+            raise ArttlError(f"{self.path} is no run folder; choose another --out")
+        if not overwrite:
+            raise ArttlError(f"{self.path} already holds a run; choose another --out, or pass --overwrite")
+
+    def begin(
+        self,
+        settings: Mapping[str, object],
+        tasks: TaskSet,
+        *,
+        overwrite: bool = False,
+        resume: bool = False,
+        may_change: Collection[str] = (),
+        device: torch.device | None = None,
+        processes: int = 1,
+        mixed_precision: str = "no",
+    ) -> None:
+        """Make the folder, or empty it of an earlier run, and write what a run begins with.
+
+        Files that no run makes are left alone; on resuming, the checkpoints are too.
+
+        Args:
+            settings: of the command, see `flat_settings`.
+            tasks: what is predicted.
+            overwrite: replace a run that is there.
+            resume: continue a run that is there.
+            may_change: settings that may differ from those the run was begun with.
+            device, processes, mixed_precision: what the run runs on; by default one process on the GPU if there is one.
+
+        Raises:
+            ArttlError: if the folder holds a run that is neither to be replaced nor resumed, or one of other settings,
+                or cannot be written.
+        """
+        files.make_folder(self.path)
+        present = [name for name in _CONTENTS if (self.path / name).exists()]
+        if resume and _CONFIG in present:
+            self._compare(settings, may_change)
+            present = [name for name in present if name not in (_CONFIG, _CHECKPOINTS)]
+        elif present and not overwrite:
+            raise ArttlError(
+                f"{self.path} already holds a run; choose another --out, or pass --overwrite or --resume"
+            )
+        for name in (*present, *_FAILURES):
+            files.remove(self.path / name)
+        for folder in (self.path, self.checkpoints):
+            files.remove_leftovers(folder)
+        files.write_text(self.path / _CONFIG, _to_yaml(settings))
+        tasks.save(self.path / "tasks.json")
+        device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        environment = {
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "packages": {package: _version(package) for package in _PACKAGES},
+            "device": str(device),
+            "card": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+            "processes": processes,
+            "threads": torch.get_num_threads(),
+            "mixed_precision": mixed_precision,
+        }
+        files.write_json(self.path / "environment.json", environment)
+
+    def append(self, *lines: Mapping[str, object]) -> None:
+        """Append lines to `metrics.jsonl`."""
+        files.append_lines(self.path / "metrics.jsonl", map(json.dumps, lines))
+
+    def finish(
+        self,
+        figures: Mapping[str, object],
+        *,
+        calibration: Callable[[Path], None],
+        predictions: Callable[[Path], None],
+        classes: Callable[[Path], None],
+    ) -> None:
+        """Write what a run ends with, and last the file that says it is done. The model is there already.
+
+        Args:
+            figures: on the test split.
+            calibration: writes it into the folder of the model.
+            predictions, classes: each writes a whole file of the name it is given.
+
+        Raises:
+            ArttlError: if something cannot be written.
+        """
+        calibration(self.best)
+        predictions(self.predictions)
+        classes(self.path / "classes.csv")
+        files.write_json(self.path / _DONE, figures)
+
+    def fail(self, error: str, traceback: str | None = None) -> None:
+        """Note with which sentence an attempt ended, and for a bug the traceback."""
+        files.make_folder(self.path)
+        if traceback is not None:
+            files.write_text(self.path / _FAILURES[1], traceback)
+        files.write_text(self.path / _FAILURES[0], json.dumps({"error": error}) + "\n")
+
+    def _contents(self) -> list[Path]:
+        return [
+            path for path in self.path.iterdir() if path.name not in _FAILURES and not files.is_leftover(path)
+        ]
+
+    def _compare(self, settings: Mapping[str, object], may_change: Collection[str]) -> None:
+        before, now = self.settings(), yaml.safe_load(_to_yaml(settings))
+        for name in (*now, *(name for name in before if name not in now)):
+            if before.get(name) != now.get(name) and name not in may_change:
+                values = [_as_flag(mapping.get(name)) for mapping in (before, now)]
+                raise ArttlError(
+                    f"{self.path} was begun with --{name.replace('_', '-')} {values[0]}, not {values[1]};"
+                    " give that again, or another --out"
+                )
+
+
+def on_first_rank(work: Callable[[], _T]) -> _T:
+    """Do what writes on the first rank; every rank must call this, and gets the result.
+
+    Raises:
+        ArttlError: on every rank, where the first one's work raises it.
+    """
+    state = PartialState()
+    if state.num_processes == 1:
+        return work()
+    outcome: list[Any] = [None, None]
+    if state.is_main_process:
+        try:
+            outcome[0] = work()
+        except ArttlError as error:
+            outcome[1] = str(error)
+    broadcast_object_list(outcome)
+    if outcome[1] is not None:
+        raise ArttlError(outcome[1])
+    result: _T = outcome[0]
+    return result
+
+
+def flat_settings(settings: Any) -> dict[str, Any]:
+    """A settings dataclass as plain values, those of its groups beside its own."""
+    converter = cattrs.Converter()
+    converter.register_unstructure_hook(Path, str)
+    flat: dict[str, Any] = {}
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if is_dataclass(value):
+            flat |= flat_settings(value)
+        else:
+            flat[field.name] = converter.unstructure(value)
+    return flat
+
+
+def _to_yaml(settings: Mapping[str, object]) -> str:
+    return str(yaml.safe_dump(dict(settings), sort_keys=False, allow_unicode=True))
+
+
+def _as_flag(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from arttl.class_rules import ClassRule
 from arttl.errors import ArttlError, did_you_mean
+from arttl.files import write_json
 from arttl.numbers import WIDEST_RANGE, NumberStatistics, parse_number
 
 if TYPE_CHECKING:
@@ -297,7 +298,7 @@ class TaskSet:
 
     def save(self, path: Path) -> None:
         """Write the tasks as JSON."""
-        path.write_text(json.dumps(self.to_dict(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        write_json(path, self.to_dict())
 
     @classmethod
     def load(cls, path: Path) -> TaskSet:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from arttl.files import settle
+from arttl.files import whole_file
 from arttl.tasks import Task, decide_labels
 
 MANY, FEW = 100, 20
@@ -143,8 +142,7 @@ def write_classes(path: Path, tasks: Mapping[str, list[ClassRow]]) -> None:
         path: the file.
         tasks: task name to its classes.
     """
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("w", encoding="utf-8", newline="") as file:
+    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
         for task, rows in tasks.items():
@@ -154,9 +152,6 @@ def write_classes(path: Path, tasks: Mapping[str, list[ClassRow]]) -> None:
                 ]
                 mistaken = [row.mistaken_for, row.mistaken] if row.mistaken_for is not None else ["", 0]
                 writer.writerow([task, row.name, row.train, row.samples, *ratios, *mistaken])
-        file.flush()
-        os.fsync(file.fileno())
-    settle(temporary, path)
 
 
 def _as_sets(

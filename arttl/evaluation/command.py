@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,6 +18,7 @@ from arttl.evaluation.classes import write_classes
 from arttl.evaluation.metrics import TaskMetrics, metrics_to_json
 from arttl.evaluation.predictions import predict
 from arttl.evaluation.report import bands_table, metrics_table
+from arttl.files import write_json
 from arttl.inference.calibration import Calibration
 from arttl.loading import open_loader, read_manifest
 from arttl.loading.views import Views
@@ -87,13 +87,10 @@ def evaluate(settings: EvaluateSettings) -> dict[str, TaskMetrics]:
         ),
     )
     found = predict(model.to(device), tasks, views)
-    try:
-        if settings.predictions is not None:
-            found.write(settings.predictions, manifest, calibration)
-        if settings.classes_csv is not None:
-            write_classes(settings.classes_csv, found.classes())
-    except OSError as error:
-        raise ArttlError(f"{error.filename} cannot be written: {error.strerror}") from error
+    if settings.predictions is not None:
+        found.write(settings.predictions, manifest, calibration)
+    if settings.classes_csv is not None:
+        write_classes(settings.classes_csv, found.classes())
     return found.measure(manifest, calibration, groups=groups)
 
 
@@ -125,7 +122,4 @@ def run(settings: EvaluateSettings) -> None:
                 f"{name}: {found.unknown_class} sample(s) left out, whose label {why}", markup=False
             )
     if settings.json is not None:
-        try:
-            settings.json.write_text(json.dumps(metrics_to_json(metrics), indent=1) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise ArttlError(f"--json {settings.json} cannot be written: {error.strerror}") from error
+        write_json(settings.json, metrics_to_json(metrics))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from arttl.evaluation.compare import (
 from arttl.evaluation.measures import LOWER_IS_BETTER
 from arttl.evaluation.report import interval_text, measure_name, measure_text
 from arttl.evaluation.saved import read_predictions
+from arttl.files import write_json
 
 
 @dataclass(frozen=True)
@@ -103,10 +103,7 @@ def run(settings: CompareSettings) -> None:
             "tasks": {one.task: one.to_dict() for one in found},
             "means": [one.to_dict() for one in means],
         }
-        try:
-            settings.json.write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise ArttlError(f"--json {settings.json} cannot be written: {error.strerror}") from error
+        write_json(settings.json, described)
 
 
 def comparison_table(found: Sequence[TaskComparison], means: Sequence[MeanComparison]) -> Table:

@@ -9,7 +9,6 @@ classes). The schema's metadata holds the tasks and their temperatures as JSON.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,8 +21,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from arttl.errors import ArttlError
-from arttl.files import settle
+from arttl.files import whole_file
 from arttl.inference.calibration import confidence
+from arttl.runs import PREDICTIONS
 from arttl.tasks import Task, TaskSet
 
 TASKS, TEMPERATURES = b"arttl.tasks", b"arttl.temperatures"  # keys of the metadata
@@ -77,12 +77,9 @@ def write_predictions(path: Path, found: SavedPredictions) -> None:
         TASKS: json.dumps(found.tasks.to_dict(), ensure_ascii=False).encode(),
         TEMPERATURES: json.dumps(dict(found.temperatures), ensure_ascii=False).encode(),
     }
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("wb") as file:
-        pq.write_table(pa.table(columns).replace_schema_metadata(metadata), file, compression="zstd")
-        file.flush()
-        os.fsync(file.fileno())
-    settle(temporary, path)
+    table = pa.table(columns).replace_schema_metadata(metadata)
+    with whole_file(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
 
 
 def read_predictions(path: Path) -> SavedPredictions:
@@ -94,7 +91,7 @@ def read_predictions(path: Path) -> SavedPredictions:
     Raises:
         ArttlError: if there is none, or it holds no logits.
     """
-    file = path / "predictions.parquet" if path.is_dir() else path
+    file = path / PREDICTIONS if path.is_dir() else path
     if not file.is_file():
         raise ArttlError(
             f"{path} holds no predictions.parquet; name a run's folder, or a file that arttl evaluate --predictions"

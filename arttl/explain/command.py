@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +26,7 @@ from arttl.explain.panel import Legend, PanelRow, contact_sheet, panel
 from arttl.explain.taps import print_taps
 from arttl.explain.views import View, views_of_files, views_of_shards
 from arttl.explain.visual_backprop import visual_backprop
+from arttl.files import make_folder, write_bytes
 from arttl.models import (
     Backbone,
     FusedModel,
@@ -247,31 +247,23 @@ def _contact_sheet(
 def _write(out: Path, pictures: dict[str, Picture], sheets: dict[str, _Sheet], pdf: bool) -> list[Path]:
     """Write all as PNG, the sheets as PDF too, drawn larger for print; each file appears whole."""
     written = []
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, picture in pictures.items():
-            written.append(_write_picture(out / f"{name}.png", picture))
-        for name, sheet in sheets.items():
-            if pdf:
-                written.append(_write_picture(out / f"{name}.pdf", sheet(_PRINT_SCALE)))
-            written.append(_write_picture(out / f"{name}.png", sheet(1)))
-    except OSError as error:
-        raise ArttlError(f"cannot write into --out {out}: {error.strerror or error}") from error
+    make_folder(out)
+    for name, picture in pictures.items():
+        written.append(_write_picture(out / f"{name}.png", picture))
+    for name, sheet in sheets.items():
+        if pdf:
+            written.append(_write_picture(out / f"{name}.pdf", sheet(_PRINT_SCALE)))
+        written.append(_write_picture(out / f"{name}.png", sheet(1)))
     return written
 
 
 def _write_picture(path: Path, picture: Picture) -> Path:
-    buffer = io.BytesIO()
+    buffer = io.BytesIO()  # Pillow writes a file's name into a PDF
     if path.suffix == ".pdf":
         Image.fromarray(picture).save(buffer, "pdf", resolution=_PRINT_RESOLUTION, quality=_PRINT_QUALITY)
     else:
         Image.fromarray(picture).save(buffer, "png")
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    with unfinished.open("wb") as file:
-        file.write(buffer.getbuffer())
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    write_bytes(path, buffer.getvalue())
     return path
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -25,6 +24,7 @@ from arttl.explain.attribution import Method, attribute
 from arttl.explain.overlay import Picture
 from arttl.explain.views import views_of_shards
 from arttl.explain.visual_backprop import visual_backprop
+from arttl.files import write_json
 from arttl.models import MultiTaskModel, load_model
 from arttl.sources.synthetic import drawn_objects
 from arttl.tasks import SPLITS
@@ -153,10 +153,7 @@ def run(settings: ScoreSettings) -> None:
     console.print(table)
     console.print("near 1: the map does not depend on those weights")
     if settings.json is not None:
-        try:
-            settings.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise ArttlError(f"--json {settings.json} cannot be written: {error.strerror}") from error
+        write_json(settings.json, found)
 
 
 def _table(title: str) -> Table:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import os
 import time
 import urllib.error
 import urllib.request
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arttl.errors import ArttlError
-from arttl.files import settle
+from arttl.files import commit
 
 _CHUNK = 1 << 20
 _TIMEOUT = 60.0  # seconds without a byte
@@ -68,9 +67,7 @@ def download(
     for _ in range(2):
         _bring(remote, part, progress, pause)
         if md5_of(part) == remote.md5:
-            with part.open("rb+") as file:
-                os.fsync(file.fileno())
-            settle(part, final)
+            commit(part, final)
             return final
         # Nothing tells which of its bytes are wrong.
         part.unlink()

@@ -21,7 +21,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from arttl.errors import ArttlError
 from arttl.fetching.download import RemoteFile, download
 from arttl.fetching.unpack import kind_of, unpack
-from arttl.files import write_whole
+from arttl.files import write_json
 
 FIGSHARE = "https://api.figshare.com/v2"
 RIJKS2014_ARTICLE = 5660617  # of doi:10.21942/uva.5660617
@@ -115,8 +115,7 @@ def fetch(settings: FetchSettings, *, console: Console | None = None, pause: flo
         elif archive.name == _TRUTH:
             shutil.copyfile(archive, unpacked / _TRUTH)
     found = _lay_out(unpacked, out, tuple(files))
-    text = json.dumps(asdict(found), ensure_ascii=False, indent=1) + "\n"
-    write_whole(finished, text.encode(), unpacked)
+    write_json(finished, asdict(found), unpacked)
     shutil.rmtree(unpacked)
     if not settings.keep_archives:
         shutil.rmtree(downloads)

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,7 +16,6 @@ import torch
 import tyro
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import broadcast_object_list
 
 from arttl.console import Reporter
 from arttl.cpu import prepare_cpu, usable_cores
@@ -24,6 +24,7 @@ from arttl.frozen.store import FeatureStore, Recipe, StoreWriter, sha256_of_file
 from arttl.loading import Loader, Preprocess, open_loader
 from arttl.models import Backbone, load_weights
 from arttl.models.stages import LAST_LAYER, PooledStages, stage_widths
+from arttl.runs import on_first_rank
 from arttl.shards.manifest import Manifest
 from arttl.tasks import Task, TaskSet, Vocabulary
 
@@ -108,7 +109,7 @@ def compute_features(settings: FeatureSettings) -> FeatureStore:
     reporter.say(f"input      {loaded.preprocess}")
     writer = StoreWriter(settings.out, recipe, len(manifest), settings.block_size)
     opened = _Opener(settings, manifest, loaded.preprocess, accelerator)
-    missing = _begin(writer, backbone, manifest, settings, accelerator)
+    missing = on_first_rank(lambda: writer.begin(backbone, manifest, overwrite=settings.overwrite))
     if missing:
         reporter.say(f"engine     {opened.whole.engine_reason}")
         kept = writer.num_blocks - len(missing)
@@ -171,29 +172,6 @@ def _every_label(manifest: Manifest) -> TaskSet:
     return TaskSet(tasks)
 
 
-def _begin(
-    writer: StoreWriter,
-    backbone: Backbone,
-    manifest: Manifest,
-    settings: FeatureSettings,
-    accelerator: Accelerator,
-) -> list[int]:
-    """The blocks to compute, as the first rank finds them."""
-    told: list[object] = [None]
-    if accelerator.is_main_process:
-        try:
-            told[0] = writer.begin(backbone, manifest, overwrite=settings.overwrite)
-        except ArttlError as error:
-            told[0] = str(error)
-        except OSError as error:
-            told[0] = f"the features {settings.out} cannot be written: {error.strerror}"
-    broadcast_object_list(told)
-    if isinstance(told[0], str):
-        raise ArttlError(told[0])
-    assert isinstance(told[0], list)
-    return told[0]
-
-
 def _fill(
     writer: StoreWriter,
     missing: list[int],
@@ -211,12 +189,10 @@ def _fill(
             parts = list(_pass(network, opened.open(rows), accelerator))
             values = [np.concatenate(of_stage) for of_stage in zip(*parts, strict=True)]
             _check_finite(values, rows, opened.whole.manifest, network, accelerator)
-            if accelerator.is_main_process:
-                writer.write(block, values)
+            on_first_rank(partial(writer.write, block, values))
             samples += len(rows)
             bar.advance()
-    if accelerator.is_main_process:
-        writer.finish()
+    on_first_rank(writer.finish)
     seconds = time.perf_counter() - started
     reporter.say(
         f"features   {writer.out}: {samples} samples in {seconds:.1f} s, {samples / seconds:.0f} a second"

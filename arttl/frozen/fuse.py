@@ -32,7 +32,7 @@ from arttl.frozen.ladder import (
     rungs,
 )
 from arttl.frozen.measuring import majority_values
-from arttl.frozen.results import answers, check_out, write_run
+from arttl.frozen.results import answers, write_run
 from arttl.frozen.store import FeatureStore
 from arttl.frozen.tables import figures_table, in_tables
 from arttl.frozen.task_choice import TaskChoice
@@ -40,6 +40,7 @@ from arttl.frozen.tokens import Tokens, same_collection, store_names
 from arttl.models import Provenance
 from arttl.models.fusion import FusedModel, TokenHead
 from arttl.models.stages import PooledStages
+from arttl.runs import RunFolder
 from arttl.splits.redraw import draw_splits
 from arttl.tasks import Task, TaskSet
 
@@ -90,7 +91,7 @@ def fuse(settings: FuseSettings) -> tuple[Outcomes, list[Gain]]:
     Raises:
         ArttlError: for input that cannot be used; nothing is written then.
     """
-    check_out(settings.out, settings.overwrite)
+    RunFolder(settings.out).check(overwrite=settings.overwrite)
     stores = [FeatureStore.open(path) for path in settings.features]
     same_collection(stores)
     names = store_names(stores) if len(stores) > 1 else [""]

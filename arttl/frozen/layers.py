@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,7 +17,7 @@ from arttl.console import Reporter
 from arttl.errors import ArttlError
 from arttl.evaluation.measures import MAIN_MEASURE
 from arttl.evaluation.report import measure_name, measure_text
-from arttl.files import write_whole
+from arttl.files import make_folder, whole_file, write_json
 from arttl.frozen.measuring import majority_values, task_values
 from arttl.frozen.mixing import fit_mixing
 from arttl.frozen.store import FeatureStore
@@ -257,14 +255,9 @@ def run(settings: LayerSettings) -> None:
     for some in in_tables(tasks):
         reporter.console.print(layers_table(rows, some))
     figure = plot_layers(rows, tasks)
-    try:
-        settings.out.mkdir(parents=True, exist_ok=True)
-        for kind in ("png", "pdf"):
-            drawn = io.BytesIO()
-            figure.savefig(drawn, format=kind, dpi=150)
-            write_whole(settings.out / f"layers.{kind}", drawn.getvalue(), settings.out)
-        text = json.dumps([asdict(row) for row in rows], indent=1) + "\n"
-        write_whole(settings.out / "layers.json", text.encode(), settings.out)
-    except OSError as error:
-        raise ArttlError(f"--out {settings.out} cannot be written: {error.strerror}") from error
+    make_folder(settings.out)
+    for kind in ("png", "pdf"):
+        with whole_file(settings.out / f"layers.{kind}") as temporary:
+            figure.savefig(temporary, format=kind, dpi=150)
+    write_json(settings.out / "layers.json", [asdict(row) for row in rows])
     reporter.say(f"drawn in {settings.out / 'layers.png'} and layers.pdf, the figures in layers.json")

@@ -23,7 +23,7 @@ from arttl.frozen.class_means import class_mean_head
 from arttl.frozen.grid import MAX_EPOCHS, PAPER, GridHead, train_grid
 from arttl.frozen.linear_probe import fit_probe
 from arttl.frozen.measuring import majority_values, task_values
-from arttl.frozen.results import answers, check_out, write_run
+from arttl.frozen.results import answers, write_run
 from arttl.frozen.store import FeatureStore
 from arttl.frozen.tables import in_tables
 from arttl.frozen.task_choice import TaskChoice
@@ -36,6 +36,7 @@ from arttl.frozen.tokens import (
 from arttl.models import MultiTaskModel, Provenance
 from arttl.models.losses import summed_loss
 from arttl.models.stages import LAST_LAYER
+from arttl.runs import RunFolder
 from arttl.splits.redraw import Draw, draw_splits
 from arttl.tasks import Task, TaskSet
 
@@ -122,7 +123,7 @@ def probe(settings: ProbeSettings) -> list[Candidate]:
     Raises:
         ArttlError: for input that cannot be used; nothing is written then.
     """
-    check_out(settings.out, settings.overwrite)
+    RunFolder(settings.out).check(overwrite=settings.overwrite)
     stores = [FeatureStore.open(path) for path in settings.features]
     same_collection(stores)
     draw = draw_splits(stores[0].manifest, (), seed=0)

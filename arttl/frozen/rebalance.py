@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +19,7 @@ from arttl.evaluation.bootstrap import paired_bootstrap
 from arttl.evaluation.classes import FEW, MANY
 from arttl.evaluation.measures import Floats, Measure, measures_of
 from arttl.evaluation.metrics import TaskMetrics
-from arttl.files import write_whole
+from arttl.files import make_folder, write_json
 from arttl.frozen.gains import Gain, gains_table
 from arttl.frozen.long_tails import PLAIN, REMEDIES, TailOutcome, fit_remedies
 from arttl.frozen.store import FeatureStore
@@ -179,10 +178,6 @@ def run(settings: TailSettings) -> None:
         for seed, one in enumerate(splits)
     ]
     told = {"heads": lines, "gains": [asdict(one) for one in found]}
-    try:
-        settings.out.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(told, indent=1, ensure_ascii=False) + "\n"
-        write_whole(settings.out / "tails.json", text.encode(), settings.out)
-    except OSError as error:
-        raise ArttlError(f"--out {settings.out} cannot be written: {error.strerror}") from error
+    make_folder(settings.out)
+    write_json(settings.out / "tails.json", told)
     reporter.say(f"the figures in {settings.out / 'tails.json'}")

@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import cattrs
 import numpy as np
 import torch
-import yaml
 
-from arttl.errors import ArttlError
+from arttl.evaluation.classes import write_classes
 from arttl.evaluation.metrics import TaskMetrics, metrics_to_json
 from arttl.evaluation.predictions import Predictions
-from arttl.files import settle
+from arttl.files import whole_folder
 from arttl.models import MultiTaskModel
 from arttl.models.fusion import FusedModel
-from arttl.runs import write_environment
+from arttl.runs import RunFolder, flat_settings
 from arttl.shards.manifest import Manifest
 from arttl.splits.redraw import Draw
 from arttl.tasks import TaskSet, is_labelled
-
-
-def check_out(out: Path, overwrite: bool) -> None:
-    """Find out early that results cannot be written.
-
-    Raises:
-        ArttlError: if `out` holds a run and may not be replaced, or holds something else.
-    """
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return
-    if not (out / "config.yaml").is_file():
-        raise ArttlError(f"{out} is no run folder; choose another --out")
-    if not overwrite:
-        raise ArttlError(f"{out} already holds a run; choose another --out, or pass --overwrite")
 
 
 def write_run(
@@ -66,36 +46,20 @@ def write_run(
     Raises:
         ArttlError: if the folder cannot be written.
     """
-    unfinished = out.with_name(f".{out.name}.{os.getpid()}.unfinished")
     calibration = val.calibrate()
     metrics = test.measure(manifest, calibration)
-    try:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-        (unfinished / "config.yaml").write_text(settings_to_yaml(settings), encoding="utf-8")
-        model.tasks.save(unfinished / "tasks.json")
-        write_environment(unfinished, torch.device("cuda" if torch.cuda.is_available() else "cpu"))
-        text = "".join(json.dumps(line) + "\n" for line in lines)
-        (unfinished / "metrics.jsonl").write_text(text, encoding="utf-8")
-        model.save(unfinished / "best")
-        calibration.save(unfinished / "best")
-        test.write(unfinished / "predictions.parquet", manifest, calibration)
-        found = json.dumps(metrics_to_json(metrics), indent=1) + "\n"
-        (unfinished / "test.json").write_text(found, encoding="utf-8")
-        if out.exists():
-            shutil.rmtree(out)
-        settle(unfinished, out)
-    except OSError as error:
-        raise ArttlError(f"the run folder {out} cannot be written: {error.strerror}") from error
+    with whole_folder(out) as unfinished:
+        run = RunFolder(unfinished)
+        run.begin(flat_settings(settings), model.tasks)
+        run.append(*lines)
+        model.save(run.best)
+        run.finish(
+            metrics_to_json(metrics),
+            calibration=calibration.save,
+            predictions=lambda path: test.write(path, manifest, calibration),
+            classes=lambda path: write_classes(path, test.classes()),
+        )
     return metrics
-
-
-def settings_to_yaml(settings: object) -> str:
-    """A settings dataclass as YAML."""
-    converter = cattrs.Converter()
-    converter.register_unstructure_hook(Path, str)
-    told: Any = converter.unstructure(settings)
-    return str(yaml.safe_dump(told, sort_keys=False, allow_unicode=True))
 
 
 def answers(draw: Draw, split: str, tasks: TaskSet, logits: Mapping[str, torch.Tensor]) -> Predictions:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -23,12 +24,23 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from arttl.errors import ArttlError
-from arttl.files import settle, write_whole
+from arttl.files import (
+    append_lines,
+    commit,
+    make_folder,
+    read_lines,
+    remove,
+    whole_file,
+    write_bytes,
+    write_json,
+    writing,
+)
 from arttl.loading import Preprocess
 from arttl.models import Backbone
+from arttl.models.folders import save_tensors
 from arttl.pictures.near_duplicates import NEAR_DUPLICATES_FILE
 from arttl.shards.manifest import Manifest
 
@@ -182,7 +194,7 @@ class FeatureStore:
 
 
 class StoreWriter:
-    """Fills a store under a hidden name beside its own, block by block; a killed pass goes on from there."""
+    """Fills a store under a hidden name beside its own, block by block; a killed pass is resumed from there."""
 
     def __init__(self, out: Path, recipe: Recipe, samples: int, block_size: int) -> None:
         self.out, self._recipe = out, recipe
@@ -250,14 +262,13 @@ class StoreWriter:
             values: [rows of the block, D] for each stage.
         """
         part = _block(block, self._block_size)
-        for array, found in zip(self._arrays, values, strict=True):
-            array[part] = found
-            array.flush()
+        with writing(self._folder):
+            for array, found in zip(self._arrays, values, strict=True):
+                array[part] = found
+                array.flush()
         self._digests[block] = _block_digest(self._arrays, part)
         # After the numbers are on the disk: a block that is listed is there.
-        with (self._folder / _BLOCKS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"block": block, "sha256": self._digests[block]}) + "\n")
-            file.flush()
+        append_lines(self._folder / _BLOCKS, [json.dumps({"block": block, "sha256": self._digests[block]})])
 
     def finish(self) -> None:
         """Give the folder its name."""
@@ -269,13 +280,10 @@ class StoreWriter:
             "block_size": self._block_size,
             "blocks": [self._digests[block] for block in range(self.num_blocks)],
         }
-        text = json.dumps(description, ensure_ascii=False, indent=1) + "\n"
-        write_whole(self._folder / _DESCRIPTION, text.encode(), self._folder)
+        write_json(self._folder / _DESCRIPTION, description)
         for name in (_BEGUN, _BLOCKS):
-            (self._folder / name).unlink()
-        if self.out.exists():
-            shutil.rmtree(self.out)
-        settle(self._folder, self.out)
+            remove(self._folder / name)
+        commit(self._folder, self.out)
 
     def _identity(self) -> dict[str, Any]:
         return {"key": self._recipe.key, "samples": self._samples, "block_size": self._block_size}
@@ -288,26 +296,32 @@ class StoreWriter:
 
     def _make(self, backbone: Backbone, manifest: Manifest) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder.mkdir(parents=True)
+        make_folder(self._folder)
         for name in ("manifest.parquet", "dataset.json", NEAR_DUPLICATES_FILE):
             if (manifest.directory / name).is_file():
-                shutil.copyfile(manifest.directory / name, self._folder / name)
-        state = {name: tensor.cpu().contiguous() for name, tensor in backbone.state_dict().items()}
-        save_file(state, self._folder / _WEIGHTS)
+                write_bytes(self._folder / name, (manifest.directory / name).read_bytes())
+        with whole_file(self._folder / _WEIGHTS) as temporary:
+            save_tensors(temporary, backbone.state_dict())
         for stage, width in self._recipe.stages.items():
-            path = _array_path(self._folder, self._recipe, stage)
-            np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(self._samples, width))
-        write_whole(self._folder / _BEGUN, json.dumps(self._identity()).encode(), self._folder)
+            self._make_array(_array_path(self._folder, self._recipe, stage), width)
+        write_json(self._folder / _BEGUN, self._identity(), indent=None)
+
+    def _make_array(self, path: Path, width: int) -> None:
+        with writing(path):
+            array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(self._samples, width))
+            if hasattr(os, "posix_fallocate"):
+                # A mapped file has holes, and where the disk is full a number written into one ends the process.
+                with path.open("rb+") as file:
+                    os.posix_fallocate(file.fileno(), 0, array.offset + array.nbytes)
 
     def _finished_blocks(self) -> dict[int, str]:
         """The blocks that an earlier, killed pass has left, those left out whose numbers are not as listed."""
         digests = {}
-        path = self._folder / _BLOCKS
-        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        for line in read_lines(self._folder / _BLOCKS):
             try:
                 found = json.loads(line)
                 block, wanted = found["block"], found["sha256"]
-            except (ValueError, KeyError):  # the line that was being written
+            except (ValueError, KeyError):
                 continue
             if _block_digest(self._arrays, _block(block, self._block_size)) == wanted:
                 digests[block] = wanted

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from arttl.errors import ArttlError
-from arttl.files import settle
+from arttl.files import write_json
 from arttl.tasks import Task, TaskSet, is_labelled
 
 BINS = 15
@@ -66,12 +65,7 @@ class Calibration:
             "split": self.split,
             "tasks": {name: asdict(found) for name, found in self.tasks.items()},
         }
-        temporary = folder / (FILE + ".part")
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(json.dumps(described, ensure_ascii=False, indent=1) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        settle(temporary, folder / FILE)
+        write_json(folder / FILE, described)
 
     @classmethod
     def load(cls, folder: Path) -> Calibration | None:

@@ -22,6 +22,7 @@ import fsspec  # type: ignore[import-untyped]
 from filelock import FileLock
 
 from arttl.errors import ArttlError
+from arttl.files import commit, make_folder, write_bytes, write_json
 from arttl.shards.manifest import Manifest
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):(//?)(?=.)")  # one slash: what a Path makes of it
@@ -67,13 +68,13 @@ def read_manifest(shards: str | Path) -> Manifest:
         raise ArttlError(f"{address}/dataset.json describes no finished shards: pack them anew") from error
     name = hashlib.sha256(address.encode() + dataset).hexdigest()[:24]  # another packing is another folder
     folder = _cache() / name
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / _SOURCE, json.dumps({"address": address}).encode())
+    make_folder(folder)
+    write_json(folder / _SOURCE, {"address": address}, indent=None)
     remote = RemoteShards(folder, address, files)
     for file in files:
         if _SMALL_FILE.fullmatch(file):
             remote.ensure(file)
-    _write(folder / "dataset.json", dataset)
+    write_bytes(folder / "dataset.json", dataset)
     return Manifest.read(folder)
 
 
@@ -220,7 +221,7 @@ class RemoteShards:
                 reason = f"{type(error).__name__}: {error}".splitlines()[0]
                 continue
             if digest == file.sha256:
-                part.replace(self._folder / name)
+                commit(part, self._folder / name)
                 return
             reason = f"it has {part.stat().st_size} bytes of another digest than dataset.json says"
         part.unlink(missing_ok=True)
@@ -242,8 +243,6 @@ def _download(address: str, to: Path, stop: threading.Event) -> str:
                 raise _Stopped
             digest.update(chunk)
             out.write(chunk)
-        out.flush()
-        os.fsync(out.fileno())
     return digest.hexdigest()
 
 
@@ -302,15 +301,6 @@ def _make_room(cache: Path, wanted: int, limit: int) -> None:
             return
         path.unlink(missing_ok=True)
         total -= size
-
-
-def _write(path: Path, data: bytes) -> None:
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def _cache() -> Path:

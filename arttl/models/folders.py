@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
+
+from arttl.files import whole_folder
+from arttl.runs import RunFolder
 
 
 def find_model_folder(path: Path, name: str) -> Path | None:
     """The folder with `NAME.json` and `NAME.safetensors`: `path` itself, or its `best/` where it is a run folder."""
-    for folder in (path, path / "best"):
+    for folder in (path, RunFolder(path).best):
         if all((folder / f"{name}{suffix}").is_file() for suffix in (".json", ".safetensors")):
             return folder
     return None
@@ -31,17 +33,23 @@ def write_model_folder(
         name: of both files.
         state: tensors by name.
         description: JSON-ready.
+
+    Raises:
+        ArttlError: if it cannot be written.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir()
-    save_file({key: tensor.contiguous() for key, tensor in state.items()}, unfinished / f"{name}.safetensors")
-    text = json.dumps(description, ensure_ascii=False, indent=1) + "\n"
-    (unfinished / f"{name}.json").write_text(text, encoding="utf-8")
-    for path in unfinished.iterdir():
-        with path.open("rb+") as file:
-            os.fsync(file.fileno())
-    if folder.exists():
-        shutil.rmtree(folder)
-    unfinished.rename(folder)
+    with whole_folder(folder) as unfinished:
+        save_tensors(unfinished / f"{name}.safetensors", state)
+        text = json.dumps(description, ensure_ascii=False, indent=1) + "\n"
+        (unfinished / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def save_tensors(path: Path, state: Mapping[str, torch.Tensor]) -> None:
+    """Write a safetensors file, within a block of `whole_file` or `whole_folder`.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    try:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}, path)
+    except SafetensorError as error:  # how it tells of a full disk
+        raise OSError(str(error)) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -17,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from arttl.errors import ArttlError
-from arttl.files import settle, write_whole
+from arttl.files import commit, write_bytes, write_json
 from arttl.packing.parts import Part, Parts
 from arttl.packing.writing import Planned
 from arttl.pictures.near_duplicates import NEAR_DUPLICATES_FILE, near_duplicates, near_duplicates_csv
@@ -62,13 +61,13 @@ def finish(directory: Path, plan: Planned, parts: Parts, settings: dict[str, Any
             rejected[reject.reason] += 1
             yield reject
 
-    write_whole(directory / "rejects.csv", rejects_csv(rejects()), parts.scratch)
+    write_bytes(directory / "rejects.csv", rejects_csv(rejects()), parts.scratch)
     if not files:
         raise ArttlError(
             f"none of the {sum(map(len, plan.jobs.values())):,} pictures could be used;"
             f" {directory / 'rejects.csv'} says why"
         )
-    settle(manifest, directory / "manifest.parquet")
+    commit(manifest, directory / "manifest.parquet")
     files += [_digest(directory / name) for name in ("manifest.parquet", "rejects.csv")]
     if near_hashes:
         _write_near_duplicates(directory, np.array(near_hashes, dtype=np.uint64), parts.scratch)
@@ -86,8 +85,7 @@ def finish(directory: Path, plan: Planned, parts: Parts, settings: dict[str, Any
         "files": {file.name: {"bytes": file.bytes, "sha256": file.sha256} for file in files},
         "digest": digest_of_all(files),
     }
-    text = json.dumps(description, ensure_ascii=False, indent=1) + "\n"
-    write_whole(directory / "dataset.json", text.encode(), parts.scratch)
+    write_json(directory / "dataset.json", description, parts.scratch)
 
 
 def digest_of_all(files: Iterable[FileDigest]) -> str:
@@ -110,7 +108,7 @@ def _write_near_duplicates(directory: Path, hashes: npt.NDArray[np.uint64], scra
         return found
 
     found = near_duplicates_csv(near_duplicates(hashes), columns)
-    write_whole(directory / NEAR_DUPLICATES_FILE, found, scratch)
+    write_bytes(directory / NEAR_DUPLICATES_FILE, found, scratch)
 
 
 def _table(part: Part, split: str, tasks: tuple[str, ...], schema: pa.Schema) -> pa.Table:

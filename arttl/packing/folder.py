@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from arttl.errors import ArttlError
-from arttl.files import write_whole
+from arttl.files import WriteError, write_json
 from arttl.packing.finish import finish
 from arttl.packing.parts import SCRATCH, Parts
 from arttl.packing.writing import Outcomes, Planned, write_shards
@@ -65,7 +65,7 @@ def write_folder(
             write_shards(plan, parts, work, shard_size=shard_size, workers=workers, progress=progress)
             finish(out, plan, parts, settings)
         shutil.rmtree(out / SCRATCH, ignore_errors=True)
-    except OSError as error:
+    except (OSError, WriteError) as error:
         raise ArttlError(
             f"cannot write the shards into {out}: {error.strerror or error}; mend that and go on with --resume"
         ) from error
@@ -91,8 +91,8 @@ def _begin(out: Path, plan: Planned, settings: dict[str, Any], may_change: Colle
     elif any(found.name != SCRATCH for found in out.iterdir()):
         raise ArttlError(f"--out {out} holds files, but no unfinished run; name another folder")
     else:
-        text = json.dumps({"settings": settings, "plan_sha256": plan.digest}, ensure_ascii=False)
-        write_whole(path, text.encode(), parts.scratch)
+        begun = {"settings": settings, "plan_sha256": plan.digest}
+        write_json(path, begun, parts.scratch, indent=None)
     return parts
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from arttl.files import write_whole
+from arttl.files import write_json
 from arttl.shards.rejects import Reject
 from arttl.shards.sample import SampleRecord
 from arttl.shards.writer import FileDigest
@@ -56,8 +56,7 @@ class Parts:
             "rejects": [asdict(reject) for reject in part.rejects],
             "files": [asdict(file) for file in part.files],
         }
-        text = json.dumps(data, ensure_ascii=False)
-        write_whole(self._path(split, number), text.encode(), self.scratch)
+        write_json(self._path(split, number), data, self.scratch, indent=None)
 
     def load(self, split: str) -> Iterator[Part]:
         """The finished parts of a split in order, up to the first that is missing or whose shard is not there."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from arttl.errors import ArttlError
+from arttl.files import make_folder, write_json
 from arttl.models import Backbone, load_weights
 from arttl.packing.excerpt import write_excerpt
 from arttl.reproduction.cells import Collection, Matrix, build_matrix
@@ -109,7 +109,7 @@ def lay_out(settings: ReproduceSettings) -> Laid:
 
 def _excerpts(manifests: Mapping[str, Manifest], out: Path) -> dict[str, Manifest]:
     """A few pictures of every collection, made once by whichever process comes first."""
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     with FileLock(out / "lock"):
         return {
             name: write_excerpt(manifest, out / name, QUICK_SAMPLES) for name, manifest in manifests.items()
@@ -158,8 +158,8 @@ def _write_common(
             common = tuple(sorted(set(classes) & set(source[task])))
             file = out / "common-classes" / f"{task}.json"
             if common:
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(json.dumps(common, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+                make_folder(file.parent)
+                write_json(file, common)
             found[task] = (common, file)
     return found
 

@@ -12,6 +12,7 @@ from accelerate import PartialState
 from filelock import FileLock
 
 from arttl.errors import ArttlError
+from arttl.files import make_folder
 from arttl.frozen import layers
 from arttl.frozen.extract import FeatureSettings, compute_features
 from arttl.frozen.fuse import FuseSettings, fuse
@@ -19,8 +20,8 @@ from arttl.frozen.layers import LayerSettings
 from arttl.reproduction.cells import IMAGENET
 from arttl.reproduction.experiment import Laid
 from arttl.reproduction.results import Results
-from arttl.reproduction.running import write_failure
 from arttl.reproduction.tables import ReportTable
+from arttl.runs import RunFolder
 
 
 def fused_name(collection: str) -> str:
@@ -51,7 +52,7 @@ def carry_out_fusions(
             for network in networks:
                 base = experiment.fine_tuning
                 out = experiment.out / "features" / name / network
-                out.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(out.parent)
                 settings = FeatureSettings(
                     shards=experiment.shards[name],
                     out=out,
@@ -67,7 +68,7 @@ def carry_out_fusions(
                 _fuse(laid, name, tuple(stores), seeds)
         except ArttlError as error:
             if state.is_main_process:
-                write_failure(experiment.folder(fused_name(name)), str(error))
+                RunFolder(experiment.folder(fused_name(name))).fail(str(error))
         state.wait_for_everyone()
 
 
@@ -85,7 +86,6 @@ def _fuse(laid: Laid, name: str, stores: tuple[Path, ...], seeds: int) -> None:
         if experiment.state(fused_name(name)) == "done":  # by another process
             return
         layers.run(LayerSettings(stores, _layers(laid, name), tasks=tasks, classes=rule, seeds=seeds))
-        (folder / "failed.json").unlink(missing_ok=True)
         fuse(FuseSettings(stores, folder, tasks=tasks, classes=rule, seeds=seeds))
 
 
@@ -99,8 +99,7 @@ def fusion_tables(laid: Laid) -> list[ReportTable]:
     for name, collection in laid.collections.items():
         if laid.experiment.state(fused_name(name)) != "done":
             continue
-        text = (laid.experiment.folder(fused_name(name)) / "metrics.jsonl").read_text(encoding="utf-8")
-        lines = [json.loads(line) for line in text.splitlines()]
+        lines = RunFolder(laid.experiment.folder(fused_name(name))).metrics()
         splits = 1 + max(line["seed"] for line in lines)
         rows = []
         for rung in dict.fromkeys(line["rung"] for line in lines):

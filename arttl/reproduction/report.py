@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 import html
 import itertools
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from arttl.files import settle
+from arttl.files import make_folder, write_text
 from arttl.reproduction.claims import Claim
 from arttl.reproduction.experiment import Laid
 from arttl.reproduction.figures import validation_curves
@@ -76,13 +75,13 @@ def write_report(
     )
     failed = failures(laid)
     tables = [table for table in tables if table.rows]
-    (settings.out / "tables").mkdir(parents=True, exist_ok=True)
+    make_folder(settings.out / "tables")
     for table in tables:
-        _write(settings.out / "tables" / f"{table.name}.csv", table.to_csv())
+        write_text(settings.out / "tables" / f"{table.name}.csv", table.to_csv())
     how = [summary, *_how(settings, laid.experiment.fine_tuning.input_size)]
-    _write(settings.out / "report.md", _markdown(how, tables, claims, failed))
+    write_text(settings.out / "report.md", _markdown(how, tables, claims, failed))
     page = settings.out / "report.html"
-    _write(page, _page(how, tables, claims, curves, panels, failed))
+    write_text(page, _page(how, tables, claims, curves, panels, failed))
     return page
 
 
@@ -92,15 +91,6 @@ def failures(laid: Laid) -> list[tuple[str, str]]:
     return [
         (name, laid.experiment.failure(name)) for name in names if laid.experiment.state(name) == "failed"
     ]
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    settle(temporary, path)
 
 
 def _how(settings: ReproduceSettings, size: int | None) -> list[str]:

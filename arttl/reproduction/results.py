@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 from arttl.evaluation.saved import SavedPredictions, read_predictions
 from arttl.reproduction.cells import Cell, Matrix
 from arttl.reproduction.running import Experiment
+from arttl.runs import RunFolder
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Results:
 
     def __init__(self, experiment: Experiment, matrix: Matrix) -> None:
         self.experiment, self.matrix = experiment, matrix
-        self._test = lru_cache(maxsize=None)(self._read_test)
+        self._test = lru_cache(maxsize=None)(lambda folder: RunFolder(folder).test())
         self._predictions = lru_cache(maxsize=64)(read_predictions)
 
     def cells(self, **wanted: Any) -> list[Cell]:
@@ -106,10 +106,4 @@ class Results:
 
     def epochs(self, cell: Cell) -> list[dict[str, Any]]:
         """The lines of the cell's training, an epoch each; none where the heads were solved for."""
-        lines = (self.folder(cell) / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-        return [line for line in map(json.loads, lines) if "epoch" in line]
-
-    @staticmethod
-    def _read_test(folder: Path) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((folder / "test.json").read_text(encoding="utf-8"))
-        return found
+        return [line for line in RunFolder(self.folder(cell)).metrics() if "epoch" in line]

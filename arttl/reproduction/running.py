@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -16,7 +14,9 @@ from accelerate.utils import broadcast_object_list
 from filelock import FileLock, Timeout
 
 from arttl.errors import ArttlError
+from arttl.files import make_folder, remove
 from arttl.reproduction.cells import Matrix, Run
+from arttl.runs import RunFolder
 from arttl.training.run import train
 from arttl.training.settings import TrainSettings
 
@@ -78,15 +78,12 @@ class Experiment:
 
     def state(self, run: Run | str) -> State:
         """Where a run stands."""
-        folder = self.folder(run)
-        if (folder / "test.json").is_file():
-            return "done"
-        return "failed" if (folder / "failed.json").is_file() else "open"
+        folder = RunFolder(self.folder(run))
+        return "done" if folder.is_done else "failed" if folder.failure is not None else "open"
 
     def failure(self, run: Run | str) -> str:
         """The sentence that a failed run ended with."""
-        found: str = json.loads((self.folder(run) / "failed.json").read_text(encoding="utf-8"))["error"]
-        return found
+        return RunFolder(self.folder(run)).failure or ""
 
 
 def carry_out(
@@ -127,7 +124,7 @@ def carry_out(
         tried.add(run.name)
         on_begin(run, sum(experiment.state(one) == "done" for one in matrix.runs), len(matrix.runs))
         started = time.perf_counter()
-        error = None
+        error = trace = None
         try:
             train(experiment.settings(run))
         except ArttlError as problem:
@@ -135,25 +132,17 @@ def carry_out(
         except Exception as bug:
             # A night's work must not end with one cell; the traceback is kept for whoever mends it.
             error = f"a bug, {type(bug).__name__}: {bug}"
-            experiment.folder(run).mkdir(parents=True, exist_ok=True)
-            (experiment.folder(run) / "traceback.txt").write_text(traceback.format_exc(), encoding="utf-8")
+            trace = traceback.format_exc()
         if state.is_main_process:
+            folder = RunFolder(experiment.folder(run))
             if error is None:
-                (experiment.folder(run) / "failed.json").unlink(missing_ok=True)
-                # A finished run needs none, and the matrix has many.
-                shutil.rmtree(experiment.folder(run) / "checkpoints", ignore_errors=True)
+                remove(folder.checkpoints)  # a finished run needs none, and the matrix has many
             else:
-                write_failure(experiment.folder(run), error)
+                folder.fail(error, trace)
             assert lock is not None
             lock.release()
         on_end(run, time.perf_counter() - started, error)
         state.wait_for_everyone()
-
-
-def write_failure(folder: Path, error: str) -> None:
-    """Note in the folder of a run with which sentence it ended."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "failed.json").write_text(json.dumps({"error": error}) + "\n", encoding="utf-8")
 
 
 def _next(
@@ -167,7 +156,7 @@ def _next(
         if run.donor is not None and experiment.state(run.donor) != "done":
             continue  # its donor has failed, or another process is at it
         folder = experiment.folder(run)
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(folder.parent)
         lock = FileLock(folder.with_name(folder.name + ".lock"))
         try:
             lock.acquire(timeout=0)

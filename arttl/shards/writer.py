@@ -6,14 +6,13 @@ A sample is three members, `<key>.jpg`, `<key>.json` and `<key>.row`.
 from __future__ import annotations
 
 import hashlib
-import os
 import struct
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from arttl.files import settle, write_whole
+from arttl.files import commit, write_bytes
 from arttl.shards.index import index_line, index_text
 from arttl.shards.sample import EXTENSIONS
 
@@ -94,12 +93,10 @@ class ShardWriter:
         """
         end = self._hashing.written + 2 * tarfile.BLOCKSIZE
         self._hashing.write(bytes(2 * tarfile.BLOCKSIZE + -end % tarfile.RECORDSIZE))
-        self._file.flush()
-        os.fsync(self._file.fileno())
         self._file.close()
         index = index_text(self._index).encode()
-        write_whole(self._directory / f"{self._name}.idx", index, self._scratch)
-        settle(self._temporary, self._directory / f"{self._name}.tar")
+        write_bytes(self._directory / f"{self._name}.idx", index, self._scratch)
+        commit(self._temporary, self._directory / f"{self._name}.tar")
         return (
             FileDigest(f"{self._name}.tar", self._hashing.written, self._hashing.sha256.hexdigest()),
             FileDigest(f"{self._name}.idx", len(index), hashlib.sha256(index).hexdigest()),

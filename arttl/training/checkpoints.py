@@ -7,9 +7,7 @@ used: they keep the first rank's objects only, and unpickle them.
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,10 +16,13 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
 from arttl.errors import ArttlError
+from arttl.files import make_folder, remove, whole_file, whole_folder
+from arttl.models.folders import save_tensors
+from arttl.runs import on_first_rank
 from arttl.training.balancing import Balancing
 
 FORMAT_VERSION = 3
@@ -107,44 +108,11 @@ class Checkpoints:
         losses = self._accelerator.gather(
             torch.tensor([progress.losses], dtype=torch.float64, device=self._device)
         )
-        if self._accelerator.is_main_process:
-            tensors, rest = _flat_optimizer(learner.optimizer)
-            scaler = getattr(self._accelerator, "scaler", None)
-            state = {
-                "format_version": FORMAT_VERSION,
-                "ranks": self._accelerator.num_processes,
-                "progress": {**asdict(progress), "losses": losses.tolist()},
-                "loader": dict(loader),
-                "optimizer": rest,
-                "balancing": learner.balancing.state_dict(),
-                "scaler": scaler.state_dict() if scaler is not None else None,
-            }
-            target = self._folder / f"step-{progress.steps:09d}"
-            unfinished = target.with_name(f".{target.name}.unfinished")
-            shutil.rmtree(unfinished, ignore_errors=True)
-            unfinished.mkdir(parents=True)
-            save_file(_contiguous(learner.module.state_dict()), unfinished / "weights.safetensors")
-            if learner.average is not None:
-                save_file(_contiguous(learner.average.state_dict()), unfinished / "average.safetensors")
-            save_file(tensors, unfinished / "optimizer.safetensors")
-            save_file(random, unfinished / "random.safetensors")
-            (unfinished / "state.json").write_text(json.dumps(state), encoding="utf-8")
-            for path in unfinished.iterdir():
-                _flush(path)
-            shutil.rmtree(target, ignore_errors=True)
-            unfinished.rename(target)
-            self._forget()
-        self._accelerator.wait_for_everyone()
+        on_first_rank(lambda: self._write(progress, learner, loader, random, losses))
 
     def save_best(self, epoch: int, state: Mapping[str, torch.Tensor]) -> None:
-        """Keep the weights of the best epoch so far. The first rank writes them."""
-        if self._accelerator.is_main_process:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            path = self._best(epoch)
-            unfinished = path.with_name(f".{path.name}.unfinished")
-            save_file(_contiguous(state), unfinished)
-            _flush(unfinished)
-            unfinished.rename(path)
+        """Keep the weights of the best epoch so far. Every rank must call this."""
+        on_first_rank(lambda: self._write_best(epoch, state))
 
     def restore(
         self, learner: Learner
@@ -196,6 +164,39 @@ class Checkpoints:
             torch.cuda.set_rng_state(random[f"cuda-{rank}"], self._device)
         return progress, state["loader"], best
 
+    def _write(
+        self,
+        progress: Progress,
+        learner: Learner,
+        loader: Mapping[str, Any],
+        random: Mapping[str, torch.Tensor],
+        losses: torch.Tensor,
+    ) -> None:
+        tensors, rest = _flat_optimizer(learner.optimizer)
+        scaler = getattr(self._accelerator, "scaler", None)
+        state = {
+            "format_version": FORMAT_VERSION,
+            "ranks": self._accelerator.num_processes,
+            "progress": {**asdict(progress), "losses": losses.tolist()},
+            "loader": dict(loader),
+            "optimizer": rest,
+            "balancing": learner.balancing.state_dict(),
+            "scaler": scaler.state_dict() if scaler is not None else None,
+        }
+        with whole_folder(self._folder / f"step-{progress.steps:09d}") as unfinished:
+            save_tensors(unfinished / "weights.safetensors", learner.module.state_dict())
+            if learner.average is not None:
+                save_tensors(unfinished / "average.safetensors", learner.average.state_dict())
+            save_tensors(unfinished / "optimizer.safetensors", tensors)
+            save_tensors(unfinished / "random.safetensors", random)
+            (unfinished / "state.json").write_text(json.dumps(state), encoding="utf-8")
+        self._forget()
+
+    def _write_best(self, epoch: int, state: Mapping[str, torch.Tensor]) -> None:
+        make_folder(self._folder)
+        with whole_file(self._best(epoch)) as unfinished:
+            save_tensors(unfinished, state)
+
     @property
     def _device(self) -> torch.device:
         device: torch.device = self._accelerator.device
@@ -219,23 +220,14 @@ class Checkpoints:
         """Delete all but the newest few and the best epochs' weights that those need."""
         newest = sorted(path for path in self._folder.glob("step-*") if _NAME.fullmatch(path.name))
         for path in newest[: -self._keep]:
-            shutil.rmtree(path)
+            remove(path)
         needed = set()
         for path in newest[-self._keep :]:
             history = json.loads((path / "state.json").read_text(encoding="utf-8"))["progress"]["history"]
             best = [self._best(epoch["epoch"]) for epoch in history if epoch["best"]]
             needed |= set(best[-1:])
         for path in set(self._folder.glob("best-epoch-*.safetensors")) - needed:
-            path.unlink()
-
-
-def _contiguous(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
-
-
-def _flush(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
+            remove(path)
 
 
 def _flat_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

@@ -8,11 +8,11 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from arttl.console import Reporter
 from arttl.frozen.linear_probe import INVERSE_L2_GRID, fit_probe
 from arttl.frozen.split_features import extract_features
 from arttl.models import MultiTaskModel
 from arttl.training.loaders import Loaders
+from arttl.training.report import EpochReporter
 from arttl.training.settings import TrainSettings
 
 
@@ -20,7 +20,7 @@ def solve_heads(
     model: MultiTaskModel,
     settings: TrainSettings,
     loaders: Loaders,
-    reporter: Reporter,
+    reporter: EpochReporter,
     accelerator: Accelerator,
 ) -> None:
     """Fit the heads, and nothing else, on standardised features; the standardisation ends up in the heads."""

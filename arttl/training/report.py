@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from arttl.console import Reporter
+from arttl.runs import RunFolder, on_first_rank
 from arttl.training.checkpoints import Epoch
 
 if TYPE_CHECKING:
@@ -14,10 +16,24 @@ if TYPE_CHECKING:
 
 
 class EpochReporter(Reporter):
-    """A reporter that knows of epochs; its run folder gets `tensorboard/` too."""
+    """A reporter of a run, whose folder gets the lines of `metrics.jsonl` and `tensorboard/`."""
+
+    def __init__(self, main: bool, run: RunFolder) -> None:
+        """Report on a run.
+
+        Args:
+            main: whether this is the first rank.
+            run: the folder, which must have been begun.
+        """
+        super().__init__(main)
+        self._run = run
+
+    def write(self, line: Mapping[str, object]) -> None:
+        """Append a line to `metrics.jsonl`. Every rank must call this."""
+        on_first_rank(lambda: self._run.append(line))
 
     def epoch(self, epoch: Epoch, seconds: float) -> None:
-        """Print an epoch's line and keep it."""
+        """Print an epoch's line and keep it. Every rank must call this."""
         accuracy = "  ".join(f"{name} {100 * value:.1f}%" for name, value in epoch.val_accuracy.items())
         self.say(
             f"epoch {epoch.epoch:3d}  loss {epoch.train_loss:.3f}  validation loss {epoch.val_loss:.3f}"
@@ -33,8 +49,8 @@ class EpochReporter(Reporter):
 
     @cached_property
     def _board(self) -> SummaryWriter | None:
-        if self._folder is None:
+        if not self.main:
             return None
         from torch.utils.tensorboard import SummaryWriter  # half a second, which off-the-shelf need not wait
 
-        return SummaryWriter(str(self._folder / "tensorboard"))
+        return SummaryWriter(str(self._run.tensorboard))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import time
-from pathlib import Path
 
 import torch
 from accelerate import Accelerator
@@ -19,15 +17,15 @@ from arttl.evaluation.predictions import predict
 from arttl.evaluation.report import metrics_table
 from arttl.loading import read_manifest
 from arttl.models import MultiTaskModel, TrainedModel, load_trained_model
+from arttl.runs import RunFolder, flat_settings, on_first_rank
 from arttl.shards.manifest import Manifest
 from arttl.tasks import SPLITS, TaskSet
 from arttl.training.end_to_end import train_by_epochs
-from arttl.training.folder import prepare_folder, write_inputs
 from arttl.training.frozen import solve_heads
 from arttl.training.loaders import Loaders
 from arttl.training.opening import open_model
 from arttl.training.report import EpochReporter
-from arttl.training.settings import TrainSettings
+from arttl.training.settings import MAY_CHANGE_ON_RESUME, TrainSettings
 
 
 def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
@@ -63,23 +61,30 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
     model, news = open_model(settings, tasks)
     loaders = Loaders(settings, manifest, tasks, model.preprocesses, accelerator)
     loaders.open("test")  # finds a missing or broken shard before any work is done
-    prepare_folder(settings, accelerator)
-
-    reporter = EpochReporter(accelerator.is_main_process, settings.out)
+    run = RunFolder(settings.out)
+    on_first_rank(
+        lambda: run.begin(
+            flat_settings(settings),
+            tasks,
+            overwrite=settings.overwrite,
+            resume=settings.resume,
+            may_change=MAY_CHANGE_ON_RESUME,
+            device=accelerator.device,
+            processes=accelerator.num_processes,
+            mixed_precision=accelerator.mixed_precision,
+        )
+    )
+    reporter = EpochReporter(accelerator.is_main_process, run)
     _introduce(reporter, settings, manifest, model, news, accelerator)
-    write_inputs(settings, tasks, accelerator)
     started = time.perf_counter()
     if settings.by_epochs:
         train_by_epochs(model, settings, loaders, reporter, accelerator)
     else:
         assert isinstance(model, MultiTaskModel)
         solve_heads(model, settings, loaders, reporter, accelerator)
-    best = settings.out / "best"
-    if accelerator.is_main_process:
-        model.save(best)
-    accelerator.wait_for_everyone()
-    reporter.say(f"model      {best}, after {time.perf_counter() - started:.0f} s")
-    return _test(best, settings, manifest, loaders, reporter, accelerator)
+    on_first_rank(lambda: model.save(run.best))
+    reporter.say(f"model      {run.best}, after {time.perf_counter() - started:.0f} s")
+    return _test(run, manifest, loaders, reporter, accelerator)
 
 
 def _accelerator(settings: TrainSettings) -> Accelerator:
@@ -129,15 +134,14 @@ def _introduce(
 
 
 def _test(
-    best: Path,
-    settings: TrainSettings,
+    run: RunFolder,
     manifest: Manifest,
     loaders: Loaders,
     reporter: EpochReporter,
     accelerator: Accelerator,
 ) -> dict[str, TaskMetrics]:
     """Calibrate and measure the model as saved, so that evaluate.py finds the same figures."""
-    model = load_trained_model(best)[0].to(accelerator.device)
+    model = load_trained_model(run.best)[0].to(accelerator.device)
     found = {}
     for split in ("val", "test"):
         views = loaders.open(split)
@@ -146,11 +150,13 @@ def _test(
     calibration = found["val"].calibrate()
     predictions = found["test"]
     metrics = predictions.measure(manifest, calibration)
-    if accelerator.is_main_process:
-        calibration.save(best)
-        predictions.write(settings.out / "predictions.parquet", manifest, calibration)
-        write_classes(settings.out / "classes.csv", predictions.classes())
-        (settings.out / "test.json").write_text(json.dumps(metrics_to_json(metrics), indent=1) + "\n")
-        reporter.show(metrics_table(metrics, "Test split, per cent"))
-    accelerator.wait_for_everyone()
+    on_first_rank(
+        lambda: run.finish(
+            metrics_to_json(metrics),
+            calibration=calibration.save,
+            predictions=lambda path: predictions.write(path, manifest, calibration),
+            classes=lambda path: write_classes(path, predictions.classes()),
+        )
+    )
+    reporter.show(metrics_table(metrics, "Test split, per cent"))
     return metrics

@@ -17,6 +17,20 @@ Engine = Literal["auto", "dali-gpu", "dali-cpu", "cpu"]
 Method = Literal["fixed", "random", "uncertainty", "famo", "upgrad"]
 BatchNorm = Literal["batch", "frozen", "synchronised"]
 
+MAY_CHANGE_ON_RESUME = (
+    "shards",
+    "out",
+    "overwrite",
+    "resume",
+    "checkpoint_every",
+    "keep_checkpoints",
+    "threads",
+    "maps",
+    "engine",
+    "on_bad_sample",
+)
+"""Settings that decide nothing of a run's result."""
+
 # Where a setting is left out, by what is trained; "probe" is off-the-shelf by epochs.
 _DEFAULTS: dict[str, dict[str, Any]] = {
     "fine-tune": {"epochs": 8, "learning_rate": 3e-4, "head_learning_rate": 3e-3, "optimizer": "adamw"},
@@ -162,10 +176,6 @@ class TrainSettings:
             filled["weights"] = "none"
         return replace(self, **filled)
 
-    def to_yaml(self) -> str:
-        """The settings as a recipe."""
-        return str(yaml.safe_dump(_converter().unstructure(self), sort_keys=False, allow_unicode=True))
-
 
 def read_recipe(path: Path) -> TrainSettings:
     """Read settings from a YAML recipe.
@@ -196,6 +206,5 @@ def read_recipe(path: Path) -> TrainSettings:
 
 def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
-    converter.register_unstructure_hook(Path, str)
     converter.register_structure_hook(Path, lambda value, _: Path(str(value)))
     return converter

@@ -84,10 +84,10 @@ def start(argv: list[str]) -> subprocess.Popen[str]:
     )
 
 
-def kill_when(process: subprocess.Popen[str], there: Path, number: int = signal.SIGKILL) -> None:
-    """Kill the process and all its descendants (a launcher's ranks) as soon as a path is there."""
+def kill_when(process: subprocess.Popen[str], folder: Path, name: str, number: int = signal.SIGKILL) -> None:
+    """Kill the process and all its descendants (a launcher's ranks) as soon as a folder holds a name."""
     deadline = time.monotonic() + 120
-    while not there.exists() and process.poll() is None and time.monotonic() < deadline:
+    while not any(folder.glob(name)) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.002)
     assert process.poll() is None, process.communicate()[0]
     if number == signal.SIGKILL:
@@ -112,9 +112,9 @@ def test_a_killed_run_goes_on_as_if_it_had_not_been_killed(settings, ranks: int)
     finish(command(whole, ranks))
     checkpoints = settings.out / "checkpoints"
     # In mid-epoch, and while a checkpoint is being written (before it has its name).
-    for there in (checkpoints / "step-000000003", checkpoints / ".step-000000009.unfinished"):
+    for there in ("step-000000003", ".step-000000009.*.unfinished"):
         process = start(command(settings, ranks, "--resume"))
-        kill_when(process, there)
+        kill_when(process, checkpoints, there)
         process.communicate()
         assert not (settings.out / "best").exists()
     finish(command(settings, ranks, "--resume"))
@@ -129,7 +129,7 @@ def test_sigterm_leaves_a_checkpoint_and_exits_well(settings) -> None:
     whole = replace(settings, out=settings.out.with_name("whole"))
     train(whole)
     process = start(command(settings, 1))
-    kill_when(process, settings.out / "checkpoints" / "step-000000003", signal.SIGTERM)
+    kill_when(process, settings.out / "checkpoints", "step-000000003", signal.SIGTERM)
     shown = process.communicate(timeout=120)[0]
     assert process.returncode == 0 and "go on with --resume" in shown
     train(replace(settings, resume=True))

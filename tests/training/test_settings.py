@@ -3,8 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 
 from arttl.errors import ArttlError
+from arttl.runs import flat_settings
 from arttl.training.settings import TrainSettings, read_recipe
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
@@ -14,7 +16,7 @@ def test_a_recipe_is_what_a_run_writes(tmp_path) -> None:
     settings = TrainSettings(
         shards=Path("shards/rijks"), tasks=("material", "type"), learning_rate=1e-4, mixed_precision="bf16"
     )
-    (tmp_path / "config.yaml").write_text(settings.to_yaml())
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(flat_settings(settings)))
     assert read_recipe(tmp_path / "config.yaml") == settings
 
 
