@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from arttl.console import Reporter
+from arttl.files import writing
 from arttl.runs import RunFolder, on_first_rank
 from arttl.training.checkpoints import Epoch
 
@@ -39,8 +40,11 @@ class EpochReporter(Reporter):
             f"epoch {epoch.epoch:3d}  loss {epoch.train_loss:.3f}  validation loss {epoch.val_loss:.3f}"
             f"{' *' if epoch.best else '  '}  {accuracy}  {seconds:.1f} s"
         )
-        self.write({**asdict(epoch), "seconds": round(seconds, 3)})
-        if self._board is not None:
+        on_first_rank(lambda: self._keep(epoch, seconds))
+
+    def _keep(self, epoch: Epoch, seconds: float) -> None:
+        self._run.append({**asdict(epoch), "seconds": round(seconds, 3)})
+        with writing(self._run.tensorboard):
             self._board.add_scalar("loss/train", epoch.train_loss, epoch.epoch)
             self._board.add_scalar("loss/validation", epoch.val_loss, epoch.epoch)
             for name, value in epoch.val_accuracy.items():
@@ -48,9 +52,7 @@ class EpochReporter(Reporter):
             self._board.flush()
 
     @cached_property
-    def _board(self) -> SummaryWriter | None:
-        if not self.main:
-            return None
+    def _board(self) -> SummaryWriter:
         from torch.utils.tensorboard import SummaryWriter  # half a second, which off-the-shelf need not wait
 
         return SummaryWriter(str(self._run.tensorboard))

@@ -82,7 +82,7 @@ def test_an_interrupted_call_is_taken_up(tmp_path, challenge, monkeypatch) -> No
     out = tmp_path / "rijks"
     with serving(StandIn(challenge)) as server:
         with monkeypatch.context() as patch:
-            patch.setattr(fetch_module, "write_whole", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+            patch.setattr(fetch_module, "write_json", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
             with pytest.raises(KeyboardInterrupt):
                 fetch_quietly(server, out)
         asked = len(server.requests)
