@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from accelerate import PartialState
 
 from arttl import files
 from arttl.errors import ArttlError
@@ -151,6 +152,8 @@ def rank(number: int, folder: Path) -> None:
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": (folder / "port").read_text(),
     }
+
+    PartialState(cpu=True)
 
     def fail() -> None:
         files.write_text(folder / "missing" / "x", str(number))

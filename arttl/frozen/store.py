@@ -30,7 +30,6 @@ from arttl.errors import ArttlError
 from arttl.files import (
     append_lines,
     commit,
-    make_folder,
     read_lines,
     remove,
     whole_file,
@@ -245,14 +244,18 @@ class StoreWriter:
                     f"{self._folder} holds an unfinished pass of other settings; give those again, or pass --overwrite"
                 )
             begun = None
-        if begun is None:
-            self._make(backbone, manifest)
-        self._arrays = [
-            np.lib.format.open_memmap(_array_path(self._folder, self._recipe, stage), mode="r+")
-            for stage in self._recipe.stages
-        ]
-        self._digests = self._finished_blocks()
-        return [block for block in range(self.num_blocks) if block not in self._digests]
+        with writing(self.out):
+            if begun is None:
+                self._make(backbone, manifest)
+            self._arrays = [
+                np.lib.format.open_memmap(_array_path(self._folder, self._recipe, stage), mode="r+")
+                for stage in self._recipe.stages
+            ]
+            self._digests = self._finished_blocks()
+            missing = [block for block in range(self.num_blocks) if block not in self._digests]
+            if not missing:  # the earlier pass was killed after its last block
+                self.finish()
+        return missing
 
     def write(self, block: int, values: Sequence[npt.NDArray[np.float32]]) -> None:
         """Keep a block.
@@ -262,7 +265,7 @@ class StoreWriter:
             values: [rows of the block, D] for each stage.
         """
         part = _block(block, self._block_size)
-        with writing(self._folder):
+        with writing(self.out):
             for array, found in zip(self._arrays, values, strict=True):
                 array[part] = found
                 array.flush()
@@ -296,7 +299,7 @@ class StoreWriter:
 
     def _make(self, backbone: Backbone, manifest: Manifest) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
-        make_folder(self._folder)
+        self._folder.mkdir(parents=True)
         for name in ("manifest.parquet", "dataset.json", NEAR_DUPLICATES_FILE):
             if (manifest.directory / name).is_file():
                 write_bytes(self._folder / name, (manifest.directory / name).read_bytes())
@@ -307,12 +310,11 @@ class StoreWriter:
         write_json(self._folder / _BEGUN, self._identity(), indent=None)
 
     def _make_array(self, path: Path, width: int) -> None:
-        with writing(path):
-            array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(self._samples, width))
-            if hasattr(os, "posix_fallocate"):
-                # A mapped file has holes, and where the disk is full a number written into one ends the process.
-                with path.open("rb+") as file:
-                    os.posix_fallocate(file.fileno(), 0, array.offset + array.nbytes)
+        array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(self._samples, width))
+        if hasattr(os, "posix_fallocate"):
+            # A mapped file has holes, and where the disk is full a number written into one ends the process.
+            with path.open("rb+") as file:
+                os.posix_fallocate(file.fileno(), 0, array.offset + array.nbytes)
 
     def _finished_blocks(self) -> dict[int, str]:
         """The blocks that an earlier, killed pass has left, those left out whose numbers are not as listed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -136,7 +137,8 @@ def carry_out(
         if state.is_main_process:
             folder = RunFolder(experiment.folder(run))
             if error is None:
-                remove(folder.checkpoints)  # a finished run needs none, and the matrix has many
+                with suppress(ArttlError):  # a finished run needs none, and the matrix has many
+                    remove(folder.checkpoints)
             else:
                 folder.fail(error, trace)
             assert lock is not None

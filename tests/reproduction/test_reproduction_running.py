@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,17 +12,20 @@ from pathlib import Path
 from statistics import fmean
 
 import pytest
+from faults import full_disk, states_of_kills
 from filelock import FileLock
 from safetensors.torch import save_file
 
 from arttl.errors import ArttlError
-from arttl.models import Backbone
+from arttl.evaluation.predictions import Predictions
+from arttl.models import Backbone, load_model
 from arttl.reproduction import running
 from arttl.reproduction.cells import Matrix, Run
 from arttl.reproduction.command import run
 from arttl.reproduction.experiment import Laid, lay_out
 from arttl.reproduction.running import carry_out
 from arttl.reproduction.settings import ReproduceSettings
+from arttl.runs import RunFolder
 from arttl.shards.manifest import Manifest
 
 
@@ -290,3 +294,43 @@ def test_a_quick_run_is_on_a_part_of_each_collection(settings, monkeypatch) -> N
         )
     assert laid.experiment.fine_tuning.epochs == 1
     assert all(settings.out in folder.parents for folder in laid.experiment.shards.values())
+
+
+@pytest.mark.slow
+def test_a_full_disk_or_a_kill_in_a_cell(settings, tmp_path, monkeypatch) -> None:
+    """A cell is done and whole, or failed in one sentence, or open; the next call finishes it."""
+    monkeypatch.setitem(Predictions.measure.__kwdefaults__, "replicates", 5)
+    laid = lay(settings, "type-scratch")
+    experiment, (cell,) = laid.experiment, laid.matrix.runs[:1]
+    matrix = replace(laid.matrix, runs=(cell,))
+    root = experiment.out / "runs"
+    root.mkdir(parents=True)
+
+    def command() -> None:
+        carry_out(experiment, matrix)
+
+    def mended() -> None:
+        command()
+        assert experiment.state(cell) == "done"
+        assert RunFolder(experiment.folder(cell)).test() == whole
+        load_model(experiment.folder(cell))
+
+    states = states_of_kills(root, tmp_path / "states", command)
+    whole = RunFolder(experiment.folder(cell)).test()
+    assert len(states) > 50
+    for number, state in enumerate(states):
+        shutil.rmtree(root)
+        shutil.copytree(state, root)
+        if experiment.state(cell) == "done":
+            assert RunFolder(experiment.folder(cell)).test() == whole
+            load_model(experiment.folder(cell))
+        if number % 9 == 0:
+            mended()
+    for number in (*range(1, len(states), 9), len(states) - 1, len(states)):
+        shutil.rmtree(root)
+        root.mkdir()
+        assert full_disk(root, number, command) is None  # one run that fails stops no other
+        if experiment.state(cell) != "done":
+            assert experiment.state(cell) == "failed"
+            assert "\n" not in experiment.failure(cell) and "cannot be written" in experiment.failure(cell)
+        mended()
