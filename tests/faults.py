@@ -29,7 +29,11 @@ class _Interception:
         self.root, self.before, self.count = root.resolve(), before, 0
 
     def note(self, what: str, path: Any) -> None:
-        path = Path(f"/proc/self/fd/{path}").readlink() if isinstance(path, int) else Path(path).absolute()
+        path = (
+            Path(f"/proc/self/fd/{path}").readlink()
+            if isinstance(path, int)
+            else Path(os.fsdecode(path)).absolute()
+        )
         if threading.current_thread() is threading.main_thread() and path.is_relative_to(self.root):
             self.count += 1
             self.before(self.count, f"{what} {path}")

@@ -329,8 +329,12 @@ def test_a_full_disk_or_a_kill_in_a_cell(settings, tmp_path, monkeypatch) -> Non
     for number in (*range(1, len(states), 9), len(states) - 1, len(states)):
         shutil.rmtree(root)
         root.mkdir()
-        assert full_disk(root, number, command) is None  # one run that fails stops no other
-        if experiment.state(cell) != "done":
+        sentence = full_disk(root, number, command)
+        if (
+            sentence is not None
+        ):  # there is no folder for its lock; otherwise one run that fails stops no other
+            assert "cannot be written" in sentence and not experiment.folder(cell).parent.exists()
+        elif experiment.state(cell) != "done":
             assert experiment.state(cell) == "failed"
             assert "\n" not in experiment.failure(cell) and "cannot be written" in experiment.failure(cell)
         mended()
