@@ -22,7 +22,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from xml.etree.ElementTree import Element
+
+from lxml import etree
+from lxml.etree import _Element as Element
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError, did_you_mean
@@ -128,7 +130,7 @@ def _truth_of(settings: SourceSettings, official: dict[str, str], pictures: int)
 def _record(settings: SourceSettings, stem: str) -> Element:
     """The record's fields under one element, whatever is around them in the file."""
     assert settings.metadata is not None
-    whole = Element("record")
+    whole = etree.Element("record")
     whole.extend(list(read_records(settings.metadata / f"{stem}.xml", _DC_ELEMENTS)))
     return whole
 

@@ -1,15 +1,18 @@
 """Records of XML files of any size, read one at a time by a parser that a hostile file cannot turn against us.
 
-A document type declaration is refused outright: metadata need none, and entity bombs and external entities both
-start there (OWASP, XML External Entity Prevention). Sizes and depths are limited, since a parser sets no limit.
+lxml expands no entity, loads no document type and opens no address (`resolve_entities`, `load_dtd`, `no_network`),
+and limits the length of every name and text (`huge_tree`). A document type declaration is refused all the same:
+metadata need none, and entity bombs and external entities both start there (OWASP, XML External Entity Prevention).
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from xml.etree.ElementTree import Element
-from xml.parsers import expat
+
+from lxml import etree
+from lxml.etree import _Element as Element
 
 from arttl.errors import ArttlError
 
@@ -31,10 +34,10 @@ def xml_files(path: Path) -> list[Path]:
     """
     if not path.is_dir():
         return [path]
-    found = sorted(file for file in path.rglob("*.xml") if file.is_file())
-    if not found:
+    files = sorted(file for file in path.rglob("*.xml") if file.is_file())
+    if not files:
         raise ArttlError(f"--metadata {path} holds no .xml file")
-    return found
+    return files
 
 
 def read_records(path: Path, names: Collection[str]) -> Iterator[Element]:
@@ -48,92 +51,79 @@ def read_records(path: Path, names: Collection[str]) -> Iterator[Element]:
         ArttlError: naming file and line, if the file cannot be read, is not well-formed, declares a document type,
             or has a record of more than 8 MiB or 200 levels.
     """
-    builder = _Builder(path, frozenset(names))
+    parser = etree.XMLPullParser(
+        ("start", "end"),
+        resolve_entities=False,
+        load_dtd=False,
+        no_network=True,
+        huge_tree=False,
+        collect_ids=False,  # real files have an xml:id that is no name
+        remove_comments=True,
+        remove_pis=True,
+    )
     try:
         with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                builder.parser.Parse(chunk, False)
-                yield from builder.taken()
-            builder.parser.Parse(b"", True)
-            yield from builder.taken()
-    except expat.ExpatError as error:
-        raise BadXml(
-            f"line {error.lineno} of {path} is not well-formed XML: {expat.ErrorString(error.code)}"
-        ) from error
-    except (ValueError, LookupError) as error:  # an encoding that Python does not know or cannot stream
-        raise BadXml(f"{path} is not well-formed XML: {error}; save it as UTF-8") from error
+            yield from _records(path, parser, iter(lambda: file.read(_CHUNK), b""), names)
+    except etree.XMLSyntaxError as error:
+        entries = list(parser.feed_error_log.filter_from_errors())
+        for entry in entries:
+            if entry.type != etree.ErrorTypes.WAR_NS_URI:  # a namespace need not be an address to be a name
+                message = " ".join(entry.message.split())
+                raise BadXml(f"line {entry.line} of {path} is not well-formed XML: {message}") from error
+        if not entries:
+            raise BadXml(f"{path} is not well-formed XML: {error.msg}") from error
     except FileNotFoundError as error:
         raise ArttlError(f"--metadata {path} does not exist") from error
     except OSError as error:
         raise ArttlError(f"--metadata {path} cannot be read: {error.strerror}") from error
 
 
-class _Builder:
-    """Builds an element tree for each wanted element, and nothing for the rest of the file."""
-
-    def __init__(self, path: Path, names: frozenset[str]) -> None:
-        self._path = path
-        self._names = names
-        self._open: list[Element] = []
-        self._depth = 0
-        self._finished: list[Element] = []
-        self._starts_at = 0
-        self.parser = expat.ParserCreate(namespace_separator="}")
-        self.parser.buffer_text = True
-        self.parser.StartDoctypeDeclHandler = self._refuse
-        self.parser.EntityDeclHandler = self._refuse
-        self.parser.StartElementHandler = self._start
-        self.parser.EndElementHandler = self._end
-        self.parser.CharacterDataHandler = self._text
-
-    def taken(self) -> list[Element]:
-        """The records that have ended since the last call."""
-        if self._open and self.parser.CurrentByteIndex - self._starts_at > _MOST_CHARACTERS:
-            self._complain("a record has more than 8 MiB")
-        finished, self._finished = self._finished, []
-        return finished
-
-    def _refuse(self, *_: object) -> None:
-        self._complain(
-            "a document type or entity is declared, which metadata need not; delete the declaration"
-        )
-
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
-        name = _qualified(name)
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            self._complain(f"elements are nested more than {_DEEPEST} deep")
-        if not self._open:
-            if name not in self._names:
-                return
-            self._starts_at = self.parser.CurrentByteIndex
-        element = Element(name, {_qualified(key): value for key, value in attributes.items()})
-        if self._open:
-            self._open[-1].append(element)
-        self._open.append(element)
-
-    def _end(self, _: str) -> None:
-        self._depth -= 1
-        if self._open:
-            element = self._open.pop()
-            if not self._open:
-                self._finished.append(element)
-
-    def _text(self, text: str) -> None:
-        if not self._open:
-            return
-        parent = self._open[-1]
-        if len(parent):
-            parent[-1].tail = (parent[-1].tail or "") + text
-        else:
-            parent.text = (parent.text or "") + text
-
-    def _complain(self, what: str) -> None:
-        raise BadXml(f"line {self.parser.CurrentLineNumber} of {self._path}: {what}")
+def _records(
+    path: Path, parser: etree.XMLPullParser, chunks: Iterator[bytes], names: Collection[str]
+) -> Iterator[Element]:
+    record: Element | None = None
+    depth = record_bytes = 0
+    for chunk in chunks:
+        damage: etree.XMLSyntaxError | None = None
+        try:
+            parser.feed(chunk)
+        except etree.XMLSyntaxError as error:
+            damage = error  # after the events before it
+        record_bytes += len(chunk)
+        for event, element in parser.read_events():
+            if event == "start":
+                depth += 1
+                if depth == 1 and element.getroottree().docinfo.internalDTD is not None:
+                    above = chunk.replace(b"\0", b"").partition(b"<!DOCTYPE")[0]  # UTF-16 has zeros between
+                    raise _refused(
+                        path,
+                        above.count(b"\n") + 1,
+                        "a document type or entity is declared, which metadata need not; delete the declaration",
+                    )
+                if depth > _DEEPEST:
+                    raise _refused(path, element.sourceline, f"elements are nested more than {_DEEPEST} deep")
+                if record is None and element.tag in names:
+                    record, record_bytes = element, len(chunk)
+                continue
+            depth -= 1
+            if record is not None and element is record:
+                finished = copy.deepcopy(element)  # the parser still needs its own
+                finished.tail = None
+                yield finished
+                record = None
+            if record is None:
+                element.clear()
+                while element.getprevious() is not None:
+                    del element.getparent()[0]
+        if damage is not None:
+            raise damage
+        if record is not None and record_bytes > _MOST_CHARACTERS:
+            raise _refused(path, record.sourceline, "a record has more than 8 MiB")
+    parser.close()
 
 
-def _qualified(name: str) -> str:
-    return "{" + name if "}" in name else name
+def _refused(path: Path, line: int | None, reason: str) -> BadXml:
+    return BadXml(f"line {line} of {path}: {reason}")
 
 
 def words(element: Element | None) -> str:
@@ -144,11 +134,11 @@ def words(element: Element | None) -> str:
 def in_language(elements: list[Element], language: str | None) -> list[Element]:
     """Those of one language (`xml:lang`, a region after `-` does not matter), where there are any; else all.
 
-    Without a wanted language it is that of the first element.
+    Without a given language it is that of the first element.
     """
     languages = [element.get(XML_LANG, "").partition("-")[0].casefold() for element in elements]
     if not languages:
         return elements
-    wanted = (language or languages[0]).partition("-")[0].casefold()
-    kept = [element for element, found in zip(elements, languages, strict=True) if found == wanted]
+    chosen = (language or languages[0]).partition("-")[0].casefold()
+    kept = [element for element, own in zip(elements, languages, strict=True) if own == chosen]
     return kept or elements
