@@ -191,19 +191,13 @@ def jpeg_header(data: bytes, *, max_pixels: int) -> JpegHeader:
     try:
         header = read_jpeg_header(data)
     except ValueError as error:
-        raise BadPicture("damaged", str(error)) from error
+        raise BadPicture("damaged", _one_line(error)) from error
     _check_pixels(header.width, header.height, max_pixels)
     if header.precision != 8 or header.coding.startswith("lossless") or header.colour == "other":
         raise BadPicture(
-            "unsupported-format", f"a {header.precision}-bit {header.coding} JPEG ({header.colour} colours)"
+            "unsupported-format",
+            f"a {header.precision}-bit {header.coding} JPEG ({header.colour} colours or subsampling)",
         )
-    try:
-        height, width, _, _ = simplejpeg.decode_jpeg_header(data)
-    except ValueError as error:
-        reason: Reason = "unsupported-format" if "subsampling" in str(error) else "damaged"
-        raise BadPicture(reason, _one_line(error)) from error
-    if (width, height) != (header.width, header.height):
-        raise BadPicture("damaged", "two readings of the header give two sizes")
     return header
 
 
@@ -258,13 +252,13 @@ def is_plain_jpeg(header: JpegHeader) -> bool:
 
 
 def _decode_with_pillow(data: bytes, kind: str, max_pixels: int) -> Decoded:
-    if kind == "PNG" and not png_chunks_are_whole(data):
-        raise BadPicture("damaged", "a chunk of the PNG is cut off or fails its checksum")
     Image.init()
     try:
         # A warning would reach a terminal without the file's name; damage that matters raises.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            if kind == "PNG" and not png_chunks_are_whole(data):
+                raise BadPicture("damaged", "a chunk of the PNG is cut off or damaged")
             # The plugin itself, since Image.open has a pixel limit of its own.
             opened = Image.OPEN[kind][0](io.BytesIO(data), "")
             _check_pixels(*opened.size, max_pixels)
