@@ -31,7 +31,7 @@ _WINDOWS_DRIVE = re.compile(r"[A-Za-z]:")
 
 
 def kind_of(path: Path) -> str | None:
-    """`zip`, `tar`, `gzip`, `bzip2`, or None for a file that is no archive, by its first bytes."""
+    """`zip`, `tar`, `gzip`, `bzip2`, or None for a file that is not an archive, by its first bytes."""
     with path.open("rb") as file:
         head = file.read(512)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
@@ -43,14 +43,14 @@ def kind_of(path: Path) -> str | None:
     return "bzip2" if head.startswith(b"BZh") else None
 
 
-def unpack(archive: Path, folder: Path, wanted: tuple[str, ...]) -> int:
+def unpack(archive: Path, folder: Path, suffixes: tuple[str, ...]) -> int:
     """Unpack the files of some kinds.
 
     Args:
         archive: a zip, or a tar, plain or compressed by gzip or bzip2.
         folder: where they go, as PARENT/NAME: the last two parts of a member's path, the archive's own name standing
             for a missing parent.
-        wanted: endings of names, in small letters; other members are passed over.
+        suffixes: endings of names, in small letters; other members are passed over.
 
     Returns:
         How many files were written.
@@ -68,7 +68,7 @@ def unpack(archive: Path, folder: Path, wanted: tuple[str, ...]) -> int:
             total += size
             if total > limit or number >= MOST_MEMBERS:
                 raise _refused(archive, f"it unpacks to more than {limit:,} bytes or {MOST_MEMBERS:,} files")
-            if open_member is None or not path.name.lower().endswith(wanted):
+            if open_member is None or not path.name.lower().endswith(suffixes):
                 continue
             target = folder / (path.parent.name or top) / path.name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -174,5 +174,5 @@ class _SmallReads:
         """At most so many bytes."""
         if not 0 <= size <= 4 * _CHUNK:
             raise _refused(self._archive, "a header in it is larger than any could be")
-        found: bytes = self._stream.read(size)
-        return found
+        data: bytes = self._stream.read(size)
+        return data

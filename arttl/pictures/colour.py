@@ -57,7 +57,7 @@ def to_srgb(picture: Image.Image, icc: bytes | None) -> Image.Image:
 
 @lru_cache(maxsize=16)
 def is_srgb(icc: bytes) -> bool:
-    """Whether an RGB profile says no more than sRGB: a grid of colours stays in its place."""
+    """Whether an RGB profile says no more than sRGB: a grid of colours stays as it is."""
     transform = _profile_to_srgb(icc, "RGB")
     if transform is None:
         return False

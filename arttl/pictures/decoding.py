@@ -18,7 +18,7 @@ from arttl.pictures.jpeg import JpegHeader, png_chunks_are_whole, read_jpeg_head
 from arttl.pictures.picture_file import PictureFile
 from arttl.shards.rejects import Reason
 
-# Pillow's own threshold: a picture of 256 MiB at three bytes a pixel.
+# Pillow's own threshold: a picture of 256 MiB at three bytes per pixel.
 DEFAULT_MAX_PIXELS = 89_478_485
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -47,16 +47,16 @@ _TRANSPOSE = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# No uncompressed picture needs more than eight bytes a pixel, and the rest is a generous share for metadata.
-_BYTES_A_PIXEL, _BYTES_OF_METADATA = 8, 64 * 2**20
+# No uncompressed picture needs more than eight bytes per pixel, and the rest is a generous share for metadata.
+_BYTES_PER_PIXEL, _BYTES_OF_METADATA = 8, 64 * 2**20
 
 
 class BadPicture(ArttlError):
-    """A file that is no usable picture.
+    """A file that is not a usable picture.
 
     Attributes:
         reason: from the fixed list `arttl.shards.rejects.REASONS`.
-        detail: what exactly was found.
+        detail: what exactly is wrong.
     """
 
     def __init__(self, reason: Reason, detail: str, file: str = "the picture") -> None:
@@ -118,7 +118,7 @@ def read_image(image: PictureFile, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> b
     """
     try:
         size = image.size()  # before opening: opening a pipe waits for ever
-        if size > max_pixels * _BYTES_A_PIXEL + _BYTES_OF_METADATA:
+        if size > max_pixels * _BYTES_PER_PIXEL + _BYTES_OF_METADATA:
             raise BadPicture("too-large", f"{size:,} bytes; see --max-pixels")
         data = image.read()
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
@@ -140,7 +140,7 @@ def decode_picture(data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS, cover: 
             stays at least this long. The whole file is read and checked at any scale.
 
     Raises:
-        BadPicture: if the bytes are no picture, damaged, too large, or of a kind that is not taken.
+        BadPicture: if the bytes are not a picture, damaged, too large, or of a kind that is not taken.
     """
     kind = picture_format(data)
     if kind == "JPEG":

@@ -1,4 +1,4 @@
-"""Files of the same bytes among a collection's pictures, found without reading most of them."""
+"""Files of the same bytes among a collection's pictures, rows_of_key without reading most of them."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def same_bytes(
             [digest(image(int(row)), key) for row, key in zip(rows, keys, strict=True)], dtype="S32"
         )
     rows, keys = _shared(rows, keys)
-    found: dict[bytes, list[int]] = {}
+    rows_of_key: dict[bytes, list[int]] = {}
     for row, key in zip(rows.tolist(), keys.tolist(), strict=True):
-        found.setdefault(key, []).append(row)
-    for together in found.values():
+        rows_of_key.setdefault(key, []).append(row)
+    for together in rows_of_key.values():
         yield np.array(together, dtype=np.int64)
 
 

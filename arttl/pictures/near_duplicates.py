@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-# Bits of 64. Among 365 photographs of paintings all pairs up to here are two photographs of one painting, and all
+# Bits of 64. Of 365 photographs of paintings all pairs up to here are two photographs of one painting, and all
 # pairs of 10 are not; line drawings on white look alike sooner.
 NEAR = 6
 NEAR_DUPLICATES_FILE = "near-duplicates.csv"
@@ -63,19 +63,19 @@ def near_pairs(hashes: npt.NDArray[np.uint64], most: int = NEAR) -> npt.NDArray[
         most: bits.
 
     Returns:
-        [P, 2] places in `hashes`, the first below the second, each pair once, sorted.
+        [P, 2] indices into `hashes`, the first below the second, each pair once, sorted.
     """
     edges = np.linspace(0, 64, most // 2 + 2).round().astype(int)
-    found = [np.zeros((0, 2), dtype=np.int64)]
+    pairs = [np.zeros((0, 2), dtype=np.int64)]
     for low, high in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
         pieces = (hashes >> np.uint64(low)) & np.uint64((1 << (high - low)) - 1)
         order = np.argsort(pieces, kind="stable")
         for change in (0, *(1 << bit for bit in range(high - low))):
-            wanted = pieces ^ np.uint64(change)
-            starts = np.searchsorted(pieces[order], wanted, "left")
-            ends = np.searchsorted(pieces[order], wanted, "right")
-            found += _near_partners(hashes, order, starts, ends - starts, most)
-    return np.unique(np.concatenate(found), axis=0)
+            partners = pieces ^ np.uint64(change)
+            starts = np.searchsorted(pieces[order], partners, "left")
+            ends = np.searchsorted(pieces[order], partners, "right")
+            pairs += _near_partners(hashes, order, starts, ends - starts, most)
+    return np.unique(np.concatenate(pairs), axis=0)
 
 
 def _near_partners(
@@ -85,16 +85,16 @@ def _near_partners(
     counts: npt.NDArray[np.int64],
     most: int,
 ) -> Iterator[npt.NDArray[np.int64]]:
-    """The near ones among each hash's candidates, `counts` of them from `starts` on in `order`."""
+    """The near ones of each hash's candidates, `counts` of them from `starts` on in `order`."""
     ends = np.cumsum(counts)
     edge = 0
     while edge < len(hashes):
         before = ends[edge - 1] if edge else 0
         next_edge = max(edge + 1, int(np.searchsorted(ends, before + _AT_ONCE, "right")))
-        some = slice(edge, next_edge)
-        first = np.repeat(np.arange(edge, next_edge), counts[some])
-        inside = np.arange(len(first)) - np.repeat(ends[some] - counts[some] - before, counts[some])
-        second = order[np.repeat(starts[some], counts[some]) + inside]
+        span = slice(edge, next_edge)
+        first = np.repeat(np.arange(edge, next_edge), counts[span])
+        inside = np.arange(len(first)) - np.repeat(ends[span] - counts[span] - before, counts[span])
+        second = order[np.repeat(starts[span], counts[span]) + inside]
         near = (first < second) & (bits(hashes[first] ^ hashes[second]) <= most)
         yield np.stack([first[near], second[near]], axis=1)
         edge = next_edge
@@ -117,12 +117,12 @@ def joined(groups: npt.NDArray[np.int64], hashes: npt.NDArray[np.uint64]) -> npt
         [N] groups, numbered from 0.
     """
     groups = np.unique(groups, return_inverse=True)[1].astype(np.int64).reshape(-1)
-    distinct, place = np.unique(hashes, return_inverse=True)
-    place = place.reshape(-1)
+    distinct, index = np.unique(hashes, return_inverse=True)
+    index = index.reshape(-1)
     parent = list(range(int(groups.max(initial=-1)) + 1))
     first_group = np.empty(len(distinct), dtype=np.int64)
-    first_group[place[::-1]] = groups[::-1]
-    for group, of_hash in zip(groups.tolist(), first_group[place].tolist(), strict=True):
+    first_group[index[::-1]] = groups[::-1]
+    for group, of_hash in zip(groups.tolist(), first_group[index].tolist(), strict=True):
         _join(parent, group, of_hash)
     for first, second in near_pairs(distinct).tolist():
         _join(parent, int(first_group[first]), int(first_group[second]))
@@ -149,24 +149,24 @@ def near_duplicates(hashes: npt.NDArray[np.uint64]) -> NearDuplicates:
 
 
 def near_duplicates_csv(
-    found: NearDuplicates, columns: Callable[[npt.NDArray[np.int64]], Mapping[str, Sequence[str]]]
+    duplicates: NearDuplicates, columns: Callable[[npt.NDArray[np.int64]], Mapping[str, Sequence[str]]]
 ) -> Iterator[bytes]:
-    """The table `near-duplicates.csv`, UTF-8: `group,key,object_number,split,distance`; some rows at a time.
+    """The table `near-duplicates.csv`, UTF-8: `group,key,object_number,split,distance`; a span of rows at a time.
 
     Args:
-        found: the pictures.
+        duplicates: the pictures.
         columns: rows to the `key`, `object_number` and `split` of each.
     """
     yield b"group,key,object_number,split,distance\n"
-    for start in range(0, len(found.rows), _ROWS_AT_ONCE):
-        some = slice(start, start + _ROWS_AT_ONCE)
-        of_rows = columns(found.rows[some])
+    for start in range(0, len(duplicates.rows), _ROWS_AT_ONCE):
+        span = slice(start, start + _ROWS_AT_ONCE)
+        of_rows = columns(duplicates.rows[span])
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows(
             zip(
-                found.groups[some].tolist(),
+                duplicates.groups[span].tolist(),
                 *(of_rows[name] for name in ("key", "object_number", "split")),
-                found.distances[some].tolist(),
+                duplicates.distances[span].tolist(),
                 strict=True,
             )
         )

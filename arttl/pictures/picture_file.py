@@ -1,4 +1,4 @@
-"""Where the bytes of a photograph lie: a file, or a part of one."""
+"""Where the bytes of a photograph are: a file, or a part of one."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class PictureFile(NamedTuple):
             file.seek(start)
             if count < 0:
                 return file.read()
-            found = bytearray()
-            while len(found) < count and (piece := file.read(count - len(found))):
-                found += piece
-            return bytes(found)
+            data = bytearray()
+            while len(data) < count and (piece := file.read(count - len(data))):
+                data += piece
+            return bytes(data)

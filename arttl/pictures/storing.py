@@ -1,4 +1,4 @@
-"""The JPEG that is stored for a photograph: its own bytes where they will do, a rescaled one otherwise."""
+"""The JPEG that is stored for a photograph: its own bytes where they can be kept, a rescaled one otherwise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of CSV and TSV files, with every complaint naming file, line and column."""
+"""Rows of CSV and TSV files, with every message naming file, line and column."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from arttl.errors import ArttlError, did_you_mean
+from arttl.sources.paths import readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,19 +18,19 @@ class Row:
     """A row of a table.
 
     Attributes:
-        place: where it is, for messages: `line 3`, the number of its last line in the file, or `row 3`; from 1.
+        location: where it is, for messages: `line 3`, the number of its last line in the file, or `row 3`; from 1.
         cells: column name to text; columns that a short row lacks are empty.
         problem: what is wrong with the row as a whole; empty where nothing is.
         lists: column name to the texts of a cell that holds several, in files that know lists.
     """
 
-    place: str
+    location: str
     cells: dict[str, str]
     problem: str = ""
     lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def read_rows(path: Path, wanted: Iterable[tuple[str, str]], *, flag: str = "--metadata") -> Iterator[Row]:
+def read_rows(path: Path, required: Iterable[tuple[str, str]], *, flag: str = "--metadata") -> Iterator[Row]:
     """Read a delimited text file, row by row.
 
     UTF-8, with or without a byte order mark; quoted as RFC 4180 has it. The delimiter is a tab in `.tsv` and
@@ -37,14 +38,14 @@ def read_rows(path: Path, wanted: Iterable[tuple[str, str]], *, flag: str = "--m
 
     Args:
         path: the file.
-        wanted: columns that must be there, each as the flag that named it and its name.
+        required: columns that must be there, each as the flag that named it and its name.
         flag: the one that named the file.
 
     Raises:
         ArttlError: if the file is missing, is not such a file, has no rows, or lacks a column.
     """
     with _opened(path, flag) as (reader, columns):
-        check_columns(path, columns, wanted)
+        check_columns(path, columns, required)
         yield from _rows(path, reader, columns)
 
 
@@ -62,7 +63,7 @@ def read_columns(path: Path, *, flag: str = "--metadata") -> list[str]:
 def _opened(path: Path, flag: str) -> Iterator[tuple[Iterator[list[str]], list[str]]]:
     """A reader of the rows after the header, and the header."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with readable(path, flag), path.open(encoding="utf-8-sig", newline="") as file:
             first = file.readline()
             if not first.strip():
                 raise ArttlError(f"{path} is empty; its first line must name the columns")
@@ -71,10 +72,6 @@ def _opened(path: Path, flag: str) -> Iterator[tuple[Iterator[list[str]], list[s
             yield reader, [name.strip() for name in next(reader)]
     except csv.Error as error:
         raise ArttlError(f"line 1 or later of {path} is not well-formed: {error}") from error
-    except FileNotFoundError as error:
-        raise ArttlError(f"{flag} {path} does not exist") from error
-    except OSError as error:
-        raise ArttlError(f"{flag} {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise ArttlError(
@@ -111,14 +108,14 @@ def _delimiter(path: Path, header: str) -> str:
     return max(",;\t", key=lambda delimiter: len(next(csv.reader([header], delimiter=delimiter))))
 
 
-def check_columns(path: Path, columns: list[str], wanted: Iterable[tuple[str, str]]) -> None:
-    """Check that every wanted column, given as flag and name, is there exactly once.
+def check_columns(path: Path, columns: list[str], required: Iterable[tuple[str, str]]) -> None:
+    """Check that every required column, given as flag and name, is there exactly once.
 
     Raises:
         ArttlError: naming the first that is not.
     """
     counts = Counter(columns)
-    for flag, column in wanted:
+    for flag, column in required:
         if not counts[column]:
             known = ", ".join(name for name in columns if name)
             raise ArttlError(

@@ -1,6 +1,6 @@
 """Dublin Core as museums export it over OAI-PMH: `oai_dc` records, in a file or a folder of files.
 
-Example of a record, alone or among others under any element:
+Example of a record, alone or with others under any element:
 
     <record xmlns="http://www.openarchives.org/OAI/2.0/">
       <header><identifier>oai:museum.example:SK-A-4878</identifier></header>
@@ -66,8 +66,8 @@ class Field:
 
     def values(self, record: Element, language: str | None) -> tuple[str, ...]:
         """The values of a record, in its order."""
-        found = [element for element in record.iter(_DC + self.element) if words(element)]
-        texts = [words(element) for element in in_language(found, language)]
+        elements = [element for element in record.iter(_DC + self.element) if words(element)]
+        texts = [words(element) for element in in_language(elements, language)]
         if self.prefix is None:
             return tuple(texts)
         if not self.prefix:
@@ -84,14 +84,14 @@ def parse_field(column: str, flag: str) -> Field:
     """A column as flags name it.
 
     Raises:
-        ArttlError: for what is no element of Dublin Core.
+        ArttlError: for what is not an element of Dublin Core.
     """
     match = _COLUMN.fullmatch(column)
     if match is None or match[1] not in _ELEMENTS:
         known = [f"dc:{name}" for name in _ELEMENTS]
         raise ArttlError(
-            f"{flag} {column!r} is no field of Dublin Core{did_you_mean(column, known)}; give one such as dc:type, or"
-            " dc:format[materiaal] for the values with a prefix"
+            f"{flag} {column!r} is not a field of Dublin Core{did_you_mean(column, known)}; give one such as"
+            " dc:type, or dc:format[materiaal] for the values with a prefix"
         )
     return Field(match[1], match[2])
 
@@ -105,7 +105,7 @@ def without_role(text: str) -> str:
 
 
 def read_dublin_core(settings: SourceSettings) -> Iterator[Artwork | Reject]:
-    """Artworks of Dublin Core records, one a record; deleted records are passed over.
+    """Artworks of Dublin Core records, one per record; deleted records are passed over.
 
     The object number is the first `dc:identifier` that is no web address (or the field of `--object-number`), else
     the last part of the OAI identifier. The image is that named after the object, or by the field of `--image`.
@@ -122,32 +122,32 @@ def read_dublin_core(settings: SourceSettings) -> Iterator[Artwork | Reject]:
         task: parse_field(column, f"--tasks {task}")
         for task, column in (settings.task_columns() or TASK_COLUMNS).items()
     }
-    number = settings.object_number and parse_field(settings.object_number, "--object-number")
-    image = settings.image and parse_field(settings.image, "--image")
+    number_field = settings.object_number and parse_field(settings.object_number, "--object-number")
+    image_field = settings.image and parse_field(settings.image, "--image")
     dry = settings.dry_run and settings.images is None
     pictures = PictureFolder(Path("/nowhere") if dry else image_folder(settings.images, "dublin-core"))
     for file in xml_files(settings.metadata):
-        for place, record in enumerate(read_records(file, _RECORDS), start=1):
+        for index, record in enumerate(read_records(file, _RECORDS), start=1):
             header = record.find(_OAI + "header")
             if header is not None and header.get("status") == "deleted":
                 continue
-            where = f"record {place} of {file.name}"
-            found = _object_number(record, number or None)
-            if not found:
+            where = f"record {index} of {file.name}"
+            number = _object_number(record, number_field or None)
+            if not number:
                 yield Reject("", "", "", "no-object-number", where)
                 continue
-            names = image.values(record, None) if image else ()
-            if image and not names:
-                yield Reject(found, "", "", "no-image-named", where)
+            names = image_field.values(record, None) if image_field else ()
+            if image_field and not names:
+                yield Reject(number, "", "", "no-image-named", where)
                 continue
-            path = pictures.named(names[0]) if names else pictures.of_object(found)
+            path = pictures.named(names[0]) if names else pictures.of_object(number)
             if path is None:
-                yield Reject(found, "", names[0], "outside-folder", where)
+                yield Reject(number, "", names[0], "outside-folder", where)
                 continue
             labels = {task: field.values(record, settings.language) for task, field in tasks.items()}
             yield Artwork(
-                key=sample_key(found),
-                object_number=found,
+                key=sample_key(number),
+                object_number=number,
                 image=path,
                 labels=labels,
                 raw_labels={
@@ -163,7 +163,7 @@ def read_dublin_core(settings: SourceSettings) -> Iterator[Artwork | Reject]:
 def _object_number(record: Element, field: Field | None) -> str:
     if field is not None:
         return next(iter(field.values(record, None)), "")
-    for found in Field("identifier", None).values(record, None):
-        if "://" not in found:
-            return found
+    for identifier in Field("identifier", None).values(record, None):
+        if "://" not in identifier:
+            return identifier
     return words(record.find(f"{_OAI}header/{_OAI}identifier")).rpartition(":")[2]

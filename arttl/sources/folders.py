@@ -30,7 +30,7 @@ _NOT_PICTURES = frozenset(
 
 
 def read_folders(settings: SourceSettings) -> Iterator[Artwork | Reject]:
-    """Artworks of such folders, one a file, sorted by path; links to folders are not followed.
+    """Artworks of such folders, one per file, sorted by path; links to folders are not followed.
 
     Args:
         settings: `images` is required; `tasks` may give the one task another name than `class`.
@@ -52,7 +52,8 @@ def read_folders(settings: SourceSettings) -> Iterator[Artwork | Reject]:
             split = _SPLITS.get(folders[0].casefold())
             if split is None:
                 raise ArttlError(
-                    f"{folder / folders[0]} is no split's folder, as --split official needs: train, val and test"
+                    f"{folder / folders[0]} is not the folder of a split, as --split official needs: train, val"
+                    " and test"
                 )
             folders = folders[1:]
         if not folders:

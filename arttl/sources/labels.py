@@ -11,11 +11,11 @@ from pathlib import Path
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError, did_you_mean
 from arttl.shards.rejects import Reject
-from arttl.sources.delimited import read_rows
+from arttl.sources.delimited import read_columns, read_rows
 
 
 def normalise(label: str, *, fold_case: bool = False) -> str:
-    """Unicode NFC without blanks around it; where wanted, with letter case folded (Unicode 3.13, toCasefold)."""
+    """Unicode NFC without blanks around it; with letter case folded if `fold_case` (Unicode 3.13, toCasefold)."""
     label = unicodedata.normalize("NFC", label).strip()
     return unicodedata.normalize("NFC", label.casefold()) if fold_case else label
 
@@ -23,9 +23,10 @@ def normalise(label: str, *, fold_case: bool = False) -> str:
 class LabelRules:
     """What is done to every label: normalised, then replaced where a mapping file has it.
 
-    Example of a mapping file; the last line makes the label unknown:
+    Example of a mapping file; the last line makes the label unknown. The columns may also be called `found` and
+    `wanted`:
 
-        found,wanted
+        catalogued,label
         monet,Claude Monet
         onbekend,
     """
@@ -34,12 +35,12 @@ class LabelRules:
         """Make the rules.
 
         Args:
-            mappings: task name to found and wanted labels, both normalised.
-            fold_case: whether labels are folded before they are looked up; found labels must be folded too.
+            mappings: task name to labels as catalogued and as learnt, both normalised.
+            fold_case: whether labels are folded before they are looked up; those as catalogued must be folded too.
         """
         self._mappings = mappings
         self._fold_case = fold_case
-        self._wanted = {task: frozenset(mapping.values()) for task, mapping in mappings.items()}
+        self._targets = {task: frozenset(mapping.values()) for task, mapping in mappings.items()}
         self._folded = 0
         self._replaced: dict[str, Counter[str]] = {task: Counter() for task in mappings}
         self._unmapped: dict[str, Counter[str]] = {task: Counter() for task in mappings}
@@ -56,7 +57,7 @@ class LabelRules:
             fold_case: whether letter case is ignored.
 
         Raises:
-            ArttlError: for a malformed entry, an unknown task, or a file that is no mapping.
+            ArttlError: for a malformed entry, an unknown task, or a file that is not a mapping.
         """
         mappings: dict[str, dict[str, str]] = {}
         for entry in mapping:
@@ -73,13 +74,13 @@ class LabelRules:
             mappings[task] = _read_mapping(Path(file), fold_case)
         return cls(mappings, fold_case=fold_case)
 
-    def apply(self, found: Iterable[Artwork | Reject]) -> Iterator[Artwork | Reject]:
+    def apply(self, artworks: Iterable[Artwork | Reject]) -> Iterator[Artwork | Reject]:
         """Artworks with their labels normalised, in the same order.
 
         Labels that are empty, or become so, are dropped; a task without any is dropped; a label that comes twice is
         kept once. The strings as they came go to `raw_labels`, unless the source has filled that already.
         """
-        for artwork in found:
+        for artwork in artworks:
             if isinstance(artwork, Reject):
                 yield artwork
                 continue
@@ -92,7 +93,7 @@ class LabelRules:
             )
 
     def notes(self) -> list[str]:
-        """What was done to labels, a sentence each: how many a rule has changed, which entries found nothing."""
+        """What was done to labels, one sentence each: how many a rule has changed, which entries never occurred."""
         sentences = ["labels: Unicode NFC, blanks around them trimmed"]
         distinct = (
             f"{task} {len(raw):,}" + (f" to {len(kept):,}" if len(kept) != len(raw) else "")
@@ -103,7 +104,7 @@ class LabelRules:
             sentences[0] += f", letter case folded ({self._folded:,} labels changed by it)"
         for task, mapping in self._mappings.items():
             replaced = self._replaced[task]
-            unused = [found for found in mapping if found not in replaced]
+            unused = [catalogued for catalogued in mapping if catalogued not in replaced]
             more = f", {len(unused)} never found (such as {unused[0]!r})" if unused else ""
             sentences.append(
                 f"mapping of {task}: {replaced.total():,} labels replaced by {len(mapping)} entries{more}"
@@ -120,18 +121,18 @@ class LabelRules:
         mapping = self._mappings.get(task, {})
         kept: dict[str, None] = {}
         as_catalogued, as_learnt = self._distinct.setdefault(task, (set(), set()))
-        for found in raw:
-            label = normalise(found)
+        for catalogued in raw:
+            label = normalise(catalogued)
             if self._fold_case:
                 folded = normalise(label, fold_case=True)
                 self._folded += folded != label
                 label = folded
             if label:
-                as_catalogued.add(hash(found))
+                as_catalogued.add(hash(catalogued))
             if label in mapping:
                 self._replaced[task][label] += 1
                 label = mapping[label]
-            elif label and mapping and label not in self._wanted[task]:
+            elif label and mapping and label not in self._targets[task]:
                 self._unmapped[task][label] += 1
             if label:
                 as_learnt.add(hash(label))
@@ -141,11 +142,15 @@ class LabelRules:
 
 def _read_mapping(path: Path, fold_case: bool) -> dict[str, str]:
     mapping: dict[str, str] = {}
-    for row in read_rows(path, [("--mapping", "found"), ("--mapping", "wanted")], flag="--mapping"):
+    from_column, to_column = "catalogued", "label"
+    if "found" in read_columns(path, flag="--mapping"):
+        from_column, to_column = "found", "wanted"
+    columns = [("--mapping", from_column), ("--mapping", to_column)]
+    for row in read_rows(path, columns, flag="--mapping"):
         if row.problem:
-            raise ArttlError(f"{row.place} of {path}: {row.problem}")
-        found, wanted = normalise(row.cells["found"], fold_case=fold_case), normalise(row.cells["wanted"])
-        if mapping.get(found, wanted) != wanted:
-            raise ArttlError(f"{row.place} of {path} maps {found!r} a second time, to another label")
-        mapping[found] = wanted
+            raise ArttlError(f"{row.location} of {path}: {row.problem}")
+        catalogued = normalise(row.cells[from_column], fold_case=fold_case)
+        label = normalise(row.cells[to_column])
+        if mapping.setdefault(catalogued, label) != label:
+            raise ArttlError(f"{row.location} of {path} maps {catalogued!r} a second time, to another label")
     return mapping

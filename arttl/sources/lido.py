@@ -78,7 +78,7 @@ _ACTORS = _paths("eventActor", "actorInRole", "actor")
 
 
 def read_lido(settings: SourceSettings) -> Iterator[Artwork | Reject]:
-    """Artworks of LIDO records, one a record.
+    """Artworks of LIDO records, one per record.
 
     The object number is the inventory number (`workID`), else the record's own number. The image is the one whose
     address the record gives last part of (`linkResource`), if the folder has it, else that named after the object.
@@ -95,16 +95,16 @@ def read_lido(settings: SourceSettings) -> Iterator[Artwork | Reject]:
     for task, column in tasks.items():
         if column not in _FIELDS:
             raise ArttlError(
-                f"--tasks {task}: {column!r} is no field of LIDO records{did_you_mean(column, _FIELDS)}; there are:"
+                f"--tasks {task}: {column!r} is not a field of LIDO records{did_you_mean(column, _FIELDS)}; there are:"
                 f" {', '.join(_FIELDS)}"
             )
     dry = settings.dry_run and settings.images is None
     pictures = PictureFolder(Path("/nowhere") if dry else image_folder(settings.images, "lido"))
     for file in xml_files(settings.metadata):
-        for place, record in enumerate(read_records(file, [_NS + "lido"]), start=1):
+        for index, record in enumerate(read_records(file, [_NS + "lido"]), start=1):
             number = _object_number(record)
             if not number:
-                yield Reject("", "", "", "no-object-number", f"record {place} of {file.name}")
+                yield Reject("", "", "", "no-object-number", f"record {index} of {file.name}")
                 continue
             language = settings.language
             yield Artwork(
@@ -135,8 +135,8 @@ def _image(record: Element, number: str, pictures: PictureFolder) -> Path:
 
 
 def _titles(record: Element, language: str | None) -> tuple[str, ...]:
-    found = record.findall(".//" + _paths("titleWrap", "titleSet", "appellationValue"))
-    return tuple(filter(None, map(words, in_language(found, language))))
+    titles = record.findall(".//" + _paths("titleWrap", "titleSet", "appellationValue"))
+    return tuple(filter(None, map(words, in_language(titles, language))))
 
 
 def _date(record: Element) -> str | None:
@@ -154,16 +154,16 @@ def _productions(record: Element) -> Iterator[Element]:
 
 
 def _is_one_of(concept: Element | None, known: tuple[str, ...]) -> bool:
-    """Whether a concept's terms or identifiers, or its `lido:type`, are among the known ones."""
+    """Whether a concept's terms or identifiers, or its `lido:type`, are known ones."""
     if concept is None:
         return False
-    said = [concept.get(_TYPE, ""), *(words(element) for element in concept.iter())]
-    said += [value for element in concept.iter() for key, value in element.items() if key.endswith("}about")]
-    return any(text.casefold().rstrip("/").rpartition("/")[2] in known for text in said)
+    texts = [concept.get(_TYPE, ""), *(words(element) for element in concept.iter())]
+    texts += [value for element in concept.iter() for key, value in element.items() if key.endswith("}about")]
+    return any(text.casefold().rstrip("/").rpartition("/")[2] in known for text in texts)
 
 
 def _term(concept: Element, language: str | None) -> str:
-    """One term of a concept: a preferred one, in the wanted language."""
+    """One term of a concept: a preferred one, in the given language."""
     terms = [element for element in concept.iter(_NS + "term") if words(element)]
     terms += [element for element in concept.iter(_SKOS + "prefLabel") if words(element)]
     preferred = [element for element in terms if element.get(_PREF, "").casefold().endswith("preferred")]
@@ -180,15 +180,15 @@ def _types(record: Element, language: str | None) -> tuple[str, ...]:
 
 
 def _materials_or_techniques(
-    record: Element, language: str | None, wanted: tuple[str, ...], other: tuple[str, ...]
+    record: Element, language: str | None, kinds: tuple[str, ...], other: tuple[str, ...]
 ) -> tuple[str, ...]:
-    found = [element for event in _productions(record) for element in event.findall(_EVENT_MATERIALS)]
-    found += record.findall(_OBJECT_MATERIALS)
+    terms = [element for event in _productions(record) for element in event.findall(_EVENT_MATERIALS)]
+    terms += record.findall(_OBJECT_MATERIALS)
     kept = []
-    for element in found:
+    for element in terms:
         kind = (element.get(_TYPE, "") or "").casefold().rstrip("/").rpartition("/")[2]
         # Where a file does not say which, materials are meant.
-        if kind in wanted or (wanted is _MATERIAL and kind not in other):
+        if kind in kinds or (kinds is _MATERIAL and kind not in other):
             kept.append(element)
     return _terms(kept, language)
 
@@ -205,11 +205,13 @@ def _artists(record: Element, language: str | None) -> tuple[str, ...]:
     names = []
     for event in _productions(record):
         for actor in event.findall(_ACTORS):
-            found = actor.findall(_paths("nameActorSet", "appellationValue"))
+            names_of_actor = actor.findall(_paths("nameActorSet", "appellationValue"))
             preferred = [
-                element for element in found if element.get(_PREF, "").casefold().endswith("preferred")
+                element
+                for element in names_of_actor
+                if element.get(_PREF, "").casefold().endswith("preferred")
             ]
-            chosen = in_language(preferred or found, language)
+            chosen = in_language(preferred or names_of_actor, language)
             names += [words(chosen[0])] if chosen else []
     return tuple(filter(None, names))
 

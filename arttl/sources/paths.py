@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from arttl.errors import ArttlError
@@ -11,11 +13,30 @@ from arttl.errors import ArttlError
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
+@contextmanager
+def readable(path: Path, flag: str) -> Iterator[None]:
+    """Around the reading of a file.
+
+    Args:
+        path: the file.
+        flag: the one that named it.
+
+    Raises:
+        ArttlError: if it does not exist or cannot be read.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ArttlError(f"{flag} {path} does not exist") from error
+    except OSError as error:
+        raise ArttlError(f"{flag} {path} cannot be read: {error.strerror}") from error
+
+
 def image_folder(images: Path | None, source: str) -> Path:
     """The folder of `--images`.
 
     Raises:
-        ArttlError: if it was not given or is no folder.
+        ArttlError: if it was not given or is not a folder.
     """
     if images is None:
         raise ArttlError(f"--source {source} needs --images FOLDER")

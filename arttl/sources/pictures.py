@@ -16,7 +16,7 @@ _MARKS = re.compile(r"[\W_]+")
 
 
 class PictureFolder:
-    """A folder's pictures at any depth, found by the object's number or by a name in the metadata."""
+    """A folder's pictures at any depth, name_in_folder by the object's number or by a name in the metadata."""
 
     def __init__(self, folder: Path) -> None:
         """List the folder; links to other folders are not followed."""
@@ -33,8 +33,8 @@ class PictureFolder:
 
         Where there is none, the path that would be it.
         """
-        found = self._by_stem.get(_plain(number))
-        return self._folder / (found or f"{_MARKS.sub('_', number)[:200]}.jpg")
+        name_in_folder = self._by_stem.get(_plain(number))
+        return self._folder / (name_in_folder or f"{_MARKS.sub('_', number)[:200]}.jpg")
 
     def named(self, name: str) -> Path | None:
         """The picture that metadata name, by path or by web address, of which the last part counts.
@@ -48,8 +48,8 @@ class PictureFolder:
                 return path
         else:
             name = unquote(address.path.rpartition("/")[2])
-        found = self._by_stem.get(_plain(Path(name).stem))
-        return self._folder / found if found else image_path(self._folder, name)
+        name_in_folder = self._by_stem.get(_plain(Path(name).stem))
+        return self._folder / name_in_folder if name_in_folder else image_path(self._folder, name)
 
 
 def _plain(stem: str) -> str:

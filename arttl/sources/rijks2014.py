@@ -52,7 +52,7 @@ _DC_ELEMENTS = tuple(
 
 
 def read_rijks2014(settings: SourceSettings) -> Iterator[Artwork | Reject]:
-    """Artworks of the challenge, one a picture, sorted by file name as the ground truth is.
+    """Artworks of the challenge, one per picture, sorted by file name as the ground truth is.
 
     Args:
         settings: `metadata` and `images` are required, and `ground_truth` for the official split or labels.
@@ -115,8 +115,8 @@ def read_rijks2014(settings: SourceSettings) -> Iterator[Artwork | Reject]:
 def _truth_of(settings: SourceSettings, official: dict[str, str], pictures: int) -> GroundTruth | None:
     if settings.ground_truth is None:
         if settings.split == "official" or official:
-            asked = "--split official" if settings.split == "official" else f"--tasks {next(iter(official))}"
-            raise ArttlError(f"{asked} needs --ground-truth, the file rijksgt.mat")
+            flag = "--split official" if settings.split == "official" else f"--tasks {next(iter(official))}"
+            raise ArttlError(f"{flag} needs --ground-truth, the file rijksgt.mat")
         return None
     truth = read_ground_truth(settings.ground_truth)
     if len(truth.splits) != pictures:

@@ -24,7 +24,7 @@ _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"  # after a header of 512 bytes in a MATLA
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """The ground truth, a row a picture.
+    """The ground truth, a row per picture.
 
     Attributes:
         splits: train, val or test.
@@ -74,9 +74,9 @@ def _ground_truth(fields: dict[str, Any]) -> GroundTruth:
     if creators.min() < 1 or creators.max() > len(names):
         raise ValueError("C holds creators that Cnames does not name")
     return GroundTruth(
-        splits=[_SETS[found] for found in sets.tolist()],
+        splits=[_SETS[number] for number in sets.tolist()],
         # The challenge puts what nobody knows at the end of the list.
-        creators=[(names[found - 1],) if found <= len(names) - 2 else () for found in creators.tolist()],
+        creators=[(names[number - 1],) if number <= len(names) - 2 else () for number in creators.tolist()],
         types=_several(fields["T"], fields["Tnames"], count),
         materials=_several(fields["M"], fields["Mnames"], count),
         years=years,
@@ -92,10 +92,10 @@ def _several(table: Any, names: list[str], count: int) -> list[tuple[str, ...]]:
         rows, columns = np.nonzero(table > 0)
     if shape != (count, len(names)):
         raise ValueError(f"a table of labels is {shape[0]} x {shape[1]}, not {count} x {len(names)}")
-    found: list[list[str]] = [[] for _ in range(count)]
+    labels: list[list[str]] = [[] for _ in range(count)]
     for row, column in sorted(zip(rows.tolist(), columns.tolist(), strict=True)):
-        found[row].append(names[column])
-    return [tuple(labels) for labels in found]
+        labels[row].append(names[column])
+    return [tuple(row_labels) for row_labels in labels]
 
 
 def _read_matlab5(path: Path) -> dict[str, Any]:
@@ -123,15 +123,15 @@ def _read_hdf5(path: Path) -> dict[str, Any]:
         gt = _own(file, "gt")
         fields: dict[str, Any] = {}
         for name in ("set", "C", "Y", "T", "M"):
-            found = _own(gt, name)
-            if isinstance(found, h5py.Group):  # a sparse matrix, by columns
-                rows, pointers = (_own(found, part)[()].astype(np.int64) for part in ("ir", "jc"))
+            member = _own(gt, name)
+            if isinstance(member, h5py.Group):  # a sparse matrix, by columns
+                rows, pointers = (_own(member, part)[()].astype(np.int64) for part in ("ir", "jc"))
                 columns = np.repeat(np.arange(len(pointers) - 1), np.diff(pointers))
-                kept = _own(found, "data")[()] > 0
-                shape = (int(found.attrs["MATLAB_sparse"]), len(pointers) - 1)
+                kept = _own(member, "data")[()] > 0
+                shape = (int(member.attrs["MATLAB_sparse"]), len(pointers) - 1)
                 fields[name] = (rows[kept], columns[kept], shape)
             else:
-                fields[name] = found[()].T  # MATLAB stores columns first
+                fields[name] = member[()].T  # MATLAB stores columns first
         for name in ("Cnames", "Tnames", "Mnames"):
             references = _own(gt, name)[()].ravel()
             fields[name] = [_string(file[reference]) for reference in references]
@@ -139,7 +139,7 @@ def _read_hdf5(path: Path) -> dict[str, Any]:
 
 
 def _own(group: Any, name: str) -> Any:
-    """A member that lies in this file itself: HDF5 would follow links to, and data in, any file it is told."""
+    """A member that lies in this file itself: HDF5 would follow links to, and data in, any file that it names."""
     import h5py
 
     if not isinstance(group.get(name, getlink=True), h5py.HardLink):
@@ -147,18 +147,18 @@ def _own(group: Any, name: str) -> Any:
     return _without_outside_data(group[name])
 
 
-def _without_outside_data(found: Any) -> Any:
+def _without_outside_data(member: Any) -> Any:
     import h5py
 
-    if isinstance(found, h5py.Dataset) and (found.external or found.is_virtual):
-        raise ValueError(f"{found.name} lies in another file")
-    return found
+    if isinstance(member, h5py.Dataset) and (member.external or member.is_virtual):
+        raise ValueError(f"{member.name} lies in another file")
+    return member
 
 
-def _string(found: Any) -> str:
+def _string(member: Any) -> str:
     """A MATLAB char array: UTF-16 units; an empty one is stored as its shape."""
-    found = _without_outside_data(found)
-    if found.attrs.get("MATLAB_empty", 0):
+    member = _without_outside_data(member)
+    if member.attrs.get("MATLAB_empty", 0):
         return ""
-    units = found[()].ravel().astype("<u2")
+    units = member[()].ravel().astype("<u2")
     return bytes(units.tobytes()).decode("utf-16-le", "replace")

@@ -12,20 +12,20 @@ _JSON_LINES = (".jsonl", ".ndjson", ".jsonlines")
 _PARQUET = (".parquet", ".pq")
 
 
-def read_any_rows(path: Path, wanted: Iterable[tuple[str, str]]) -> Iterator[Row]:
+def read_any_rows(path: Path, required: Iterable[tuple[str, str]]) -> Iterator[Row]:
     """Read JSON lines (`.jsonl`, `.ndjson`), Parquet (`.parquet`, `.pq`) or, under any other name, CSV or TSV.
 
     Args:
         path: the file.
-        wanted: columns that must be there, each as the flag that named it and its name.
+        required: columns that must be there, each as the flag that named it and its name.
 
     Raises:
         ArttlError: if the file is missing, is not such a file, has no rows, or lacks a column.
     """
     suffix = path.suffix.lower()
     if suffix in _JSON_LINES:
-        return read_json_lines(path, wanted)
-    return read_parquet(path, wanted) if suffix in _PARQUET else read_rows(path, wanted)
+        return read_json_lines(path, required)
+    return read_parquet(path, required) if suffix in _PARQUET else read_rows(path, required)
 
 
 def column_names(path: Path) -> list[str]:

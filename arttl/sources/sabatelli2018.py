@@ -31,7 +31,7 @@ _OBJECT_NUMBER = re.compile(r"\d+_(.+)", re.DOTALL)
 
 
 def read_sabatelli2018(settings: SourceSettings) -> Iterator[Artwork | Reject]:
-    """Artworks of such a CSV, one a row.
+    """Artworks of such a CSV, one per row.
 
     Args:
         settings: `metadata` and `images` are required; without `tasks` all of `TASK_COLUMNS` are read.
@@ -42,22 +42,22 @@ def read_sabatelli2018(settings: SourceSettings) -> Iterator[Artwork | Reject]:
     if settings.metadata is None:
         raise ArttlError("--source sabatelli2018 needs --metadata FILE")
     folder = image_folder(settings.images, "sabatelli2018")
-    asked = settings.task_columns() or TASK_COLUMNS
-    columns = {task: TASK_COLUMNS.get(column, column) for task, column in asked.items()}
-    wanted = [("--source sabatelli2018", "ImageId")]
-    wanted += [(f"--tasks {task}", column) for task, column in columns.items()]
-    for row in read_rows(settings.metadata, wanted):
+    named = settings.task_columns() or TASK_COLUMNS
+    columns = {task: TASK_COLUMNS.get(column, column) for task, column in named.items()}
+    required = [("--source sabatelli2018", "ImageId")]
+    required += [(f"--tasks {task}", column) for task, column in columns.items()]
+    for row in read_rows(settings.metadata, required):
         image_id = row.cells["ImageId"].strip()
         split_number = _OBJECT_NUMBER.fullmatch(image_id)
         number = split_number.group(1) if split_number else image_id
         file = f"{image_id}.jpg"
         path = image_path(folder, file)
         if row.problem:
-            yield Reject(number, "", file, "bad-row", f"{row.place}: {row.problem}")
+            yield Reject(number, "", file, "bad-row", f"{row.location}: {row.problem}")
         elif not image_id:
-            yield Reject("", "", "", "no-image-named", row.place)
+            yield Reject("", "", "", "no-image-named", row.location)
         elif path is None:
-            yield Reject(number, "", file, "outside-folder", row.place)
+            yield Reject(number, "", file, "outside-folder", row.location)
         else:
             yield Artwork(
                 key=sample_key(number),

@@ -17,7 +17,7 @@ class MetadataSettings:
 
     source: str = "table"
     """Kind of metadata: `table` (CSV, TSV, JSON lines or Parquet), `dublin-core` (OAI-PMH dumps in `oai_dc`), `lido`
-    (LIDO 1.0 and 1.1), `folders` (a folder of pictures for each class, no metadata), `rijks2014` (the Rijksmuseum
+    (LIDO 1.0 and 1.1), `folders` (one folder of pictures per class, no metadata), `rijks2014` (the Rijksmuseum
     Challenge as distributed), `sabatelli2018` (the CSV layout of the paper's published repository), `webdataset`
     (tars made by others) or `synthetic` (drawn objects, no metadata)."""
 
@@ -52,8 +52,8 @@ class MetadataSettings:
     """Ignore the letter case of labels: all are made small (Unicode case folding), then mapped."""
 
     mapping: tuple[str, ...] = ()
-    """Synonyms and translations, `task=file.csv` for each task that has them: a CSV with the columns `found` and
-    `wanted`. An empty `wanted` makes the label unknown."""
+    """Synonyms and translations, `task=file.csv` for each task that has them: a CSV with the columns `catalogued`
+    and `label` (or `found` and `wanted`). An empty `label` makes the label unknown."""
 
     title: str | None = None
     """Column of the object's title, kept with the sample (`table`)."""
@@ -118,7 +118,7 @@ class SourceSettings(MetadataSettings):
         """The column of `--split column=NAME`; None for every other way to split.
 
         Raises:
-            ArttlError: for a value that is no way to split.
+            ArttlError: for a value that is not a way to split.
         """
         if self.split in ("paper", "official", "grouped", "stratified"):
             return None
@@ -133,7 +133,7 @@ class SourceSettings(MetadataSettings):
         """`leaf`, to be searched for at the end of an object number.
 
         Raises:
-            ArttlError: if it is no regular expression.
+            ArttlError: if it is not a regular expression.
         """
         if self.leaf is None:
             return None

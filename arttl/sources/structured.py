@@ -12,55 +12,56 @@ import pyarrow.parquet as pq
 
 from arttl.errors import ArttlError
 from arttl.sources.delimited import Row, check_columns
+from arttl.sources.paths import readable
 
 _LONGEST_LINE = 16 * 2**20  # bytes; a file without line ends must not fill the memory
 _COLUMNS_LOOKED_FOR = 1000  # lines of JSON, any of which may be the first with a column
 
 
-def read_json_lines(path: Path, wanted: Iterable[tuple[str, str]]) -> Iterator[Row]:
-    """Read a file of one JSON object a line, UTF-8.
+def read_json_lines(path: Path, required: Iterable[tuple[str, str]]) -> Iterator[Row]:
+    """Read a file of one JSON object per line, UTF-8.
 
     Args:
         path: the file.
-        wanted: columns that must be there, each as the flag that named it and its name. An object may lack any.
+        required: columns that must be there, each as the flag that named it and its name. An object may lack any.
 
     Raises:
         ArttlError: if the file is missing, is not such a file, has no rows, or its first 1,000 objects lack a column.
     """
-    check_columns(path, json_columns(path), wanted)
-    for number, found in _objects(path):
-        yield _row(f"line {number}", found)
+    check_columns(path, json_columns(path), required)
+    for number, values in _objects(path):
+        yield _row(f"line {number}", values)
 
 
 def json_columns(path: Path) -> list[str]:
     """The names that occur in the first 1,000 objects of a file of JSON lines."""
     names: dict[str, None] = {}
-    for index, (_, found) in enumerate(_objects(path)):
+    for index, (_, values) in enumerate(_objects(path)):
         if index == _COLUMNS_LOOKED_FOR:
             break
-        names.update(dict.fromkeys(found))
+        names.update(dict.fromkeys(values))
     if not names:
         raise ArttlError(f"{path} holds no rows; each of its lines must be a JSON object")
     return list(names)
 
 
-def read_parquet(path: Path, wanted: Iterable[tuple[str, str]]) -> Iterator[Row]:
-    """Read a Parquet file; only the wanted columns, where any are.
+def read_parquet(path: Path, required: Iterable[tuple[str, str]]) -> Iterator[Row]:
+    """Read a Parquet file; only the required columns, where any are given.
 
     Raises:
         ArttlError: if the file is missing, is no Parquet file, has no rows, or lacks a column.
     """
-    wanted = list(wanted)
+    required = list(required)
     columns = parquet_columns(path)
-    check_columns(path, columns, wanted)
-    names = list(dict.fromkeys(column for _, column in wanted)) or columns
+    check_columns(path, columns, required)
+    names = list(dict.fromkeys(column for _, column in required)) or columns
     number = 0
     try:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=1000, columns=names):
-                for found in batch.to_pylist():
+                for values in batch.to_pylist():
                     number += 1
-                    yield _row(f"row {number}", found)
+                    yield _row(f"row {number}", values)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ArttlError(f"row {number + 1} or later of {path} cannot be read: {_one_line(error)}") from error
     if not number:
@@ -78,43 +79,36 @@ def parquet_columns(path: Path) -> list[str]:
 
 
 def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    try:
-        with path.open("rb") as file:
-            number = 0
-            while line := file.readline(_LONGEST_LINE + 1):
-                number += 1
-                if len(line) > _LONGEST_LINE:
-                    raise ArttlError(
-                        f"line {number} of {path} has more than 16 MiB; one object a line is read"
-                    )
-                if line.strip():
-                    yield number, _object(path, number, line)
-    except FileNotFoundError as error:
-        raise ArttlError(f"--metadata {path} does not exist") from error
-    except OSError as error:
-        raise ArttlError(f"--metadata {path} cannot be read: {error.strerror}") from error
+    with readable(path, "--metadata"), path.open("rb") as file:
+        number = 0
+        while line := file.readline(_LONGEST_LINE + 1):
+            number += 1
+            if len(line) > _LONGEST_LINE:
+                raise ArttlError(f"line {number} of {path} has more than 16 MiB; one object per line is read")
+            if line.strip():
+                yield number, _object(path, number, line)
 
 
 def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(line.decode("utf-8-sig"))
+        values = json.loads(line.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise ArttlError(f"line {number} of {path} is not JSON: {_one_line(error)}") from error
-    if not isinstance(found, dict):
+    if not isinstance(values, dict):
         raise ArttlError(f"line {number} of {path} is not a JSON object")
-    return found
+    return values
 
 
-def _row(place: str, found: dict[str, Any]) -> Row:
+def _row(location: str, values: dict[str, Any]) -> Row:
     cells: dict[str, str] = {}
     lists: dict[str, tuple[str, ...]] = {}
-    for name, value in found.items():
+    for name, value in values.items():
         if isinstance(value, list):
             lists[name] = tuple(map(_text, value))
             cells[name] = ", ".join(lists[name])
         else:
             cells[name] = _text(value)
-    return Row(place, cells, lists=lists)
+    return Row(location, cells, lists=lists)
 
 
 def _text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""A collection that the package draws itself: no metadata, no photographs, and known answers.
+"""A collection that the package draws itself: no metadata, no photographs, and known labels.
 
 Each object has a type, seen in its outline, one or two materials, seen in its surface, and an artist, seen in
 palette, stroke and motif. As in real catalogues a few classes are common and many rare, and labels are missing.
@@ -17,8 +17,8 @@ import numpy as np
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError
-from arttl.sources.drawing.hands import HANDS
 from arttl.sources.drawing.scene import Photograph, photograph
+from arttl.sources.drawing.styles import STYLES
 from arttl.sources.settings import SourceSettings
 
 T = TypeVar("T")
@@ -50,14 +50,14 @@ class DrawnObject:
     Attributes:
         object_number: its number in the catalogue.
         labels: the labels that the catalogue gives; some are missing.
-        answers: every task's true labels, none missing.
+        true_labels: every task's labels, none missing.
         title, date: of the catalogue.
-        photograph: the picture, and the place of the object in it.
+        photograph: the picture, and where the object is in it.
     """
 
     object_number: str
     labels: dict[str, tuple[str, ...]]
-    answers: dict[str, tuple[str, ...]]
+    true_labels: dict[str, tuple[str, ...]]
     title: str
     date: str
     photograph: Photograph
@@ -73,7 +73,7 @@ def synthetic_artworks(folder: Path, count: int = COUNT, seed: int = 0) -> Itera
     """Draw a collection into a folder and catalogue it.
 
     Args:
-        folder: gets a JPEG of 96 pixels an object; made if it does not exist.
+        folder: gets a JPEG of 96 pixels per object; made if it does not exist.
         count: number of objects.
         seed: decides everything.
 
@@ -110,15 +110,15 @@ def _draw(index: int, rng: np.random.RandomState) -> DrawnObject:
     type_ = _choice(list(_TYPES), [share for share, _ in _TYPES.values()], rng)
     made_of = _TYPES[type_][1]
     materials = _choice(list(made_of), list(made_of.values()), rng)
-    artist = _choice(list(HANDS), list(_ARTIST_SHARES), rng)
-    answers = {"material": materials, "type": (type_,), "artist": (artist,)}
-    known = {task: found for task, found in answers.items() if rng.rand() >= _MISSING[task]}
+    artist = _choice(list(STYLES), list(_ARTIST_SHARES), rng)
+    true_labels = {"material": materials, "type": (type_,), "artist": (artist,)}
+    known = {task: names for task, names in true_labels.items() if rng.rand() >= _MISSING[task]}
     shorter = int(rng.randint(78, LONGEST_SIDE + 1))
     size = (LONGEST_SIDE, shorter) if rng.rand() < 0.5 else (shorter, LONGEST_SIDE)
     return DrawnObject(
         object_number=f"S.{index:04d}",
         labels=known,
-        answers=answers,
+        true_labels=true_labels,
         title=f"{type_.capitalize()} by the {artist}",
         date=str(1600 + int(rng.randint(300))),
         photograph=photograph(type_, materials, artist, size, rng),

@@ -76,8 +76,8 @@ def guess_columns(settings: S) -> tuple[S, list[str]]:
             changes[name] = column
             shown.append(f"{flag} {_quoted(column)}")
     if not settings.tasks:
-        found = {task: _usual(columns, usual) for task, usual in _USUAL_TASKS.items()}
-        tasks = [f"{task}={column}" for task, column in found.items() if column is not None]
+        guesses = {task: _usual(columns, usual) for task, usual in _USUAL_TASKS.items()}
+        tasks = [f"{task}={column}" for task, column in guesses.items() if column is not None]
         if tasks:
             changes["tasks"] = tuple(tasks)
             shown.append(f"--tasks {' '.join(map(_quoted, tasks))}")
@@ -97,7 +97,7 @@ def _quoted(text: str) -> str:
 
 
 def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject]:
-    """Artworks of a table, one a row; rows that name no usable image come as rejects.
+    """Artworks of a table, one per row; rows that name no usable image come as rejects.
 
     Args:
         settings: `metadata`, `images`, `object_number`, `image` and `tasks` are required; in a dry run neither
@@ -113,7 +113,7 @@ def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject]:
     folder = Path() if dry and settings.images is None else image_folder(settings.images, "table")
     labels = settings.task_columns()
     number, image, split = settings.object_number, settings.image, settings.split_column()
-    wanted: list[tuple[str, str | None]] = [
+    required: list[tuple[str, str | None]] = [
         ("--object-number", number),
         ("--image", image),
         *((f"--tasks {task}", column) for task, column in labels.items()),
@@ -131,19 +131,19 @@ def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject]:
         )
         columns = ", ".join(filter(None, column_names(settings.metadata)))
         raise ArttlError(f"--source table needs {lacking} COLUMN; {settings.metadata} has: {columns}")
-    given = [(flag, column) for flag, column in (*wanted, *optional) if column is not None]
+    given = [(flag, column) for flag, column in (*required, *optional) if column is not None]
     for row in read_any_rows(settings.metadata, given):
         cells = {column: row.cells.get(column, "").strip() for _, column in given}
         name = cells[image] if image is not None else sample_key(cells[number])
         path = image_path(folder, name)
         if row.problem:
-            yield Reject(cells[number], "", name, "bad-row", f"{row.place}: {row.problem}")
+            yield Reject(cells[number], "", name, "bad-row", f"{row.location}: {row.problem}")
         elif not cells[number]:
-            yield Reject("", "", name, "no-object-number", row.place)
+            yield Reject("", "", name, "no-object-number", row.location)
         elif not name:
-            yield Reject(cells[number], "", "", "no-image-named", row.place)
+            yield Reject(cells[number], "", "", "no-image-named", row.location)
         elif path is None:
-            yield Reject(cells[number], "", name, "outside-folder", row.place)
+            yield Reject(cells[number], "", name, "outside-folder", row.location)
         else:
             yield Artwork(
                 key=sample_key(cells[number]),
@@ -173,13 +173,13 @@ def _optional(cells: dict[str, str], column: str | None) -> str | None:
 def _split(row: Row, column: str | None, file: Path) -> str | None:
     if column is None or not (text := row.cells.get(column, "").strip()):
         return None
-    found = split_name(text)
-    if found is None:
+    split = split_name(text)
+    if split is None:
         raise ArttlError(
-            f"{row.place} of {file} has {text!r} in the column {column!r} (--split column={column});"
+            f"{row.location} of {file} has {text!r} in the column {column!r} (--split column={column});"
             " it may hold train, val and test"
         )
-    return found
+    return split
 
 
 def split_name(text: str) -> str | None:

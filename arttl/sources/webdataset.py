@@ -1,4 +1,4 @@
-"""WebDataset tars of other people's making: no manifest, no index, labels in members beside the pictures.
+"""WebDataset tars made by others: no manifest, no index, labels in members beside the pictures.
 
     train-0000.tar                    the members of `train-0000.tar`, in order
     train-0001.tar                      000017.jpg
@@ -10,7 +10,7 @@
 A sample is what follows one another under one name up to the first dot of the last part; its picture is the first
 member of a picture's suffix. A label column is the suffix of a text member (`cls`, `txt`) or a field of the JSON
 (`genre`; with dots for fields inside others: `labels.type`). The object number is the sample's name, or the JSON
-field of `--object-number`. With `--split official` a tar's name, or that of a folder above it, says the split.
+field of `--object-number`. With `--split official` a tar's name, or that of a folder above it, names the split.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _LARGEST_TEXT = 8 * 2**20  # bytes of a text member; real ones have some hundred
 
 @dataclass
 class _Sample:
-    """The members of one sample: the picture's place, and the texts."""
+    """The members of one sample: the picture's member, and the texts."""
 
     tar: Path
     name: str
@@ -61,23 +61,23 @@ class _Sample:
             value = self.fields
             for part in name.split("."):
                 value = value.get(part) if isinstance(value, Mapping) else None
-        found = value if isinstance(value, list) else [value]
+        values = value if isinstance(value, list) else [value]
         return tuple(
-            one if isinstance(one, str) else json.dumps(one, ensure_ascii=False)
-            for one in found
-            if one is not None
+            value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            for value in values
+            if value is not None
         )
 
 
 def read_webdataset(settings: SourceSettings) -> Iterator[ArchivedArtwork | Reject]:
-    """Artworks of a folder of tars, one a sample, in the tars' order.
+    """Artworks of a folder of tars, one per sample, in the tars' order.
 
     Args:
         settings: `images` is the folder; tars at any depth are read.
 
     Raises:
         ArttlError: if there are no tars, one is compressed or broken, no sample has a label column, or a tar's name
-            says no split with `--split official`.
+            names no split with `--split official`.
     """
     folder = image_folder(settings.images, "webdataset")
     tars = sorted(path for path in folder.rglob("*.tar*") if path.is_file())
@@ -97,7 +97,7 @@ def read_webdataset(settings: SourceSettings) -> Iterator[ArchivedArtwork | Reje
             if sample.name in seen:
                 problem = "a second sample of this name in one tar"
             seen.add(sample.name)
-            number = _one(sample, settings.object_number) if settings.object_number else sample.name
+            number = _first(sample, settings.object_number) if settings.object_number else sample.name
             if problem or sample.picture is None or not number:
                 reason: Reason = "bad-row" if number else "no-object-number"
                 yield Reject(number or "", "", sample.file, reason, problem or f"in {sample.name!r}")
@@ -109,11 +109,11 @@ def read_webdataset(settings: SourceSettings) -> Iterator[ArchivedArtwork | Reje
                 object_number=number,
                 image=tar,
                 labels=labels,
-                title=_one(sample, settings.title),
-                date=_one(sample, settings.date),
-                source=_one(sample, settings.provenance),
+                title=_first(sample, settings.title),
+                date=_first(sample, settings.date),
+                source=_first(sample, settings.provenance),
                 split=split or _column_split(sample, settings),
-                group=_one(sample, settings.group_column),
+                group=_first(sample, settings.group_column),
                 member=sample.picture.name,
                 offset=sample.picture.offset_data,
                 size=sample.picture.size,
@@ -126,29 +126,29 @@ def read_webdataset(settings: SourceSettings) -> Iterator[ArchivedArtwork | Reje
         )
 
 
-def _one(sample: _Sample, column: str | None) -> str | None:
+def _first(sample: _Sample, column: str | None) -> str | None:
     return next(iter(sample.column(column)), None) if column else None
 
 
 def _column_split(sample: _Sample, settings: SourceSettings) -> str | None:
     column = settings.split_column()
-    text = _one(sample, column)
+    text = _first(sample, column)
     if not text:
         return None
-    found = split_name(text)
-    if found is None:
+    split = split_name(text)
+    if split is None:
         raise ArttlError(
             f"{sample.file} has {text!r} in {column!r} (--split column={column}); it may hold train, val and test"
         )
-    return found
+    return split
 
 
 def _split_of(tar: Path, folder: Path) -> str:
     for name in (tar.name, *reversed(tar.relative_to(folder).parts[:-1])):
-        word = "".join(letter if letter.isalpha() else " " for letter in name).split()
-        for found in map(split_name, word):
-            if found:
-                return found
+        words = "".join(letter if letter.isalpha() else " " for letter in name).split()
+        for split in map(split_name, words):
+            if split:
+                return split
     raise ArttlError(
         f"{tar} names no split (train, val or test), as --split official needs; give --split paper, grouped or"
         " stratified"
@@ -201,11 +201,11 @@ def _take(sample: _Sample, member: tarfile.TarInfo, suffix: str, archive: tarfil
         sample.texts[suffix] = text.strip()
         return
     try:
-        found = json.loads(text)
+        fields = json.loads(text)
     except (ValueError, RecursionError) as error:
         sample.problem = f"{member.name} is not JSON: {' '.join(str(error).split())}"
         return
-    if isinstance(found, Mapping):
-        sample.fields = found
+    if isinstance(fields, Mapping):
+        sample.fields = fields
     else:
         sample.problem = f"{member.name} is not a JSON object"

@@ -15,6 +15,7 @@ from lxml import etree
 from lxml.etree import _Element as Element
 
 from arttl.errors import ArttlError
+from arttl.sources.paths import readable
 
 _CHUNK = 64 * 1024
 _MOST_CHARACTERS = 8 * 2**20  # of a record, text and markup; real ones have some thousands
@@ -62,7 +63,7 @@ def read_records(path: Path, names: Collection[str]) -> Iterator[Element]:
         remove_pis=True,
     )
     try:
-        with path.open("rb") as file:
+        with readable(path, "--metadata"), path.open("rb") as file:
             yield from _records(path, parser, iter(lambda: file.read(_CHUNK), b""), names)
     except etree.XMLSyntaxError as error:
         entries = list(parser.feed_error_log.filter_from_errors())
@@ -72,10 +73,6 @@ def read_records(path: Path, names: Collection[str]) -> Iterator[Element]:
                 raise BadXml(f"line {entry.line} of {path} is not well-formed XML: {message}") from error
         if not entries:
             raise BadXml(f"{path} is not well-formed XML: {error.msg}") from error
-    except FileNotFoundError as error:
-        raise ArttlError(f"--metadata {path} does not exist") from error
-    except OSError as error:
-        raise ArttlError(f"--metadata {path} cannot be read: {error.strerror}") from error
 
 
 def _records(

@@ -35,7 +35,7 @@ def test_delimiters_marks_and_line_ends(
         {"file": "a.jpg", "what": "one\nand two", "date": ""},
         {"file": "b.jpg", "what": "é", "date": "1650"},
     ]
-    assert [row.place for row in rows] == ["line 3", "line 4"]
+    assert [row.location for row in rows] == ["line 3", "line 4"]
 
 
 def test_a_comma_in_a_semicolon_table_s_header(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_any_text_survives(cells: list[list[str]], tmp_path_factory: pytest.Temp
 
 def test_rows_that_do_not_fit(tmp_path: Path) -> None:
     rows = _read(tmp_path / "a.csv", "file,what\na.jpg\n\n , \nb.jpg,vase,,\n")
-    assert [(row.place, row.cells["what"], bool(row.problem)) for row in rows] == [
+    assert [(row.location, row.cells["what"], bool(row.problem)) for row in rows] == [
         ("line 2", "", False),
         ("line 5", "vase", True),
     ]

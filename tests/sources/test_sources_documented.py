@@ -30,7 +30,7 @@ def test_the_example_of_a_mapping() -> None:
     path = _DOCS / "examples" / "met-materials.csv"
     LabelRules.read([f"material={path}"], ("material",))
     with path.open(encoding="utf-8", newline="") as file:
-        wanted = [row["wanted"] for row in csv.DictReader(file)]
-    assert len(wanted) == 2183
-    assert len(set(wanted) - {""}) == 33
-    assert wanted.count("") < 30
+        labels = [row["label"] for row in csv.DictReader(file)]
+    assert len(labels) == 2183
+    assert len(set(labels) - {""}) == 33
+    assert labels.count("") < 30

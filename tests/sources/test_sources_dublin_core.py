@@ -134,8 +134,11 @@ def test_roles(text: str, expected: str) -> None:
     [
         ({"metadata": None}, "needs --metadata"),
         ({"images": None}, "needs --images"),
-        ({"tasks": ("type=dc:tipe",)}, r"--tasks type 'dc:tipe' is no field .* \(did you mean 'dc:type'\?\)"),
-        ({"image": "file"}, "--image 'file' is no field of Dublin Core"),
+        (
+            {"tasks": ("type=dc:tipe",)},
+            r"--tasks type 'dc:tipe' is not a field .* \(did you mean 'dc:type'\?\)",
+        ),
+        ({"image": "file"}, "--image 'file' is not a field of Dublin Core"),
         ({"object_number": "dc:format["}, "--object-number 'dc:format\\['"),
     ],
 )

@@ -46,7 +46,7 @@ def test_folders_of_splits(tmp_path: Path) -> None:
         ("train/vase/1", "train", ("vase",)),
     ]
     _make(tmp_path, "vase/4.jpg")
-    with pytest.raises(ArttlError, match="vase is no split's folder, as --split official needs"):
+    with pytest.raises(ArttlError, match="vase is not the folder of a split, as --split official needs"):
         _read(folder, split="official")
 
 

@@ -65,6 +65,14 @@ def test_mapping(tmp_path: Path) -> None:
     ]
 
 
+def test_mappings_may_name_their_columns_as_they_did(tmp_path: Path) -> None:
+    for header in ("catalogued,label", "found,wanted"):
+        rules = LabelRules.read(
+            [_mapping(tmp_path, f"{header}\nmonet,Claude Monet\nonbekend,\n")], ("artist",)
+        )
+        assert _apply(rules, artist=("monet", "onbekend")).labels == {"artist": ("Claude Monet",)}
+
+
 def test_letter_case_is_folded_before_the_mapping(tmp_path: Path) -> None:
     entry = _mapping(tmp_path, "found,wanted\nGOUACHE,Gouache\nStraße,road\n")
     rules = LabelRules.read([entry], ("artist",), fold_case=True)
@@ -85,6 +93,8 @@ def test_rejects_pass_through() -> None:
     ("text", "sentence"),
     [
         ("found,want\na,b\n", "no column 'wanted'"),
+        ("catalogued,labels\na,b\n", "no column 'label'"),
+        ("from,to\na,b\n", "no column 'catalogued'"),
         ("found,wanted\na,b\na,c\n", r"line 3 of .*map\.csv maps 'a' a second time"),
         ("found,wanted\na,b,c\n", r"line 2 of .*map\.csv: the row has 3 cells"),
         ("found,wanted\n", "no rows"),

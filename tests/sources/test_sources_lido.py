@@ -116,7 +116,7 @@ def test_bad_settings(tmp_path: Path) -> None:
         ({"images": None}, "needs --images"),
         (
             {"tasks": ("material=materials",)},
-            r"--tasks material: 'materials' is no field .* \(did you mean 'material'",
+            r"--tasks material: 'materials' is not a field .* \(did you mean 'material'",
         ),
     ):
         with pytest.raises(ArttlError, match=sentence):

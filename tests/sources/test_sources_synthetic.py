@@ -22,7 +22,7 @@ def test_same_seed_same_objects_whatever_the_count(drawn: list[DrawnObject]) -> 
         assert (one.object_number, one.labels, one.title) == (other.object_number, other.labels, other.title)
         assert one.photograph.box == other.photograph.box
         assert np.array_equal(np.asarray(one.photograph.picture), np.asarray(other.photograph.picture))
-    assert [o.answers for o in drawn_objects(12, seed=1)] != [o.answers for o in drawn[:12]]
+    assert [o.true_labels for o in drawn_objects(12, seed=1)] != [o.true_labels for o in drawn[:12]]
 
 
 def test_long_tails_missing_labels_and_several_labels(drawn: list[DrawnObject]) -> None:
@@ -31,11 +31,11 @@ def test_long_tails_missing_labels_and_several_labels(drawn: list[DrawnObject]) 
     assert 0.25 < missing["artist"] < 0.45
     assert missing["type"] < 0.1
     for task, classes in (("material", 11), ("type", 9), ("artist", 8)):
-        counts = Counter(label for found in drawn for label in found.answers[task]).most_common()
+        counts = Counter(label for found in drawn for label in found.true_labels[task]).most_common()
         assert len(counts) == classes
         assert counts[0][1] >= 5 * counts[-1][1]
-    assert {len(found.answers["material"]) for found in drawn} == {1, 2}
-    assert all(found.labels.items() <= found.answers.items() for found in drawn)
+    assert {len(found.true_labels["material"]) for found in drawn} == {1, 2}
+    assert all(found.labels.items() <= found.true_labels.items() for found in drawn)
 
 
 def test_the_box_is_where_the_object_is(drawn: list[DrawnObject]) -> None:

@@ -1,1 +1,1 @@
-"""How the objects of the synthetic collection are drawn: silhouettes, surfaces, hands, and the photograph."""
+"""How the objects of the synthetic collection are drawn: silhouettes, surfaces, styles, and the photograph."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageFilter
 
-from arttl.sources.drawing.hands import HANDS, Medium, decorate
 from arttl.sources.drawing.silhouettes import Silhouette, silhouette
+from arttl.sources.drawing.styles import STYLES, Medium, decorate
 from arttl.sources.drawing.surfaces import Pixels, grain, noise, surface
 
 _SCALE = 2  # drawn at twice the size, then reduced, so that edges are smooth
@@ -37,7 +37,7 @@ def photograph(
     Args:
         type_: of `silhouettes`.
         materials: the support, and for works on paper, canvas or panel the medium.
-        artist: of `HANDS`.
+        artist: of `STYLES`.
         size: width and height of the picture, in pixels.
         rng: decides everything else.
     """
@@ -46,7 +46,7 @@ def photograph(
     outline = silhouette(type_, large, rng)
     body = surface(support, large, rng)
     layer = Image.new("RGBA", large)
-    decorate(layer, HANDS[artist], medium, outline.field, rng)
+    decorate(layer, STYLES[artist], medium, outline.field, rng)
     body = _covered(body, layer, support, medium, outline, rng)
     body = _lit(body, type_, support, outline)
     mask = np.asarray(outline.mask, np.float32)[..., None] / 255
@@ -59,14 +59,14 @@ def photograph(
     reduced = scene.reshape(size[1], _SCALE, size[0], _SCALE, 3).mean(axis=(1, 3))
     film = rng.normal(0, 1.5, reduced.shape)
     picture = Image.fromarray(np.clip(reduced + film, 0, 255).astype(np.uint8))
-    found = outline.mask.getbbox()
-    assert found is not None
-    left, top, right, bottom = found
+    box = outline.mask.getbbox()
+    assert box is not None
+    left, top, right, bottom = box
     return Photograph(picture, (left // _SCALE, top // _SCALE, -(-right // _SCALE), -(-bottom // _SCALE)))
 
 
 def _backdrop(size: tuple[int, int], rng: np.random.RandomState) -> Pixels:
-    """A studio's paper roll: some grey, warm or cold, lighter at the top or at a side. It tells nothing."""
+    """A studio's paper roll: some grey, warm or cold, lighter at the top or at a side. It depends on no label."""
     grey = rng.uniform(70, 205) + rng.uniform(-9, 9, 3).astype(np.float32)
     columns, rows = np.meshgrid(
         np.linspace(-1, 1, size[0], dtype=np.float32), np.linspace(-1, 1, size[1], dtype=np.float32)

@@ -30,7 +30,7 @@ class Silhouette:
 
     Attributes:
         mask: mode L, 255 on the object.
-        field: the part of the object that a hand decorates.
+        field: the part of the object that an artist decorates.
         kind: how light falls on it: a `sheet`, `framed`, a body turned `round`, a flat disc or box in `relief`.
     """
 

@@ -1,4 +1,4 @@
-"""The hand of an artist: a palette, a way of laying strokes, a motif that comes again and again."""
+"""The style of an artist: a palette, a kind of stroke, a motif that comes again and again."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _PAPER: Colour = (236, 228, 208)
 
 
 @dataclass(frozen=True)
-class Hand:
-    """An artist's manner.
+class Style:
+    """How an artist draws.
 
     Attributes:
         palette: ground, main and accent colour.
-        stroke: how the ground is laid.
+        stroke: how the ground is covered.
         motif: what is depicted.
     """
 
@@ -34,17 +34,19 @@ class Hand:
     motif: Callable[[ImageDraw.ImageDraw, float, float, float, Colour, Colour, int], None]
 
 
-def decorate(layer: Image.Image, hand: Hand, medium: Medium, field: Box, rng: np.random.RandomState) -> None:
-    """Draw a hand's work over the field of an RGBA layer."""
+def decorate(
+    layer: Image.Image, style: Style, medium: Medium, field: Box, rng: np.random.RandomState
+) -> None:
+    """Draw an artist's work over the field of an RGBA layer."""
     draw = ImageDraw.Draw(layer)
     left, top, right, bottom = field
-    ground, main, accent = (_varied(colour, rng) for colour in hand.palette)
+    ground, main, accent = (_varied(colour, rng) for colour in style.palette)
     span = min(right - left, bottom - top)
     if medium == "oil":
         draw.rectangle(field, fill=(*ground, 255))
         _strokes(
             draw,
-            hand.stroke,
+            style.stroke,
             field,
             rng,
             240,
@@ -53,22 +55,22 @@ def decorate(layer: Image.Image, hand: Hand, medium: Medium, field: Box, rng: np
             [_lighter(ground, 28), _lighter(ground, -28), main],
         )
     elif medium == "watercolour":
-        _strokes(draw, hand.stroke, field, rng, 60, span / 5, 14, [(*ground, 80), (*main, 70)])
+        _strokes(draw, style.stroke, field, rng, 60, span / 5, 14, [(*ground, 80), (*main, 70)])
     elif medium == "ornament":
         draw.line([(left, top), (right, top)], fill=main, width=4)
         draw.line([(left, bottom), (right, bottom)], fill=main, width=4)
-        _strokes(draw, hand.stroke, field, rng, 30, span / 6, 3, [main, ground])
+        _strokes(draw, style.stroke, field, rng, 30, span / 6, 3, [main, ground])
     else:
         ink = _lighter(main, -60) if medium == "ink" else _lighter(main, 10)
         count, width = (130, 2) if medium == "ink" else (45, 5)
-        _strokes(draw, hand.stroke, field, rng, count, span / 7, width, [ink])
+        _strokes(draw, style.stroke, field, rng, count, span / 7, width, [ink])
         main, accent = ink, _PAPER if medium == "ink" else accent
     middle_x, middle_y = (left + right) / 2, (top + bottom) / 2
     line = 2 if medium == "ink" else 5
     for _ in range(1 if medium == "ornament" else rng.randint(1, 3)):
         x = middle_x + rng.uniform(-0.16, 0.16) * (right - left)
         y = middle_y + rng.uniform(-0.1, 0.1) * (bottom - top)
-        hand.motif(draw, x, y, span * rng.uniform(0.26, 0.34), main, accent, line)
+        style.motif(draw, x, y, span * rng.uniform(0.26, 0.34), main, accent, line)
 
 
 def _varied(colour: Colour, rng: np.random.RandomState) -> Colour:
@@ -207,15 +209,15 @@ def spiral(
     draw.line(points, fill=accent, width=line, joint="curve")
 
 
-HANDS: dict[str, Hand] = {
-    "Master of the Red Sun": Hand(((228, 186, 92), (150, 52, 30), (222, 62, 34)), "dots", sun),
-    "Master of the Sailing Boats": Hand(((120, 168, 206), (24, 58, 116), (240, 240, 226)), "level", boat),
-    "Master of the Green Hills": Hand(((176, 206, 150), (44, 92, 44), (108, 162, 62)), "arcs", hills),
-    "Master of the Night Birds": Hand(((46, 42, 84), (18, 16, 40), (236, 218, 130)), "swirls", moon),
-    "Master of the Tall Firs": Hand(((206, 214, 216), (70, 84, 92), (20, 104, 96)), "upright", tree),
-    "Master of the Chequered Fields": Hand(
+STYLES: dict[str, Style] = {
+    "Master of the Red Sun": Style(((228, 186, 92), (150, 52, 30), (222, 62, 34)), "dots", sun),
+    "Master of the Sailing Boats": Style(((120, 168, 206), (24, 58, 116), (240, 240, 226)), "level", boat),
+    "Master of the Green Hills": Style(((176, 206, 150), (44, 92, 44), (108, 162, 62)), "arcs", hills),
+    "Master of the Night Birds": Style(((46, 42, 84), (18, 16, 40), (236, 218, 130)), "swirls", moon),
+    "Master of the Tall Firs": Style(((206, 214, 216), (70, 84, 92), (20, 104, 96)), "upright", tree),
+    "Master of the Chequered Fields": Style(
         ((232, 208, 204), (124, 36, 84), (238, 150, 168)), "blocks", chequers
     ),
-    "Master of the Golden Fish": Hand(((24, 122, 126), (8, 62, 70), (242, 166, 36)), "slanting", fish),
-    "Master of the Spirals": Hand(((202, 182, 224), (92, 44, 142), (250, 246, 252)), "crosses", spiral),
+    "Master of the Golden Fish": Style(((24, 122, 126), (8, 62, 70), (242, 166, 36)), "slanting", fish),
+    "Master of the Spirals": Style(((202, 182, 224), (92, 44, 142), (250, 246, 252)), "crosses", spiral),
 }
