@@ -44,7 +44,7 @@ def kind_of(path: Path) -> str | None:
 
 
 def unpack(archive: Path, folder: Path, suffixes: tuple[str, ...]) -> int:
-    """Unpack the files of some kinds.
+    """Unpack the files whose names have given endings.
 
     Args:
         archive: a zip, or a tar, plain or compressed by gzip or bzip2.
@@ -73,7 +73,7 @@ def unpack(archive: Path, folder: Path, suffixes: tuple[str, ...]) -> int:
             target = folder / (path.parent.name or top) / path.name
             target.parent.mkdir(parents=True, exist_ok=True)
             with open_member() as opened:
-                # What the header says of the size is not believed.
+                # The size in the header is not trusted.
                 _copy(archive, name, opened, target, size)
             written += 1
     except (

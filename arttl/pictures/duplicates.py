@@ -1,4 +1,4 @@
-"""Files of the same bytes among a collection's pictures, rows_of_key without reading most of them."""
+"""Files of the same bytes among a collection's pictures, found without reading most of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def same_bytes(
 
     Args:
         rows: to compare, ascending.
-        image: where a row's image lies.
+        image: where a row's image is.
 
     Yields:
         Each set of two or more, ascending, in the order of their first rows.

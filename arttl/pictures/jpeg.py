@@ -1,4 +1,4 @@
-"""What a JPEG says of itself before its pixels: size, coding, colour, orientation, profile.
+"""The header of a JPEG: size, coding, colour, orientation, profile.
 
 libjpeg-turbo gives the colours, by the rule that it decodes by. Neither it nor Pillow reports how the pixels are coded
 (Huffman, arithmetic, lossless), and Pillow drops an orientation that stands beside a damaged EXIF tag and a profile

@@ -55,8 +55,8 @@ def perceptual_hash(picture: Image.Image) -> int:
 def near_pairs(hashes: npt.NDArray[np.uint64], most: int = NEAR) -> npt.NDArray[np.int64]:
     """Pairs of hashes that differ in at most `most` bits.
 
-    Hashes are cut into `most // 2 + 1` pieces: of two that near, some piece differs in one bit at most (were it two
-    everywhere, it would be more in all), and such partners are found in a sorted list.
+    Hashes are cut into `most // 2 + 1` pieces: of two that near, at least one piece differs in one bit at most (were it
+    two everywhere, it would be more in all), and such partners are found in a sorted list.
 
     Args:
         hashes: [N], distinct.

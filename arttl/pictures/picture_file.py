@@ -23,7 +23,7 @@ class PictureFile(NamedTuple):
 
     @classmethod
     def of(cls, artwork: Artwork) -> PictureFile:
-        """Where an artwork's image lies."""
+        """Where an artwork's image is."""
         if isinstance(artwork, ArchivedArtwork):
             return cls(artwork.image, (artwork.offset, artwork.size))
         return cls(artwork.image)

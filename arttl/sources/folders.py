@@ -1,6 +1,6 @@
 """A folder of pictures for each class, for one task.
 
-Example, with the classes `vase` and `bowl`; with `--split official` they lie in folders of the splits:
+Example, with the classes `vase` and `bowl`; with `--split official` they are in folders of the splits:
 
     images/vase/1.jpg                 images/train/vase/1.jpg
     images/vase/more/2.jpg            images/val/vase/more/2.jpg
@@ -57,7 +57,7 @@ def read_folders(settings: SourceSettings) -> Iterator[Artwork | Reject]:
                 )
             folders = folders[1:]
         if not folders:
-            yield Reject(number, "", inside.as_posix(), "bad-row", "the file lies in no class's folder")
+            yield Reject(number, "", inside.as_posix(), "bad-row", "the file is in no class's folder")
             continue
         yield Artwork(
             key=sample_key(number),

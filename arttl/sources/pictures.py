@@ -16,7 +16,7 @@ _MARKS = re.compile(r"[\W_]+")
 
 
 class PictureFolder:
-    """A folder's pictures at any depth, name_in_folder by the object's number or by a name in the metadata."""
+    """A folder's pictures at any depth, found by the object's number or by a name in the metadata."""
 
     def __init__(self, folder: Path) -> None:
         """List the folder; links to other folders are not followed."""

@@ -37,7 +37,7 @@ from arttl.sources.xml_records import BadXml, read_records
 
 TASK_COLUMNS = {"material": "dc:format[materiaal]", "type": "dc:type", "artist": "dc:creator[]"}
 
-# Images and classes that the paper says it used (its table 1); they go by its own cleaning, which its code repeats
+# Images and classes that the paper reports (its table 1); they go by its own cleaning, which its code repeats
 # only in part, and are shown beside ours, never aimed at.
 PAPER_FIGURES = {"material": (110_668, 206), "type": (112_012, 1_054), "artist": (82_018, 1_196)}
 

@@ -139,7 +139,7 @@ def _read_hdf5(path: Path) -> dict[str, Any]:
 
 
 def _own(group: Any, name: str) -> Any:
-    """A member that lies in this file itself: HDF5 would follow links to, and data in, any file that it names."""
+    """A member that is in this file itself: HDF5 would follow links to, and data in, any file that it names."""
     import h5py
 
     if not isinstance(group.get(name, getlink=True), h5py.HardLink):

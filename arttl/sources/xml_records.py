@@ -58,7 +58,7 @@ def read_records(path: Path, names: Collection[str]) -> Iterator[Element]:
         load_dtd=False,
         no_network=True,
         huge_tree=False,
-        collect_ids=False,  # real files have an xml:id that is no name
+        collect_ids=False,  # real files have an xml:id that is not a name
         remove_comments=True,
         remove_pis=True,
     )
@@ -85,7 +85,7 @@ def _records(
         try:
             parser.feed(chunk)
         except etree.XMLSyntaxError as error:
-            damage = error  # after the events before it
+            damage = error  # raised after the records before it
         record_bytes += len(chunk)
         for event, element in parser.read_events():
             if event == "start":

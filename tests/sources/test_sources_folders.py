@@ -54,7 +54,7 @@ def test_what_is_left_out(tmp_path: Path) -> None:
     folder = _make(tmp_path / "images", "vase/1.jpg", "loose.jpg")
     (folder / "link").symlink_to(_make(tmp_path / "elsewhere", "a.jpg"))
     *_, reject = sorted(_read(folder), key=lambda found: isinstance(found, Reject))
-    assert reject == Reject("loose", "", "loose.jpg", "bad-row", "the file lies in no class's folder")
+    assert reject == Reject("loose", "", "loose.jpg", "bad-row", "the file is in no class's folder")
     assert len(_read(folder)) == 2
     with pytest.raises(ArttlError, match="has one task, the folder's name; --tasks gives 2"):
         _read(folder, tasks=("a", "b"))
