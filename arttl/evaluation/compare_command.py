@@ -23,7 +23,7 @@ from arttl.evaluation.compare import (
 )
 from arttl.evaluation.measures import LOWER_IS_BETTER
 from arttl.evaluation.report import interval_text, measure_name, measure_text
-from arttl.evaluation.saved import read_predictions
+from arttl.inference.saved import read_predictions
 
 
 @dataclass(frozen=True)

@@ -20,13 +20,13 @@ from rich.console import Console
 
 from arttl.cpu import keep_memory
 from arttl.errors import ArttlError, did_you_mean
-from arttl.explain.answers import Answer, answers, lines
 from arttl.explain.attribution import attribute
 from arttl.explain.overlay import Heat, Picture, colourise, contour, difference, overlay
 from arttl.explain.panel import Legend, PanelRow, contact_sheet, panel
 from arttl.explain.taps import print_taps
 from arttl.explain.views import View, views_of_files, views_of_shards
 from arttl.explain.visual_backprop import visual_backprop
+from arttl.inference.labels import Prediction, predict_labels
 from arttl.models import (
     Backbone,
     FusedModel,
@@ -124,19 +124,19 @@ def visualize(settings: VisualizeSettings) -> list[Path]:
     explained = _explained(settings, models)
     if settings.sheets is not None:
         _check_task(model, settings.sheets, "--sheets")
-    preprocesses = [one.preprocess for one in models]
+    preprocesses = [column.preprocess for column in models]
     if settings.shards:
         views = views_of_shards(
             settings.shards, settings.split, settings.count, preprocesses, objects=settings.objects
         )
     else:
         views = views_of_files(settings.images, preprocesses, taken=("panel",))
-    inputs = [[view.tensors[place] for view in views] for place in range(len(models))]
+    inputs = [[view.tensors[index] for view in views] for index in range(len(models))]
     heats = [
-        [_maps(one, tensors, settings, task) for one, tensors in zip(models, inputs, strict=True)]
+        [_maps(column, tensors, settings, task) for column, tensors in zip(models, inputs, strict=True)]
         for task in explained
     ]  # [tasks][models][pictures] of [H, W]
-    said = _said(model, models, inputs)
+    predictions = _predictions(model, models, inputs)
     made: dict[str, Picture] = {}
     rows = []
     for index, view in enumerate(views):
@@ -147,7 +147,7 @@ def visualize(settings: VisualizeSettings) -> list[Path]:
                 for picture, heat in zip(view.pictures, of_task, strict=True)
             ]
             columns += drawn
-            notes += [lines(found[index], task) for found in said]
+            notes += [_caption(of_model[index], task) for of_model in predictions]
             if settings.compare is not None:
                 columns.append(difference(view.pictures[-1], of_task[0][index], of_task[1][index]))
                 notes.append("")
@@ -156,7 +156,7 @@ def visualize(settings: VisualizeSettings) -> list[Path]:
     legends: list[Legend] = ["contour" if settings.style == "contour" else "scale"]
     sheets: dict[str, _Sheet] = {}
     if settings.sheets is not None:
-        sheets = _sheets(settings.sheets, explained, views, said[-1], made, legends)
+        sheets = _sheets(settings.sheets, explained, views, predictions[-1], made, legends)
     titles = _titles(models, explained, settings)
     compared: list[Legend] = [] if settings.compare is None else ["difference"]
     sheets["panel"] = lambda scale: panel(rows, titles, cell=256 * scale, legends=legends + compared)
@@ -211,20 +211,20 @@ def _sheets(
     task: str,
     explained: Sequence[str | None],
     views: Sequence[View],
-    said: Sequence[Mapping[str, Answer]],
+    predictions: Sequence[Mapping[str, Prediction]],
     made: dict[str, Picture],
     legends: Sequence[Legend],
 ) -> dict[str, _Sheet]:
     """A contact sheet for each class of a task, by file name."""
     by_class: dict[str, list[int]] = {}
     for index, view in enumerate(views):
-        for label in view.labels.get(task, said[index][task].labels):
+        for label in view.labels.get(task, predictions[index][task].names):
             by_class.setdefault(label, []).append(index)
     shown = task if task in explained else explained[0]
     sheets: dict[str, _Sheet] = {}
     for label, members in sorted(by_class.items()):
         names = [views[i].name if shown is None else f"{views[i].name}-{shown}" for i in members]
-        captions = [f"{views[i].catalogued.partition(';')[0]}\n{said[i][task].text}" for i in members]
+        captions = [f"{views[i].catalogued.partition(';')[0]}\n{predictions[i][task]}" for i in members]
         plain = (
             unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode()
         )  # accents go, letters stay
@@ -295,15 +295,41 @@ def _columns(settings: VisualizeSettings, model: MultiTaskModel | FusedModel) ->
     return [model] if settings.compare is None else [_other(settings.compare, model), model]
 
 
-def _said(
+def _predictions(
     model: MultiTaskModel | FusedModel, models: Sequence[MultiTaskModel], inputs: Sequence[list[torch.Tensor]]
-) -> list[list[dict[str, Answer]]]:
-    """What stands below each column's maps, [models][pictures]; a fused model's answers below its last network's."""
+) -> list[list[dict[str, Prediction]]]:
+    """What stands below each column's maps, [models][pictures]; a fused model's below its last network's."""
     if isinstance(model, FusedModel):
-        found = answers(model.to(next(models[-1].parameters()).device), inputs)
-        nothing: list[dict[str, Answer]] = [{} for _ in found]
-        return [nothing] * (len(models) - 1) + [found]
-    return [answers(one, [tensors]) for one, tensors in zip(models, inputs, strict=True)]
+        model.to(next(models[-1].parameters()).device)
+        predictions = _predict(model, inputs)
+        nothing: list[dict[str, Prediction]] = [{} for _ in predictions]
+        return [nothing] * (len(models) - 1) + [predictions]
+    return [_predict(column, [tensors]) for column, tensors in zip(models, inputs, strict=True)]
+
+
+@torch.inference_mode()
+def _predict(
+    model: MultiTaskModel | FusedModel, inputs: Sequence[list[torch.Tensor]]
+) -> list[dict[str, Prediction]]:
+    """Per picture, task name to prediction, of the pictures [3, H, W] for each of the model's inputs."""
+    device = next(model.parameters()).device
+    temperatures = model.calibration.temperatures if model.calibration else {}
+    predictions = []
+    for start in range(0, len(inputs[0]), _BATCH):
+        images = [torch.stack(tensors[start : start + _BATCH]).to(device) for tensors in inputs]
+        logits = {name: of_task.float().cpu().numpy() for name, of_task in model(*images).items()}
+        by_task = [
+            predict_labels(task, logits[task.name], temperatures.get(task.name, 1.0)) for task in model.tasks
+        ]
+        predictions += [
+            dict(zip(model.tasks.names, of_picture, strict=True)) for of_picture in zip(*by_task, strict=True)
+        ] or [{} for _ in images[0]]
+    return predictions
+
+
+def _caption(predictions: Mapping[str, Prediction], task: str | None) -> str:
+    """One line per task, or that of one task."""
+    return "\n".join(f"{name}: {labels}" for name, labels in predictions.items() if task in (None, name))
 
 
 def _other(weights: str, model: MultiTaskModel) -> MultiTaskModel:

@@ -25,6 +25,7 @@ from arttl.explain.attribution import Method, attribute
 from arttl.explain.overlay import Picture
 from arttl.explain.views import views_of_shards
 from arttl.explain.visual_backprop import visual_backprop
+from arttl.inference.labels import probabilities
 from arttl.models import MultiTaskModel, load_model
 from arttl.sources.synthetic import drawn_objects
 from arttl.tasks import SPLITS
@@ -228,14 +229,13 @@ def _answers(model: MultiTaskModel, images: Tensor) -> Tensor:
 
 
 def _probability(model: MultiTaskModel, name: str, answer: int) -> faithfulness.Scores:
-    """The probability of one class, [B]."""
-    single = model.tasks[name].kind == "single-label"
+    """The probability of one class, [B], of the network as it is: without its temperature."""
     device = next(model.parameters()).device
 
     @torch.no_grad()
     def scores(images: Tensor) -> Tensor:
         logits = torch.cat([model(some.to(device))[name] for some in images.split(_BATCH)])
-        return (logits.softmax(1) if single else logits.sigmoid())[:, answer].cpu()
+        return torch.from_numpy(probabilities(model.tasks[name], logits.cpu().numpy())[:, answer]).float()
 
     return scores
 

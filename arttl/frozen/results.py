@@ -15,9 +15,9 @@ import torch
 import yaml
 
 from arttl.errors import ArttlError
-from arttl.evaluation.metrics import TaskMetrics, metrics_to_json
-from arttl.evaluation.predictions import Predictions
+from arttl.evaluation.metrics import TaskMetrics, measure_predictions, metrics_to_json
 from arttl.files import settle
+from arttl.inference.predictions import Predictions
 from arttl.models import MultiTaskModel
 from arttl.models.fusion import FusedModel
 from arttl.runs import write_environment
@@ -67,8 +67,8 @@ def write_run(
         ArttlError: if the folder cannot be written.
     """
     unfinished = out.with_name(f".{out.name}.{os.getpid()}.unfinished")
-    calibration = val.calibrate()
-    metrics = test.measure(manifest, calibration)
+    model.calibration = val.calibrate()
+    metrics = measure_predictions(test, manifest, model.calibration)
     try:
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
@@ -78,8 +78,7 @@ def write_run(
         text = "".join(json.dumps(line) + "\n" for line in lines)
         (unfinished / "metrics.jsonl").write_text(text, encoding="utf-8")
         model.save(unfinished / "best")
-        calibration.save(unfinished / "best")
-        test.write(unfinished / "predictions.parquet", manifest, calibration)
+        test.write(unfinished / "predictions.parquet", manifest, model.calibration)
         found = json.dumps(metrics_to_json(metrics), indent=1) + "\n"
         (unfinished / "test.json").write_text(found, encoding="utf-8")
         if out.exists():

@@ -13,10 +13,10 @@ from accelerate.utils import DistributedDataParallelKwargs, set_seed
 
 from arttl.cpu import prepare_cpu
 from arttl.errors import ArttlError
-from arttl.evaluation.classes import write_classes
-from arttl.evaluation.metrics import TaskMetrics, metrics_to_json
-from arttl.evaluation.predictions import predict
+from arttl.evaluation.classes import class_tables, write_classes
+from arttl.evaluation.metrics import TaskMetrics, measure_predictions, metrics_to_json
 from arttl.evaluation.report import metrics_table
+from arttl.inference.predictions import predict
 from arttl.loading import read_manifest
 from arttl.models import MultiTaskModel, TrainedModel, load_trained_model
 from arttl.shards.manifest import Manifest
@@ -145,11 +145,11 @@ def _test(
             found[split] = predict(model, model.tasks, views, accelerator.gather, bar.advance)
     calibration = found["val"].calibrate()
     predictions = found["test"]
-    metrics = predictions.measure(manifest, calibration)
+    metrics = measure_predictions(predictions, manifest, calibration)
     if accelerator.is_main_process:
         calibration.save(best)
         predictions.write(settings.out / "predictions.parquet", manifest, calibration)
-        write_classes(settings.out / "classes.csv", predictions.classes())
+        write_classes(settings.out / "classes.csv", class_tables(predictions))
         (settings.out / "test.json").write_text(json.dumps(metrics_to_json(metrics), indent=1) + "\n")
         reporter.show(metrics_table(metrics, "Test split, per cent"))
     accelerator.wait_for_everyone()
