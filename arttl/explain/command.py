@@ -311,7 +311,7 @@ def _predictions(
 def _predict(
     model: MultiTaskModel | FusedModel, inputs: Sequence[list[torch.Tensor]]
 ) -> list[dict[str, Prediction]]:
-    """Per picture, task name to prediction, of the pictures [3, H, W] for each of the model's inputs."""
+    """Per picture, task name to prediction; of pictures [3, H, W] for each of the model's inputs."""
     device = next(model.parameters()).device
     temperatures = model.calibration.temperatures if model.calibration else {}
     predictions = []
