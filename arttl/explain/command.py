@@ -26,7 +26,8 @@ from arttl.explain.panel import Legend, PanelRow, contact_sheet, panel
 from arttl.explain.taps import print_taps
 from arttl.explain.views import View, views_of_files, views_of_shards
 from arttl.explain.visual_backprop import visual_backprop
-from arttl.inference.labels import Prediction, predict_labels
+from arttl.inference.labels import Prediction
+from arttl.inference.predictions import predict_pictures
 from arttl.models import (
     Backbone,
     FusedModel,
@@ -56,7 +57,7 @@ class VisualizeSettings:
     """Draw what a model looks at, over pictures from files or from shards.
 
     VisualBackProp shows the trunk of the network and is the same for every task; the other methods explain the
-    answer that the model gives for each task.
+    prediction of the model for each task.
     """
 
     model: Path
@@ -76,7 +77,7 @@ class VisualizeSettings:
     method: Literal["visual-backprop", "grad-cam", "integrated-gradients", "gradients"] = "visual-backprop"
     """How the map is made; all but the first need captum."""
     tasks: tuple[str, ...] = ()
-    """Tasks whose answers the other methods explain; by default every task of the model."""
+    """Tasks whose predictions the other methods explain; by default every task of the model."""
     mode: Literal["bojarski", "sabatelli"] = "bojarski"
     """Which VisualBackProp: the original's, or that of the paper's published code."""
     style: Literal["overlay", "contour", "mask"] = "overlay"
@@ -167,8 +168,8 @@ def run(settings: VisualizeSettings) -> None:
     """Draw and say where the pictures are."""
     if settings.taps:
         model, _ = load_trained_model(settings.model)
-        for one in _columns(settings, model):
-            print_taps(one)
+        for column in _columns(settings, model):
+            print_taps(column)
         return
     written = visualize(settings)
     Console(highlight=False).print(
@@ -301,30 +302,10 @@ def _predictions(
     """What stands below each column's maps, [models][pictures]; a fused model's below its last network's."""
     if isinstance(model, FusedModel):
         model.to(next(models[-1].parameters()).device)
-        predictions = _predict(model, inputs)
+        predictions = predict_pictures(model, inputs)
         nothing: list[dict[str, Prediction]] = [{} for _ in predictions]
         return [nothing] * (len(models) - 1) + [predictions]
-    return [_predict(column, [tensors]) for column, tensors in zip(models, inputs, strict=True)]
-
-
-@torch.inference_mode()
-def _predict(
-    model: MultiTaskModel | FusedModel, inputs: Sequence[list[torch.Tensor]]
-) -> list[dict[str, Prediction]]:
-    """Per picture, task name to prediction; of pictures [3, H, W] for each of the model's inputs."""
-    device = next(model.parameters()).device
-    temperatures = model.calibration.temperatures if model.calibration else {}
-    predictions = []
-    for start in range(0, len(inputs[0]), _BATCH):
-        images = [torch.stack(tensors[start : start + _BATCH]).to(device) for tensors in inputs]
-        logits = {name: of_task.float().cpu().numpy() for name, of_task in model(*images).items()}
-        by_task = [
-            predict_labels(task, logits[task.name], temperatures.get(task.name, 1.0)) for task in model.tasks
-        ]
-        predictions += [
-            dict(zip(model.tasks.names, of_picture, strict=True)) for of_picture in zip(*by_task, strict=True)
-        ] or [{} for _ in images[0]]
-    return predictions
+    return [predict_pictures(column, [tensors]) for column, tensors in zip(models, inputs, strict=True)]
 
 
 def _caption(predictions: Mapping[str, Prediction], task: str | None) -> str:
@@ -357,7 +338,7 @@ def _maps(
     if device.type == "cpu":
         keep_memory()
     model.to(device)
-    found: list[npt.NDArray[np.float32]] = []
+    heats: list[npt.NDArray[np.float32]] = []
     for start in range(0, len(tensors), _BATCH):
         images = torch.stack(tensors[start : start + _BATCH])
         if settings.method == "visual-backprop":
@@ -365,5 +346,5 @@ def _maps(
         else:
             assert task is not None
             maps = attribute(model, images, settings.method, task)
-        found += list(maps.cpu().numpy())
-    return found
+        heats += list(maps.cpu().numpy())
+    return heats

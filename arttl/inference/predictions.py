@@ -10,11 +10,15 @@ import torch
 from torch import nn
 
 from arttl.inference.calibration import calibrate
+from arttl.inference.labels import Prediction, predict_labels
 from arttl.inference.saved import SavedPredictions, write_predictions
 from arttl.loading import Batch
+from arttl.models import TrainedModel
 from arttl.models.calibration import Calibration
 from arttl.shards.manifest import Manifest
 from arttl.tasks import Task, TaskSet, is_labelled
+
+_BATCH = 8  # single pictures at a time, to bound the memory
 
 
 @dataclass(frozen=True)
@@ -128,3 +132,31 @@ def gather_logits(
         {name: torch.cat(parts)[order] for name, parts in logits.items()},
         {name: torch.cat(parts)[order] for name, parts in targets.items()},
     )
+
+
+@torch.inference_mode()
+def predict_pictures(
+    model: TrainedModel, inputs: Sequence[Sequence[torch.Tensor]], top: int = 1
+) -> list[dict[str, Prediction]]:
+    """What a model says of single pictures, calibrated where it is.
+
+    Args:
+        model: in evaluation mode; left on its device.
+        inputs: for each of its `preprocesses`, the pictures [3, H, W].
+        top: see `predict_labels`.
+
+    Returns:
+        Per picture, task name to prediction; of a model without tasks nothing.
+    """
+    device = next(model.parameters()).device
+    temperatures = model.calibration.temperatures if model.calibration else {}
+    predictions: list[dict[str, Prediction]] = [{} for _ in inputs[0]]
+    for start in range(0, len(predictions), _BATCH):
+        images = [torch.stack(list(pictures[start : start + _BATCH])).to(device) for pictures in inputs]
+        logits = model(*images)
+        for task in model.tasks:
+            scores = logits[task.name].float().cpu().numpy()
+            labels = predict_labels(task, scores, temperatures.get(task.name, 1.0), top)
+            for picture, prediction in zip(predictions[start:], labels, strict=False):
+                picture[task.name] = prediction
+    return predictions
