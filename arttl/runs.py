@@ -200,21 +200,18 @@ class RunFolder:
         self,
         figures: Mapping[str, object],
         *,
-        calibration: Callable[[Path], None],
         predictions: Callable[[Path], None],
         classes: Callable[[Path], None],
     ) -> None:
-        """Write what a run ends with, and last the file that says it is done. The model is there already.
+        """Write what a run ends with, and last the file that says it is done. The calibrated model is there already.
 
         Args:
             figures: on the test split.
-            calibration: writes it into the folder of the model.
             predictions, classes: each writes a whole file of the name it is given.
 
         Raises:
             ArttlError: if something cannot be written.
         """
-        calibration(self.best)
         predictions(self.predictions)
         classes(self.path / "classes.csv")
         files.write_json(self.path / _DONE, figures)

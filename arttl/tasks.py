@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +22,7 @@ from arttl.errors import ArttlError, did_you_mean
 from arttl.files import write_json
 from arttl.numbers import WIDEST_RANGE, NumberStatistics, parse_number
 
-if TYPE_CHECKING:
-    import torch
-
 TaskKind = Literal["single-label", "multi-label", "number"]
-Logits = TypeVar("Logits", npt.NDArray[Any], "torch.Tensor")
 SPLITS = ("train", "val", "test")
 
 
@@ -152,42 +148,6 @@ class Task:
                 table[row] = 0.0
                 table[row, known] = 1.0
         return table
-
-    def decode(self, logits: npt.NDArray[Any]) -> list[tuple[str, ...]]:
-        """What a head says, as labels.
-
-        Args:
-            logits: [N, Q].
-
-        Returns:
-            Per row: the likeliest class; for a multi-label task the chosen classes, likeliest first; for a number
-            its text, see `NumberStatistics.text`.
-        """
-        if self.kind == "number":
-            values = self.statistics.restore(np.asarray(logits[:, 0], dtype=np.float64))
-            return [(self.statistics.text(value),) for value in values.tolist()]
-        classes = self.vocabulary.classes
-        if self.kind == "single-label":
-            return [(classes[best],) for best in logits.argmax(1).tolist()]
-        decoded = []
-        for row, chosen in zip(logits, decide_labels(logits), strict=True):
-            order = np.argsort(-row, kind="stable")
-            decoded.append(tuple(classes[best] for best in order[chosen[order]].tolist()))
-        return decoded
-
-
-def decide_labels(logits: Logits) -> Logits:
-    """The labels of a multi-label task: every class above one half, or else the likeliest one.
-
-    Args:
-        logits: [N, Q], of NumPy or torch.
-
-    Returns:
-        [N, Q] bool.
-    """
-    chosen = logits > 0
-    chosen[list(range(len(logits))), logits.argmax(1)] = True
-    return chosen
 
 
 def is_labelled(targets: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:

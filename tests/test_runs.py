@@ -27,7 +27,6 @@ def finish(run: RunFolder) -> None:
     run.best.mkdir()
     run.finish(
         {"tasks": {"type": {"accuracy": 0.5}}},
-        calibration=lambda folder: files.write_text(folder / "calibration.json", "{}"),
         predictions=lambda path: files.write_text(path, "p"),
         classes=lambda path: files.write_text(path, "c"),
     )
@@ -54,7 +53,7 @@ def test_what_a_run_writes_is_what_is_read(tmp_path) -> None:
         "tasks.json",
         "test.json",
     ]
-    assert run.predictions.read_text() == "p" and (run.best / "calibration.json").is_file()
+    assert run.predictions.read_text() == "p"
     environment = yaml.safe_load((run.path / "environment.json").read_text())
     assert (environment["processes"], environment["mixed_precision"]) == (3, "bf16")
     assert environment["packages"]["torch"] == torch.__version__.partition("+")[0]

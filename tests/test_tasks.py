@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from arttl.class_rules import ClassRule
 from arttl.errors import ArttlError
 from arttl.numbers import NumberStatistics
-from arttl.tasks import Task, TaskSet, Vocabulary, decide_labels, is_labelled
+from arttl.tasks import Task, TaskSet, Vocabulary, is_labelled
 
 
 @dataclass
@@ -194,22 +193,6 @@ def test_a_task_has_what_its_kind_has() -> None:
     with pytest.raises(ValueError, match="of kind single-label cannot have NumberStatistics"):
         Task("t", "single-label", NumberStatistics(2, 0.0, 1.0, 0.0))
     assert Task("t", "multi-label", Vocabulary(("a", "b"), (1, 1), (0,))).outputs == 2
-
-
-def test_logits_are_decoded_to_labels() -> None:
-    vocabulary = Vocabulary(("a", "b", "c"), (1, 1, 1), (0,))
-    logits = np.array([[0.1, 2.0, 1.0], [-3.0, -2.0, -1.0]], dtype=np.float32)
-    assert Task("t", "single-label", vocabulary).decode(logits) == [("b",), ("c",)]
-    assert Task("t", "multi-label", vocabulary).decode(logits) == [("b", "c", "a"), ("c",)]
-    year = Task("t", "number", NumberStatistics(9, 1600.0, 50.0, 1610.0))
-    assert year.decode(np.array([[0.0], [-2.005]], dtype=np.float32)) == [("1600",), ("1500",)]
-
-
-def test_every_object_has_at_least_one_label() -> None:
-    logits = np.array([[-3.0, -1.0, -2.0], [1.0, 2.0, -1.0]])
-    wanted = [[False, True, False], [True, True, False]]
-    assert decide_labels(logits).tolist() == wanted
-    assert decide_labels(torch.from_numpy(logits)).tolist() == wanted
 
 
 def test_a_task_set_survives_its_file(tmp_path) -> None:

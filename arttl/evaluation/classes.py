@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from arttl.files import whole_file
-from arttl.tasks import Task, decide_labels
+from arttl.inference.labels import decide_labels
+from arttl.inference.predictions import Predictions
+from arttl.tasks import Task
 
 MANY, FEW = 100, 20
 """More training samples than the first make a class one of many, fewer than the second one of few (Liu et al. 2019)."""
@@ -107,8 +109,18 @@ def class_bands(task: Task, logits: npt.NDArray[Any], targets: npt.NDArray[Any])
     return tuple(found)
 
 
+def class_tables(predictions: Predictions) -> dict[str, list[ClassRow]]:
+    """Task name to the rows of its classes, of every task that has classes."""
+    tables = {}
+    for task in predictions.tasks:
+        if task.kind != "number":
+            _, logits, targets = predictions.labelled(task)
+            tables[task.name] = list(class_rows(task, logits.numpy(), targets.numpy()))
+    return tables
+
+
 def class_rows(task: Task, logits: npt.NDArray[Any], targets: npt.NDArray[Any]) -> Iterator[ClassRow]:
-    """A row a class of the vocabulary, in its order.
+    """A row per class of the vocabulary, in its order.
 
     Args:
         task: a single-label or multi-label task.

@@ -14,12 +14,11 @@ from rich.console import Console
 from arttl.cpu import keep_memory
 from arttl.errors import ArttlError, did_you_mean
 from arttl.evaluation.bootstrap import groups_of
-from arttl.evaluation.classes import write_classes
-from arttl.evaluation.metrics import TaskMetrics, metrics_to_json
-from arttl.evaluation.predictions import predict
+from arttl.evaluation.classes import class_tables, write_classes
+from arttl.evaluation.metrics import TaskMetrics, measure_predictions, metrics_to_json
 from arttl.evaluation.report import bands_table, metrics_table
 from arttl.files import write_json
-from arttl.inference.calibration import Calibration
+from arttl.inference.predictions import predict
 from arttl.loading import open_loader, read_manifest
 from arttl.loading.views import Views
 from arttl.models import load_trained_model
@@ -59,8 +58,7 @@ def evaluate(settings: EvaluateSettings) -> dict[str, TaskMetrics]:
     Raises:
         ArttlError: if the model or shards cannot be read, or have no task in common.
     """
-    model, folder = load_trained_model(settings.model)
-    calibration = Calibration.load(folder)
+    model, _ = load_trained_model(settings.model)
     manifest = read_manifest(settings.shards)
     groups = None if settings.group_by is None else _groups(manifest, settings.group_by)
     tasks = TaskSet([task for task in model.tasks if task.name in manifest.task_names])
@@ -86,12 +84,12 @@ def evaluate(settings: EvaluateSettings) -> dict[str, TaskMetrics]:
             device=device,
         ),
     )
-    found = predict(model.to(device), tasks, views)
+    predictions = predict(model.to(device), tasks, views)
     if settings.predictions is not None:
-        found.write(settings.predictions, manifest, calibration)
+        predictions.write(settings.predictions, manifest, model.calibration)
     if settings.classes_csv is not None:
-        write_classes(settings.classes_csv, found.classes())
-    return found.measure(manifest, calibration, groups=groups)
+        write_classes(settings.classes_csv, class_tables(predictions))
+    return measure_predictions(predictions, manifest, model.calibration, groups=groups)
 
 
 def _groups(manifest: Manifest, group_by: str) -> npt.NDArray[np.int64]:

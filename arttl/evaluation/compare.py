@@ -19,7 +19,7 @@ from arttl.evaluation.measures import (
     is_correct,
     measures_of,
 )
-from arttl.evaluation.saved import SavedPredictions
+from arttl.inference.saved import SavedPredictions
 from arttl.tasks import Task, TaskKind, is_labelled
 
 Found = TypeVar("Found")

@@ -22,8 +22,8 @@ from arttl.evaluation.compare import (
 )
 from arttl.evaluation.measures import LOWER_IS_BETTER
 from arttl.evaluation.report import interval_text, measure_name, measure_text
-from arttl.evaluation.saved import read_predictions
 from arttl.files import write_json
+from arttl.inference.saved import read_predictions
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from arttl.evaluation.ranking import RankedClasses
-from arttl.tasks import Task, decide_labels
+from arttl.inference.labels import decide_labels
+from arttl.tasks import Task
 
 Floats = npt.NDArray[np.float64]
 Measure = Callable[[Floats], Floats]

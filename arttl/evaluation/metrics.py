@@ -15,6 +15,10 @@ from arttl.evaluation.bootstrap import REPLICATES, bootstrap_intervals
 from arttl.evaluation.classes import Band, class_bands
 from arttl.evaluation.measures import majority_logits, measures_of, values_of
 from arttl.inference.calibration import calibration_error
+from arttl.inference.labels import probabilities
+from arttl.inference.predictions import Predictions
+from arttl.models.calibration import Calibration
+from arttl.shards.manifest import Manifest
 from arttl.tasks import Task, TaskKind
 
 
@@ -31,7 +35,8 @@ class TaskMetrics:
         classes: of the vocabulary; 0 for a number.
         unknown_class: labelled samples left out, since the vocabulary has none of their labels, or their label says
             no number.
-        temperature: what the logits were divided by for `calibrated_ece`; None where the model has none.
+        temperature: what the logits were divided by for `confidence` and `calibrated_ece`; None where the model has
+            none.
         bands: by size of the classes in the training split.
     """
 
@@ -77,6 +82,40 @@ class TaskMetrics:
         return described
 
 
+def measure_predictions(
+    predictions: Predictions,
+    manifest: Manifest,
+    calibration: Calibration | None = None,
+    *,
+    groups: npt.NDArray[np.int64] | None = None,
+    replicates: int = REPLICATES,
+) -> dict[str, TaskMetrics]:
+    """Measure every task.
+
+    Args:
+        predictions: of a split.
+        manifest: of the shards predicted on; tells the samples that carry a label of no known class.
+        calibration: of the model.
+        groups: of each row of the manifest, equal for samples that belong together, see `bootstrap_intervals`.
+        replicates: of the bootstrap; 0: no intervals.
+    """
+    metrics = {}
+    for task in predictions.tasks:
+        rows, logits, targets = predictions.labelled(task)
+        labels = manifest.labels(task.name)
+        carrying = sum(labels[row] is not None for row in predictions.rows.tolist())
+        metrics[task.name] = measure_task(
+            task,
+            logits,
+            targets,
+            carrying - len(rows),
+            temperature=calibration.temperatures.get(task.name) if calibration else None,
+            groups=None if groups is None else groups[rows.numpy()],
+            replicates=replicates,
+        )
+    return metrics
+
+
 def measure_task(
     task: Task,
     logits: torch.Tensor,
@@ -112,9 +151,10 @@ def measure_task(
     values = values_of(measures, count)
     baseline = values_of(measures_of(task, constant, wanted), count)
     if task.kind != "number":
+        values["confidence"] = float(probabilities(task, scores, temperature or 1.0).max(1).mean())
         values["ece"] = calibration_error(task, scores, wanted)
         if temperature is not None:
-            values["calibrated_ece"] = calibration_error(task, scores / temperature, wanted)
+            values["calibrated_ece"] = calibration_error(task, scores, wanted, temperature)
     return TaskMetrics(
         kind=task.kind,
         values=values,

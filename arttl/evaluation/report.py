@@ -18,6 +18,7 @@ _NAMES = {
     "mean_average_precision": "mAP",
     "eleven_point_map": "mAP, eleven points",
     "eleven_point_map_by_image": "mAP, eleven, by image",
+    "confidence": "mean confidence",
     "ece": "calibration error",
     "calibrated_ece": "  after temperature",
     "mean_absolute_error": "mean abs. error",
@@ -46,7 +47,7 @@ def interval_text(measure: str, low: float, high: float, sign: str = "") -> str:
 
 
 def metrics_table(metrics: Mapping[str, TaskMetrics], title: str) -> Table:
-    """A block of rows a task: each measure with its 95% interval and the majority baseline, in per cent.
+    """A block of rows per task: each measure with its 95% interval and the majority baseline, in per cent.
 
     Errors of numbers are in the label's unit.
     """
@@ -79,7 +80,7 @@ def metrics_table(metrics: Mapping[str, TaskMetrics], title: str) -> Table:
 
 
 def bands_table(metrics: Mapping[str, TaskMetrics]) -> Table | None:
-    """Accuracy by size of the classes, a row a task and size; None where no task has classes of two sizes."""
+    """Accuracy by size of the classes, a row per task and size; None where no task has classes of two sizes."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("task")
     table.add_column("class size", no_wrap=True)

@@ -19,7 +19,6 @@ from rich.console import Console
 
 from arttl.cpu import keep_memory
 from arttl.errors import ArttlError, did_you_mean
-from arttl.explain.answers import Answer, answers, lines
 from arttl.explain.attribution import attribute
 from arttl.explain.overlay import Heat, Picture, colourise, contour, difference, overlay
 from arttl.explain.panel import Legend, PanelRow, contact_sheet, panel
@@ -27,6 +26,8 @@ from arttl.explain.taps import print_taps
 from arttl.explain.views import View, views_of_files, views_of_shards
 from arttl.explain.visual_backprop import visual_backprop
 from arttl.files import make_folder, write_bytes
+from arttl.inference.labels import Prediction
+from arttl.inference.predictions import predict_pictures
 from arttl.models import (
     Backbone,
     FusedModel,
@@ -56,7 +57,7 @@ class VisualizeSettings:
     """Draw what a model looks at, over pictures from files or from shards.
 
     VisualBackProp shows the trunk of the network and is the same for every task; the other methods explain the
-    answer that the model gives for each task.
+    prediction of the model for each task.
     """
 
     model: Path
@@ -76,7 +77,7 @@ class VisualizeSettings:
     method: Literal["visual-backprop", "grad-cam", "integrated-gradients", "gradients"] = "visual-backprop"
     """How the map is made; all but the first need captum."""
     tasks: tuple[str, ...] = ()
-    """Tasks whose answers the other methods explain; by default every task of the model."""
+    """Tasks whose predictions the other methods explain; by default every task of the model."""
     mode: Literal["bojarski", "sabatelli"] = "bojarski"
     """Which VisualBackProp: the original's, or that of the paper's published code."""
     style: Literal["overlay", "contour", "mask"] = "overlay"
@@ -124,19 +125,19 @@ def visualize(settings: VisualizeSettings) -> list[Path]:
     explained = _explained(settings, models)
     if settings.sheets is not None:
         _check_task(model, settings.sheets, "--sheets")
-    preprocesses = [one.preprocess for one in models]
+    preprocesses = [column.preprocess for column in models]
     if settings.shards:
         views = views_of_shards(
             settings.shards, settings.split, settings.count, preprocesses, objects=settings.objects
         )
     else:
         views = views_of_files(settings.images, preprocesses, taken=("panel",))
-    inputs = [[view.tensors[place] for view in views] for place in range(len(models))]
+    inputs = [[view.tensors[index] for view in views] for index in range(len(models))]
     heats = [
-        [_maps(one, tensors, settings, task) for one, tensors in zip(models, inputs, strict=True)]
+        [_maps(column, tensors, settings, task) for column, tensors in zip(models, inputs, strict=True)]
         for task in explained
     ]  # [tasks][models][pictures] of [H, W]
-    said = _said(model, models, inputs)
+    predictions = _predictions(model, models, inputs)
     made: dict[str, Picture] = {}
     rows = []
     for index, view in enumerate(views):
@@ -147,7 +148,7 @@ def visualize(settings: VisualizeSettings) -> list[Path]:
                 for picture, heat in zip(view.pictures, of_task, strict=True)
             ]
             columns += drawn
-            notes += [lines(found[index], task) for found in said]
+            notes += [_caption(of_model[index], task) for of_model in predictions]
             if settings.compare is not None:
                 columns.append(difference(view.pictures[-1], of_task[0][index], of_task[1][index]))
                 notes.append("")
@@ -156,7 +157,7 @@ def visualize(settings: VisualizeSettings) -> list[Path]:
     legends: list[Legend] = ["contour" if settings.style == "contour" else "scale"]
     sheets: dict[str, _Sheet] = {}
     if settings.sheets is not None:
-        sheets = _sheets(settings.sheets, explained, views, said[-1], made, legends)
+        sheets = _sheets(settings.sheets, explained, views, predictions[-1], made, legends)
     titles = _titles(models, explained, settings)
     compared: list[Legend] = [] if settings.compare is None else ["difference"]
     sheets["panel"] = lambda scale: panel(rows, titles, cell=256 * scale, legends=legends + compared)
@@ -167,8 +168,8 @@ def run(settings: VisualizeSettings) -> None:
     """Draw and say where the pictures are."""
     if settings.taps:
         model, _ = load_trained_model(settings.model)
-        for one in _columns(settings, model):
-            print_taps(one)
+        for column in _columns(settings, model):
+            print_taps(column)
         return
     written = visualize(settings)
     Console(highlight=False).print(
@@ -211,20 +212,20 @@ def _sheets(
     task: str,
     explained: Sequence[str | None],
     views: Sequence[View],
-    said: Sequence[Mapping[str, Answer]],
+    predictions: Sequence[Mapping[str, Prediction]],
     made: dict[str, Picture],
     legends: Sequence[Legend],
 ) -> dict[str, _Sheet]:
     """A contact sheet for each class of a task, by file name."""
     by_class: dict[str, list[int]] = {}
     for index, view in enumerate(views):
-        for label in view.labels.get(task, said[index][task].labels):
+        for label in view.labels.get(task, predictions[index][task].names):
             by_class.setdefault(label, []).append(index)
     shown = task if task in explained else explained[0]
     sheets: dict[str, _Sheet] = {}
     for label, members in sorted(by_class.items()):
         names = [views[i].name if shown is None else f"{views[i].name}-{shown}" for i in members]
-        captions = [f"{views[i].catalogued.partition(';')[0]}\n{said[i][task].text}" for i in members]
+        captions = [f"{views[i].catalogued.partition(';')[0]}\n{predictions[i][task]}" for i in members]
         plain = (
             unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode()
         )  # accents go, letters stay
@@ -287,15 +288,21 @@ def _columns(settings: VisualizeSettings, model: MultiTaskModel | FusedModel) ->
     return [model] if settings.compare is None else [_other(settings.compare, model), model]
 
 
-def _said(
+def _predictions(
     model: MultiTaskModel | FusedModel, models: Sequence[MultiTaskModel], inputs: Sequence[list[torch.Tensor]]
-) -> list[list[dict[str, Answer]]]:
-    """What stands below each column's maps, [models][pictures]; a fused model's answers below its last network's."""
+) -> list[list[dict[str, Prediction]]]:
+    """What stands below each column's maps, [models][pictures]; a fused model's below its last network's."""
     if isinstance(model, FusedModel):
-        found = answers(model.to(next(models[-1].parameters()).device), inputs)
-        nothing: list[dict[str, Answer]] = [{} for _ in found]
-        return [nothing] * (len(models) - 1) + [found]
-    return [answers(one, [tensors]) for one, tensors in zip(models, inputs, strict=True)]
+        model.to(next(models[-1].parameters()).device)
+        predictions = predict_pictures(model, inputs)
+        nothing: list[dict[str, Prediction]] = [{} for _ in predictions]
+        return [nothing] * (len(models) - 1) + [predictions]
+    return [predict_pictures(column, [tensors]) for column, tensors in zip(models, inputs, strict=True)]
+
+
+def _caption(predictions: Mapping[str, Prediction], task: str | None) -> str:
+    """One line per task, or that of one task."""
+    return "\n".join(f"{name}: {labels}" for name, labels in predictions.items() if task in (None, name))
 
 
 def _other(weights: str, model: MultiTaskModel) -> MultiTaskModel:
@@ -323,7 +330,7 @@ def _maps(
     if device.type == "cpu":
         keep_memory()
     model.to(device)
-    found: list[npt.NDArray[np.float32]] = []
+    heats: list[npt.NDArray[np.float32]] = []
     for start in range(0, len(tensors), _BATCH):
         images = torch.stack(tensors[start : start + _BATCH])
         if settings.method == "visual-backprop":
@@ -331,5 +338,5 @@ def _maps(
         else:
             assert task is not None
             maps = attribute(model, images, settings.method, task)
-        found += list(maps.cpu().numpy())
-    return found
+        heats += list(maps.cpu().numpy())
+    return heats

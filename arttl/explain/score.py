@@ -25,6 +25,7 @@ from arttl.explain.overlay import Picture
 from arttl.explain.views import views_of_shards
 from arttl.explain.visual_backprop import visual_backprop
 from arttl.files import write_json
+from arttl.inference.labels import probabilities
 from arttl.models import MultiTaskModel, load_model
 from arttl.sources.synthetic import drawn_objects
 from arttl.tasks import SPLITS
@@ -41,7 +42,7 @@ _RANDOMISED = 4  # pictures of the randomisation check, which makes every map fi
 
 @dataclass(frozen=True)
 class ScoreSettings:
-    """Measure whether a model's maps show what its answers rest on.
+    """Measure whether a model's maps show what its predictions rest on.
 
     Deletion and insertion curves on a split of shards, the share of the map on objects with a known place, and whether
     the map changes when the weights are randomised. Needs captum for all methods but VisualBackProp.
@@ -106,15 +107,15 @@ def score(settings: ScoreSettings, on_stage: Callable[[str], None] = lambda stag
     images = torch.stack([view.tensors[0] for view in views])
     on_stage(f"maps of {len(views)} pictures")
     maps = _all_maps(model, images, settings.seed)
-    found: dict[str, Any] = {"pictures": len(views), "drawn": settings.drawn}
+    scores: dict[str, Any] = {"pictures": len(views), "drawn": settings.drawn}
     on_stage("deletion and insertion")
-    found["curves"] = _curves(model, images, maps, settings.steps)
+    scores["curves"] = _curves(model, images, maps, settings.steps)
     if settings.drawn:
         on_stage(f"maps of {settings.drawn} drawn objects")
-        found["pointing"] = _pointing(model, settings)
+        scores["pointing"] = _pointing(model, settings)
     on_stage("randomised weights")
-    found["randomised"] = _randomised(model, images, maps, settings.seed)
-    return found
+    scores["randomised"] = _randomised(model, images, maps, settings.seed)
+    return scores
 
 
 def run(settings: ScoreSettings) -> None:
@@ -125,22 +126,22 @@ def run(settings: ScoreSettings) -> None:
     def on_stage(stage: str) -> None:
         console.print(f"{time.perf_counter() - started:6.0f} s  {stage}", markup=False)
 
-    found = score(settings, on_stage)
-    table = _table(f"{found['pictures']} pictures of {settings.shards.name}, {settings.split} split")
+    scores = score(settings, on_stage)
+    table = _table(f"{scores['pictures']} pictures of {settings.shards.name}, {settings.split} split")
     for title in ("deletion\n(low is good)", "insertion\n(high is good)"):
         table.add_column(title, justify="right")
-    for method, areas in found["curves"].items():
+    for method, areas in scores["curves"].items():
         table.add_row(method, f"{areas['deletion']:.3f}", f"{areas['insertion']:.3f}")
     console.print(table)
     if settings.drawn:
-        area = found["pointing"]["area"]
+        area = scores["pointing"]["area"]
         table = _table(
-            f"{found['drawn']} drawn objects, somewhere in the picture, of which they cover {100 * area:.0f}%"
+            f"{scores['drawn']} drawn objects, somewhere in the picture, of which they cover {100 * area:.0f}%"
         )
         for title in ("map inside the box", "peak inside the box"):
             table.add_column(title, justify="right")
         for method in METHODS:
-            shares = found["pointing"][method]
+            shares = scores["pointing"][method]
             table.add_row(
                 method, f"{100 * shares['mass_inside']:.0f}%", f"{100 * shares['peak_inside']:.0f}%"
             )
@@ -148,12 +149,12 @@ def run(settings: ScoreSettings) -> None:
     table = _table("Rank correlation with the trained model's map, weights random")
     for share in SHARES:
         table.add_column(f"top {100 * share:.0f}%" if share else "heads", justify="right")
-    for method, values in found["randomised"].items():
+    for method, values in scores["randomised"].items():
         table.add_row(method, *(f"{value:.2f}" for value in values))
     console.print(table)
     console.print("near 1: the map does not depend on those weights")
     if settings.json is not None:
-        write_json(settings.json, found)
+        write_json(settings.json, scores)
 
 
 def _table(title: str) -> Table:
@@ -163,7 +164,7 @@ def _table(title: str) -> Table:
 
 
 def _scored(model: MultiTaskModel) -> list[str]:
-    """The tasks whose answers are classes; a number has no probability that could fall."""
+    """The tasks that predict classes; a number has no probability that could fall."""
     return [task.name for task in model.tasks if task.kind != "number"]
 
 
@@ -172,23 +173,23 @@ def _all_maps(model: MultiTaskModel, images: Tensor, seed: int) -> dict[str, Ten
     count, (height, width) = len(images), images.shape[2:]
     noise = torch.rand((count, height, width), generator=torch.Generator().manual_seed(seed))
     nothing = {"centre prior": faithfulness.centre_prior(height, width).expand(count, -1, -1), "noise": noise}
-    return _network_maps(model, images, _answers(model, images)) | {
+    return _network_maps(model, images, _likeliest(model, images)) | {
         name: heat.expand(len(_scored(model)), -1, -1, -1) for name, heat in nothing.items()
     }
 
 
-def _network_maps(model: MultiTaskModel, images: Tensor, answers: Tensor) -> dict[str, Tensor]:
-    """As `_all_maps`, of the methods that look at the network; of the classes `answers` [T, B]."""
+def _network_maps(model: MultiTaskModel, images: Tensor, classes: Tensor) -> dict[str, Tensor]:
+    """As `_all_maps`, of the methods that look at the network; of the given classes [T, B]."""
     device = next(model.parameters()).device
     parts: dict[str, list[Tensor]] = {}
-    for some, classes in zip(images.split(_BATCH), answers.to(device).split(_BATCH, dim=1), strict=True):
+    for batch, of_batch in zip(images.split(_BATCH), classes.to(device).split(_BATCH, dim=1), strict=True):
         for name, mode in zip(_OF_THE_TRUNK, ("bojarski", "sabatelli"), strict=True):
-            heat = visual_backprop(model, some, mode).cpu()  # type: ignore[arg-type]
+            heat = visual_backprop(model, batch, mode).cpu()  # type: ignore[arg-type]
             parts.setdefault(name, []).append(heat.expand(len(_scored(model)), -1, -1, -1))
         for method in _OF_A_TASK:
             of_tasks = [
-                attribute(model, some, method, task, of_task).cpu()
-                for task, of_task in zip(_scored(model), classes, strict=True)
+                attribute(model, batch, method, task, of_task).cpu()
+                for task, of_task in zip(_scored(model), of_batch, strict=True)
             ]
             parts.setdefault(method, []).append(torch.stack(of_tasks))
     return {name: torch.cat(heat, dim=1) for name, heat in parts.items()}
@@ -198,41 +199,40 @@ def _curves(
     model: MultiTaskModel, images: Tensor, maps: dict[str, Tensor], steps: int
 ) -> dict[str, dict[str, float]]:
     """Mean areas: pixels are deleted into the mean colour and inserted into the blurred picture, as in the source."""
-    answers = _answers(model, images)  # [T, B]
+    classes = _likeliest(model, images)  # [T, B]
     blurred = _blurred(model, images)
     grey = torch.zeros_like(images[0])
-    found = {}
+    means = {}
     for name in METHODS:
         areas = np.zeros((2, len(images), len(_scored(model))))
         for index, image in enumerate(images):
-            for place, task in enumerate(_scored(model)):
-                scores = _probability(model, task, int(answers[place, index]))
+            for number, task in enumerate(_scored(model)):
+                scores = _probability(model, task, int(classes[number, index]))
                 for insert, filler in ((False, grey), (True, blurred[index])):
                     area = faithfulness.area_under_curve(
-                        scores, image, filler, maps[name][place, index], insert=insert, steps=steps
+                        scores, image, filler, maps[name][number, index], insert=insert, steps=steps
                     )
-                    areas[int(insert), index, place] = area
-        found[name] = {"deletion": float(areas[0].mean()), "insertion": float(areas[1].mean())}
-    return found
+                    areas[int(insert), index, number] = area
+        means[name] = {"deletion": float(areas[0].mean()), "insertion": float(areas[1].mean())}
+    return means
 
 
 @torch.no_grad()
-def _answers(model: MultiTaskModel, images: Tensor) -> Tensor:
+def _likeliest(model: MultiTaskModel, images: Tensor) -> Tensor:
     """[T, B], the class with the highest logit."""
     device = next(model.parameters()).device
-    parts = [model(some.to(device)) for some in images.split(_BATCH)]
+    parts = [model(batch.to(device)) for batch in images.split(_BATCH)]
     return torch.stack([torch.cat([part[name].argmax(1) for part in parts]) for name in _scored(model)]).cpu()
 
 
-def _probability(model: MultiTaskModel, name: str, answer: int) -> faithfulness.Scores:
-    """The probability of one class, [B]."""
-    single = model.tasks[name].kind == "single-label"
+def _probability(model: MultiTaskModel, name: str, index: int) -> faithfulness.Scores:
+    """The probability of one class, [B], of the network as it is: without its temperature."""
     device = next(model.parameters()).device
 
     @torch.no_grad()
     def scores(images: Tensor) -> Tensor:
-        logits = torch.cat([model(some.to(device))[name] for some in images.split(_BATCH)])
-        return (logits.softmax(1) if single else logits.sigmoid())[:, answer].cpu()
+        logits = torch.cat([model(batch.to(device))[name] for batch in images.split(_BATCH)])
+        return torch.from_numpy(probabilities(model.tasks[name], logits.cpu().numpy())[:, index]).float()
 
     return scores
 
@@ -258,35 +258,35 @@ def _pointing(model: MultiTaskModel, settings: ScoreSettings) -> dict[str, Any]:
     for drawn in drawn_objects(settings.drawn, settings.seed):
         left, top, right, bottom = drawn.photograph.box
         picture = np.array(drawn.photograph.picture)
-        place = np.zeros_like(picture)
-        place[top:bottom, left:right] = 255
-        picture, place = _anywhere([picture, place], random)
+        box = np.zeros_like(picture)
+        box[top:bottom, left:right] = 255
+        picture, box = _anywhere([picture, box], random)
         images.append(model.preprocess.apply(picture))
         # The box goes the way of the picture: the same resize and crop.
         inside.append(
             torch.from_numpy(
-                model.preprocess.denormalise(model.preprocess.apply(place)[None])[0, :, :, 0] > 127
+                model.preprocess.denormalise(model.preprocess.apply(box)[None])[0, :, :, 0] > 127
             )
         )
     maps = _all_maps(model, torch.stack(images), settings.seed)
-    found: dict[str, Any] = {"area": float(torch.stack(inside).double().mean())}
+    shares: dict[str, Any] = {"area": float(torch.stack(inside).double().mean())}
     for name, of_tasks in maps.items():
         masses = [
-            faithfulness.mass_inside(heat, place)
+            faithfulness.mass_inside(heat, box)
             for of_task in of_tasks
-            for heat, place in zip(of_task, inside, strict=True)
+            for heat, box in zip(of_task, inside, strict=True)
         ]
         hits = [
-            bool(place.flatten()[heat.argmax()])
+            bool(box.flatten()[heat.argmax()])
             for of_task in of_tasks
-            for heat, place in zip(of_task, inside, strict=True)
+            for heat, box in zip(of_task, inside, strict=True)
         ]
-        found[name] = {"mass_inside": _mean(masses), "peak_inside": _mean(hits)}
-    return found
+        shares[name] = {"mass_inside": _mean(masses), "peak_inside": _mean(hits)}
+    return shares
 
 
 def _anywhere(pictures: Sequence[Picture], random: np.random.Generator) -> list[Picture]:
-    """Pictures of one size, all at the same place of a ground twice as high and wide that goes on from their edges.
+    """Pictures of one size, all at the same position of a ground twice as high and wide that continues their edges.
 
     As drawn, objects fill most of the picture and stand in its middle, where any map has most of its mass.
     """
@@ -301,17 +301,19 @@ def _randomised(
 ) -> dict[str, list[float]]:
     """Method to the mean rank correlation for each of `SHARES`; each map of the same class as before."""
     images = images[:_RANDOMISED]
-    answers = _answers(model, images)
-    found: dict[str, list[float]] = {name: [] for name in METHODS if name not in _KNOW_NOTHING}
+    classes = _likeliest(model, images)
+    correlations: dict[str, list[float]] = {name: [] for name in METHODS if name not in _KNOW_NOTHING}
     heads = len(model.tasks)
     layers = sum(hasattr(layer, "reset_parameters") for layer in model.modules())
     for share in SHARES:
         random = faithfulness.randomised_from_the_top(model, max(share, heads / layers), seed)
         assert isinstance(random, MultiTaskModel)
-        for name, changed in _network_maps(random, images, answers).items():
+        for name, changed in _network_maps(random, images, classes).items():
             pairs = zip(changed.flatten(0, 1), maps[name][:, : len(images)].flatten(0, 1), strict=True)
-            found[name].append(_mean([faithfulness.rank_correlation(one, other) for one, other in pairs]))
-    return found
+            correlations[name].append(
+                _mean([faithfulness.rank_correlation(one, other) for one, other in pairs])
+            )
+    return correlations
 
 
 def _mean(values: Sequence[float]) -> float:

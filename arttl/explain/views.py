@@ -13,11 +13,12 @@ import torch
 
 from arttl.errors import ArttlError
 from arttl.explain.overlay import Picture
-from arttl.loading import Preprocess
+from arttl.loading import Preprocess, open_loader
 from arttl.loading.shard_files import ShardFiles
 from arttl.pictures.decoding import decode_picture, read_picture
 from arttl.shards.manifest import Manifest
 
+_BATCH = 8  # pictures at a time, to bound the memory
 _MOST_DETAIL = 4  # times the network's own input: three hundred dots an inch at eight centimetres
 
 
@@ -58,7 +59,8 @@ def views_of_files(
         while name in used:
             name, number = f"{path.stem}-{number}", number + 1
         used.add(name)
-        views.append(View(name, path.name, *_seen(rgb, preprocesses)))
+        tensors = [preprocess.apply(rgb) for preprocess in preprocesses]
+        views.append(View(name, path.name, tensors, _in_detail(rgb, preprocesses)))
     return views
 
 
@@ -66,6 +68,8 @@ def views_of_shards(
     folder: Path, split: str, count: int, preprocesses: Sequence[Preprocess], *, objects: str = "*"
 ) -> list[View]:
     """The first samples of a split, which are a random draw: samples are shuffled when shards are made.
+
+    The tensors are the loader's own, so that a model says of them what it says when the split is measured.
 
     Args:
         folder: of the shards.
@@ -82,13 +86,14 @@ def views_of_shards(
     if not len(rows):
         raise ArttlError(f"--objects {objects}: no object number of {split} in {folder} fits the pattern")
     files = ShardFiles(manifest, rows)
+    loaded = [_load(manifest, rows, preprocess) for preprocess in preprocesses]
     labels = {task: manifest.labels(task) for task in manifest.task_names}
     views = []
-    for row in rows.tolist():
+    for row, *tensors in zip(rows.tolist(), *loaded, strict=True):
         rgb = np.array(decode_picture(files.jpeg(row)).upright_rgb())
-        known = {task: found for task, of_task in labels.items() if (found := of_task[row])}
+        known = {task: of_row for task, of_task in labels.items() if (of_row := of_task[row])}
         catalogued = "; ".join([manifest.object_numbers[row], *map(", ".join, known.values())])
-        views.append(View(manifest.keys[row], catalogued, *_seen(rgb, preprocesses), known))
+        views.append(View(manifest.keys[row], catalogued, tensors, _in_detail(rgb, preprocesses), known))
     return views
 
 
@@ -98,11 +103,19 @@ def rows_of_objects(manifest: Manifest, split: str, objects: str) -> npt.NDArray
     return rows[[fnmatchcase(manifest.object_numbers[row], objects) for row in rows.tolist()]]
 
 
-def _seen(rgb: Picture, preprocesses: Sequence[Preprocess]) -> tuple[list[torch.Tensor], list[Picture]]:
-    """A decoded picture as each model sees it, and the same view with the file's own detail."""
+def _load(manifest: Manifest, rows: npt.NDArray[np.int64], preprocess: Preprocess) -> list[torch.Tensor]:
+    """Samples as the loader gives them, [3, H, W] each, on the CPU."""
+    loader = open_loader(
+        manifest, "all", labelled=False, rows=rows, preprocess=preprocess, batch_size=min(_BATCH, len(rows))
+    )
+    return [image for batch in loader for image in batch.images[batch.valid].cpu().contiguous()]
+
+
+def _in_detail(rgb: Picture, preprocesses: Sequence[Preprocess]) -> list[Picture]:
+    """A decoded picture cut as each model sees it, with the file's own detail."""
     pictures = []
     for preprocess in preprocesses:
         detail = int(min(rgb.shape[:2]) / preprocess.resize_to)
         sharp = replace(preprocess, size=preprocess.size * min(max(detail, 1), _MOST_DETAIL))
         pictures.append(sharp.denormalise(sharp.apply(rgb)[None])[0])
-    return [preprocess.apply(rgb) for preprocess in preprocesses], pictures
+    return pictures

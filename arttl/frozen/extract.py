@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,15 +18,14 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from arttl.console import Reporter
-from arttl.cpu import prepare_cpu, usable_cores
+from arttl.cpu import prepare_cpu
 from arttl.errors import ArttlError
 from arttl.frozen.store import FeatureStore, Recipe, StoreWriter, sha256_of_file, sha256_of_weights
-from arttl.loading import Loader, Preprocess, open_loader
+from arttl.loading import Loader, open_loader
 from arttl.models import Backbone, load_weights
 from arttl.models.stages import LAST_LAYER, PooledStages, stage_widths
 from arttl.runs import on_first_rank
 from arttl.shards.manifest import Manifest
-from arttl.tasks import Task, TaskSet, Vocabulary
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class FeatureSettings:
     """Compute a frozen backbone's features of every sample, once.
 
     `arttl probe`, `arttl fuse` and `arttl layers` train on the folder it makes, which needs neither the shards nor the
-    weights any more. A pass that was interrupted goes on where it stood when the command is given again.
+    weights any more. A pass that was interrupted is resumed when the command is given again.
     """
 
     shards: Annotated[Path, tyro.conf.Positional]
@@ -58,7 +57,7 @@ class FeatureSettings:
     engine: Literal["auto", "dali-gpu", "dali-cpu", "cpu"] = "auto"
     """What decodes the pictures."""
     threads: int | None = None
-    """Threads per process, for decoding and on the CPU for computing; by default one a core."""
+    """Threads per process, for decoding and on the CPU for computing; by default one per core."""
     overwrite: bool = False
     """Replace features of another backbone, size or collection that --out already holds."""
 
@@ -85,9 +84,7 @@ def compute_features(settings: FeatureSettings) -> FeatureStore:
     if accelerator.device.type == "cpu":
         prepare_cpu(settings.threads)
     manifest = Manifest.read(settings.shards)
-    torch.manual_seed(
-        0
-    )  # --weights none means the same network on every rank, and when the pass is taken up again
+    torch.manual_seed(0)  # --weights none means the same network on every rank, and when the pass is resumed
     backbone = Backbone(settings.backbone)
     loaded = load_weights(backbone, settings.weights, settings.input_size)
     widths = stage_widths(backbone, loaded.preprocess.size)
@@ -108,75 +105,41 @@ def compute_features(settings: FeatureSettings) -> FeatureStore:
     reporter.say(f"stages     {', '.join(f'{name} ({width})' for name, width in widths.items())}")
     reporter.say(f"input      {loaded.preprocess}")
     writer = StoreWriter(settings.out, recipe, len(manifest), settings.block_size)
-    opened = _Opener(settings, manifest, loaded.preprocess, accelerator)
+    open_rows = partial(
+        open_loader,
+        manifest,
+        "all",
+        labelled=False,
+        preprocess=loaded.preprocess,
+        batch_size=settings.batch_size,
+        engine=settings.engine,
+        rank=accelerator.process_index,
+        world_size=accelerator.num_processes,
+        threads=settings.threads,
+        device=accelerator.device,
+    )
+    every_sample = open_rows()  # finds a missing or damaged shard before any work is done
     missing = on_first_rank(lambda: writer.begin(backbone, manifest, overwrite=settings.overwrite))
     if missing:
-        reporter.say(f"engine     {opened.whole.engine_reason}")
+        reporter.say(f"engine     {every_sample.engine_reason}")
         kept = writer.num_blocks - len(missing)
         if kept:
             reporter.say(
-                f"taken up   {kept} of {writer.num_blocks} blocks are there from an interrupted pass"
+                f"resumed    {kept} of {writer.num_blocks} blocks are there from an interrupted pass"
             )
-        _fill(writer, missing, PooledStages(backbone, widths), opened, reporter, accelerator)
+        _fill(writer, missing, PooledStages(backbone, widths), manifest, open_rows, reporter, accelerator)
     else:
         reporter.say(f"features   {settings.out} holds them already")
     accelerator.wait_for_everyone()
     return FeatureStore.open(settings.out, verify=False)
 
 
-class _Opener:
-    """Opens a block's rows as the loaders of training open a split."""
-
-    def __init__(
-        self, settings: FeatureSettings, manifest: Manifest, preprocess: Preprocess, accelerator: Accelerator
-    ) -> None:
-        self._settings, self._accelerator = settings, accelerator
-        self.whole = open_loader(
-            manifest,
-            manifest.splits[0],
-            _every_label(manifest),
-            preprocess=preprocess,
-            engine=settings.engine,
-            threads=settings.threads,
-            device=accelerator.device,
-        )
-
-    def open(self, rows: npt.NDArray[np.int64]) -> Loader:
-        """The rows in order, without targets."""
-        return Loader(
-            self.whole.manifest,
-            TaskSet([]),
-            rows,
-            {},
-            preprocess=self.whole.preprocess,
-            batch_size=self._settings.batch_size,
-            engine=self.whole.engine,
-            engine_reason=self.whole.engine_reason,
-            rank=self._accelerator.process_index,
-            world_size=self._accelerator.num_processes,
-            seed=0,
-            shuffle=False,
-            threads=self._settings.threads or usable_cores(),
-            device=self.whole.device,
-        )
-
-
-def _every_label(manifest: Manifest) -> TaskSet:
-    """Tasks that leave no row out, whatever split its classes are in."""
-    tasks = []
-    for name in manifest.task_names:
-        classes = sorted({found[0] for found in manifest.labels(name) if found})
-        if classes:
-            counts = (1,) * len(classes)
-            tasks.append(Task(name, "single-label", Vocabulary(tuple(classes), counts, (0,))))
-    return TaskSet(tasks)
-
-
 def _fill(
     writer: StoreWriter,
     missing: list[int],
     network: PooledStages,
-    opened: _Opener,
+    manifest: Manifest,
+    open_rows: Callable[..., Loader],
     reporter: Reporter,
     accelerator: Accelerator,
 ) -> None:
@@ -186,16 +149,16 @@ def _fill(
     with reporter.progress("features", len(missing)) as bar:
         for block in missing:
             rows = writer.rows(block)
-            parts = list(_pass(network, opened.open(rows), accelerator))
+            parts = list(_pass(network, open_rows(rows=rows), accelerator))
             values = [np.concatenate(of_stage) for of_stage in zip(*parts, strict=True)]
-            _check_finite(values, rows, opened.whole.manifest, network, accelerator)
+            _check_finite(values, rows, manifest, network, accelerator)
             on_first_rank(partial(writer.write, block, values))
             samples += len(rows)
             bar.advance()
     on_first_rank(writer.finish)
     seconds = time.perf_counter() - started
     reporter.say(
-        f"features   {writer.out}: {samples} samples in {seconds:.1f} s, {samples / seconds:.0f} a second"
+        f"features   {writer.out}: {samples} samples in {seconds:.1f} s, {samples / seconds:.0f} per second"
     )
 
 
@@ -207,9 +170,9 @@ def _pass(
     for batch in loader:
         with accelerator.autocast():
             stages = network(batch.images)
-        # Padding is told by the mask, not by position: every rank pads its own batches.
+        # Padding is known by the mask, not by position: every rank pads its own batches.
         real = accelerator.gather(batch.valid)
-        yield [accelerator.gather(found.float())[real].cpu().numpy() for found in stages]
+        yield [accelerator.gather(stage.float())[real].cpu().numpy() for stage in stages]
 
 
 def _check_finite(
@@ -219,8 +182,8 @@ def _check_finite(
     network: PooledStages,
     accelerator: Accelerator,
 ) -> None:
-    for stage, found in zip(network.widths, values, strict=True):
-        broken = np.flatnonzero(~np.isfinite(found).all(1))
+    for stage, features in zip(network.widths, values, strict=True):
+        broken = np.flatnonzero(~np.isfinite(features).all(1))
         if len(broken):
             key = manifest.keys[rows[broken[0]]]
             raise ArttlError(
@@ -230,5 +193,5 @@ def _check_finite(
 
 
 def run(settings: FeatureSettings) -> None:
-    """Compute, and tell how it went."""
+    """Compute the features and print how it went."""
     compute_features(settings)

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from arttl.evaluation.classes import write_classes
-from arttl.evaluation.metrics import TaskMetrics, metrics_to_json
-from arttl.evaluation.predictions import Predictions
+from arttl.evaluation.classes import class_tables, write_classes
+from arttl.evaluation.metrics import TaskMetrics, measure_predictions, metrics_to_json
 from arttl.files import whole_folder
+from arttl.inference.predictions import Predictions
 from arttl.models import MultiTaskModel
 from arttl.models.fusion import FusedModel
 from arttl.runs import RunFolder, flat_settings
@@ -46,8 +46,8 @@ def write_run(
     Raises:
         ArttlError: if the folder cannot be written.
     """
-    calibration = val.calibrate()
-    metrics = test.measure(manifest, calibration)
+    model.calibration = val.calibrate()
+    metrics = measure_predictions(test, manifest, model.calibration)
     with whole_folder(out) as unfinished:
         run = RunFolder(unfinished)
         run.begin(flat_settings(settings), model.tasks)
@@ -55,9 +55,8 @@ def write_run(
         model.save(run.best)
         run.finish(
             metrics_to_json(metrics),
-            calibration=calibration.save,
-            predictions=lambda path: test.write(path, manifest, calibration),
-            classes=lambda path: write_classes(path, test.classes()),
+            predictions=lambda path: test.write(path, manifest, model.calibration),
+            classes=lambda path: write_classes(path, class_tables(test)),
         )
     return metrics
 

@@ -1,4 +1,4 @@
-"""The loader: shards to batches of images and targets, every sample exactly once an epoch over all ranks."""
+"""The loader: shards to batches of images and targets, every sample exactly once per epoch over all ranks."""
 
 from __future__ import annotations
 
@@ -248,6 +248,8 @@ def open_loader(
     shuffle: bool | None = None,
     threads: int | None = None,
     classes: str = "train",
+    labelled: bool = True,
+    rows: npt.NDArray[np.int64] | None = None,
     device: torch.device | str | None = None,
     dtype: torch.dtype = torch.float32,
     sampling: str = "uniform",
@@ -255,12 +257,12 @@ def open_loader(
 ) -> Loader:
     """Open a split of a collection.
 
-    Rows that carry a label for none of the tasks are left out. Over any number of ranks every other row comes
-    exactly once an epoch; the last batches are padded, and `Batch.valid` says where.
+    Rows that carry a label for none of the tasks are left out, unless `labelled` is False. Over any number of ranks
+    every other row comes exactly once per epoch; the last batches are padded, and `Batch.valid` says where.
 
     Args:
         shards: the folder, its address (see `arttl.loading.remote`), or its manifest.
-        split: `train`, `val` or `test`.
+        split: `train`, `val`, `test`, or `all` three.
         tasks: names, for single-label tasks under the class rule `classes`; or the task set of a model.
         preprocess: what happens to the pictures. None: the evaluation transform at 224 pixels with ImageNet's
             mean and standard deviation, in every split.
@@ -271,8 +273,11 @@ def open_loader(
         world_size: likewise, else 1. Both given, they simulate other ranks in one process.
         seed: of the order and the random crops.
         shuffle: whether the order is random; None: only in `train`.
-        threads: decoding threads; None: one a core that this process may use.
+        threads: decoding threads; None: one per core that this process may use.
         classes: the class rule for tasks given by name, see `TaskSet.from_manifest`.
+        labelled: whether batches have targets. False: every row comes, `tasks` and `classes` are not used, and
+            `Batch.targets` is empty.
+        rows: [N], only these rows of the manifest, in this order unless shuffled; None: all of the split.
         device: where the batches go; None: the current GPU, else the CPU.
         dtype: of the images, float32 or bfloat16.
         sampling: `uniform`: an epoch visits every row once. `balanced:TASK` or `sqrt:TASK`: it is as long, but every
@@ -286,7 +291,9 @@ def open_loader(
             number out of range.
     """
     manifest = shards if isinstance(shards, Manifest) else read_manifest(shards)
-    if not isinstance(tasks, TaskSet):
+    if not labelled:
+        tasks = TaskSet([])
+    elif not isinstance(tasks, TaskSet):
         names = (tasks,) if isinstance(tasks, str) else tuple(tasks)
         tasks = TaskSet.from_manifest(manifest, names, classes=classes)
     for name in tasks.names:
@@ -301,24 +308,28 @@ def open_loader(
         if value is not None and not least <= value < 2**63:
             raise ArttlError(f"{flag} {value} is out of range; give at least {least}")
     rank, world_size = _ranks(rank, world_size)
-    rows = manifest.rows(split)
+    of_split = np.arange(len(manifest)) if split == "all" else manifest.rows(split)
+    rows = of_split if rows is None else rows
+    if not len(rows) or not np.isin(rows, of_split).all():
+        raise ValueError(f"rows must name one row or more, all of the split {split!r}")
     targets = {task.name: task.targets(manifest.labels(task.name)) for task in tasks}
-    labelled = np.any([is_labelled(table[rows]) for table in targets.values()], axis=0)
-    if not labelled.any():
-        raise ArttlError(
-            f"no sample of the split {split!r} in {manifest.directory} has a label for"
-            f" {' or '.join(tasks.names)}; choose other --tasks"
-        )
+    if labelled:
+        rows = rows[np.any([is_labelled(table[rows]) for table in targets.values()], axis=0)]
+        if not len(rows):
+            raise ArttlError(
+                f"no sample of the split {split!r} in {manifest.directory} has a label for"
+                f" {' or '.join(tasks.names)}; choose other --tasks"
+            )
     device = _device(device)
     chosen, reason = choose_engine(engine, device)
     if dtype not in DTYPES:
-        raise ArttlError(f"images in {dtype} are not to be had; choose torch.float32 or torch.bfloat16")
+        raise ArttlError(f"images in {dtype} are not supported; choose torch.float32 or torch.bfloat16")
     if on_bad_sample not in get_args(OnBadSample):
         raise ArttlError(f"--on-bad-sample {on_bad_sample!r} is unknown; choose raise or skip")
     return Loader(
         manifest,
         tasks,
-        rows[labelled],
+        rows,
         targets,
         preprocess=preprocess or Preprocess(),
         batch_size=batch_size,
@@ -331,7 +342,7 @@ def open_loader(
         threads=threads or usable_cores(),
         device=device,
         dtype=dtype,
-        sampling=parse_sampling(sampling, tasks, rows[labelled], targets),
+        sampling=parse_sampling(sampling, tasks, rows, targets),
         on_bad_sample=on_bad_sample,
     )
 

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from arttl.files import whole_folder
+from arttl.models.calibration import Calibration
 from arttl.runs import RunFolder
 
 
@@ -24,15 +25,20 @@ def find_model_folder(path: Path, name: str) -> Path | None:
 
 
 def write_model_folder(
-    folder: Path, name: str, state: Mapping[str, torch.Tensor], description: Mapping[str, Any]
+    folder: Path,
+    name: str,
+    state: Mapping[str, torch.Tensor],
+    description: Mapping[str, Any],
+    calibration: Calibration | None,
 ) -> None:
-    """Write `NAME.safetensors` and `NAME.json`.
+    """Write `NAME.safetensors`, `NAME.json` and, for a calibrated model, `calibration.json`.
 
     Args:
         folder: replaced if it is there.
         name: of both files.
         state: tensors by name.
         description: JSON-ready.
+        calibration: of the model; None for a model without.
 
     Raises:
         ArttlError: if it cannot be written.
@@ -41,6 +47,8 @@ def write_model_folder(
         save_tensors(unfinished / f"{name}.safetensors", state)
         text = json.dumps(description, ensure_ascii=False, indent=1) + "\n"
         (unfinished / f"{name}.json").write_text(text, encoding="utf-8")
+        if calibration is not None:
+            calibration.save(unfinished)
 
 
 def save_tensors(path: Path, state: Mapping[str, torch.Tensor]) -> None:

@@ -17,6 +17,7 @@ from torch import nn
 from arttl.errors import ArttlError
 from arttl.loading.preprocess import Preprocess
 from arttl.models.backbones import Backbone
+from arttl.models.calibration import Calibration
 from arttl.models.folders import find_model_folder, write_model_folder
 from arttl.models.multitask import MultiTaskModel, Provenance, load_model, model_folder
 from arttl.models.stages import PooledStages
@@ -114,6 +115,7 @@ class FusedModel(nn.Module):
         mixing: task name to how its shares come about.
         heads: a `TokenHead` for each task.
         provenance: how the model came to be.
+        calibration: the temperatures of its tasks, saved and loaded with it; None before they are fitted.
     """
 
     def __init__(
@@ -141,6 +143,7 @@ class FusedModel(nn.Module):
         )
         self.tasks, self.mixing = tasks, {name: mixing[name] for name in tasks.names}
         self.provenance = provenance or Provenance()
+        self.calibration: Calibration | None = None
         widths = [width for network in backbones for width in network.widths.values()]
         self.heads = nn.ModuleList(TokenHead(widths, task.outputs, mixing[task.name]) for task in tasks)
         self.mean: torch.Tensor
@@ -223,7 +226,7 @@ class FusedModel(nn.Module):
         return found
 
     def save(self, folder: Path) -> None:
-        """Write `fused.safetensors` and `fused.json`; the folder appears whole or not at all."""
+        """Write `fused.safetensors`, `fused.json` and any `calibration.json`; a folder appears whole or not at all."""
         description = {
             "format_version": FORMAT_VERSION,
             "mixing": self.mixing,
@@ -234,7 +237,7 @@ class FusedModel(nn.Module):
             "provenance": asdict(self.provenance),
             **self.tasks.to_dict(),
         }
-        write_model_folder(folder, _NAME, self.state_dict(), description)
+        write_model_folder(folder, _NAME, self.state_dict(), description, self.calibration)
 
 
 TrainedModel = MultiTaskModel | FusedModel
@@ -317,4 +320,5 @@ def load_fused(folder: str | Path) -> FusedModel:
     ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ArttlError(f"the fused model in {path} cannot be read: {reason}") from error
+    model.calibration = Calibration.load(path)
     return model.eval()

@@ -16,6 +16,7 @@ from torch import nn
 from arttl.errors import ArttlError
 from arttl.loading.preprocess import Preprocess
 from arttl.models.backbones import Backbone
+from arttl.models.calibration import Calibration
 from arttl.models.folders import find_model_folder, write_model_folder
 from arttl.tasks import TaskSet
 
@@ -62,7 +63,11 @@ class Provenance:
 
 
 class MultiTaskModel(nn.Module):
-    """A backbone shared by a linear head per task: material, type and artist from one forward pass."""
+    """A backbone shared by a linear head per task: material, type and artist from one forward pass.
+
+    Attributes:
+        calibration: the temperatures of its tasks, saved and loaded with it; None before they are fitted.
+    """
 
     def __init__(
         self,
@@ -84,6 +89,7 @@ class MultiTaskModel(nn.Module):
         self.heads = Heads(backbone.num_features, tasks)
         self.preprocess = preprocess.without_augmentation()
         self.provenance = provenance or Provenance()
+        self.calibration: Calibration | None = None
 
     @property
     def tasks(self) -> TaskSet:
@@ -121,7 +127,7 @@ class MultiTaskModel(nn.Module):
         return self.answers(self.features(images))
 
     def save(self, folder: Path) -> None:
-        """Write `model.safetensors` and `model.json`; the folder appears whole or not at all."""
+        """Write `model.safetensors`, `model.json` and any `calibration.json`; a folder appears whole or not at all."""
         description = {
             "format_version": FORMAT_VERSION,
             "backbone": self.backbone.name,
@@ -129,7 +135,7 @@ class MultiTaskModel(nn.Module):
             "provenance": asdict(self.provenance),
             **self.tasks.to_dict(),
         }
-        write_model_folder(folder, "model", self.state_dict(), description)
+        write_model_folder(folder, "model", self.state_dict(), description, self.calibration)
 
 
 def model_folder(path: Path) -> Path:
@@ -178,4 +184,5 @@ def load_model(folder: str | Path) -> MultiTaskModel:
     except (OSError, KeyError, TypeError, AttributeError, ValueError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise ArttlError(f"the model in {folder} cannot be read: {reason}") from error
+    model.calibration = Calibration.load(folder)
     return model.eval()

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from arttl.evaluation.bootstrap import Difference
 from arttl.evaluation.compare import compare_means, compare_predictions
 from arttl.evaluation.report import interval_text, measure_text
-from arttl.evaluation.saved import SavedPredictions
+from arttl.inference.saved import SavedPredictions
 from arttl.reproduction.cells import IMAGENET, Cell
 from arttl.reproduction.costs import Cost
 from arttl.reproduction.results import Result, Results

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from arttl.evaluation.saved import SavedPredictions, read_predictions
+from arttl.inference.saved import SavedPredictions, read_predictions
 from arttl.reproduction.cells import Cell, Matrix
 from arttl.reproduction.running import Experiment
 from arttl.runs import RunFolder

@@ -11,10 +11,10 @@ from accelerate.utils import DistributedDataParallelKwargs, set_seed
 
 from arttl.cpu import prepare_cpu
 from arttl.errors import ArttlError
-from arttl.evaluation.classes import write_classes
-from arttl.evaluation.metrics import TaskMetrics, metrics_to_json
-from arttl.evaluation.predictions import predict
+from arttl.evaluation.classes import class_tables, write_classes
+from arttl.evaluation.metrics import TaskMetrics, measure_predictions, metrics_to_json
 from arttl.evaluation.report import metrics_table
+from arttl.inference.predictions import predict
 from arttl.loading import read_manifest
 from arttl.models import MultiTaskModel, TrainedModel, load_trained_model
 from arttl.runs import RunFolder, flat_settings, on_first_rank
@@ -149,14 +149,16 @@ def _test(
             found[split] = predict(model, model.tasks, views, accelerator.gather, bar.advance)
     calibration = found["val"].calibrate()
     predictions = found["test"]
-    metrics = predictions.measure(manifest, calibration)
-    on_first_rank(
-        lambda: run.finish(
+    metrics = measure_predictions(predictions, manifest, calibration)
+
+    def finish() -> None:
+        calibration.save(run.best)
+        run.finish(
             metrics_to_json(metrics),
-            calibration=calibration.save,
             predictions=lambda path: predictions.write(path, manifest, calibration),
-            classes=lambda path: write_classes(path, predictions.classes()),
+            classes=lambda path: write_classes(path, class_tables(predictions)),
         )
-    )
+
+    on_first_rank(finish)
     reporter.show(metrics_table(metrics, "Test split, per cent"))
     return metrics

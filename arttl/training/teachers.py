@@ -1,4 +1,4 @@
-"""Distillation: a network learns the answers of others beside the labels (Hinton, Vinyals and Dean 2015)."""
+"""Distillation: a network learns the logits of others beside the labels (Hinton, Vinyals and Dean 2015)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from accelerate import Accelerator
 
 from arttl.console import Reporter
 from arttl.errors import ArttlError
-from arttl.evaluation.predictions import gather_answers
+from arttl.inference.predictions import gather_logits
 from arttl.models import load_trained_model
 from arttl.tasks import Task, TaskSet
 from arttl.training.loaders import Loaders
@@ -20,31 +20,31 @@ from arttl.training.settings import TrainSettings
 
 @dataclass(frozen=True)
 class Teacher:
-    """What trained models say of the pictures of the training split, looked at once and unaugmented.
+    """What trained models predict of the pictures of the training split, seen once and unaugmented.
 
     Attributes:
-        answers: task name to logits [N, Q], Q in the order of the learner's classes; several teachers' mean.
-        place_of_row: [rows of the manifest] int64, each row's place among the N; -1 where there is no answer.
+        logits: task name to [N, Q], Q in the order of the learner's classes; several teachers' mean.
+        index_of_row: [rows of the manifest] int64, each row's index of the N; -1 for a row without logits.
         share: of the loss, 0 to 1; the labels have the rest.
         temperature: what logits are divided by before they are compared.
     """
 
-    answers: Mapping[str, torch.Tensor]
-    place_of_row: torch.Tensor
+    logits: Mapping[str, torch.Tensor]
+    index_of_row: torch.Tensor
     share: float
     temperature: float
 
     @property
     def tasks(self) -> tuple[str, ...]:
         """The tasks that any teacher knows."""
-        return tuple(self.answers)
+        return tuple(self.logits)
 
     def summed_loss(
         self, task: Task, logits: torch.Tensor, rows: torch.Tensor, real: torch.Tensor
     ) -> torch.Tensor:
         """How far logits are from the teacher's, summed over samples.
 
-        The Kullback-Leibler divergence of the softened answers, of each class apart for a multi-label task, times
+        The Kullback-Leibler divergence of the softened probabilities, class by class for a multi-label task, times
         the temperature squared, as in section 2 of the paper, so that its gradient keeps the size of the labels'.
         For a number, half the squared difference.
 
@@ -52,13 +52,13 @@ class Teacher:
             task: which task.
             logits: [B, Q].
             rows: [B] int64, rows of the manifest, on the CPU.
-            real: [V] int64, the places of the samples that are no padding.
+            real: [V] int64, indices of the samples that are not padding.
         """
-        wanted = self.answers[task.name][self.place_of_row[rows]].to(logits.device, non_blocking=True)
-        logits, wanted = logits[real].float(), wanted[real].float()
+        theirs = self.logits[task.name][self.index_of_row[rows]].to(logits.device, non_blocking=True)
+        logits, theirs = logits[real].float(), theirs[real].float()
         if task.kind == "number":
-            return 0.5 * (logits - wanted).square().sum()
-        softened, goal = logits / self.temperature, wanted / self.temperature
+            return 0.5 * (logits - theirs).square().sum()
+        softened, goal = logits / self.temperature, theirs / self.temperature
         if task.kind == "single-label":
             loss = F.kl_div(softened.log_softmax(1), goal.log_softmax(1), reduction="sum", log_target=True)
         else:
@@ -68,64 +68,64 @@ class Teacher:
         return loss * self.temperature**2
 
 
-def aligned(answers: torch.Tensor, theirs: Task, ours: Task) -> torch.Tensor:
+def aligned(logits: torch.Tensor, theirs: Task, ours: Task) -> torch.Tensor:
     """A teacher's logits in the order of the learner's classes.
 
     Args:
-        answers: [N, Q] logits over the teacher's classes.
+        logits: [N, Q], over the teacher's classes.
         theirs, ours: the task as the teacher and the learner know it.
 
     Returns:
-        [N, Q']; a number on the learner's scale; classes that the teacher does not
-        know get a logit far below all others.
+        [N, Q']; a number on the learner's scale; classes that the teacher does not know get a logit far below all
+        others.
     """
     if ours.kind == "number":
-        return ours.statistics.standardise(theirs.statistics.restore(answers))
+        return ours.statistics.standardise(theirs.statistics.restore(logits))
     known = theirs.vocabulary.index
-    places = torch.tensor([known.get(name, -1) for name in ours.vocabulary.classes])
-    found = answers[:, places.clamp_min(0)].clone()
-    found[:, places < 0] = answers.min() - 20.0
-    return found
+    indices = torch.tensor([known.get(name, -1) for name in ours.vocabulary.classes])
+    reordered = logits[:, indices.clamp_min(0)].clone()
+    reordered[:, indices < 0] = logits.min() - 20.0
+    return reordered
 
 
-def mean_answer(
-    tasks: TaskSet, several: Sequence[tuple[TaskSet, Mapping[str, torch.Tensor]]]
+def mean_logits(
+    tasks: TaskSet, teachers: Sequence[tuple[TaskSet, Mapping[str, torch.Tensor]]]
 ) -> dict[str, torch.Tensor]:
     """The mean of several teachers' logits for each task that any of them knows.
 
     Args:
         tasks: the learner's.
-        several: each teacher's tasks and logits [N, Q] of the same N samples.
+        teachers: each teacher's tasks and logits [N, Q] of the same N samples.
     """
-    found: dict[str, list[torch.Tensor]] = {}
-    for theirs, answers in several:
+    by_task: dict[str, list[torch.Tensor]] = {}
+    for theirs, of_teacher in teachers:
         for task in tasks:
             if task.name in theirs and theirs[task.name].kind == task.kind:
-                logits = aligned(answers[task.name], theirs[task.name], task)
+                logits = aligned(of_teacher[task.name], theirs[task.name], task)
                 # Logits of one softmax are known up to a constant only.
                 logits = logits.log_softmax(1) if task.kind == "single-label" else logits
-                found.setdefault(task.name, []).append(logits)
-    return {name: torch.stack(logits).mean(0) for name, logits in found.items()}
+                by_task.setdefault(task.name, []).append(logits)
+    return {name: torch.stack(parts).mean(0) for name, parts in by_task.items()}
 
 
 def ask_teachers(
     settings: TrainSettings, tasks: TaskSet, loaders: Loaders, reporter: Reporter, accelerator: Accelerator
 ) -> Teacher | None:
-    """Load the teachers one after another, and hear each on the whole training split.
+    """Load the teachers one after another, and run each over the whole training split.
 
     Args:
         settings: `teachers`, `teacher_share` and `teacher_temperature`.
         tasks: the learner's.
         loaders: of the collection.
-        reporter: tells of it.
-        accelerator: ranks share the pictures and all hold all answers.
+        reporter: prints a line per teacher.
+        accelerator: ranks share the pictures and all hold all logits.
 
     Raises:
-        ArttlError: for a teacher that is no model, or knows none of the tasks.
+        ArttlError: for a teacher that is not a model, or knows none of the tasks.
     """
     if not settings.teachers:
         return None
-    several = []
+    teachers = []
     rows = torch.zeros(0, dtype=torch.int64)
     for folder in settings.teachers:
         model = load_trained_model(folder)[0].to(accelerator.device)
@@ -137,15 +137,15 @@ def ask_teachers(
                 f"--teachers {folder} knows {', '.join(model.tasks.names)}, and none of {', '.join(tasks.names)}"
             )
         views = loaders.open("train", preprocesses=model.preprocesses)
-        with reporter.progress(f"answers of {folder.name}", len(views)) as bar:
-            rows, answers, _ = gather_answers(model, views, accelerator.gather, bar.advance)
-        several.append((model.tasks, answers))
+        with reporter.progress(f"logits of {folder.name}", len(views)) as bar:
+            rows, logits, _ = gather_logits(model, views, accelerator.gather, bar.advance)
+        teachers.append((model.tasks, logits))
         reporter.say(f"teacher    {folder}: {', '.join(known)}")
-    place_of_row = torch.full((int(rows.max()) + 1,), -1)
-    place_of_row[rows] = torch.arange(len(rows))
+    index_of_row = torch.full((int(rows.max()) + 1,), -1)
+    index_of_row[rows] = torch.arange(len(rows))
     return Teacher(
-        {name: logits.half() for name, logits in mean_answer(tasks, several).items()},
-        place_of_row,
+        {name: mean.half() for name, mean in mean_logits(tasks, teachers).items()},
+        index_of_row,
         settings.teacher_share,
         settings.teacher_temperature,
     )

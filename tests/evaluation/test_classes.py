@@ -8,7 +8,7 @@ from evaluation_cases import multi, single, task
 from sklearn.metrics import precision_recall_fscore_support
 
 from arttl.evaluation.classes import COLUMNS, ClassRow, class_bands, class_rows, write_classes
-from arttl.tasks import decide_labels
+from arttl.inference.labels import decide_labels
 
 
 @pytest.mark.parametrize("kind", ["single-label", "multi-label"])

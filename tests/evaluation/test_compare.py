@@ -14,7 +14,7 @@ from arttl.errors import ArttlError
 from arttl.evaluation.bootstrap import paired_bootstrap
 from arttl.evaluation.compare import compare_means, compare_predictions
 from arttl.evaluation.measures import measures_of
-from arttl.evaluation.saved import SavedPredictions, write_predictions
+from arttl.inference.saved import SavedPredictions, write_predictions
 from arttl.tasks import Task, TaskKind, TaskSet, Vocabulary
 
 N = 90

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from arttl.cli import run_command
-from arttl.evaluation.saved import read_predictions
-from arttl.inference.calibration import Calibration, TaskCalibration
+from arttl.inference.saved import read_predictions
 from arttl.loading import Preprocess
 from arttl.models import Backbone, MultiTaskModel
+from arttl.models.calibration import Calibration, TaskCalibration
 from arttl.numbers import parse_number
 from arttl.packing.pack import pack
 from arttl.packing.settings import PackSettings

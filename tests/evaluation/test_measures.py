@@ -20,7 +20,8 @@ from sklearn.metrics import (
 )
 
 from arttl.evaluation.measures import MAIN_MEASURE, is_correct, majority_logits, measures_of, values_of
-from arttl.tasks import TaskKind, decide_labels
+from arttl.inference.labels import decide_labels
+from arttl.tasks import TaskKind
 
 seeds = st.integers(0, 2**32 - 1)
 kinds = st.sampled_from(get_args(TaskKind))

@@ -66,6 +66,7 @@ def test_json_leaves_out_what_a_kind_of_task_does_not_have() -> None:
                 "accuracy": 1.0,
                 "balanced_accuracy": 1.0,
                 "macro_f1": 1.0,
+                "confidence": pytest.approx(math.e / (1 + math.e)),
                 "ece": pytest.approx(1 - math.e / (1 + math.e)),
                 "majority": 0.5,
                 "n": 2,

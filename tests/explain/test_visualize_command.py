@@ -98,7 +98,7 @@ def test_the_networks_of_a_fused_model_side_by_side(fused, pictures, tmp_path, m
         assert np.array_equal(drawn, overlay(Preprocess(size=size).denormalise(tensor)[0], heat))
     with torch.inference_mode():
         probability, best = loaded(*images)["type"].softmax(1)[0].max(0)
-    assert rows[0].notes == ["", f"type: {'ab'[int(best)]} {100 * float(probability):.0f}%"]
+    assert rows[0].notes == ["", f"type: {'ab'[int(best)]} {100 * float(probability):.1f}%"]
 
 
 @pytest.mark.parametrize(

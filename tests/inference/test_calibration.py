@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 import torch
@@ -12,14 +10,9 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from torchmetrics.functional.classification import binary_calibration_error, multiclass_calibration_error
 
-from arttl.errors import ArttlError
-from arttl.inference.calibration import (
-    Calibration,
-    calibrate,
-    calibration_error,
-    confidence,
-    fit_temperature,
-)
+from arttl.inference.calibration import calibrate, calibration_error, fit_temperature
+from arttl.inference.labels import probabilities
+from arttl.models.calibration import Calibration
 from arttl.tasks import Task, TaskSet
 
 seeds = st.integers(0, 2**32 - 1)
@@ -34,7 +27,7 @@ def test_the_error_of_a_softmax_agrees_with_torchmetrics(seed: int, n: int, clas
     )
     found = calibration_error(task("single-label", classes), logits, targets)
     assert found == pytest.approx(float(expected), abs=1e-6)
-    assert confidence(task("single-label", classes), logits) == pytest.approx(softmax(logits, axis=1).max(1))
+    assert probabilities(task("single-label", classes), logits) == pytest.approx(softmax(logits, axis=1))
 
 
 @given(seed=seeds, n=st.integers(1, 60), classes=st.integers(2, 5))
@@ -48,7 +41,7 @@ def test_the_error_of_sigmoids_agrees_with_torchmetrics(seed: int, n: int, class
     assert calibration_error(task("multi-label", classes), logits, targets) == pytest.approx(
         float(expected), abs=1e-6
     )
-    assert confidence(task("multi-label", classes), logits) == pytest.approx(probability.max(1))
+    assert probabilities(task("multi-label", classes), logits) == pytest.approx(probability)
 
 
 def test_probabilities_of_zero_and_one_have_a_bin() -> None:
@@ -113,22 +106,3 @@ def test_a_calibration_survives_its_file(tmp_path) -> None:
     found.save(tmp_path)
     assert Calibration.load(tmp_path) == found
     assert [path.name for path in tmp_path.iterdir()] == ["calibration.json"]
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "[]", "{}", '{"format_version": 2, "split": "val", "tasks": {}}']
-    + [
-        json.dumps({"format_version": 1, "split": "val", "tasks": {"t": found}})
-        for found in (
-            {},
-            {"temperature": 0, "error_before": 0, "error_after": 0, "n": 1},
-            {"temperature": float("inf"), "error_before": 0, "error_after": 0, "n": 1},
-            {"temperature": "hot", "error_before": 0, "error_after": 0, "n": 1},
-        )
-    ],
-)
-def test_files_that_are_no_calibration(tmp_path, text: str) -> None:
-    (tmp_path / "calibration.json").write_text(text)
-    with pytest.raises(ArttlError, match=r"calibration.json is not a calibration"):
-        Calibration.load(tmp_path)

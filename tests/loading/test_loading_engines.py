@@ -149,7 +149,7 @@ def test_bfloat16_batches_are_the_float32_ones_rounded(painted_collection: Manif
         assert ours.images.dtype == torch.bfloat16
         assert ours.images.is_contiguous(memory_format=torch.channels_last)
         assert torch.equal(ours.images, expected.images.to(torch.bfloat16))
-    with pytest.raises(ArttlError, match=r"torch\.float16 are not to be had; choose torch\.float32"):
+    with pytest.raises(ArttlError, match=r"torch\.float16 are not supported; choose torch\.float32"):
         opened(painted_collection, engine, dtype=torch.float16)
 
 

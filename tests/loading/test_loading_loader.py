@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from loading_pictures import COUNT
@@ -50,6 +51,48 @@ def assert_equal(ours: list[Batch], theirs: list[Batch]) -> None:
         assert all(
             torch.equal(a.targets[task].nan_to_num(-1), b.targets[task].nan_to_num(-1)) for task in a.targets
         )
+
+
+# Rows without labels
+
+
+@pytest.mark.parametrize("split", ["train", "val", "all"])
+def test_without_labels_every_row_comes_in_order_and_has_no_targets(
+    painted_collection: Manifest, engine: str, split: str
+) -> None:
+    loader = opened(painted_collection, split=split, labelled=False, shuffle=False, engine=engine)
+    batches = list(loader)
+    of_split = [i for i, name in enumerate(painted_collection.splits) if split in (name, "all")]
+    assert rows(batches) == of_split and len(loader.tasks) == 0
+    assert all(batch.targets == {} and batch.labelled == {} for batch in batches)
+    if split == "train":  # one sample has no label of any task
+        tasks = ("type", "subject")
+        assert set(of_split) - set(rows(opened(painted_collection, tasks=tasks))) == {
+            painted_collection.keys.index(f"n{COUNT + 7}")
+        }
+
+
+def test_chosen_rows_come_in_their_order_and_look_as_in_the_whole_split(painted_collection: Manifest) -> None:
+    whole = {
+        row: image
+        for batch in opened(painted_collection, split="all", labelled=False, preprocess=Preprocess(size=24))
+        for row, image in zip(batch.rows.tolist(), batch.images, strict=True)
+    }
+    wanted = np.array([11, 3, 17, 4, 20, 8])
+    options = {"split": "all", "labelled": False, "rows": wanted, "preprocess": Preprocess(size=24)}
+    for rank in (0, 1):
+        for batch in opened(painted_collection, rank=rank, world_size=2, batch_size=2, **options):
+            assert all(
+                torch.equal(image, whole[row])
+                for row, image in zip(batch.rows.tolist(), batch.images, strict=True)
+            )
+    assert rows(opened(painted_collection, **options)) == wanted.tolist()
+    types = opened(
+        painted_collection, split="train", rows=painted_collection.rows("train")[:4], shuffle=False
+    )
+    assert rows(types) == painted_collection.rows("train")[:4].tolist() and set(types.tasks.names) == {"type"}
+    with pytest.raises(ValueError, match="all of the split 'val'"):
+        opened(painted_collection, split="val", labelled=False, rows=painted_collection.rows("train"))
 
 
 # Targets

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arttl.evaluation.saved import SavedPredictions, write_predictions
+from arttl.inference.saved import SavedPredictions, write_predictions
 from arttl.reproduction.cells import Collection, Matrix, build_matrix
 from arttl.reproduction.claims import Claim, examine_claims, holm
 from arttl.reproduction.results import Results

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import arttl
-from arttl.evaluation.saved import read_predictions
+from arttl.inference.saved import read_predictions
 from arttl.packing.pack import pack
 from arttl.packing.settings import PackSettings
 from arttl.sources.synthetic import synthetic_artworks

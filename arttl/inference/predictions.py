@@ -1,4 +1,4 @@
-"""Logits of a whole split, gathered over ranks, each sample once."""
+"""A model's predictions of a whole split: logits gathered over ranks, each sample once."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
-from arttl.evaluation.bootstrap import REPLICATES
-from arttl.evaluation.classes import ClassRow, class_rows
-from arttl.evaluation.metrics import TaskMetrics, measure_task
-from arttl.evaluation.saved import SavedPredictions, write_predictions
-from arttl.inference.calibration import Calibration, calibrate
+from arttl.inference.calibration import calibrate
+from arttl.inference.labels import Prediction, predict_labels
+from arttl.inference.saved import SavedPredictions, write_predictions
 from arttl.loading import Batch
+from arttl.models import TrainedModel
+from arttl.models.calibration import Calibration
 from arttl.shards.manifest import Manifest
 from arttl.tasks import Task, TaskSet, is_labelled
+
+_BATCH = 8  # single pictures at a time, to bound the memory
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model said of a split.
+    """What a model predicted of a split.
 
     Attributes:
         tasks: what was predicted.
@@ -37,54 +37,17 @@ class Predictions:
     logits: dict[str, torch.Tensor]
     targets: dict[str, torch.Tensor]
 
-    def measure(
-        self,
-        manifest: Manifest,
-        calibration: Calibration | None = None,
-        *,
-        groups: npt.NDArray[np.int64] | None = None,
-        replicates: int = REPLICATES,
-    ) -> dict[str, TaskMetrics]:
-        """The metrics of every task.
-
-        Args:
-            manifest: of the shards predicted on; tells the samples that carry a label of no known class.
-            calibration: of the model.
-            groups: of each row of the manifest, equal for samples that belong together, see `bootstrap_intervals`.
-            replicates: of the bootstrap; 0: no intervals.
-        """
-        found = {}
-        for task in self.tasks:
-            labelled = self._labelled(task)
-            labels = manifest.labels(task.name)
-            carrying = sum(labels[row] is not None for row in self.rows.tolist())
-            found[task.name] = measure_task(
-                task,
-                self.logits[task.name][labelled],
-                self.targets[task.name][labelled],
-                carrying - int(labelled.sum()),
-                temperature=calibration.temperatures.get(task.name) if calibration else None,
-                groups=None if groups is None else groups[self.rows[labelled].numpy()],
-                replicates=replicates,
-            )
-        return found
-
     def calibrate(self, split: str = "val") -> Calibration:
-        """The temperatures that suit these answers, which are of the split of that name."""
+        """The temperatures that suit these logits, which are of the split of that name."""
         return calibrate(self.tasks, self.logits, self.targets, split)
 
-    def classes(self) -> dict[str, list[ClassRow]]:
-        """The table of classes of every task that has classes."""
-        found = {}
-        for task in self.tasks:
-            if task.kind != "number":
-                labelled = self._labelled(task)
-                logits, targets = self.logits[task.name][labelled], self.targets[task.name][labelled]
-                found[task.name] = list(class_rows(task, logits.numpy(), targets.numpy()))
-        return found
+    def labelled(self, task: Task) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The samples that carry a label: their rows [M], logits [M, Q] and targets [M] or [M, Q]."""
+        known = torch.from_numpy(is_labelled(self.targets[task.name].numpy()))
+        return self.rows[known], self.logits[task.name][known], self.targets[task.name][known]
 
     def write(self, path: Path, manifest: Manifest, calibration: Calibration | None = None) -> None:
-        """Write a Parquet table of them, see `arttl.evaluation.saved`; it appears whole.
+        """Write a Parquet table of them, see `arttl.inference.saved`; it appears whole.
 
         Args:
             path: the file.
@@ -104,13 +67,10 @@ class Predictions:
                     for task in self.tasks
                     for labels in [manifest.labels(task.name)]
                 },
-                logits={name: found.numpy() for name, found in self.logits.items()},
+                logits={name: logits.numpy() for name, logits in self.logits.items()},
                 temperatures=calibration.temperatures if calibration else {},
             ),
         )
-
-    def _labelled(self, task: Task) -> torch.Tensor:
-        return torch.from_numpy(is_labelled(self.targets[task.name].numpy()))
 
 
 def predict(
@@ -129,7 +89,7 @@ def predict(
         gather: concatenates a tensor over ranks (`Accelerator.gather`); every rank must have equal batches.
         on_batch: called after each batch, for a progress bar.
     """
-    rows, logits, targets = gather_answers(module, views, gather, on_batch)
+    rows, logits, targets = gather_logits(module, views, gather, on_batch)
     return Predictions(
         tasks,
         rows,
@@ -139,13 +99,13 @@ def predict(
 
 
 @torch.inference_mode()
-def gather_answers(
+def gather_logits(
     module: nn.Module,
     views: Iterable[Sequence[Batch]],
     gather: Callable[[torch.Tensor], torch.Tensor],
     on_batch: Callable[[], None],
 ) -> tuple[torch.Tensor, dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-    """What `predict` finds, whatever tasks the model and the batches are of.
+    """Run a model as `predict` does, whatever tasks the model and the batches are of.
 
     Returns:
         Rows of the manifest [N] int64, ascending; task name to logits [N, Q] float32, of the model's tasks; and task
@@ -157,18 +117,46 @@ def gather_answers(
     targets: dict[str, list[torch.Tensor]] = {}
     for batches in views:
         batch = batches[0]
-        # Padding is told by the mask, not by position: every rank pads its own batches.
+        # Padding is known by the mask, not by position: every rank pads its own batches.
         real = gather(batch.valid).cpu()
         rows.append(gather(batch.rows.to(batch.valid.device)).cpu()[real])
-        for name, found in module(*[view.images for view in batches]).items():
-            logits.setdefault(name, []).append(gather(found.float()).cpu()[real])
-        for name, found in batch.targets.items():
-            targets.setdefault(name, []).append(gather(found).cpu()[real])
+        for name, of_task in module(*[view.images for view in batches]).items():
+            logits.setdefault(name, []).append(gather(of_task.float()).cpu()[real])
+        for name, of_task in batch.targets.items():
+            targets.setdefault(name, []).append(gather(of_task).cpu()[real])
         on_batch()
     all_rows = torch.cat(rows)
     order = all_rows.argsort(stable=True)
     return (
         all_rows[order],
-        {name: torch.cat(found)[order] for name, found in logits.items()},
-        {name: torch.cat(found)[order] for name, found in targets.items()},
+        {name: torch.cat(parts)[order] for name, parts in logits.items()},
+        {name: torch.cat(parts)[order] for name, parts in targets.items()},
     )
+
+
+@torch.inference_mode()
+def predict_pictures(
+    model: TrainedModel, inputs: Sequence[Sequence[torch.Tensor]], top: int = 1
+) -> list[dict[str, Prediction]]:
+    """What a model says of single pictures, calibrated where it is.
+
+    Args:
+        model: in evaluation mode; left on its device.
+        inputs: for each of its `preprocesses`, the pictures [3, H, W].
+        top: see `predict_labels`.
+
+    Returns:
+        Per picture, task name to prediction; of a model without tasks nothing.
+    """
+    device = next(model.parameters()).device
+    temperatures = model.calibration.temperatures if model.calibration else {}
+    predictions: list[dict[str, Prediction]] = [{} for _ in inputs[0]]
+    for start in range(0, len(predictions), _BATCH):
+        images = [torch.stack(list(pictures[start : start + _BATCH])).to(device) for pictures in inputs]
+        logits = model(*images)
+        for task in model.tasks:
+            scores = logits[task.name].float().cpu().numpy()
+            labels = predict_labels(task, scores, temperatures.get(task.name, 1.0), top)
+            for picture, prediction in zip(predictions[start:], labels, strict=False):
+                picture[task.name] = prediction
+    return predictions

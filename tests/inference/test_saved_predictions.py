@@ -12,7 +12,7 @@ from evaluation_cases import multi, numbers, single, task
 from scipy.special import softmax
 
 from arttl.errors import ArttlError
-from arttl.evaluation.saved import TASKS, SavedPredictions, read_predictions, write_predictions
+from arttl.inference.saved import TASKS, SavedPredictions, read_predictions, write_predictions
 from arttl.tasks import Task, TaskSet, is_labelled
 
 N = 20

@@ -1,9 +1,9 @@
 """Predictions on disk: a Parquet table that people can open and that tests between models can be computed from.
 
-A row a sample: `row` (of the manifest), `key`, `object_number`, and for each task `TASK.catalogued` (the labels of the
-catalogue; null where unknown), `TASK.predicted` (labels, likeliest first), `TASK.probability` (of the first; calibrated
-where the model is; null for a number) and `TASK.logits` (float32, as the network gave them, in the order of the
-classes). The schema's metadata holds the tasks and their temperatures as JSON.
+One row per sample: `row` (of the manifest), `key`, `object_number`, and for each task `TASK.catalogued` (the labels of
+the catalogue; null where unknown), `TASK.predicted` (labels, likeliest first), `TASK.probability` (of the first;
+calibrated where the model is; null for a number) and `TASK.logits` (float32, as the network gave them, in the order of
+the classes). The schema's metadata holds the tasks and their temperatures as JSON.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from arttl.errors import ArttlError
 from arttl.files import whole_file
-from arttl.inference.calibration import confidence
+from arttl.inference.labels import predict_labels
 from arttl.runs import PREDICTIONS
 from arttl.tasks import Task, TaskSet
 
@@ -31,7 +31,7 @@ TASKS, TEMPERATURES = b"arttl.tasks", b"arttl.temperatures"  # keys of the metad
 
 @dataclass(frozen=True)
 class SavedPredictions:
-    """What a model said of a split, with what is needed to measure it anew.
+    """What a model predicted of a split, with what is needed to measure it again.
 
     Attributes:
         tasks: what was predicted.
@@ -56,26 +56,28 @@ class SavedPredictions:
         return {task.name: task.targets(self.catalogued[task.name]) for task in self.tasks}
 
 
-def write_predictions(path: Path, found: SavedPredictions) -> None:
+def write_predictions(path: Path, predictions: SavedPredictions) -> None:
     """Write the table; it appears whole."""
     columns: dict[str, Any] = {
-        "row": found.rows,
-        "key": pa.array(found.keys, pa.string()),
-        "object_number": pa.array(found.object_numbers, pa.string()),
+        "row": predictions.rows,
+        "key": pa.array(predictions.keys, pa.string()),
+        "object_number": pa.array(predictions.object_numbers, pa.string()),
     }
-    for task in found.tasks:
-        logits = np.ascontiguousarray(found.logits[task.name], dtype=np.float32)
-        columns[f"{task.name}.catalogued"] = pa.array(found.catalogued[task.name], pa.list_(pa.string()))
-        columns[f"{task.name}.predicted"] = pa.array(task.decode(logits), pa.list_(pa.string()))
-        columns[f"{task.name}.probability"] = _probability(
-            task, logits, found.temperatures.get(task.name, 1.0)
+    for task in predictions.tasks:
+        logits = np.ascontiguousarray(predictions.logits[task.name], dtype=np.float32)
+        labels = predict_labels(task, logits, predictions.temperatures.get(task.name, 1.0))
+        catalogued = pa.array(predictions.catalogued[task.name], pa.list_(pa.string()))
+        columns[f"{task.name}.catalogued"] = catalogued
+        columns[f"{task.name}.predicted"] = pa.array([row.names for row in labels], pa.list_(pa.string()))
+        columns[f"{task.name}.probability"] = pa.array(
+            [row.labels[0].probability for row in labels], pa.float64()
         )
         columns[f"{task.name}.logits"] = pa.FixedSizeListArray.from_arrays(
             pa.array(logits.reshape(-1)), task.outputs
         )
     metadata = {
-        TASKS: json.dumps(found.tasks.to_dict(), ensure_ascii=False).encode(),
-        TEMPERATURES: json.dumps(dict(found.temperatures), ensure_ascii=False).encode(),
+        TASKS: json.dumps(predictions.tasks.to_dict(), ensure_ascii=False).encode(),
+        TEMPERATURES: json.dumps(dict(predictions.temperatures), ensure_ascii=False).encode(),
     }
     table = pa.table(columns).replace_schema_metadata(metadata)
     with whole_file(path) as temporary:
@@ -123,7 +125,7 @@ def read_predictions(path: Path) -> SavedPredictions:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException, ArttlError) as error:
         raise ArttlError(
-            f"the predictions in {file} cannot be read: {str(error).splitlines()[0]}; write them anew with arttl"
+            f"the predictions in {file} cannot be read: {str(error).splitlines()[0]}; write them again with arttl"
             " evaluate --predictions"
         ) from error
 
@@ -132,9 +134,3 @@ def _logits(table: pa.Table, task: Task) -> npt.NDArray[np.float32]:
     column = table.column(f"{task.name}.logits").combine_chunks()
     flat = column.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
     return np.asarray(flat.reshape(len(table), task.outputs))
-
-
-def _probability(task: Task, logits: npt.NDArray[np.float32], temperature: float) -> pa.Array:
-    if task.kind == "number":
-        return pa.nulls(len(logits), pa.float64())
-    return pa.array(confidence(task, logits / np.float64(temperature)))

@@ -1,0 +1,94 @@
+"""The temperatures of a model's tasks, a file of the model's folder."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from arttl.errors import ArttlError
+from arttl.files import write_json
+
+FILE = "calibration.json"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class TaskCalibration:
+    """One task's temperature and what it did on the samples that it was fitted on.
+
+    Attributes:
+        temperature: what logits are divided by before the softmax or sigmoid; above 1 where a model is too sure.
+        error_before, error_after: expected calibration error, 0 to 1.
+        n: samples.
+    """
+
+    temperature: float
+    error_before: float
+    error_after: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The temperatures of a model's tasks, kept with its weights; `arttl.inference.calibration` fits them.
+
+    Attributes:
+        split: what they were fitted on.
+        tasks: task name to calibration; a number has none, nor has a task with too few samples.
+    """
+
+    split: str
+    tasks: Mapping[str, TaskCalibration]
+
+    @property
+    def temperatures(self) -> dict[str, float]:
+        """Task name to temperature."""
+        return {name: task.temperature for name, task in self.tasks.items()}
+
+    def save(self, folder: Path) -> None:
+        """Write `calibration.json` into the folder of a saved model; it appears whole."""
+        described = {
+            "format_version": FORMAT_VERSION,
+            "split": self.split,
+            "tasks": {name: asdict(task) for name, task in self.tasks.items()},
+        }
+        write_json(folder / FILE, described)
+
+    @classmethod
+    def load(cls, folder: Path) -> Calibration | None:
+        """Read a model folder's calibration; None where it has none.
+
+        Raises:
+            ArttlError: if the file is not a calibration.
+        """
+        path = folder / FILE
+        if not path.is_file():
+            return None
+        try:
+            described = json.loads(path.read_text(encoding="utf-8"))
+            if described["format_version"] != FORMAT_VERSION:
+                raise ValueError(
+                    f"format {described['format_version']!r}, this version reads {FORMAT_VERSION}"
+                )
+            tasks = {str(name): _task_calibration(task) for name, task in described["tasks"].items()}
+            return cls(str(described["split"]), tasks)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ArttlError(
+                f"{path} is not a calibration ({error}); without the file the model is used uncalibrated"
+            ) from error
+
+
+def _task_calibration(described: Mapping[str, Any]) -> TaskCalibration:
+    calibration = TaskCalibration(
+        float(described["temperature"]),
+        float(described["error_before"]),
+        float(described["error_after"]),
+        int(described["n"]),
+    )
+    if not 0 < calibration.temperature < math.inf:
+        raise ValueError(f"a temperature of {calibration.temperature}")
+    return calibration
