@@ -261,7 +261,14 @@ def _write(out: Path, pictures: dict[str, Picture], sheets: dict[str, _Sheet], p
 def _write_picture(path: Path, picture: Picture) -> Path:
     buffer = io.BytesIO()  # Pillow writes a file's name into a PDF
     if path.suffix == ".pdf":
-        Image.fromarray(picture).save(buffer, "pdf", resolution=_PRINT_RESOLUTION, quality=_PRINT_QUALITY)
+        Image.fromarray(picture).save(
+            buffer,
+            "pdf",
+            resolution=_PRINT_RESOLUTION,
+            quality=_PRINT_QUALITY,
+            creationDate=None,
+            modDate=None,
+        )
     else:
         Image.fromarray(picture).save(buffer, "png")
     write_bytes(path, buffer.getvalue())

@@ -1,22 +1,27 @@
 """Heat maps as pictures: the map alone in colours, over the picture it explains, as contours, or as a difference.
 
-The colours are the scale `inferno` by Nathaniel Smith and Stéfan van der Walt (public domain, CC0), given by eleven
-anchors. Its lightness rises evenly from black to pale yellow, so equal steps of the map look equal, and it reads the
-same in grey and with any kind of colour blindness.
+The colours are matplotlib's scale `inferno`. Its lightness rises evenly from black to pale yellow, so equal steps of
+the map look equal, and it reads the same in grey and with any kind of colour blindness.
 """
 
 from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 from arttl.errors import ArttlError
+from arttl.explain.typeset import DPI, POINT
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 Picture = npt.NDArray[np.uint8]  # [H, W, 3], RGB
 Heat = npt.NDArray[np.floating]  # [h, w]
 
-_ANCHORS = "000004 170b3b 420a68 6b176e 932667 bb3755 dd513a f3771a fca50a f6d644 fcffa4"
 # A few pixels carry most of a map: without a cut at this percentile, as the paper's authors show theirs, all but
 # those would be dark.
 _BRIGHTEST = 99.0
@@ -28,14 +33,12 @@ _FIRST, _SECOND = np.array([20, 90, 200], np.float32), np.array([240, 120, 0], n
 _FULL_DIFFERENCE = 0.5
 
 
+@lru_cache(maxsize=1)
 def colour_table() -> Picture:
     """The colour scale, [256, 3] uint8 RGB, from the lowest value to the highest."""
-    anchors = np.array(
-        [list(bytes.fromhex(colour)) for colour in _ANCHORS.split()], dtype=np.float64
-    )  # [11, 3]
-    places = np.linspace(0, 255, len(anchors))
-    table = np.stack([np.interp(np.arange(256), places, channel) for channel in anchors.T], axis=1)
-    return np.round(table).astype(np.uint8)
+    from matplotlib import colormaps
+
+    return colormaps["inferno"](np.arange(256), bytes=True)[:, :3]
 
 
 def brightness(heat: Heat, *, brightest: float = _BRIGHTEST) -> npt.NDArray[np.float32]:
@@ -125,17 +128,32 @@ def contour(picture: Picture, heat: Heat, *, brightest: float = _BRIGHTEST) -> P
     Raises:
         ArttlError: as `overlay`.
     """
-    drawn = as_picture(picture).copy()
-    side = max(picture.shape[:2])
+    from matplotlib.patheffects import withStroke
+
+    picture = as_picture(picture)
+    height, width = picture.shape[:2]
+    side = max(height, width)
     values = np.round(_enlarged(brightness(heat, brightest=brightest), picture) * 255).astype(np.uint8)
     smooth = np.asarray(Image.fromarray(values).filter(ImageFilter.GaussianBlur(side / 50)), dtype=np.float32)
-    smooth = smooth / max(1.0, float(smooth.max()))
-    thickness = 2 * round(side / 500) + 1
-    for level, colour in zip(LEVELS, contour_colours(), strict=True):
-        line = _boundary(smooth >= level)
-        drawn[_thickened(line, thickness + 2)] = 0
-        drawn[_thickened(line, thickness)] = colour
-    return drawn
+    smooth /= max(1.0, float(smooth.max()))
+    lines = [pair for pair in zip(LEVELS, contour_colours() / 255, strict=True) if pair[0] > smooth.min()]
+    if not lines or not smooth.any():
+        return picture.copy()
+    figure = pixel_figure(width, height)
+    figure.figimage(picture, origin="upper", zorder=-1)
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+    axes.set_axis_off()
+    levels, colours = zip(*lines, strict=True)
+    thickness = max(1.5, side / 160)
+    axes.contour(
+        np.arange(-1, width + 1),
+        np.arange(-1, height + 1),
+        np.pad(smooth, 1, mode="edge"),
+        levels=levels,
+        colors=colours,
+        linewidths=thickness * POINT,
+    ).set(path_effects=[withStroke(linewidth=(thickness + 2) * POINT, foreground="black")])
+    return pixels(figure)
 
 
 def contour_colours() -> Picture:
@@ -195,16 +213,22 @@ def _enlarged(values: npt.NDArray[np.float32], picture: Picture) -> npt.NDArray[
     return np.asarray(Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR))
 
 
-def _boundary(inside: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """The pixels of a region that touch one outside it; the picture's own edge is no boundary."""
-    padded = np.pad(inside, 1, mode="edge")
-    core = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
-    return inside & ~core
+def pixel_figure(width: int, height: int) -> Figure:
+    """An empty white figure of so many pixels; as any of matplotlib's, it is drawn from the lower left."""
+    from matplotlib.figure import Figure
+
+    figure = Figure((width / DPI, height / DPI), DPI, facecolor="white")
+    figure.set_layout_engine("none")
+    return figure
 
 
-def _thickened(line: npt.NDArray[np.bool_], width: int) -> npt.NDArray[np.bool_]:
-    spread = Image.fromarray(line.astype(np.uint8) * 255).filter(ImageFilter.MaxFilter(width))
-    return np.asarray(spread) > 0
+def pixels(figure: Figure) -> Picture:
+    """What a figure looks like, [H, W, 3] uint8 RGB."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()
 
 
 def as_picture(picture: npt.NDArray[np.generic]) -> Picture:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from arttl.errors import ArttlError
 from arttl.explain.overlay import (
@@ -19,19 +19,20 @@ from arttl.explain.overlay import (
     contour_colours,
     difference_table,
     overlay,
+    pixel_figure,
+    pixels,
 )
 from arttl.explain.typeset import Typesetter
 
-_INK = (20, 20, 20)
-_PAPER = (255, 255, 255)
-_PICTURE = "Picture"
+_INK = "#141414"
+_MOST_LINES = 8  # of a caption or note
 
 Legend = Literal["scale", "contour", "difference"]
 """What explains the colours of `overlay` and `colourise`, of `contour`, and of `difference`."""
-_LEGENDS: dict[Legend, tuple[str, str]] = {  # to the left and to the right of the colours
-    "scale": ("little looked at", "much looked at"),
-    "contour": ("lines at", ", ".join(f"{100 * level:.0f}%" for level in LEVELS) + " of the brightest"),
-    "difference": ("more on the left", "more on the right"),
+_LEGENDS: dict[Legend, tuple[str, tuple[str, ...]]] = {  # above the colours, and below from left to right
+    "scale": ("Looked at", ("little", "much")),
+    "contour": ("Lines at shares of the brightest", tuple(f"{100 * level:.0f}%" for level in LEVELS)),
+    "difference": ("Looked at more", ("on the left", "on the right")),
 }
 
 
@@ -78,9 +79,13 @@ def contact_sheet(
         raise ArttlError(
             f"a contact sheet has {len(pictures)} pictures and {len(captions)} captions: give it one caption for each"
         )
-    texts = [title, *captions, *_texts_of(legends)]
-    sheet = _Sheet(columns, cell, Typesetter(texts, max(11, cell // 14)))
-    return sheet.draw_grid(pictures, captions, title, legends)
+    columns = min(columns, len(pictures))
+    sheet = _Sheet(columns, cell, max(11, cell // 14), [title, *captions], legends)
+    sheet.add_text(title, most=4)
+    for start in range(0, len(pictures), columns):
+        sheet.add_pictures(pictures[start : start + columns])
+        sheet.add_texts(captions[start : start + columns])
+    return sheet.drawn()
 
 
 def panel(
@@ -113,129 +118,97 @@ def panel(
                 f"row {number} of the panel has {len(row.maps)} maps and {len(row.notes)} notes for {len(columns)} "
                 "columns: give one map for each column, and one note for each or none"
             )
-    titles = [_PICTURE, *columns]
-    texts = [
-        *titles,
-        *(text for row in rows for text in (row.caption, *row.notes)),
-        *_texts_of(legends),
-    ]
-    return _Sheet(len(titles), cell, Typesetter(texts, max(11, cell // 16))).draw(rows, titles, legends)
-
-
-def _texts_of(legends: Sequence[Legend]) -> list[str]:
-    """The texts that legends, and lines cut short, are made of."""
-    return ["left: , right: ...", *(text for legend in legends for text in _LEGENDS[legend])]
+    titles = ["Picture", *columns]
+    texts = [*titles, *(text for row in rows for text in (row.caption, *row.notes))]
+    sheet = _Sheet(len(titles), cell, max(11, cell // 16), texts, legends)
+    sheet.add_texts(titles, most=3, align_last=True)
+    for row in rows:
+        sheet.add_text(row.caption)
+        sheet.add_pictures([row.picture, *(_shown(row.picture, item) for item in row.maps)])
+        sheet.add_texts(["", *row.notes])
+    return sheet.drawn()
 
 
 class _Sheet:
-    """Lines and pictures set below one another, collected first and drawn when the height is known."""
+    """Texts and pictures below one another, collected first and drawn when the height is known; in pixels."""
 
-    def __init__(self, columns: int, cell: int, type_: Typesetter) -> None:
-        self.type = type_
-        self.cell = cell
+    def __init__(
+        self, columns: int, cell: int, size: int, texts: Sequence[str], legends: Sequence[Legend]
+    ) -> None:
+        self.type = Typesetter(texts, size)
+        self.cell, self.legends = cell, legends
         self.gap = max(6, cell // 20)
+        self.lefts = [self.gap + column * (cell + self.gap) for column in range(columns)]
         self.width = columns * (cell + self.gap) + self.gap
         self.top = self.gap
-        self.texts: list[tuple[int, int, str]] = []
-        self.pictures: list[tuple[int, int, Image.Image]] = []
+        self._texts: list[tuple[float, int, str, str]] = []  # x, top, line, which side of it is at x
+        self._pictures: list[tuple[int, int, Picture]] = []  # left, top, picture
 
-    def draw(self, rows: Sequence[PanelRow], titles: Sequence[str], legends: Sequence[Legend]) -> Picture:
-        self._set_titles(titles)
-        for row in rows:
-            self._set_lines(row.caption, self.gap, self.width - 2 * self.gap, most=8)
-            self._set_pictures([row.picture, *(_shown(row.picture, item) for item in row.maps)])
-            self._set_notes(["", *row.notes])
-            self.top += self.gap
-        for legend in legends:
-            self._set_legend(legend)
-        return self._drawn()
+    def add_text(self, text: str, *, most: int = _MOST_LINES) -> None:
+        """A text over the whole width."""
+        self._add_blocks([self.type.lines(text, self.width - 2 * self.gap, most)], [(self.gap, "left")])
 
-    def draw_grid(
-        self, pictures: Sequence[Picture], captions: Sequence[str], title: str, legends: Sequence[Legend]
-    ) -> Picture:
-        columns = (self.width - self.gap) // (self.cell + self.gap)
-        self._set_lines(title, self.gap, self.width - 2 * self.gap, most=4)
-        self.top += self.gap // 2
-        for start in range(0, len(pictures), columns):
-            self._set_pictures(pictures[start : start + columns])
-            self._set_notes(captions[start : start + columns])
-            self.top += self.gap
-        for legend in legends:
-            self._set_legend(legend)
-        return self._drawn()
+    def add_texts(self, texts: Sequence[str], *, most: int = _MOST_LINES, align_last: bool = False) -> None:
+        """A text for each column, their first lines side by side, or their last."""
+        blocks = [self.type.lines(text, self.cell, most) for text in texts]
+        if align_last:
+            deepest = max(map(len, blocks))
+            blocks = [[""] * (deepest - len(lines)) + lines for lines in blocks]
+        self._add_blocks(blocks, [(left, "left") for left in self.lefts])
+        self.top += self.gap
 
-    def _drawn(self) -> Picture:
-        sheet = Image.new("RGB", (self.width, self.top), _PAPER)
-        for left, top, picture in self.pictures:
-            sheet.paste(picture, (left, top))
-        pen = ImageDraw.Draw(sheet)
-        for left, top, line in self.texts:
-            pen.text((left, top), line, fill=_INK, font=self.type.font)
-        return np.array(sheet)
-
-    def _left(self, column: int) -> int:
-        return self.gap + column * (self.cell + self.gap)
-
-    def _set_lines(self, text: str, left: int, width: int, most: int) -> None:
-        """Lines from the current top on, which moves below them."""
-        for line in self.type.lines(text, width, most):
-            self.texts.append((left, self.top, line))
-            self.top += self.type.line_height
-
-    def _set_titles(self, titles: Sequence[str]) -> None:
-        """The titles of the columns, which all end just above the first row."""
-        lines = [self.type.lines(title, self.cell, most=3) for title in titles]
-        deepest = max(map(len, lines))
-        for column, title in enumerate(lines):
-            for i, line in enumerate(title, start=deepest - len(title)):
-                self.texts.append((self._left(column), self.top + i * self.type.line_height, line))
-        self.top += deepest * self.type.line_height + self.gap // 2
-
-    def _set_notes(self, notes: Sequence[str]) -> None:
-        top = bottom = self.top
-        for column, note in enumerate(notes):
-            self.top = top
-            self._set_lines(note, self._left(column), self.cell, most=8)
-            bottom = max(bottom, self.top)
-        self.top = bottom
-
-    def _set_pictures(self, pictures: Sequence[Picture]) -> None:
+    def add_pictures(self, pictures: Sequence[Picture]) -> None:
+        """A picture for each column, resized so that its longer side is as long as the column is wide."""
+        self.top += self.gap // 4
         height = 0
-        for column, picture in enumerate(pictures):
+        for left, picture in zip(self.lefts, pictures, strict=False):
             image = Image.fromarray(as_picture(picture))
             scale = self.cell / max(image.size)
             size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
             filter_ = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC
-            self.pictures.append((self._left(column), self.top, image.resize(size, filter_)))
+            self._pictures.append((left, self.top, np.asarray(image.resize(size, filter_))))
             height = max(height, size[1])
         self.top += height + self.gap // 2
 
-    def _set_legend(self, legend: Legend) -> None:
-        """The text of the lowest value, the colours and the text of the highest, as wide as fits."""
-        low, high = (self.type.lines(text, self.width, most=1)[0] for text in _LEGENDS[legend])
-        room = self.width - 2 * self.gap - self.type.width(low) - self.type.width(high) - 2 * self.gap
-        bar = min(self.cell, room)
-        height = self.type.line_height
-        if bar < height:  # a single narrow column
-            bar = self.width - 2 * self.gap
-            self._set_bar(legend, self.gap, bar, height // 2)
-            self.top += height // 2 + self.gap // 2
-            self._set_lines(f"left: {low}, right: {high}", self.gap, bar, most=4)
-            self.top += self.gap
-            return
-        self.texts.append((self.gap, self.top, low))
-        left = 2 * self.gap + self.type.width(low)
-        self._set_bar(legend, left, bar, height)
-        self.texts.append((left + bar + self.gap, self.top, high))
-        self.top += height + self.gap
+    def drawn(self) -> Picture:
+        """The sheet, with the legends below."""
+        from matplotlib.transforms import IdentityTransform
 
-    def _set_bar(self, legend: Legend, left: int, width: int, height: int) -> None:
+        for legend in self.legends:
+            self._add_legend(legend)
+        figure = pixel_figure(self.width, self.top)
+        for left, top, picture in self._pictures:
+            figure.figimage(picture, left, self.top - top - len(picture), origin="upper")
+        for x, top, line, side in self._texts:
+            text = figure.text(x, self.top - top - self.type.ascent, line, transform=IdentityTransform())
+            text.set(font=self.type.font, color=_INK, ha=side, parse_math=False, usetex=False)
+        return pixels(figure)
+
+    def _add_legend(self, legend: Legend) -> None:
+        """What a bar of the colours shows, the bar, and labels below."""
+        title, labels = _LEGENDS[legend]
+        self.add_text(title)
+        width = min(self.width, 2 * self.cell) - 2 * self.gap
         if legend == "contour":
             colours = contour_colours()[np.arange(width) * len(LEVELS) // width]  # [width, 3]
         else:
             table = colour_table() if legend == "scale" else difference_table()
             colours = table[np.linspace(0, 255, width).round().astype(np.uint8)]
-        self.pictures.append((left, self.top, Image.fromarray(np.tile(colours, (height, 1, 1)))))
+        height = self.type.line_height // 2
+        self._pictures.append((self.gap, self.top, np.tile(colours, (height, 1, 1))))
+        self.top += height + self.gap // 4
+        last = len(labels) - 1
+        blocks = [self.type.lines(label, width // len(labels) - self.gap, most=4) for label in labels]
+        sides = ["left", *["center"] * (last - 1), "right"]
+        self._add_blocks(blocks, [(self.gap + width * i / last, side) for i, side in enumerate(sides)])
+        self.top += self.gap
+
+    def _add_blocks(self, blocks: Sequence[Sequence[str]], positions: Sequence[tuple[float, str]]) -> None:
+        """Lines from the current top on, which moves below the longest block."""
+        for lines, (x, side) in zip(blocks, positions, strict=False):
+            tops = range(self.top, self.top + len(lines) * self.type.line_height, self.type.line_height)
+            self._texts += [(x, top, line, side) for top, line in zip(tops, lines, strict=True)]
+        self.top += max(map(len, blocks)) * self.type.line_height
 
 
 def _shown(picture: Picture, item: Heat | Picture) -> Picture:

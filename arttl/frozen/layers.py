@@ -170,14 +170,9 @@ def plot_layers(rows: Sequence[LayerRow], tasks: TaskSet) -> Figure:
     """A column a task: above, what a linear probe reaches at each stage; below, the shares of the gates.
 
     Where there are several seeds, lines and bars are means, and a shade or whisker goes from lowest to highest.
-
-    Raises:
-        ArttlError: if matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ArttlError('layers.png needs matplotlib: pip install "arttl[plots]"') from error
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(1.2 + 3.6 * len(tasks), 5.6), layout="constrained")
     grid = figure.subplots(2, len(tasks), squeeze=False, sharex="col", height_ratios=(3, 2))
     backbones = list(dict.fromkeys(row.backbone for row in rows))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
@@ -125,7 +128,7 @@ def test_lines_fit_whatever_the_text(text, width, most):
     setter = Typesetter([text, "..."], 16)
     lines = setter.lines(text, width, most)
     assert len(lines) <= most
-    assert all(setter.font.getlength(line) <= width or len(line) == 1 for line in lines)
+    assert all(setter.width(line) <= width or len(line) == 1 for line in lines)
     assert not any(c in line for line in lines for c in "\n\r\t\x00")
 
 
@@ -143,21 +146,27 @@ def test_lines_keep_every_word_until_the_last():
     assert len(short) == 2 and short[0] == lines[0] and short[1].endswith("...")
 
 
-def test_letters_the_font_lacks_lose_their_accent(monkeypatch):
-    monkeypatch.setattr("arttl.explain.typeset._SYSTEM_FONTS", ())  # Pillow's own font has no accents
-    setter = Typesetter(["Édouard 葛"], 16)
-    assert setter.lines("Édouard 葛", 400) == ["Edouard ?"]
+def test_letters_that_no_font_has_lose_their_accent_or_are_question_marks(monkeypatch):
+    from matplotlib.font_manager import fontManager
+
+    fonts = [font for font in fontManager.ttflist if font.name.startswith(("DejaVu", "Last Resort"))]
+    monkeypatch.setattr(fontManager, "ttflist", fonts)
+    assert Typesetter(["Édouard 葛 Ａ"], 16).lines("Édouard 葛 Ａ", 400) == ["Édouard ? A"]
 
 
-def test_a_font_that_has_the_letters_is_preferred(monkeypatch):
-    from PIL import ImageFont
+def test_letters_are_taken_from_whatever_font_has_them():
+    from matplotlib.font_manager import findfont, fontManager, get_font
 
-    try:
-        ImageFont.truetype("DejaVuSans.ttf", 16)
-    except OSError:
-        pytest.skip("no DejaVu Sans on this system")
-    assert Typesetter(["Édouard"], 16).lines("Édouard Рембрандт", 400) == ["Édouard Рембрандт"]
-    assert Typesetter(["Edouard"], 16).font.getname()[0] != "DejaVu Sans"
+    letter = next(
+        (chr(code) for code in (0x845B, 0xAC00, 0x0915, 0x2C00) for font in fontManager.ttflist
+         if font.weight == 400 and font.style == "normal" and not font.name.startswith("Last")
+         and get_font(font.fname).get_char_index(code) and not get_font(findfont("DejaVu Sans")).get_char_index(code)),
+        None,
+    )  # fmt: skip
+    if letter is None:
+        pytest.skip("no font on this system has a letter that DejaVu Sans lacks")
+    setter = Typesetter([letter], 16)
+    assert setter.lines(letter, 400) == [letter] and len(setter.font.get_family()) == 2
 
 
 def test_a_contact_sheet_has_every_picture_in_rows():
@@ -175,3 +184,37 @@ def test_a_contact_sheet_has_every_picture_in_rows():
     assert (sheet[: rows[0]] < 128).all(2).any()  # the title
     with pytest.raises(ArttlError, match="2 pictures and 1 captions"):
         contact_sheet([picture(c) for c in colours[:2]], ["one"], "x")
+
+
+TEXTS = [
+    "$x_1^2$ and \\alpha for $5",
+    "_under_ {brace} % # & ~",
+    "Łódź Đà Nẵng Рембрандт 葛飾北斎 عمر 🏺 \U0010ffff",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_any_text_is_set_as_it_is_and_in_silence(text, recwarn, capfd):
+    green = picture((0, 255, 0))
+    panel([PanelRow(green, [green], text, [text])], [text], cell=200)
+    assert not list(recwarn) and capfd.readouterr() == ("", "")
+
+
+def test_a_formula_is_not_set_as_one():
+    green = picture((0, 255, 0))
+    written, plain = (panel([PanelRow(green, [], text)], [], cell=200, legends=()) for text in ("$x$", "x"))
+    assert (written < 128).all(2).sum() > (plain < 128).all(2).sum() + 30  # the two signs
+
+
+def test_the_same_arguments_give_the_same_bytes_in_any_number_of_threads():
+    rows = [PanelRow(picture((i, 255, 0)), [np.eye(8)], f"row {i} 葛 é", ["a note"]) for i in range(4)]
+    legends = ["scale", "contour", "difference"]
+    with ThreadPoolExecutor(4) as pool:
+        sheets = list(pool.map(lambda _: panel(rows, ["weights"], legends=legends), range(8)))
+    assert all((sheet == sheets[0]).all() for sheet in sheets)
+
+
+def test_matplotlib_is_loaded_when_something_is_drawn():
+    code = "import sys, arttl, arttl.explain.panel, arttl.reproduction.figures; print('matplotlib' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "False\n"

@@ -185,6 +185,7 @@ def test_contact_sheets_hold_the_catalogues_classes_and_are_pdf_too(model, small
     assert {f"sheet-{name}.{kind}" for name in classes for kind in ("png", "pdf")} <= written
     assert {"panel.pdf", "panel.png"} <= written and not list(tmp_path.glob(".*"))
     assert all((tmp_path / name).read_bytes()[:5] == b"%PDF-" for name in written if name.endswith("pdf"))
+    assert not any(b"Date" in (tmp_path / name).read_bytes() for name in written if name.endswith("pdf"))
 
 
 def test_the_taps_are_printed(model, tmp_path, capsys) -> None:

@@ -244,13 +244,6 @@ def test_the_plot_shows_the_figures(two_stores, few_strengths) -> None:
     assert heights == pytest.approx(100)
 
 
-def test_layers_without_matplotlib_say_what_to_install(two_stores, few_strengths, monkeypatch) -> None:
-    rows, tasks = measure_layers(LayerSettings(features=folders(two_stores)[:1], tasks=("type",)))
-    monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
-    with pytest.raises(ArttlError, match=r'pip install "arttl\[plots\]"'):
-        plot_layers(rows, tasks)
-
-
 @pytest.mark.parametrize("command", ["features", "probe", "fuse", "layers", "tails"])
 def test_help_is_a_newcomers(command: str, capsys) -> None:
     with pytest.raises(SystemExit) as stop:
