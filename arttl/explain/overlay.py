@@ -136,23 +136,20 @@ def contour(picture: Picture, heat: Heat, *, brightest: float = _BRIGHTEST) -> P
     values = np.round(_enlarged(brightness(heat, brightest=brightest), picture) * 255).astype(np.uint8)
     smooth = np.asarray(Image.fromarray(values).filter(ImageFilter.GaussianBlur(side / 50)), dtype=np.float32)
     smooth /= max(1.0, float(smooth.max()))
-    lines = [pair for pair in zip(LEVELS, contour_colours() / 255, strict=True) if pair[0] > smooth.min()]
-    if not lines or not smooth.any():
+    levels = [level for level in LEVELS if smooth.min() < level < smooth.max()]
+    if not levels:
         return picture.copy()
     figure = pixel_figure(width, height)
     figure.figimage(picture, origin="upper", zorder=-1)
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
+    # The map is a pixel larger on every side, so that lines run to the edge.
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0.5, width + 0.5), ylim=(height + 0.5, 0.5))
     axes.set_axis_off()
-    levels, colours = zip(*lines, strict=True)
+    lines = axes.contour(
+        np.pad(smooth, 1, mode="edge"), levels=levels, colors=contour_colours()[-len(levels) :] / 255
+    )
     thickness = max(1.5, side / 160)
-    axes.contour(
-        np.arange(-1, width + 1),
-        np.arange(-1, height + 1),
-        np.pad(smooth, 1, mode="edge"),
-        levels=levels,
-        colors=colours,
-        linewidths=thickness * POINT,
-    ).set(path_effects=[withStroke(linewidth=(thickness + 2) * POINT, foreground="black")])
+    edge = withStroke(linewidth=(thickness + 2) * POINT, foreground="black")
+    lines.set(linewidths=thickness * POINT, path_effects=[edge])
     return pixels(figure)
 
 

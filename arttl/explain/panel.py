@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from arttl.errors import ArttlError
@@ -25,14 +26,13 @@ from arttl.explain.overlay import (
 from arttl.explain.typeset import Typesetter
 
 _INK = "#141414"
-_MOST_LINES = 8  # of a caption or note
 
 Legend = Literal["scale", "contour", "difference"]
 """What explains the colours of `overlay` and `colourise`, of `contour`, and of `difference`."""
-_LEGENDS: dict[Legend, tuple[str, tuple[str, ...]]] = {  # above the colours, and below from left to right
-    "scale": ("Looked at", ("little", "much")),
-    "contour": ("Lines at shares of the brightest", tuple(f"{100 * level:.0f}%" for level in LEVELS)),
-    "difference": ("Looked at more", ("on the left", "on the right")),
+_LEGENDS: dict[Legend, str] = {
+    "scale": "looked at, from little to much",
+    "contour": f"lines at {', '.join(f'{100 * level:.0f}%' for level in LEVELS)} of the brightest",
+    "difference": "looked at more on the left, or more on the right",
 }
 
 
@@ -80,12 +80,12 @@ def contact_sheet(
             f"a contact sheet has {len(pictures)} pictures and {len(captions)} captions: give it one caption for each"
         )
     columns = min(columns, len(pictures))
-    sheet = _Sheet(columns, cell, max(11, cell // 14), [title, *captions], legends)
-    sheet.add_text(title, most=4)
+    sheet = _Sheet(columns, cell, max(11, cell // 14), [title, *captions])
+    sheet.add([title], width=sheet.width, most=4)
     for start in range(0, len(pictures), columns):
-        sheet.add_pictures(pictures[start : start + columns])
-        sheet.add_texts(captions[start : start + columns])
-    return sheet.drawn()
+        sheet.add(pictures[start : start + columns])
+        sheet.add(captions[start : start + columns], gap=True)
+    return sheet.drawn(legends)
 
 
 def panel(
@@ -120,96 +120,80 @@ def panel(
             )
     titles = ["Picture", *columns]
     texts = [*titles, *(text for row in rows for text in (row.caption, *row.notes))]
-    sheet = _Sheet(len(titles), cell, max(11, cell // 16), texts, legends)
-    sheet.add_texts(titles, most=3, align_last=True)
+    sheet = _Sheet(len(titles), cell, max(11, cell // 16), texts)
+    sheet.add(titles, most=3, gap=True)
     for row in rows:
-        sheet.add_text(row.caption)
-        sheet.add_pictures([row.picture, *(_shown(row.picture, item) for item in row.maps)])
-        sheet.add_texts(["", *row.notes])
-    return sheet.drawn()
+        maps = [overlay(row.picture, cast("Heat", item)) if np.ndim(item) == 2 else item for item in row.maps]
+        sheet.add([row.caption], width=sheet.width)
+        sheet.add([row.picture, *maps])
+        sheet.add(["", *row.notes], gap=True)
+    return sheet.drawn(legends)
 
 
 class _Sheet:
     """Texts and pictures below one another, collected first and drawn when the height is known; in pixels."""
 
-    def __init__(
-        self, columns: int, cell: int, size: int, texts: Sequence[str], legends: Sequence[Legend]
-    ) -> None:
+    def __init__(self, columns: int, cell: int, size: int, texts: Sequence[str]) -> None:
         self.type = Typesetter(texts, size)
-        self.cell, self.legends = cell, legends
-        self.gap = max(6, cell // 20)
+        self.cell, self.gap = cell, max(6, cell // 20)
         self.lefts = [self.gap + column * (cell + self.gap) for column in range(columns)]
-        self.width = columns * (cell + self.gap) + self.gap
+        self.width = self.lefts[-1] + cell - self.gap
         self.top = self.gap
-        self._texts: list[tuple[float, int, str, str]] = []  # x, top, line, which side of it is at x
+        self._texts: list[tuple[int, int, str]] = []  # left, top, line
         self._pictures: list[tuple[int, int, Picture]] = []  # left, top, picture
 
-    def add_text(self, text: str, *, most: int = _MOST_LINES) -> None:
-        """A text over the whole width."""
-        self._add_blocks([self.type.lines(text, self.width - 2 * self.gap, most)], [(self.gap, "left")])
+    def add(
+        self,
+        items: Sequence[str | npt.NDArray[Any]],
+        *,
+        width: int | None = None,
+        most: int = 8,
+        gap: bool = False,
+    ) -> None:
+        """Texts of `most` lines, or pictures, side by side in columns; what is added next goes below."""
+        bottom = self.top
+        for left, item in zip(self.lefts, items, strict=False):
+            top = self.top
+            if isinstance(item, str):
+                for line in self.type.lines(item, width or self.cell, most):
+                    self._texts.append((left, top, line))
+                    top += self.type.line_height
+            else:
+                picture = _resized(item, self.cell)
+                self._pictures.append((left, top + self.gap // 4, picture))
+                top += len(picture) + self.gap // 2
+            bottom = max(bottom, top)
+        self.top = bottom + gap * self.gap
 
-    def add_texts(self, texts: Sequence[str], *, most: int = _MOST_LINES, align_last: bool = False) -> None:
-        """A text for each column, their first lines side by side, or their last."""
-        blocks = [self.type.lines(text, self.cell, most) for text in texts]
-        if align_last:
-            deepest = max(map(len, blocks))
-            blocks = [[""] * (deepest - len(lines)) + lines for lines in blocks]
-        self._add_blocks(blocks, [(left, "left") for left in self.lefts])
-        self.top += self.gap
-
-    def add_pictures(self, pictures: Sequence[Picture]) -> None:
-        """A picture for each column, resized so that its longer side is as long as the column is wide."""
-        self.top += self.gap // 4
-        height = 0
-        for left, picture in zip(self.lefts, pictures, strict=False):
-            image = Image.fromarray(as_picture(picture))
-            scale = self.cell / max(image.size)
-            size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-            filter_ = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC
-            self._pictures.append((left, self.top, np.asarray(image.resize(size, filter_))))
-            height = max(height, size[1])
-        self.top += height + self.gap // 2
-
-    def drawn(self) -> Picture:
-        """The sheet, with the legends below."""
+    def drawn(self, legends: Sequence[Legend]) -> Picture:
+        """The sheet, with legends below: a bar of the colours, and what they say."""
         from matplotlib.transforms import IdentityTransform
 
-        for legend in self.legends:
-            self._add_legend(legend)
-        figure = pixel_figure(self.width, self.top)
+        for legend in legends:
+            self.add([_bar(legend, self.cell, self.type.line_height)])
+            self.add([_LEGENDS[legend]], width=self.width, gap=True)
+        figure = pixel_figure(self.lefts[-1] + self.cell + self.gap, self.top)
         for left, top, picture in self._pictures:
             figure.figimage(picture, left, self.top - top - len(picture), origin="upper")
-        for x, top, line, side in self._texts:
-            text = figure.text(x, self.top - top - self.type.ascent, line, transform=IdentityTransform())
-            text.set(font=self.type.font, color=_INK, ha=side, parse_math=False, usetex=False)
+        for left, top, line in self._texts:
+            text = figure.text(left, self.top - top - self.type.ascent, line, transform=IdentityTransform())
+            text.set(font=self.type.font, color=_INK, parse_math=False, usetex=False)
         return pixels(figure)
 
-    def _add_legend(self, legend: Legend) -> None:
-        """What a bar of the colours shows, the bar, and labels below."""
-        title, labels = _LEGENDS[legend]
-        self.add_text(title)
-        width = min(self.width, 2 * self.cell) - 2 * self.gap
-        if legend == "contour":
-            colours = contour_colours()[np.arange(width) * len(LEVELS) // width]  # [width, 3]
-        else:
-            table = colour_table() if legend == "scale" else difference_table()
-            colours = table[np.linspace(0, 255, width).round().astype(np.uint8)]
-        height = self.type.line_height // 2
-        self._pictures.append((self.gap, self.top, np.tile(colours, (height, 1, 1))))
-        self.top += height + self.gap // 4
-        last = len(labels) - 1
-        blocks = [self.type.lines(label, width // len(labels) - self.gap, most=4) for label in labels]
-        sides = ["left", *["center"] * (last - 1), "right"]
-        self._add_blocks(blocks, [(self.gap + width * i / last, side) for i, side in enumerate(sides)])
-        self.top += self.gap
 
-    def _add_blocks(self, blocks: Sequence[Sequence[str]], positions: Sequence[tuple[float, str]]) -> None:
-        """Lines from the current top on, which moves below the longest block."""
-        for lines, (x, side) in zip(blocks, positions, strict=False):
-            tops = range(self.top, self.top + len(lines) * self.type.line_height, self.type.line_height)
-            self._texts += [(x, top, line, side) for top, line in zip(tops, lines, strict=True)]
-        self.top += max(map(len, blocks)) * self.type.line_height
+def _resized(picture: npt.NDArray[np.generic], side: int) -> Picture:
+    """The picture with a longer side of so many pixels."""
+    image = Image.fromarray(as_picture(picture))
+    scale = side / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    filter_ = Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC
+    return np.asarray(image.resize(size, filter_))
 
 
-def _shown(picture: Picture, item: Heat | Picture) -> Picture:
-    return overlay(picture, cast("Heat", item)) if np.ndim(item) == 2 else as_picture(item)
+def _bar(legend: Legend, width: int, height: int) -> Picture:
+    """The colours of a legend, from left to right."""
+    colours = {"scale": colour_table(), "contour": contour_colours(), "difference": difference_table()}[
+        legend
+    ]
+    columns = np.linspace(0, len(colours) - 1e-6, width).astype(int)
+    return np.tile(colours[columns], (height, 1, 1))

@@ -44,7 +44,7 @@ class Typesetter:
             last = lines[most - 1]
             while last and self.width(last + "...") > width:
                 last = last[:-1]
-            lines = [*lines[: most - 1], last.rstrip() + "..."]
+            lines[most - 1 :] = [last.rstrip() + "..."]
         return lines
 
     def width(self, line: str) -> float:
@@ -52,19 +52,14 @@ class Typesetter:
         return float(self._renderer.get_text_width_height_descent(line, self.font, ismath=False)[0])
 
     def _wrapped(self, text: str, width: float) -> list[str]:
-        lines: list[str] = []
+        lines = [""]
         for word in _clean(text).translate(self._replacements).split():
-            joined = f"{lines[-1]} {word}" if lines else word
-            if self.width(joined) <= width:
-                lines[-1:] = [joined]
-                continue
             # A word wider than a whole line, or a script without blanks, breaks anywhere.
-            lines.append("")
-            for letter in word:
-                if lines[-1] and self.width(lines[-1] + letter) > width:
+            for piece in [" " + word] if self.width(word) <= width else [" ", *word]:
+                if lines[-1].strip() and self.width((lines[-1] + piece).strip()) > width:
                     lines.append("")
-                lines[-1] += letter
-        return lines
+                lines[-1] += piece
+        return [line.strip() for line in lines if line.strip()]
 
 
 def _clean(text: str) -> str:
@@ -80,21 +75,20 @@ def _replacement(letter: str) -> str:
 
 def _families(letters: set[str]) -> tuple[list[str], set[str]]:
     """The names of as many fonts as it takes to set some letters, and the letters that none of the fonts has."""
-    from matplotlib.font_manager import FontEntry, findfont, fontManager, get_font
+    from matplotlib.font_manager import fontManager, get_font
 
-    def has(path: str, letter: str) -> bool:
-        return get_font(path).get_char_index(ord(letter)) != 0
-
-    def preference(font: FontEntry) -> tuple[bool, bool, str, str]:
-        return font.name != _FAMILY, "Sans" not in font.name, font.name, font.fname
-
+    # Of several files of one name matplotlib takes the first. "Last Resort" has a box for every letter, and the
+    # Computer Modern fonts have symbols under letters.
+    regular = {
+        font.name: font.fname
+        for font in reversed(fontManager.ttflist)
+        if (font.style, font.weight) == ("normal", 400) and not font.name.startswith(("Last Resort", "cm"))
+    }
     families, missing = [_FAMILY], letters - {" "}
-    for font in sorted(fontManager.ttflist, key=preference):
-        # "Last Resort" has a box for every letter, and matplotlib's Computer Modern fonts have symbols under letters.
-        if font.style != "normal" or font.weight != 400 or font.name.startswith(("Last Resort", "cm")):
-            continue
-        if any(has(font.fname, letter) for letter in missing):
-            path = findfont(font.name)  # of several files of one name, the one that is drawn with
-            missing = {letter for letter in missing if not has(path, letter)}
-            families.append(font.name)
+    for name in sorted(regular, key=lambda name: (name != _FAMILY, "Sans" not in name, name)):
+        if missing:
+            font = get_font(regular[name])
+            absent = {letter for letter in missing if not font.get_char_index(ord(letter))}
+            families += [name] if absent != missing else []
+            missing = absent
     return list(dict.fromkeys(families)), missing
