@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -60,6 +61,25 @@ class ReportTable:
         lines = [self.columns, alignment, *self.rows]
         body = "\n".join("| " + " | ".join(_escaped(cell) for cell in line) + " |" for line in lines)
         return "\n\n".join([f"### {self.title}", body, *self.notes]) + "\n"
+
+    def groups(self) -> list[tuple[str, list[str]]]:
+        """The columns of figures: the headings of each `group: heading`, one empty heading for a column of no group."""
+        parts = (column.partition(": ") for column in self.columns[self.names :])
+        return [
+            (group, [heading for _, _, heading in columns])
+            for group, columns in itertools.groupby(parts, key=lambda part: part[0])
+        ]
+
+    def spans(self, row: Sequence[str]) -> list[tuple[str, int]]:
+        """The figures of a row and over how many columns each goes: words over the empty cells of their group too."""
+        groups = [column.partition(": ")[0] for column in self.columns]
+        spans: list[tuple[str, int]] = []
+        for index in range(self.names, len(row)):
+            if not row[index] and groups[index] == groups[index - 1] and spans and spans[-1][0][:1].isalpha():
+                spans[-1] = (spans[-1][0], spans[-1][1] + 1)
+            else:
+                spans.append((row[index], 1))
+        return spans
 
     def to_rich(self, width: int) -> list[rich.console.RenderableType]:
         """For the terminal: one table where it fits, else one for each group of columns, all with the row's names.
