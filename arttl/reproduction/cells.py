@@ -14,6 +14,7 @@ from typing import Literal
 Mode = Literal["off-the-shelf", "fine-tune", "scratch", "joint"]
 Part = Literal["source", "target", "common", "also"]
 IMAGENET = "imagenet"
+_TRANSFERRED: tuple[Mode, ...] = ("off-the-shelf", "fine-tune")
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Collection:
     @property
     def usable(self) -> tuple[str, ...]:
         """The tasks that can be trained."""
-        return tuple(task for task, found in self.tasks.items() if isinstance(found, int))
+        return tuple(task for task, classes in self.tasks.items() if isinstance(classes, int))
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def build_matrix(
     pairs: Mapping[str, str],
     seeds: Sequence[int],
 ) -> Matrix:
-    """Lay out the experiment.
+    """Plan the experiment.
 
     Args:
         source: where the weights of the second part come from.
@@ -120,121 +121,82 @@ def build_matrix(
             source's first.
         seeds: of the trainings.
     """
-    cells: list[Cell] = []
-    runs: dict[str, Run] = {}
-
-    def add(cell: Cell, run: Run | None) -> None:
-        cells.append(cell)
-        if run is not None:
-            runs.setdefault(run.name, run)
-
+    planned: list[_Planned] = []
     for seed in seeds:
-        for cell, run in _source_cells(source, backbones, scratch, missing_weights, seed):
-            add(cell, run)
-    for place, target in enumerate(targets):
-        part: Part = "also" if place else "target"
+        for backbone in backbones:
+            missing = missing_weights.get(backbone)
+            planned += _source_cells(source, backbone, missing, seed, with_scratch=backbone == scratch)
+    for index, target in enumerate(targets):
+        part: Part = "also" if index else "target"
         for seed in seeds:
-            for cell, run in _target_cells(source, target, part, backbones, missing_weights, pairs, seed):
-                add(cell, run)
-    return Matrix(tuple(cells), tuple(runs.values()))
+            for backbone in backbones:
+                missing = missing_weights.get(backbone)
+                planned += _target_cells(source, target, part, backbone, missing, pairs, seed)
+    runs = {run.name: run for _, run in planned if run is not None}
+    return Matrix(tuple(cell for cell, _ in planned), tuple(runs.values()))
+
+
+_Planned = tuple[Cell, Run | None]
 
 
 def _source_cells(
-    source: Collection, backbones: Sequence[str], scratch: str, missing: Mapping[str, str], seed: int
-) -> Iterator[tuple[Cell, Run | None]]:
-    for backbone in backbones:
-        for mode in ("off-the-shelf", "fine-tune", "scratch", "joint"):
-            if (mode == "scratch" and backbone != scratch) or (mode == "joint" and len(source.usable) < 2):
-                continue
-            for task, found in source.tasks.items():
-                problem = found if isinstance(found, str) else None
-                if problem is None and mode != "scratch":
-                    problem = missing.get(backbone)
-                run = None if problem else _run(source, (task,), backbone, mode, None, seed)
-                weights = "none" if mode == "scratch" else IMAGENET
-                yield _cell("source", source, task, backbone, mode, weights, seed, run, problem), run
+    source: Collection, backbone: str, missing: str | None, seed: int, *, with_scratch: bool
+) -> Iterator[_Planned]:
+    modes: list[Mode] = ["off-the-shelf", "fine-tune"]
+    modes += ["scratch"] if with_scratch else []
+    modes += ["joint"] if len(source.usable) > 1 else []
+    for mode in modes:
+        for task, classes in source.tasks.items():
+            without_weights = missing if mode != "scratch" else None
+            problem = classes if isinstance(classes, str) else without_weights
+            weights = "none" if mode == "scratch" else IMAGENET
+            yield _planned("source", source, task, backbone, mode, weights, seed, problem)
 
 
 def _target_cells(
     source: Collection,
     target: Collection,
     part: Part,
-    backbones: Sequence[str],
-    missing: Mapping[str, str],
+    backbone: str,
+    missing: str | None,
     pairs: Mapping[str, str],
     seed: int,
-) -> Iterator[tuple[Cell, Run | None]]:
-    for backbone in backbones:
-        for task, found in target.tasks.items():
-            yield from _transfers(
-                source, target, part, backbone, task, found, missing, pairs, seed, common=False
-            )
-        if len(target.usable) > 1:
-            for task in target.usable:
-                problem = missing.get(backbone)
-                run = None if problem else _run(target, (task,), backbone, "joint", None, seed)
-                yield _cell(part, target, task, backbone, "joint", IMAGENET, seed, run, problem), run
-        if part == "target":
-            for task, count in target.common.items():
-                few: int | str = count if count > 1 else "no common classes"
-                yield from _transfers(
-                    source, target, "common", backbone, task, few, missing, pairs, seed, common=True
-                )
+) -> Iterator[_Planned]:
+    yield from _transfers(source, target, part, target.tasks, backbone, missing, pairs, seed)
+    if len(target.usable) > 1:
+        for task in target.usable:
+            yield _planned(part, target, task, backbone, "joint", IMAGENET, seed, missing)
+    if part == "target":
+        common = {task: count if count > 1 else "no common classes" for task, count in target.common.items()}
+        yield from _transfers(source, target, "common", common, backbone, missing, pairs, seed)
 
 
 def _transfers(
     source: Collection,
     target: Collection,
     part: Part,
+    tasks: Mapping[str, int | str],
     backbone: str,
-    task: str,
-    found: int | str,
-    missing: Mapping[str, str],
+    missing: str | None,
     pairs: Mapping[str, str],
     seed: int,
-    *,
-    common: bool,
-) -> Iterator[tuple[Cell, Run | None]]:
+) -> Iterator[_Planned]:
     """ImageNet's and the source's weights, frozen and fine-tuned."""
-    problem = found if isinstance(found, str) else missing.get(backbone)
-    donor_task = pairs.get(task) or (task if task in source.usable else next(iter(source.usable), None))
-    for weights in (IMAGENET, source.name):
-        trouble = problem
-        donor = None
-        if weights != IMAGENET and trouble is None:
-            if donor_task is None or donor_task not in source.usable:
-                trouble = f"no weights of {source.name}"
-            else:
-                donor = _run(source, (donor_task,), backbone, "fine-tune", None, seed).name
-        for mode in ("off-the-shelf", "fine-tune"):
-            run = None
-            if trouble is None:
-                run = _run(target, (task,), backbone, mode, donor, seed, common=common)
-            yield _cell(part, target, task, backbone, mode, weights, seed, run, trouble), run
+    for task, classes in tasks.items():
+        donor_task = pairs.get(task) or (task if task in source.usable else next(iter(source.usable), ""))
+        for weights in (IMAGENET, source.name):
+            problem = classes if isinstance(classes, str) else missing
+            donor = None
+            if weights != IMAGENET and problem is None:
+                if donor_task in source.usable:
+                    donor = _run(source, donor_task, backbone, "fine-tune", None, seed).name
+                else:
+                    problem = f"no weights of {source.name}"
+            for mode in _TRANSFERRED:
+                yield _planned(part, target, task, backbone, mode, weights, seed, problem, donor)
 
 
-def _run(
-    collection: Collection,
-    tasks: tuple[str, ...],
-    backbone: str,
-    mode: Mode,
-    donor: str | None,
-    seed: int,
-    *,
-    common: bool = False,
-) -> Run:
-    """The run that answers for some tasks: for frozen and joint networks that of all tasks that can share it."""
-    if mode == "joint" or (mode == "off-the-shelf" and not common):
-        tasks = collection.usable
-    start = "scratch" if mode == "scratch" else IMAGENET if donor is None else donor.replace("/", "-")
-    what = "joint" if mode == "joint" else "-".join(tasks) if len(tasks) == 1 or common else "all"
-    name = "/".join(
-        [collection.name, backbone, f"{what}{'-common' if common else ''}-{mode}-from-{start}-seed{seed}"]
-    )
-    return Run(name, collection.name, tasks, backbone, mode, donor, seed, common)
-
-
-def _cell(
+def _planned(
     part: Part,
     collection: Collection,
     task: str,
@@ -242,9 +204,32 @@ def _cell(
     mode: Mode,
     weights: str,
     seed: int,
-    run: Run | None,
     problem: str | None,
-) -> Cell:
-    return Cell(
-        part, collection.name, task, backbone, mode, weights, seed, None if run is None else run.name, problem
-    )
+    donor: str | None = None,
+) -> _Planned:
+    """A cell and, where nothing is in its way, its run."""
+    run = None
+    if problem is None:
+        run = _run(collection, task, backbone, mode, donor, seed, common=part == "common")
+    name = None if run is None else run.name
+    return Cell(part, collection.name, task, backbone, mode, weights, seed, name, problem), run
+
+
+def _run(
+    collection: Collection,
+    task: str,
+    backbone: str,
+    mode: Mode,
+    donor: str | None,
+    seed: int,
+    *,
+    common: bool = False,
+) -> Run:
+    """The run that a cell comes from: for frozen and joint networks that of all tasks that can share it."""
+    shared = mode == "joint" or (mode == "off-the-shelf" and not common)
+    tasks = collection.usable if shared else (task,)
+    start = "scratch" if mode == "scratch" else IMAGENET if donor is None else donor.replace("/", "-")
+    what = "joint" if mode == "joint" else tasks[0] if len(tasks) == 1 else "all"
+    name = f"{what}{'-common' if common else ''}-{mode}-from-{start}-seed{seed}"
+    path = f"{collection.name}/{backbone}/{name}"
+    return Run(path, collection.name, tasks, backbone, mode, donor, seed, common)
