@@ -14,6 +14,7 @@ from typing import Literal
 Mode = Literal["off-the-shelf", "fine-tune", "scratch", "joint"]
 Part = Literal["source", "target", "common", "also"]
 IMAGENET = "imagenet"
+_OF_FIGURE = ("part", "collection", "task", "backbone", "mode", "weights")
 _TRANSFERRED: tuple[Mode, ...] = ("off-the-shelf", "fine-tune")
 
 
@@ -64,6 +65,11 @@ class Cell:
     seed: int
     run: str | None
     problem: str | None = None
+
+    @property
+    def figure(self) -> dict[str, str]:
+        """What is the same for all seeds of the figure, by attribute."""
+        return {name: getattr(self, name) for name in _OF_FIGURE}
 
 
 @dataclass(frozen=True)

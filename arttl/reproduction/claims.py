@@ -7,7 +7,7 @@ chance in all of them together; it did not hold if in some pair the other is ahe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -65,31 +65,31 @@ def examine_claims(results: Results, source: str) -> list[Claim]:
             "Fine-tuning beats off-the-shelf in every cell.",
             results,
             lambda cell: cell.mode == "fine-tune" and cell.part in ("source", "target", "also"),
-            lambda cell: {"mode": "off-the-shelf"},
+            {"mode": "off-the-shelf"},
         ),
         _claim(
             f"The weights fine-tuned on {source} beat ImageNet's on the other collection, off-the-shelf.",
             results,
             lambda cell: cell.weights == source and cell.mode == "off-the-shelf" and cell.part != "common",
-            lambda cell: {"weights": IMAGENET},
+            {"weights": IMAGENET},
         ),
         _claim(
             f"The weights fine-tuned on {source} beat ImageNet's on the other collection, fine-tuned.",
             results,
             lambda cell: cell.weights == source and cell.mode == "fine-tune" and cell.part != "common",
-            lambda cell: {"weights": IMAGENET},
+            {"weights": IMAGENET},
         ),
         _claim(
             "Initialising with ImageNet's weights beats training from scratch.",
             results,
             lambda cell: cell.mode == "fine-tune" and cell.weights == IMAGENET and cell.part == "source",
-            lambda cell: {"mode": "scratch", "weights": "none"},
+            {"mode": "scratch", "weights": "none"},
         ),
         _claim(
             "One joint network beats a network for each task (the paper's future work).",
             results,
             lambda cell: cell.mode == "joint",
-            lambda cell: {"mode": "fine-tune"},
+            {"mode": "fine-tune"},
         ),
     ]
     if any(cell.task == "artist" for cell in results.matrix.cells):
@@ -101,7 +101,7 @@ def _claim(
     text: str,
     results: Results,
     expected: Callable[[Cell], bool],
-    other: Callable[[Cell], dict[str, str]],
+    other: Mapping[str, str],
 ) -> Claim:
     compared = list(_compared(results, expected, other))
     if not compared:
@@ -123,22 +123,13 @@ def _claim(
 
 
 def _compared(
-    results: Results, expected: Callable[[Cell], bool], other: Callable[[Cell], dict[str, str]]
+    results: Results, expected: Callable[[Cell], bool], other: Mapping[str, str]
 ) -> Iterator[tuple[Cell, Cell, TaskComparison]]:
     """The pairs of cells that are both done; of each figure the first seed."""
     for mine in results.matrix.cells:
         if mine.seed != 0 or not expected(mine):
             continue
-        same = {
-            "part": mine.part,
-            "collection": mine.collection,
-            "task": mine.task,
-            "backbone": mine.backbone,
-            "mode": mine.mode,
-            "weights": mine.weights,
-            "seed": mine.seed,
-        }
-        for theirs in results.cells(**{**same, **other(mine)}):
+        for theirs in results.cells(**{**mine.figure, **other}, seed=0):
             if results.is_done(mine) and results.is_done(theirs):
                 found = compare_predictions([(results.predictions(theirs), results.predictions(mine))])
                 yield mine, theirs, next(one for one in found if one.task == mine.task)

@@ -54,18 +54,8 @@ def joint_table(results: Results, costs: Mapping[str, Cost]) -> ReportTable:
         compared = 0
         both_done: list[tuple[SavedPredictions, SavedPredictions]] = []
         for cell in results.cells(mode="joint", collection=collection, backbone=backbone, seed=0):
-            single = [
-                one
-                for one in results.cells(
-                    mode="fine-tune",
-                    collection=collection,
-                    backbone=backbone,
-                    task=cell.task,
-                    weights=IMAGENET,
-                )
-                if one.part == cell.part
-            ]
-            joint = results.cells(mode="joint", collection=collection, backbone=backbone, task=cell.task)
+            single = results.cells(**{**cell.figure, "mode": "fine-tune", "weights": IMAGENET})
+            joint = results.cells(**cell.figure)
             pair = (results.result(single), results.result(joint))
             compared += not any(isinstance(one, str) for one in pair)
             pairs = _pairs(results, single, joint)
@@ -73,10 +63,8 @@ def joint_table(results: Results, costs: Mapping[str, Cost]) -> ReportTable:
             change = _difference(pairs, cell.task)
             rows.append((collection, backbone, cell.task, *map(_accuracy, pair), *change))
         for mean in compare_means(both_done) if both_done else ():
-            sides = (
-                measure_text(mean.measure, mean.difference.first),
-                measure_text(mean.measure, mean.difference.second),
-            )
+            both = (mean.difference.first, mean.difference.second)
+            sides = [measure_text(mean.measure, value) for value in both]
             change = _change(mean.measure, mean.difference, mean.difference.p)
             rows.append((collection, backbone, "mean of the tasks", *sides, *change))
         if compared:
@@ -91,7 +79,7 @@ def joint_table(results: Results, costs: Mapping[str, Cost]) -> ReportTable:
     return ReportTable(
         "joint",
         "One joint network beside one network for each task: test accuracy in per cent",
-        ("collection", "network", "task", "one a task", "joint", "difference", "p"),
+        ("collection", "network", "task", "one per task", "joint", "difference", "p"),
         tuple(rows),
         (
             "Means over seeds. Difference: joint minus single, points, with the 95% interval of a paired bootstrap over"
@@ -124,9 +112,6 @@ def _difference(pairs: Sequence[tuple[SavedPredictions, SavedPredictions]], task
     return _change(found.measure, found.difference, found.p)
 
 
-def _change(measure: str, found: Difference, p: float) -> tuple[str, str]:
-    value, interval = (
-        measure_text(measure, found.value, "+"),
-        interval_text(measure, found.low, found.high, "+"),
-    )
-    return f"{value} ({interval})", f"{p:.3f}"
+def _change(measure: str, difference: Difference, p: float) -> tuple[str, str]:
+    interval = interval_text(measure, difference.low, difference.high, "+")
+    return f"{measure_text(measure, difference.value, '+')} ({interval})", f"{p:.3f}"

@@ -19,7 +19,6 @@ from arttl.reproduction.cells import IMAGENET, Cell, Collection
 from arttl.reproduction.experiment import Laid
 from arttl.reproduction.published import Figure, published
 from arttl.reproduction.results import Result, Results
-from arttl.shards.manifest import Manifest
 
 MISSING = "×"
 _PUBLISHED_COLLECTION = {"source": "rijksmuseum", "target": "antwerp", "common": "antwerp"}
@@ -135,23 +134,24 @@ def _escaped(cell: str) -> str:
 def dataset_table(laid: Laid) -> ReportTable:
     """The paper's table of its data, for the pair at hand."""
     rows = []
-    theirs = {(one.collection, one.task): one for one in published().datasets}
+    published_sizes = {
+        (line.collection, line.task): f"{line.images:,} / {line.classes:,}" for line in published().datasets
+    }
     tasks = dict.fromkeys(task for collection in laid.collections.values() for task in collection.tasks)
     for task in tasks:
-        for place, (name, collection) in enumerate(laid.collections.items()):
-            found = collection.tasks.get(task, MISSING)
-            paper = theirs.get((("rijksmuseum", "antwerp")[place], task)) if place < 2 else None
-            published_text = (
-                f"{paper.images:,} / {paper.classes:,}" if paper else MISSING if place < 2 else ""
-            )
-            if isinstance(found, int):
-                images = _labelled(laid.manifests[name], task)
-                common = _common(collection, task, found)
-                rows.append((task, name, f"{images:,}", f"{found:,}", common, published_text))
-            else:
-                rows.append(
-                    (task, name, MISSING, found if found != "no labels" else MISSING, "", published_text)
+        of_paper = itertools.chain(("rijksmuseum", "antwerp"), itertools.repeat(None))
+        for (name, collection), paper in zip(laid.collections.items(), of_paper, strict=False):
+            classes = collection.tasks.get(task, "no labels")
+            if isinstance(classes, int):
+                common = (
+                    f"{100 * collection.common[task] / classes:.0f}%" if task in collection.common else ""
                 )
+                labelled = sum(labels is not None for labels in laid.manifests[name].labels(task))
+                figures = (f"{labelled:,}", f"{classes:,}", common)
+            else:
+                figures = (MISSING, MISSING if classes == "no labels" else classes, "")
+            theirs = published_sizes.get((paper, task), MISSING) if paper else ""
+            rows.append((task, name, *figures, theirs))
     return ReportTable(
         "datasets",
         "The collections",
@@ -165,21 +165,14 @@ def dataset_table(laid: Laid) -> ReportTable:
     )
 
 
-def _labelled(manifest: Manifest, task: str) -> int:
-    return sum(labels is not None for labels in manifest.labels(task))
-
-
-def _common(collection: Collection, task: str, classes: int) -> str:
-    return f"{100 * collection.common[task] / classes:.0f}%" if task in collection.common else ""
-
-
 def table_one(results: Results, collection: Collection, backbones: Sequence[str]) -> ReportTable:
     """Off-the-shelf against fine-tuned on the first collection."""
     rows = []
     for task in collection.tasks:
         for backbone in backbones:
             of_cell = {"part": "source", "task": task, "backbone": backbone, "weights": IMAGENET}
-            row = [task, backbone, *_size(backbone, _classes(collection, task))]
+            classes = collection.tasks[task]
+            row = [task, backbone, *_size(backbone, classes if isinstance(classes, int) else 0)]
             for mode in ("off-the-shelf", "fine-tune"):
                 row += _theirs_and_ours(results, results.cells(**of_cell, mode=mode))
             rows.append((*row, _majority(results, results.cells(**of_cell, mode="off-the-shelf"))))
@@ -240,43 +233,18 @@ _HOW_TO_READ = (
 def further_table(results: Results, backbones: Sequence[str]) -> ReportTable:
     """What the paper shows as curves: training from scratch, and the classes that both collections have."""
     rows = []
-    seen: set[tuple[str, ...]] = set()
-    for cell in results.matrix.cells:
-        if cell.mode != "scratch" and cell.part != "common":
-            continue
+    shown = [cell for cell in results.matrix.cells if cell.mode == "scratch" or cell.part == "common"]
+    for figure in dict.fromkeys(tuple(cell.figure.items()) for cell in shown):
+        cells = results.cells(**dict(figure))
+        cell = cells[0]
         what = "classes in common" if cell.part == "common" else "from scratch"
-        key = (what, cell.collection, cell.task, cell.backbone, cell.mode, cell.weights)
-        if key in seen:
-            continue
-        seen.add(key)
-        cells = results.cells(
-            part=cell.part,
-            collection=cell.collection,
-            task=cell.task,
-            backbone=cell.backbone,
-            mode=cell.mode,
-            weights=cell.weights,
-        )
-        of_mode = "" if cell.mode == "scratch" else f", {cell.mode}"
-        rows.append(
-            (
-                what,
-                cell.collection,
-                cell.task,
-                cell.backbone,
-                cell.weights + of_mode,
-                *_theirs_and_ours(results, cells),
-                _majority(results, cells),
-            )
-        )
+        weights = cell.weights if cell.mode == "scratch" else f"{cell.weights}, {cell.mode}"
+        figures = (*_theirs_and_ours(results, cells), _majority(results, cells))
+        rows.append((what, cell.collection, cell.task, cell.backbone, weights, *figures))
     return ReportTable(
         "further",
         "From scratch, and on the classes in common: test accuracy in per cent",
-        (
-            *("what", "collection", "task", "network", "weights"),
-            *_THEIRS_AND_OURS,
-            "majority",
-        ),
+        ("what", "collection", "task", "network", "weights", *_THEIRS_AND_OURS, "majority"),
         tuple(rows),
         names=5,
     )
@@ -313,24 +281,19 @@ def _published(cell: Cell, results: Results) -> Figure | None:
     collection = _PUBLISHED_COLLECTION.get(cell.part)
     if collection is None or cell.mode == "joint":
         return None
-    wanted: dict[str, str | None] = {
-        "source": "sabatelli2018",
-        "collection": collection,
-        "task": cell.task,
-        "network": cell.backbone.removeprefix("keras_").removeprefix("keras2018_"),
-        "mode": cell.mode,
-        "weights": cell.weights if cell.weights in (IMAGENET, "none") else "rijksmuseum",
-        "measure": "accuracy",
-    }
-    # What the paper shows as curves only is on the validation split.
-    split = "val" if cell.mode == "scratch" or cell.part == "common" else "test"
-    found = published().find(**wanted, split=split, classes="common" if cell.part == "common" else None)
-    return found[0] if found else None
-
-
-def _classes(collection: Collection, task: str) -> int:
-    found = collection.tasks[task]
-    return found if isinstance(found, int) else 0
+    figures = published().find(
+        source="sabatelli2018",
+        collection=collection,
+        task=cell.task,
+        network=cell.backbone.removeprefix("keras_").removeprefix("keras2018_"),
+        mode=cell.mode,
+        weights=cell.weights if cell.weights in (IMAGENET, "none") else "rijksmuseum",
+        measure="accuracy",
+        # What the paper shows as curves only is on the validation split.
+        split="val" if cell.mode == "scratch" or cell.part == "common" else "test",
+        classes="common" if cell.part == "common" else None,
+    )
+    return figures[0] if figures else None
 
 
 @lru_cache(maxsize=64)
@@ -349,21 +312,11 @@ def later_table() -> ReportTable:
     """What others have published on the same data."""
     rows = []
     for figure in published().figures:
-        if figure.source == "sabatelli2018":
-            continue
-        source = published().sources[figure.source]
-        unit = " years" if "error" in figure.measure else "%"
-        rows.append(
-            (
-                f"{source.authors}, {source.venue}",
-                figure.task,
-                figure.network,
-                figure.mode or "",
-                figure.classes or "",
-                figure.measure,
-                f"{figure.value:g}{unit}",
-            )
-        )
+        if figure.source != "sabatelli2018":
+            source = published().sources[figure.source]
+            value = f"{figure.value:g}{' years' if 'error' in figure.measure else '%'}"
+            what = (figure.task, figure.network, figure.mode or "", figure.classes or "", figure.measure)
+            rows.append((f"{source.authors}, {source.venue}", *what, value))
     return ReportTable(
         "later-results",
         "Other published results on the Rijksmuseum's data",

@@ -255,11 +255,11 @@ def test_the_whole_command(settings, tmp_path, capsys) -> None:
     assert all(float(row["pictures/s"].replace(",", "")) > 0 for row in tables["networks"])
     joint = {row["task"]: row for row in tables["joint"] if row["network"] == "test_resnet"}
     parameters = joint["params, millions"]
-    assert float(parameters["one a task"]) == pytest.approx(2 * float(parameters["joint"]), abs=0.11)
+    assert float(parameters["one per task"]) == pytest.approx(2 * float(parameters["joint"]), abs=0.11)
     for collection in {row["collection"] for row in tables["joint"]}:
         found = {row["task"]: row for row in tables["joint"] if row["collection"] == collection}
         tasks = [row for row in found.values() if "(" in row["difference"] and "mean" not in row["task"]]
-        for column in ("one a task", "joint"):
+        for column in ("one per task", "joint"):
             mean = fmean(float(row[column]) for row in tasks)
             assert float(found["mean of the tasks"][column]) == pytest.approx(mean, abs=0.11)
     assert {"gates", "attention", "concatenation"} <= {
