@@ -179,8 +179,8 @@ def difference(
         ArttlError: as `overlay`.
     """
     picture = as_picture(picture)
-    one, other = (_enlarged(brightness(heat, brightest=brightest), picture) for heat in (first, second))
-    return _differing(_grey(picture) / np.float32(3) + np.float32(85), other - one, strength)
+    left, right = (_enlarged(brightness(heat, brightest=brightest), picture) for heat in (first, second))
+    return _differing(_grey(picture) / np.float32(3) + np.float32(85), right - left, strength)
 
 
 def difference_table(strength: float = 0.85) -> Picture:

@@ -43,7 +43,7 @@ class PanelRow:
     picture: Picture
     """[H, W, 3] uint8 RGB, of any size."""
     maps: Sequence[Heat | Picture]
-    """One for each column after the first: a heat map [h, w], drawn over the picture, or a picture as it is."""
+    """One per column after the first: a heat map [h, w], drawn over the picture, or a picture as it is."""
     caption: str = ""
     """Above the row, over its whole width; its line breaks are kept."""
     notes: Sequence[str] = ()
@@ -63,9 +63,9 @@ def contact_sheet(
 
     Args:
         pictures: N of [H, W, 3] uint8 RGB, of any sizes.
-        captions: one for each.
+        captions: one per picture.
         title: of the sheet.
-        columns: pictures a row.
+        columns: pictures per row.
         cell: width of a column, and the most that a picture is high, in pixels.
         legends: of the colours, below.
 
@@ -73,11 +73,11 @@ def contact_sheet(
         The sheet, [H, W, 3] uint8 RGB.
 
     Raises:
-        ArttlError: if there are no pictures, or not one caption for each.
+        ArttlError: if there are no pictures, or not one caption per picture.
     """
     if not pictures or len(pictures) != len(captions):
         raise ArttlError(
-            f"a contact sheet has {len(pictures)} pictures and {len(captions)} captions: give it one caption for each"
+            f"a contact sheet has {len(pictures)} pictures and {len(captions)} captions: give one caption per picture"
         )
     columns = min(columns, len(pictures))
     sheet = _Sheet(columns, cell, max(11, cell // 14), [title, *captions])
@@ -107,7 +107,7 @@ def panel(
         The panel, [H, W, 3] uint8 RGB. Titles, notes and captions wrap, and end in an ellipsis after a few lines.
 
     Raises:
-        ArttlError: if there are no rows, a row has not one map (or note) for each column, or a picture or map is of
+        ArttlError: if there are no rows, a row has not one map (or note) per column, or a picture or map is of
             another shape or type.
     """
     if not rows:
@@ -116,7 +116,7 @@ def panel(
         if len(row.maps) != len(columns) or len(row.notes) not in (0, len(columns)):
             raise ArttlError(
                 f"row {number} of the panel has {len(row.maps)} maps and {len(row.notes)} notes for {len(columns)} "
-                "columns: give one map for each column, and one note for each or none"
+                "columns: give one map per column, and one note per column or none"
             )
     titles = ["Picture", *columns]
     texts = [*titles, *(text for row in rows for text in (row.caption, *row.notes))]

@@ -44,7 +44,7 @@ class Claim:
         text: the claim.
         verdict: what became of it.
         pairs: what it was tested on.
-        note: what the verdict rests on, a sentence.
+        note: what the verdict rests on, one sentence.
     """
 
     text: str
@@ -86,7 +86,7 @@ def examine_claims(results: Results, source: str) -> list[Claim]:
             {"mode": "scratch", "weights": "none"},
         ),
         _claim(
-            "One joint network beats a network for each task (the paper's future work).",
+            "One joint network beats one network per task (the paper's future work).",
             results,
             lambda cell: cell.mode == "joint",
             {"mode": "fine-tune"},
@@ -131,8 +131,9 @@ def _compared(
             continue
         for theirs in results.cells(**{**mine.figure, **other}, seed=0):
             if results.is_done(mine) and results.is_done(theirs):
-                found = compare_predictions([(results.predictions(theirs), results.predictions(mine))])
-                yield mine, theirs, next(one for one in found if one.task == mine.task)
+                comparisons = compare_predictions([(results.predictions(theirs), results.predictions(mine))])
+                of_task = next(comparison for comparison in comparisons if comparison.task == mine.task)
+                yield mine, theirs, of_task
 
 
 def _fails_on_artists(results: Results) -> Claim:
@@ -142,13 +143,13 @@ def _fails_on_artists(results: Results) -> Claim:
     for cell in results.cells(task="artist", mode="off-the-shelf", weights=IMAGENET, seed=0):
         if cell.part == "common":
             continue
-        found = results.result([cell])
-        if not isinstance(found, str):
+        result = results.result([cell])
+        if not isinstance(result, str):
             all_cells += 1
-            above += found.interval[0] > found.majority
+            above += result.interval[0] > result.majority
     if not all_cells:
         return Claim(text, "not tested", (), "No network was tested on artists off-the-shelf.")
-    note = f"In {above} of {all_cells} cells they are above always answering the most frequent artist, beyond chance."
+    note = f"In {above} of {all_cells} cells they are above always predicting the most frequent artist, beyond chance."
     verdict: Verdict = "did not hold" if above == all_cells else "held" if not above else "not decided"
     return Claim(text, verdict, (), note)
 
@@ -160,10 +161,10 @@ def holm(p_values: Sequence[float], level: float = LEVEL) -> list[bool]:
         p_values: of each.
         level: that chance.
     """
-    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
+    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
     rejected = [False] * len(p_values)
-    for rank, place in enumerate(order):
-        if p_values[place] > level / (len(p_values) - rank):
+    for rank, index in enumerate(order):
+        if p_values[index] > level / (len(p_values) - rank):
             break
-        rejected[place] = True
+        rejected[index] = True
     return rejected

@@ -25,7 +25,7 @@ class Cost:
     """Of one network on this machine.
 
     Attributes:
-        forward, step: seconds a picture, of a pass without gradients and of a training step.
+        forward, step: seconds per picture, of a pass without gradients and of a training step.
         parameters: how many.
         size: side of its input in pixels.
         device: the card's or processor's name.

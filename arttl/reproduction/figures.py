@@ -1,4 +1,4 @@
-"""The validation curves, as in the paper: a line a network and mode, the published best marked."""
+"""The validation curves, as in the paper: one line per network and mode, the published best marked."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _label(cell: Cell) -> str:
 def _published_best(cell: Cell) -> PublishedFigure | None:
     if cell.part != "source":
         return None
-    found = published().find(
+    figures = published().find(
         source="sabatelli2018",
         collection="rijksmuseum",
         task=cell.task,
@@ -82,4 +82,4 @@ def _published_best(cell: Cell) -> PublishedFigure | None:
         weights=cell.weights,
         split="val",
     )
-    return found[0] if found else None
+    return figures[0] if figures else None

@@ -1,4 +1,4 @@
-"""Tables of what the networks cost, and of the joint network beside one network for each task."""
+"""Tables of what the networks cost, and of the joint network beside one network per task."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def networks_table(backbones: Sequence[str], costs: Mapping[str, Cost]) -> Repor
     """Parameters, width and speed.
 
     Args:
-        backbones: a row each.
+        backbones: one row each.
         costs: network to its cost as measured on this machine; those not measured have no speed.
     """
     rows = []
@@ -45,7 +45,7 @@ def _speed(seconds: float) -> str:
 
 
 def joint_table(results: Results, costs: Mapping[str, Cost]) -> ReportTable:
-    """One network for all tasks against the sum of one for each: accuracy a task, parameters and speed together."""
+    """One network for all tasks against the sum of one per task: accuracy per task, parameters and speed together."""
     rows: list[tuple[str, ...]] = []
     groups = dict.fromkeys(
         (cell.collection, cell.backbone) for cell in results.cells(mode="joint") if cell.run is not None
@@ -57,7 +57,7 @@ def joint_table(results: Results, costs: Mapping[str, Cost]) -> ReportTable:
             single = results.cells(**{**cell.figure, "mode": "fine-tune", "weights": IMAGENET})
             joint = results.cells(**cell.figure)
             pair = (results.result(single), results.result(joint))
-            compared += not any(isinstance(one, str) for one in pair)
+            compared += not any(isinstance(result, str) for result in pair)
             pairs = _pairs(results, single, joint)
             both_done += pairs
             change = _difference(pairs, cell.task)
@@ -78,7 +78,7 @@ def joint_table(results: Results, costs: Mapping[str, Cost]) -> ReportTable:
                 rows.append((collection, backbone, "pictures/s, all tasks", *speeds, "", ""))
     return ReportTable(
         "joint",
-        "One joint network beside one network for each task: test accuracy in per cent",
+        "One joint network beside one network per task: test accuracy in per cent",
         ("collection", "network", "task", "one per task", "joint", "difference", "p"),
         tuple(rows),
         (
@@ -89,8 +89,8 @@ def joint_table(results: Results, costs: Mapping[str, Cost]) -> ReportTable:
     )
 
 
-def _accuracy(found: Result | str) -> str:
-    return found if isinstance(found, str) else f"{100 * found.accuracy:.1f}"
+def _accuracy(result: Result | str) -> str:
+    return result if isinstance(result, str) else f"{100 * result.accuracy:.1f}"
 
 
 def _pairs(
@@ -98,18 +98,18 @@ def _pairs(
 ) -> list[tuple[SavedPredictions, SavedPredictions]]:
     """Of each seed that both have done."""
     return [
-        (results.predictions(one), results.predictions(other))
-        for one in single
-        for other in joint
-        if one.seed == other.seed and results.is_done(one) and results.is_done(other)
+        (results.predictions(alone), results.predictions(together))
+        for alone in single
+        for together in joint
+        if alone.seed == together.seed and results.is_done(alone) and results.is_done(together)
     ]
 
 
 def _difference(pairs: Sequence[tuple[SavedPredictions, SavedPredictions]], task: str) -> tuple[str, str]:
     if not pairs:
         return "", ""
-    found = next(one for one in compare_predictions(pairs) if one.task == task)
-    return _change(found.measure, found.difference, found.p)
+    of_task = next(comparison for comparison in compare_predictions(pairs) if comparison.task == task)
+    return _change(of_task.measure, of_task.difference, of_task.p)
 
 
 def _change(measure: str, difference: Difference, p: float) -> tuple[str, str]:

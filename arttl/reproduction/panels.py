@@ -19,7 +19,7 @@ _QUALITY = 85  # of the JPEG in the page
 
 
 def draw_panels(results: Results, laid: Laid, objects: str) -> list[tuple[str, bytes]]:
-    """A VisualBackProp panel a task: ImageNet's weights, fine-tuned on the task, and the difference.
+    """One VisualBackProp panel per task: ImageNet's weights, fine-tuned on the task, and the difference.
 
     Of each collection and task it is the network with the highest accuracy, fine-tuned from ImageNet's weights.
 
@@ -30,7 +30,7 @@ def draw_panels(results: Results, laid: Laid, objects: str) -> list[tuple[str, b
     Returns:
         Title and JPEG of each.
     """
-    found = []
+    panels = []
     for name, manifest in laid.manifests.items():
         if not len(rows_of_objects(manifest, "test", objects)):
             continue
@@ -46,8 +46,8 @@ def draw_panels(results: Results, laid: Laid, objects: str) -> list[tuple[str, b
                     out=out,
                 )
             )
-            found.append((f"{name}: {cell.task}, {cell.backbone}", _as_jpeg(sheet)))
-    return found
+            panels.append((f"{name}: {cell.task}, {cell.backbone}", _as_jpeg(sheet)))
+    return panels
 
 
 def _best(results: Results, laid: Laid, collection: str) -> Iterator[Cell]:

@@ -92,16 +92,16 @@ class Published:
     datasets: tuple[Dataset, ...]
     figures: tuple[Figure, ...]
 
-    def find(self, **wanted: Any) -> tuple[Figure, ...]:
+    def find(self, **attributes: Any) -> tuple[Figure, ...]:
         """The figures with the given attributes.
 
         Args:
-            wanted: attributes of `Figure` and their values, such as `collection="antwerp", task="type"`.
+            attributes: names of `Figure` and their values, such as `collection="antwerp", task="type"`.
         """
         return tuple(
             figure
             for figure in self.figures
-            if all(getattr(figure, name) == value for name, value in wanted.items())
+            if all(getattr(figure, name) == value for name, value in attributes.items())
         )
 
 

@@ -1,4 +1,4 @@
-"""The report: one page that needs no other file, the same as Markdown, and a CSV a table."""
+"""The report: one page that needs no other file, the same as Markdown, and a CSV per table."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def failures(laid: Laid) -> list[tuple[str, str]]:
 
 
 def _how(settings: ReproduceSettings, size: int | None) -> list[str]:
-    """How the figures were made, a sentence each."""
+    """How the figures were made, one sentence each."""
     recipe = "the paper's text" if settings.recipe is None else f"the recipe {settings.recipe.name}"
     sentences = [
         f"Fine-tuning by {recipe}; off-the-shelf heads are logistic regressions solved to convergence on frozen"

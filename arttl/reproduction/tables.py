@@ -81,7 +81,7 @@ class ReportTable:
         return spans
 
     def to_rich(self, width: int) -> list[rich.console.RenderableType]:
-        """For the terminal: one table where it fits, else one for each group of columns, all with the row's names.
+        """For the terminal: one table where it fits, else one per group of columns, all with the row's names.
 
         Columns named `group: heading` are of a group; those of none stand together. Where that is still too wide,
         intervals are left out.
@@ -91,38 +91,38 @@ class ReportTable:
         """
         figures = range(self.names, len(self.columns))
         parts: dict[str, list[int]] = {"": []}  # what is of no group comes first
-        for place in figures:
-            group, colon, _ = self.columns[place].partition(": ")
-            parts.setdefault(group if colon else "", []).append(place)
+        for index in figures:
+            group, colon, _ = self.columns[index].partition(": ")
+            parts.setdefault(group if colon else "", []).append(index)
         if self._width(self.columns, figures) <= width:
             parts = {"": list(figures)}
         shown: list[rich.console.RenderableType] = []
-        for group, places in parts.items():
-            if places:
+        for group, indices in parts.items():
+            if indices:
                 title = f"{self.title}: {group}" if group else self.title
-                shown += [rich.text.Text(title, style="italic"), self._rich(places, width), ""]
+                shown += [rich.text.Text(title, style="italic"), self._rich(indices, width), ""]
         notes = [rich.text.Text(note, style="dim") for note in self.notes]
         return [*shown, *notes, *([""] if notes else [])]
 
-    def _width(self, headings: Sequence[str], places: Sequence[int]) -> int:
+    def _width(self, headings: Sequence[str], indices: Sequence[int]) -> int:
         """In characters, of the names and some columns of figures, a blank between two."""
         return sum(
-            1 + max(len(headings[place]), *(len(row[place]) for row in self.rows), 0)
-            for place in (*range(self.names), *places)
+            1 + max(len(headings[index]), *(len(row[index]) for row in self.rows), 0)
+            for index in (*range(self.names), *indices)
         )
 
-    def _rich(self, places: Sequence[int], width: int) -> rich.table.Table:
+    def _rich(self, indices: Sequence[int], width: int) -> rich.table.Table:
         headings = list(self.columns)
-        if len({self.columns[place].partition(": ")[0] for place in places}) == 1:
+        if len({self.columns[index].partition(": ")[0] for index in indices}) == 1:
             headings = [column.rpartition(": ")[2] for column in headings]
-        whole = self._width(headings, places) <= width
+        whole = self._width(headings, indices) <= width
         table = rich.table.Table(box=rich.box.SIMPLE_HEAD, show_edge=False, padding=0)
-        for place in range(self.names):
-            table.add_column(headings[place], no_wrap=True)
-        for place in places:
-            table.add_column(headings[place], justify="right", overflow="fold")
+        for index in range(self.names):
+            table.add_column(headings[index], no_wrap=True)
+        for index in indices:
+            table.add_column(headings[index], justify="right", overflow="fold")
         for row in self.rows:
-            figures = [row[place] if whole else row[place].partition(" (")[0] for place in places]
+            figures = [row[index] if whole else row[index].partition(" (")[0] for index in indices]
             table.add_row(*row[: self.names], *figures)
         return table
 
@@ -226,7 +226,7 @@ def table_two(results: Results, source: str, collection: Collection, backbones: 
 _HOW_TO_READ = (
     "Ours: the mean over seeds, with the 95% interval over test samples of the first, and the range over seeds where"
     " there are several. Theirs: the paper's, on the Rijksmuseum and Antwerp. Balanced: our mean-class accuracy;"
-    " majority: the accuracy of always answering the most frequent class."
+    " majority: the accuracy of always predicting the most frequent class."
 )
 
 
@@ -254,26 +254,26 @@ _THEIRS_AND_OURS = ("theirs", "ours", "difference", "balanced")
 
 
 def _theirs_and_ours(results: Results, cells: Sequence[Cell]) -> tuple[str, str, str, str]:
-    found = results.result(cells) if cells else "not part of this"
+    result = results.result(cells) if cells else "not part of this"
     figure = _published(cells[0], results) if cells else None
     theirs = "" if figure is None else f"{figure.value:.2f}".rstrip("0").rstrip(".")
-    if isinstance(found, str):
-        return theirs, found, "", ""
-    difference = "" if figure is None else f"{100 * found.accuracy - figure.value:+.1f}"
-    return theirs, _ours(found), difference, f"{100 * found.balanced:.1f}"
+    if isinstance(result, str):
+        return theirs, result, "", ""
+    difference = "" if figure is None else f"{100 * result.accuracy - figure.value:+.1f}"
+    return theirs, _ours(result), difference, f"{100 * result.balanced:.1f}"
 
 
-def _ours(found: Result) -> str:
-    low, high = found.interval
-    text = f"{100 * found.accuracy:.1f} ({100 * low:.1f}–{100 * high:.1f})"
-    if len(found.cells) > 1:
-        text += f" [{100 * found.over_seeds[0]:.1f}–{100 * found.over_seeds[1]:.1f}]"
+def _ours(result: Result) -> str:
+    low, high = result.interval
+    text = f"{100 * result.accuracy:.1f} ({100 * low:.1f}–{100 * high:.1f})"
+    if len(result.cells) > 1:
+        text += f" [{100 * result.over_seeds[0]:.1f}–{100 * result.over_seeds[1]:.1f}]"
     return text
 
 
 def _majority(results: Results, cells: Sequence[Cell]) -> str:
-    found = results.result(cells) if cells else ""
-    return "" if isinstance(found, str) else f"{100 * found.majority:.1f}"
+    result = results.result(cells) if cells else ""
+    return "" if isinstance(result, str) else f"{100 * result.majority:.1f}"
 
 
 def _published(cell: Cell, results: Results) -> Figure | None:
