@@ -5,9 +5,8 @@ from __future__ import annotations
 import io
 
 from arttl.reproduction.cells import IMAGENET, Cell
-from arttl.reproduction.published import Figure as PublishedFigure
-from arttl.reproduction.published import published
 from arttl.reproduction.results import Results
+from arttl.reproduction.tables import published_figure
 
 # Okabe and Ito's, which stay apart for every kind of colour blindness.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -51,7 +50,7 @@ def validation_curves(results: Results, collection: str, task: str) -> bytes | N
             linewidth=1.6 if cell.weights == IMAGENET else 1.0,
             label=_label(cell),
         )
-        if best := _published_best(cell):
+        if cell.part == "source" and (best := published_figure(cell, "val")):
             axes.plot((best.epoch or 0) + 1, best.value, "*", color=colour, markersize=10)
     axes.set(xlabel="epoch", ylabel="validation accuracy, per cent")
     axes.set_title(f"{collection}: {task}", loc="left", parse_math=False)
@@ -68,18 +67,3 @@ def validation_curves(results: Results, collection: str, task: str) -> bytes | N
 def _label(cell: Cell) -> str:
     weights = "" if cell.weights in (IMAGENET, "none") else f", from {cell.weights}"
     return f"{cell.backbone}, {cell.mode}{weights}"
-
-
-def _published_best(cell: Cell) -> PublishedFigure | None:
-    if cell.part != "source":
-        return None
-    figures = published().find(
-        source="sabatelli2018",
-        collection="rijksmuseum",
-        task=cell.task,
-        network=cell.backbone,
-        mode=cell.mode,
-        weights=cell.weights,
-        split="val",
-    )
-    return figures[0] if figures else None

@@ -57,7 +57,7 @@ class Figure:
 
     source: str
     """Key of `Published.sources`."""
-    place: str
+    location: str
     """Where in the source it stands."""
     collection: str
     """`rijksmuseum` or `antwerp`."""

@@ -255,7 +255,11 @@ _THEIRS_AND_OURS = ("theirs", "ours", "difference", "balanced")
 
 def _theirs_and_ours(results: Results, cells: Sequence[Cell]) -> tuple[str, str, str, str]:
     result = results.result(cells) if cells else "not part of this"
-    figure = _published(cells[0], results) if cells else None
+    figure = None
+    if cells:
+        # What the paper shows as curves only is on the validation split.
+        curve = cells[0].mode == "scratch" or cells[0].part == "common"
+        figure = published_figure(cells[0], "val" if curve else "test")
     theirs = "" if figure is None else f"{figure.value:.2f}".rstrip("0").rstrip(".")
     if isinstance(result, str):
         return theirs, result, "", ""
@@ -276,8 +280,8 @@ def _majority(results: Results, cells: Sequence[Cell]) -> str:
     return "" if isinstance(result, str) else f"{100 * result.majority:.1f}"
 
 
-def _published(cell: Cell, results: Results) -> Figure | None:
-    """The paper's figure in the place of a cell, whatever collections are at hand."""
+def published_figure(cell: Cell, split: str) -> Figure | None:
+    """The paper's accuracy for a cell on a split, whatever collections are at hand."""
     collection = _PUBLISHED_COLLECTION.get(cell.part)
     if collection is None or cell.mode == "joint":
         return None
@@ -289,8 +293,7 @@ def _published(cell: Cell, results: Results) -> Figure | None:
         mode=cell.mode,
         weights=cell.weights if cell.weights in (IMAGENET, "none") else "rijksmuseum",
         measure="accuracy",
-        # What the paper shows as curves only is on the validation split.
-        split="val" if cell.mode == "scratch" or cell.part == "common" else "test",
+        split=split,
         classes="common" if cell.part == "common" else None,
     )
     return figures[0] if figures else None
