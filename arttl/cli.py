@@ -130,10 +130,10 @@ def _layers(argv: Sequence[str], prog: str) -> None:
     run(_parse(LayerSettings, argv, prog))
 
 
-def _tails(argv: Sequence[str], prog: str) -> None:
-    from arttl.frozen.rebalance import TailSettings, run
+def _rebalance(argv: Sequence[str], prog: str) -> None:
+    from arttl.frozen.rebalance import RebalanceSettings, run
 
-    run(_parse(TailSettings, argv, prog))
+    run(_parse(RebalanceSettings, argv, prog))
 
 
 def _evaluate(argv: Sequence[str], prog: str) -> None:
@@ -191,7 +191,7 @@ COMMANDS: dict[str, tuple[Callable[[Sequence[str], str], None], str]] = {
     "probe": (_probe, "train every usual head on features computed once"),
     "fuse": (_fuse, "join several backbones, and measure what that is worth"),
     "layers": (_layers, "show which layers know most about each task"),
-    "tails": (_tails, "compare what helps rare classes"),
+    "rebalance": (_rebalance, "compare what helps rare classes"),
     "evaluate": (_evaluate, "measure a saved model on a split"),
     "compare": (_compare, "compare two runs on the same samples"),
     "reproduce": (_reproduce, "run the paper's experiment on two collections"),

@@ -7,6 +7,7 @@ from torch import nn
 
 from arttl.frozen.tokens import Samples
 from arttl.models.losses import summed_loss
+from arttl.models.solver import Tolerances, minimise
 from arttl.tasks import Task
 
 
@@ -39,13 +40,9 @@ def class_mean_head(task: Task, train: Samples) -> tuple[torch.Tensor, torch.Ten
     scores = values @ direction.T
     log_scale = torch.zeros((), device=values.device, requires_grad=True)
     bias = torch.zeros((), device=values.device, requires_grad=True)
-    optimizer = torch.optim.LBFGS([log_scale, bias], max_iter=100, line_search_fn="strong_wolfe")
-
-    def objective() -> torch.Tensor:
-        optimizer.zero_grad()
-        loss = summed_loss(task, scores * log_scale.exp() + bias, train.targets) / len(values)
-        loss.backward()
-        return loss
-
-    optimizer.step(objective)
+    minimise(
+        [log_scale, bias],
+        lambda: summed_loss(task, scores * log_scale.exp() + bias, train.targets) / len(values),
+        Tolerances(),
+    )
     return (direction * log_scale.exp()).detach(), bias.detach().expand(task.outputs).clone()

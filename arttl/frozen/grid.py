@@ -1,4 +1,4 @@
-"""A grid of linear heads, learning rates by weight decays, trained together on features that are there already.
+"""A grid of linear heads, learning rates by weight decays, trained together on stored features.
 
 As in the linear evaluation of DINOv2 (Oquab et al. 2024) all heads of the grid see the same mini-batches, and their
 weights are one tensor, so that a step of the whole grid is one matrix product. The paper's own recipe is a point of it.
@@ -115,10 +115,10 @@ def train_grid(
         on_epoch()
         if not best.running.any():
             break
-        heads.go_on_with(best.running.any(0))
+        heads.keep_only(best.running.any(0))
     return [
-        best.head(place, GridPoint(*pairs[place % len(pairs)], standardised=place >= len(pairs)), mean, std)
-        for place in range(2 * len(pairs))
+        best.head(index, GridPoint(*pairs[index % len(pairs)], standardised=index >= len(pairs)), mean, std)
+        for index in range(2 * len(pairs))
     ]
 
 
@@ -131,14 +131,14 @@ def point_losses(task: Task, logits: torch.Tensor, targets: torch.Tensor) -> tor
         targets: [B] int64, [B, Q] float32 or [B] float32.
     """
     if task.kind == "single-label":
-        wanted = targets[None, :, None, None].expand(*logits.shape[:3], 1)
-        return logits.logsumexp(3) - logits.gather(3, wanted)[..., 0]
+        index = targets[None, :, None, None].expand(*logits.shape[:3], 1)
+        return logits.logsumexp(3) - logits.gather(3, index)[..., 0]
     if task.kind == "multi-label":
-        wanted = targets[None, :, None].expand_as(logits)
-        return F.binary_cross_entropy_with_logits(logits, wanted, reduction="none").sum(3)
-    answers = logits[..., 0]
-    wanted = task.statistics.standardise(targets).float()[None, :, None].expand_as(answers)
-    return F.smooth_l1_loss(answers, wanted, reduction="none", beta=NUMBER_BETA)
+        expanded = targets[None, :, None].expand_as(logits)
+        return F.binary_cross_entropy_with_logits(logits, expanded, reduction="none").sum(3)
+    predicted = logits[..., 0]
+    expanded = task.statistics.standardise(targets).float()[None, :, None].expand_as(predicted)
+    return F.smooth_l1_loss(predicted, expanded, reduction="none", beta=NUMBER_BETA)
 
 
 class _Heads:
@@ -167,33 +167,33 @@ class _Heads:
         self.weight = first.repeat(2, 1, self.count).to(device).requires_grad_()
         self.bias = torch.zeros(2, 1, self.count * outputs, device=device, requires_grad=True)
         self._squares = [torch.zeros_like(self.weight), torch.zeros_like(self.bias)]
-        rates, decays = (torch.tensor(found, device=device) for found in zip(*pairs, strict=True))
+        rates, decays = (torch.tensor(values, device=device) for values in zip(*pairs, strict=True))
         self._rates = rates.repeat_interleave(outputs)
         self._kept = 1 - (rates * decays).repeat_interleave(outputs)
         self.columns = torch.arange(self.count, device=device)
 
-    def go_on_with(self, running: torch.Tensor) -> None:
-        """Drop the pairs whose heads have both stopped: a large grid soon has few that go on.
+    def keep_only(self, running: torch.Tensor) -> None:
+        """Drop the pairs whose heads have both stopped: a large grid soon has few that are still in training.
 
         Args:
             running: [G] bool, of all pairs.
         """
-        own = running[self.columns]
-        if bool(own.all()):
+        kept = running[self.columns]
+        if bool(kept.all()):
             return
-        wide = own.repeat_interleave(self.outputs)
-        self.columns, self.count = self.columns[own], int(own.sum())
+        wide = kept.repeat_interleave(self.outputs)
+        self.columns, self.count = self.columns[kept], int(kept.sum())
         with torch.no_grad():
             self.weight, self.bias = (
-                one[:, :, wide].contiguous().requires_grad_() for one in (self.weight, self.bias)
+                parameter[:, :, wide].contiguous().requires_grad_() for parameter in (self.weight, self.bias)
             )
-            self._squares = [one[:, :, wide].contiguous() for one in self._squares]
+            self._squares = [squares[:, :, wide].contiguous() for squares in self._squares]
         self._rates, self._kept = self._rates[wide], self._kept[wide]
 
     def logits(self, values: torch.Tensor) -> torch.Tensor:
         """[2, B, D] to [2, B, G, Q]."""
-        found = torch.baddbmm(self.bias, values, self.weight)
-        return found.view(2, values.shape[1], self.count, self.outputs)
+        logits = torch.baddbmm(self.bias, values, self.weight)
+        return logits.view(2, values.shape[1], self.count, self.outputs)
 
     def step(self, loss: torch.Tensor) -> None:
         """RMSprop (Hinton 2012), each head with its own learning rate and decoupled weight decay."""
@@ -229,14 +229,14 @@ class _Best:
         self._epoch[:, columns] = torch.where(better, epoch, self._epoch[:, columns])
         self._last[self.running] = epoch
         wide = better.repeat_interleave(outputs, dim=1)[:, None]
-        places = (columns[:, None] * outputs + torch.arange(outputs, device=columns.device)).flatten()
+        entries = (columns[:, None] * outputs + torch.arange(outputs, device=columns.device)).flatten()
         for mine, theirs in ((self._weight, self._heads.weight), (self._bias, self._heads.bias)):
-            mine[:, :, places] = torch.where(wide, theirs, mine[:, :, places])
+            mine[:, :, entries] = torch.where(wide, theirs, mine[:, :, entries])
         self.running &= epoch - self._epoch < PATIENCE
 
-    def head(self, place: int, point: GridPoint, mean: torch.Tensor, std: torch.Tensor) -> GridHead:
-        """The head at a place of the grid, the standardisation absorbed."""
-        half, column = divmod(place, self._count)
+    def head(self, index: int, point: GridPoint, mean: torch.Tensor, std: torch.Tensor) -> GridHead:
+        """The head at an index of the grid, the standardisation absorbed."""
+        half, column = divmod(index, self._count)
         part = slice(column * self._heads.outputs, (column + 1) * self._heads.outputs)
         weight, bias = self._weight[half, :, part].T.clone(), self._bias[half, 0, part].clone()
         if point.standardised:
@@ -257,6 +257,6 @@ def _validate(task: Task, heads: _Heads, values: torch.Tensor, targets: torch.Te
     """Mean validation loss of every head, [2, G]."""
     size = max(1, _AT_ONCE // (2 * heads.count * heads.outputs))
     total = torch.zeros(2, heads.count, device=values.device)
-    for part, wanted in zip(values.split(size, dim=1), targets.split(size), strict=True):
-        total += point_losses(task, heads.logits(part), wanted).sum(1)
+    for part, of_part in zip(values.split(size, dim=1), targets.split(size), strict=True):
+        total += point_losses(task, heads.logits(part), of_part).sum(1)
     return total / len(targets)

@@ -1,58 +1,47 @@
-"""`arttl layers`: which layers know what, by a linear probe at every stage and by the shares gates give them."""
+"""`arttl layers`: what each layer knows, by a linear probe at every stage and by the shares that gates give them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-import tyro
-from rich import box
 from rich.table import Table
 
 from arttl.console import Reporter
-from arttl.errors import ArttlError
 from arttl.evaluation.measures import MAIN_MEASURE
 from arttl.evaluation.report import measure_name, measure_text
 from arttl.files import make_folder, whole_file, write_json
-from arttl.frozen.measuring import majority_values, task_values
 from arttl.frozen.mixing import fit_mixing
-from arttl.frozen.store import FeatureStore
-from arttl.frozen.tables import in_tables
-from arttl.frozen.task_choice import TaskChoice
-from arttl.frozen.tokens import Samples, Tokens, same_collection, store_names
+from arttl.frozen.study import (
+    SplitStudySettings,
+    Study,
+    TaskChoice,
+    majority_values,
+    task_values,
+)
+from arttl.frozen.tables import add_row, task_tables
+from arttl.frozen.tokens import Samples, Tokens
 from arttl.models.fusion import TokenHead
-from arttl.splits.redraw import draw_splits
 from arttl.tasks import Task, TaskSet
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True)
-class LayerSettings(TaskChoice):
+@dataclass(frozen=True, kw_only=True)
+class LayerSettings(SplitStudySettings, TaskChoice):
     """Show which layers of a network know most about each task.
 
     At every stage a linear probe is fitted to its average over the picture, and gates over all stages together say
     which of them a joint head draws on: a stage that knows much may still get a small share, where a later one knows
-    the same.
+    the same. The features are made with `--stages all`.
     """
 
-    features: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Folders made with `arttl features --stages all`, of the same shards."""
     out: Path = Path("layers")
     """Folder for layers.png, layers.pdf and layers.json."""
-    seeds: int = 1
-    """How many splits: the shards' own and others drawn anew."""
-
-    def __post_init__(self) -> None:
-        if not self.features:
-            raise ArttlError("name at least one folder of features, made with `arttl features`")
-        if self.seeds < 1:
-            raise ArttlError(f"--seeds must be at least 1, not {self.seeds}")
 
 
 @dataclass(frozen=True)
@@ -85,89 +74,67 @@ def measure_layers(settings: LayerSettings) -> tuple[list[LayerRow], TaskSet]:
     Raises:
         ArttlError: for input that cannot be used.
     """
-    stores = [FeatureStore.open(path) for path in settings.features]
-    same_collection(stores)
-    names = store_names(stores)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    manifest = stores[0].manifest
-    wanted = settings.tasks or manifest.task_names
-    found: dict[tuple[str, int], list[tuple[float, float, float]]] = {}
-    tasks = TaskSet([])
-    tokens: Tokens | None = None
-    with Reporter(True).progress("probes", settings.seeds * len(wanted)) as bar:
-        for seed in range(settings.seeds):
-            draw = draw_splits(manifest, wanted, seed)
-            of_draw = settings.choose(draw)
-            tasks = tasks if len(tasks) else of_draw
-            tokens = Tokens(stores, draw, device)
-            for task in of_draw:
-                for place, measured in enumerate(_measure(task, tokens.samples(task))):
-                    found.setdefault((task.name, place), []).append(measured)
+    study = Study(settings)
+    measured: dict[str, list[list[tuple[float, float, float]]]] = {}
+    first: TaskSet | None = None
+    with study.reporter.progress("probes", settings.seeds * len(study.task_names)) as bar:
+        for split, tasks in study.splits(settings.seeds):
+            first = first or tasks
+            tokens = Tokens(study.stores, split, study.device)
+            for task in tasks:
+                measured.setdefault(task.name, []).append(_measure(task, tokens.samples(task)))
                 bar.advance()
-    assert tokens is not None
+    assert first is not None
     rows = []
-    for (task_name, place), over_seeds in found.items():
-        owner, stage = tokens.names[place]
-        values, majority, shares = (tuple(one[part] for one in over_seeds) for part in range(3))
-        rows.append(LayerRow(names[owner], stage, task_name, values, majority, shares))
-    return rows, tasks
+    for task_name, over_seeds in measured.items():
+        for (owner, stage), of_stage in zip(tokens.names, zip(*over_seeds, strict=True), strict=True):
+            values, majority, shares = zip(*of_stage, strict=True)
+            rows.append(LayerRow(study.names[owner], stage, task_name, values, majority, shares))
+    return rows, first
 
 
 def _measure(task: Task, samples: Mapping[str, Samples]) -> list[tuple[float, float, float]]:
-    """Of each token the probe's main measure, the majority's, and the token's share."""
+    """The probe's main measure, the majority's, and the share, of each token."""
     measure = MAIN_MEASURE[task.kind]
     test = samples["test"]
     majority = majority_values(task, test.targets)[measure]
     gates = fit_mixing(task, samples["train"], samples["val"], "gates").head
     assert isinstance(gates, TokenHead)
-    found = []
-    for place, share in enumerate(gates.gates.detach().softmax(0).tolist()):
-        probe = fit_mixing(task, samples["train"].only([place]), samples["val"].only([place]), "uniform")
-        values = task_values(task, probe.logits([test.tokens[place]]), test.targets)
-        found.append((values[measure], majority, share))
-    return found
+    measured = []
+    for index, share in enumerate(gates.gates.detach().softmax(0).tolist()):
+        train, val = (samples[split].with_tokens([index]) for split in ("train", "val"))
+        logits = fit_mixing(task, train, val, "uniform").logits([test.tokens[index]])
+        measured.append((task_values(task, logits, test.targets)[measure], majority, share))
+    return measured
 
 
-def layers_table(rows: Sequence[LayerRow], tasks: TaskSet) -> Table:
-    """A row a stage; for each task what a linear probe reaches, and the share of the gates."""
-    table = Table(
-        title="Linear probe at every stage, and its share of the gates over all stages, per cent",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    table.add_column("stage", no_wrap=True)
-    for task in tasks:
-        table.add_column(
-            f"{task.name}\n{measure_name(MAIN_MEASURE[task.kind])}", justify="right", no_wrap=True
-        )
-        table.add_column("\nshare", justify="right", no_wrap=True)
-    by_task = {task.name: [row for row in rows if row.task == task.name] for task in tasks}
-    majority: list[str] = []
-    for task in tasks:
-        value = float(np.mean(by_task[task.name][0].majority))
-        majority += [measure_text(MAIN_MEASURE[task.kind], value), ""]
-    table.add_row("majority", *majority, end_section=True)
-    shown = ""
-    for place, first in enumerate(by_task[next(iter(tasks)).name]):
-        if first.backbone != shown:
-            if shown:
+def layers_tables(rows: Sequence[LayerRow], tasks: TaskSet) -> Iterator[Table]:
+    """A row per stage; for each task what a linear probe reaches, and the share of the gates."""
+    title = "Linear probe at every stage, and its share of the gates over all stages, per cent"
+    for shown, table in task_tables(title, "stage", tasks, share=True):
+        of_task = {task.name: [row for row in rows if row.task == task.name] for task in shown}
+        cells = {task.name: [_mean_text(task, of_task[task.name][0].majority), ""] for task in shown}
+        add_row(table, "majority", shown, cells)
+        backbone = ""
+        for of_stage in zip(*of_task.values(), strict=True):
+            if of_stage[0].backbone != backbone:
+                backbone = of_stage[0].backbone
                 table.add_section()
-            shown = first.backbone
-            table.add_row(shown)
-        cells: list[str] = []
-        for task in tasks:
-            row = by_task[task.name][place]
-            cells += [
-                measure_text(MAIN_MEASURE[task.kind], float(np.mean(row.values))),
-                f"{100 * np.mean(row.shares):.0f}",
-            ]
-        table.add_row(f"  {first.stage}", *cells)
-    return table
+                table.add_row(backbone)
+            cells = {
+                task.name: [_mean_text(task, row.values), f"{100 * np.mean(row.shares):.0f}"]
+                for task, row in zip(shown, of_stage, strict=True)
+            }
+            add_row(table, f"  {of_stage[0].stage}", shown, cells)
+        yield table
+
+
+def _mean_text(task: Task, values: Sequence[float]) -> str:
+    return measure_text(MAIN_MEASURE[task.kind], float(np.mean(values)))
 
 
 def plot_layers(rows: Sequence[LayerRow], tasks: TaskSet) -> Figure:
-    """A column a task: above, what a linear probe reaches at each stage; below, the shares of the gates.
+    """A column per task: above, what a linear probe reaches at each stage; below, the shares of the gates.
 
     Where there are several seeds, lines and bars are means, and a shade or whisker goes from lowest to highest.
     """
@@ -182,8 +149,8 @@ def plot_layers(rows: Sequence[LayerRow], tasks: TaskSet) -> Figure:
         factor = 100 if in_per_cent else 1
         of_task = [row for row in rows if row.task == task.name]
         deepest = max((_of(of_task, name) for name in backbones), key=len)
-        for place, name in enumerate(backbones):
-            _draw_backbone(probes, shares, _of(of_task, name), place, len(backbones), factor)
+        for number, name in enumerate(backbones):
+            _draw_backbone(probes, shares, _of(of_task, name), number, len(backbones), factor)
         majority = factor * float(np.mean(of_task[0].majority))
         probes.axhline(majority, color="0.5", linestyle="--", linewidth=1)
         probes.annotate(
@@ -216,19 +183,19 @@ def _of(rows: Sequence[LayerRow], backbone: str) -> list[LayerRow]:
 
 
 def _draw_backbone(
-    probes: Any, shares: Any, rows: Sequence[LayerRow], place: int, count: int, factor: float
+    probes: Any, shares: Any, rows: Sequence[LayerRow], number: int, count: int, factor: float
 ) -> None:
-    color = f"C{place}"
+    color = f"C{number}"
     values = factor * np.array([row.values for row in rows])
-    found = 100 * np.array([row.shares for row in rows])
-    where = np.arange(len(rows))
-    probes.plot(where, values.mean(1), marker="o", markersize=4, color=color, label=rows[0].backbone)
-    probes.fill_between(where, values.min(1), values.max(1), color=color, alpha=0.15, linewidth=0)
+    share = 100 * np.array([row.shares for row in rows])
+    x = np.arange(len(rows))
+    probes.plot(x, values.mean(1), marker="o", markersize=4, color=color, label=rows[0].backbone)
+    probes.fill_between(x, values.min(1), values.max(1), color=color, alpha=0.15, linewidth=0)
     width = 0.8 / count
-    mean = found.mean(1)
-    whiskers = np.stack([mean - found.min(1), found.max(1) - mean]) if found.shape[1] > 1 else None
-    offset = (place - (count - 1) / 2) * width
-    shares.bar(where + offset, mean, width, color=color, yerr=whiskers, ecolor="0.4", error_kw={"lw": 0.8})
+    mean = share.mean(1)
+    whiskers = np.stack([mean - share.min(1), share.max(1) - mean]) if share.shape[1] > 1 else None
+    offset = (number - (count - 1) / 2) * width
+    shares.bar(x + offset, mean, width, color=color, yerr=whiskers, ecolor="0.4", error_kw={"lw": 0.8})
 
 
 def _tick_names(backbones: Sequence[str], rows: Sequence[LayerRow]) -> list[str]:
@@ -239,20 +206,26 @@ def _tick_names(backbones: Sequence[str], rows: Sequence[LayerRow]) -> list[str]
     return [f"stage {number + 1}" for number in range(max(map(len, of_each)))]
 
 
-def run(settings: LayerSettings) -> None:
-    """Measure, print the table, and write the plot and the figures behind it.
+def layers(settings: LayerSettings) -> list[LayerRow]:
+    """Measure, print the tables, and write the plot and the figures behind it.
 
     Raises:
         ArttlError: if something cannot be used or written.
     """
     rows, tasks = measure_layers(settings)
     reporter = Reporter(True)
-    for some in in_tables(tasks):
-        reporter.console.print(layers_table(rows, some))
+    for table in layers_tables(rows, tasks):
+        reporter.show(table)
     figure = plot_layers(rows, tasks)
     make_folder(settings.out)
     for kind in ("png", "pdf"):
         with whole_file(settings.out / f"layers.{kind}") as temporary:
             figure.savefig(temporary, format=kind, dpi=150)
     write_json(settings.out / "layers.json", [asdict(row) for row in rows])
-    reporter.say(f"drawn in {settings.out / 'layers.png'} and layers.pdf, the figures in layers.json")
+    reporter.say(f"plotted in {settings.out / 'layers.png'} and layers.pdf, the figures in layers.json")
+    return rows
+
+
+def run(settings: LayerSettings) -> None:
+    """Measure the layers and report."""
+    layers(settings)

@@ -11,14 +11,13 @@ import torch
 from torch import nn
 
 from arttl.errors import ArttlError
-from arttl.frozen.split_features import Features
+from arttl.frozen.tokens import Samples
 from arttl.models.losses import summed_loss
-from arttl.tasks import Task, is_labelled
+from arttl.models.solver import INVERSE_L2_GRID, PathPoint, Tolerances, fit_path
+from arttl.tasks import Task
 
-INVERSE_L2_GRID = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
-"""Inverse strengths of the penalty tried, from strong to weak."""
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-_PATIENCE = 2  # strengths without a lower validation loss before the search stops
+_TOLERANCES = Tolerances(max_iterations=500, gradient=1e-5, change=1e-9)
 
 
 @dataclass(frozen=True)
@@ -42,95 +41,50 @@ class Probe:
 
 def fit_probe(
     task: Task,
-    train: Features,
-    val: Features,
+    train: Samples,
+    val: Samples,
     inverse_l2: float | None = None,
-    on_fit: Callable[[Probe], None] = lambda probe: None,
+    on_fit: Callable[[PathPoint], None] = lambda point: None,
     loss: Loss | None = None,
 ) -> Probe:
     """Fit one task's head on standardised features.
 
-    Minimises `|W|^2 / 2 + C * (sum of the samples' losses)` by L-BFGS, the objective of scikit-learn's
-    `LogisticRegression` (the bias is free), with the cross-entropy of a softmax or, for a multi-label task, of a
-    sigmoid a class.
+    Minimises `|W|^2 / 2 + C * (sum of the samples' losses)`, see `arttl.models.solver.fit_penalised`, with the
+    cross-entropy of a softmax or, for a multi-label task, of one sigmoid per class.
 
     Args:
         task: what is predicted.
-        train, val: standardised features of the two splits.
+        train, val: samples with one token, standardised features.
         inverse_l2: C. None: the value of `INVERSE_L2_GRID` with the lowest validation loss, each fit starting
             from the one before.
         on_fit: called after each fit.
-        loss: of logits [N, Q] and targets, summed over samples, in place of `summed_loss`; the validation loss is of
+        loss: of logits [N, Q] and targets, summed over samples, instead of `summed_loss`; the validation loss is of
             the same kind.
 
     Raises:
         ArttlError: if no training sample is labelled, or no validation sample is and C is to be chosen.
     """
-    train_values, train_targets = _labelled(train, task)
-    val_values, val_targets = _labelled(val, task)
-    if not len(train_values):
+    (values,), (val_values,) = train.tokens, val.tokens
+    if not len(values):
         raise ArttlError(f"no training sample carries a label of task {task.name!r}")
     if not len(val_values) and inverse_l2 is None:
         raise ArttlError(
             f"no validation sample carries a label of task {task.name!r} to choose --inverse-l2 on; give a value"
         )
     loss = loss or partial(summed_loss, task)
-    head = nn.Linear(train_values.shape[1], task.outputs, device=train_values.device)
+    head = nn.Linear(values.shape[1], task.outputs, device=values.device)
     nn.init.zeros_(head.weight)
     nn.init.zeros_(head.bias)
-    best: Probe | None = None
-    worse = 0
-    for strength in INVERSE_L2_GRID if inverse_l2 is None else (inverse_l2,):
-        _minimise(loss, head, train_values, train_targets, strength)
-        probe = _measure(task, loss, head, val_values, val_targets, strength)
-        on_fit(probe)
-        if best is None or probe.val_loss < best.val_loss:
-            best, worse = probe, 0
-        else:
-            worse += 1
-            if worse == _PATIENCE:
-                break
-    assert best is not None
-    return best
-
-
-def _labelled(features: Features, task: Task) -> tuple[torch.Tensor, torch.Tensor]:
-    targets = features.targets[task.name]
-    labelled = torch.from_numpy(is_labelled(targets.cpu().numpy())).to(targets.device)
-    return features.values[labelled], targets[labelled]
-
-
-def _minimise(
-    summed: Loss, head: nn.Linear, values: torch.Tensor, targets: torch.Tensor, strength: float
-) -> None:
-    optimizer = torch.optim.LBFGS(
-        head.parameters(),
-        max_iter=500,
-        history_size=20,
-        tolerance_grad=1e-5,
-        tolerance_change=1e-9,
-        line_search_fn="strong_wolfe",
+    best = fit_path(
+        head,
+        lambda: loss(head(values), train.targets),
+        len(values),
+        lambda: float(loss(head(val_values), val.targets)) / len(val_values) if len(val_values) else math.inf,
+        tolerances=_TOLERANCES,
+        grid=INVERSE_L2_GRID if inverse_l2 is None else (inverse_l2,),
+        on_fit=on_fit,
     )
-
-    def objective() -> torch.Tensor:
-        optimizer.zero_grad()
-        # Per sample, so that the tolerances mean the same for any collection.
-        penalty = head.weight.square().sum() / (2 * strength * len(values))
-        loss = summed(head(values), targets) / len(values) + penalty
-        loss.backward()
-        return loss
-
-    optimizer.step(objective)
-
-
-@torch.no_grad()
-def _measure(
-    task: Task, summed: Loss, head: nn.Linear, values: torch.Tensor, targets: torch.Tensor, strength: float
-) -> Probe:
-    loss, accuracy = math.inf, None
-    if len(values):
-        logits = head(values)
-        loss = float(summed(logits, targets)) / len(values)
-        if task.kind == "single-label":
-            accuracy = float((logits.argmax(1) == targets).float().mean())
-    return Probe(strength, loss, accuracy, head.weight.clone(), head.bias.clone())
+    accuracy = None
+    if task.kind == "single-label" and len(val_values):
+        accuracy = float((head(val_values).argmax(1) == val.targets).float().mean())
+    return Probe(best.inverse_l2, best.val_loss, accuracy, head.weight.detach(), head.bias.detach())

@@ -1,68 +1,59 @@
-"""`arttl tails`: what helps rare classes, over several splits, by size of the classes."""
+"""`arttl rebalance`: what helps rare classes, over several splits, by size of the classes."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-import torch
-import tyro
 from rich.table import Table
 
 from arttl.console import Reporter
 from arttl.errors import ArttlError
-from arttl.evaluation.bootstrap import paired_bootstrap
 from arttl.evaluation.classes import FEW, MANY
 from arttl.evaluation.measures import Floats, Measure, measures_of
 from arttl.evaluation.metrics import TaskMetrics
 from arttl.files import make_folder, write_json
-from arttl.frozen.gains import Gain, gains_table
-from arttl.frozen.long_tails import PLAIN, REMEDIES, TailOutcome, fit_remedies
-from arttl.frozen.store import FeatureStore
-from arttl.frozen.tables import figures_table
+from arttl.frozen.rebalance_methods import METHODS, PLAIN, RebalanceOutcome, fit_methods
+from arttl.frozen.study import SplitStudySettings, Study
+from arttl.frozen.tables import Gain, figures_table, gains_table, measure_gain, spread
 from arttl.frozen.tokens import labelled_samples
 from arttl.models.stages import LAST_LAYER
-from arttl.splits.redraw import draw_splits
 from arttl.tasks import Task, TaskSet
 
 # Sizes of classes in the training split, as headings.
 _BANDS = {"many": f"over {MANY}", "medium": f"{FEW}–{MANY}", "few": f"under {FEW}"}
 
 
-@dataclass(frozen=True)
-class TailSettings:
+@dataclass(frozen=True, kw_only=True)
+class RebalanceSettings(SplitStudySettings):
     """Compare what helps rare classes, with heads on frozen features solved to convergence.
 
-    A logistic regression as it is; its answers adjusted for the frequency of the classes, afterwards or in training;
-    classes drawn evenly; and the nearest class mean. For single-label tasks.
+    A logistic regression as it is; its logits adjusted for the frequency of the classes, afterwards or in training;
+    samples weighted by the size of their class; and the nearest class mean. For single-label tasks, on one folder of
+    features.
     """
 
-    features: Annotated[Path, tyro.conf.Positional]
-    """Folder made with `arttl features`."""
-    out: Path = Path("tails")
-    """Folder for the table."""
-    tasks: tuple[str, ...] = ()
-    """Tasks, in order; by default all that the shards have."""
-    classes: str = "train"
-    """Class rule: train (every class of the training split), all-splits, min-count=N or rijks2014."""
-    seeds: int = 1
-    """How many splits: the shards' own and others drawn anew. Five for figures to report."""
+    out: Path = Path("runs/rebalance")
+    """Folder for rebalance.json."""
 
     def __post_init__(self) -> None:
-        if self.seeds < 1:
-            raise ArttlError(f"--seeds must be at least 1, not {self.seeds}")
+        super().__post_init__()
+        if len(self.features) > 1:
+            raise ArttlError(
+                f"arttl rebalance compares heads on one folder of features, and {len(self.features)} are given"
+            )
 
 
-Outcomes = Mapping[str, Mapping[str, Sequence[TailOutcome]]]
-"""Task name to remedy to an outcome a split."""
+Outcomes = Mapping[str, Mapping[str, Sequence[RebalanceOutcome]]]
+"""Task name to method to the outcome on each split."""
 
 
-def compare_remedies(settings: TailSettings, reporter: Reporter) -> tuple[Outcomes, TaskSet]:
-    """Fit every remedy for every task on every split.
+def compare_methods(settings: RebalanceSettings) -> tuple[Outcomes, TaskSet]:
+    """Fit every method for every task on every split.
 
     Returns:
         The outcomes, and the tasks as the first split has them.
@@ -70,76 +61,70 @@ def compare_remedies(settings: TailSettings, reporter: Reporter) -> tuple[Outcom
     Raises:
         ArttlError: for input that cannot be used.
     """
-    store = FeatureStore.open(settings.features)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    names = settings.tasks or store.manifest.task_names
-    values = store.values(LAST_LAYER)
-    found: dict[str, dict[str, list[TailOutcome]]] = {}
+    study = Study(settings)
+    values = study.stores[0].values(LAST_LAYER)
+    outcomes: dict[str, dict[str, list[RebalanceOutcome]]] = {}
     first: TaskSet | None = None
-    with reporter.progress("heads", len(names) * settings.seeds) as bar:
-        for seed in range(settings.seeds):
-            draw = draw_splits(store.manifest, names, seed)
-            tasks = TaskSet.from_manifest(draw, names, classes=settings.classes)
+    with study.reporter.progress("heads", len(study.task_names) * settings.seeds) as bar:
+        for split, tasks in study.splits(settings.seeds):
             first = first or tasks
             for task in tasks:
-                samples = labelled_samples(draw, task, [values], device)
-                for outcome in fit_remedies(task, samples):
-                    found.setdefault(task.name, {}).setdefault(outcome.remedy, []).append(outcome)
+                by_method = outcomes.setdefault(task.name, {method: [] for method in METHODS})
+                for outcome in fit_methods(task, labelled_samples(split, task, [values], study.device)):
+                    by_method[outcome.method].append(outcome)
                 bar.advance()
     assert first is not None
-    return found, first
+    return outcomes, first
 
 
 def gains(outcomes: Outcomes, tasks: TaskSet) -> list[Gain]:
-    """What each remedy adds to the balanced accuracy of the plain logistic regression, mean over the splits.
+    """What each method adds to the balanced accuracy of the plain logistic regression, mean over the splits."""
 
-    A paired bootstrap that draws artworks, each with all the splits in whose test part it is.
-    """
-    found = []
-    for task in tasks:
-        by_remedy = outcomes[task.name]
-        rows = np.concatenate([one.rows for one in by_remedy[PLAIN]])
-        plain = _mean_balanced(task, by_remedy[PLAIN])
-        for remedy in REMEDIES[1:]:
-            other = _mean_balanced(task, by_remedy[remedy])
-            difference = paired_bootstrap(plain, other, len(rows), groups=rows)
-            found.append(Gain(task.name, remedy, PLAIN, difference))
-    return found
+    def mean_balanced(task: Task, outcomes: Sequence[RebalanceOutcome]) -> Measure:
+        parts = [
+            measures_of(task, outcome.logits, outcome.targets)["balanced_accuracy"] for outcome in outcomes
+        ]
+        edges = np.cumsum([len(outcome.rows) for outcome in outcomes])[:-1]
 
+        def mean(weights: Floats) -> Floats:
+            pieces = np.split(weights, edges, axis=1)
+            values = [part(piece) for part, piece in zip(parts, pieces, strict=True)]
+            return np.asarray(np.mean(values, axis=0))
 
-def _mean_balanced(task: Task, splits: Sequence[TailOutcome]) -> Measure:
-    parts = [measures_of(task, one.logits, one.targets)["balanced_accuracy"] for one in splits]
-    edges = np.cumsum([len(one.rows) for one in splits])[:-1]
+        return mean
 
-    def mean(weights: Floats) -> Floats:
-        pieces = np.split(weights, edges, axis=1)
-        return np.asarray(np.mean([part(piece) for part, piece in zip(parts, pieces, strict=True)], axis=0))
-
-    return mean
+    return [
+        measure_gain(task.name, outcomes[task.name], PLAIN, method, partial(mean_balanced, task))
+        for task in tasks
+        for method in METHODS[1:]
+    ]
 
 
-def tails_table(task: Task, outcomes: Mapping[str, Sequence[TailOutcome]]) -> Table:
-    """A row a remedy: accuracy, balanced accuracy, that of the classes of each size, and calibration."""
+def rebalance_table(task: Task, outcomes: Mapping[str, Sequence[RebalanceOutcome]]) -> Table:
+    """A row per method: accuracy, balanced accuracy, that of the classes of each size, and calibration."""
     table = figures_table(f"{task.name}: test split, per cent", len(outcomes[PLAIN]))
     table.add_column("head", no_wrap=True)
-    there = {band.name for splits in outcomes.values() for one in splits for band in one.metrics.bands}
-    bands = {name: heading for name, heading in _BANDS.items() if name in there}
-    for heading in ("accuracy", "balanced", *bands.values(), "ECE"):
+    metrics = {method: [outcome.metrics for outcome in outcomes[method]] for method in METHODS}
+    present = {band.name for of_split in metrics[PLAIN] for band in of_split.bands}
+    bands = [name for name in _BANDS if name in present]
+    for heading in ("accuracy", "balanced", *(_BANDS[name] for name in bands), "ECE"):
         table.add_column(heading, justify="right", no_wrap=True)
-    baselines = [one.metrics.baseline for one in outcomes[PLAIN]]
+    baselines = [of_split.baseline for of_split in metrics[PLAIN]]
     table.add_row(
         "majority",
-        *(_spread([one[measure] for one in baselines]) for measure in ("accuracy", "balanced_accuracy")),
+        *(
+            spread(name, [of_split[name] for of_split in baselines])
+            for name in ("accuracy", "balanced_accuracy")
+        ),
     )
-    for remedy in REMEDIES:
-        metrics = [one.metrics for one in outcomes[remedy]]
+    for method, of_method in metrics.items():
         table.add_row(
-            remedy,
-            _spread([one.accuracy for one in metrics]),
-            _spread([one.balanced_accuracy for one in metrics]),
-            *(_mean([_of_band(one, name) for one in metrics]) for name in bands),
-            _mean([one.values["calibrated_ece"] for one in metrics]),
-            end_section=remedy == PLAIN,
+            method,
+            spread("accuracy", [of_split.accuracy for of_split in of_method]),
+            spread("balanced_accuracy", [of_split.balanced_accuracy for of_split in of_method]),
+            *(_mean([_of_band(of_split, name) for of_split in of_method]) for name in bands),
+            _mean([of_split.values["calibrated_ece"] for of_split in of_method]),
+            end_section=method == PLAIN,
         )
     return table
 
@@ -153,31 +138,31 @@ def _mean(values: Sequence[float]) -> str:
     return f"{100 * float(np.nanmean(values)):.1f}"
 
 
-def _spread(values: Sequence[float]) -> str:
-    if len(values) == 1:
-        return _mean(values)
-    return f"{_mean(values)} ({100 * min(values):.0f}–{100 * max(values):.0f})"
-
-
-def run(settings: TailSettings) -> None:
-    """Compare, print the tables, and write the figures behind them.
+def rebalance(settings: RebalanceSettings) -> tuple[Outcomes, list[Gain]]:
+    """Compare the methods, print the tables, and write the figures behind them.
 
     Raises:
         ArttlError: if something cannot be used or written.
     """
+    outcomes, tasks = compare_methods(settings)
     reporter = Reporter(True)
-    outcomes, tasks = compare_remedies(settings, reporter)
-    found = gains(outcomes, tasks)
+    of_methods = gains(outcomes, tasks)
     for task in tasks:
-        reporter.console.print(tails_table(task, outcomes[task.name]))
-    reporter.console.print(gains_table(found, "balanced accuracy", "head"))
-    lines = [
-        {"seed": seed, "task": task, "head": remedy, "detail": one.detail, **one.metrics.to_dict()}
-        for task, by_remedy in outcomes.items()
-        for remedy, splits in by_remedy.items()
-        for seed, one in enumerate(splits)
+        reporter.show(rebalance_table(task, outcomes[task.name]))
+    reporter.show(gains_table(of_methods, "balanced accuracy", "head"))
+    heads = [
+        {"seed": seed, "task": task, "head": method, "detail": outcome.detail, **outcome.metrics.to_dict()}
+        for task, by_method in outcomes.items()
+        for method, of_method in by_method.items()
+        for seed, outcome in enumerate(of_method)
     ]
-    told = {"heads": lines, "gains": [asdict(one) for one in found]}
     make_folder(settings.out)
-    write_json(settings.out / "tails.json", told)
-    reporter.say(f"the figures in {settings.out / 'tails.json'}")
+    results = {"heads": heads, "gains": [asdict(gain) for gain in of_methods]}
+    write_json(settings.out / "rebalance.json", results)
+    reporter.say(f"the figures in {settings.out / 'rebalance.json'}")
+    return outcomes, of_methods
+
+
+def run(settings: RebalanceSettings) -> None:
+    """Compare the methods and report."""
+    rebalance(settings)

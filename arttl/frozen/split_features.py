@@ -1,4 +1,4 @@
-"""Frozen features, computed once: what the off-the-shelf mode trains its heads on."""
+"""Frozen features of one split, computed once: what the off-the-shelf mode trains its heads on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from arttl.frozen.tokens import Samples
 from arttl.loading import Loader
+from arttl.tasks import Task, is_labelled
 
 
 @dataclass(frozen=True)
@@ -18,17 +20,19 @@ class Features:
     Attributes:
         rows: [N] int64, ascending rows of the manifest.
         values: [N, D] float32.
-        targets: task name to [N] int64 or [N, Q] float32.
+        targets: task name to [N] int64 or [N, Q] float32, unknown ones included.
     """
 
     rows: torch.Tensor
     values: torch.Tensor
     targets: dict[str, torch.Tensor]
 
-    def standardised(self, mean: torch.Tensor, std: torch.Tensor, device: torch.device) -> Features:
-        """The features less `mean` [D], divided by `std` [D], on a device."""
-        targets = {name: found.to(device) for name, found in self.targets.items()}
-        return Features(self.rows.to(device), ((self.values - mean) / std).to(device), targets)
+    def samples(self, task: Task, device: torch.device) -> Samples:
+        """The samples that carry a label of the task, on a device."""
+        targets = self.targets[task.name]
+        labelled = torch.from_numpy(is_labelled(targets.numpy()))
+        values = self.values[labelled].to(device)
+        return Samples(self.rows[labelled], (values,), targets[labelled].to(device))
 
 
 def extract_features(
@@ -54,15 +58,15 @@ def extract_features(
     targets: dict[str, list[torch.Tensor]] = {}
     with torch.inference_mode():
         for batch in loader:
-            real = gather(batch.valid).cpu()
-            rows.append(gather(batch.rows.to(batch.valid.device)).cpu()[real])
-            values.append(gather(backbone(batch.images).float()).cpu()[real])
-            for name, found in batch.targets.items():
-                targets.setdefault(name, []).append(gather(found).cpu()[real])
+            valid = gather(batch.valid).cpu()
+            rows.append(gather(batch.rows.to(batch.valid.device)).cpu()[valid])
+            values.append(gather(backbone(batch.images).float()).cpu()[valid])
+            for name, of_task in batch.targets.items():
+                targets.setdefault(name, []).append(gather(of_task).cpu()[valid])
             on_batch()
     order = torch.cat(rows).argsort(stable=True)
     return Features(
         torch.cat(rows)[order],
         torch.cat(values)[order],
-        {name: torch.cat(found)[order] for name, found in targets.items()},
+        {name: torch.cat(parts)[order] for name, parts in targets.items()},
     )

@@ -1,14 +1,13 @@
-"""Tokens: the pooled stages of one or several feature stores, standardised on the training split of a draw."""
+"""Tokens: the pooled stages of one or several feature stores, standardised on the training split."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from arttl.errors import ArttlError
-from arttl.frozen.split_features import Features
 from arttl.frozen.store import FeatureStore
 from arttl.splits.redraw import Draw
 from arttl.tasks import SPLITS, Task, is_labelled
@@ -28,19 +27,25 @@ class Samples:
     tokens: tuple[torch.Tensor, ...]
     targets: torch.Tensor
 
-    def only(self, places: Sequence[int]) -> Samples:
-        """The same samples with some of the tokens."""
-        return Samples(self.rows, tuple(self.tokens[place] for place in places), self.targets)
+    def with_tokens(self, indices: Sequence[int]) -> Samples:
+        """The same samples with a selection of the tokens."""
+        return Samples(self.rows, tuple(self.tokens[index] for index in indices), self.targets)
 
     def standardised(self, mean: torch.Tensor, std: torch.Tensor) -> Samples:
         """Samples with one token, less `mean` [D] and divided by `std` [D]."""
         (values,) = self.tokens
         return Samples(self.rows, ((values - mean) / std,), self.targets)
 
-    def features(self, task: Task) -> Features:
-        """Samples with one token, as `arttl.frozen.linear_probe` takes them."""
-        (values,) = self.tokens
-        return Features(self.rows, values, {task.name: self.targets})
+
+def standardise(samples: Mapping[str, Samples]) -> tuple[dict[str, Samples], torch.Tensor, torch.Tensor]:
+    """Standardise samples with one token on the training split.
+
+    Returns:
+        Split name to samples, and the mean and standard deviation [D] of the training split.
+    """
+    (train,) = samples["train"].tokens
+    mean, std = train.mean(0), train.std(0).clamp_min(1e-6)
+    return {split: of_split.standardised(mean, std) for split, of_split in samples.items()}, mean, std
 
 
 class Tokens:
@@ -52,75 +57,68 @@ class Tokens:
 
     Attributes:
         names: store number and stage of each token.
-        mean, scale: [sum of the widths]; a token is `(features - mean) * scale`.
+        widths: D of each token.
+        means, scales: of each token [D]; a token is `(features - mean) * scale`.
     """
 
-    def __init__(self, stores: Sequence[FeatureStore], draw: Draw, device: torch.device) -> None:
+    def __init__(self, stores: Sequence[FeatureStore], split: Draw, device: torch.device) -> None:
         """Read and normalise every stage of every store.
 
         Args:
             stores: of the same shards.
-            draw: whose training split the normalisation is of.
+            split: whose training samples the normalisation is of.
             device: where the tokens go.
         """
-        self._draw, self._device = draw, device
-        self.names = tuple((place, stage) for place, store in enumerate(stores) for stage in store.stages)
-        train = torch.from_numpy(draw.rows("train"))
-        values, means, scales = [], [], []
-        for place, stage in self.names:
-            found = stores[place].values(stage)
-            mean, std = found[train].mean(0), found[train].std(0)
+        self._split, self._device = split, device
+        self.names = tuple((number, stage) for number, store in enumerate(stores) for stage in store.stages)
+        train = torch.from_numpy(split.rows("train"))
+        self._values: list[torch.Tensor] = []
+        self.means: list[torch.Tensor] = []
+        self.scales: list[torch.Tensor] = []
+        for number, stage in self.names:
+            features = stores[number].values(stage)
+            mean, std = features[train].mean(0), features[train].std(0)
             # A channel that never fires in training says nothing, and must not explode where it first does.
-            scale = torch.where(std > 1e-6, 1 / std.clamp_min(1e-6), 0) / found.shape[1] ** 0.5
-            values.append(((found - mean) * scale).to(device))
-            means.append(mean)
-            scales.append(scale)
-        self._values = values
-        self.mean, self.scale = torch.cat(means), torch.cat(scales)
-
-    def width(self, place: int) -> int:
-        """D of a token."""
-        return self._values[place].shape[1]
-
-    def part(self, whole: torch.Tensor, place: int) -> torch.Tensor:
-        """A token's part of `mean` or `scale`."""
-        widths = [found.shape[1] for found in self._values]
-        return whole.split(widths)[place]
+            scale = torch.where(std > 1e-6, 1 / std.clamp_min(1e-6), 0) / features.shape[1] ** 0.5
+            self._values.append(((features - mean) * scale).to(device))
+            self.means.append(mean)
+            self.scales.append(scale)
+        self.widths = [features.shape[1] for features in self._values]
 
     def samples(self, task: Task) -> dict[str, Samples]:
         """Split name to the task's labelled samples, see `labelled_samples`."""
-        return labelled_samples(self._draw, task, self._values, self._device)
+        return labelled_samples(self._split, task, self._values, self._device)
 
 
 def labelled_samples(
-    draw: Draw, task: Task, values: Sequence[torch.Tensor], device: torch.device
+    split: Draw, task: Task, values: Sequence[torch.Tensor], device: torch.device
 ) -> dict[str, Samples]:
-    """The labelled samples of every split for one task.
+    """The labelled samples of every part of a split for one task.
 
     Args:
-        draw: the split.
+        split: which row is in train, val and test.
         task: what is predicted.
         values: tokens of every row of the manifest, [rows, D] each.
         device: where the samples go.
 
     Raises:
-        ArttlError: if a split has none.
+        ArttlError: if a part has none.
     """
-    targets = task.targets(draw.labels(task.name))
-    known = is_labelled(targets)
-    found = {}
-    for split in SPLITS:
-        rows = draw.rows(split)
-        rows = rows[known[rows]]
+    targets = task.targets(split.labels(task.name))
+    labelled = is_labelled(targets)
+    samples = {}
+    for part in SPLITS:
+        rows = split.rows(part)
+        rows = rows[labelled[rows]]
         if not len(rows):
-            raise ArttlError(f"no sample of the split {split!r} carries a label of task {task.name!r}")
-        chosen = torch.from_numpy(rows)
-        found[split] = Samples(
-            chosen,
-            tuple(one[chosen.to(one.device)].to(device) for one in values),
+            raise ArttlError(f"no sample of the split {part!r} carries a label of task {task.name!r}")
+        index = torch.from_numpy(rows)
+        samples[part] = Samples(
+            index,
+            tuple(token[index.to(token.device)].to(device) for token in values),
             torch.from_numpy(targets[rows]).to(device),
         )
-    return found
+    return samples
 
 
 def same_collection(stores: Sequence[FeatureStore]) -> None:
@@ -129,8 +127,8 @@ def same_collection(stores: Sequence[FeatureStore]) -> None:
     Raises:
         ArttlError: naming the first two that do not go together.
     """
-    for place, store in enumerate(stores):
-        for other in stores[:place]:
+    for number, store in enumerate(stores):
+        for other in stores[:number]:
             if store.recipe.key == other.recipe.key:
                 raise ArttlError(
                     f"{other.directory} and {store.directory} are the same features; give one of them"
@@ -143,15 +141,15 @@ def store_names(stores: Sequence[FeatureStore]) -> list[str]:
     """A short name for each store in tables.
 
     Its network's, without the words that all networks begin with; with the input's size, or the folder, where that is
-    not enough to tell them apart.
+    not enough to distinguish them.
     """
     words = [store.backbone_name.partition(".")[0].split("_") for store in stores]
-    alike = 0
-    while len(stores) > 1 and len({tuple(found[: alike + 1]) for found in words}) == 1:
-        if any(len(found) <= alike + 1 for found in words):
-            break
-        alike += 1
-    networks = ["_".join(found[alike:]) for found in words]
+    # At least the last word of each stays, and all words of a single store.
+    longest = min(map(len, words)) - 1 if len(stores) > 1 else 0
+    common = 0
+    while common < longest and len({name[common] for name in words}) == 1:
+        common += 1
+    networks = ["_".join(name[common:]) for name in words]
     sizes = [f"{name} {store.preprocess.size} px" for name, store in zip(networks, stores, strict=True)]
     for names in (networks, sizes):
         if len(set(names)) == len(names):

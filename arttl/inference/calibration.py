@@ -12,6 +12,7 @@ import torch.nn.functional as F
 
 from arttl.inference.labels import probabilities
 from arttl.models.calibration import Calibration, TaskCalibration
+from arttl.models.solver import Tolerances, minimise
 from arttl.tasks import Task, TaskSet, is_labelled
 
 BINS = 15
@@ -60,27 +61,17 @@ def fit_temperature(task: Task, logits: torch.Tensor, targets: torch.Tensor) -> 
     """
     logits = logits.detach().double()
     log_temperature = torch.zeros((), dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS(
-        [log_temperature],
-        max_iter=100,
-        tolerance_grad=1e-9,
-        tolerance_change=1e-12,
-        line_search_fn="strong_wolfe",
-    )
 
-    def objective() -> torch.Tensor:
-        optimizer.zero_grad()
+    def loss() -> torch.Tensor:
         scaled = logits * torch.exp(-log_temperature)
         if task.kind == "single-label":
             loss = F.cross_entropy(scaled, targets)
         else:
             loss = F.binary_cross_entropy_with_logits(scaled, targets.double())
-        # Where every prediction is right the loss falls for ever with the temperature; the term keeps it within reach.
-        loss = loss + 1e-3 / len(logits) * log_temperature.square()
-        loss.backward()
-        return loss
+        # Where every prediction is right the loss falls for ever with the temperature; the term keeps it finite.
+        return loss + 1e-3 / len(logits) * log_temperature.square()
 
-    optimizer.step(objective)
+    minimise([log_temperature], loss, Tolerances(gradient=1e-9, change=1e-12))
     return float(log_temperature.detach().exp())
 
 

@@ -13,10 +13,9 @@ from filelock import FileLock
 
 from arttl.errors import ArttlError
 from arttl.files import make_folder
-from arttl.frozen import layers
 from arttl.frozen.extract import FeatureSettings, compute_features
 from arttl.frozen.fuse import FuseSettings, fuse
-from arttl.frozen.layers import LayerSettings
+from arttl.frozen.layers import LayerSettings, layers
 from arttl.reproduction.cells import IMAGENET
 from arttl.reproduction.experiment import Laid
 from arttl.reproduction.results import Results
@@ -81,12 +80,14 @@ def _networks(results: Results, collection: str) -> list[str]:
 def _fuse(laid: Laid, name: str, stores: tuple[Path, ...], seeds: int) -> None:
     experiment, tasks = laid.experiment, laid.collections[name].usable
     folder = experiment.folder(fused_name(name))
-    rule = experiment.fine_tuning.classes
     with FileLock(folder.with_name(folder.name + ".lock")):
         if experiment.state(fused_name(name)) == "done":  # by another process
             return
-        layers.run(LayerSettings(stores, _layers(laid, name), tasks=tasks, classes=rule, seeds=seeds))
-        fuse(FuseSettings(stores, folder, tasks=tasks, classes=rule, seeds=seeds))
+        classes = experiment.fine_tuning.classes
+        layers(
+            LayerSettings(features=stores, out=_layers(laid, name), tasks=tasks, classes=classes, seeds=seeds)
+        )
+        fuse(FuseSettings(features=stores, out=folder, tasks=tasks, classes=classes, seeds=seeds))
 
 
 def _layers(laid: Laid, name: str) -> Path:
@@ -94,7 +95,7 @@ def _layers(laid: Laid, name: str) -> Path:
 
 
 def fusion_tables(laid: Laid) -> list[ReportTable]:
-    """Of every collection that has been fused: a row a rung, a column a task."""
+    """For every collection with a fused run: a row per method, a column per task."""
     tables = []
     for name, collection in laid.collections.items():
         if laid.experiment.state(fused_name(name)) != "done":
@@ -102,21 +103,23 @@ def fusion_tables(laid: Laid) -> list[ReportTable]:
         lines = RunFolder(laid.experiment.folder(fused_name(name))).metrics()
         splits = 1 + max(line["seed"] for line in lines)
         rows = []
-        for rung in dict.fromkeys(line["rung"] for line in lines):
-            of_rung = [line for line in lines if line["rung"] == rung]
-            cells = [_mean([line for line in of_rung if line["task"] == task]) for task in collection.usable]
-            rows.append((rung, *cells))
+        for method in dict.fromkeys(line["method"] for line in lines):
+            of_method = [line for line in lines if line["method"] == method]
+            cells = [
+                _mean([line for line in of_method if line["task"] == task]) for task in collection.usable
+            ]
+            rows.append((method, *cells))
         note = (
             "Heads fitted to convergence on frozen features with ImageNet's weights, in the networks' own"
-            " preprocessing. Gates and attention weigh all stages of all networks; without: the gates but for that"
-            " network. Best on validation: of each task and split the rung over several networks with the lowest"
+            " preprocessing. Gates and attention weight all stages of all networks; without: the gates but for that"
+            " network. Best on validation: of each task and split the method over several networks with the lowest"
             " validation loss."
         )
         tables.append(
             ReportTable(
                 f"fusion-{name}",
                 f"The best of each network: {name}, test accuracy in per cent",
-                ("what the heads see", *collection.usable),
+                ("method", *collection.usable),
                 tuple(rows),
                 (note + (f" Means over {splits} splits." if splits > 1 else ""),),
             )
@@ -129,7 +132,7 @@ def _mean(lines: Sequence[dict[str, Any]]) -> str:
 
 
 def layer_tables(laid: Laid) -> list[ReportTable]:
-    """Of every collection: a row a stage, what a linear probe reaches there, and its share in gates over all."""
+    """For every collection: a row per stage, what a linear probe reaches there, and its share in gates over all."""
     tables = []
     for name, collection in laid.collections.items():
         path = _layers(laid, name) / "layers.json"

@@ -8,9 +8,10 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from arttl.frozen.linear_probe import INVERSE_L2_GRID, fit_probe
+from arttl.frozen.linear_probe import fit_probe
 from arttl.frozen.split_features import extract_features
 from arttl.models import MultiTaskModel
+from arttl.models.solver import INVERSE_L2_GRID
 from arttl.training.loaders import Loaders
 from arttl.training.report import EpochReporter
 from arttl.training.settings import TrainSettings
@@ -36,11 +37,15 @@ def solve_heads(
     count = sum(len(found.rows) for found in features.values())
     reporter.say(f"features of {count} samples in {time.perf_counter() - started:.1f} s")
     mean, std = features["train"].values.mean(0), features["train"].values.std(0).clamp_min(1e-6)
-    train, val = (features[split].standardised(mean, std, accelerator.device) for split in ("train", "val"))
+    mean, std = mean.to(accelerator.device), std.to(accelerator.device)
     for task, layer in zip(model.tasks, model.heads.layers, strict=True):
         assert isinstance(layer, nn.Linear)
+        train, val = (
+            features[split].samples(task, accelerator.device).standardised(mean, std)
+            for split in ("train", "val")
+        )
         with reporter.progress(f"heads of {task.name}", len(INVERSE_L2_GRID)) as bar:
-            probe = fit_probe(task, train, val, settings.inverse_l2, lambda found: bar.advance())
+            probe = fit_probe(task, train, val, settings.inverse_l2, lambda point: bar.advance())
         accuracy = "" if probe.val_accuracy is None else f", accuracy {100 * probe.val_accuracy:.1f}%"
         reporter.say(
             f"head       {task.name}: C = {probe.inverse_l2:g}, validation loss {probe.val_loss:.3f}{accuracy}"
@@ -56,4 +61,4 @@ def solve_heads(
         with torch.no_grad():
             layer.weight.copy_(probe.weight)
             layer.bias.copy_(probe.bias)
-    model.heads.absorb_standardisation(mean.to(accelerator.device), std.to(accelerator.device))
+    model.heads.absorb_standardisation(mean, std)

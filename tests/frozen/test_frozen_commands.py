@@ -17,19 +17,21 @@ from arttl.cli import run_command
 from arttl.errors import ArttlError
 from arttl.evaluation.command import EvaluateSettings, evaluate
 from arttl.frozen import mixing
-from arttl.frozen.fuse import FuseSettings, compare, fuse
-from arttl.frozen.ladder import (
+from arttl.frozen.fuse import FuseSettings, fuse, share_right
+from arttl.frozen.fusion_methods import (
     CHOSEN,
     CONCATENATION_OF_ALL,
     FUSIONS,
     GATES,
     LATE_FUSION,
     SIMPLE_FUSIONS,
-    rungs,
+    method_names,
 )
 from arttl.frozen.layers import LayerSettings, measure_layers, plot_layers
 from arttl.frozen.probe import ProbeSettings, best_heads, probe
+from arttl.frozen.tables import measure_gain
 from arttl.models.fusion import load_fused
+from arttl.models.solver import Tolerances
 from arttl.shards.manifest import Manifest
 
 FEW = {"learning_rates": (1e-2,), "weight_decays": (0.0,)}
@@ -38,8 +40,8 @@ FEW = {"learning_rates": (1e-2,), "weight_decays": (0.0,)}
 @pytest.fixture
 def few_strengths(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is tested is not how well heads are fitted."""
-    monkeypatch.setattr(mixing, "INVERSE_L2_GRID", (100.0,))
-    monkeypatch.setattr(mixing, "_MAX_ITERATIONS", 15)
+    monkeypatch.setattr(mixing, "TOKEN_GRID", (100.0,))
+    monkeypatch.setattr(mixing, "_TOLERANCES", Tolerances(15, 1e-4, 1e-6))
 
 
 def folders(two_stores) -> tuple[Path, ...]:
@@ -134,7 +136,7 @@ def test_the_fused_model_says_of_pictures_what_its_features_said(
         logits = model(*[batch.images for batch in batches])["type"]
     valid, targets = batches[0].valid, batches[0].targets["type"]
     known = valid & (targets >= 0)
-    found = outcomes[0]["type"][keep]
+    found = outcomes["type"][keep][0]
     assert batches[0].rows[known].tolist() == found.rows.tolist()
     assert ((logits.argmax(1) == targets)[known].numpy() == found.correct).all()
     told = json.loads((tmp_path / "run" / "test.json").read_text())["tasks"]["type"]
@@ -147,7 +149,7 @@ def test_the_fused_model_says_of_pictures_what_its_features_said(
         arttl.load_model(tmp_path / "run")
 
 
-def test_fuse_measures_every_rung_on_every_split(two_stores, tmp_path, few_strengths, capsys) -> None:
+def test_fuse_measures_every_method_on_every_split(two_stores, tmp_path, few_strengths, capsys) -> None:
     settings = FuseSettings(
         features=folders(two_stores),
         out=tmp_path / "run",
@@ -156,33 +158,39 @@ def test_fuse_measures_every_rung_on_every_split(two_stores, tmp_path, few_stren
         seeds=2,
     )
     outcomes, gains = fuse(settings)
-    names = rungs(["resnet", "efficientnet"], settings.last)
+    names = method_names(["resnet", "efficientnet"], settings.last)
     shown = capsys.readouterr().out
-    assert all(name in shown for name in (*names, "majority", "Gain in right answers"))
-    assert len(outcomes) == 2
-    for by_task in outcomes:
-        assert all(list(by_rung) == names for by_rung in by_task.values())
-        both = by_task["type"]["best twice, gates"]
-        assert len(set(both.places)) == len(both.places) // 2
+    assert all(name in shown for name in (*names, "majority", "Gain in right predictions"))
+    for by_method in outcomes.values():
+        assert list(by_method) == names
+        assert all(len(of_method) == 2 for of_method in by_method.values())
+    for both in outcomes["type"]["best twice, gates"]:
+        assert len(set(both.indices)) == len(both.indices) // 2
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
-    assert len(lines) == 2 * 2 * len(names)
+    assert [(line["seed"], line["task"], line["method"]) for line in lines] == [
+        (seed, task, name) for seed in range(2) for task in ("type", "material") for name in names
+    ]
     assert {(gain.task, gain.head) for gain in gains} == {
-        (task, rung) for task in ("type", "material") for rung in ("best on validation", "gates", "attention")
+        (task, method)
+        for task in ("type", "material")
+        for method in ("best on validation", "gates", "attention")
     }
     one = next(gain for gain in gains if gain.task == "type" and gain.reference == CONCATENATION_OF_ALL)
     shares = [
-        np.concatenate([by_task["type"][rung].correct for by_task in outcomes]).mean()
-        for rung in (CONCATENATION_OF_ALL, one.head)
+        np.concatenate([outcome.correct for outcome in outcomes["type"][method]]).mean()
+        for method in (CONCATENATION_OF_ALL, one.head)
     ]
     assert one.difference.value == pytest.approx(shares[1] - shares[0])
-    assert compare(outcomes, "type", GATES, GATES).p == 1
-    for by_task in outcomes:
-        for by_rung in by_task.values():
-            chosen = by_rung[CHOSEN]
-            assert chosen.chosen in FUSIONS and chosen.fitted is by_rung[chosen.chosen].fitted
-            assert chosen.val_loss == min(by_rung[name].val_loss for name in FUSIONS)
-    late = outcomes[0]["type"][LATE_FUSION]
-    assert len(late.places) == 2 and late.val_loss > 0
+    assert measure_gain("type", outcomes["type"], GATES, GATES, share_right).difference.p == 1
+    for by_method in outcomes.values():
+        for seed in range(2):
+            chosen = by_method[CHOSEN][seed]
+            assert chosen.chosen in FUSIONS and chosen.fitted is by_method[chosen.chosen][seed].fitted
+            assert chosen.val_loss == min(by_method[name][seed].val_loss for name in FUSIONS)
+    late = outcomes["type"][LATE_FUSION][0]
+    assert len(late.indices) == 2 and late.val_loss > 0
+    unpenalised = {line["method"] for line in lines if line["inverse_l2"] is None}
+    assert LATE_FUSION in unpenalised <= {LATE_FUSION, CHOSEN}
 
 
 def test_the_stages_of_one_network_are_fused_too(
@@ -190,21 +198,23 @@ def test_the_stages_of_one_network_are_fused_too(
 ) -> None:
     out = tmp_path / "run"
     outcomes, gains = fuse(FuseSettings(features=folders(two_stores)[:1], out=out, tasks=("type",)))
-    by_rung = outcomes[0]["type"]
-    assert list(by_rung) == rungs([""], 3) and not set(by_rung) & set(SIMPLE_FUSIONS)
+    by_method = {name: of_method[0] for name, of_method in outcomes["type"].items()}
+    assert list(by_method) == method_names([""], 3) and not set(by_method) & set(SIMPLE_FUSIONS)
     assert {gain.reference for gain in gains} == {"last layer", CONCATENATION_OF_ALL}
     assert "late fusion" not in capsys.readouterr().out
-    assert by_rung[CHOSEN].val_loss == min(by_rung[name].val_loss for name in FUSIONS if name in by_rung)
+    assert by_method[CHOSEN].val_loss == min(
+        by_method[name].val_loss for name in FUSIONS if name in by_method
+    )
     model = load_fused(out)
     assert {token.backbone for token in model.tokens} == {0} and len(model.tokens) == len(
         two_stores[0].stages
     )
     metrics = evaluate(EvaluateSettings(model=out, shards=small_shards, threads=1))
-    assert metrics["type"].accuracy == pytest.approx(by_rung[CHOSEN].correct.mean())
+    assert metrics["type"].accuracy == pytest.approx(by_method[CHOSEN].correct.mean())
 
 
 def test_fuse_refuses_what_it_cannot_use(two_stores, tmp_path) -> None:
-    with pytest.raises(ArttlError, match="name folders of features"):
+    with pytest.raises(ArttlError, match="name at least one folder of features"):
         FuseSettings(features=())
     with pytest.raises(ArttlError, match="--keep 'late fusion' joins several networks, and there is one"):
         FuseSettings(features=folders(two_stores)[:1], keep="late fusion")
@@ -244,7 +254,7 @@ def test_the_plot_shows_the_figures(two_stores, few_strengths) -> None:
     assert heights == pytest.approx(100)
 
 
-@pytest.mark.parametrize("command", ["features", "probe", "fuse", "layers", "tails"])
+@pytest.mark.parametrize("command", ["features", "probe", "fuse", "layers", "rebalance"])
 def test_help_is_a_newcomers(command: str, capsys) -> None:
     with pytest.raises(SystemExit) as stop:
         run_command(command, ["--help"])

@@ -8,16 +8,16 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from arttl.evaluation.predictions import Predictions
+from arttl.evaluation.saved import read_predictions
 from faults import digest, full_disk, operations, states_of_kills
 from frozen_features import features_of
 
-from arttl.evaluation.predictions import Predictions
-from arttl.evaluation.saved import read_predictions
-from arttl.frozen import fuse as fuse_module
-from arttl.frozen import mixing, results
+from arttl.frozen import mixing, results, study
 from arttl.frozen.fuse import FuseSettings, fuse
 from arttl.frozen.store import FeatureStore
 from arttl.models import load_fused
+from arttl.models.solver import Tolerances
 from arttl.runs import RunFolder
 
 pytestmark = pytest.mark.slow
@@ -92,15 +92,15 @@ def test_features_at_every_operation(small_shards: Path, tmp_path: Path) -> None
 
 
 def test_a_fused_run_at_every_operation(two_stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mixing, "INVERSE_L2_GRID", (100.0,))
-    monkeypatch.setattr(mixing, "_MAX_ITERATIONS", 5)
+    monkeypatch.setattr(mixing, "TOKEN_GRID", (100.0,))
+    monkeypatch.setattr(mixing, "_TOLERANCES", Tolerances(5, 1e-4, 1e-6))
     monkeypatch.setitem(Predictions.measure.__kwdefaults__, "replicates", 5)
     root = tmp_path / "root"
     root.mkdir()
     run = RunFolder(root / "run")
     folders = tuple(store.directory for store in two_stores)
     written: list[tuple] = []
-    monkeypatch.setattr(fuse_module, "write_run", lambda *given: written.append(given))
+    monkeypatch.setattr(study, "write_run", lambda *given: written.append(given))
     with operations(root, lambda number, what: None) as noted:
         fuse(FuseSettings(features=folders, out=run.path, tasks=("type",)))
     assert noted.count == 0 and len(written) == 1  # all that fuse writes, `write_run` writes

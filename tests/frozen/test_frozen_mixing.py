@@ -25,7 +25,7 @@ WIDTHS = (6, 4, 9)
 
 @pytest.fixture
 def at_one_strength(monkeypatch: pytest.MonkeyPatch) -> float:
-    monkeypatch.setattr(mixing, "INVERSE_L2_GRID", (3.0,))
+    monkeypatch.setattr(mixing, "TOKEN_GRID", (3.0,))
     return 3.0
 
 
@@ -102,11 +102,14 @@ def test_attention_learns_what_no_fixed_shares_can() -> None:
 def test_late_fusion_is_the_mean_of_calibrated_log_probabilities(kind: str) -> None:
     task, train, val = splits(kind)
     groups = [(0,), (1, 2)]
-    parts = [(places, fit_mixing(task, train.only(places), val.only(places), "uniform")) for places in groups]
+    parts = [
+        (indices, fit_mixing(task, train.with_tokens(indices), val.with_tokens(indices), "uniform"))
+        for indices in groups
+    ]
     fused = late_fusion(task, val, parts, WIDTHS)
     calibrated = []
-    for places, fitted in parts:
-        logits = fitted.logits(val.only(places).tokens)
+    for indices, fitted in parts:
+        logits = fitted.logits(val.with_tokens(indices).tokens)
         calibrated.append(logits / fit_temperature(task, logits, val.targets))
     if kind == "single-label":
         expected = torch.stack([one.log_softmax(1) for one in calibrated]).mean(0).softmax(1)
@@ -120,17 +123,20 @@ def test_late_fusion_is_the_mean_of_calibrated_log_probabilities(kind: str) -> N
 def test_late_fusion_of_numbers_is_the_mean_answer() -> None:
     task, train, val = splits("number")
     parts = [
-        ((place,), fit_mixing(task, train.only([place]), val.only([place]), "uniform")) for place in (0, 1, 2)
+        ((index,), fit_mixing(task, train.with_tokens([index]), val.with_tokens([index]), "uniform"))
+        for index in (0, 1, 2)
     ]
     fused = late_fusion(task, val, parts, WIDTHS)
-    expected = torch.stack([fitted.logits(val.only(places).tokens) for places, fitted in parts]).mean(0)
+    expected = torch.stack(
+        [fitted.logits(val.with_tokens(indices).tokens) for indices, fitted in parts]
+    ).mean(0)
     torch.testing.assert_close(fused.logits(val.tokens), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_the_strength_is_the_best_on_validation_and_its_weights_are_kept() -> None:
     task, train, val = splits()
     fitted = fit_mixing(task, train, val, "uniform")
-    assert fitted.inverse_l2 in mixing.INVERSE_L2_GRID
+    assert fitted.inverse_l2 in mixing.TOKEN_GRID
     assert mean_loss(task, fitted.logits(val.tokens), val.targets) == pytest.approx(fitted.val_loss)
 
 
@@ -142,11 +148,11 @@ def test_the_control_has_about_as_many_parameters(width: int, outputs: int, para
 
 
 def test_the_control_learns_and_its_seed_decides_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mixing, "INVERSE_L2_GRID", (3.0, 30.0))
+    monkeypatch.setattr(mixing, "TOKEN_GRID", (3.0, 30.0))
     task, train, val = splits()
     made = [HiddenHead(WIDTHS[0], 8, 3, seed) for seed in (0, 0, 1)]
-    fitted = [fit_hidden(task, head, train.only([0]), val.only([0])) for head in made]
-    tokens = val.only([0]).tokens
+    fitted = [fit_hidden(task, head, train.with_tokens([0]), val.with_tokens([0])) for head in made]
+    tokens = val.with_tokens([0]).tokens
     assert torch.equal(fitted[0].logits(tokens), fitted[1].logits(tokens))
     assert not torch.equal(fitted[0].logits(tokens), fitted[2].logits(tokens))
     assert fitted[0].val_loss < 0.9 * np.log(3)

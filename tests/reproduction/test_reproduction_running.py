@@ -262,9 +262,7 @@ def test_the_whole_command(settings, tmp_path, capsys) -> None:
         for column in ("one per task", "joint"):
             mean = fmean(float(row[column]) for row in tasks)
             assert float(found["mean of the tasks"][column]) == pytest.approx(mean, abs=0.11)
-    assert {"gates", "attention", "concatenation"} <= {
-        row["what the heads see"] for row in tables["fusion-shards"]
-    }
+    assert {"gates", "attention", "concatenation"} <= {row["method"] for row in tables["fusion-shards"]}
     assert {row["network"] for row in tables["layers-third"]} == {"resnet", "efficientnet"}
     assert {row["what"] for row in tables["further"]} == {"from scratch", "classes in common"}
     before = {path: path.stat().st_mtime_ns for path in settings.out.rglob("test.json")}

@@ -10,20 +10,18 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 
 from arttl.cli import run_command
-from arttl.console import Reporter
 from arttl.errors import ArttlError
 from arttl.frozen.linear_probe import fit_probe
-from arttl.frozen.long_tails import (
+from arttl.frozen.rebalance import RebalanceSettings, compare_methods, gains
+from arttl.frozen.rebalance_methods import (
     AFTERWARDS,
+    BALANCED,
     CLASS_MEANS,
-    EVENLY,
     IN_TRAINING,
+    METHODS,
     PLAIN,
-    REMEDIES,
-    fit_remedies,
+    fit_methods,
 )
-from arttl.frozen.rebalance import TailSettings, compare_remedies, gains
-from arttl.frozen.split_features import Features
 from arttl.frozen.tokens import Samples
 from arttl.tasks import Task, Vocabulary
 
@@ -43,31 +41,31 @@ def drawn(counts: tuple[int, ...], seed: int) -> Samples:
 @pytest.fixture(scope="module")
 def outcomes():
     samples = {"train": drawn(COUNTS, 0), "val": drawn((200, 30, 10), 1), "test": drawn((400, 60, 20), 2)}
-    return {found.remedy: found for found in fit_remedies(TASK, samples)}, samples
+    return {found.method: found for found in fit_methods(TASK, samples)}, samples
 
 
-def test_every_remedy_helps_the_balanced_accuracy_and_costs_accuracy(outcomes) -> None:
+def test_every_method_helps_the_balanced_accuracy_and_costs_accuracy(outcomes) -> None:
     found, _ = outcomes
-    assert tuple(found) == REMEDIES
+    assert tuple(found) == METHODS
     plain = found[PLAIN].metrics
-    for remedy in REMEDIES[1:]:
-        assert found[remedy].metrics.balanced_accuracy > plain.balanced_accuracy + 0.05, remedy
-        assert found[remedy].metrics.accuracy < plain.accuracy, remedy
+    for method in METHODS[1:]:
+        assert found[method].metrics.balanced_accuracy > plain.balanced_accuracy + 0.05, method
+        assert found[method].metrics.accuracy < plain.accuracy, method
     for one in found.values():
         expected = balanced_accuracy_score(one.targets, one.logits.argmax(1))
         assert one.metrics.balanced_accuracy == pytest.approx(expected)
         assert {band.name for band in one.metrics.bands} == {"many", "medium"}  # 400; 60 and 20
 
 
-def test_classes_drawn_evenly_are_scikit_learns_balanced_weights(outcomes) -> None:
+def test_class_balanced_weights_are_scikit_learns_balanced_weights(outcomes) -> None:
     found, samples = outcomes
     (train,), (test,) = samples["train"].tokens, samples["test"].tokens
     mean, std = train.mean(0), train.std(0)
-    strength = float(found[EVENLY].detail.removeprefix("C = "))
+    strength = float(found[BALANCED].detail.removeprefix("C = "))
     model = LogisticRegression(C=strength, class_weight="balanced", tol=1e-8, max_iter=2000)
     model.fit(((train - mean) / std).numpy(), samples["train"].targets.numpy())
     expected = model.predict_log_proba(((test - mean) / std).numpy())
-    logits = torch.from_numpy(found[EVENLY].logits).log_softmax(1).numpy()
+    logits = torch.from_numpy(found[BALANCED].logits).log_softmax(1).numpy()
     assert np.abs(logits - expected).max() < 0.02
 
 
@@ -76,7 +74,7 @@ def test_the_prior_in_training_is_what_the_plain_head_has_in_its_bias(outcomes) 
     found, samples = outcomes
     (train,) = samples["train"].tokens
     values = (train - train.mean(0)) / train.std(0)
-    features = Features(samples["train"].rows, values, {"artist": samples["train"].targets})
+    features = Samples(samples["train"].rows, (values,), samples["train"].targets)
     strength = float(found[IN_TRAINING].detail.removeprefix("C = "))
     plain = fit_probe(TASK, features, features, strength)
     test = (samples["test"].tokens[0] - train.mean(0)) / train.std(0)
@@ -86,29 +84,29 @@ def test_the_prior_in_training_is_what_the_plain_head_has_in_its_bias(outcomes) 
     assert np.abs((logits - expected) - (logits - expected).mean(1, keepdims=True)).max() < 0.02
 
 
-def test_answers_are_calibrated_anew_for_each_remedy(outcomes) -> None:
+def test_logits_are_calibrated_anew_for_each_method(outcomes) -> None:
     found, _ = outcomes
-    temperatures = {remedy: one.metrics.temperature for remedy, one in found.items()}
-    assert len(set(temperatures.values())) == len(REMEDIES)
-    for remedy in (AFTERWARDS, IN_TRAINING, EVENLY):
-        values = found[remedy].metrics.values
-        assert values["calibrated_ece"] <= values["ece"] + 0.02, remedy
+    temperatures = {method: one.metrics.temperature for method, one in found.items()}
+    assert len(set(temperatures.values())) == len(METHODS)
+    for method in (AFTERWARDS, IN_TRAINING, BALANCED):
+        values = found[method].metrics.values
+        assert values["calibrated_ece"] <= values["ece"] + 0.02, method
 
 
 def test_the_command_compares_on_every_split(two_stores, tmp_path, capsys) -> None:
     store = two_stores[0]
     argv = [str(store.directory), "--tasks", "type", "artist", "--seeds", "2", "--out", str(tmp_path / "t")]
-    assert run_command("tails", argv) == 0
+    assert run_command("rebalance", argv) == 0
     shown = capsys.readouterr().out
-    assert all(remedy in shown for remedy in REMEDIES) and "type: test split" in shown
+    assert all(method in shown for method in METHODS) and "type: test split" in shown
     assert max(map(len, shown.splitlines()[:-1])) <= 80  # the last names a file
-    told = json.loads((tmp_path / "t" / "tails.json").read_text())
-    assert len(told["heads"]) == 2 * 2 * len(REMEDIES) and len(told["gains"]) == 2 * (len(REMEDIES) - 1)
+    told = json.loads((tmp_path / "t" / "rebalance.json").read_text())
+    assert len(told["heads"]) == 2 * 2 * len(METHODS) and len(told["gains"]) == 2 * (len(METHODS) - 1)
 
 
 def test_a_gain_is_the_difference_of_the_means_over_splits(two_stores) -> None:
-    settings = TailSettings(features=two_stores[0].directory, tasks=("type",), seeds=3)
-    outcomes, tasks = compare_remedies(settings, Reporter(False))
+    settings = RebalanceSettings(features=(two_stores[0].directory,), tasks=("type",), seeds=3)
+    outcomes, tasks = compare_methods(settings)
     for found in gains(outcomes, tasks):
         means = [
             np.mean([one.metrics.balanced_accuracy for one in outcomes["type"][name]])
@@ -122,6 +120,8 @@ def test_a_gain_is_the_difference_of_the_means_over_splits(two_stores) -> None:
 
 def test_what_cannot_be_is_said(two_stores) -> None:
     with pytest.raises(ArttlError, match="--seeds must be at least 1"):
-        TailSettings(features=two_stores[0].directory, seeds=0)
+        RebalanceSettings(features=(two_stores[0].directory,), seeds=0)
+    with pytest.raises(ArttlError, match="on one folder of features, and 2 are given"):
+        RebalanceSettings(features=tuple(store.directory for store in two_stores))
     with pytest.raises(ArttlError, match="have no task 'typ'"):
-        compare_remedies(TailSettings(features=two_stores[0].directory, tasks=("typ",)), Reporter(False))
+        compare_methods(RebalanceSettings(features=(two_stores[0].directory,), tasks=("typ",)))
