@@ -111,7 +111,7 @@ class Task:
         """Q, the width of the task's head: a logit a class, or one, the standardised number."""
         return 1 if self.kind == "number" else len(self.vocabulary)
 
-    def has_the_answers_of(self, other: Task) -> bool:
+    def same_targets_as(self, other: Task) -> bool:
         """Whether a head for one of them is one for the other: the same name, kind and classes, or number's scale."""
         if (self.name, self.kind) != (other.name, other.kind):
             return False

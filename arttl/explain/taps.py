@@ -5,8 +5,8 @@
     from arttl.explain.taps import TAPS, Tap
     TAPS["MyNet"] = lambda net: [Tap("stem.act", ("stem",)), Tap("block1", ("pool", "block1.conv"))]
 
-Networks that are not in the table are tapped at the ends of their stages, which timm lists in `feature_info`, and the
-steps between the stages go by the sizes of their maps.
+Networks that are not in the table are tapped at the ends of the stages that timm describes, and the steps between the
+stages go by the sizes of their maps.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from torch import nn
 
 from arttl.errors import ArttlError, did_you_mean
 from arttl.explain.geometry import Layer, layer_of
+from arttl.models.networks import has_stages, stages_of
 
 # Attributes that a network may be wrapped in: torch.compile, DistributedDataParallel, MultiTaskModel, Backbone.
 _WRAPPERS = ("_orig_mod", "module", "backbone", "network")
@@ -37,7 +38,7 @@ class Tap:
     convolution and pooling layers inside count, in the order they were registered, but for those on a shortcut. None
     to go by the sizes of the two maps."""
     channels: int | None = None
-    """Of the output, to tell [B, C, H, W] from [B, H, W, C]; None where the network's `output_fmt` is to be believed
+    """Of the output, to tell [B, C, H, W] from [B, H, W, C]; None to take the layout that the network declares
     (without one, the first)."""
     rectify: bool = False
     """Whether the output is from before a ReLU, so that max(x, 0) is meant in every mode."""
@@ -158,7 +159,7 @@ def network_of(model: nn.Module) -> nn.Module | None:
     while isinstance(module, nn.Module):
         # A compiled module passes its attributes off as its own.
         compiled = "_orig_mod" in dict(module.named_children())
-        if not compiled and (table_entry(module) or getattr(module, "feature_info", None)):
+        if not compiled and (table_entry(module) or has_stages(module)):
             return module
         module = next(
             (inner for name in _WRAPPERS if (inner := getattr(module, name, None)) is not None), None
@@ -174,11 +175,7 @@ def table_entry(network: nn.Module) -> Callable[[nn.Module], list[Tap]] | None:
 def _known_taps(network: nn.Module) -> list[Tap]:
     if entry := table_entry(network):
         return entry(network)
-    # Some of timm's networks list stages that they name otherwise themselves.
-    names = {name for name, _ in network.named_modules() if name}
-    info: Any = network.feature_info
-    stages = {str(stage["module"]): int(stage["num_chs"]) for stage in getattr(info, "info", info)}
-    return [Tap(name, channels=channels, rectify=True) for name, channels in stages.items() if name in names]
+    return [Tap(stage.name, channels=stage.width, rectify=True) for stage in stages_of(network)]
 
 
 def _no_taps(model: nn.Module) -> ArttlError:

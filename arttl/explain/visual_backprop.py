@@ -19,6 +19,7 @@ from arttl.explain import ops
 from arttl.explain.geometry import Size
 from arttl.explain.plan import Mode, plan_of
 from arttl.explain.taps import Tap
+from arttl.models.networks import is_channels_last, prefix_tokens, trunk_of
 
 
 def visual_backprop(
@@ -70,12 +71,12 @@ def visual_backprop(
     parameter = next(network.parameters(), None)
     if parameter is not None:
         images = images.to(parameter.device, parameter.dtype)
-    # The features alone, where timm tells them apart: the head costs time and may insist on an input size.
-    run = network.forward_features if taps is None and hasattr(network, "forward_features") else network
+    # Without the head, where the network tells it apart: it costs time and may insist on an input size.
+    run = trunk_of(network) if taps is None else network
     size = (images.shape[2], images.shape[3])
     with _evaluating(modules), torch.no_grad():
         with _listening(network, plan.taps, size, rectify_all=mode == "bojarski") as maps:
-            run(images)  # type: ignore[operator]
+            run(images)
         _check_heard(plan.taps, maps)
         means = [maps.pop(tap.module) for tap in plan.taps]  # n of [B, h_i, w_i]
         if mode == "sabatelli":
@@ -138,13 +139,13 @@ def _as_maps(tap: Tap, output: Any, network: nn.Module, image: Size) -> Tensor:
         output = output[0]
     if isinstance(output, Tensor) and output.is_floating_point():
         if output.dim() == 4:
-            channels_last = getattr(network, "output_fmt", "NCHW") == "NHWC"
+            channels_last = is_channels_last(network)
             if tap.channels is not None:
                 channels_last = output.shape[1] != tap.channels == output.shape[3]
             return output.permute(0, 3, 1, 2) if channels_last else output
         if output.dim() == 3:
             # Class and register tokens come first; some networks add them only in their last blocks.
-            for prefix in (int(getattr(network, "num_prefix_tokens", 0)), 0):
+            for prefix in (prefix_tokens(network), 0):
                 tokens = output[:, prefix:]
                 rows = max(1, round(math.sqrt(tokens.shape[1] * image[0] / image[1])))
                 columns = round(rows * image[1] / image[0])

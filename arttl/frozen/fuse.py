@@ -172,7 +172,7 @@ def fused_model(
     for task in tasks:
         head = kept[task.name].fitted.head
         assert isinstance(head, TokenHead)
-        heads.append(head.among(widths, [places.index(place) for place in kept[task.name].places]))
+        heads.append(head.extended_to(widths, [places.index(place) for place in kept[task.name].places]))
     backbones, preprocesses = [], []
     for number, store in enumerate(stores):
         own = [tokens.names[place][1] for place in places if tokens.names[place][0] == number]
@@ -192,7 +192,7 @@ def fused_model(
 def cached_logits(model: FusedModel, stores: Sequence[FeatureStore]) -> dict[str, torch.Tensor]:
     """What a fused model says of every row, from its backbones' stored features: task name to [rows, Q]."""
     stages = [stores[token.backbone].values(token.stage) for token in model.tokens]
-    return model.answers(model.normalise(stages))
+    return model.logits(model.normalise(stages))
 
 
 def headline(outcomes: Outcomes, tasks: TaskSet, backbones: Sequence[str]) -> list[Gain]:

@@ -6,7 +6,6 @@ import time
 
 import torch
 from accelerate import Accelerator
-from torch import nn
 
 from arttl.console import Reporter
 from arttl.frozen.linear_probe import INVERSE_L2_GRID, fit_probe
@@ -24,6 +23,7 @@ def solve_heads(
     accelerator: Accelerator,
 ) -> None:
     """Fit the heads, and nothing else, on standardised features; the standardisation ends up in the heads."""
+    layers = model.heads.linear_layers()
     model.to(accelerator.device)
     features = {}
     started = time.perf_counter()
@@ -37,8 +37,7 @@ def solve_heads(
     reporter.say(f"features of {count} samples in {time.perf_counter() - started:.1f} s")
     mean, std = features["train"].values.mean(0), features["train"].values.std(0).clamp_min(1e-6)
     train, val = (features[split].standardised(mean, std, accelerator.device) for split in ("train", "val"))
-    for task, layer in zip(model.tasks, model.heads.layers, strict=True):
-        assert isinstance(layer, nn.Linear)
+    for task, layer in zip(model.tasks, layers, strict=True):
         with reporter.progress(f"heads of {task.name}", len(INVERSE_L2_GRID)) as bar:
             probe = fit_probe(task, train, val, settings.inverse_l2, lambda found: bar.advance())
         accuracy = "" if probe.val_accuracy is None else f", accuracy {100 * probe.val_accuracy:.1f}%"

@@ -69,11 +69,11 @@ def test_a_head_is_the_sum_it_says_in_double_precision(mixing: str) -> None:
 
 
 @pytest.mark.parametrize("mixing", ["uniform", "gates", "attention"])
-def test_a_head_among_more_tokens_says_the_same(mixing: str) -> None:
+def test_a_head_extended_to_more_tokens_has_the_same_logits(mixing: str) -> None:
     random = torch.Generator().manual_seed(0)
     tokens = [torch.randn(7, width, generator=random) for width in (3, 4, 5, 2)]
     head = randomised(TokenHead((4, 2), 6, mixing))  # type: ignore[arg-type]
-    wider = head.among((3, 4, 5, 2), (1, 3))
+    wider = head.extended_to((3, 4, 5, 2), (1, 3))
     assert torch.allclose(wider(tokens), head([tokens[1], tokens[3]]), atol=1e-6)
     shares = wider.log_shares(tokens).exp()
     assert not shares[:, [0, 2]].any() and torch.allclose(shares.sum(1), torch.ones(len(shares)))

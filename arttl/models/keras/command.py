@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal
 
 import tyro
-from torch import nn
 
 from arttl.errors import ArttlError
 from arttl.models.backbones import Backbone, default_preprocess
@@ -86,8 +85,7 @@ def import_keras(settings: ImportKerasSettings) -> MultiTaskModel:
                 raise ArttlError(
                     f"{settings.file} has no single softmax layer after the network's features: leave out --classes"
                 )
-            head = model.heads.layers[0]
-            assert isinstance(head, nn.Linear)
+            (head,) = model.heads.linear_layers()
             outputs = file.shape(softmax, 0)[1]
             if outputs != len(classes):
                 raise ArttlError(
