@@ -16,7 +16,7 @@ from rich.table import Table
 from arttl.console import Reporter
 from arttl.errors import ArttlError
 from arttl.evaluation.bootstrap import Difference, paired_bootstrap
-from arttl.evaluation.measures import MAIN_MEASURE, Floats, Measure
+from arttl.evaluation.measures import MAIN_MEASURE, Floats, Statistic
 from arttl.evaluation.report import measure_name, measure_text
 from arttl.frozen.gains import Gain, gains_table
 from arttl.frozen.ladder import (
@@ -229,7 +229,7 @@ def compare(outcomes: Outcomes, task: str, first: str, second: str) -> Differenc
     return paired_bootstrap(measures[0], measures[1], len(rows), groups=rows)
 
 
-def _share(correct: np.ndarray) -> Measure:
+def _share(correct: np.ndarray) -> Statistic:
     def share(weights: Floats) -> Floats:
         return np.asarray(weights @ correct.astype(np.float64) / weights.sum(1))
 

@@ -18,7 +18,7 @@ from arttl.console import Reporter
 from arttl.errors import ArttlError
 from arttl.evaluation.bootstrap import paired_bootstrap
 from arttl.evaluation.classes import FEW, MANY
-from arttl.evaluation.measures import Floats, Measure, measures_of
+from arttl.evaluation.measures import Floats, Statistic, measures_of
 from arttl.evaluation.metrics import TaskMetrics
 from arttl.files import write_whole
 from arttl.frozen.gains import Gain, gains_table
@@ -108,7 +108,7 @@ def gains(outcomes: Outcomes, tasks: TaskSet) -> list[Gain]:
     return found
 
 
-def _mean_balanced(task: Task, splits: Sequence[TailOutcome]) -> Measure:
+def _mean_balanced(task: Task, splits: Sequence[TailOutcome]) -> Statistic:
     parts = [measures_of(task, one.logits, one.targets)["balanced_accuracy"] for one in splits]
     edges = np.cumsum([len(one.rows) for one in splits])[:-1]
 
