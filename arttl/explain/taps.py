@@ -1,4 +1,4 @@
-"""Where VisualBackProp listens: which modules of a network are tapped, and the layers between one tap and the next.
+"""The taps of VisualBackProp: which modules of a network are tapped, and the layers between one tap and the next.
 
 `TAPS` names the taps of each architecture by the name of its class. To teach it another network, add a line:
 
@@ -50,8 +50,8 @@ def taps_of(model: nn.Module, taps: Sequence[Tap | str] | None = None) -> tuple[
     Args:
         model: a network that `TAPS` knows, any timm network, or a model that wraps one (`MultiTaskModel`, a compiled
             or distributed module); with `taps`, any module.
-        taps: instead of the known ones. A plain name is walked to through every convolution and pooling layer that is
-            registered after the tap before it.
+        taps: instead of the known ones. The way to a plain name goes through every convolution and pooling layer
+            that is registered after the tap before it.
 
     Returns:
         The network that the names of the modules refer to, and the taps.
@@ -63,20 +63,20 @@ def taps_of(model: nn.Module, taps: Sequence[Tap | str] | None = None) -> tuple[
     if taps is None:
         if network is None:
             raise _no_taps(model)
-        found = _known_taps(network)
+        resolved = _known_taps(network)
     else:
         network = model if network is None else network
         names = [tap if isinstance(tap, str) else tap.module for tap in taps]
         _check_names(network, names)
         derived = taps_along(network, names) if any(isinstance(tap, str) for tap in taps) else []
-        found = [tap if isinstance(tap, Tap) else derived[i] for i, tap in enumerate(taps)]
-    if not found:
+        resolved = [tap if isinstance(tap, Tap) else derived[i] for i, tap in enumerate(taps)]
+    if not resolved:
         raise _no_taps(network)
-    _check_names(network, [name for tap in found for name in (tap.module, *(tap.through or ()))])
-    for i, tap in enumerate(found):
-        if tap.module in (earlier.module for earlier in found[:i]):
+    _check_names(network, [name for tap in resolved for name in (tap.module, *(tap.through or ()))])
+    for i, tap in enumerate(resolved):
+        if tap.module in (earlier.module for earlier in resolved[:i]):
             raise ArttlError(f"tap {tap.module!r} is named twice: name each module once")
-    return network, tuple(found)
+    return network, tuple(resolved)
 
 
 def layers_through(modules: Mapping[str, nn.Module], names: Iterable[str]) -> list[Layer]:
@@ -125,16 +125,16 @@ def taps_along(network: nn.Module, names: Sequence[str]) -> list[Tap]:
 
 
 def print_taps(model: nn.Module, taps: Sequence[Tap | str] | None = None) -> None:
-    """Print where VisualBackProp listens in a model, and how each map is carried back to the one before.
+    """Print which modules of a model VisualBackProp taps, and how each map is backprojected to the one before.
 
     Args:
         model: as for `taps_of`.
         taps: as for `taps_of`.
     """
-    network, found = taps_of(model, taps)
+    network, resolved = taps_of(model, taps)
     modules = dict(network.named_modules())
     rows = [("tap", "module", "step back through")]
-    for i, tap in enumerate(found, start=1):
+    for i, tap in enumerate(resolved, start=1):
         rows.append((str(i), tap.module, _describe(modules, tap)))
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     for number, module, through in rows:
@@ -180,7 +180,7 @@ def _known_taps(network: nn.Module) -> list[Tap]:
 
 def _no_taps(model: nn.Module) -> ArttlError:
     return ArttlError(
-        f"no taps are known for {type(model).__name__}: name the modules to listen to with taps=[...], or add the "
+        f"no taps are known for {type(model).__name__}: name the modules to tap with taps=[...], or add the "
         "network to arttl.explain.taps.TAPS"
     )
 
@@ -221,7 +221,7 @@ def _resnet(network: nn.Module) -> list[Tap]:
 
 
 def _inception_v3(network: nn.Module) -> list[Tap]:
-    """The stem's convolutions and every mixed block, walked along the branch named here."""
+    """The stem's convolutions and every mixed block, along the branch named here."""
     trunk = {
         "Mixed_5b": ("branch5x5_1", "branch5x5_2"),
         "Mixed_6a": ("branch3x3",),
@@ -267,7 +267,7 @@ def _densenet(network: nn.Module) -> list[Tap]:
     """The stem, every dense block and every transition, each after the batch norm and ReLU that follow it.
 
     The outputs of blocks and transitions are sums before any ReLU; the normalisation that the next layer begins with
-    makes the map that it sees. A dense block is walked along its last layer, whose input is all that came before.
+    makes the map that it sees. The way through a dense block is its last layer, whose input is all that came before.
     """
     features = _children(network, "features")
     stem = features[: features.index("features.pool0")]

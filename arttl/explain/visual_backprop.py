@@ -75,9 +75,9 @@ def visual_backprop(
     run = trunk_of(network) if taps is None else network
     size = (images.shape[2], images.shape[3])
     with _evaluating(modules), torch.no_grad():
-        with _listening(network, plan.taps, size, rectify_all=mode == "bojarski") as maps:
+        with _hooked(network, plan.taps, size, rectify_all=mode == "bojarski") as maps:
             run(images)
-        _check_heard(plan.taps, maps)
+        _check_order(plan.taps, maps)
         means = [maps.pop(tap.module) for tap in plan.taps]  # n of [B, h_i, w_i]
         if mode == "sabatelli":
             means = [ops.run_minmax_normalise(mean, 1e-6) for mean in means]
@@ -99,7 +99,7 @@ def _evaluating(modules: Sequence[nn.Module]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _listening(
+def _hooked(
     network: nn.Module, taps: Sequence[Tap], image: Size, *, rectify_all: bool
 ) -> Iterator[dict[str, Tensor]]:
     """Collect the channel mean of each tap's output, [B, h, w] float32, while the network runs.
@@ -108,7 +108,7 @@ def _listening(
     """
     means: dict[str, Tensor] = {}
 
-    def listen_to(tap: Tap) -> Any:
+    def hook_of(tap: Tap) -> Any:
         name = tap.module
 
         def hook(module: nn.Module, inputs: Any, output: Any) -> None:
@@ -126,7 +126,7 @@ def _listening(
     handles = []
     try:
         for tap in taps:
-            handles.append(network.get_submodule(tap.module).register_forward_hook(listen_to(tap)))
+            handles.append(network.get_submodule(tap.module).register_forward_hook(hook_of(tap)))
         yield means
     finally:
         for handle in handles:
@@ -157,7 +157,7 @@ def _as_maps(tap: Tap, output: Any, network: nn.Module, image: Size) -> Tensor:
     )
 
 
-def _check_heard(taps: Sequence[Tap], means: dict[str, Tensor]) -> None:
+def _check_order(taps: Sequence[Tap], means: dict[str, Tensor]) -> None:
     for tap in taps:
         if tap.module not in means:
             raise ArttlError(f"tap {tap.module!r} did not run in the forward pass: tap a module that does")

@@ -11,8 +11,8 @@ import tyro
 from arttl.errors import ArttlError
 from arttl.models.backbones import Backbone, default_preprocess
 from arttl.models.keras.archive import open_keras
+from arttl.models.keras.layers import Network, era_of, load_layers, read_head
 from arttl.models.keras.networks import CAFFE_MEAN, CAFFE_STD
-from arttl.models.keras.placing import Network, era_of, place, read_head
 from arttl.models.multitask import MultiTaskModel, Provenance
 from arttl.tasks import Task, TaskSet, Vocabulary
 
@@ -35,7 +35,7 @@ class ImportKerasSettings:
     out: Path
     """Model folder to make."""
     classes: Path | None = None
-    """Text file with the names of the classes, one a line, in the order of the softmax layer's outputs."""
+    """Text file with the names of the classes, one per line, in the order of the softmax layer's outputs."""
     task: str = "label"
     """Name of the task, with --classes."""
     keras_era: Literal["2018", "3"] | None = None
@@ -66,7 +66,7 @@ def import_keras(settings: ImportKerasSettings) -> MultiTaskModel:
         backbone = Backbone(
             _form(network, settings.keras_era or (era_of(file) if network == "resnet50" else "3"))
         )
-        softmax = place(file, network, backbone, swap_channels=caffe)
+        softmax = load_layers(file, network, backbone, swap_channels=caffe)
         preprocess = default_preprocess(backbone, settings.size)
         if caffe:
             preprocess = replace(preprocess, mean=CAFFE_MEAN, std=CAFFE_STD)
@@ -132,5 +132,5 @@ def _read_classes(path: Path) -> tuple[str, ...]:
     repeated = next((name for i, name in enumerate(lines) if name in lines[:i]), None)
     if not lines or repeated is not None:
         what = "is empty" if not lines else f"names {repeated!r} twice"
-        raise ArttlError(f"--classes {path} {what}: write every class once, one a line")
+        raise ArttlError(f"--classes {path} {what}: write every class once, one per line")
     return tuple(lines)
