@@ -48,8 +48,8 @@ class Vocabulary:
     Attributes:
         classes: the classes' names.
         counts: how many training samples carry each class.
-        majority: the training split's most frequent answer, as class indices: one class, or for a multi-label task
-            the most frequent set of labels. Always answering it is the baseline every accuracy stands beside.
+        majority: the training split's most frequent label, as class indices: one class, or for a multi-label task the
+            most frequent set of labels. Always predicting it is the baseline that every accuracy is shown beside.
     """
 
     classes: tuple[str, ...]
@@ -79,7 +79,7 @@ class Task:
 
     Attributes:
         name: of the task.
-        kind: what an answer is: one class, a set of classes, or a number such as the year.
+        kind: what is predicted: one class, a set of classes, or a number such as the year.
         training: what the training split holds: a vocabulary, or for a number its statistics.
     """
 
@@ -105,10 +105,10 @@ class Task:
 
     @property
     def outputs(self) -> int:
-        """Q, the width of the task's head: a logit a class, or one, the standardised number."""
+        """Q, the width of the task's head: one logit per class, or one number, standardised."""
         return 1 if self.kind == "number" else len(self.vocabulary)
 
-    def has_the_answers_of(self, other: Task) -> bool:
+    def same_targets_as(self, other: Task) -> bool:
         """Whether a head for one of them is one for the other: the same name, kind and classes, or number's scale."""
         if (self.name, self.kind) != (other.name, other.kind):
             return False
@@ -121,8 +121,10 @@ class Task:
         """The kind and its size in a few words, for tables and headings."""
         if self.kind != "number":
             return f"{self.kind}, {len(self.vocabulary)} classes"
-        found = self.statistics
-        return f"number, median {found.text(found.median)}, standard deviation {found.text(found.std)}"
+        numbers = self.statistics
+        return (
+            f"number, median {numbers.text(numbers.median)}, standard deviation {numbers.text(numbers.std)}"
+        )
 
     def targets(self, labels: Sequence[tuple[str, ...] | None]) -> npt.NDArray[Any]:
         """Targets of many rows.
@@ -133,20 +135,20 @@ class Task:
         Returns:
             Single-label: [N] int64, -1 where the label is unknown or not in the vocabulary. Multi-label:
             [N, Q] float32 of 0 and 1, a row of NaN where no label is known. Number: [N] float32 in the label's
-            unit, NaN where the label is unknown or says no number.
+            unit, NaN where the label is unknown or not a number.
         """
         if self.kind == "number":
-            values = [parse_number(found[0]) if found else None for found in labels]
+            values = [parse_number(row[0]) if row else None for row in labels]
             return np.array([np.nan if value is None else value for value in values], dtype=np.float32)
         index = self.vocabulary.index
         if self.kind == "single-label":
-            return np.array([index.get(found[0], -1) if found else -1 for found in labels], dtype=np.int64)
+            return np.array([index.get(row[0], -1) if row else -1 for row in labels], dtype=np.int64)
         table = np.full((len(labels), len(self.vocabulary)), np.nan, dtype=np.float32)
-        for row, found in enumerate(labels):
-            known = [index[label] for label in found or () if label in index]
+        for target, row in zip(table, labels, strict=True):
+            known = [index[label] for label in row or () if label in index]
             if known:
-                table[row] = 0.0
-                table[row, known] = 1.0
+                target[:] = 0.0
+                target[known] = 1.0
         return table
 
 
@@ -205,7 +207,7 @@ class TaskSet:
 
         Args:
             manifest: the collection.
-            names: the tasks wanted, in order.
+            names: the tasks to predict, in order.
             classes: the class rule, see `ClassRule`.
             multi_label: the tasks of `names` that keep all of an object's labels.
             number: the tasks of `names` whose labels are numbers, such as the year; no class rule touches them.
@@ -224,8 +226,8 @@ class TaskSet:
                 )
         if len(set(names)) != len(names):
             raise ArttlError(f"--tasks names a task twice: {' '.join(names)}")
-        for flag, some in (("--multi-label", multi_label), ("--number", number)):
-            if stray := set(some) - set(names):
+        for flag, flagged in (("--multi-label", multi_label), ("--number", number)):
+            if stray := set(flagged) - set(names):
                 raise ArttlError(
                     f"{flag} names {sorted(stray)[0]!r}, which is not among --tasks {' '.join(names)}"
                 )
@@ -304,11 +306,10 @@ def _task_from_dict(described: Mapping[str, Any]) -> Task:
 
 
 def _kind(text: str) -> TaskKind:
-    for kind in get_args(TaskKind):
-        if text == kind:
-            found: TaskKind = kind
-            return found
-    raise ValueError(f"unknown kind of task {text!r}")
+    kinds: tuple[TaskKind, ...] = get_args(TaskKind)
+    if text not in kinds:
+        raise ValueError(f"unknown kind of task {text!r}")
+    return kinds[kinds.index(text)]
 
 
 def _statistics(manifest: LabelledRows, name: str) -> NumberStatistics:
@@ -321,7 +322,7 @@ def _statistics(manifest: LabelledRows, name: str) -> NumberStatistics:
         return NumberStatistics.of(map(parse_number, train))
     except ValueError as error:
         unread = next((label for label in train if parse_number(label) is None), None)
-        example = "" if unread is None else f"; {unread!r}, for one, says none"
+        example = "" if unread is None else f"; {unread!r}, for example, is not a number"
         raise ArttlError(
             f"task {name!r} of --number needs two different numbers in the training split, such as 1642, ca. 1642 or"
             f" 1640-1645 (ranges under {WIDEST_RANGE}), and has {len(train)} labels{example}"
@@ -331,13 +332,13 @@ def _statistics(manifest: LabelledRows, name: str) -> NumberStatistics:
 def _vocabulary(manifest: LabelledRows, name: str, kind: TaskKind, rule: str) -> Vocabulary:
     class_rule = ClassRule.parse(rule)
     counts: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
-    train_answers: Counter[frozenset[str]] = Counter()
+    label_sets: Counter[frozenset[str]] = Counter()  # of the training split
     for split, labels in zip(manifest.splits, manifest.labels(name), strict=True):
         if labels:
-            answer = frozenset(labels[:1] if kind == "single-label" else labels)
-            counts[split].update(answer)
+            label_set = frozenset(labels[:1] if kind == "single-label" else labels)
+            counts[split].update(label_set)
             if split == "train":
-                train_answers[answer] += 1
+                label_sets[label_set] += 1
     train = counts["train"]
     classes = class_rule.choose(counts)
     if len(classes) < 2:
@@ -346,11 +347,11 @@ def _vocabulary(manifest: LabelledRows, name: str, kind: TaskKind, rule: str) ->
             f" ({len(train)} in the training split): two are needed"
         )
     ordered = tuple(sorted(classes))
-    known_answers: Counter[tuple[str, ...]] = Counter()
-    for answer, count in train_answers.items():
-        known_answers[tuple(sorted(answer & classes))] += count
-    del known_answers[()]
-    majority = min(known_answers, key=lambda answer: (-known_answers[answer], answer))
+    known: Counter[tuple[str, ...]] = Counter()
+    for label_set, count in label_sets.items():
+        known[tuple(sorted(label_set & classes))] += count
+    del known[()]
+    majority = min(known, key=lambda labels: (-known[labels], labels))
     return Vocabulary(
         ordered,
         tuple(train[label] for label in ordered),

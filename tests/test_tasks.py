@@ -166,7 +166,9 @@ def test_numbers_that_cannot_be_learnt() -> None:
     with pytest.raises(ArttlError, match=r"--multi-label and --number both name 'material'"):
         TaskSet.from_manifest(YEARS, ("material",), number=("material",), multi_label=("material",))
     words = Rows(["train"] * 3, [("oil",), ("1642",), ("1642",)])
-    with pytest.raises(ArttlError, match=r"two different numbers .* has 3 labels; 'oil', for one, says none"):
+    with pytest.raises(
+        ArttlError, match=r"two different numbers .* has 3 labels; 'oil', for example, is not a number"
+    ):
         TaskSet.from_manifest(words, ("material",), number=("material",))
     with pytest.raises(ArttlError, match=r"has 0 labels$"):
         TaskSet.from_manifest(Rows(["train"], [None]), ("material",), number=("material",))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from arttl.evaluation.measures import Measure
+from arttl.evaluation.measures import Statistic
 
 REPLICATES = 1000
 LEVEL = 0.95
@@ -45,7 +45,7 @@ class Difference:
 
 
 def bootstrap_intervals(
-    measures: Mapping[str, Measure],
+    measures: Mapping[str, Statistic],
     count: int,
     *,
     groups: npt.NDArray[Any] | None = None,
@@ -76,8 +76,8 @@ def bootstrap_intervals(
 
 
 def paired_bootstrap(
-    first: Measure,
-    second: Measure,
+    first: Statistic,
+    second: Statistic,
     count: int,
     *,
     groups: npt.NDArray[Any] | None = None,

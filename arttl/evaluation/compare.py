@@ -12,11 +12,11 @@ import numpy.typing as npt
 from arttl.errors import ArttlError, did_you_mean
 from arttl.evaluation.bootstrap import REPLICATES, Difference, groups_of, mcnemar, paired_bootstrap
 from arttl.evaluation.measures import (
-    LOWER_IS_BETTER,
     MAIN_MEASURE,
     Floats,
-    Measure,
+    Statistic,
     is_correct,
+    measure_named,
     measures_of,
 )
 from arttl.inference.saved import SavedPredictions
@@ -102,7 +102,7 @@ class _Tested:
     kind: TaskKind
     measure: str
     sides: list[_Matched]
-    means: tuple[Measure, Measure]  # of each model, over pairs
+    means: tuple[Statistic, Statistic]  # of each model, over pairs
 
     @property
     def units(self) -> list[tuple[str, ...]]:
@@ -176,7 +176,7 @@ def compare_means(
     """
     by_measure: dict[str, list[_Tested]] = {}
     for one in _tested(pairs, measure, group_by):
-        if one.measure not in LOWER_IS_BETTER:
+        if measure_named(one.measure).unit == "share":
             by_measure.setdefault(one.measure, []).append(one)
     found = []
     for name, tested in by_measure.items():
@@ -256,7 +256,7 @@ def _tasks_in_common(pairs: Sequence[tuple[SavedPredictions, SavedPredictions]])
     return kinds
 
 
-def _mean(measures: Sequence[Measure], counts: Sequence[int]) -> Measure:
+def _mean(measures: Sequence[Statistic], counts: Sequence[int]) -> Statistic:
     """The mean of measures whose samples lie one after another, so many of each."""
     if len(measures) == 1:
         return measures[0]

@@ -20,7 +20,7 @@ from arttl.evaluation.compare import (
     compare_means,
     compare_predictions,
 )
-from arttl.evaluation.measures import LOWER_IS_BETTER
+from arttl.evaluation.measures import measure_named
 from arttl.evaluation.report import interval_text, measure_name, measure_text
 from arttl.files import write_json
 from arttl.inference.saved import read_predictions
@@ -128,7 +128,7 @@ def comparison_table(found: Sequence[TaskComparison], means: Sequence[MeanCompar
 
 def _add_row(table: Table, name: str, measure: str, difference: Difference, p: float, n: str) -> None:
     above, below = difference.low > 0, difference.high < 0
-    better, worse = (below, above) if measure in LOWER_IS_BETTER else (above, below)
+    better, worse = (below, above) if measure_named(measure).better == "lower" else (above, below)
     table.add_row(
         name,
         measure_name(measure),

@@ -1,31 +1,39 @@
 """The measures of each kind of task, as functions of the samples' weights.
 
-A measure is made once from logits and targets and then asked for any number of weightings: all ones give its value, the
-counts of a resampling give a bootstrap replicate of exactly the same quantity.
+A measure makes a statistic from logits and targets once, which then takes any number of weightings: all ones give its
+value, the counts of a resampling give a bootstrap replicate of exactly the same quantity.
+
+`MEASURES` lists them per kind. Tables, JSON files, intervals and comparisons take what they show from it. To add a
+measure, register it:
+
+    from arttl.evaluation.measures import MEASURES, Measure, mean_of
+    MEASURES["number"].append(
+        Measure("within_10", "within 10", "share", "higher", lambda samples: mean_of(samples.error <= 10))
+    )
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from arttl.evaluation.ranking import RankedClasses
 from arttl.inference.labels import decide_labels
-from arttl.tasks import Task
+from arttl.tasks import Task, TaskKind
 
 Floats = npt.NDArray[np.float64]
-Measure = Callable[[Floats], Floats]
-"""From weights [R, N], a row a resampling, to values [R]; NaN where a row leaves nothing to measure."""
+Statistic = Callable[[Floats], Floats]
+"""From weights [R, N], one row per resampling, to values [R]; NaN where a row leaves nothing to measure."""
 
 TOP = 5
 NEAR = 50.0
-"""How far an answered number may be off to count as near, in the label's unit: the Rijksmuseum Challenge's 50 years."""
+"""How far off a predicted number may be to count as near, in the label's unit: the Rijksmuseum Challenge's 50 years."""
 
-LOWER_IS_BETTER = ("mean_absolute_error", "root_mean_squared_error")
-"""Errors, in the label's unit; all other measures are shares of one."""
 MAIN_MEASURE = {
     "single-label": "accuracy",
     "multi-label": "mean_average_precision",
@@ -34,8 +42,217 @@ MAIN_MEASURE = {
 """By kind of task, the measure that a task is judged by where only one is shown."""
 
 
-def measures_of(task: Task, logits: npt.NDArray[Any], targets: npt.NDArray[Any]) -> dict[str, Measure]:
-    """Every measure of a task's kind, by name; `docs/metrics.md` defines them.
+@dataclass(frozen=True)
+class Measure:
+    """A measure of predictions; `docs/metrics.md` defines those of `MEASURES`."""
+
+    name: str
+    """Its key in JSON files and for `--measure`."""
+    text: str
+    """Its name in tables."""
+    unit: Literal["share", "label"]
+    """A share of one, shown in per cent, or in the label's unit."""
+    better: Literal["higher", "lower"]
+    function: Callable[[Any], Statistic | None] | None
+    """From the samples of the kind (`ClassSamples`, `LabelSamples`, `NumberSamples`) to the statistic; it returns None
+    where the measure does not apply. None for those of `CALIBRATION`, which `measure_task` computes and does not
+    resample.
+    """
+
+
+@dataclass(frozen=True, eq=False)
+class ClassSamples:
+    """The predictions of a single-label task.
+
+    Attributes:
+        logits: [N, Q].
+        targets: [N] class indices.
+    """
+
+    logits: Floats
+    targets: npt.NDArray[Any]
+
+    @cached_property
+    def predicted(self) -> npt.NDArray[np.intp]:
+        """[N] class indices."""
+        return self.logits.argmax(1)
+
+    @cached_property
+    def correct(self) -> npt.NDArray[np.bool_]:
+        """[N], whether the class is right."""
+        return np.asarray(self.predicted == self.targets)
+
+    @property
+    def top5(self) -> Statistic | None:
+        """Share of samples whose class is one of the five likeliest; None for a task with no more than five."""
+        count = self.logits.shape[1]
+        if count <= TOP:
+            return None
+        at_target = np.take_along_axis(self.logits, self.targets[:, None], axis=1)
+        # A class as likely as the target's goes first where its index is lower, as argmax has it.
+        earlier = (self.logits == at_target) & (np.arange(count) < self.targets[:, None])
+        return mean_of(((self.logits > at_target) | earlier).sum(1) < TOP)
+
+    def balanced_accuracy(self, weights: Floats) -> Floats:
+        """Mean over classes of the recall."""
+        support = self._of_target(weights)
+        return _mean_of_present(self._of_target(weights * self.correct), support, support)
+
+    def macro_f1(self, weights: Floats) -> Floats:
+        """Mean over classes of F1."""
+        support = self._of_target(weights)
+        twice_hit = 2 * self._of_target(weights * self.correct)
+        return _mean_of_present(twice_hit, support + self._of_predicted(weights), support)
+
+    @cached_property
+    def _of_target(self) -> _ClassSums:
+        return _ClassSums(self.targets, self.logits.shape[1])
+
+    @cached_property
+    def _of_predicted(self) -> _ClassSums:
+        return _ClassSums(self.predicted, self.logits.shape[1])
+
+
+@dataclass(frozen=True, eq=False)
+class LabelSamples:
+    """The predictions of a multi-label task.
+
+    Attributes:
+        logits: [N, Q].
+        targets: [N, Q], whether the label is there.
+    """
+
+    logits: Floats
+    targets: npt.NDArray[np.bool_]
+
+    @cached_property
+    def predicted(self) -> npt.NDArray[np.bool_]:
+        """[N, Q], see `decide_labels`."""
+        return decide_labels(self.logits)
+
+    @cached_property
+    def correct(self) -> npt.NDArray[np.bool_]:
+        """[N], whether the whole set of labels is right."""
+        return np.asarray((self.predicted == self.targets).all(1))
+
+    @cached_property
+    def ranked(self) -> RankedClasses:
+        """The samples by score, per class."""
+        return RankedClasses(self.logits, self.targets)
+
+    @property
+    def eleven_point_by_sample(self) -> Statistic:
+        """The eleven-point form with samples as queries and classes as documents."""
+        equal = np.ones((1, self.logits.shape[1]))
+        return mean_of(RankedClasses(self.logits.T, self.targets.T).eleven_point(equal)[0])
+
+    def balanced_accuracy(self, weights: Floats) -> Floats:
+        """Mean over labels of the mean of recall and specificity."""
+        support = weights @ self._present
+        others = weights.sum(1, keepdims=True) - support
+        with np.errstate(invalid="ignore", divide="ignore"):
+            recall = weights @ self._true_positive / support
+            specificity = weights @ self._true_negative / others
+        # A label that every sample carries has no specificity.
+        both = np.where(others > 0, (recall + specificity) / 2, recall)
+        return _mean_of_present(both, np.ones_like(both), support)
+
+    def macro_f1(self, weights: Floats) -> Floats:
+        """Mean over labels of F1."""
+        support = weights @ self._present
+        predicted = weights @ self._predicted
+        return _mean_of_present(2 * (weights @ self._true_positive), support + predicted, support)
+
+    @cached_property
+    def _present(self) -> Floats:
+        return self.targets.astype(np.float64)
+
+    @cached_property
+    def _predicted(self) -> Floats:
+        return self.predicted.astype(np.float64)
+
+    @cached_property
+    def _true_positive(self) -> Floats:
+        return (self.predicted & self.targets).astype(np.float64)
+
+    @cached_property
+    def _true_negative(self) -> Floats:
+        return (~self.predicted & ~self.targets).astype(np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class NumberSamples:
+    """The predictions of a number.
+
+    Attributes:
+        values: [N], in the label's unit.
+        targets: [N], likewise.
+    """
+
+    values: Floats
+    targets: Floats
+
+    @cached_property
+    def error(self) -> Floats:
+        """[N], in the label's unit."""
+        return np.abs(self.values - self.targets)
+
+    @cached_property
+    def correct(self) -> npt.NDArray[np.bool_]:
+        """[N], whether the number is at most `NEAR` off."""
+        return np.asarray(self.error <= NEAR)
+
+    def root_mean_squared_error(self, weights: Floats) -> Floats:
+        """In the label's unit."""
+        return np.sqrt(mean_of(self.error**2)(weights))
+
+
+_ACCURACY = Measure("accuracy", "accuracy", "share", "higher", lambda s: mean_of(s.correct))
+_BALANCED = Measure(
+    "balanced_accuracy", "balanced accuracy", "share", "higher", lambda s: s.balanced_accuracy
+)
+_MACRO_F1 = Measure("macro_f1", "macro F1", "share", "higher", lambda s: s.macro_f1)
+_TOP5 = Measure("top5_accuracy", "top-5 accuracy", "share", "higher", lambda s: s.top5)
+_MAP = Measure("mean_average_precision", "mAP", "share", "higher", lambda s: s.ranked.mean_average_precision)
+_ELEVEN_POINTS = Measure(
+    "eleven_point_map", "mAP, eleven points", "share", "higher", lambda s: s.ranked.eleven_point_map
+)
+_BY_IMAGE = Measure(
+    "eleven_point_map_by_image",
+    "mAP, eleven, by image",
+    "share",
+    "higher",
+    lambda s: s.eleven_point_by_sample,
+)
+_MEAN_ABSOLUTE = Measure(
+    "mean_absolute_error", "mean abs. error", "label", "lower", lambda s: mean_of(s.error)
+)
+_WITHIN_50 = Measure("within_50", "within 50", "share", "higher", lambda s: mean_of(s.correct))
+_ROOT_MEAN_SQUARED = Measure(
+    "root_mean_squared_error", "root mean sq. error", "label", "lower", lambda s: s.root_mean_squared_error
+)
+MEASURES: dict[TaskKind, list[Measure]] = {
+    "single-label": [_ACCURACY, _TOP5, _BALANCED, _MACRO_F1],
+    "multi-label": [_ACCURACY, _MAP, _ELEVEN_POINTS, _BY_IMAGE, _BALANCED, _MACRO_F1],
+    "number": [_MEAN_ABSOLUTE, _WITHIN_50, _ROOT_MEAN_SQUARED],
+}
+"""The measures of each kind of task, in the order in which they are shown."""
+CALIBRATION = (
+    Measure("confidence", "mean confidence", "share", "higher", None),
+    Measure("ece", "calibration error", "share", "lower", None),
+    Measure("calibrated_ece", "  after temperature", "share", "lower", None),
+)
+
+
+def measure_named(name: str) -> Measure:
+    """The measure with a name; one of several kinds of task is the same for all."""
+    return {measure.name: measure for group in (*MEASURES.values(), CALIBRATION) for measure in group}[name]
+
+
+def samples_of(
+    task: Task, logits: npt.NDArray[Any], targets: npt.NDArray[Any]
+) -> ClassSamples | LabelSamples | NumberSamples:
+    """What a measure's function takes.
 
     Args:
         task: the task.
@@ -44,26 +261,38 @@ def measures_of(task: Task, logits: npt.NDArray[Any], targets: npt.NDArray[Any])
     """
     logits = np.asarray(logits, dtype=np.float64)
     if task.kind == "single-label":
-        return _single_label(logits, targets)
+        return ClassSamples(logits, targets)
     if task.kind == "multi-label":
-        return _multi_label(logits, targets > 0.5)
-    return _number(task.statistics.restore(logits[:, 0]), np.asarray(targets, dtype=np.float64))
+        return LabelSamples(logits, targets > 0.5)
+    return NumberSamples(task.statistics.restore(logits[:, 0]), np.asarray(targets, dtype=np.float64))
+
+
+def measures_of(task: Task, logits: npt.NDArray[Any], targets: npt.NDArray[Any]) -> dict[str, Statistic]:
+    """Every measure of a task's kind that applies, by name.
+
+    Args:
+        task, logits, targets: as for `samples_of`.
+    """
+    samples = samples_of(task, logits, targets)
+    statistics = {
+        measure.name: measure.function(samples) for measure in MEASURES[task.kind] if measure.function
+    }
+    return {name: statistic for name, statistic in statistics.items() if statistic is not None}
 
 
 def is_correct(task: Task, logits: npt.NDArray[Any], targets: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Which answers are right, [N]: the class, the whole set of labels, or a number less than `NEAR` off."""
-    if task.kind == "single-label":
-        return np.asarray(logits.argmax(1) == targets)
-    if task.kind == "multi-label":
-        return np.asarray((decide_labels(logits) == (targets > 0.5)).all(1))
-    answers = task.statistics.restore(np.asarray(logits[:, 0], dtype=np.float64))
-    return np.asarray(np.abs(answers - targets) <= NEAR)
+    """Which predictions are right, [N]: the class, the whole set of labels, or a number at most `NEAR` off.
+
+    Args:
+        task, logits, targets: as for `samples_of`.
+    """
+    return samples_of(task, logits, targets).correct
 
 
 def majority_logits(task: Task, count: int) -> Floats:
-    """What always answering the training split's most frequent says, [count, Q]: the baseline.
+    """The baseline, [count, Q]: logits whose prediction is always the training split's most frequent.
 
-    The classes are ordered by how often they come, so that it has a second to fifth answer too; of a number it says
+    The classes are ordered by their frequency, so that there is a second to fifth prediction too; of a number it is
     the median.
     """
     if task.kind == "number":
@@ -79,74 +308,8 @@ def majority_logits(task: Task, count: int) -> Floats:
     return np.tile(constant, (count, 1))
 
 
-def _single_label(logits: Floats, targets: npt.NDArray[Any]) -> dict[str, Measure]:
-    count = logits.shape[1]
-    predicted = logits.argmax(1)
-    hits = predicted == targets
-    of_target, of_predicted = _ClassSums(targets, count), _ClassSums(predicted, count)
-
-    def balanced(weights: Floats) -> Floats:
-        return _mean_of_present(of_target(weights * hits), of_target(weights), of_target(weights))
-
-    def macro_f1(weights: Floats) -> Floats:
-        support = of_target(weights)
-        return _mean_of_present(2 * of_target(weights * hits), support + of_predicted(weights), support)
-
-    found: dict[str, Measure] = {"accuracy": _mean_of(hits)}
-    if count > TOP:
-        at_target = np.take_along_axis(logits, targets[:, None], axis=1)
-        # A class as likely as the target's goes first where its index is lower, as argmax has it.
-        earlier = (logits == at_target) & (np.arange(count) < targets[:, None])
-        found["top5_accuracy"] = _mean_of(((logits > at_target) | earlier).sum(1) < TOP)
-    return {**found, "balanced_accuracy": balanced, "macro_f1": macro_f1}
-
-
-def _multi_label(logits: Floats, wanted: npt.NDArray[np.bool_]) -> dict[str, Measure]:
-    chosen = decide_labels(logits)
-    true_positive, present, answered = ((one).astype(np.float64) for one in (chosen & wanted, wanted, chosen))
-    true_negative = (~chosen & ~wanted).astype(np.float64)
-    by_class, by_sample = RankedClasses(logits, wanted), _eleven_point_by_sample(logits, wanted)
-
-    def balanced(weights: Floats) -> Floats:
-        support = weights @ present
-        others = weights.sum(1, keepdims=True) - support
-        with np.errstate(invalid="ignore", divide="ignore"):
-            recall, specificity = weights @ true_positive / support, weights @ true_negative / others
-        # A label that every sample carries has no specificity.
-        both = np.where(others > 0, (recall + specificity) / 2, recall)
-        return _mean_of_present(both, np.ones_like(both), support)
-
-    def macro_f1(weights: Floats) -> Floats:
-        support = weights @ present
-        return _mean_of_present(2 * (weights @ true_positive), support + weights @ answered, support)
-
-    return {
-        "accuracy": _mean_of((chosen == wanted).all(1)),
-        "mean_average_precision": by_class.mean_average_precision,
-        "eleven_point_map": by_class.eleven_point_map,
-        "eleven_point_map_by_image": by_sample,
-        "balanced_accuracy": balanced,
-        "macro_f1": macro_f1,
-    }
-
-
-def _number(answers: Floats, targets: Floats) -> dict[str, Measure]:
-    error = np.abs(answers - targets)
-    squared = _mean_of(error**2)
-    return {
-        "mean_absolute_error": _mean_of(error),
-        "within_50": _mean_of(error <= NEAR),
-        "root_mean_squared_error": lambda weights: np.sqrt(squared(weights)),
-    }
-
-
-def _eleven_point_by_sample(logits: Floats, wanted: npt.NDArray[np.bool_]) -> Measure:
-    """The eleven-point form with samples as queries and classes as documents."""
-    one = np.ones((1, logits.shape[1]))
-    return _mean_of(RankedClasses(logits.T, wanted.T).eleven_point(one)[0])
-
-
-def _mean_of(values: npt.NDArray[Any]) -> Measure:
+def mean_of(values: npt.NDArray[Any]) -> Statistic:
+    """The weighted mean of one value per sample, [N]."""
     values = values.astype(np.float64)
 
     def mean(weights: Floats) -> Floats:
@@ -179,7 +342,7 @@ class _ClassSums:
         return sums
 
 
-def values_of(measures: Mapping[str, Measure], count: int) -> dict[str, float]:
+def values_of(measures: Mapping[str, Statistic], count: int) -> dict[str, float]:
     """Each measure's value on `count` samples that weigh the same."""
     ones = np.ones((1, count))
     return {name: float(measure(ones)[0]) for name, measure in measures.items()}

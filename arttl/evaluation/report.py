@@ -7,36 +7,20 @@ from collections.abc import Mapping
 from rich import box
 from rich.table import Table
 
-from arttl.evaluation.measures import LOWER_IS_BETTER
+from arttl.evaluation.measures import measure_named
 from arttl.evaluation.metrics import TaskMetrics
-
-_NAMES = {
-    "accuracy": "accuracy",
-    "top5_accuracy": "top-5 accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "macro_f1": "macro F1",
-    "mean_average_precision": "mAP",
-    "eleven_point_map": "mAP, eleven points",
-    "eleven_point_map_by_image": "mAP, eleven, by image",
-    "confidence": "mean confidence",
-    "ece": "calibration error",
-    "calibrated_ece": "  after temperature",
-    "mean_absolute_error": "mean abs. error",
-    "within_50": "within 50",
-    "root_mean_squared_error": "root mean sq. error",
-}
 
 
 def measure_name(measure: str) -> str:
     """A measure's name in words."""
-    return _NAMES[measure]
+    return measure_named(measure).text
 
 
 def measure_text(measure: str, value: float, sign: str = "") -> str:
     """A value in per cent, or of errors in the label's unit; a dash for NaN."""
     if value != value:
         return "–"
-    return f"{value if measure in LOWER_IS_BETTER else 100 * value:{sign}.1f}"
+    return f"{100 * value if measure_named(measure).unit == 'share' else value:{sign}.1f}"
 
 
 def interval_text(measure: str, low: float, high: float, sign: str = "") -> str:

@@ -1,4 +1,4 @@
-"""Maps for one task's answer: Grad-CAM, integrated gradients and plain gradients, through captum.
+"""Maps for one class of one task: Grad-CAM, integrated gradients and plain gradients, through captum.
 
 VisualBackProp looks at the trunk, which all tasks share. These look at one head's score for one class, at the cost of
 one backward pass or many; their maps have the same form, so that pictures and scores treat all alike.
@@ -7,7 +7,7 @@ one backward pass or many; their maps have the same form, so that pictures and s
 from __future__ import annotations
 
 import importlib
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -73,65 +73,47 @@ def attribute(
                     classes = scores(images).argmax(1)
             if method == "grad-cam":
                 _check_has_maps(model, images)
-                found = captum.LayerGradCam(scores, scores.features).attribute(
+                maps = captum.LayerGradCam(scores, scores.maps).attribute(
                     images, target=classes, relu_attributions=True
                 )  # [B, 1, h, w]
-                found = captum.LayerAttribution.interpolate(found, images.shape[2:], "bilinear")[:, 0]
+                maps = captum.LayerAttribution.interpolate(maps, images.shape[2:], "bilinear")[:, 0]
             elif method == "integrated-gradients":
-                found = captum.IntegratedGradients(scores).attribute(
+                maps = captum.IntegratedGradients(scores).attribute(
                     images,
                     target=classes,
                     n_steps=INTEGRATION_STEPS,
                     internal_batch_size=max(len(images), _PASSES_AT_ONCE),
                 )
-                found = found.sum(1).abs()
+                maps = maps.sum(1).abs()
             else:
-                found = captum.Saliency(scores).attribute(images.clone().requires_grad_(), target=classes)
-                found = found.amax(1)
+                maps = captum.Saliency(scores).attribute(images.clone().requires_grad_(), target=classes)
+                maps = maps.amax(1)
     finally:
         model.train(was_training)
-    return ops.minmax_normalise(found.detach().float(), 0.0)
+    return ops.minmax_normalise(maps.detach().float(), 0.0)
 
 
 class _OneTask(nn.Module):
-    """One task's logits, with a module that the last feature maps pass through, for captum to listen at."""
+    """One task's logits, with a module that the last feature maps pass through, for captum to hook."""
 
     def __init__(self, model: MultiTaskModel, task: str) -> None:
         super().__init__()
         self.model = model
         self.task = task
-        self.features = nn.Identity()
+        self.maps = nn.Identity()
 
     def forward(self, images: Tensor) -> Tensor:
-        network: Any = self.model.backbone.network
-        forward_features = network.forward_features
-
-        def listened(x: Tensor) -> Tensor:
-            return self._passed(forward_features(x), getattr(network, "output_fmt", "NCHW") == "NHWC")
-
-        # An attribute of this instance, which hides the method of its class while the model runs.
-        network.forward_features = listened
-        try:
-            logits: Tensor = self.model(images)[self.task]
-        finally:
-            del network.forward_features
-        return logits
-
-    def _passed(self, features: Tensor, channels_last: bool) -> Tensor:
-        if features.dim() != 4:  # tokens: nothing listens here
-            return features
-        if channels_last:
-            return cast("Tensor", self.features(features.permute(0, 3, 1, 2))).permute(0, 2, 3, 1)
-        return cast("Tensor", self.features(features))
+        backbone = self.model.backbone
+        pooled = backbone.pooled(self.maps(backbone.feature_maps(images)))
+        return self.model.logits([pooled])[self.task]
 
 
 def _check_has_maps(model: MultiTaskModel, images: Tensor) -> None:
-    network: Any = model.backbone.network
     with torch.no_grad():
-        features = network.forward_features(images[:1])
-    if features.dim() != 4:
+        maps = model.backbone.feature_maps(images[:1])
+    if maps.dim() != 4:
         raise ArttlError(
-            f"Grad-CAM needs feature maps, and {model.backbone.name} ends in {list(features.shape)[1:]} tokens: use "
+            f"Grad-CAM needs feature maps, and {model.backbone.name} ends in {list(maps.shape)[1:]} tokens: use "
             "integrated-gradients or visual-backprop"
         )
 

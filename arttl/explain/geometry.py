@@ -88,7 +88,7 @@ def steps_through(layers: Sequence[Layer], size: Size) -> tuple[list[Step], Size
         size: of the input of the first.
 
     Returns:
-        The steps in the order of the layers (walk them backwards), and the size of the last layer's output.
+        The steps in the order of the layers (take them backwards), and the size of the last layer's output.
     """
     steps: list[Step] = []
     for layer in layers:
@@ -103,7 +103,7 @@ def steps_through(layers: Sequence[Layer], size: Size) -> tuple[list[Step], Size
 def step_between(shallow: Size, deep: Size) -> Step:
     """A step back that knows nothing but the two sizes.
 
-    Where the sizes differ by a factor s, each output pixel hears from the two nearest deep ones on each axis: a kernel
+    Where the sizes differ by a factor s, each output pixel sums the two nearest deep ones on each axis: a kernel
     of 2s, stride s, centred. A kernel of s would show blocks, and one of 2s - 1 a chequerboard. The kernel is larger
     where that would not reach the edge, as for the few pixels that an unpadded convolution takes off (s = 1).
     """
@@ -120,7 +120,7 @@ def published_steps(shallow: Size, deep: Size) -> list[Step]:
     around an unpadded convolution do, a kernel of 3 and a stride of 1.
 
     Returns:
-        The steps in forward order (walk them backwards); none where the sizes are equal.
+        The steps in forward order (take them backwards); none where the sizes are equal.
     """
     steps: list[Step] = []
     while deep != shallow:

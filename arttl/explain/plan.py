@@ -57,11 +57,11 @@ class Plan:
                 self._walks.clear()
             self._walks[key] = [
                 number
-                for place, between in reversed(list(enumerate(self.steps(network, mode, image, sizes))))
+                for index, between in reversed(list(enumerate(self.steps(network, mode, image, sizes))))
                 # The last step to be walked, the first of the list, meets the map before it.
                 for i, step in reversed(list(enumerate(between)))
                 for number in (
-                    int(place > 0 and i == 0),
+                    int(index > 0 and i == 0),
                     *step.size,
                     *step.kernel,
                     *step.stride,
@@ -85,10 +85,10 @@ class Plan:
         if mode == "sabatelli":
             for before, size in pairwise([image, *sizes]):
                 _refuse_growth(mode, before, size)
-            found = [published_steps(before, size) for before, size in pairwise([image, *sizes])]
+            steps = [published_steps(before, size) for before, size in pairwise([image, *sizes])]
         else:
-            found = self._own_steps(network, image, sizes)
-        return [between or [Step(before)] for between, before in zip(found, [image, *sizes], strict=False)]
+            steps = self._own_steps(network, image, sizes)
+        return [between or [Step(before)] for between, before in zip(steps, [image, *sizes], strict=False)]
 
     def _own_steps(self, network: nn.Module, image: Size, sizes: Sequence[Size]) -> list[list[Step]]:
         """The steps of `bojarski`: through the layers that lie between the taps."""
@@ -127,8 +127,8 @@ def plan_of(
     """
     network = network_of(model)
     if taps is not None or network is None:
-        network, found = taps_of(model, taps)
-        return network, modules_of(network), Plan(network, found)
+        network, resolved = taps_of(model, taps)
+        return network, modules_of(network), Plan(network, resolved)
     modules = modules_of(network)
     plan = _plans.get(network)
     if plan is None or not plan.fits(network, modules):
@@ -141,10 +141,10 @@ def modules_of(network: nn.Module) -> list[nn.Module]:
 
     `network.modules()` takes six times as long, half a millisecond for a DenseNet.
     """
-    found = [network]
-    for module in found:
-        found.extend(child for child in module._modules.values() if child is not None)
-    return found
+    modules = [network]
+    for module in modules:
+        modules.extend(child for child in module._modules.values() if child is not None)
+    return modules
 
 
 def _by(size: Size) -> str:

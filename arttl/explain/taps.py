@@ -1,12 +1,12 @@
-"""Where VisualBackProp listens: which modules of a network are tapped, and the layers between one tap and the next.
+"""The taps of VisualBackProp: which modules of a network are tapped, and the layers between one tap and the next.
 
 `TAPS` names the taps of each architecture by the name of its class. To teach it another network, add a line:
 
     from arttl.explain.taps import TAPS, Tap
     TAPS["MyNet"] = lambda net: [Tap("stem.act", ("stem",)), Tap("block1", ("pool", "block1.conv"))]
 
-Networks that are not in the table are tapped at the ends of their stages, which timm lists in `feature_info`, and the
-steps between the stages go by the sizes of their maps.
+Networks that are not in the table are tapped at the ends of the stages that timm describes, and the steps between the
+stages go by the sizes of their maps.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from torch import nn
 
 from arttl.errors import ArttlError, did_you_mean
 from arttl.explain.geometry import Layer, layer_of
+from arttl.models.networks import has_stages, stages_of
 
 # Attributes that a network may be wrapped in: torch.compile, DistributedDataParallel, MultiTaskModel, Backbone.
 _WRAPPERS = ("_orig_mod", "module", "backbone", "network")
@@ -37,7 +38,7 @@ class Tap:
     convolution and pooling layers inside count, in the order they were registered, but for those on a shortcut. None
     to go by the sizes of the two maps."""
     channels: int | None = None
-    """Of the output, to tell [B, C, H, W] from [B, H, W, C]; None where the network's `output_fmt` is to be believed
+    """Of the output, to tell [B, C, H, W] from [B, H, W, C]; None to take the layout that the network declares
     (without one, the first)."""
     rectify: bool = False
     """Whether the output is from before a ReLU, so that max(x, 0) is meant in every mode."""
@@ -49,8 +50,8 @@ def taps_of(model: nn.Module, taps: Sequence[Tap | str] | None = None) -> tuple[
     Args:
         model: a network that `TAPS` knows, any timm network, or a model that wraps one (`MultiTaskModel`, a compiled
             or distributed module); with `taps`, any module.
-        taps: instead of the known ones. A plain name is walked to through every convolution and pooling layer that is
-            registered after the tap before it.
+        taps: instead of the known ones. The way to a plain name goes through every convolution and pooling layer
+            that is registered after the tap before it.
 
     Returns:
         The network that the names of the modules refer to, and the taps.
@@ -62,20 +63,20 @@ def taps_of(model: nn.Module, taps: Sequence[Tap | str] | None = None) -> tuple[
     if taps is None:
         if network is None:
             raise _no_taps(model)
-        found = _known_taps(network)
+        resolved = _known_taps(network)
     else:
         network = model if network is None else network
         names = [tap if isinstance(tap, str) else tap.module for tap in taps]
         _check_names(network, names)
         derived = taps_along(network, names) if any(isinstance(tap, str) for tap in taps) else []
-        found = [tap if isinstance(tap, Tap) else derived[i] for i, tap in enumerate(taps)]
-    if not found:
+        resolved = [tap if isinstance(tap, Tap) else derived[i] for i, tap in enumerate(taps)]
+    if not resolved:
         raise _no_taps(network)
-    _check_names(network, [name for tap in found for name in (tap.module, *(tap.through or ()))])
-    for i, tap in enumerate(found):
-        if tap.module in (earlier.module for earlier in found[:i]):
+    _check_names(network, [name for tap in resolved for name in (tap.module, *(tap.through or ()))])
+    for i, tap in enumerate(resolved):
+        if tap.module in (earlier.module for earlier in resolved[:i]):
             raise ArttlError(f"tap {tap.module!r} is named twice: name each module once")
-    return network, tuple(found)
+    return network, tuple(resolved)
 
 
 def layers_through(modules: Mapping[str, nn.Module], names: Iterable[str]) -> list[Layer]:
@@ -124,16 +125,16 @@ def taps_along(network: nn.Module, names: Sequence[str]) -> list[Tap]:
 
 
 def print_taps(model: nn.Module, taps: Sequence[Tap | str] | None = None) -> None:
-    """Print where VisualBackProp listens in a model, and how each map is carried back to the one before.
+    """Print which modules of a model VisualBackProp taps, and how each map is backprojected to the one before.
 
     Args:
         model: as for `taps_of`.
         taps: as for `taps_of`.
     """
-    network, found = taps_of(model, taps)
+    network, resolved = taps_of(model, taps)
     modules = dict(network.named_modules())
     rows = [("tap", "module", "step back through")]
-    for i, tap in enumerate(found, start=1):
+    for i, tap in enumerate(resolved, start=1):
         rows.append((str(i), tap.module, _describe(modules, tap)))
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     for number, module, through in rows:
@@ -158,7 +159,7 @@ def network_of(model: nn.Module) -> nn.Module | None:
     while isinstance(module, nn.Module):
         # A compiled module passes its attributes off as its own.
         compiled = "_orig_mod" in dict(module.named_children())
-        if not compiled and (table_entry(module) or getattr(module, "feature_info", None)):
+        if not compiled and (table_entry(module) or has_stages(module)):
             return module
         module = next(
             (inner for name in _WRAPPERS if (inner := getattr(module, name, None)) is not None), None
@@ -174,16 +175,12 @@ def table_entry(network: nn.Module) -> Callable[[nn.Module], list[Tap]] | None:
 def _known_taps(network: nn.Module) -> list[Tap]:
     if entry := table_entry(network):
         return entry(network)
-    # Some of timm's networks list stages that they name otherwise themselves.
-    names = {name for name, _ in network.named_modules() if name}
-    info: Any = network.feature_info
-    stages = {str(stage["module"]): int(stage["num_chs"]) for stage in getattr(info, "info", info)}
-    return [Tap(name, channels=channels, rectify=True) for name, channels in stages.items() if name in names]
+    return [Tap(stage.name, channels=stage.width, rectify=True) for stage in stages_of(network)]
 
 
 def _no_taps(model: nn.Module) -> ArttlError:
     return ArttlError(
-        f"no taps are known for {type(model).__name__}: name the modules to listen to with taps=[...], or add the "
+        f"no taps are known for {type(model).__name__}: name the modules to tap with taps=[...], or add the "
         "network to arttl.explain.taps.TAPS"
     )
 
@@ -224,7 +221,7 @@ def _resnet(network: nn.Module) -> list[Tap]:
 
 
 def _inception_v3(network: nn.Module) -> list[Tap]:
-    """The stem's convolutions and every mixed block, walked along the branch named here."""
+    """The stem's convolutions and every mixed block, along the branch named here."""
     trunk = {
         "Mixed_5b": ("branch5x5_1", "branch5x5_2"),
         "Mixed_6a": ("branch3x3",),
@@ -270,7 +267,7 @@ def _densenet(network: nn.Module) -> list[Tap]:
     """The stem, every dense block and every transition, each after the batch norm and ReLU that follow it.
 
     The outputs of blocks and transitions are sums before any ReLU; the normalisation that the next layer begins with
-    makes the map that it sees. A dense block is walked along its last layer, whose input is all that came before.
+    makes the map that it sees. The way through a dense block is its last layer, whose input is all that came before.
     """
     features = _children(network, "features")
     stem = features[: features.index("features.pool0")]

@@ -19,6 +19,7 @@ from arttl.explain import ops
 from arttl.explain.geometry import Size
 from arttl.explain.plan import Mode, plan_of
 from arttl.explain.taps import Tap
+from arttl.models.networks import is_channels_last, prefix_tokens, trunk_of
 
 
 def visual_backprop(
@@ -70,13 +71,13 @@ def visual_backprop(
     parameter = next(network.parameters(), None)
     if parameter is not None:
         images = images.to(parameter.device, parameter.dtype)
-    # The features alone, where timm tells them apart: the head costs time and may insist on an input size.
-    run = network.forward_features if taps is None and hasattr(network, "forward_features") else network
+    # Without the head, where the network tells it apart: it costs time and may insist on an input size.
+    run = trunk_of(network) if taps is None else network
     size = (images.shape[2], images.shape[3])
     with _evaluating(modules), torch.no_grad():
-        with _listening(network, plan.taps, size, rectify_all=mode == "bojarski") as maps:
-            run(images)  # type: ignore[operator]
-        _check_heard(plan.taps, maps)
+        with _hooked(network, plan.taps, size, rectify_all=mode == "bojarski") as maps:
+            run(images)
+        _check_order(plan.taps, maps)
         means = [maps.pop(tap.module) for tap in plan.taps]  # n of [B, h_i, w_i]
         if mode == "sabatelli":
             means = [ops.run_minmax_normalise(mean, 1e-6) for mean in means]
@@ -98,7 +99,7 @@ def _evaluating(modules: Sequence[nn.Module]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _listening(
+def _hooked(
     network: nn.Module, taps: Sequence[Tap], image: Size, *, rectify_all: bool
 ) -> Iterator[dict[str, Tensor]]:
     """Collect the channel mean of each tap's output, [B, h, w] float32, while the network runs.
@@ -107,7 +108,7 @@ def _listening(
     """
     means: dict[str, Tensor] = {}
 
-    def listen_to(tap: Tap) -> Any:
+    def hook_of(tap: Tap) -> Any:
         name = tap.module
 
         def hook(module: nn.Module, inputs: Any, output: Any) -> None:
@@ -125,7 +126,7 @@ def _listening(
     handles = []
     try:
         for tap in taps:
-            handles.append(network.get_submodule(tap.module).register_forward_hook(listen_to(tap)))
+            handles.append(network.get_submodule(tap.module).register_forward_hook(hook_of(tap)))
         yield means
     finally:
         for handle in handles:
@@ -138,13 +139,13 @@ def _as_maps(tap: Tap, output: Any, network: nn.Module, image: Size) -> Tensor:
         output = output[0]
     if isinstance(output, Tensor) and output.is_floating_point():
         if output.dim() == 4:
-            channels_last = getattr(network, "output_fmt", "NCHW") == "NHWC"
+            channels_last = is_channels_last(network)
             if tap.channels is not None:
                 channels_last = output.shape[1] != tap.channels == output.shape[3]
             return output.permute(0, 3, 1, 2) if channels_last else output
         if output.dim() == 3:
             # Class and register tokens come first; some networks add them only in their last blocks.
-            for prefix in (int(getattr(network, "num_prefix_tokens", 0)), 0):
+            for prefix in (prefix_tokens(network), 0):
                 tokens = output[:, prefix:]
                 rows = max(1, round(math.sqrt(tokens.shape[1] * image[0] / image[1])))
                 columns = round(rows * image[1] / image[0])
@@ -156,7 +157,7 @@ def _as_maps(tap: Tap, output: Any, network: nn.Module, image: Size) -> Tensor:
     )
 
 
-def _check_heard(taps: Sequence[Tap], means: dict[str, Tensor]) -> None:
+def _check_order(taps: Sequence[Tap], means: dict[str, Tensor]) -> None:
     for tap in taps:
         if tap.module not in means:
             raise ArttlError(f"tap {tap.module!r} did not run in the forward pass: tap a module that does")

@@ -13,7 +13,7 @@ import torch
 from rich.table import Table
 
 from arttl.errors import ArttlError
-from arttl.evaluation.measures import Floats, Measure
+from arttl.evaluation.measures import Floats, Statistic
 from arttl.frozen.fusion_methods import (
     ATTENTION,
     CHOSEN,
@@ -150,7 +150,7 @@ def fused_model(
     for task in tasks:
         head = kept[task.name].fitted.head
         assert isinstance(head, TokenHead)
-        heads.append(head.among(widths, [indices.index(index) for index in kept[task.name].indices]))
+        heads.append(head.extended_to(widths, [indices.index(index) for index in kept[task.name].indices]))
     backbones = []
     for number, store in enumerate(stores):
         own = [stage for owner, stage in (tokens.names[index] for index in indices) if owner == number]
@@ -170,7 +170,7 @@ def fused_model(
 def cached_logits(model: FusedModel, stores: Sequence[FeatureStore]) -> dict[str, torch.Tensor]:
     """The logits of a fused model for every row, from its backbones' stored features: task name to [rows, Q]."""
     stages = [stores[token.backbone].values(token.stage) for token in model.tokens]
-    return model.answers(model.normalise(stages))
+    return model.logits(model.normalise(stages))
 
 
 def fusion_tables(
@@ -216,7 +216,7 @@ def headline(outcomes: Outcomes, tasks: TaskSet, backbones: Sequence[str]) -> li
     return gains
 
 
-def share_right(outcomes: Sequence[Outcome]) -> Measure:
+def share_right(outcomes: Sequence[Outcome]) -> Statistic:
     """The share of right predictions on the test samples of all splits together."""
     correct = np.concatenate([outcome.correct for outcome in outcomes]).astype(np.float64)
 

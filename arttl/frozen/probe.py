@@ -9,7 +9,6 @@ from typing import Literal, get_args
 
 import torch
 from rich.table import Table
-from torch import nn
 
 from arttl.console import Reporter
 from arttl.errors import ArttlError
@@ -124,8 +123,7 @@ def probe(settings: ProbeSettings) -> list[Candidate]:
         store.load_backbone(), tasks, store.preprocess, Provenance("off-the-shelf", store.recipe.weights)
     )
     with torch.no_grad():
-        for task, layer in zip(tasks, model.heads.layers, strict=True):
-            assert isinstance(layer, nn.Linear)
+        for task, layer in zip(tasks, model.heads.linear_layers(), strict=True):
             layer.weight.copy_(chosen[task.name].weight)
             layer.bias.copy_(chosen[task.name].bias)
         logits = model.heads(store.values(LAST_LAYER))

@@ -14,7 +14,7 @@ from rich.table import Table
 from arttl.console import Reporter
 from arttl.errors import ArttlError
 from arttl.evaluation.classes import FEW, MANY
-from arttl.evaluation.measures import Floats, Measure, measures_of
+from arttl.evaluation.measures import Floats, Statistic, measures_of
 from arttl.evaluation.metrics import TaskMetrics
 from arttl.files import make_folder, write_json
 from arttl.frozen.rebalance_methods import METHODS, PLAIN, RebalanceOutcome, fit_methods
@@ -80,7 +80,7 @@ def compare_methods(settings: RebalanceSettings) -> tuple[Outcomes, TaskSet]:
 def gains(outcomes: Outcomes, tasks: TaskSet) -> list[Gain]:
     """What each method adds to the balanced accuracy of the plain logistic regression, mean over the splits."""
 
-    def mean_balanced(task: Task, outcomes: Sequence[RebalanceOutcome]) -> Measure:
+    def mean_balanced(task: Task, outcomes: Sequence[RebalanceOutcome]) -> Statistic:
         parts = [
             measures_of(task, outcome.logits, outcome.targets)["balanced_accuracy"] for outcome in outcomes
         ]

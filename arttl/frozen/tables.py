@@ -12,7 +12,7 @@ from rich import box
 from rich.table import Table
 
 from arttl.evaluation.bootstrap import Difference, paired_bootstrap
-from arttl.evaluation.measures import LOWER_IS_BETTER, MAIN_MEASURE, Measure
+from arttl.evaluation.measures import MAIN_MEASURE, Statistic, measure_named
 from arttl.evaluation.report import measure_name, measure_text
 from arttl.tasks import Task, TaskSet
 
@@ -91,7 +91,7 @@ def spread(measure: str, values: Sequence[float]) -> str:
     text = measure_text(measure, float(np.mean(values)))
     if len(values) == 1:
         return text
-    factor = 1 if measure in LOWER_IS_BETTER else 100
+    factor = 100 if measure_named(measure).unit == "share" else 1
     return f"{text} ({factor * min(values):.0f}–{factor * max(values):.0f})"
 
 
@@ -128,7 +128,7 @@ def measure_gain(
     outcomes: Mapping[str, Sequence[Outcome]],
     reference: str,
     head: str,
-    measure: Callable[[Sequence[Outcome]], Measure],
+    measure: Callable[[Sequence[Outcome]], Statistic],
 ) -> Gain:
     """The gain of one head over another by a paired bootstrap over artworks.
 

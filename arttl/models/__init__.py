@@ -1,4 +1,4 @@
-"""Backbones, the multi-task model, the fused model and foreign weights."""
+"""Backbones, heads, the multi-task model, the fused model and foreign weights."""
 
 from arttl.models.backbones import Backbone, default_preprocess
 from arttl.models.fusion import FusedModel, TrainedModel, load_fused, load_trained_model

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import timm
 import torch
 from timm.data import resolve_data_config
+from timm.layers import convert_sync_batchnorm
+from timm.optim import param_groups_layer_decay
 from torch import nn
 
-import arttl.models.keras.networks  # noqa: F401 - tells timm of Keras's forms
+import arttl.models.keras.networks  # noqa: F401 - registers Keras's forms with timm
 from arttl.errors import ArttlError, did_you_mean
 from arttl.loading.preprocess import Preprocess
+from arttl.models.networks import Stage, is_channels_last, stages_of, trunk_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +44,7 @@ def timm_name(name: str) -> str:
 
 
 class Backbone(nn.Module):
-    """A timm network that ends in its pooled features.
+    """A timm network that ends in its pooled features; what others ask of the network, they ask here.
 
     Pooling is the network's own, which for every network of the paper is global average pooling. timm's VGG keeps
     two fully connected layers of 4096 before its classifier; the paper's VGG19 does not, so they are left out and
@@ -66,7 +69,7 @@ class Backbone(nn.Module):
 
     @property
     def num_features(self) -> int:
-        """Width of the pooled features, found from timm's own count."""
+        """D, the width of the pooled features."""
         # MobileNetV3 and its kin widen the features after pooling.
         return int(getattr(self.network, "head_hidden_size", None) or self.network.num_features)
 
@@ -74,6 +77,30 @@ class Backbone(nn.Module):
     def pretrained_config(self) -> Mapping[str, Any]:
         """Timm's description of the network's pretrained weights: where they are, their input size and scaling."""
         return dict(self.network.pretrained_cfg)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages that timm describes, in order of depth; empty for a network without a description."""
+        return stages_of(self.network)
+
+    def feature_maps(self, images: torch.Tensor) -> torch.Tensor:
+        """The unpooled maps.
+
+        Args:
+            images: [B, 3, H, W], normalised.
+
+        Returns:
+            [B, C, h, w]; of a transformer without maps its tokens, [B, N, C].
+        """
+        maps: torch.Tensor = trunk_of(self.network)(images)
+        return maps.permute(0, 3, 1, 2) if maps.ndim == 4 and is_channels_last(self.network) else maps
+
+    def pooled(self, maps: torch.Tensor) -> torch.Tensor:
+        """The pooled features [B, D], D = `num_features`, of `feature_maps`."""
+        if maps.ndim == 4 and is_channels_last(self.network):
+            maps = maps.permute(0, 2, 3, 1)
+        features: torch.Tensor = self.network.forward_head(maps, pre_logits=True)
+        return features.mean((2, 3)) if features.ndim == 4 else features
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Pooled features.
@@ -84,8 +111,39 @@ class Backbone(nn.Module):
         Returns:
             [B, D] features, D = `num_features`.
         """
-        features = self.network.forward_head(self.network.forward_features(images), pre_logits=True)
-        return features.mean((2, 3)) if features.ndim == 4 else features
+        return self.pooled(self.feature_maps(images))
+
+    def parameter_groups(
+        self, rate: float, weight_decay: float, layer_decay: float = 1.0
+    ) -> list[dict[str, Any]]:
+        """Groups for an optimizer, over the parameters that learn.
+
+        Args:
+            rate: the learning rate, of the last layers.
+            weight_decay: of matrices; biases and normalisation have none.
+            layer_decay: what each of timm's layer groups multiplies the rate of the group above it by (BEiT).
+        """
+        if layer_decay == 1:
+            return parameter_groups(self, rate, weight_decay)
+        groups = param_groups_layer_decay(self.network, weight_decay=weight_decay, layer_decay=layer_decay)
+        return [{**group, "lr": rate * group.pop("lr_scale")} for group in groups]
+
+    def synchronise_batchnorm(self) -> None:
+        """Make batch normalisation use the statistics of all ranks' batches together."""
+        self.network = convert_sync_batchnorm(self.network)
+
+
+def parameter_groups(module: nn.Module, rate: float, weight_decay: float) -> list[dict[str, Any]]:
+    """Groups for an optimizer: the parameters that learn, with weight decay (matrices) and without (biases, norms)."""
+    learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    return [
+        {
+            "params": [matrix for matrix in learning if matrix.ndim > 1],
+            "lr": rate,
+            "weight_decay": weight_decay,
+        },
+        {"params": [vector for vector in learning if vector.ndim <= 1], "lr": rate, "weight_decay": 0.0},
+    ]
 
 
 def default_preprocess(backbone: Backbone, size: int | None = None) -> Preprocess:

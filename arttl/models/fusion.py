@@ -65,24 +65,24 @@ class TokenHead(nn.Module):
         mixed: torch.Tensor = (partial * (self.log_shares(tokens) / 2).exp()[..., None]).sum(1)
         return mixed + self.bias
 
-    def among(self, widths: Sequence[int], places: Sequence[int]) -> TokenHead:
-        """The same head over more tokens, of which it takes no notice: their shares are zero.
+    def extended_to(self, widths: Sequence[int], indices: Sequence[int]) -> TokenHead:
+        """The same head over more tokens, which it ignores: their shares are zero.
 
         Args:
             widths: D of all tokens.
-            places: of this head's own among them, ascending.
+            indices: of this head's own tokens in `widths`, ascending.
         """
         wider = TokenHead(widths, len(self.bias), self.mixing)
         wider.to(self.weight.device)
         with torch.no_grad():
             wider.bias.copy_(self.bias)
             wider.gates.fill_(_NO_SHARE)
-            wider.gates[list(places)] = self.gates
+            wider.gates[list(indices)] = self.gates
             for whole, own in ((wider.weight, self.weight), (wider.attention, self.attention)):
                 if whole is not None and own is not None:
                     pieces = whole.split(list(widths), dim=1)
-                    for place, piece in zip(places, own.split(self.widths, dim=1), strict=True):
-                        pieces[place].copy_(piece)
+                    for index, piece in zip(indices, own.split(self.widths, dim=1), strict=True):
+                        pieces[index].copy_(piece)
         return wider
 
     def log_shares(self, tokens: Sequence[torch.Tensor]) -> torch.Tensor:
@@ -99,7 +99,7 @@ class Token:
     """A pooled stage of one of the backbones."""
 
     backbone: int
-    """Which one, from 0."""
+    """Its index."""
     stage: str
     """A name of `arttl.models.stages.stage_widths`."""
 
@@ -108,12 +108,12 @@ class FusedModel(nn.Module):
     """Several backbones whose pooled stages are mixed per task.
 
     Attributes:
-        backbones: a `PooledStages` each.
-        preprocesses: the evaluation transform of each: they may see pictures of different sizes.
+        backbones: one `PooledStages` per network.
+        preprocesses: the evaluation transform of each: their pictures may differ in size.
         tokens: what is mixed, in order; those of a backbone in the order of its stages.
         tasks: what is predicted.
         mixing: task name to how its shares come about.
-        heads: a `TokenHead` for each task.
+        heads: one `TokenHead` per task.
         provenance: how the model came to be.
         calibration: the temperatures of its tasks, saved and loaded with it; None before they are fitted.
     """
@@ -137,9 +137,9 @@ class FusedModel(nn.Module):
         """
         super().__init__()
         self.backbones = nn.ModuleList(backbones)
-        self.preprocesses = tuple(found.without_augmentation() for found in preprocesses)
+        self.preprocesses = tuple(each.without_augmentation() for each in preprocesses)
         self.tokens = tuple(
-            Token(place, stage) for place, network in enumerate(backbones) for stage in network.widths
+            Token(index, stage) for index, network in enumerate(backbones) for stage in network.widths
         )
         self.tasks, self.mixing = tasks, {name: mixing[name] for name in tasks.names}
         self.provenance = provenance or Provenance()
@@ -160,21 +160,21 @@ class FusedModel(nn.Module):
         Returns:
             Task name to logits [B, Q].
         """
-        return self.answers(self.features(*images))
+        return self.logits(self.features(*images))
 
     def features(self, *images: torch.Tensor) -> list[torch.Tensor]:
         """What all tasks share, [B, D] for each of `tokens`: the backbones' pooled stages, normalised."""
         return self.normalise(
-            [stage for network, found in zip(self.backbones, images, strict=True) for stage in network(found)]
+            [stage for network, own in zip(self.backbones, images, strict=True) for stage in network(own)]
         )
 
     def normalise(self, stages: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """Pooled stages as the backbones give them, [B, D] for each of `tokens`, made what the heads expect."""
-        widths = [found.shape[1] for found in stages]
+        """The backbones' pooled stages, [B, D] for each of `tokens`, normalised as the heads expect them."""
+        widths = [stage.shape[1] for stage in stages]
         means, scales = self.mean.split(widths), self.scale.split(widths)
-        return [(found - mean) * scale for found, mean, scale in zip(stages, means, scales, strict=True)]
+        return [(stage - mean) * scale for stage, mean, scale in zip(stages, means, scales, strict=True)]
 
-    def answers(self, features: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
+    def logits(self, features: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
         """Task name to logits [B, Q], from `features`."""
         return {task.name: head(features) for task, head in zip(self.tasks, self.heads, strict=True)}
 
@@ -203,7 +203,7 @@ class FusedModel(nn.Module):
         known = {
             theirs.name: head
             for theirs, head in zip(self.tasks, self.heads, strict=True)
-            if any(theirs.has_the_answers_of(task) for task in tasks)
+            if any(theirs.same_targets_as(task) for task in tasks)
         }
         mixing: dict[str, Mixing] = {
             task.name: self.mixing[task.name] if task.name in known else "gates" for task in tasks
@@ -219,11 +219,11 @@ class FusedModel(nn.Module):
     @torch.no_grad()
     def shares(self) -> dict[str, dict[Token, float]]:
         """Task name to the share of each token; with attention, that of a picture whose features are average."""
-        found = {}
+        shares = {}
         for task, head in zip(self.tasks, self.heads, strict=True):
             assert isinstance(head, TokenHead)
-            found[task.name] = dict(zip(self.tokens, head.gates.softmax(0).tolist(), strict=True))
-        return found
+            shares[task.name] = dict(zip(self.tokens, head.gates.softmax(0).tolist(), strict=True))
+        return shares
 
     def save(self, folder: Path) -> None:
         """Write `fused.safetensors`, `fused.json` and any `calibration.json`; a folder appears whole or not at all."""
@@ -231,8 +231,8 @@ class FusedModel(nn.Module):
             "format_version": FORMAT_VERSION,
             "mixing": self.mixing,
             "backbones": [
-                {"name": network.backbone.name, "stages": network.widths, "preprocess": found.to_dict()}
-                for network, found in zip(self._stages, self.preprocesses, strict=True)
+                {"name": network.backbone.name, "stages": network.widths, "preprocess": preprocess.to_dict()}
+                for network, preprocess in zip(self._stages, self.preprocesses, strict=True)
             ],
             "provenance": asdict(self.provenance),
             **self.tasks.to_dict(),
@@ -261,8 +261,8 @@ def load_trained_model(folder: str | Path) -> tuple[TrainedModel, Path]:
         ArttlError: as for `load_model` and `load_fused`.
     """
     path = Path(folder)
-    if (found := find_model_folder(path, _NAME)) is not None:
-        return load_fused(found), found
+    if (fused := find_model_folder(path, _NAME)) is not None:
+        return load_fused(fused), fused
     return load_model(path), model_folder(path)
 
 
@@ -287,18 +287,18 @@ def load_fused(folder: str | Path) -> FusedModel:
                 f"{path} has fused model format {version!r}; this version reads {FORMAT_VERSION}"
             )
         mixing: dict[str, Mixing] = {
-            task: next(known for known in get_args(Mixing) if known == one)
-            for task, one in description["mixing"].items()
+            task: next(known for known in get_args(Mixing) if known == name)
+            for task, name in description["mixing"].items()
         }
         backbones = [
             PooledStages(
-                Backbone(one["name"]), {str(stage): int(width) for stage, width in one["stages"].items()}
+                Backbone(entry["name"]), {str(stage): int(width) for stage, width in entry["stages"].items()}
             )
-            for one in description["backbones"]
+            for entry in description["backbones"]
         ]
         model = FusedModel(
             backbones,
-            [Preprocess.from_dict(one["preprocess"]) for one in description["backbones"]],
+            [Preprocess.from_dict(entry["preprocess"]) for entry in description["backbones"]],
             TaskSet.from_dict(description),
             mixing,
             Provenance(**description["provenance"]),

@@ -1,14 +1,69 @@
-"""The loss of one task on its labelled samples."""
+"""The loss of one task on its labelled samples.
+
+`LOSSES` has the loss of each kind of task. To train with another, write a function of the same form and register it:
+
+    from arttl.models.losses import LOSSES
+    LOSSES["multi-label"] = my_loss
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 
-from arttl.tasks import Task
+from arttl.tasks import Task, TaskKind
 
 NUMBER_BETA = 0.25
 """Standardised error up to which a number's loss is squared: about 35 years where years spread by 140."""
+
+
+@dataclass(frozen=True)
+class LossOptions:
+    """How `summed_loss` is changed; a loss of another kind than single-label ignores both."""
+
+    label_smoothing: float = 0.0
+    log_prior: torch.Tensor | None = None
+
+
+Loss = Callable[[Task, torch.Tensor, torch.Tensor, LossOptions], torch.Tensor]
+"""Task, logits (float32), targets and options, as `summed_loss` has them, to the loss summed over samples."""
+
+
+def _cross_entropy(
+    task: Task, logits: torch.Tensor, targets: torch.Tensor, options: LossOptions
+) -> torch.Tensor:
+    if options.log_prior is not None:
+        logits = logits + options.log_prior
+    return F.cross_entropy(logits, targets, reduction="sum", label_smoothing=options.label_smoothing)
+
+
+def _binary_cross_entropy(
+    task: Task, logits: torch.Tensor, targets: torch.Tensor, options: LossOptions
+) -> torch.Tensor:
+    """Summed over the classes too."""
+    return F.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
+
+
+def _smooth_l1(task: Task, logits: torch.Tensor, targets: torch.Tensor, options: LossOptions) -> torch.Tensor:
+    """Smooth L1 loss of the standardised value.
+
+    Huber 1964, divided by its delta: squared up to `NUMBER_BETA` and linear beyond. It is near the measures, mean
+    absolute error and the share within 50 years, and a few wrong dates, which every catalogue has, do not take it over
+    (`docs/metrics.md` has what was measured).
+    """
+    standardised = task.statistics.standardise(targets).float()
+    return F.smooth_l1_loss(logits[:, 0], standardised, reduction="sum", beta=NUMBER_BETA)
+
+
+LOSSES: dict[TaskKind, Loss] = {
+    "single-label": _cross_entropy,
+    "multi-label": _binary_cross_entropy,
+    "number": _smooth_l1,
+}
+"""Kind of task to its loss."""
 
 
 def summed_loss(
@@ -19,32 +74,19 @@ def summed_loss(
     label_smoothing: float = 0.0,
     log_prior: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """The loss of one task summed over samples, a scalar.
-
-    Cross-entropy for a single-label task; binary cross-entropy summed over the classes for a multi-label one. For a
-    number the smooth L1 loss of the standardised value (Huber 1964, divided by its delta), squared up to `NUMBER_BETA`
-    and linear beyond: it is near the measures, mean absolute error and the share within 50 years, and a few wrong
-    dates, which every catalogue has, do not take it over (`docs/metrics.md` has what was measured).
+    """The loss of one task summed over samples, a scalar, by `LOSSES`.
 
     Args:
         task: the task.
         logits: [N, Q], of labelled samples only.
         targets: [N] int64, [N, Q] float, or for a number [N] float in the label's unit.
         label_smoothing: the share of a single-label task's target that goes to all classes alike (Szegedy et al.
-            2016, section 7); other kinds take no notice of it.
+            2016, section 7); of no effect on other kinds.
         log_prior: [Q], see `log_prior`: added to a single-label task's logits, which then learn what the frequency of
-            the classes does not say (Menon et al. 2021, equation 10); at test they are used alone. Other kinds
-            take no notice of it.
+            the classes does not say (Menon et al. 2021, equation 10); at test they are used alone. Of no effect on
+            other kinds.
     """
-    logits = logits.float()
-    if task.kind == "number":
-        wanted = task.statistics.standardise(targets).float()
-        return F.smooth_l1_loss(logits[:, 0], wanted, reduction="sum", beta=NUMBER_BETA)
-    if task.kind == "single-label":
-        if log_prior is not None:
-            logits = logits + log_prior
-        return F.cross_entropy(logits, targets, reduction="sum", label_smoothing=label_smoothing)
-    return F.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
+    return LOSSES[task.kind](task, logits.float(), targets, LossOptions(label_smoothing, log_prior))
 
 
 def log_prior(task: Task, strength: float = 1.0) -> torch.Tensor:

@@ -1,9 +1,9 @@
-"""The multi-task model: one backbone, a linear head per task; and its folder on disk."""
+"""The multi-task model: one backbone, one head per task; and its folder on disk."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,38 +18,10 @@ from arttl.loading.preprocess import Preprocess
 from arttl.models.backbones import Backbone
 from arttl.models.calibration import Calibration
 from arttl.models.folders import find_model_folder, write_model_folder
+from arttl.models.heads import Heads
 from arttl.tasks import TaskSet
 
 FORMAT_VERSION = 1
-
-
-class Heads(nn.Module):
-    """One linear layer per task, all on the same features.
-
-    The layers stand in a list, in the order of the tasks: task names are users' words, and some of them (`type`,
-    `train`) cannot name a submodule.
-    """
-
-    def __init__(self, num_features: int, tasks: TaskSet) -> None:
-        super().__init__()
-        self.tasks = tasks
-        self.layers = nn.ModuleList(nn.Linear(num_features, task.outputs) for task in tasks)
-
-    def forward(self, features: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Logits of every task, [B, Q] each, from features [B, D]."""
-        return {task.name: layer(features) for task, layer in zip(self.tasks, self.layers, strict=True)}
-
-    @torch.no_grad()
-    def absorb_standardisation(self, mean: torch.Tensor, std: torch.Tensor) -> None:
-        """Turn heads trained on `(features - mean) / std` into heads on the features themselves.
-
-        Args:
-            mean, std: [D], of the features the heads were trained on.
-        """
-        for layer in self.layers:
-            assert isinstance(layer, nn.Linear)
-            layer.weight.div_(std)
-            layer.bias.sub_(layer.weight @ mean)
 
 
 @dataclass(frozen=True)
@@ -63,7 +35,7 @@ class Provenance:
 
 
 class MultiTaskModel(nn.Module):
-    """A backbone shared by a linear head per task: material, type and artist from one forward pass.
+    """A backbone shared by one head per task: material, type and artist from one forward pass.
 
     Attributes:
         calibration: the temperatures of its tasks, saved and loaded with it; None before they are fitted.
@@ -75,6 +47,7 @@ class MultiTaskModel(nn.Module):
         tasks: TaskSet,
         preprocess: Preprocess,
         provenance: Provenance | None = None,
+        head: str | Mapping[str, Any] = "linear",
     ) -> None:
         """Join a backbone and new heads.
 
@@ -83,10 +56,11 @@ class MultiTaskModel(nn.Module):
             tasks: what to predict.
             preprocess: the transform that makes the network's input; its augmentation is dropped.
             provenance: how the model came to be.
+            head: the kind of the heads, or their specification, see `Heads`.
         """
         super().__init__()
         self.backbone = backbone
-        self.heads = Heads(backbone.num_features, tasks)
+        self.heads = Heads(backbone.num_features, tasks, head)
         self.preprocess = preprocess.without_augmentation()
         self.provenance = provenance or Provenance()
         self.calibration: Calibration | None = None
@@ -110,10 +84,10 @@ class MultiTaskModel(nn.Module):
         """What all tasks share: the pooled features [B, D] of images [B, 3, H, W], normalised as `preprocess` says."""
         return [self.backbone(images)]
 
-    def answers(self, features: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
+    def logits(self, features: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
         """Task name to logits [B, Q], from `features`."""
-        logits: dict[str, torch.Tensor] = self.heads(features[0])
-        return logits
+        by_task: dict[str, torch.Tensor] = self.heads(features[0])
+        return by_task
 
     def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
         """Logits of every task.
@@ -124,13 +98,14 @@ class MultiTaskModel(nn.Module):
         Returns:
             Task name to logits [B, Q].
         """
-        return self.answers(self.features(images))
+        return self.logits(self.features(images))
 
     def save(self, folder: Path) -> None:
         """Write `model.safetensors`, `model.json` and any `calibration.json`; a folder appears whole or not at all."""
         description = {
             "format_version": FORMAT_VERSION,
             "backbone": self.backbone.name,
+            "head": self.heads.specification,
             "preprocess": self.preprocess.to_dict(),
             "provenance": asdict(self.provenance),
             **self.tasks.to_dict(),
@@ -144,12 +119,12 @@ def model_folder(path: Path) -> Path:
     Raises:
         ArttlError: if there is no model.
     """
-    if (found := find_model_folder(path, "model")) is not None:
-        return found
+    if (folder := find_model_folder(path, "model")) is not None:
+        return folder
     if find_model_folder(path, "fused") is not None:
         raise ArttlError(
-            f"{path} holds a fused model, with heads over several stages, where one network with linear heads is"
-            " needed; in Python, arttl.models.load_trained_model reads it"
+            f"{path} holds a fused model, with heads over several stages, where one network is needed; in"
+            " Python, arttl.models.load_trained_model reads it"
         )
     raise ArttlError(
         f"{path} holds no model: expected model.json and model.safetensors, or a run folder with best/ inside"
@@ -179,6 +154,7 @@ def load_model(folder: str | Path) -> MultiTaskModel:
             TaskSet.from_dict(description),
             Preprocess.from_dict(description["preprocess"]),
             Provenance(**description["provenance"]),
+            description.get("head", "linear"),
         )
         model.load_state_dict(load_file(folder / "model.safetensors"))
     except (OSError, KeyError, TypeError, AttributeError, ValueError, RuntimeError, SafetensorError) as error:

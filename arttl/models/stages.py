@@ -1,4 +1,4 @@
-"""Pooled stages: what a backbone knows at each of its depths, from one forward pass."""
+"""Pooled stages: the average of a backbone's maps at each of its depths, from one forward pass."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ LAST_LAYER = "pooled"
 
 
 class PooledStages(nn.Module):
-    """A backbone that gives the average of each of several stages over the picture, its pooled features among them.
-
-    The stages are those of timm's `feature_info`: the last layer at each resolution, or every block of a transformer.
+    """A backbone that returns the average of each of several stages over the picture, and its pooled features.
 
     Attributes:
         backbone: the network.
@@ -30,13 +28,13 @@ class PooledStages(nn.Module):
 
         Args:
             backbone: the network, with its weights.
-            widths: stages and their widths, of those that `stage_widths` finds.
+            widths: stages and their widths, of those that `stage_widths` returns.
 
         Raises:
             ArttlError: for a stage that the network does not have.
         """
         super().__init__()
-        known = (*_modules(backbone), LAST_LAYER)
+        known = (*(stage.name for stage in backbone.stages), LAST_LAYER)
         for name in widths:
             if name not in known:
                 raise ArttlError(f"{backbone.name} has no stage {name!r}; it has: {', '.join(known)}")
@@ -52,28 +50,28 @@ class PooledStages(nn.Module):
         Returns:
             A tensor [B, D] for each stage, in the order of `widths`.
         """
-        found: dict[str, torch.Tensor] = {}
+        pooled: dict[str, torch.Tensor] = {}
 
         def keep(name: str, module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
             # Pooled at once: later layers work in place, and whole activations need not be kept.
-            found[name] = _average(output, self.widths[name])
+            pooled[name] = _average(output, self.widths[name])
 
         hooks = [
-            self.backbone.network.get_submodule(name).register_forward_hook(partial(keep, name))
-            for name in self.widths
-            if name != LAST_LAYER
+            stage.module.register_forward_hook(partial(keep, stage.name))
+            for stage in self.backbone.stages
+            if stage.name in self.widths
         ]
         try:
-            found[LAST_LAYER] = self.backbone(images)
+            pooled[LAST_LAYER] = self.backbone(images)
         finally:
             for hook in hooks:
                 hook.remove()
-        return [found[name] for name in self.widths]
+        return [pooled[name] for name in self.widths]
 
 
 @torch.inference_mode()
 def stage_widths(backbone: Backbone, size: int) -> dict[str, int]:
-    """The stages of a backbone and their widths, in order of depth, found by looking at one picture of noise.
+    """The stages of a backbone and their widths, in order of depth, measured on one picture of noise.
 
     A stage whose average is the pooled features themselves, such as the last of a ResNet, is left out.
 
@@ -84,21 +82,14 @@ def stage_widths(backbone: Backbone, size: int) -> dict[str, int]:
     backbone.eval()
     device = next(backbone.parameters()).device
     noise = torch.rand((1, 3, size, size), generator=torch.Generator().manual_seed(0)).to(device)
-    stages = PooledStages(backbone, {**_modules(backbone), LAST_LAYER: backbone.num_features})
-    *found, last = stages(noise)
+    described = {stage.name: stage.width for stage in backbone.stages}
+    stages = PooledStages(backbone, {**described, LAST_LAYER: backbone.num_features})
+    *averages, last = stages(noise)
     widths = {}
-    for name, values in zip(stages.widths, found, strict=False):
+    for name, values in zip(described, averages, strict=True):
         if values.shape != last.shape or not torch.allclose(values, last, rtol=1e-4, atol=1e-6):
             widths[name] = values.shape[1]
     return {**widths, LAST_LAYER: last.shape[1]}
-
-
-def _modules(backbone: Backbone) -> dict[str, int]:
-    """Module of each stage to timm's count of its channels; empty for a network that timm does not describe."""
-    described = getattr(backbone.network, "feature_info", None) or []
-    listed = getattr(described, "info", described)
-    modules = dict(backbone.network.named_modules())
-    return {one["module"]: int(one["num_chs"]) for one in listed if one["module"] in modules}
 
 
 def _average(maps: torch.Tensor, channels: int) -> torch.Tensor:

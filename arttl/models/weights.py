@@ -37,7 +37,7 @@ class LoadedWeights:
     preprocess: Preprocess
     """The transform that these weights expect."""
     left_out: tuple[str, ...] = ()
-    """Tensors of the file that the backbone has no place for: its classifier, usually."""
+    """Tensors of the file that the backbone lacks: its classifier, usually."""
 
 
 def load_weights(backbone: Backbone, weights: str, size: int | None = None) -> LoadedWeights:
@@ -127,15 +127,15 @@ def _load_packaged(backbone: Backbone) -> str:
     path = Path(getattr(module, class_name).get_model_file_path())
     state = _read_file(path)
     # The package names its tensors differently, in timm's order; timm's counters of batches seen are not in it.
-    found = [(name, tensor) for name, tensor in state.items() if not name.endswith("num_batches_tracked")]
+    packaged = [(name, tensor) for name, tensor in state.items() if not name.endswith("num_batches_tracked")]
     own = backbone.network.state_dict()
-    wanted = [name for name in own if not name.endswith("num_batches_tracked")]
-    body = found[: len(wanted)]
-    if [name for name, _ in found[len(wanted) :]] != ["_fc.weight", "_fc.bias"] or any(
-        tensor.shape != own[name].shape for name, (_, tensor) in zip(wanted, body, strict=True)
+    names = [name for name in own if not name.endswith("num_batches_tracked")]
+    body = packaged[: len(names)]
+    if [name for name, _ in packaged[len(names) :]] != ["_fc.weight", "_fc.bias"] or any(
+        tensor.shape != own[name].shape for name, (_, tensor) in zip(names, body, strict=True)
     ):
         raise ArttlError(f"the weights of {module_name} do not fit timm's {architecture}: another version?")
-    state = {name: tensor for name, (_, tensor) in zip(wanted, body, strict=True)}
+    state = {name: tensor for name, (_, tensor) in zip(names, body, strict=True)}
     backbone.network.load_state_dict(state, strict=False)
     return f"ImageNet weights from the package {module_name}"
 

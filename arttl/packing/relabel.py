@@ -28,8 +28,6 @@ from arttl.sources.settings import MetadataSettings, SourceSettings
 from arttl.sources.table import guess_columns
 from arttl.tasks import SPLITS
 
-_SOURCES = ("table", "dublin-core", "lido")
-
 
 @dataclass(frozen=True, kw_only=True)
 class RelabelSettings(MetadataSettings):
@@ -67,9 +65,10 @@ def relabel(settings: RelabelSettings, *, progress: bool = False) -> tuple[Manif
     Raises:
         ArttlError: if the source has no records to match, no picture has one, or a folder cannot be used.
     """
-    if settings.source not in _SOURCES:
+    with_records = [name for name, source in SOURCES.items() if source.has_records]
+    if settings.source not in with_records:
         raise ArttlError(
-            f"--source {settings.source}: arttl shards relabel reads records, of {', '.join(_SOURCES)}"
+            f"--source {settings.source}: arttl shards relabel reads records, of {', '.join(with_records)}"
         )
     check_folder(settings.out, resume=settings.resume)
     manifest = Manifest.read(settings.folder)

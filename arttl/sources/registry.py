@@ -30,18 +30,20 @@ class Source:
         tasks: those that it offers where `--tasks` is not given, as that flag has them.
         has_columns: whether columns can give the split and the group.
         has_official_split: whether `--split official` is possible.
+        has_records: whether it reads records apart from the pictures, so that `arttl shards relabel` can take it.
     """
 
     read: Callable[[SourceSettings], Iterator[Artwork | Reject]]
     tasks: tuple[str, ...]
     has_columns: bool = False
     has_official_split: bool = False
+    has_records: bool = False
 
 
 SOURCES: dict[str, Source] = {
-    "table": Source(read_table, (), has_columns=True),
-    "dublin-core": Source(read_dublin_core, tuple(dublin_core.TASK_COLUMNS)),
-    "lido": Source(read_lido, lido.TASKS),
+    "table": Source(read_table, (), has_columns=True, has_records=True),
+    "dublin-core": Source(read_dublin_core, tuple(dublin_core.TASK_COLUMNS), has_records=True),
+    "lido": Source(read_lido, lido.TASKS, has_records=True),
     "folders": Source(read_folders, folders.TASKS, has_official_split=True),
     "rijks2014": Source(read_rijks2014, tuple(rijks2014.TASK_COLUMNS), has_official_split=True),
     "sabatelli2018": Source(read_sabatelli2018, tuple(sabatelli2018.TASK_COLUMNS)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from timm.layers import convert_sync_batchnorm
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -42,12 +41,12 @@ def synchronise(model: TrainedModel, device: torch.device) -> None:
     if device.type != "cuda":
         raise ArttlError("--batchnorm synchronised needs a GPU; use frozen or batch")
     for backbone in model.networks:
-        backbone.network = convert_sync_batchnorm(backbone.network)
+        backbone.synchronise_batchnorm()
 
 
 @torch.no_grad()
 def he_uniform(network: nn.Module) -> None:
-    """Draw every convolution's weights from He's uniform distribution, as the paper's network from scratch.
+    """Initialise every convolution from He's uniform distribution, as the paper's network from scratch.
 
     He et al. 2015: uniform within sqrt(6 / fan-in), Keras's `he_uniform`; biases are 0. Linear layers inside of
     attention keep the distribution that their network gives them.

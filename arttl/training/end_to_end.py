@@ -47,7 +47,7 @@ def train_by_epochs(
     fixed = fixed_weights(settings.task_weights, model.tasks.names)
     for backbone in model.networks:
         if settings.mode == "scratch":
-            he_uniform(backbone.network)
+            he_uniform(backbone)
         if not learns:
             backbone.requires_grad_(False)
     if settings.batchnorm == "synchronised":

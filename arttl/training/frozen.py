@@ -6,7 +6,6 @@ import time
 
 import torch
 from accelerate import Accelerator
-from torch import nn
 
 from arttl.frozen.linear_probe import fit_probe
 from arttl.frozen.split_features import extract_features
@@ -25,6 +24,7 @@ def solve_heads(
     accelerator: Accelerator,
 ) -> None:
     """Fit the heads, and nothing else, on standardised features; the standardisation ends up in the heads."""
+    layers = model.heads.linear_layers()
     model.to(accelerator.device)
     features = {}
     started = time.perf_counter()
@@ -38,8 +38,7 @@ def solve_heads(
     reporter.say(f"features of {count} samples in {time.perf_counter() - started:.1f} s")
     mean, std = features["train"].values.mean(0), features["train"].values.std(0).clamp_min(1e-6)
     mean, std = mean.to(accelerator.device), std.to(accelerator.device)
-    for task, layer in zip(model.tasks, model.heads.layers, strict=True):
-        assert isinstance(layer, nn.Linear)
+    for task, layer in zip(model.tasks, layers, strict=True):
         train, val = (
             features[split].samples(task, accelerator.device).standardised(mean, std)
             for split in ("train", "val")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
-from timm.optim import param_groups_layer_decay
-from torch import nn
 
 from arttl.models import TrainedModel
+from arttl.models.backbones import parameter_groups
 from arttl.training.settings import TrainSettings
 
 WARM_UP = 0.1  # share of the steps
@@ -24,12 +22,13 @@ def build_optimizer(model: TrainedModel, settings: TrainSettings) -> torch.optim
         settings: resolved.
     """
     assert settings.head_learning_rate is not None
+    decay = settings.weight_decay
     groups = []
     if settings.mode != "off-the-shelf":
         assert settings.learning_rate is not None
         for backbone in model.networks:
-            groups += _backbone_groups(backbone.network, settings, settings.learning_rate)
-    groups += _groups(model.heads, settings.head_learning_rate, settings.weight_decay)
+            groups += backbone.parameter_groups(settings.learning_rate, decay, settings.layer_decay)
+    groups += parameter_groups(model.heads, settings.head_learning_rate, decay)
     if settings.optimizer == "adamw":
         return torch.optim.AdamW(groups)
     if settings.optimizer == "rmsprop":
@@ -38,30 +37,12 @@ def build_optimizer(model: TrainedModel, settings: TrainSettings) -> torch.optim
     return torch.optim.SGD(groups, momentum=MOMENTUM, nesterov=settings.optimizer == "nesterov")
 
 
-def _backbone_groups(network: nn.Module, settings: TrainSettings, rate: float) -> list[dict[str, Any]]:
-    if settings.layer_decay == 1:
-        return _groups(network, rate, settings.weight_decay)
-    groups = param_groups_layer_decay(
-        network, weight_decay=settings.weight_decay, layer_decay=settings.layer_decay
-    )
-    return [{**group, "lr": rate * group.pop("lr_scale")} for group in groups]
-
-
-def _groups(module: nn.Module, rate: float, weight_decay: float) -> list[dict[str, Any]]:
-    """Parameters with weight decay (matrices) and without (biases, normalisation)."""
-    learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    return [
-        {"params": [one for one in learning if one.ndim > 1], "lr": rate, "weight_decay": weight_decay},
-        {"params": [one for one in learning if one.ndim <= 1], "lr": rate, "weight_decay": 0.0},
-    ]
-
-
 def warm_up_cosine(step: int, total: int) -> float:
     """Factor of the learning rate at a step: linear warm-up over the first tenth, then half a cosine to 0."""
-    first = max(1, round(total * WARM_UP))
-    if step < first:
-        return (step + 1) / first
-    return 0.5 * (1 + math.cos(math.pi * (step - first) / max(1, total - first)))
+    warm_up = max(1, round(total * WARM_UP))
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, total - warm_up)))
 
 
 def rate_factor(schedule: str, step: int, total: int) -> float:

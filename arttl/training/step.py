@@ -112,7 +112,7 @@ class TrainingStep:
 
         with self.accelerator.autocast():
             features = self.model.features(*example.images)
-            logits = self.model.answers(features)
+            logits = self.model.logits(features)
         terms = self.objective.terms(example, logits, counts, num_ranks=1)
         weights = dict(zip(self.objective.tasks.names, self.balancing.fixed.tolist(), strict=True))
         weighed = [weights[name] * term for name, term in terms.items()]

@@ -14,10 +14,10 @@ from arttl.evaluation.bootstrap import (
     paired_bootstrap,
     resamplings,
 )
-from arttl.evaluation.measures import Measure, measures_of
+from arttl.evaluation.measures import Statistic, measures_of
 
 
-def accuracy(right: np.ndarray) -> Measure:
+def accuracy(right: np.ndarray) -> Statistic:
     one = task("single-label", 2)
     return measures_of(one, np.stack([right, ~right], axis=1).astype(float), np.zeros(len(right), int))[
         "accuracy"

@@ -8,14 +8,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from arttl.evaluation.predictions import Predictions
-from arttl.evaluation.saved import read_predictions
 from faults import digest, full_disk, operations, states_of_kills
 from frozen_features import features_of
 
 from arttl.frozen import mixing, results, study
 from arttl.frozen.fuse import FuseSettings, fuse
 from arttl.frozen.store import FeatureStore
+from arttl.inference.predictions import Predictions
+from arttl.inference.saved import read_predictions
 from arttl.models import load_fused
 from arttl.models.solver import Tolerances
 from arttl.runs import RunFolder

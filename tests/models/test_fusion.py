@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from arttl.errors import ArttlError
 from arttl.loading import Preprocess
@@ -69,11 +70,11 @@ def test_a_head_is_the_sum_it_says_in_double_precision(mixing: str) -> None:
 
 
 @pytest.mark.parametrize("mixing", ["uniform", "gates", "attention"])
-def test_a_head_among_more_tokens_says_the_same(mixing: str) -> None:
+def test_a_head_extended_to_more_tokens_has_the_same_logits(mixing: str) -> None:
     random = torch.Generator().manual_seed(0)
     tokens = [torch.randn(7, width, generator=random) for width in (3, 4, 5, 2)]
     head = randomised(TokenHead((4, 2), 6, mixing))  # type: ignore[arg-type]
-    wider = head.among((3, 4, 5, 2), (1, 3))
+    wider = head.extended_to((3, 4, 5, 2), (1, 3))
     assert torch.allclose(wider(tokens), head([tokens[1], tokens[3]]), atol=1e-6)
     shares = wider.log_shares(tokens).exp()
     assert not shares[:, [0, 2]].any() and torch.allclose(shares.sum(1), torch.ones(len(shares)))
@@ -135,3 +136,30 @@ def test_a_folder_that_is_no_fused_model_is_named(tmp_path: Path) -> None:
     (tmp_path / "m" / "fused.safetensors").write_bytes(b"not tensors")
     with pytest.raises(ArttlError, match="cannot be read"):
         load_fused(tmp_path / "m")
+
+
+def test_a_folder_of_the_first_form_is_loaded(tmp_path: Path) -> None:
+    """The files as they were first written, by hand: the logits are the formula on the backbone's own features."""
+    torch.manual_seed(5)
+    backbone = Backbone("test_resnet").eval()
+    state = {f"backbones.0.backbone.{name}": value for name, value in backbone.state_dict().items()}
+    width = backbone.num_features
+    mean, scale = torch.randn(width), torch.rand(width) + 0.5
+    weight, bias = torch.randn(3, width), torch.randn(3)
+    state |= {"mean": mean, "scale": scale, "heads.0.weight": weight, "heads.0.bias": bias}
+    state["heads.0.gates"] = torch.zeros(1)
+    save_file(state, tmp_path / "fused.safetensors")
+    preprocess = {"size": 32, "crop_pct": 0.875, "filter": "bicubic", "fit": "crop"}
+    task = {"name": "type", "kind": "single-label", "classes": ["a", "b", "c"]}
+    description = {
+        "format_version": 1,
+        "mixing": {"type": "gates"},
+        "backbones": [{"name": "test_resnet", "stages": {"pooled": width}, "preprocess": preprocess}],
+        "provenance": {"mode": "off-the-shelf", "weights": "test_resnet: none"},
+        "tasks": [{**task, "train_counts": [3, 2, 1], "train_majority": [0]}],
+    }
+    (tmp_path / "fused.json").write_text(json.dumps(description), encoding="utf-8")
+    loaded, images = load_fused(tmp_path), torch.randn(4, 3, 32, 32)
+    with torch.inference_mode():
+        expected = torch.nn.functional.linear((backbone(images) - mean) * scale, weight, bias)
+        assert torch.allclose(loaded(images)["type"], expected, atol=1e-5)

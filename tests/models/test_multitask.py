@@ -9,7 +9,7 @@ import arttl
 from arttl.errors import ArttlError
 from arttl.loading import Augment, Preprocess
 from arttl.models import Backbone, MultiTaskModel, Provenance, load_model
-from arttl.models.multitask import Heads
+from arttl.models.heads import Heads
 from arttl.tasks import Task, TaskSet, Vocabulary
 
 

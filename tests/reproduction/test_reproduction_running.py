@@ -12,12 +12,12 @@ from pathlib import Path
 from statistics import fmean
 
 import pytest
-from arttl.evaluation.predictions import Predictions
 from faults import full_disk, states_of_kills
 from filelock import FileLock
 from safetensors.torch import save_file
 
 from arttl.errors import ArttlError
+from arttl.inference.predictions import Predictions
 from arttl.models import Backbone, load_model
 from arttl.reproduction import running
 from arttl.reproduction.cells import Matrix, Run

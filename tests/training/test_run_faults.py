@@ -11,8 +11,8 @@ import pytest
 from faults import digest, full_disk, states_of_kills
 
 import arttl
-from arttl.evaluation.predictions import Predictions
-from arttl.evaluation.saved import read_predictions
+from arttl.inference.predictions import Predictions
+from arttl.inference.saved import read_predictions
 from arttl.runs import RunFolder
 from arttl.training.run import train
 from arttl.training.settings import TrainSettings

@@ -38,13 +38,13 @@ class KerasArchive(KerasFile):
         except (OSError, zipfile.BadZipFile) as error:
             raise _not_keras(path, error) from error
         try:
-            self._places = self._read_places(path)
+            self._group_names = self._read_group_names(path)
             super().__init__(path, self._zip.open(_WEIGHTS))
         except BaseException:
             self._zip.close()
             raise
 
-    def _read_places(self, path: Path) -> dict[str, str]:
+    def _read_group_names(self, path: Path) -> dict[str, str]:
         try:
             members = {name: self._zip.getinfo(name) for name in (_CONFIGURATION, _WEIGHTS)}
         except KeyError as error:
@@ -56,20 +56,20 @@ class KerasArchive(KerasFile):
             raise ArttlError(f"{path}: {_CONFIGURATION} is too large for that of a network")
         try:
             configuration = json.loads(self._zip.read(_CONFIGURATION))
-            return _places(configuration["config"]["layers"], "layers")
+            return _layer_groups(configuration["config"]["layers"], "layers")
         except (KeyError, TypeError, ValueError, RecursionError, zipfile.BadZipFile) as error:
             raise ArttlError(f"{path}: {_CONFIGURATION} does not describe a network of layers") from error
 
     def _find_layers(self, root: Any) -> dict[str, tuple[Any, tuple[str, ...]]]:
-        found = {}
-        for name, place in self._places.items():
-            container, _, own = place.rpartition("/")
+        layers = {}
+        for name, path in self._group_names.items():
+            container, _, own = path.rpartition("/")
             beside = self._inside(root, container, self._h5py.Group)
-            # A layer that is used twice is stored at its first place.
+            # A layer that is used twice is stored where it is used first.
             if beside.get(own, getlink=True) is not None:
-                group = self._inside(root, f"{place}/vars", self._h5py.Group)
-                found[name] = (group, tuple(str(number) for number in range(len(group))))
-        return found
+                group = self._inside(root, f"{path}/vars", self._h5py.Group)
+                layers[name] = (group, tuple(str(number) for number in range(len(group))))
+        return layers
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -91,25 +91,25 @@ def open_keras(path: Path) -> KerasFile:
     return KerasArchive(path) if zipfile.is_zipfile(path) else LegacyFile(path)
 
 
-def _places(layers: Sequence[Any], inside: str) -> dict[str, str]:
+def _layer_groups(layers: Sequence[Any], inside: str) -> dict[str, str]:
     """Name of every layer, in order, to its group in the weights.
 
     Raises:
         ValueError: if two layers have one name.
     """
-    found: dict[str, str] = {}
+    groups: dict[str, str] = {}
     used: dict[str, int] = {}
     for layer in layers:
         kind, config = str(layer["class_name"]), layer["config"]
         group = _snake_case(kind)
         number = used[group] = used.get(group, -1) + 1
-        place = f"{inside}/{group}" if number == 0 else f"{inside}/{group}_{number}"
+        path = f"{inside}/{group}" if number == 0 else f"{inside}/{group}_{number}"
         nested = kind in ("Functional", "Sequential")
-        own = _places(config["layers"], f"{place}/layers") if nested else {str(config["name"]): place}
-        if twice := found.keys() & own.keys():
+        own = _layer_groups(config["layers"], f"{path}/layers") if nested else {str(config["name"]): path}
+        if twice := groups.keys() & own.keys():
             raise ValueError(f"two layers are called {min(twice)!r}")
-        found |= own
-    return found
+        groups |= own
+    return groups
 
 
 def _snake_case(name: str) -> str:

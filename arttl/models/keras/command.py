@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 import tyro
-from torch import nn
 
 from arttl.errors import ArttlError
 from arttl.models.backbones import Backbone, default_preprocess
 from arttl.models.keras.archive import open_keras
+from arttl.models.keras.layers import Network, era_of, load_layers, read_head
 from arttl.models.keras.networks import CAFFE_MEAN, CAFFE_STD
-from arttl.models.keras.placing import Network, era_of, place, read_head
 from arttl.models.multitask import MultiTaskModel, Provenance
 from arttl.tasks import Task, TaskSet, Vocabulary
 
@@ -36,7 +35,7 @@ class ImportKerasSettings:
     out: Path
     """Model folder to make."""
     classes: Path | None = None
-    """Text file with the names of the classes, one a line, in the order of the softmax layer's outputs."""
+    """Text file with the names of the classes, one per line, in the order of the softmax layer's outputs."""
     task: str = "label"
     """Name of the task, with --classes."""
     keras_era: Literal["2018", "3"] | None = None
@@ -67,7 +66,7 @@ def import_keras(settings: ImportKerasSettings) -> MultiTaskModel:
         backbone = Backbone(
             _form(network, settings.keras_era or (era_of(file) if network == "resnet50" else "3"))
         )
-        softmax = place(file, network, backbone, swap_channels=caffe)
+        softmax = load_layers(file, network, backbone, swap_channels=caffe)
         preprocess = default_preprocess(backbone, settings.size)
         if caffe:
             preprocess = replace(preprocess, mean=CAFFE_MEAN, std=CAFFE_STD)
@@ -86,8 +85,7 @@ def import_keras(settings: ImportKerasSettings) -> MultiTaskModel:
                 raise ArttlError(
                     f"{settings.file} has no single softmax layer after the network's features: leave out --classes"
                 )
-            head = model.heads.layers[0]
-            assert isinstance(head, nn.Linear)
+            (head,) = model.heads.linear_layers()
             outputs = file.shape(softmax, 0)[1]
             if outputs != len(classes):
                 raise ArttlError(
@@ -134,5 +132,5 @@ def _read_classes(path: Path) -> tuple[str, ...]:
     repeated = next((name for i, name in enumerate(lines) if name in lines[:i]), None)
     if not lines or repeated is not None:
         what = "is empty" if not lines else f"names {repeated!r} twice"
-        raise ArttlError(f"--classes {path} {what}: write every class once, one a line")
+        raise ArttlError(f"--classes {path} {what}: write every class once, one per line")
     return tuple(lines)

@@ -127,24 +127,24 @@ class KerasFile(ABC):
         return self._inside(self._groups[layer], self.layers[layer][index], self._h5py.Dataset)
 
     def _inside(self, group: Any, name: str, kind: type) -> Any:
-        """What lies at a path of the file, if every step to it is a hard link and its bytes are in the file."""
-        found = group
+        """The item at a path of the file, if every step to it is a hard link and its bytes are in the file."""
+        item = group
         for step in name.split("/"):
-            link = found.get(step, getlink=True) if isinstance(found, self._h5py.Group) else None
+            link = item.get(step, getlink=True) if isinstance(item, self._h5py.Group) else None
             if link is None:
                 raise ArttlError(f"{self.path} is not in {self.layout}: {group.name} has no {name!r}")
             if not isinstance(link, self._h5py.HardLink):
                 raise ArttlError(
                     f"{self.path}: {name!r} is a link to another place, which is refused: save the weights anew"
                 )
-            found = found[step]
-        if not isinstance(found, kind):
+            item = item[step]
+        if not isinstance(item, kind):
             raise ArttlError(f"{self.path}: {name!r} is no {kind.__name__.lower()} of HDF5")
-        if isinstance(found, self._h5py.Dataset) and (found.external or found.is_virtual):
+        if isinstance(item, self._h5py.Dataset) and (item.external or item.is_virtual):
             raise ArttlError(
                 f"{self.path}: {name!r} is stored outside the file, which is refused: save the weights anew"
             )
-        return found
+        return item
 
 
 class LegacyFile(KerasFile):
@@ -182,9 +182,11 @@ class LegacyFile(KerasFile):
             )
         names: list[str] = []
         for part in parts:
-            found = group.attrs.get_id(part)
-            count = found.get_space().get_simple_extent_npoints()
-            if count and (found.dtype.kind not in "SO" or count * found.dtype.itemsize > _LARGEST_ATTRIBUTE):
+            stored = group.attrs.get_id(part)
+            count = stored.get_space().get_simple_extent_npoints()
+            if count and (
+                stored.dtype.kind not in "SO" or count * stored.dtype.itemsize > _LARGEST_ATTRIBUTE
+            ):
                 raise ArttlError(f"{self.path}: the attribute {part!r} of {group.name} is no list of names")
             if count:
                 names.extend(

@@ -31,7 +31,7 @@ def _network(name: str, mean: tuple[float, ...], std: tuple[float, ...], **setti
     """Timm's network, with a description that claims no weights."""
     if settings.pop("pretrained", False):
         raise ValueError(f"there are no weights of Keras's {name} to download")
-    # What timm has found for the new name, which is nothing.
+    # What timm looked up for the new name, which is nothing.
     for key in ("pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"):
         settings.pop(key, None)
     network = timm.create_model(name, **settings)
@@ -85,7 +85,7 @@ def keras_inception_v3(pretrained: bool = False, **settings: Any) -> Any:
 
 
 def _leave_out_padding(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-    """From a 3x3 mean over all nine places, padding among them, to the mean over those inside the map.
+    """From a 3x3 mean over all nine positions, padding included, to the mean over those inside the map.
 
     Args:
         module: the convolution after the pooling.

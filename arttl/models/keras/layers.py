@@ -60,7 +60,7 @@ def era_of(file: KerasFile) -> Era:
     return "2018"
 
 
-def place(file: KerasFile, network: Network, backbone: Backbone, *, swap_channels: bool) -> str | None:
+def load_layers(file: KerasFile, network: Network, backbone: Backbone, *, swap_channels: bool) -> str | None:
     """Load the weights of a file into a backbone.
 
     Args:
@@ -70,7 +70,7 @@ def place(file: KerasFile, network: Network, backbone: Backbone, *, swap_channel
         swap_channels: whether the file's first convolution expects blue, green, red.
 
     Returns:
-        The one layer that the backbone has no place for, which is the softmax layer; None if there is no such or
+        The only layer of the file that the backbone lacks, which is the softmax layer; None if it lacks none or
         several, as those of an ImageNet VGG19.
 
     Raises:
@@ -79,7 +79,7 @@ def place(file: KerasFile, network: Network, backbone: Backbone, *, swap_channel
     units = list(_UNITS[network](file, backbone.network))
     state = backbone.network.state_dict()
     for unit in units:
-        _place_unit(file, unit, state, network)
+        _load_unit(file, unit, state, network)
     if swap_channels:
         first = f"{units[0].module}.weight"
         state[first] = state[first].flip(1)
@@ -106,7 +106,7 @@ def read_head(file: KerasFile, layer: str, head: nn.Linear) -> None:
     head.load_state_dict({"weight": kernel.T.contiguous(), "bias": bias})
 
 
-def _place_unit(file: KerasFile, unit: Unit, state: dict[str, torch.Tensor], network: Network) -> None:
+def _load_unit(file: KerasFile, unit: Unit, state: dict[str, torch.Tensor], network: Network) -> None:
     for layer in filter(None, (unit.layer, unit.norm_layer)):
         if layer not in file.layers:
             raise ArttlError(f"{file.path} is not of {network}: it has no tensors of a layer {layer!r}")
@@ -132,8 +132,8 @@ def _place_unit(file: KerasFile, unit: Unit, state: dict[str, torch.Tensor], net
     names = ["weight"] * unit.gamma + ["bias", "running_mean", "running_var"]
     _count(file, unit.norm_layer, (len(names),), network)
     for index, name in enumerate(names):
-        wanted = state[f"{unit.norm_module}.{name}"]
-        state[f"{unit.norm_module}.{name}"] = _read(file, unit.norm_layer, index, tuple(wanted.shape))
+        shape = tuple(state[f"{unit.norm_module}.{name}"].shape)
+        state[f"{unit.norm_module}.{name}"] = _read(file, unit.norm_layer, index, shape)
     if not unit.gamma:
         state[f"{unit.norm_module}.weight"] = torch.ones_like(state[f"{unit.norm_module}.bias"])
     if bias is not None:
@@ -142,10 +142,10 @@ def _place_unit(file: KerasFile, unit: Unit, state: dict[str, torch.Tensor], net
 
 
 def _count(file: KerasFile, layer: str, expected: tuple[int, ...], network: Network) -> None:
-    found = len(file.layers[layer])
-    if found not in expected:
+    count = len(file.layers[layer])
+    if count not in expected:
         raise ArttlError(
-            f"{file.path} is not of {network}: layer {layer!r} has {found} tensors and should have {expected[-1]}"
+            f"{file.path} is not of {network}: layer {layer!r} has {count} tensors and should have {expected[-1]}"
         )
 
 
@@ -204,8 +204,8 @@ def _xception(file: KerasFile, network: Any) -> Iterator[Unit]:
     norms = iter(_numbered(file, "batch_normalization", len(shortcuts), "xception"))
     for block in range(1, 13):
         parts = network.get_submodule(f"block{block}.rep")
-        places = [i for i, part in enumerate(parts) if hasattr(part, "pointwise")]
-        for number, i in enumerate(places, 1):
+        separable = [i for i, part in enumerate(parts) if hasattr(part, "pointwise")]
+        for number, i in enumerate(separable, 1):
             layer = f"block{block + 1}_sepconv{number}"
             yield Unit(layer, f"block{block}.rep.{i}", f"{layer}_bn", f"block{block}.rep.{i + 1}", True)
         if block in shortcuts:
@@ -218,13 +218,13 @@ def _xception(file: KerasFile, network: Any) -> Iterator[Unit]:
 def _numbered(file: KerasFile, kind: str, count: int, network: Network) -> list[str]:
     """Layers without a name of their own, in the order in which they were built."""
     pattern = re.compile(rf"{kind}(?:_(\d{{1,9}}))?")
-    found = {name: match for name in file.layers if (match := pattern.fullmatch(name))}
-    if len(found) != count:
+    matches = {name: match for name in file.layers if (match := pattern.fullmatch(name))}
+    if len(matches) != count:
         raise ArttlError(
-            f"{file.path} is not of {network}: it has {len(found)} layers {kind!r} with a number and should have"
+            f"{file.path} is not of {network}: it has {len(matches)} layers {kind!r} with a number and should have"
             f" {count}"
         )
-    return sorted(found, key=lambda name: int(found[name][1] or 0))
+    return sorted(matches, key=lambda name: int(matches[name][1] or 0))
 
 
 _UNITS: dict[Network, Callable[[KerasFile, Any], Iterator[Unit]]] = {
