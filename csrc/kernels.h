@@ -32,8 +32,8 @@ void minmax_normalise_cpu(std::uintptr_t maps, std::uintptr_t output, std::uintp
 // the next shallower map is the factor (else ones), then size, kernel, stride and padding of `upsample_multiply`, two
 // each; no step's output has more pixels than the last one's. workspace [min(images, threads), H * W + 4] float32 on
 // the CPU, [images, H * W + 4] on a CUDA device.
-void walk_back_cpu(const std::vector<std::uintptr_t>& means, const std::vector<int>& steps, const Pair& deep_size,
-                   std::uintptr_t workspace, std::uintptr_t output, std::int64_t images, int threads);
+void backproject_cpu(const std::vector<std::uintptr_t>& means, const std::vector<int>& steps, const Pair& deep_size,
+                     std::uintptr_t workspace, std::uintptr_t output, std::int64_t images, int threads);
 
 using Part = std::array<std::int64_t, 4>;  // top, left, bottom, right
 using Color3 = std::array<float, 3>;       // of red, green and blue
@@ -67,8 +67,8 @@ void upsample_multiply_cuda(std::uintptr_t deep, std::uintptr_t deep_peak, std::
 void minmax_normalise_cuda(std::uintptr_t maps, std::uintptr_t output, std::uintptr_t range, std::int64_t images,
                            std::int64_t pixels, float epsilon, int device, std::uintptr_t stream);
 
-void walk_back_cuda(const std::vector<std::uintptr_t>& means, const std::vector<int>& steps, const Pair& deep_size,
-                    std::uintptr_t workspace, std::uintptr_t output, std::int64_t images, int device,
-                    std::uintptr_t stream);
+void backproject_cuda(const std::vector<std::uintptr_t>& means, const std::vector<int>& steps, const Pair& deep_size,
+                      std::uintptr_t workspace, std::uintptr_t output, std::int64_t images, int device,
+                      std::uintptr_t stream);
 
 }  // namespace arttl
