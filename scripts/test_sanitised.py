@@ -61,6 +61,9 @@ def run() -> int:
     """Put the sanitised module in place of the installed one and run pytest."""
     import pytest
 
+    import arttl
+
+    arttl.share_cores()  # the module loads OpenMP
     spec = importlib.util.spec_from_file_location("arttl._kernels", MODULE)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
