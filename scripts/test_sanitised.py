@@ -69,7 +69,8 @@ def run() -> int:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     sys.modules["arttl._kernels"] = module
-    return int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *TESTS]))
+    # The sanitisers write to the process's standard error, which pytest would keep to itself.
+    return int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", "--capture=sys", *TESTS]))
 
 
 if __name__ == "__main__":
