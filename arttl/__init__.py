@@ -13,6 +13,7 @@ from arttl.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from arttl.artworks import Artwork as Artwork
+    from arttl.cpu import share_cores as share_cores
     from arttl.errors import ArttlError as ArttlError
     from arttl.explain.visual_backprop import visual_backprop as visual_backprop
     from arttl.loading import Batch as Batch
@@ -35,6 +36,7 @@ _HOME = {
     "TaskSet": "arttl.tasks",
     "load_model": "arttl.models",
     "open_loader": "arttl.loading",
+    "share_cores": "arttl.cpu",
     "visual_backprop": "arttl.explain",
 }
 __all__ = sorted(_HOME)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from arttl.cpu import share_cores
 from arttl.errors import ArttlError, did_you_mean
 
 if TYPE_CHECKING:
@@ -217,6 +218,7 @@ def run_command(name: str, argv: Sequence[str] | None = None, prog: str | None =
         SystemExit: after the help text, for arguments that cannot be read, and with 141 when whoever read standard
             output has left, as `head` does.
     """
+    share_cores()  # before anything imports torch
     function, _ = COMMANDS[name]
     try:
         with _readers_may_leave():

@@ -1,20 +1,70 @@
-"""What a process that runs networks on the CPU sets once: its threads, and how memory comes and goes."""
+"""The cores of this process: how many it may use, how its threads wait for each other, and what memory they keep."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
 # From glibc's malloc.h.
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_MAX = -4
+
+WAITING = {
+    "GOMP_SPINCOUNT": "5000",  # turns of a loop, of GNU's OpenMP: some tens of microseconds
+    "KMP_BLOCKTIME": "1",  # milliseconds, of LLVM's and Intel's, whose default is 200
+}
+"""The variables that `share_cores` sets."""
+_USERS_OWN = (*WAITING, "OMP_WAIT_POLICY")
+_OPENMP_LIBRARY = re.compile(r"/lib(?:gomp|i?omp5?)[-.][^/]*$")
+
+
+def share_cores() -> None:
+    """Let the threads that wait for each other give up their cores soon, so that other programs can use them.
+
+    OpenMP's threads wait in a busy loop, for milliseconds. On a machine that other programs use as well, the thread
+    that all others wait for does not get a core, because the waiting ones hold them, and a step takes many times its
+    fair share. A short busy wait costs little on an idle machine. The results are the same to the bit.
+
+    OpenMP reads its settings while it is loaded: call this before the first import of torch. The `arttl` command does.
+    Child processes inherit the settings. Nothing is changed where one of `GOMP_SPINCOUNT`, `KMP_BLOCKTIME` and
+    `OMP_WAIT_POLICY` is set already.
+
+    Warns:
+        RuntimeWarning: if an OpenMP library is loaded already; then only child processes get the settings.
+    """
+    if any(name in os.environ for name in _USERS_OWN):
+        return
+    os.environ.update(WAITING)
+    library = _loaded_openmp()
+    if library:
+        variables = " ".join(f"{name}={value}" for name, value in WAITING.items())
+        warnings.warn(
+            f"too late to share the cores: {library} is loaded already; call arttl.share_cores() before the first "
+            f"import of torch, or start Python with {variables}",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
+def _loaded_openmp() -> str | None:
+    """The OpenMP library that this process has loaded, or torch where the loaded libraries cannot be listed."""
+    try:
+        lines = Path("/proc/self/maps").read_text().splitlines()
+    except OSError:  # not Linux
+        return "torch" if "torch" in sys.modules else None
+    return next((line.split(maxsplit=5)[5] for line in lines if _OPENMP_LIBRARY.search(line)), None)
 
 
 def prepare_cpu(threads: int | None) -> None:
     """Use the cores, and keep the memory of one step for the next, see `keep_memory`.
 
     Args:
-        threads: for computing; None for one a core.
+        threads: for computing; None for one per core.
     """
     import torch
 
@@ -23,10 +73,71 @@ def prepare_cpu(threads: int | None) -> None:
     keep_memory()
 
 
-def usable_cores() -> int:
-    """Cores that this process may use, shared fairly among the processes that a launcher started here."""
+def prepare_cpu_for_inference() -> None:
+    """As `prepare_cpu`, with the threads that OpenMP has been given, but no more than `usable_cores`."""
+    import torch
+
+    prepare_cpu(min(torch.get_num_threads(), usable_cores()))
+
+
+def usable_cores(root: Path = Path("/")) -> int:
+    """Cores that this process may use, shared fairly between the processes that a launcher started here.
+
+    The least of the cores it may run on and the time that its control groups allow, rounded to whole cores; divided by
+    `LOCAL_WORLD_SIZE`, rounded down; at least 1.
+
+    Args:
+        root: of the file system, whose `proc` and `sys` describe the control groups.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // max(1, int(os.environ.get("LOCAL_WORLD_SIZE", 1))))
+    # Half a core or more is worth a thread of its own; less would only make the others wait for it.
+    allowed = int(min([cores, *_quotas(root)]) + 0.5)
+    return max(1, allowed // max(1, int(os.environ.get("LOCAL_WORLD_SIZE", 1))))
+
+
+def _quotas(root: Path) -> Iterator[float]:
+    """The quotas, in cores, of this process's control groups and of those that they lie in, of both versions."""
+    try:
+        groups = (root / "proc/self/cgroup").read_text().splitlines()
+        mounts = (root / "proc/self/mountinfo").read_text().splitlines()
+    except OSError:  # not Linux
+        return
+    paths: dict[str, str] = {}  # by controller, which is "" in version 2
+    for line in groups:
+        _, controllers, path = line.split(":", 2)
+        paths.update(dict.fromkeys(controllers.split(","), path))
+    for line in mounts:
+        left, _, right = line.partition(" - ")
+        within, point = left.split()[3:5]
+        kind, *_, options = right.split()
+        controller = {"cgroup2": "", "cgroup": "cpu" if "cpu" in options.split(",") else None}.get(kind)
+        if controller is None or controller not in paths:
+            continue
+        mount = root / point.lstrip("/")
+        folder = mount
+        # In a container the mount may begin at the container's own group, or at a group that the path does not name.
+        own = PurePosixPath(paths[controller])
+        if own.is_relative_to(within) and ".." not in own.parts:
+            folder = mount / own.relative_to(within)
+        for group in (folder, *folder.parents):
+            yield from _quota(group)
+            if group == mount:
+                break
+
+
+def _quota(group: Path) -> Iterator[float]:
+    """The quota that one control group has itself, in cores, if any."""
+    try:
+        if (group / "cpu.max").exists():
+            quota, period = (group / "cpu.max").read_text().split()
+        else:
+            quota, period = (
+                (group / f"cpu.cfs_{name}_us").read_text().strip() for name in ("quota", "period")
+            )
+    except (OSError, ValueError):  # a group without the controller, such as the root
+        return
+    if quota.isdigit() and int(period):  # neither "max" nor -1
+        yield int(quota) / int(period)
 
 
 def keep_memory() -> None:

@@ -9,7 +9,7 @@ meets all; figures are medians over the rounds, and ratios are medians of the ro
 pytorch-grad-cam have rounds of their own, with the forward pass among them, and fewer, since they cost much more.
 Networks have random weights, which cost what trained ones do.
 
-`own work` is everything but the network: the channel means of the kept activations, the walk back and the min-max.
+`own work` is everything but the network: the channel means of the kept activations, the backprojection and the min-max.
 The other rows are whole calls, the network included. On a machine that others use, `--clock cpu --threads 1` counts the
 processor time of this one thread, which the others stretch less than they do the time of the clock on the wall.
 
@@ -43,7 +43,7 @@ from arttl.models import Backbone
 
 NETWORKS = {"vgg19": 224, "resnet50": 224, "inception_v3": 299, "xception": 299, "densenet121": 224}
 IN_PLAIN_TORCH = {
-    f"run_{name}": getattr(twin, name) for name in ("channel_mean", "minmax_normalise", "walk_back")
+    f"run_{name}": getattr(twin, name) for name in ("channel_mean", "minmax_normalise", "backproject")
 }
 
 
@@ -105,7 +105,7 @@ def kept_activations(network: nn.Module, taps: Sequence[Tap], images: Tensor) ->
 def own_work(activations: list[Tensor], steps: list[int]) -> Tensor:
     """All that VisualBackProp does besides running the network, by whatever `ops` holds."""
     with torch.no_grad():
-        return ops.run_walk_back([ops.run_channel_mean(maps, True) for maps in activations], steps)
+        return ops.run_backproject([ops.run_channel_mean(maps, True) for maps in activations], steps)
 
 
 def in_plain_torch(call: Callable[[], Tensor]) -> Tensor:
@@ -119,7 +119,7 @@ def compiled_twin(activations: list[Tensor], steps: list[int]) -> Callable[[], T
 
     @torch.compile(fullgraph=True, dynamic=False)
     def whole(activations: list[Tensor]) -> Tensor:
-        return twin.walk_back([twin.channel_mean(maps, True) for maps in activations], steps)
+        return twin.backproject([twin.channel_mean(maps, True) for maps in activations], steps)
 
     def call() -> Tensor:
         with torch.no_grad():

@@ -106,8 +106,6 @@ ARTTL_INLINE float number_of(std::uint32_t ordered) {
 }
 
 // (value - low) / span, where span is high - low + epsilon, and 0 for the constant map that has no span.
-ARTTL_INLINE float normalised(float value, float low, float span) {
-  return span == 0.0f ? 0.0f : (value - low) / span;
-}
+ARTTL_INLINE float normalised(float value, float low, float span) { return span == 0.0f ? 0.0f : (value - low) / span; }
 
 }  // namespace arttl

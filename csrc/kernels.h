@@ -32,8 +32,8 @@ void minmax_normalise_cpu(std::uintptr_t maps, std::uintptr_t output, std::uintp
 // the next shallower map is the factor (else ones), then size, kernel, stride and padding of `upsample_multiply`, two
 // each; no step's output has more pixels than the last one's. workspace [min(images, threads), H * W + 4] float32 on
 // the CPU, [images, H * W + 4] on a CUDA device.
-void walk_back_cpu(const std::vector<std::uintptr_t>& means, const std::vector<int>& steps, const Pair& deep_size,
-                   std::uintptr_t workspace, std::uintptr_t output, std::int64_t images, int threads);
+void backproject_cpu(const std::vector<std::uintptr_t>& means, const std::vector<int>& steps, const Pair& deep_size,
+                     std::uintptr_t workspace, std::uintptr_t output, std::int64_t images, int threads);
 
 using Part = std::array<std::int64_t, 4>;  // top, left, bottom, right
 using Color3 = std::array<float, 3>;       // of red, green and blue
@@ -41,8 +41,8 @@ using Color3 = std::array<float, 3>;       // of red, green and blue
 // output [size, size, 3] (a DType: float32 or bfloat16) = the square of picture [*, width, 3] uint8 whose pixel (y, x)
 // is centred at start + (y + 0.5, x + 0.5) * step, by Pillow's resize with the given Filter (resample_weights.h), read
 // from nothing outside `part`, mirrored left to right when flip; its colours changed by `color`, [3][4] (each new
-// channel's weights of red, green and blue, and what is added) or empty, and cut off at 0 and 255; then times scale plus
-// shift.
+// channel's weights of red, green and blue, and what is added) or empty, and cut off at 0 and 255; then times scale
+// plus shift.
 void crop_resize_normalise_cpu(std::uintptr_t picture, std::int64_t width, const Part& part,
                                const std::array<double, 2>& start, const std::array<double, 2>& step, int filter,
                                bool flip, const std::vector<float>& color, const Color3& scale, const Color3& shift,
@@ -54,7 +54,8 @@ void crop_resize_normalise_cpu(std::uintptr_t picture, std::int64_t width, const
 void resize_rgb_cpu(std::uintptr_t picture, std::int64_t height, std::int64_t width, const std::array<float, 2>& box,
                     int filter, std::uintptr_t output, const std::array<std::int64_t, 2>& size);
 
-// All but the last two on a CUDA device, queued on `stream` (a cudaStream_t) without a synchronisation or an allocation.
+// All but the last two on a CUDA device, queued on `stream` (a cudaStream_t) without a synchronisation or an
+// allocation.
 void channel_mean_cuda(std::uintptr_t input, std::uintptr_t output, int dtype, bool channels_last, std::int64_t images,
                        std::int64_t channels, std::int64_t pixels, bool rectify, int device, std::uintptr_t stream);
 
@@ -66,8 +67,8 @@ void upsample_multiply_cuda(std::uintptr_t deep, std::uintptr_t deep_peak, std::
 void minmax_normalise_cuda(std::uintptr_t maps, std::uintptr_t output, std::uintptr_t range, std::int64_t images,
                            std::int64_t pixels, float epsilon, int device, std::uintptr_t stream);
 
-void walk_back_cuda(const std::vector<std::uintptr_t>& means, const std::vector<int>& steps, const Pair& deep_size,
-                    std::uintptr_t workspace, std::uintptr_t output, std::int64_t images, int device,
-                    std::uintptr_t stream);
+void backproject_cuda(const std::vector<std::uintptr_t>& means, const std::vector<int>& steps, const Pair& deep_size,
+                      std::uintptr_t workspace, std::uintptr_t output, std::int64_t images, int device,
+                      std::uintptr_t stream);
 
 }  // namespace arttl

@@ -1,7 +1,7 @@
 """From a fresh clone to a result: make .venv, install arttl into it, and run the main job or the tests.
 
     python3 scripts/quickstart.py demo     train the joint model on the embedded collection
-    python3 scripts/quickstart.py test     lint, type-check and test
+    python3 scripts/quickstart.py test     lint, type-check and test, the kernels with sanitisers too
 
 Needs Python 3.10 or newer and a C++ compiler, nothing else. A second call uses what the first installed, and
 installs anew where pyproject.toml or the C++ sources have changed.
@@ -14,6 +14,7 @@ import hashlib
 import os
 import platform
 import shlex
+import shutil
 import subprocess
 import sys
 import venv
@@ -81,10 +82,18 @@ def main() -> None:
         launch = ("--num_processes=1", "--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no")
         run(SCRIPTS / "accelerate", "launch", *launch, "scripts/train_multitask.py")
         return
+    sources = sorted(str(path) for path in (ROOT / "csrc").rglob("*.*"))
     run(SCRIPTS / "ruff", "check", ".")
     run(SCRIPTS / "ruff", "format", "--check", ".")
+    run(SCRIPTS / "clang-format", "--dry-run", "--Werror", *sources)
     run(SCRIPTS / "mypy")
-    run(SCRIPTS / "python", "-m", "pytest")
+    run(SCRIPTS / "lint-imports")
+    if platform.system() == "Linux" and shutil.which("g++"):
+        run(SCRIPTS / "python", "scripts/test_sanitised.py")
+    # Counting lines takes a third more time, and is done where tests are short.
+    run(SCRIPTS / "coverage", "run", "-m", "pytest", "-m", "not slow")
+    run(SCRIPTS / "coverage", "report")
+    run(SCRIPTS / "python", "-m", "pytest", "-m", "slow")
 
 
 if __name__ == "__main__":

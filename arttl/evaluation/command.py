@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from rich.console import Console
 
-from arttl.cpu import keep_memory
+from arttl.cpu import prepare_cpu_for_inference
 from arttl.errors import ArttlError, did_you_mean
 from arttl.evaluation.bootstrap import groups_of
 from arttl.evaluation.classes import class_tables, write_classes
@@ -69,7 +69,7 @@ def evaluate(settings: EvaluateSettings) -> dict[str, TaskMetrics]:
         )
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cpu":
-        keep_memory()
+        prepare_cpu_for_inference()
     views = Views.open(
         model.preprocesses,
         lambda preprocess: open_loader(

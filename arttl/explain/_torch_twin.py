@@ -82,12 +82,12 @@ def minmax_normalise(maps: Tensor, epsilon: float) -> Tensor:
     return torch.where(span == 0, torch.zeros_like(maps), (maps - low) / span)
 
 
-def walk_back(means: Sequence[Tensor], steps: Sequence[int]) -> Tensor:
+def backproject(means: Sequence[Tensor], steps: Sequence[int]) -> Tensor:
     """All steps back, from the deepest map to the image, and the min-max of what arrives.
 
     Args:
         means: n maps [N, h, w] float32, from the image on.
-        steps: nine numbers a step, in the order they are walked, the deepest first: 1 where the next shallower map is
+        steps: nine numbers per step, the deepest first: 1 where the next shallower map is
             multiplied in and 0 where none is, then `size`, `kernel`, `stride` and `padding` of `upsample_multiply`,
             two each.
 
@@ -103,5 +103,5 @@ def walk_back(means: Sequence[Tensor], steps: Sequence[int]) -> Tensor:
 
 
 def rows_of(steps: Sequence[int]) -> list[list[int]]:
-    """The nine numbers of each step of `walk_back`."""
+    """The nine numbers of each step of `backproject`."""
     return [list(steps[i : i + 9]) for i in range(0, len(steps), 9)]

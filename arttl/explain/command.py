@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from rich.console import Console
 
-from arttl.cpu import keep_memory
+from arttl.cpu import prepare_cpu_for_inference
 from arttl.errors import ArttlError, did_you_mean
 from arttl.explain.attribution import attribute
 from arttl.explain.overlay import Heat, Picture, colourise, contour, difference, overlay
@@ -335,7 +335,7 @@ def _maps(
 ) -> list[npt.NDArray[np.float32]]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cpu":
-        keep_memory()
+        prepare_cpu_for_inference()
     model.to(device)
     heats: list[npt.NDArray[np.float32]] = []
     for start in range(0, len(tensors), _BATCH):

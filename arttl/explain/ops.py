@@ -1,4 +1,4 @@
-"""The torch operators `arttl::channel_mean`, `upsample_multiply`, `minmax_normalise` and `walk_back`.
+"""The torch operators `arttl::channel_mean`, `upsample_multiply`, `minmax_normalise` and `backproject`.
 
 Each is declared once, with the compiled kernel behind it on the CPU and on CUDA devices, plain torch on any other
 device, and a fake implementation for tracing (`torch.compile`, `torch.export`). They are for inference: an input that
@@ -32,7 +32,7 @@ _library.define(
     "SymInt[2] stride, SymInt[2] padding) -> (Tensor, Tensor)"
 )
 _library.define("minmax_normalise(Tensor maps, float epsilon) -> Tensor")
-_library.define("walk_back(Tensor[] means, SymInt[] steps) -> Tensor")
+_library.define("backproject(Tensor[] means, SymInt[] steps) -> Tensor")
 
 
 @functools.cache
@@ -162,11 +162,11 @@ def run_minmax_normalise(maps: Tensor, epsilon: float) -> Tensor:
     return out  # [N, H, W]
 
 
-def run_walk_back(means: Sequence[Tensor], steps: Sequence[int]) -> Tensor:
-    """`_torch_twin.walk_back` by the compiled kernels, in one call of the compiled module."""
+def run_backproject(means: Sequence[Tensor], steps: Sequence[int]) -> Tensor:
+    """`_torch_twin.backproject` by the compiled kernels, in one call of the compiled module."""
     rows = twin.rows_of(steps)
     if not means or not rows or means[0].dim() != 3:
-        raise ValueError(f"the walk back needs maps [N, h, w] and steps of nine numbers, not {list(steps)}")
+        raise ValueError(f"backproject needs maps [N, h, w] and steps of nine numbers, not {list(steps)}")
     device, images = means[0].device, means[0].shape[0]
     # The sizes of the maps, from the deepest on; that of the deepest itself is what no step names.
     sizes = [means[-1].shape[1:], *(row[1:3] for row in rows if row[0])]
@@ -180,12 +180,12 @@ def run_walk_back(means: Sequence[Tensor], steps: Sequence[int]) -> Tensor:
     pixels = height * width
     # A step to a map larger than the picture, as a layer that pads by more than it cuts makes it, has no room.
     if not _is_served(device) or any(row[1] * row[2] > pixels for row in rows):
-        return twin.walk_back(whole, steps)
+        return twin.backproject(whole, steps)
     out = whole[0].new_empty((images, height, width))
     together = min(images, torch.get_num_threads()) if device.type == "cpu" else images
     workspace = whole[0].new_empty((together, pixels + 4))
     _launch(
-        "walk_back",
+        "backproject",
         device,
         [mean.data_ptr() for mean in whole],
         steps,
@@ -201,7 +201,7 @@ for _name, _served in (
     ("channel_mean", run_channel_mean),
     ("upsample_multiply", run_upsample_multiply),
     ("minmax_normalise", run_minmax_normalise),
-    ("walk_back", run_walk_back),
+    ("backproject", run_backproject),
 ):
     _library.impl(_name, _served, "CPU")
     _library.impl(_name, _served, "CUDA")
@@ -234,7 +234,7 @@ def _(maps: Tensor, epsilon: float) -> Tensor:
     return torch.empty_like(maps, memory_format=torch.contiguous_format)
 
 
-@torch.library.register_fake("arttl::walk_back", lib=_library)
+@torch.library.register_fake("arttl::backproject", lib=_library)
 def _(means: list[Tensor], steps: list[int]) -> Tensor:
     torch._check(len(means) > 0 and len(steps) > 0)
     return means[0].new_empty((means[0].shape[0], *twin.rows_of(steps)[-1][1:3]))
@@ -243,4 +243,4 @@ def _(means: list[Tensor], steps: list[int]) -> Tensor:
 channel_mean = torch.ops.arttl.channel_mean.default
 upsample_multiply = torch.ops.arttl.upsample_multiply.default
 minmax_normalise = torch.ops.arttl.minmax_normalise.default
-walk_back = torch.ops.arttl.walk_back.default
+backproject = torch.ops.arttl.backproject.default

@@ -1,4 +1,4 @@
-"""What VisualBackProp knows of a network before it runs: the taps, and the walk back between maps of given sizes.
+"""What VisualBackProp knows of a network before it runs: the taps, and the backprojection between maps of given sizes.
 
 To find both takes one to three milliseconds of Python, which is several per cent of a small network's forward pass over
 one picture. They are therefore kept from call to call, for as long as the network has the same modules.
@@ -23,7 +23,7 @@ _MOST_WALKS = 16  # of a plan: pictures of ever new sizes would fill the memory
 
 
 class Plan:
-    """The taps of a network and the walks back that were found for it. It does not keep the network alive."""
+    """The taps of a network and the backprojection steps of the sizes met so far; the network may be freed."""
 
     def __init__(self, network: nn.Module, taps: Sequence[Tap]) -> None:
         """Make the plan of a network with the given taps."""
@@ -37,7 +37,7 @@ class Plan:
         return [module() for module in self._modules] == modules and self._entry is table_entry(network)
 
     def walk(self, network: nn.Module, mode: Mode, image: Size, sizes: Sequence[Size]) -> list[int]:
-        """The steps back as `ops.walk_back` takes them.
+        """The steps back as `ops.backproject` takes them.
 
         Args:
             network: the plan's.

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from arttl.cpu import keep_memory
+from arttl.cpu import prepare_cpu_for_inference
 from arttl.errors import ArttlError
 from arttl.explain import faithfulness
 from arttl.explain.attribution import Method, attribute
@@ -97,7 +97,7 @@ def score(settings: ScoreSettings, on_stage: Callable[[str], None] = lambda stag
     model = load_model(settings.model)
     if not _scored(model):
         raise ArttlError(f"{settings.model} has no task with classes: score the maps of a model that has one")
-    keep_memory()
+    prepare_cpu_for_inference()
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     views = views_of_shards(settings.shards, settings.split, settings.count, [model.preprocess])
     if not views:

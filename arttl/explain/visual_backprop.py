@@ -35,7 +35,7 @@ def visual_backprop(
     for each image by itself, and differ in a and up:
 
     - `bojarski` (arXiv 1611.05418, section 3): a_i is the mean of max(x, 0), that is, of the maps after the ReLU.
-      up_i walks back through each layer between the two taps with that layer's own kernel, stride and padding.
+      up_i goes back through each layer between the two taps with that layer's own kernel, stride and padding.
       Where `taps_of` gives no layers, it goes by the sizes (`geometry.step_between`).
     - `sabatelli` (the code published with "Deep Transfer Learning for Art Classification Problems", 2018): a_i is the
       mean of x, rescaled to (a - min) / (max - min + 1e-6). up_i is the identity where the sizes are equal, else a
@@ -82,7 +82,7 @@ def visual_backprop(
         if mode == "sabatelli":
             means = [ops.run_minmax_normalise(mean, 1e-6) for mean in means]
         sizes = [(mean.shape[1], mean.shape[2]) for mean in means]
-        return ops.run_walk_back(means, plan.walk(network, mode, size, sizes))
+        return ops.run_backproject(means, plan.walk(network, mode, size, sizes))
 
 
 @contextlib.contextmanager

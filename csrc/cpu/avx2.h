@@ -11,8 +11,8 @@ namespace arttl {
 
 #if defined(ARTTL_AVX2)
 inline bool has_avx2() {
-  static const bool found = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  return found;
+  static const bool supported = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  return supported;
 }
 #else
 constexpr bool has_avx2() { return false; }

@@ -28,7 +28,8 @@ struct Square {
   std::int64_t line;  // bytes from one line of the picture to the next
   std::int64_t size;
   bool flip;
-  const float* color;   // [3][4]: each new channel's weights of red, green and blue, and what is added; null: as they are
+  const float*
+      color;  // [3][4]: each new channel's weights of red, green and blue, and what is added; null: as they are
   const Color3& scale;
   const Color3& shift;
 };
@@ -140,9 +141,10 @@ ARTTL_AVX2 inline void sum_chunk(const std::uint8_t* bytes, std::int64_t line, c
 }
 
 // The whole chunks of vertical_plain, for all kLanes lines; returns the bytes done. A stripe of kStripe bytes stays in
-// the L1 cache while all lanes read it: a large picture comes from memory, each line of it from another page, and too slowly unless it is asked for ahead.
-ARTTL_AVX2 std::int64_t vertical_avx2(const Square& square, const Weights& weights, std::int64_t y,
-                                      std::int64_t first, std::int64_t count, float* columns) {
+// the L1 cache while all lanes read it: a large picture comes from memory, each line of it from another page, and too
+// slowly unless it is asked for ahead.
+ARTTL_AVX2 std::int64_t vertical_avx2(const Square& square, const Weights& weights, std::int64_t y, std::int64_t first,
+                                      std::int64_t count, float* columns) {
   constexpr std::int64_t kStripe = 8 * kChunk;
   const __m256 unit = _mm256_set1_ps(1.0f / Weights::kOne), top = _mm256_set1_ps(255.0f);
   alignas(32) float lines[kLanes][kStripe];
@@ -270,8 +272,7 @@ void resample(const Square& square, Filter filter, const Span& vertical, const S
       horizontal_plain(square, columns, scratch.columns.data(), scratch.square.data());
     }
     T* to = out + y * length;
-    const std::int64_t written =
-        vectors && lanes == kLanes ? write_lines_avx2(scratch.square.data(), length, to) : 0;
+    const std::int64_t written = vectors && lanes == kLanes ? write_lines_avx2(scratch.square.data(), length, to) : 0;
     write_lines_plain(scratch.square.data(), length, lanes, written, to);
   }
 }
@@ -312,7 +313,7 @@ void crop_resize_normalise_cpu(std::uintptr_t picture, std::int64_t width, const
     throw std::invalid_argument("crop_resize_normalise: a change of colours has 12 numbers");
   }
   const Square square = {reinterpret_cast<const std::uint8_t*>(picture), 3 * width, size, flip,
-                         color.empty() ? nullptr : color.data(), scale, shift};
+                         color.empty() ? nullptr : color.data(),         scale,     shift};
   const Span vertical = {part[0], part[2], start[0], step[0]}, horizontal = {part[1], part[3], start[1], step[1]};
   const auto run = [&](auto* out) {
     if (static_cast<Filter>(filter) == Filter::kNearest) {

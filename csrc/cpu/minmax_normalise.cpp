@@ -35,10 +35,10 @@ void minmax_normalise_cpu(std::uintptr_t maps, std::uintptr_t output, std::uintp
   const std::int64_t pieces = ceil_div(threads, std::max<std::int64_t>(images, 1));
   const auto begin_of = [&](std::int64_t piece) { return piece * pixels / pieces; };
 
-  std::vector<Range> found(images * pieces);
+  std::vector<Range> ranges(images * pieces);
   parallel_for(images * pieces, threads, [&](std::int64_t task) {
     const std::int64_t image = task / pieces, begin = begin_of(task % pieces), end = begin_of(task % pieces + 1);
-    found[task] = range_of(input + image * pixels + begin, end - begin);
+    ranges[task] = range_of(input + image * pixels + begin, end - begin);
   });
   auto* low = reinterpret_cast<std::uint32_t*>(range);
   auto* high = low + images;
@@ -46,8 +46,8 @@ void minmax_normalise_cpu(std::uintptr_t maps, std::uintptr_t output, std::uintp
     low[image] = 0xffffffffu;
     high[image] = 0;
     for (std::int64_t piece = image * pieces; piece < (image + 1) * pieces; ++piece) {
-      low[image] = std::min(low[image], found[piece].low);
-      high[image] = std::max(high[image], found[piece].high);
+      low[image] = std::min(low[image], ranges[piece].low);
+      high[image] = std::max(high[image], ranges[piece].high);
     }
   }
   parallel_for(images * pieces, threads, [&](std::int64_t task) {

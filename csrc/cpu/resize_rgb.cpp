@@ -66,7 +66,7 @@ ARTTL_AVX2 inline __m256i joined(__m256i high, __m256i low) {
 class Groups {
  public:
   static constexpr std::int64_t kWeights = 4;
-  static constexpr std::int64_t kBytes = 16;   // that are read for a group, of which it needs 12
+  static constexpr std::int64_t kBytes = 16;  // that are read for a group, of which it needs 12
 
   void compute(const Axis& axis, std::int64_t size) {
     groups_ = ceil_div(axis.places.stride, kWeights);
@@ -96,9 +96,8 @@ class Groups {
 template <int kLines>
 ARTTL_AVX2 void along_avx2(const std::uint8_t* top, std::int64_t line, const Axis& axis, const Groups& groups,
                            std::int64_t size, std::uint8_t* out) {
-  const __m256i side_by_side =
-      _mm256_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1,  //
-                       6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1);
+  const __m256i side_by_side = _mm256_setr_epi8(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1,  //
+                                                6, -1, 9, -1, 7, -1, 10, -1, 8, -1, 11, -1, -1, -1, -1, -1);
   for (std::int64_t x = 0; x < size; ++x) {
     const auto* weights = reinterpret_cast<const __m256i*>(groups.of(x));
     const std::uint8_t* bytes = top + 3 * axis.places.first[x];

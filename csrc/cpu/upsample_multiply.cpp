@@ -67,11 +67,10 @@ void upsample_multiply_cpu(std::uintptr_t deep, std::uintptr_t deep_peak, std::u
   parallel_for(images * bands, threads, [&](std::int64_t task) {
     const std::int64_t image = task / bands, band = task % bands;
     const float scale = deep_peaks == nullptr ? 1.0f : rescale_of(deep_peaks[image]);
-    band_peaks[task] = upsample_rows(step, deep_maps + image * deep_pixels,
-                                     shallow_maps == nullptr ? nullptr : shallow_maps + image * pixels,
-                                     output_maps + image * pixels, sums.data() + task * deep_width, scale,
-                                     static_cast<int>(band * height / bands),
-                                     static_cast<int>((band + 1) * height / bands));
+    band_peaks[task] = upsample_rows(
+        step, deep_maps + image * deep_pixels, shallow_maps == nullptr ? nullptr : shallow_maps + image * pixels,
+        output_maps + image * pixels, sums.data() + task * deep_width, scale, static_cast<int>(band * height / bands),
+        static_cast<int>((band + 1) * height / bands));
   });
   for (std::int64_t image = 0; image < images; ++image) {
     const auto* first = band_peaks.data() + image * bands;

@@ -90,8 +90,8 @@ void launch(const T* input, float* output, bool channels_last, std::int64_t imag
   } else {
     const dim3 grid(ceil_div(pixels, kPackColumns * kCount),
                     static_cast<unsigned>(images < kMaxGridYZ ? images : kMaxGridYZ));
-    mean_planar<T, kCount><<<grid, dim3(kPackColumns, kChannelRows), 0, stream>>>(input, output, images, channels,
-                                                                                   pixels, floor);
+    mean_planar<T, kCount>
+        <<<grid, dim3(kPackColumns, kChannelRows), 0, stream>>>(input, output, images, channels, pixels, floor);
   }
   check(cudaGetLastError(), "channel_mean");
 }

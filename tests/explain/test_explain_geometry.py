@@ -52,7 +52,7 @@ def _sizes_before(layers: list[nn.Module], until: nn.Module, size: tuple[int, in
     return size
 
 
-def walked_back(steps: list[Step], deep: Tensor) -> Tensor:
+def backprojected(steps: list[Step], deep: Tensor) -> Tensor:
     for step in reversed(steps):
         deep, _ = twin.upsample_multiply(deep, None, None, step.size, step.kernel, step.stride, step.padding)
     return deep
@@ -86,7 +86,7 @@ def test_steps_are_the_transposes_of_ones(chain, size):
     torch.manual_seed(0)
     deep = torch.rand(1, *reached)
     expected = pulled_back(chain, deep, size).float()
-    torch.testing.assert_close(walked_back(steps, deep) if steps else deep, expected)
+    torch.testing.assert_close(backprojected(steps, deep) if steps else deep, expected)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_sizes_and_windows_of_real_layers(module, size):
     middle = (y.shape[2] // 2, y.shape[3] // 2)
     deep = torch.zeros(1, *y.shape[2:])
     deep[0, middle[0], middle[1]] = 1
-    reached = walked_back([step], deep)[0] > 0
+    reached = backprojected([step], deep)[0] > 0
     (gradient,) = torch.autograd.grad(y[0, 0, middle[0], middle[1]], x)
     touched = gradient[0, 0] != 0
     assert (reached | ~touched).all()
@@ -146,7 +146,7 @@ def test_crossed_kernels_make_one_step():
 @given(deep=st.integers(2, 12), factor=st.integers(2, 16))
 def test_a_step_by_sizes_covers_the_inside_evenly(deep, factor):
     size = (deep * factor, deep * factor)
-    covered = walked_back([step_between(size, (deep, deep))], torch.ones(1, deep, deep))[0]
+    covered = backprojected([step_between(size, (deep, deep))], torch.ones(1, deep, deep))[0]
     assert tuple(covered.shape) == size and covered.amin() >= 1
     inside = covered[factor:-factor, factor:-factor]
     assert inside.numel() == 0 or (inside == 4).all()
@@ -157,12 +157,12 @@ def test_a_step_by_sizes_covers_the_inside_evenly(deep, factor):
 def test_a_step_by_sizes_reaches_every_pixel(shallow, deep):
     assume(deep <= shallow)
     step = step_between((shallow, shallow), (deep, deep))
-    assert walked_back([step], torch.ones(1, deep, deep)).amin() >= 1
+    assert backprojected([step], torch.ones(1, deep, deep)).amin() >= 1
 
 
 def test_a_step_between_equal_sizes_changes_nothing():
     deep = torch.rand(1, 5, 7)
-    assert torch.equal(walked_back([step_between((5, 7), (5, 7))], deep), deep)
+    assert torch.equal(backprojected([step_between((5, 7), (5, 7))], deep), deep)
 
 
 @settings(max_examples=40, deadline=None)
@@ -171,7 +171,7 @@ def test_published_steps_end_at_the_size(shallow, deep):
     assume(deep <= shallow)
     steps = published_steps((shallow, shallow), (deep, deep))
     assert (steps[0].size if steps else (deep, deep)) == (shallow, shallow)
-    assert walked_back(steps, torch.ones(1, deep, deep)).amin() >= 1
+    assert backprojected(steps, torch.ones(1, deep, deep)).amin() >= 1
 
 
 def test_a_published_step_to_the_double_size_is_tensorflows():

@@ -183,7 +183,7 @@ def walks(draw: st.DrawFn) -> tuple[list[list[int]], list[int]]:
 
 @settings(max_examples=80, deadline=None)
 @given(walk=walks(), images=st.integers(0, 5), threads=st.sampled_from([1, 2]), seed=st.integers(0, 2**16))
-def test_walk_back_equals_twin(walk, images, threads, seed):
+def test_backproject_equals_twin(walk, images, threads, seed):
     """Steps to maps that are larger than the last one are among them."""
     sizes, steps = walk
     generator = torch.Generator().manual_seed(seed)
@@ -191,16 +191,16 @@ def test_walk_back_equals_twin(walk, images, threads, seed):
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        found = ops.walk_back(means, steps)
+        found = ops.backproject(means, steps)
     finally:
         torch.set_num_threads(before)
-    close(found, twin.walk_back(means, steps), scale=10)
+    close(found, twin.backproject(means, steps), scale=10)
 
 
-def test_walk_back_of_many_images_on_several_threads():
+def test_backproject_of_many_images_on_several_threads():
     means = [torch.rand(5, 96, 80), torch.rand(5, 48, 40), torch.rand(5, 48, 40)]
     steps = [1, 48, 40, 3, 3, 1, 1, 1, 1, 1, 96, 80, 2, 2, 2, 2, 0, 0, 0, 192, 160, 7, 7, 2, 2, 3, 3]
-    close(ops.walk_back(means, steps), twin.walk_back(means, steps))
+    close(ops.backproject(means, steps), twin.backproject(means, steps))
 
 
 def example_calls() -> list[tuple[torch._ops.OpOverload, tuple[object, ...]]]:
@@ -213,7 +213,7 @@ def example_calls() -> list[tuple[torch._ops.OpOverload, tuple[object, ...]]]:
         (ops.upsample_multiply, (deep, deep.amax((1, 2)), shallow, *geometry)),
         (ops.upsample_multiply, (deep, None, None, *geometry)),
         (ops.minmax_normalise, (shallow, 1e-6)),
-        (ops.walk_back, ([shallow, deep], [1, 6, 8, 3, 3, 2, 2, 1, 1, 0, 6, 8, 1, 1, 1, 1, 0, 0])),
+        (ops.backproject, ([shallow, deep], [1, 6, 8, 3, 3, 2, 2, 1, 1, 0, 6, 8, 1, 1, 1, 1, 0, 0])),
     ]
 
 
@@ -274,11 +274,11 @@ def test_wrong_arrays_are_refused():
         ops.minmax_normalise(torch.rand(3, 3), 0.0)
     step = [0, 4, 4, 2, 2, 2, 2, 0, 0]
     with pytest.raises(ValueError, match="needs maps"):
-        ops.walk_back([deep], [])
+        ops.backproject([deep], [])
     with pytest.raises(ValueError, match="2 maps do not go with steps that name 1"):
-        ops.walk_back([deep, deep], step)
+        ops.backproject([deep, deep], step)
     with pytest.raises(ValueError, match=r"a mean must be float32 \[1, 4, 4\]"):
-        ops.walk_back([deep, deep], [1, *step[1:]])
+        ops.backproject([deep, deep], [1, *step[1:]])
 
 
 def test_a_missing_compiled_module_is_one_sentence(monkeypatch):
@@ -303,7 +303,7 @@ def test_without_cuda_in_the_build_plain_torch_serves_a_card(monkeypatch):
         ops._has_cuda_kernels.cache_clear()
 
 
-@pytest.mark.parametrize(("kernel", "output"), [("channel_mean_cpu", 1), ("walk_back_cpu", 4)])
+@pytest.mark.parametrize(("kernel", "output"), [("channel_mean_cpu", 1), ("backproject_cpu", 4)])
 def test_the_compiled_code_makes_the_map(monkeypatch, kernel, output):
     """A kernel that writes zeros must show in the map: nothing else does its work."""
     torch.manual_seed(0)

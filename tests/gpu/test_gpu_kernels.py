@@ -76,15 +76,15 @@ def test_upsample_multiply(seed):
 
 
 @pytest.mark.parametrize("images", [0, 1, 5])
-def test_walk_back(images):
+def test_backproject(images):
     torch.manual_seed(0)
     sizes = [(96, 80), (48, 40), (48, 40)]
     means = [torch.rand(images, *size, device="cuda") for size in sizes]
     steps = [1, 48, 40, 3, 3, 1, 1, 1, 1, 1, 96, 80, 2, 2, 2, 2, 0, 0, 0, 192, 160, 7, 7, 2, 2, 3, 3]
-    found = ops.walk_back(means, steps)
-    torch.testing.assert_close(found, twin.walk_back(means, steps), rtol=1e-5, atol=1e-5)
+    found = ops.backproject(means, steps)
+    torch.testing.assert_close(found, twin.backproject(means, steps), rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(
-        found.cpu(), ops.walk_back([mean.cpu() for mean in means], steps), rtol=1e-6, atol=1e-6
+        found.cpu(), ops.backproject([mean.cpu() for mean in means], steps), rtol=1e-6, atol=1e-6
     )
 
 
@@ -110,14 +110,14 @@ def test_opcheck_on_the_card():
     torch.library.opcheck(ops.channel_mean, (x, True))
     torch.library.opcheck(ops.upsample_multiply, (deep, None, None, [6, 6], [3, 3], [2, 2], [1, 1]))
     torch.library.opcheck(ops.minmax_normalise, (deep, 0.0))
-    torch.library.opcheck(ops.walk_back, ([deep], [0, 6, 6, 3, 3, 2, 2, 1, 1]))
+    torch.library.opcheck(ops.backproject, ([deep], [0, 6, 6, 3, 3, 2, 2, 1, 1]))
 
 
 def chain(x: torch.Tensor) -> torch.Tensor:
     mean = ops.channel_mean(x, True)
     product, peak = ops.upsample_multiply(mean, None, None, [32, 32], [3, 3], [2, 2], [1, 1])
     product, _ = ops.upsample_multiply(product, peak, None, [64, 64], [4, 4], [2, 2], [1, 1])
-    return ops.walk_back([ops.minmax_normalise(product, 0.0)], [0, 128, 128, 3, 3, 2, 2, 1, 1])
+    return ops.backproject([ops.minmax_normalise(product, 0.0)], [0, 128, 128, 3, 3, 2, 2, 1, 1])
 
 
 def test_kernels_run_on_the_current_stream():

@@ -1,25 +1,25 @@
-#include "walk_back.h"
+#include "backproject.h"
 
 #include "cpu/parallel.h"
 
 namespace arttl {
 
-void walk_back_cpu(const std::vector<std::uintptr_t>& means, const std::vector<int>& steps, const Pair& deep_size,
-                   std::uintptr_t workspace, std::uintptr_t output, std::int64_t images, int threads) {
+void backproject_cpu(const std::vector<std::uintptr_t>& means, const std::vector<int>& steps, const Pair& deep_size,
+                     std::uintptr_t workspace, std::uintptr_t output, std::int64_t images, int threads) {
   const std::int64_t pixels = pixels_of(last_size(steps));
-  const auto walk = [&](std::uintptr_t space, std::int64_t first, std::int64_t count, int share) {
-    walk_back(
+  const auto backproject_images = [&](std::uintptr_t space, std::int64_t first, std::int64_t count, int share) {
+    backproject(
         means, steps, deep_size, space, output + first * pixels * sizeof(float), first, count,
         [share](auto... arguments) { upsample_multiply_cpu(arguments..., share); },
         [share](auto... arguments) { minmax_normalise_cpu(arguments..., 0.0f, share); });
   };
-  if (images < threads) return walk(workspace, 0, images, threads);
-  // Each thread walks image by image, whose maps then stay in its own cache from one step to the next.
+  if (images < threads) return backproject_images(workspace, 0, images, threads);
+  // Each thread takes image by image, whose maps then stay in its own cache from one step to the next.
   threads = useful_threads(threads, images * pixels * 16);
   parallel_for(threads, threads, [&](std::int64_t thread) {
     const std::uintptr_t space = workspace + thread * workspace_of(1, pixels) * sizeof(float);
     for (std::int64_t image = thread * images / threads; image < (thread + 1) * images / threads; ++image) {
-      walk(space, image, 1, 1);
+      backproject_images(space, image, 1, 1);
     }
   });
 }

@@ -1,0 +1,80 @@
+"""Test the CPU kernels with the address and undefined-behaviour sanitisers: any finding ends the run.
+
+    python scripts/test_sanitised.py
+
+Compiles `csrc/` once more, into build/sanitised, and runs the tests of the kernels with that module in place of the
+installed one. Needs GCC. Leaks are not looked for: Python and torch leave memory to the end of the process on purpose.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+MODULE = ROOT / "build" / "sanitised" / f"_kernels{sysconfig.get_config_var('EXT_SUFFIX')}"
+TESTS = (
+    "tests/explain/test_explain_ops.py",
+    "tests/loading/test_loading_ops.py",
+    "tests/loading/test_loading_resample.py",
+    "tests/pictures/test_pictures_resizing.py",
+)
+
+
+def build() -> None:
+    """Compile the module with the sanitisers."""
+    import pybind11
+
+    sources = [ROOT / "csrc" / "bindings.cpp", *sorted((ROOT / "csrc" / "cpu").glob("*.cpp"))]
+    includes = [ROOT / "csrc", pybind11.get_include(), sysconfig.get_path("include")]
+    MODULE.parent.mkdir(parents=True, exist_ok=True)
+    command: list[str | Path] = ["g++", "-std=c++17", "-O1", "-g", "-fopenmp", "-fPIC", "-shared"]
+    command += ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fvisibility=hidden"]
+    command += [f"-I{folder}" for folder in includes]
+    subprocess.run([*command, *sources, "-o", MODULE], check=True)
+
+
+def test() -> int:
+    """Run the tests in a process that loads the sanitisers first, as they must be."""
+    libraries = [
+        subprocess.run(
+            ["g++", f"-print-file-name={name}"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        for name in ("libasan.so", "libubsan.so")
+    ]
+    environment = {
+        **os.environ,
+        "LD_PRELOAD": " ".join(libraries),
+        "ASAN_OPTIONS": "detect_leaks=0",
+        "UBSAN_OPTIONS": "print_stacktrace=1",
+    }
+    return subprocess.run(
+        [sys.executable, __file__, "--run"], cwd=ROOT, env=environment, check=False
+    ).returncode
+
+
+def run() -> int:
+    """Put the sanitised module in place of the installed one and run pytest."""
+    import pytest
+
+    import arttl
+
+    arttl.share_cores()  # the module loads OpenMP
+    spec = importlib.util.spec_from_file_location("arttl._kernels", MODULE)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    sys.modules["arttl._kernels"] = module
+    # The sanitisers write to the process's standard error, which pytest would keep to itself.
+    return int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", "--capture=sys", *TESTS]))
+
+
+if __name__ == "__main__":
+    if "--run" in sys.argv:
+        sys.exit(run())
+    build()
+    sys.exit(test())
