@@ -10,22 +10,25 @@ from timm.optim import param_groups_layer_decay
 from torch import nn
 
 from arttl.models import TrainedModel
-from arttl.training.settings import TrainSettings
+from arttl.training.settings import OptimisationSettings
 
 WARM_UP = 0.1  # share of the steps
 MOMENTUM = 0.9
 
 
-def build_optimizer(model: TrainedModel, settings: TrainSettings) -> torch.optim.Optimizer:
+def build_optimizer(
+    model: TrainedModel, settings: OptimisationSettings, *, backbone_learns: bool
+) -> torch.optim.Optimizer:
     """The optimizer over a model's parameters that learn.
 
     Args:
         model: parameters without `requires_grad` are left out.
         settings: resolved.
+        backbone_learns: else only the heads do.
     """
     assert settings.head_learning_rate is not None
     groups = []
-    if settings.mode != "off-the-shelf":
+    if backbone_learns:
         assert settings.learning_rate is not None
         for backbone in model.networks:
             groups += _backbone_groups(backbone.network, settings, settings.learning_rate)
@@ -38,7 +41,7 @@ def build_optimizer(model: TrainedModel, settings: TrainSettings) -> torch.optim
     return torch.optim.SGD(groups, momentum=MOMENTUM, nesterov=settings.optimizer == "nesterov")
 
 
-def _backbone_groups(network: nn.Module, settings: TrainSettings, rate: float) -> list[dict[str, Any]]:
+def _backbone_groups(network: nn.Module, settings: OptimisationSettings, rate: float) -> list[dict[str, Any]]:
     if settings.layer_decay == 1:
         return _groups(network, rate, settings.weight_decay)
     groups = param_groups_layer_decay(

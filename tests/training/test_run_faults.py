@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from arttl.evaluation.predictions import Predictions
+from arttl.evaluation.saved import read_predictions
+from arttl.training.run import train
 from faults import digest, full_disk, states_of_kills
 
 import arttl
-from arttl.evaluation.predictions import Predictions
-from arttl.evaluation.saved import read_predictions
 from arttl.runs import RunFolder
-from arttl.training.run import train
 from arttl.training.settings import TrainSettings
 
 
