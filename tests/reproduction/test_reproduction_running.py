@@ -12,12 +12,12 @@ from pathlib import Path
 from statistics import fmean
 
 import pytest
-from arttl.evaluation.predictions import Predictions
 from faults import full_disk, states_of_kills
 from filelock import FileLock
 from safetensors.torch import save_file
 
 from arttl.errors import ArttlError
+from arttl.evaluation.metrics import measure_predictions
 from arttl.models import Backbone, load_model
 from arttl.reproduction import running
 from arttl.reproduction.cells import Matrix, Run
@@ -372,7 +372,7 @@ def test_a_quick_run_is_on_a_part_of_each_collection(settings, monkeypatch) -> N
 @pytest.mark.slow
 def test_a_full_disk_or_a_kill_in_a_cell(settings, tmp_path, monkeypatch) -> None:
     """A cell is done and whole, or failed in one sentence, or open; the next call finishes it."""
-    monkeypatch.setitem(Predictions.measure.__kwdefaults__, "replicates", 5)
+    monkeypatch.setitem(measure_predictions.__kwdefaults__, "replicates", 5)
     plan = plan_matrix(settings, "type-scratch")
     experiment, (cell,) = plan.experiment, plan.matrix.runs[:1]
     matrix = replace(plan.matrix, runs=(cell,))
