@@ -1,206 +1,200 @@
-"""The `arttl` command: a view of the package, each subcommand one settings dataclass and one function."""
+"""The `arttl` command: a view of the package, each command one settings dataclass and one function."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import inspect
 import os
 import select
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
 from arttl.cpu import share_cores
 from arttl.errors import ArttlError, did_you_mean
 
-if TYPE_CHECKING:
-    from arttl.training.settings import TrainSettings
 
-Settings = TypeVar("Settings")
+@dataclass(frozen=True)
+class Command:
+    """A command; what it needs is imported when it is run.
+
+    Attributes:
+        text: what it does, for the list of commands.
+        settings: its settings dataclass, as "module:name"; empty where it only has subcommands.
+        run: the function that takes them, likewise.
+        recipe: whether it takes `--recipe`, as commands that leave a run do.
+        defaults: "module:name" of a function that gets the settings given without a recipe, and returns the settings
+            to use for what was not given, or None for those of the dataclass.
+        subcommands: "module:name" of a mapping from name to (settings dataclass, function, text).
+    """
+
+    text: str
+    settings: str = ""
+    run: str = ""
+    recipe: bool = False
+    defaults: str = ""
+    subcommands: str = ""
+
+
+COMMANDS = {
+    "shards": Command(
+        "pack a collection's photographs and labels into shards",
+        "arttl.packing.settings:PackSettings",
+        "arttl.packing.command:run",
+        subcommands="arttl.packing.commands:COMMANDS",
+    ),
+    "train": Command(
+        "train a network on one task or several",
+        "arttl.training.settings:TrainSettings",
+        "arttl.training.train:run",
+        recipe=True,
+        defaults="arttl.training.embedded:embedded_defaults",
+    ),
+    "features": Command(
+        "compute a frozen network's features once",
+        "arttl.frozen.extract:FeatureSettings",
+        "arttl.frozen.extract:run",
+        recipe=True,
+    ),
+    "probe": Command(
+        "train every usual head on features computed once",
+        "arttl.frozen.probe:ProbeSettings",
+        "arttl.frozen.probe:run",
+        recipe=True,
+    ),
+    "fuse": Command(
+        "join several backbones, and measure what that is worth",
+        "arttl.frozen.fuse:FuseSettings",
+        "arttl.frozen.fuse:run",
+        recipe=True,
+    ),
+    "layers": Command(
+        "show which layers know most about each task",
+        "arttl.frozen.layers:LayerSettings",
+        "arttl.frozen.layers:run",
+    ),
+    "rebalance": Command(
+        "compare what helps rare classes",
+        "arttl.frozen.rebalance:RebalanceSettings",
+        "arttl.frozen.rebalance:run",
+    ),
+    "evaluate": Command(
+        "measure a saved model on a split",
+        "arttl.evaluation.command:EvaluateSettings",
+        "arttl.evaluation.command:run",
+    ),
+    "compare": Command(
+        "compare two runs on the same samples",
+        "arttl.evaluation.compare_command:CompareSettings",
+        "arttl.evaluation.compare_command:run",
+    ),
+    "reproduce": Command(
+        "run the paper's experiment on two collections",
+        "arttl.reproduction.settings:ReproduceSettings",
+        "arttl.reproduction.command:run",
+    ),
+    "visualize": Command(
+        "draw what a model looks at",
+        "arttl.explain.command:VisualizeSettings",
+        "arttl.explain.command:run",
+    ),
+    "explain": Command(
+        "measure how faithful those pictures are (explain score)",
+        subcommands="arttl.cli:EXPLAIN",
+    ),
+    "fetch": Command(
+        "download the Rijksmuseum Challenge", "arttl.fetching.fetch:FetchSettings", "arttl.fetching.fetch:run"
+    ),
+    "import-keras": Command(
+        "turn weights that Keras saved into a model",
+        "arttl.models.keras.command:ImportKerasSettings",
+        "arttl.models.keras.command:run",
+    ),
+}
+EXPLAIN = {
+    "score": (
+        "arttl.explain.score:ScoreSettings",
+        "arttl.explain.score:run",
+        "measure how faithful a model's maps are",
+    )
+}
+
+
+def _load(name: Any) -> Any:
+    """What "module:name" names; anything else is itself."""
+    if not isinstance(name, str):
+        return name
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def _run(command: Command, argv: Sequence[str], prog: str) -> None:
+    epilog = ""
+    if command.subcommands:
+        known = _load(command.subcommands)
+        words = "\n".join(f"  {name:<8} {text}" for name, (_, _, text) in known.items())
+        if argv and not argv[0].startswith("-"):
+            name = argv[0]
+            if name not in known:
+                raise ArttlError(
+                    f"{prog} has no command {name!r}{did_you_mean(name, known)}; it has: {', '.join(known)}"
+                )
+            kind, function, _ = known[name]
+            _load(function)(_parse(_load(kind), argv[1:], f"{prog} {name}"))
+            return
+        if not command.settings:
+            print(f"usage: {prog} COMMAND [OPTIONS]\n\n{words}")
+            return
+        epilog = f"\n\nFinished shards: {prog} COMMAND FOLDER, with\n{words}"
+    kind, values = _load(command.settings), {}
+    if command.recipe:
+        from arttl.settings import recipe_values
+
+        parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+        parser.add_argument("--recipe")
+        given, _ = parser.parse_known_args(argv)
+        if given.recipe:
+            values = recipe_values(given.recipe, kind)
+    settings = _parse(kind, argv, prog, values, command.recipe, epilog)
+    if command.defaults and not values and (defaults := _load(command.defaults)(settings)):
+        settings = _parse(kind, argv, prog, defaults.flat(), command.recipe)
+    _load(command.run)(settings)
 
 
 def _parse(
-    settings: type[Settings],
+    kind: type[Any],
     argv: Sequence[str],
     prog: str,
-    *,
-    default: Settings | None = None,
+    values: Mapping[str, Any] = {},
+    recipe: bool = False,
     epilog: str = "",
-) -> Settings:
+) -> Any:
+    """Settings from flags.
+
+    Args:
+        kind: their dataclass.
+        argv: the arguments.
+        prog: the command's name in the help.
+        values: what replaces the defaults, such as a recipe's.
+        recipe: whether there is a flag --recipe, which has been read already.
+        epilog: follows the description in the help.
+    """
     import tyro
 
-    description = inspect.cleandoc(settings.__doc__ or "") + epilog
-    if default is None:
-        return tyro.cli(settings, prog=prog, args=argv, description=description)
-    return tyro.cli(settings, prog=prog, args=argv, description=description, default=default)
+    from arttl.command_line import registry_for
 
-
-def _shards(argv: Sequence[str], prog: str) -> None:
-    from arttl.packing import command, commands
-
-    if not argv or argv[0].startswith("-"):
-        words = "\n".join(f"  {name:<8} {what}" for name, (_, _, what) in commands.COMMANDS.items())
-        epilog = f"\n\nFinished shards: arttl shards COMMAND FOLDER, with\n{words}"
-        command.run(_parse(command.PackSettings, argv, prog, epilog=epilog))
-        return
-    name = argv[0]
-    if name not in commands.COMMANDS:
-        known = ", ".join(commands.COMMANDS)
-        raise ArttlError(
-            f"{prog} has no command {name!r}{did_you_mean(name, commands.COMMANDS)}; it has: {known}"
-        )
-    settings, run, _ = commands.COMMANDS[name]
-    run(_parse(settings, argv[1:], f"{prog} {name}"))
-
-
-def _train(argv: Sequence[str], prog: str) -> None:
-    from accelerate import PartialState
-
-    from arttl.training.embedded import EMBEDDED_SETTINGS, pack_embedded_collection
-    from arttl.training.settings import TrainSettings, read_recipe
-
-    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    first.add_argument("--recipe", type=Path)
-    first.add_argument("--shards", type=Path)
-    known, _ = first.parse_known_args(argv)
-    rest = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    rest.add_argument("--recipe", type=Path)
-    _, argv = rest.parse_known_args(argv)
-    default = read_recipe(known.recipe) if known.recipe else TrainSettings()
-    if not known.recipe and known.shards is None:
-        default = EMBEDDED_SETTINGS
-    epilog = "\n\n--recipe FILE reads these settings from YAML; flags given beside it come before it."
-    settings = _parse(TrainSettings, argv, prog, default=default, epilog=epilog)
-    if settings.shards is not None and settings.shards == EMBEDDED_SETTINGS.shards:
-        pack_embedded_collection(settings.shards)
-    from arttl.training.run import train
-    from arttl.training.signals import Terminated
-
-    try:
-        train(settings)
-    except Terminated as stop:
-        print(stop)
-        return
-    if settings.maps and PartialState().is_main_process:
-        _draw_maps(settings)
-
-
-def _draw_maps(settings: TrainSettings) -> None:
-    """What the trained network looks at in a few test pictures, in the run folder."""
-    from arttl.explain.command import VisualizeSettings, visualize
-
-    try:
-        written = visualize(
-            VisualizeSettings(
-                model=settings.out / "best",
-                shards=settings.shards,
-                count=settings.maps,
-                out=settings.out / "maps",
-            )
-        )
-    except ArttlError as error:  # a network without maps, such as some transformers, is trained all the same
-        print(f"no VisualBackProp overlays: {error}")
-    else:
-        print(f"{len(written) - 1} VisualBackProp overlays and a panel of them in {settings.out / 'maps'}")
-
-
-def _features(argv: Sequence[str], prog: str) -> None:
-    from arttl.frozen.extract import FeatureSettings, run
-
-    run(_parse(FeatureSettings, argv, prog))
-
-
-def _probe(argv: Sequence[str], prog: str) -> None:
-    from arttl.frozen.probe import ProbeSettings, run
-
-    run(_parse(ProbeSettings, argv, prog))
-
-
-def _fuse(argv: Sequence[str], prog: str) -> None:
-    from arttl.frozen.fuse import FuseSettings, run
-
-    run(_parse(FuseSettings, argv, prog))
-
-
-def _layers(argv: Sequence[str], prog: str) -> None:
-    from arttl.frozen.layers import LayerSettings, run
-
-    run(_parse(LayerSettings, argv, prog))
-
-
-def _rebalance(argv: Sequence[str], prog: str) -> None:
-    from arttl.frozen.rebalance import RebalanceSettings, run
-
-    run(_parse(RebalanceSettings, argv, prog))
-
-
-def _evaluate(argv: Sequence[str], prog: str) -> None:
-    from arttl.evaluation import command
-
-    command.run(_parse(command.EvaluateSettings, argv, prog))
-
-
-def _compare(argv: Sequence[str], prog: str) -> None:
-    from arttl.evaluation import compare_command
-
-    compare_command.run(_parse(compare_command.CompareSettings, argv, prog))
-
-
-def _visualize(argv: Sequence[str], prog: str) -> None:
-    from arttl.explain.command import VisualizeSettings, run
-
-    run(_parse(VisualizeSettings, argv, prog))
-
-
-def _explain(argv: Sequence[str], prog: str) -> None:
-    name = argv[0] if argv else "--help"
-    if name in ("-h", "--help"):
-        print(f"usage: {prog} score [OPTIONS]\n\n  score  measure how faithful a model's maps are")
-        return
-    if name != "score":
-        raise ArttlError(f"{prog} has no command {name!r}{did_you_mean(name, ['score'])}: it has score")
-    from arttl.explain.score import ScoreSettings, run
-
-    run(_parse(ScoreSettings, argv[1:], f"{prog} score"))
-
-
-def _reproduce(argv: Sequence[str], prog: str) -> None:
-    from arttl.reproduction import command
-
-    command.run(_parse(command.ReproduceSettings, argv, prog))
-
-
-def _fetch(argv: Sequence[str], prog: str) -> None:
-    from arttl.fetching.fetch import FetchSettings, run
-
-    run(_parse(FetchSettings, argv, prog))
-
-
-def _import_keras(argv: Sequence[str], prog: str) -> None:
-    from arttl.models.keras.command import ImportKerasSettings, run
-
-    run(_parse(ImportKerasSettings, argv, prog))
-
-
-COMMANDS: dict[str, tuple[Callable[[Sequence[str], str], None], str]] = {
-    "shards": (_shards, "pack a collection's photographs and labels into shards"),
-    "train": (_train, "train a network on one task or several"),
-    "features": (_features, "compute a frozen network's features once"),
-    "probe": (_probe, "train every usual head on features computed once"),
-    "fuse": (_fuse, "join several backbones, and measure what that is worth"),
-    "layers": (_layers, "show which layers know most about each task"),
-    "rebalance": (_rebalance, "compare what helps rare classes"),
-    "evaluate": (_evaluate, "measure a saved model on a split"),
-    "compare": (_compare, "compare two runs on the same samples"),
-    "reproduce": (_reproduce, "run the paper's experiment on two collections"),
-    "visualize": (_visualize, "draw what a model looks at"),
-    "explain": (_explain, "measure how faithful those pictures are (explain score)"),
-    "fetch": (_fetch, "download the Rijksmuseum Challenge"),
-    "import-keras": (_import_keras, "turn weights that Keras saved into a model"),
-}
+    return tyro.cli(
+        kind,
+        prog=prog,
+        args=argv,
+        description=inspect.cleandoc(kind.__doc__ or "") + epilog,
+        config=(tyro.conf.OmitArgPrefixes,),
+        registry=registry_for(kind, values, recipe),
+    )
 
 
 def run_command(name: str, argv: Sequence[str] | None = None, prog: str | None = None) -> int:
@@ -219,10 +213,9 @@ def run_command(name: str, argv: Sequence[str] | None = None, prog: str | None =
             output has left, as `head` does.
     """
     share_cores()  # before anything imports torch
-    function, _ = COMMANDS[name]
     try:
         with _readers_may_leave():
-            function(sys.argv[1:] if argv is None else argv, prog or f"arttl {name}")
+            _run(COMMANDS[name], sys.argv[1:] if argv is None else argv, prog or f"arttl {name}")
     except ArttlError as error:
         if os.environ.get("RANK", "0") == "0":  # every process of a run meets the same failure
             print(f"error: {error}", file=sys.stderr)
@@ -252,7 +245,8 @@ def _readers_may_leave() -> Iterator[None]:
 
 def main() -> None:
     """The `arttl` console script."""
-    lines = "\n".join(f"  {name:<{max(map(len, COMMANDS))}} {what}" for name, (_, what) in COMMANDS.items())
+    width = max(map(len, COMMANDS))
+    lines = "\n".join(f"  {name:<{width}} {command.text}" for name, command in COMMANDS.items())
     usage = f"usage: arttl COMMAND [OPTIONS]\n\n{lines}\n\n`arttl COMMAND --help` lists a command's options."
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if name in ("-h", "--help"):

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from accelerate import Accelerator
 from PIL import Image
 from rich.console import Console
 from torch import nn
@@ -35,10 +34,9 @@ from arttl.shards.manifest import Manifest
 from arttl.sources.registry import SOURCES, Source, open_source
 from arttl.sources.settings import SourceSettings
 from arttl.tasks import Task, TaskSet, Vocabulary
-from arttl.training.frozen import solve_heads
 from arttl.training.optimisation import build_optimizer
-from arttl.training.run import train
 from arttl.training.settings import TrainSettings
+from arttl.training.train import train
 
 ROOT = Path(__file__).resolve().parents[1]
 TYPE = Task("type", "single-label", Vocabulary(("a", "b", "c"), (5, 3, 2), (0,)))
@@ -81,7 +79,7 @@ def test_a_loss(monkeypatch: pytest.MonkeyPatch, small_shards: Path, tmp_path: P
         return 7.0 * len(targets) + 0.0 * logits.sum()
 
     monkeypatch.setitem(LOSSES, "single-label", seven)
-    settings = TrainSettings(
+    settings = TrainSettings.of(
         shards=small_shards,
         tasks=("type",),
         backbone="test_resnet",
@@ -93,7 +91,7 @@ def test_a_loss(monkeypatch: pytest.MonkeyPatch, small_shards: Path, tmp_path: P
         maps=0,
     )
     train(settings)
-    lines = [json.loads(line) for line in (settings.out / "metrics.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (settings.run.out / "metrics.jsonl").read_text().splitlines()]
     losses = [(line["train_loss"], line["val_loss"]) for line in lines if "val_loss" in line]
     assert losses == [(pytest.approx(7.0), pytest.approx(7.0))]
 
@@ -147,8 +145,8 @@ def test_a_head(head: str | dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp
     torch.manual_seed(0)
     tasks = TaskSet([TYPE])
     model = MultiTaskModel(Backbone("test_resnet"), tasks, Preprocess(size=32), head=head)
-    settings = TrainSettings(shards=tmp_path, tasks=("type",), mode="fine-tune").resolved()
-    optimizer = build_optimizer(model, settings)
+    settings = TrainSettings.of(mode="fine-tune").resolved()
+    optimizer = build_optimizer(model, settings.optimisation, backbone_learns=True)
     images, targets = torch.randn(12, 3, 32, 32), torch.arange(12) % 3
     losses = []
     for _ in range(12):
@@ -164,7 +162,7 @@ def test_a_head(head: str | dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp
     with torch.inference_mode():
         assert torch.equal(loaded(images)["type"], model(images)["type"])
     with pytest.raises(ArttlError, match=r"--head (mlp|cosine) and --mode off-the-shelf do not go together"):
-        solve_heads(model, settings, None, None, Accelerator())  # type: ignore[arg-type]
+        model.heads.linear_layers()
     if head != "mlp":
         monkeypatch.delitem(HEADS, "cosine")
         with pytest.raises(ArttlError, match=r"--head 'cosine' is not known.*; there are: linear, mlp"):

@@ -21,7 +21,7 @@ from arttl.console import Reporter
 from arttl.cpu import prepare_cpu
 from arttl.errors import ArttlError
 from arttl.frozen.store import FeatureStore, Recipe, StoreWriter, sha256_of_file, sha256_of_weights
-from arttl.loading import Loader, open_loader
+from arttl.loading import Engine, Loader, open_loader
 from arttl.models import Backbone, load_weights
 from arttl.models.stages import LAST_LAYER, PooledStages, stage_widths
 from arttl.runs import on_first_rank
@@ -54,7 +54,7 @@ class FeatureSettings:
     """Samples after which features are safe on the disk: what an interruption costs at most."""
     mixed_precision: Literal["no", "fp16", "bf16"] | None = None
     """Unset, `accelerate launch --mixed_precision` decides. Features are kept in float32."""
-    engine: Literal["auto", "dali-gpu", "dali-cpu", "cpu"] = "auto"
+    engine: Engine = "auto"
     """What decodes the pictures."""
     threads: int | None = None
     """Threads per process, for decoding and on the CPU for computing; by default one per core."""

@@ -8,18 +8,17 @@ import torch
 
 from arttl.errors import ArttlError, did_you_mean
 
-EngineName = Literal["auto", "dali", "dali-gpu", "dali-cpu", "cpu"]
-Engine = Literal["dali-gpu", "dali-cpu", "cpu"]
+Engine = Literal["auto", "dali", "dali-gpu", "dali-cpu", "cpu"]
 
 
-def choose_engine(wanted: EngineName, device: torch.device) -> tuple[Engine, str]:
+def choose_engine(wanted: Engine, device: torch.device) -> tuple[Engine, str]:
     """The engine for a device, and why in one line.
 
     Raises:
         ArttlError: for an unknown name, an engine that does not serve the device, or DALI where it is missing.
     """
-    if wanted not in get_args(EngineName):
-        known = get_args(EngineName)
+    if wanted not in get_args(Engine):
+        known = get_args(Engine)
         raise ArttlError(
             f"--engine {wanted!r} is unknown{did_you_mean(wanted, known)}; choose {', '.join(known)}"
         )

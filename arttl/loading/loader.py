@@ -19,7 +19,7 @@ from arttl.errors import ArttlError
 from arttl.loading import cpu_engine
 from arttl.loading.batch import Batch
 from arttl.loading.batch_memory import BatchMemory
-from arttl.loading.engines import Engine, EngineName, choose_engine
+from arttl.loading.engines import Engine, choose_engine
 from arttl.loading.ops import DTYPES
 from arttl.loading.order import EpochPlan, epoch_order
 from arttl.loading.preprocess import Preprocess
@@ -241,7 +241,7 @@ def open_loader(
     *,
     preprocess: Preprocess | None = None,
     batch_size: int = 64,
-    engine: EngineName = "auto",
+    engine: Engine = "auto",
     rank: int | None = None,
     world_size: int | None = None,
     seed: int = 0,

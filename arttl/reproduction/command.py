@@ -15,13 +15,13 @@ from arttl.errors import ArttlError
 from arttl.reproduction.cells import IMAGENET, Matrix, Run
 from arttl.reproduction.claims import examine_claims
 from arttl.reproduction.costs import Estimate, estimate, measure_cost
-from arttl.reproduction.experiment import Laid, lay_out
+from arttl.reproduction.experiment import Plan, plan_experiment
 from arttl.reproduction.fusion import carry_out_fusions, fusion_tables, layer_tables
 from arttl.reproduction.joint import joint_table, networks_table
 from arttl.reproduction.panels import draw_panels
 from arttl.reproduction.report import failures, write_report
 from arttl.reproduction.results import Results
-from arttl.reproduction.running import carry_out
+from arttl.reproduction.running import run_matrix
 from arttl.reproduction.settings import ReproduceSettings
 from arttl.reproduction.tables import (
     ReportTable,
@@ -49,7 +49,7 @@ def run(settings: ReproduceSettings) -> None:
     """
     main = PartialState().is_main_process
     console = Console(highlight=False, quiet=not main)
-    laid = lay_out(settings)
+    laid = plan_experiment(settings)
     if settings.dry_run:
         if main:
             _show_plan(console, laid, settings)
@@ -64,7 +64,7 @@ def run(settings: ReproduceSettings) -> None:
             f"failed after {seconds:.0f} s: {error}" if error else f"done after {seconds:.0f} s", markup=False
         )
 
-    carry_out(laid.experiment, laid.matrix, on_begin=on_begin, on_end=on_end)
+    run_matrix(laid.experiment, laid.matrix, on_begin=on_begin, on_end=on_end)
     results = Results(laid.experiment, laid.matrix)
     carry_out_fusions(laid, results, settings.seeds, lambda name: console.rule(f"[bold]{name}", align="left"))
     if not main:
@@ -84,11 +84,11 @@ def run(settings: ReproduceSettings) -> None:
     console.print(f"report     {page}", markup=False, soft_wrap=True)
 
 
-def _tables(results: Results, laid: Laid, settings: ReproduceSettings) -> list[ReportTable]:
+def _tables(results: Results, laid: Plan, settings: ReproduceSettings) -> list[ReportTable]:
     """Every table of the report, in its order."""
     source, *targets = laid.collections.values()
     there = [name for name in settings.backbones if any(one.backbone == name for one in laid.matrix.runs)]
-    costs = {name: measure_cost(name, laid.experiment.fine_tuning.input_size) for name in there}
+    costs = {name: measure_cost(name, laid.experiment.fine_tuning.model.input_size) for name in there}
     return [
         dataset_table(laid),
         networks_table(settings.backbones, costs),
@@ -127,12 +127,12 @@ def _matrix_table(matrix: Matrix) -> Table:
     return table
 
 
-def _show_plan(console: Console, laid: Laid, settings: ReproduceSettings) -> None:
+def _show_plan(console: Console, laid: Plan, settings: ReproduceSettings) -> None:
     console.print(_matrix_table(laid.matrix))
     todo = [one for one in laid.matrix.runs if laid.experiment.state(one) != "done"]
     started = time.perf_counter()
     backbones = dict.fromkeys(one.backbone for one in todo)
-    costs = {name: measure_cost(name, laid.experiment.fine_tuning.input_size) for name in backbones}
+    costs = {name: measure_cost(name, laid.experiment.fine_tuning.model.input_size) for name in backbones}
     measured = time.perf_counter() - started
     total = Estimate(0.0, 0)
     numbers = {one.name: str(number) for number, one in enumerate(laid.matrix.runs, start=1)}

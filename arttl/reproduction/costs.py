@@ -109,7 +109,7 @@ def estimate(run: Run, experiment: Experiment, manifest: Manifest, costs: Mappin
     if run.mode == "off-the-shelf":
         seconds = cost.forward * sum(samples.values())
     else:
-        epochs = experiment.settings(run).resolved().epochs or 0
+        epochs = experiment.settings(run).resolved().optimisation.epochs or 0
         seconds = epochs * (cost.step * samples["train"] + cost.forward * samples["val"])
         seconds += cost.forward * samples["test"]
     return Estimate(seconds, cost.parameters * _WEIGHT_BYTES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
@@ -14,21 +14,22 @@ from arttl.models import Backbone, load_weights
 from arttl.packing.excerpt import write_excerpt
 from arttl.reproduction.cells import Collection, Matrix, build_matrix
 from arttl.reproduction.running import Experiment
-from arttl.reproduction.settings import PAPER_FINE_TUNING, ReproduceSettings
+from arttl.reproduction.settings import ReproduceSettings
+from arttl.settings import read_recipe
 from arttl.shards.manifest import Manifest
 from arttl.tasks import TaskSet
-from arttl.training.settings import read_recipe
+from arttl.training.settings import TrainSettings
 
 QUICK_SIZE = 64  # pixels
 QUICK_SAMPLES = {"train": 300, "val": 100, "test": 100}
 
 
 @dataclass(frozen=True)
-class Laid:
-    """An experiment that is laid out.
+class Plan:
+    """A planned experiment.
 
     Attributes:
-        experiment, matrix: for `carry_out`.
+        experiment, matrix: for `run_matrix`.
         collections: by name, the source first.
         manifests: of each.
     """
@@ -39,8 +40,8 @@ class Laid:
     manifests: Mapping[str, Manifest]
 
 
-def lay_out(settings: ReproduceSettings) -> Laid:
-    """Open the collections and lay out the matrix.
+def plan_experiment(settings: ReproduceSettings) -> Plan:
+    """Open the collections and plan the matrix.
 
     Args:
         settings: `source` and `target` are required.
@@ -59,11 +60,11 @@ def lay_out(settings: ReproduceSettings) -> Laid:
         folders = {name: manifest.directory for name, manifest in manifests.items()}
     names = list(folders)
     source_name, target_names = names[0], names[1:]
-    wanted = {source_name: settings.source_tasks, target_names[0]: settings.target_tasks}
+    chosen_tasks = {source_name: settings.source_tasks, target_names[0]: settings.target_tasks}
     classes: dict[str, dict[str, tuple[str, ...]]] = {}
     problems: dict[str, dict[str, str]] = {}
     for name, manifest in manifests.items():
-        classes[name], problems[name] = _classes(manifest, wanted.get(name, ()), settings.classes)
+        classes[name], problems[name] = _classes(manifest, chosen_tasks.get(name, ()), settings.classes)
     listed = _write_common(settings.out, classes[source_name], classes[target_names[0]])
     collections = {
         name: Collection(
@@ -81,12 +82,11 @@ def lay_out(settings: ReproduceSettings) -> Laid:
             raise ArttlError(
                 f"--pair {source}:{target}: {source_name} has no task {source!r} that can be trained"
             )
-    fine_tuning = PAPER_FINE_TUNING if settings.recipe is None else read_recipe(settings.recipe)
-    fine_tuning = replace(
-        fine_tuning,
+    recipe = read_recipe(settings.recipe, TrainSettings)
+    fine_tuning = recipe.replace(
         classes=settings.classes,
-        input_size=QUICK_SIZE if settings.quick else settings.input_size or fine_tuning.input_size,
-        epochs=1 if settings.quick else settings.epochs or fine_tuning.epochs,
+        input_size=QUICK_SIZE if settings.quick else settings.input_size or recipe.model.input_size,
+        epochs=1 if settings.quick else settings.epochs or recipe.optimisation.epochs,
     )
     matrix = build_matrix(
         collections[source_name],
@@ -104,7 +104,7 @@ def lay_out(settings: ReproduceSettings) -> Laid:
         fine_tuning,
         {task: file for task, (_, file) in listed.items()},
     )
-    return Laid(experiment, matrix, collections, manifests)
+    return Plan(experiment, matrix, collections, manifests)
 
 
 def _excerpts(manifests: Mapping[str, Manifest], out: Path) -> dict[str, Manifest]:
@@ -132,12 +132,12 @@ def _named(pair: Mapping[str, Path], further: Mapping[str, Path]) -> dict[str, P
 
 
 def _classes(
-    manifest: Manifest, wanted: Sequence[str], rule: str
+    manifest: Manifest, tasks: Sequence[str], rule: str
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
     """The classes of each task, and why there are none of the others."""
     found: dict[str, tuple[str, ...]] = {}
     problems: dict[str, str] = {}
-    for task in wanted or manifest.task_names:
+    for task in tasks or manifest.task_names:
         if task not in manifest.task_names:
             problems[task] = "no labels"
             continue
@@ -173,6 +173,6 @@ def _missing_weights(first_weights: Mapping[str, str]) -> dict[str, str]:
             load_weights(backbone, where)
         except ArttlError:
             if where != "imagenet":
-                raise  # the user named a place, and should hear what is wrong with it
+                raise  # the user named a file or folder, and should read what is wrong with it
             missing[network] = "no weights here"
     return missing

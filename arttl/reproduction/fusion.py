@@ -17,7 +17,7 @@ from arttl.frozen.extract import FeatureSettings, compute_features
 from arttl.frozen.fuse import FuseSettings, fuse
 from arttl.frozen.layers import LayerSettings, layers
 from arttl.reproduction.cells import IMAGENET
-from arttl.reproduction.experiment import Laid
+from arttl.reproduction.experiment import Plan
 from arttl.reproduction.results import Results
 from arttl.reproduction.tables import ReportTable
 from arttl.runs import RunFolder
@@ -29,7 +29,7 @@ def fused_name(collection: str) -> str:
 
 
 def carry_out_fusions(
-    laid: Laid, results: Results, seeds: int, on_begin: Callable[[str], None] = lambda name: None
+    laid: Plan, results: Results, seeds: int, on_begin: Callable[[str], None] = lambda name: None
 ) -> None:
     """On each collection: the features of every network whose weights are here, the fused models, the layers.
 
@@ -57,9 +57,9 @@ def carry_out_fusions(
                     out=out,
                     backbone=network,
                     weights=experiment.first_weights[network],
-                    input_size=base.input_size,
-                    engine=base.engine,
-                    threads=base.threads,
+                    input_size=base.model.input_size,
+                    engine=base.data.engine,
+                    threads=base.data.threads,
                 )
                 compute_features(settings)
                 stores.append(out)
@@ -77,24 +77,24 @@ def _networks(results: Results, collection: str) -> list[str]:
     return list(dict.fromkeys(cell.backbone for cell in cells if results.is_done(cell)))
 
 
-def _fuse(laid: Laid, name: str, stores: tuple[Path, ...], seeds: int) -> None:
+def _fuse(laid: Plan, name: str, stores: tuple[Path, ...], seeds: int) -> None:
     experiment, tasks = laid.experiment, laid.collections[name].usable
     folder = experiment.folder(fused_name(name))
     with FileLock(folder.with_name(folder.name + ".lock")):
         if experiment.state(fused_name(name)) == "done":  # by another process
             return
-        classes = experiment.fine_tuning.classes
+        classes = experiment.fine_tuning.data.classes
         layers(
             LayerSettings(features=stores, out=_layers(laid, name), tasks=tasks, classes=classes, seeds=seeds)
         )
         fuse(FuseSettings(features=stores, out=folder, tasks=tasks, classes=classes, seeds=seeds))
 
 
-def _layers(laid: Laid, name: str) -> Path:
+def _layers(laid: Plan, name: str) -> Path:
     return laid.experiment.out / "layers" / name
 
 
-def fusion_tables(laid: Laid) -> list[ReportTable]:
+def fusion_tables(laid: Plan) -> list[ReportTable]:
     """For every collection with a fused run: a row per method, a column per task."""
     tables = []
     for name, collection in laid.collections.items():
@@ -131,7 +131,7 @@ def _mean(lines: Sequence[dict[str, Any]]) -> str:
     return f"{100 * statistics.fmean(line['test']['accuracy'] for line in lines):.1f}"
 
 
-def layer_tables(laid: Laid) -> list[ReportTable]:
+def layer_tables(laid: Plan) -> list[ReportTable]:
     """For every collection: a row per stage, what a linear probe reaches there, and its share in gates over all."""
     tables = []
     for name, collection in laid.collections.items():

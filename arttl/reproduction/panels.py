@@ -11,14 +11,14 @@ from PIL import Image
 from arttl.explain.command import VisualizeSettings, visualize
 from arttl.explain.views import rows_of_objects
 from arttl.reproduction.cells import IMAGENET, Cell
-from arttl.reproduction.experiment import Laid
+from arttl.reproduction.experiment import Plan
 from arttl.reproduction.results import Results
 
 _PICTURES = 4  # in a panel
 _QUALITY = 85  # of the JPEG in the page
 
 
-def draw_panels(results: Results, laid: Laid, objects: str) -> list[tuple[str, bytes]]:
+def draw_panels(results: Results, laid: Plan, objects: str) -> list[tuple[str, bytes]]:
     """One VisualBackProp panel per task: ImageNet's weights, fine-tuned on the task, and the difference.
 
     Of each collection and task it is the network with the highest accuracy, fine-tuned from ImageNet's weights.
@@ -50,7 +50,7 @@ def draw_panels(results: Results, laid: Laid, objects: str) -> list[tuple[str, b
     return panels
 
 
-def _best(results: Results, laid: Laid, collection: str) -> Iterator[Cell]:
+def _best(results: Results, laid: Plan, collection: str) -> Iterator[Cell]:
     for task in laid.collections[collection].usable:
         cells = [
             cell

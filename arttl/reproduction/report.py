@@ -8,19 +8,19 @@ from pathlib import Path
 from arttl.files import make_folder, write_text
 from arttl.pages import render_page
 from arttl.reproduction.claims import Claim
-from arttl.reproduction.experiment import Laid
+from arttl.reproduction.experiment import Plan
 from arttl.reproduction.figures import validation_curves
 from arttl.reproduction.fusion import fused_name
 from arttl.reproduction.published import published
 from arttl.reproduction.results import Results
-from arttl.reproduction.settings import ReproduceSettings
+from arttl.reproduction.settings import PAPER_RECIPE, ReproduceSettings
 from arttl.reproduction.tables import ReportTable
 from arttl.version import __version__
 
 
 def write_report(
     settings: ReproduceSettings,
-    laid: Laid,
+    laid: Plan,
     results: Results,
     tables: Sequence[ReportTable],
     claims: Sequence[Claim],
@@ -54,7 +54,7 @@ def write_report(
     make_folder(settings.out / "tables")
     for table in tables:
         write_text(settings.out / "tables" / f"{table.name}.csv", table.to_csv())
-    how = [summary, *_how(settings, laid.experiment.fine_tuning.input_size)]
+    how = [summary, *_how(settings, laid.experiment.fine_tuning.model.input_size)]
     write_text(settings.out / "report.md", _markdown(how, tables, claims, failed))
     page = settings.out / "report.html"
     of_page = {"curves": curves, "panels": panels, "failures": failed, "notes": published().notes}
@@ -62,7 +62,7 @@ def write_report(
     return page
 
 
-def failures(laid: Laid) -> list[tuple[str, str]]:
+def failures(laid: Plan) -> list[tuple[str, str]]:
     """The runs that failed, and the sentence that each ended with."""
     names = [*(run.name for run in laid.matrix.runs), *map(fused_name, laid.collections)]
     return [
@@ -72,7 +72,8 @@ def failures(laid: Laid) -> list[tuple[str, str]]:
 
 def _how(settings: ReproduceSettings, size: int | None) -> list[str]:
     """How the figures were made, one sentence each."""
-    recipe = "the paper's text" if settings.recipe is None else f"the recipe {settings.recipe.name}"
+    paper = settings.recipe == PAPER_RECIPE
+    recipe = "the paper's text" if paper else f"the recipe {settings.recipe.name}"
     sentences = [
         f"Fine-tuning by {recipe}; off-the-shelf heads are logistic regressions solved to convergence on frozen"
         " features; tested is the epoch of the lowest validation loss.",

@@ -1,4 +1,4 @@
-"""Carrying out the runs of the matrix: each a run folder, any number of processes side by side, one failing alone."""
+"""Running the matrix: each run a folder, any number of processes side by side, one failing alone."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import time
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
@@ -18,10 +18,10 @@ from arttl.errors import ArttlError
 from arttl.files import make_folder, remove
 from arttl.reproduction.cells import Matrix, Run
 from arttl.runs import RunFolder
-from arttl.training.run import train
 from arttl.training.settings import TrainSettings
+from arttl.training.train import train
 
-_PAUSE = 5.0  # seconds between two looks at runs that other processes are at
+_PAUSE = 5.0  # seconds between two looks at runs that other processes train
 State = Literal["done", "failed", "open"]
 
 
@@ -49,33 +49,22 @@ class Experiment:
 
     def settings(self, run: Run) -> TrainSettings:
         """The settings of a run."""
-        base = self.fine_tuning
-        frozen = run.mode == "off-the-shelf"
-        if frozen:
-            base = TrainSettings(
-                input_size=base.input_size,
-                fit=base.fit,
-                filter=base.filter,
-                scaling=base.scaling,
-                batch_size=base.batch_size,
-                engine=base.engine,
-                threads=base.threads,
-                mixed_precision=base.mixed_precision,
-            )
         weights = self.first_weights[run.backbone] if run.donor is None else str(self.folder(run.donor))
-        return replace(
-            base,
-            shards=self.shards[run.collection],
-            tasks=run.tasks,
-            classes=f"listed={self.common_classes[run.tasks[0]]}" if run.common else self.fine_tuning.classes,
-            backbone=run.backbone,
-            weights="none" if run.mode == "scratch" else weights,
-            mode="fine-tune" if run.mode == "joint" else run.mode,
-            out=self.folder(run),
-            resume=True,
-            maps=0,
-            seed=run.seed,
-        )
+        common = f"listed={self.common_classes[run.tasks[0]]}" if run.common else None
+        changes: dict[str, Any] = {
+            "shards": self.shards[run.collection],
+            "tasks": run.tasks,
+            "classes": common or self.fine_tuning.data.classes,
+            "backbone": run.backbone,
+            "weights": "none" if run.mode == "scratch" else weights,
+            "out": self.folder(run),
+            "resume": True,
+            "maps": 0,
+            "seed": run.seed,
+        }
+        if run.mode == "off-the-shelf":
+            return self.fine_tuning.off_the_shelf(**changes)
+        return self.fine_tuning.replace(mode="fine-tune" if run.mode == "joint" else run.mode, **changes)
 
     def state(self, run: Run | str) -> State:
         """Where a run stands."""
@@ -87,18 +76,18 @@ class Experiment:
         return RunFolder(self.folder(run)).failure or ""
 
 
-def carry_out(
+def run_matrix(
     experiment: Experiment,
     matrix: Matrix,
     *,
     on_begin: Callable[[Run, int, int], None] = lambda run, done, of: None,
     on_end: Callable[[Run, float, str | None], None] = lambda run, seconds, error: None,
 ) -> None:
-    """Do what is not done yet.
+    """Train what is not done yet.
 
     The ranks of one launch do each run together. Several processes or launches on the same folder share the runs
-    between them: each run is held by a file lock while it is worked at, which its death gives free. A run that failed
-    before is tried again, once by each call.
+    between them: each run is held by a file lock while it is trained, which a killed process releases. A run that
+    failed before is tried again, once by each call.
 
     Args:
         experiment: what the runs are made of.
@@ -123,7 +112,7 @@ def carry_out(
             time.sleep(_PAUSE)
             continue
         tried.add(run.name)
-        on_begin(run, sum(experiment.state(one) == "done" for one in matrix.runs), len(matrix.runs))
+        on_begin(run, sum(experiment.state(each) == "done" for each in matrix.runs), len(matrix.runs))
         started = time.perf_counter()
         error = trace = None
         try:
@@ -150,13 +139,13 @@ def carry_out(
 def _next(
     experiment: Experiment, matrix: Matrix, tried: set[str]
 ) -> tuple[Run | None, FileLock | None, bool]:
-    """A run that can be begun now, with its lock held; else whether another process is at one that may matter."""
+    """A run that can be begun now, with its lock held; else whether another process trains one that may matter."""
     busy: set[str] = set()
     for run in matrix.runs:
         if run.name in tried or experiment.state(run) == "done":
             continue
         if run.donor is not None and experiment.state(run.donor) != "done":
-            continue  # its donor has failed, or another process is at it
+            continue  # its donor has failed, or another process trains it
         folder = experiment.folder(run)
         make_folder(folder.parent)
         lock = FileLock(folder.with_name(folder.name + ".lock"))

@@ -10,32 +10,19 @@ import tyro
 
 from arttl.class_rules import ClassRule
 from arttl.errors import ArttlError
-from arttl.training.settings import TrainSettings
+from arttl.settings import AtLeastOne, Parsed, Settings
 
 PAPER_NETWORKS = ("xception", "inception_v3", "resnet50", "vgg19")
 FUTURE_NETWORKS = ("densenet121",)
-PAPER_FINE_TUNING = TrainSettings(
-    classes="all-splits",
-    epochs=100,
-    patience=7,
-    batch_size=32,
-    optimizer="nesterov",
-    learning_rate=1e-3,
-    head_learning_rate=1e-3,
-    weight_decay=0.0,
-    schedule="constant",
-    augment="none",
-    fit="squash",
-    scaling="unit",
-)
-"""The paper's text, as recipes/paper.yaml."""
+PAPER_RECIPE = Path("paper")
+"""The paper's text, a recipe of the package."""
 
 
 @dataclass(frozen=True)
-class ReproduceSettings:
+class ReproduceSettings(Settings):
     """Run the experiment of the paper and its future work on two collections, and print its tables.
 
-    Everything is resumable: the same command goes on where it was interrupted.
+    The same command resumes an experiment that was interrupted.
     """
 
     source: Annotated[Path | None, tyro.conf.arg(aliases=["--rijksmuseum"])] = None
@@ -60,15 +47,15 @@ class ReproduceSettings:
     weights: tuple[str, ...] = ()
     """NETWORK=WHERE: first weights of a network, as for training (imagenet, packaged, a file or a folder); by default
     imagenet, timm's download."""
-    recipe: Path | None = None
-    """Recipe of the fine-tuning; by default the paper's text."""
-    input_size: int | None = None
-    """Side of every network's input in pixels; by default the weights' own."""
-    epochs: int | None = None
-    """Most epochs of a fine-tuning; by default the recipe's."""
-    seeds: int = 1
+    recipe: Path = PAPER_RECIPE
+    """Recipe of the fine-tuning: the name of one that arttl has, or a YAML file. paper is the paper's text."""
+    input_size: AtLeastOne | None = None
+    """Side of every network's input in pixels. By default the weights' own."""
+    epochs: AtLeastOne | None = None
+    """Most epochs of a fine-tuning. By default the recipe's."""
+    seeds: AtLeastOne = 1
     """How often each cell is trained, with seeds from 0."""
-    classes: str = "all-splits"
+    classes: Annotated[str, Parsed(ClassRule.parse)] = "all-splits"
     """Class rule; the paper's is all-splits."""
     quick: bool = False
     """The entire matrix on at most 300 training pictures of each collection, at 64 pixels for one epoch: to see that
@@ -79,19 +66,13 @@ class ReproduceSettings:
     dry_run: bool = False
     """Print the plan, with an estimate of time and disk, and train nothing."""
 
-    def __post_init__(self) -> None:
-        ClassRule.parse(self.classes)
+    def check(self) -> None:
+        """See `Settings.check`."""
+        super().check()
         if not self.backbones:
             raise ArttlError("name at least one network with --backbones")
         if len(set(self.backbones)) != len(self.backbones):
             raise ArttlError(f"--backbones names a network twice: {' '.join(self.backbones)}")
-        for flag, value in (
-            ("--seeds", self.seeds),
-            ("--epochs", self.epochs),
-            ("--input-size", self.input_size),
-        ):
-            if value is not None and value < 1:
-                raise ArttlError(f"{flag} must be at least 1, not {value}")
         if self.scratch is not None and self.scratch not in self.backbones:
             raise ArttlError(f"--scratch {self.scratch} is not among --backbones {' '.join(self.backbones)}")
         self.first_weights()
@@ -109,14 +90,14 @@ class ReproduceSettings:
         Raises:
             ArttlError: for an item of another form, or of a network that is not among `backbones`.
         """
-        found = dict.fromkeys(self.backbones, "imagenet")
-        for network, where in _items("--weights", self.weights, "=", "NETWORK=WHERE"):
-            if network not in found:
+        sources = dict.fromkeys(self.backbones, "imagenet")
+        for network, source in _items("--weights", self.weights, "=", "NETWORK=WHERE"):
+            if network not in sources:
                 raise ArttlError(
-                    f"--weights {network}={where}: it is not among --backbones {' '.join(found)}"
+                    f"--weights {network}={source}: it is not among --backbones {' '.join(sources)}"
                 )
-            found[network] = where
-        return found
+            sources[network] = source
+        return sources
 
     def pairs(self) -> dict[str, str]:
         """Target task to source task."""
@@ -126,11 +107,11 @@ class ReproduceSettings:
 
     def further(self) -> dict[str, Path]:
         """Name to shards of the further collections."""
-        found = {name: Path(folder) for name, folder in _items("--also", self.also, "=", "NAME=DIR")}
-        for name in found:
+        collections = {name: Path(folder) for name, folder in _items("--also", self.also, "=", "NAME=DIR")}
+        for name in collections:
             if not name.replace("-", "").replace("_", "").isalnum():
                 raise ArttlError(f"--also {name}: a name may have letters, digits, - and _")
-        return found
+        return collections
 
 
 def _items(flag: str, items: tuple[str, ...], separator: str, form: str) -> list[tuple[str, str]]:

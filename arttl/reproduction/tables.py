@@ -16,7 +16,7 @@ import rich.text
 
 from arttl.models import Backbone
 from arttl.reproduction.cells import IMAGENET, Cell, Collection
-from arttl.reproduction.experiment import Laid
+from arttl.reproduction.experiment import Plan
 from arttl.reproduction.published import Figure, published
 from arttl.reproduction.results import Result, Results
 
@@ -131,7 +131,7 @@ def _escaped(cell: str) -> str:
     return cell.replace("|", "\\|")
 
 
-def dataset_table(laid: Laid) -> ReportTable:
+def dataset_table(laid: Plan) -> ReportTable:
     """The paper's table of its data, for the pair at hand."""
     rows = []
     published_sizes = {

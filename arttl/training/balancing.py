@@ -1,6 +1,6 @@
-"""How the tasks' losses are weighed against each other, step by step, where they share a backbone.
+"""How the tasks' losses are weighted against each other where they share a backbone.
 
-Every method sees each task's mean loss over all ranks, so that all ranks hold the same weights without talking.
+Each task's loss is its mean over all ranks, so that all ranks hold the same weights without exchanging them.
 """
 
 from __future__ import annotations
@@ -12,45 +12,36 @@ from typing import Any
 import torch
 
 from arttl.errors import ArttlError, did_you_mean
-from arttl.training.settings import Method
+from arttl.training.settings import MultiTaskSettings
 
 
 class Balancing:
-    """Fixed weights, and what all methods have in common.
+    """Fixed weights, and the interface of methods that learn them.
 
-    With equal weights and single-task regularisation this is the baseline that the special methods below did not beat
-    in Kurin et al. 2022, "In Defense of the Unitary Scalarization for Deep Multi-Task Learning".
+    With equal weights and single-task regularisation this is the baseline that special multi-task optimizers did not
+    beat in Kurin et al. 2022, "In Defense of the Unitary Scalarization for Deep Multi-Task Learning".
     """
 
     learns = False
-    """Whether the steps' losses matter; those of a step are then known before its weights are asked for."""
-    looks_again = False
-    """Whether the losses of the same pictures are wanted once more after the step."""
+    """Whether `update` wants the losses of each step; reading them waits for the device."""
 
     def __init__(self, fixed: torch.Tensor) -> None:
         """Start.
 
         Args:
-            fixed: [T] float64, every task's weight; methods that find weights multiply theirs with these.
+            fixed: [T] float64, every task's weight; methods that learn weights multiply theirs with these.
         """
         self.fixed = fixed
 
-    def weights(self, step: int, losses: torch.Tensor | None) -> torch.Tensor:
-        """The weights of a step, [T] float64.
-
-        Args:
-            step: from 0.
-            losses: [T] float64, each task's mean loss; NaN for tasks without any label in the step. None where
-                `learns` is not set.
-        """
+    def weights(self) -> torch.Tensor:
+        """The weights of the next step, [T] float64."""
         return self.fixed
 
-    def update(self, before: torch.Tensor, after: torch.Tensor | None) -> None:
+    def update(self, losses: torch.Tensor) -> None:
         """Learn from a step.
 
         Args:
-            before: [T] float64, the step's losses, NaN for tasks without.
-            after: the losses of the same pictures after the step, where `looks_again` is set.
+            losses: [T] float64, each task's mean loss; NaN for tasks without any label in the step.
         """
 
     def state_dict(self) -> dict[str, Any]:
@@ -61,32 +52,34 @@ class Balancing:
         """The inverse of `state_dict`."""
 
 
-class RandomWeights(Balancing):
-    """Weights drawn anew each step: the softmax of normal numbers, times the number of tasks (Lin et al. 2022)."""
+class Uncertainty(Balancing):
+    """Kendall, Gal and Cipolla 2018, equation 10: minimise the sum of exp(-s) loss + s / 2 over s too.
 
-    def __init__(self, fixed: torch.Tensor, seed: int) -> None:
-        super().__init__(fixed)
-        self._seed = seed
-
-    def weights(self, step: int, losses: torch.Tensor | None) -> torch.Tensor:
-        """See `Balancing.weights`."""
-        generator = torch.Generator().manual_seed(self._seed * 1_000_003 + step)
-        drawn = torch.randn(len(self.fixed), generator=generator, dtype=torch.float64)
-        return self.fixed * len(self.fixed) * drawn.softmax(0)
-
-
-class _Learnt(Balancing):
-    """One number a task, moved by Adam."""
+    s is the logarithm of a task's noise variance, moved by Adam. Its gradient needs the losses' values alone, so it is
+    taken here and not by autograd.
+    """
 
     learns = True
 
-    def __init__(self, fixed: torch.Tensor, rate: float, decay: float) -> None:
+    def __init__(self, fixed: torch.Tensor, rate: float) -> None:
+        """Start with s = 0 for every task.
+
+        Args:
+            fixed: see `Balancing`.
+            rate: Adam's learning rate.
+        """
         super().__init__(fixed)
         self.values = torch.zeros_like(fixed)
-        self._adam = torch.optim.Adam([self.values], lr=rate, weight_decay=decay)
+        self._adam = torch.optim.Adam([self.values], lr=rate)
 
-    def _descend(self, gradient: torch.Tensor) -> None:
-        self.values.grad = gradient
+    def weights(self) -> torch.Tensor:
+        """See `Balancing.weights`."""
+        return self.fixed * (-self.values).exp()
+
+    def update(self, losses: torch.Tensor) -> None:
+        """See `Balancing.update`; tasks without labels stay as they are."""
+        gradient = 0.5 - (-self.values).exp() * losses
+        self.values.grad = torch.where(losses.isnan(), 0.0, gradient)
         self._adam.step()
 
     def state_dict(self) -> dict[str, Any]:
@@ -101,79 +94,26 @@ class _Learnt(Balancing):
         """See `Balancing.load_state_dict`."""
         self.values.copy_(torch.tensor(state["values"], dtype=torch.float64))
         if state["adam"]:
-            moments = {
+            self._adam.state[self.values] = {
                 name: torch.tensor(value, dtype=torch.float32 if name == "step" else torch.float64)
                 for name, value in state["adam"].items()
             }
-            self._adam.state[self.values] = moments
 
 
-class Uncertainty(_Learnt):
-    """Kendall, Gal and Cipolla 2018, equation 10: minimise the sum of exp(-s) loss + s / 2 over s too.
-
-    s is the logarithm of a task's noise variance. Its gradient needs the losses' values alone, so it is taken here
-    and not by autograd.
-    """
-
-    def __init__(self, fixed: torch.Tensor, rate: float) -> None:
-        super().__init__(fixed, rate, decay=0.0)
-
-    def weights(self, step: int, losses: torch.Tensor | None) -> torch.Tensor:
-        """See `Balancing.weights`."""
-        return self.fixed * (-self.values).exp()
-
-    def update(self, before: torch.Tensor, after: torch.Tensor | None) -> None:
-        """See `Balancing.update`; tasks without labels stay as they are."""
-        gradient = 0.5 - (-self.values).exp() * before
-        self._descend(torch.where(before.isnan(), 0.0, gradient))
-
-
-class Famo(_Learnt):
-    """FAMO: fast adaptive multitask optimization (Liu et al. 2023), algorithm 1.
-
-    The losses' logarithms are to fall equally fast. The weights of a step are z / loss, z the softmax of learnt
-    numbers, scaled to add up to the number of tasks; a second look at the same pictures after the step tells how fast
-    each loss fell, at the cost of a forward pass whatever the number of tasks.
-    """
-
-    looks_again = True
-    _LEAST = 1e-8
-
-    def __init__(self, fixed: torch.Tensor, rate: float) -> None:
-        super().__init__(fixed, rate, decay=1e-3)
-
-    def weights(self, step: int, losses: torch.Tensor | None) -> torch.Tensor:
-        """See `Balancing.weights`."""
-        assert losses is not None
-        known = ~losses.isnan()
-        share = torch.where(known, self.values, -math.inf).softmax(0)
-        ratio = torch.where(known, share / (losses + self._LEAST), 0.0)
-        return self.fixed * known.sum() * ratio / ratio.sum()
-
-    def update(self, before: torch.Tensor, after: torch.Tensor | None) -> None:
-        """See `Balancing.update`."""
-        assert after is not None
-        known = ~(before.isnan() | after.isnan())
-        fall = torch.where(known, (before + self._LEAST).log() - (after + self._LEAST).log(), 0.0)
-        share = torch.where(known, self.values, -math.inf).softmax(0)
-        # The gradient of sum(softmax(values) * fall) over values.
-        self._descend(share * (fall - (share * fall).sum()))
-
-
-def open_balancing(method: Method, fixed: torch.Tensor, rate: float, seed: int) -> Balancing:
-    """The weighing of a run.
+def open_balancing(settings: MultiTaskSettings, tasks: Sequence[str]) -> Balancing:
+    """The weighting of a run.
 
     Args:
-        method: its name. `upgrad` weighs gradients and not losses, see `arttl.training.step`; here it is as `fixed`.
-        fixed: [T] float64, every task's weight.
-        rate: learning rate of the methods that learn.
-        seed: of the one that draws.
+        settings: of the run.
+        tasks: the names of its tasks.
+
+    Raises:
+        ArttlError: see `fixed_weights`.
     """
-    if method == "random":
-        return RandomWeights(fixed, seed)
-    if method == "uncertainty":
-        return Uncertainty(fixed, rate)
-    return Famo(fixed, rate) if method == "famo" else Balancing(fixed)
+    fixed = fixed_weights(settings.task_weights, tasks)
+    if settings.balancing == "uncertainty":
+        return Uncertainty(fixed, settings.balancing_rate)
+    return Balancing(fixed)
 
 
 def fixed_weights(given: Sequence[str], tasks: Sequence[str]) -> torch.Tensor:

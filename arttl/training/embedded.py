@@ -9,7 +9,7 @@ from accelerate import PartialState
 
 from arttl.training.settings import TrainSettings
 
-EMBEDDED_SETTINGS = TrainSettings(
+EMBEDDED_SETTINGS = TrainSettings.of(
     shards=Path("shards/synthetic"),
     tasks=("material", "type", "artist"),
     multi_label=("material",),
@@ -20,7 +20,12 @@ EMBEDDED_SETTINGS = TrainSettings(
     epochs=12,
     overwrite=True,
 )
-"""What `train_multitask.py` does without --shards: a small network from scratch, in about a minute on two cores."""
+"""What `arttl train` does without --shards: a small network from scratch, in about a minute on two cores."""
+
+
+def embedded_defaults(given: TrainSettings) -> TrainSettings | None:
+    """The settings that flags without --shards are given over."""
+    return EMBEDDED_SETTINGS if given.data.shards is None else None
 
 
 def pack_embedded_collection(shards: Path) -> None:
@@ -35,4 +40,6 @@ def pack_embedded_collection(shards: Path) -> None:
         with tempfile.TemporaryDirectory(prefix="arttl-") as folder:
             print(f"Drawing a small collection and packing it into {shards}", flush=True)
             artworks = list(synthetic_artworks(Path(folder)))
-            pack(artworks, PackSettings(out=shards, tasks=EMBEDDED_SETTINGS.tasks, workers=1, resume=True))
+            pack(
+                artworks, PackSettings(out=shards, tasks=EMBEDDED_SETTINGS.data.tasks, workers=1, resume=True)
+            )

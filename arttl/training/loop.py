@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import torch
 from accelerate import Accelerator
@@ -19,37 +18,23 @@ from arttl.models.losses import summed_loss
 from arttl.tasks import TaskSet
 from arttl.training.checkpoints import Checkpoints, Epoch, Learner, Progress
 from arttl.training.optimisation import rate_factor
+from arttl.training.settings import OptimisationSettings
 from arttl.training.signals import SignalWatch, Terminated
 from arttl.training.step import TrainingStep
 
 _LOSSES_WAITING = 50  # on a GPU: reading a loss waits for the device
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How long to train."""
-
-    epochs: int
-    """The most epochs, and the length of the learning rate's schedule."""
-    patience: int
-    """Epochs without a lower validation loss before training stops."""
-    schedule: str
-    """Of the learning rate, see `rate_factor`."""
-    accumulate: int = 1
-    """Batches to an optimizer step; the last step of an epoch may have fewer."""
-    checkpoint_every: int | None = None
-    """Steps after which to leave a checkpoint, besides the one at the end of each epoch."""
-
-
 def fit(
     step: TrainingStep,
     train: Views,
     val: Views,
-    plan: Plan,
+    settings: OptimisationSettings,
     *,
     average: ModelEmaV3 | None = None,
     training_mode: Callable[[], None],
     checkpoints: Checkpoints | None = None,
+    checkpoint_every: int | None = None,
     on_step: Callable[[], None] = lambda: None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Progress:
@@ -58,10 +43,11 @@ def fit(
     Args:
         step: does a step; its model is changed in place, and left with the best epoch's weights.
         train, val: the two splits.
-        plan: how long.
+        settings: resolved; `epochs` is also the length of the learning rate's schedule.
         average: of the weights over time, which is then what is validated and kept.
         training_mode: corrects which of the model's modules are in training, at the beginning of each epoch.
-        checkpoints: where to go on from, and what to leave behind at the end of each epoch.
+        checkpoints: where to resume from, and what to leave behind at the end of each epoch.
+        checkpoint_every: steps after which to leave a checkpoint too.
         on_step, on_epoch: called after each step and epoch; for those done before a resume too.
 
     Returns:
@@ -71,11 +57,12 @@ def fit(
         ArttlError: if the loss stops being a number, or a checkpoint cannot be used.
         Terminated: after SIGTERM, when a checkpoint has been left.
     """
+    assert settings.epochs is not None
     accelerator, tasks = step.accelerator, step.objective.tasks
     optimizer = step.optimizer.optimizer
     rates = [group["lr"] for group in optimizer.param_groups]
     learner = Learner(step.model, optimizer, average.module if average else None, step.balancing)
-    steps_an_epoch = -(-len(train) // plan.accumulate)
+    steps_per_epoch = -(-len(train) // settings.accumulate)
     progress, best = Progress(), None
     restored = checkpoints.restore(learner) if checkpoints else None
     if restored:
@@ -87,27 +74,29 @@ def fit(
             on_step()
 
     with SignalWatch() as watch:
-        while progress.epoch <= plan.epochs and not _out_of_patience(progress, plan.patience):
+        while progress.epoch <= settings.epochs and not _out_of_patience(progress, settings.patience):
             train.set_epoch(progress.epoch)
             step.prepared.train()
             training_mode()
             losses = _Losses(progress.losses, train)
-            for batches in _groups(train, plan.accumulate):
-                factor = rate_factor(plan.schedule, progress.steps, plan.epochs * steps_an_epoch)
+            for batches in _groups(train, settings.accumulate):
+                factor = rate_factor(settings.schedule, progress.steps, settings.epochs * steps_per_epoch)
                 for group, rate in zip(optimizer.param_groups, rates, strict=True):
                     group["lr"] = rate * factor
-                losses.add(step(batches, progress.steps), batches)
+                losses.add(step(batches), batches)
                 progress.steps += 1
                 if average and not accelerator.optimizer_step_was_skipped:
                     average.update(step.model, progress.steps)
                 on_step()
                 terminated = watch.terminated(accelerator)
-                due = plan.checkpoint_every and progress.steps % plan.checkpoint_every == 0
+                due = checkpoint_every and progress.steps % checkpoint_every == 0
                 if checkpoints and (terminated or due):
                     losses.read()
                     checkpoints.save(progress, learner, train.state_dict())
                 if terminated:
-                    raise Terminated(f"stopped by SIGTERM after step {progress.steps}; go on with --resume")
+                    raise Terminated(
+                        f"stopped by SIGTERM after step {progress.steps}; resume it with --resume"
+                    )
             losses.read()
             mean = sum(progress.losses) / max(1, len(progress.losses))
             train_loss = float(accelerator.reduce(torch.tensor(mean, device=accelerator.device), "mean"))
@@ -190,14 +179,13 @@ def validate(
     for views in val:
         batch = views[0]
         logits = module(*[view.images for view in views])
-        for place, task in enumerate(tasks):
-            targets = batch.targets[task.name]
-            places = batch.labelled[task.name]
-            answer, wanted = logits[task.name][places], targets[places]
-            sums[place, 0] += summed_loss(task, answer, wanted)
+        for index, task in enumerate(tasks):
+            labelled = batch.labelled[task.name]
+            known_logits, targets = logits[task.name][labelled], batch.targets[task.name][labelled]
+            sums[index, 0] += summed_loss(task, known_logits, targets)
             if task.kind == "single-label":
-                sums[place, 1] += (answer.argmax(1) == wanted).sum()
-            sums[place, 2] += len(places)
+                sums[index, 1] += (known_logits.argmax(1) == targets).sum()
+            sums[index, 2] += len(labelled)
     sums = accelerator.reduce(sums, "sum").cpu()
     measured = [(task, row) for task, row in zip(tasks, sums.tolist(), strict=True) if row[2]]
     if not measured:

@@ -1,7 +1,7 @@
 """What is minimised: the loss of several tasks with missing labels, mixed pictures and teachers.
 
 Each task's loss is divided by its label count over all ranks and all batches of an optimizer step, and not by its own
-batch's, so that the gradient (which is averaged over ranks) is the one a single process would compute on all of them
+batch's, so that the gradient (which is averaged over ranks) is that which a single process would compute on all of them
 at once. A task without a label anywhere in the step has no term.
 """
 
@@ -26,8 +26,8 @@ class Part:
         share: how much of each picture they describe, 0 to 1.
         targets: task name to [B] or [B, Q].
         rows: [B] int64, rows of the manifest, on the CPU.
-        real: [V] int64, the places of the samples that are no padding.
-        labelled: task name to [N] int64, the places of those with a label.
+        real: [V] int64, the indices of the samples that are no padding.
+        labelled: task name to [N] int64, the indices of those with a label.
     """
 
     share: float
@@ -45,18 +45,18 @@ class Part:
         """The labels of other pictures of the batch.
 
         Args:
-            order: [B] int64, for each place whose labels it gets, on the CPU.
+            order: [B] int64, for each index whose labels it gets, on the CPU.
             share: of the new part.
         """
         device = self.real.device
         there = order.to(device, non_blocking=True)
-        back = order.argsort().to(device, non_blocking=True)  # where each place's labels go
+        back = order.argsort().to(device, non_blocking=True)  # where each index's labels go
         return Part(
             share,
-            {name: found[there] for name, found in self.targets.items()},
+            {name: targets[there] for name, targets in self.targets.items()},
             self.rows[order],
             back[self.real].sort().values,
-            {name: back[places].sort().values for name, places in self.labelled.items()},
+            {name: back[labelled].sort().values for name, labelled in self.labelled.items()},
         )
 
 
@@ -103,7 +103,7 @@ class Objective:
             alike.
         log_priors: for tasks trained with logit adjustment (Menon et al. 2021), what is added to their logits, [Q]:
             the strength times the logarithm of the classes' shares in the training split.
-        teacher: whose answers are learnt beside the labels, if anyone's.
+        teacher: whose logits are learnt beside the labels, if there is one.
     """
 
     tasks: TaskSet
@@ -122,16 +122,16 @@ class Objective:
 
         Returns:
             [2, T] float64 on the CPU: labels of each task, mixed ones by their share; and pictures with a teacher's
-            answer.
+            logits.
         """
-        found = torch.zeros(2, len(self.tasks), dtype=torch.float64)
+        counts = torch.zeros(2, len(self.tasks), dtype=torch.float64)
         for example in examples:
             for part in example.parts:
-                for place, task in enumerate(self.tasks):
-                    found[0, place] += part.share * len(part.labelled[task.name])
+                for index, task in enumerate(self.tasks):
+                    counts[0, index] += part.share * len(part.labelled[task.name])
                     if self.teacher and task.name in self.teacher.tasks:
-                        found[1, place] += part.share * len(part.real)
-        return sum_over_ranks(found)
+                        counts[1, index] += part.share * len(part.real)
+        return sum_over_ranks(counts)
 
     def terms(
         self, example: Example, logits: Mapping[str, torch.Tensor], counts: torch.Tensor, num_ranks: int
@@ -145,27 +145,27 @@ class Objective:
             num_ranks: how many there are; gradients are averaged over them.
 
         Returns:
-            Task name to a scalar, for tasks with any label or teacher's answer in the step. Added up over the batches
+            Task name to a scalar, for tasks with any label or teacher's logits in the step. Added up over the batches
             of the step and averaged over ranks it is the task's mean loss.
         """
-        found: dict[str, torch.Tensor] = {}
-        for task, labels, answers in zip(self.tasks, *counts.tolist(), strict=True):
-            told = self.teacher.share if self.teacher and answers else 0.0
+        terms: dict[str, torch.Tensor] = {}
+        for task, labels, taught in zip(self.tasks, *counts.tolist(), strict=True):
+            share = self.teacher.share if self.teacher and taught else 0.0
             for part in example.parts:
                 if labels:
-                    places = part.labelled[task.name]
+                    labelled = part.labelled[task.name]
                     loss = summed_loss(
                         task,
-                        logits[task.name][places],
-                        part.targets[task.name][places],
+                        logits[task.name][labelled],
+                        part.targets[task.name][labelled],
                         label_smoothing=self.label_smoothing,
                         log_prior=self.log_priors.get(task.name),
                     )
-                    # Without a teacher's word on it, or alone, labels count in full.
-                    term = loss * ((1 - told) * part.share * num_ranks / labels)
-                    found[task.name] = found[task.name] + term if task.name in found else term
-                if told and self.teacher:
+                    # Where no teacher knows the task, labels count in full.
+                    term = loss * ((1 - share) * part.share * num_ranks / labels)
+                    terms[task.name] = terms[task.name] + term if task.name in terms else term
+                if share and self.teacher:
                     loss = self.teacher.summed_loss(task, logits[task.name], part.rows, part.real)
-                    term = loss * (told * part.share * num_ranks / answers)
-                    found[task.name] = found[task.name] + term if task.name in found else term
-        return found
+                    term = loss * (share * part.share * num_ranks / taught)
+                    terms[task.name] = terms[task.name] + term if task.name in terms else term
+        return terms

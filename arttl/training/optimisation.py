@@ -8,23 +8,26 @@ import torch
 
 from arttl.models import TrainedModel
 from arttl.models.backbones import parameter_groups
-from arttl.training.settings import TrainSettings
+from arttl.training.settings import OptimisationSettings
 
 WARM_UP = 0.1  # share of the steps
 MOMENTUM = 0.9
 
 
-def build_optimizer(model: TrainedModel, settings: TrainSettings) -> torch.optim.Optimizer:
+def build_optimizer(
+    model: TrainedModel, settings: OptimisationSettings, *, backbone_learns: bool
+) -> torch.optim.Optimizer:
     """The optimizer over a model's parameters that learn.
 
     Args:
         model: parameters without `requires_grad` are left out.
         settings: resolved.
+        backbone_learns: else only the heads do.
     """
     assert settings.head_learning_rate is not None
     decay = settings.weight_decay
     groups = []
-    if settings.mode != "off-the-shelf":
+    if backbone_learns:
         assert settings.learning_rate is not None
         for backbone in model.networks:
             groups += backbone.parameter_groups(settings.learning_rate, decay, settings.layer_decay)

@@ -1,4 +1,4 @@
-"""The epochs of a run: a line on the terminal, a line of `metrics.jsonl`, and the curves of TensorBoard."""
+"""What a run reports: how it begins, and its epochs on the terminal, in `metrics.jsonl` and in TensorBoard."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from dataclasses import asdict
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import torch
+from accelerate import Accelerator
+
 from arttl.console import Reporter
 from arttl.files import writing
+from arttl.models import TrainedModel
 from arttl.runs import RunFolder, on_first_rank
+from arttl.shards.manifest import Manifest
 from arttl.training.checkpoints import Epoch
 
 if TYPE_CHECKING:
@@ -32,6 +37,41 @@ class EpochReporter(Reporter):
     def write(self, line: Mapping[str, object]) -> None:
         """Append a line to `metrics.jsonl`. Every rank must call this."""
         on_first_rank(lambda: self._run.append(line))
+
+    def introduce(
+        self, model: TrainedModel, note: str, mode: str, manifest: Manifest, accelerator: Accelerator
+    ) -> None:
+        """Print what is about to be trained, on what and where.
+
+        Args:
+            model: before its first step.
+            note: a line on its weights, which may be empty.
+            mode: of the run.
+            manifest: of the shards.
+            accelerator: of the run.
+        """
+        names = ", ".join(model.tasks.names)
+        kind = f"Single-task baseline: {names}" if len(model.tasks) == 1 else f"Joint model: {names}"
+        self.console.rule(f"[bold]{kind}", align="left")
+        parameters = sum(parameter.numel() for parameter in model.parameters()) / 1e6
+        self.say(f"shards     {manifest.directory} ({len(manifest)} samples)")
+        for task in model.tasks:
+            labels = manifest.labels(task.name)
+            known = sum(label is not None for label in labels)
+            self.say(
+                f"task       {task.name}: {task.summary}, {known} labelled, {len(labels) - known} without"
+            )
+        networks = " + ".join(network.name for network in model.networks)
+        self.say(f"network    {networks}, {parameters:.1f} million parameters, {mode}")
+        self.say(f"weights    {model.provenance.weights}")
+        if note:
+            self.say(f"           {note}")
+        for preprocess in dict.fromkeys(model.preprocesses):
+            self.say(f"input      {preprocess}")
+        self.say(
+            f"machine    {accelerator.device}, {accelerator.num_processes} process(es) of {torch.get_num_threads()}"
+            f" thread(s), precision {accelerator.mixed_precision}"
+        )
 
     def epoch(self, epoch: Epoch, seconds: float) -> None:
         """Print an epoch's line and keep it. Every rank must call this."""

@@ -25,7 +25,7 @@ class SignalWatch:
         self._active = threading.current_thread() is threading.main_thread()
 
     def terminated(self, accelerator: Accelerator) -> bool:
-        """Whether any rank was told to stop; every rank must ask alike, and all get the same answer."""
+        """Whether any rank received SIGTERM; every rank must call this, and all get the same result."""
         if accelerator.num_processes == 1:
             return self._noted
         noted = torch.tensor([int(self._noted)], device=accelerator.device)

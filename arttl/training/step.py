@@ -11,7 +11,6 @@ from accelerate import Accelerator
 from accelerate.optimizer import AcceleratedOptimizer
 from torch import nn
 
-from arttl.errors import ArttlError
 from arttl.loading import Batch
 from arttl.models import TrainedModel
 from arttl.training.balancing import Balancing
@@ -31,9 +30,6 @@ class TrainingStep:
         balancing: the weights of the tasks.
         mixup: alpha of the mixing; 0: none.
         clip_norm: the largest norm of the gradient.
-        project: weigh the tasks' gradients of the backbone against each other by UPGrad (Quinton and Rey 2024), which
-            takes a backward pass a task: each task's gradient is projected so that a step along it makes no other
-            task worse, and the projections are added.
     """
 
     model: TrainedModel
@@ -44,18 +40,16 @@ class TrainingStep:
     balancing: Balancing
     mixup: float = 0.0
     clip_norm: float | None = None
-    project: bool = False
 
-    def __call__(self, batches: Sequence[Sequence[Batch]], step: int) -> torch.Tensor | None:
+    def __call__(self, batches: Sequence[Sequence[Batch]]) -> torch.Tensor | None:
         """Do a step.
 
         Args:
-            batches: of this rank, the same number on each, and of each one view for each input of the model; their
+            batches: of this rank, the same number on each, and of each a view per input of the model; their
                 gradients add up to that of one large batch.
-            step: how many were done before.
 
         Returns:
-            The weighed loss on this rank, a scalar; its mean over ranks is the loss of the step. None where no batch
+            The weighted loss on this rank, a scalar; its mean over ranks is the loss of the step. None where no batch
             on any rank holds a label, so that there is nothing to learn.
         """
         examples = [
@@ -65,67 +59,39 @@ class TrainingStep:
         if not counts.any():
             return None
         self.optimizer.zero_grad()
-        if self.project:
-            total, losses = self._projected(examples[0], counts), None
-        else:
-            total, losses = self._weighed(examples, counts, step)
+        total, losses = self._backward(examples, counts)
         if self.clip_norm is not None:
             self.accelerator.clip_grad_norm_(self.model.parameters(), self.clip_norm)
         self.optimizer.step()
         if losses is not None:
-            after = None
-            if self.balancing.looks_again:
-                with torch.no_grad():
-                    after = self._losses(self._terms(examples[0], counts))
-            self.balancing.update(losses, after)
+            self.balancing.update(losses)
         return total
 
-    def _weighed(
-        self, examples: Sequence[Example], counts: torch.Tensor, step: int
+    def _backward(
+        self, examples: Sequence[Example], counts: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Gradients of the weighed sum of the tasks' losses.
+        """Gradients of the weighted sum of the tasks' losses.
 
         Returns:
             The sum on this rank, and each task's loss over all ranks, [T] float64, where the balancing learns from it.
         """
         names = self.objective.tasks.names
+        weights = dict(zip(names, self.balancing.weights().tolist(), strict=True))
         losses: torch.Tensor | None = None
         total = torch.zeros((), device=self.accelerator.device)
-        for place, example in enumerate(examples):
-            last = place == len(examples) - 1
+        for index, example in enumerate(examples):
+            last = index == len(examples) - 1
             with nullcontext() if last else self.accelerator.no_sync(self.prepared):
-                terms = self._terms(example, counts)
+                logits = self.prepared(*example.images)
+                terms = self.objective.terms(example, logits, counts, self.accelerator.num_processes)
                 if self.balancing.learns:
                     # Reading them waits for the device, which fixed weights need not.
                     here = self._losses(terms)
                     losses = here if losses is None else losses + here
-                weights = dict(zip(names, self.balancing.weights(step, losses).tolist(), strict=True))
                 loss = sum((weights[name] * term for name, term in terms.items()), torch.zeros_like(total))
                 self.accelerator.backward(loss)
             total = total + loss.detach()
         return total, losses
-
-    def _projected(self, example: Example, counts: torch.Tensor) -> torch.Tensor:
-        """Gradients by UPGrad; the heads', which are each task's own, are those of its weighed loss."""
-        from torchjd.aggregation import UPGrad
-        from torchjd.autojac import jac_to_grad, mtl_backward
-
-        with self.accelerator.autocast():
-            features = self.model.features(*example.images)
-            logits = self.model.logits(features)
-        terms = self.objective.terms(example, logits, counts, num_ranks=1)
-        weights = dict(zip(self.objective.tasks.names, self.balancing.fixed.tolist(), strict=True))
-        weighed = [weights[name] * term for name, term in terms.items()]
-        shared = [one for network in self.model.networks for one in network.parameters() if one.requires_grad]
-        # One task at a time: in-place ReLUs, of which the networks are full, cannot be differentiated for all at once.
-        mtl_backward(weighed, features, shared_params=shared, parallel_chunk_size=1)
-        reached = [parameter for parameter in shared if getattr(parameter, "jac", None) is not None]
-        jac_to_grad(reached, UPGrad(pref_vector=torch.ones(len(weighed), device=features[0].device)))
-        return torch.stack([loss.detach() for loss in weighed]).sum()
-
-    def _terms(self, example: Example, counts: torch.Tensor) -> dict[str, torch.Tensor]:
-        logits = self.prepared(*example.images)
-        return self.objective.terms(example, logits, counts, self.accelerator.num_processes)
 
     def _losses(self, terms: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Each task's loss over all ranks, [T] float64 on the CPU, NaN for tasks without a term."""
@@ -142,21 +108,3 @@ class TrainingStep:
         ):  # a round trip to the device would wait for all that it has to do
             return counts
         return self.accelerator.reduce(counts.to(self.accelerator.device), "sum").cpu()
-
-
-def check_project(settings_processes: int, mixed_precision: str) -> None:
-    """Whether UPGrad can work here.
-
-    Raises:
-        ArttlError: on several ranks, with fp16, or without torchjd.
-    """
-    if settings_processes > 1:
-        raise ArttlError("--balancing upgrad works on one process; start it without a launcher of several")
-    if mixed_precision == "fp16":
-        raise ArttlError("--balancing upgrad and --mixed-precision fp16 do not go together; use bf16 or no")
-    try:
-        import torchjd  # noqa: F401
-    except ImportError as error:
-        raise ArttlError(
-            "--balancing upgrad needs the extra 'balancing': pip install 'arttl[balancing]'"
-        ) from error

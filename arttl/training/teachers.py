@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,10 +12,10 @@ from accelerate import Accelerator
 from arttl.console import Reporter
 from arttl.errors import ArttlError
 from arttl.inference.predictions import gather_logits
+from arttl.loading.views import Views
 from arttl.models import load_trained_model
 from arttl.tasks import Task, TaskSet
-from arttl.training.loaders import Loaders
-from arttl.training.settings import TrainSettings
+from arttl.training.settings import DistillationSettings
 
 
 @dataclass(frozen=True)
@@ -109,14 +109,18 @@ def mean_logits(
 
 
 def ask_teachers(
-    settings: TrainSettings, tasks: TaskSet, loaders: Loaders, reporter: Reporter, accelerator: Accelerator
+    settings: DistillationSettings,
+    tasks: TaskSet,
+    open_train: Callable[..., Views],
+    reporter: Reporter,
+    accelerator: Accelerator,
 ) -> Teacher | None:
     """Load the teachers one after another, and run each over the whole training split.
 
     Args:
-        settings: `teachers`, `teacher_share` and `teacher_temperature`.
+        settings: of the run.
         tasks: the learner's.
-        loaders: of the collection.
+        open_train: the training split unaugmented, for the `preprocesses` of a model's inputs.
         reporter: prints a line per teacher.
         accelerator: ranks share the pictures and all hold all logits.
 
@@ -136,7 +140,7 @@ def ask_teachers(
             raise ArttlError(
                 f"--teachers {folder} knows {', '.join(model.tasks.names)}, and none of {', '.join(tasks.names)}"
             )
-        views = loaders.open("train", preprocesses=model.preprocesses)
+        views = open_train(preprocesses=model.preprocesses)
         with reporter.progress(f"logits of {folder.name}", len(views)) as bar:
             rows, logits, _ = gather_logits(model, views, accelerator.gather, bar.advance)
         teachers.append((model.tasks, logits))

@@ -17,16 +17,21 @@ from filelock import FileLock
 from safetensors.torch import save_file
 
 from arttl.errors import ArttlError
-from arttl.inference.predictions import Predictions
+from arttl.evaluation.metrics import measure_predictions
 from arttl.models import Backbone, load_model
 from arttl.reproduction import running
 from arttl.reproduction.cells import Matrix, Run
 from arttl.reproduction.command import run
-from arttl.reproduction.experiment import Laid, lay_out
-from arttl.reproduction.running import carry_out
+from arttl.reproduction.experiment import Plan, plan_experiment
+from arttl.reproduction.running import run_matrix
 from arttl.reproduction.settings import ReproduceSettings
 from arttl.runs import RunFolder
 from arttl.shards.manifest import Manifest
+from arttl.training.settings import TrainSettings
+
+# What off-the-shelf runs refuse, because nothing learns by epochs or the network stays as it is.
+ONLY_IN_TRAINING = """sampling batchnorm epochs accumulate ema optimizer learning_rate head_learning_rate layer_decay
+    clip_norm label_smoothing logit_adjustment mixup task_weights balancing teachers color_jitter compile"""
 
 
 @pytest.fixture(scope="module")
@@ -64,23 +69,25 @@ def settings(small_shards: Path, other_shards: Path, tmp_path: Path) -> Reproduc
     )
 
 
-def lay(settings: ReproduceSettings, *names: str) -> Laid:
-    """Laid out, with only the runs whose names hold one of the words, and their donors."""
-    laid = lay_out(settings)
-    wanted = [run for run in laid.matrix.runs if not names or any(name in run.name for name in names)]
+def plan_matrix(settings: ReproduceSettings, *names: str) -> Plan:
+    """The plan with only the runs whose names hold one of the words, and their donors."""
+    plan = plan_experiment(settings)
+    wanted = [run for run in plan.matrix.runs if not names or any(name in run.name for name in names)]
     donors = {run.donor for run in wanted}
-    runs = tuple(run for run in laid.matrix.runs if run in wanted or run.name in donors)
-    return replace(laid, matrix=Matrix(laid.matrix.cells, runs))
+    runs = tuple(run for run in plan.matrix.runs if run in wanted or run.name in donors)
+    return replace(plan, matrix=Matrix(plan.matrix.cells, runs))
 
 
 def test_what_collections_have_is_found_out(settings) -> None:
-    laid = lay_out(replace(settings, target_tasks=("type", "artist", "material"), source_tasks=("type",)))
-    source, target = laid.collections.values()
+    plan = plan_experiment(
+        replace(settings, target_tasks=("type", "artist", "material"), source_tasks=("type",))
+    )
+    source, target = plan.collections.values()
     assert (source.name, target.name) == ("shards", "shards-target")
     assert source.usable == ("type",) and target.usable == ("type", "artist")
     assert target.tasks["material"] == "no labels"
     assert set(target.common) == {"type"}
-    file = laid.experiment.common_classes["type"]
+    file = plan.experiment.common_classes["type"]
     assert len(json.loads(file.read_text())) == target.common["type"] > 1
 
 
@@ -94,9 +101,9 @@ def test_what_collections_have_is_found_out(settings) -> None:
         ({"weights": ("test_resnet=nothing",)}, "'nothing' is none of imagenet"),
     ],
 )
-def test_what_cannot_be_laid_out(settings, changes, reason) -> None:
+def test_what_cannot_be_planned(settings, changes, reason) -> None:
     with pytest.raises(ArttlError, match=reason):
-        lay_out(replace(settings, **changes))
+        plan_experiment(replace(settings, **changes))
 
 
 @pytest.mark.parametrize(
@@ -120,56 +127,124 @@ def test_settings_that_cannot_be(settings, changes, reason) -> None:
 
 
 def test_donors_give_their_weights(settings) -> None:
-    laid = lay(settings, "type-fine-tune-from-shards-")
-    told = []
-    carry_out(laid.experiment, laid.matrix, on_end=lambda run, seconds, error: told.append((run.name, error)))
-    assert [error for _, error in told] == [None] * len(laid.matrix.runs)
-    recipient = next(run for run in laid.matrix.runs if run.donor)
-    folder = laid.experiment.folder(recipient)
+    plan = plan_matrix(settings, "type-fine-tune-from-shards-")
+    reported = []
+    run_matrix(
+        plan.experiment, plan.matrix, on_end=lambda run, seconds, error: reported.append((run.name, error))
+    )
+    assert [error for _, error in reported] == [None] * len(plan.matrix.runs)
+    recipient = next(run for run in plan.matrix.runs if run.donor)
+    folder = plan.experiment.folder(recipient)
     described = json.loads((folder / "best" / "model.json").read_text())
-    assert described["provenance"]["weights"] == f"backbone of {laid.experiment.folder(recipient.donor)}"
+    assert described["provenance"]["weights"] == f"backbone of {plan.experiment.folder(recipient.donor)}"
     before = (folder / "test.json").stat().st_mtime_ns
-    carry_out(laid.experiment, laid.matrix)  # all is done: nothing is done again
+    run_matrix(plan.experiment, plan.matrix)  # all is done: nothing is done again
     assert (folder / "test.json").stat().st_mtime_ns == before
 
 
+def test_off_the_shelf_runs_have_every_setting_of_the_recipe_that_means_something_for_them(settings) -> None:
+    """A recipe with everything changed: those runs drop what their mode refuses, and nothing else."""
+    changed = TrainSettings.of(
+        multi_label=("material",),
+        number=("year",),
+        engine="cpu",
+        threads=2,
+        on_bad_sample="skip",
+        sampling="balanced:type",
+        batchnorm="frozen",
+        fit="squash",
+        filter="nearest",
+        scaling="unit",
+        input_size=64,
+        overwrite=False,
+        checkpoint_every=5,
+        keep_checkpoints=3,
+        epochs=9,
+        patience=4,
+        batch_size=8,
+        accumulate=2,
+        ema=0.9,
+        optimizer="sgd",
+        learning_rate=0.1,
+        head_learning_rate=0.2,
+        layer_decay=0.5,
+        weight_decay=0.3,
+        schedule="constant",
+        clip_norm=1.0,
+        label_smoothing=0.1,
+        logit_adjustment=1.0,
+        mixup=0.2,
+        task_weights=("type=2",),
+        balancing="uncertainty",
+        balancing_rate=0.5,
+        teachers=(Path("t"),),
+        teacher_share=0.9,
+        teacher_temperature=3.0,
+        crop_scale=0.5,
+        color_jitter=0.4,
+        mixed_precision="no",
+        compile=True,
+    )
+    plan = plan_matrix(settings, "off-the-shelf")
+    experiment = replace(plan.experiment, fine_tuning=changed)
+    planned = next(run for run in plan.matrix.runs if run.mode == "off-the-shelf")
+    only_in_training = ONLY_IN_TRAINING.split()
+    of_the_run = (
+        "shards",
+        "tasks",
+        "classes",
+        "backbone",
+        "weights",
+        "mode",
+        "out",
+        "resume",
+        "maps",
+        "seed",
+    )
+    found, defaults = experiment.settings(planned).flat(), TrainSettings().flat()
+    for name, value in changed.flat().items():
+        if name not in of_the_run:
+            assert found[name] == (defaults[name] if name in only_in_training else value), name
+    assert found["mode"] == "off-the-shelf" and found["seed"] == planned.seed
+
+
 def test_one_run_that_fails_stops_neither_the_rest_nor_a_second_try(settings, monkeypatch) -> None:
-    laid = lay(settings, "scratch")
-    real, broken = running.train, laid.matrix.runs[0].name
+    plan = plan_matrix(settings, "scratch")
+    real, broken = running.train, plan.matrix.runs[0].name
 
     def train(given):
-        if str(given.out).endswith(broken):
+        if str(given.run.out).endswith(broken):
             raise ArttlError("the disk is full")
-        if given.tasks == ("material",):
+        if given.data.tasks == ("material",):
             raise ZeroDivisionError("a mistake of ours")
         return real(given)
 
     monkeypatch.setattr(running, "train", train)
-    experiment, matrix = laid.experiment, laid.matrix
-    carry_out(experiment, matrix)
+    experiment, matrix = plan.experiment, plan.matrix
+    run_matrix(experiment, matrix)
     states = {run.name: experiment.state(run) for run in matrix.runs}
     assert states[broken] == "failed" and experiment.failure(broken) == "the disk is full"
     assert "ZeroDivisionError" in experiment.failure(matrix.runs[1])
     assert "a mistake of ours" in (experiment.folder(matrix.runs[1]) / "traceback.txt").read_text()
     monkeypatch.setattr(running, "train", real)
-    carry_out(experiment, matrix)
+    run_matrix(experiment, matrix)
     assert {experiment.state(run) for run in matrix.runs} == {"done"}
 
 
 def test_a_run_that_another_process_is_at_is_left_to_it(settings, monkeypatch) -> None:
-    laid = lay(settings, "scratch")
-    first, second = laid.matrix.runs
-    folder = laid.experiment.folder(first)
+    plan = plan_matrix(settings, "scratch")
+    first, second = plan.matrix.runs
+    folder = plan.experiment.folder(first)
     folder.parent.mkdir(parents=True)
     lock = FileLock(folder.with_name(folder.name + ".lock"))
     lock.acquire()
     done: list[Run] = []
 
     def train(given):
-        run = next(run for run in laid.matrix.runs if laid.experiment.folder(run) == given.out)
+        run = next(run for run in plan.matrix.runs if plan.experiment.folder(run) == given.run.out)
         done.append(run)
-        given.out.mkdir(parents=True, exist_ok=True)
-        (given.out / "test.json").write_text("{}")
+        given.run.out.mkdir(parents=True, exist_ok=True)
+        (given.run.out / "test.json").write_text("{}")
 
     def pause(seconds: float) -> None:  # the other process finishes meanwhile
         assert done == [second]
@@ -179,7 +254,7 @@ def test_a_run_that_another_process_is_at_is_left_to_it(settings, monkeypatch) -
 
     monkeypatch.setattr(running, "train", train)
     monkeypatch.setattr(running.time, "sleep", pause)
-    carry_out(laid.experiment, laid.matrix)
+    run_matrix(plan.experiment, plan.matrix)
     assert done == [second]
 
 
@@ -201,14 +276,14 @@ def test_a_killed_experiment_goes_on(settings) -> None:
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    laid = lay_out(settings)
-    assert len(done) < len(laid.matrix.runs) and not (settings.out / "report.html").exists()
+    plan = plan_experiment(settings)
+    assert len(done) < len(plan.matrix.runs) and not (settings.out / "report.html").exists()
     before = {path: path.stat().st_mtime_ns for path in done}
     run(settings)
     assert {path: path.stat().st_mtime_ns for path in done} == before
-    assert {laid.experiment.state(one) for one in laid.matrix.runs} == {"done"}
+    assert {plan.experiment.state(one) for one in plan.matrix.runs} == {"done"}
     assert (
-        f"{len(laid.matrix.runs)} of {len(laid.matrix.runs)} runs done"
+        f"{len(plan.matrix.runs)} of {len(plan.matrix.runs)} runs done"
         in (settings.out / "report.html").read_text()
     )
 
@@ -282,30 +357,30 @@ def test_pictures_that_may_not_be_passed_on_are_not_shown(settings) -> None:
 def test_a_quick_run_is_on_a_part_of_each_collection(settings, monkeypatch) -> None:
     most = {"train": 30, "val": 20, "test": 20}
     monkeypatch.setattr("arttl.reproduction.experiment.QUICK_SAMPLES", most)
-    laid = lay_out(replace(settings, quick=True))
-    for folder, manifest in zip((settings.source, settings.target), laid.manifests.values(), strict=True):
+    plan = plan_experiment(replace(settings, quick=True))
+    for folder, manifest in zip((settings.source, settings.target), plan.manifests.values(), strict=True):
         splits = Manifest.read(folder).splits
         assert (
             len(manifest)
             == sum(min(count, splits.count(split)) for split, count in most.items())
             < len(splits)
         )
-    assert laid.experiment.fine_tuning.epochs == 1
-    assert all(settings.out in folder.parents for folder in laid.experiment.shards.values())
+    assert plan.experiment.fine_tuning.optimisation.epochs == 1
+    assert all(settings.out in folder.parents for folder in plan.experiment.shards.values())
 
 
 @pytest.mark.slow
 def test_a_full_disk_or_a_kill_in_a_cell(settings, tmp_path, monkeypatch) -> None:
     """A cell is done and whole, or failed in one sentence, or open; the next call finishes it."""
-    monkeypatch.setitem(Predictions.measure.__kwdefaults__, "replicates", 5)
-    laid = lay(settings, "type-scratch")
-    experiment, (cell,) = laid.experiment, laid.matrix.runs[:1]
-    matrix = replace(laid.matrix, runs=(cell,))
+    monkeypatch.setitem(measure_predictions.__kwdefaults__, "replicates", 5)
+    plan = plan_matrix(settings, "type-scratch")
+    experiment, (cell,) = plan.experiment, plan.matrix.runs[:1]
+    matrix = replace(plan.matrix, runs=(cell,))
     root = experiment.out / "runs"
     root.mkdir(parents=True)
 
     def command() -> None:
-        carry_out(experiment, matrix)
+        run_matrix(experiment, matrix)
 
     def mended() -> None:
         command()

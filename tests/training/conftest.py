@@ -10,7 +10,7 @@ from arttl.training.settings import TrainSettings
 @pytest.fixture
 def settings(small_shards: Path, tmp_path: Path) -> TrainSettings:
     """A run of a second: a tiny network from scratch, two tasks, two epochs."""
-    return TrainSettings(
+    return TrainSettings.of(
         shards=small_shards,
         tasks=("type", "material"),
         multi_label=("material",),

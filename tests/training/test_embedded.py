@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import random
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -11,7 +10,7 @@ import pytest
 from arttl.cli import run_command
 from arttl.shards.manifest import LABEL_COLUMN
 from arttl.training.embedded import EMBEDDED_SETTINGS, pack_embedded_collection
-from arttl.training.run import train
+from arttl.training.train import train
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +47,6 @@ def test_with_pictures_shuffled_against_the_labels_nothing_is_learnt(embedded, t
             place = table.column_names.index(name)
             table = table.set_column(place, table.schema.field(place), table.column(name).take(order))
     pq.write_table(table, shards / "manifest.parquet")
-    metrics = train(replace(EMBEDDED_SETTINGS, shards=shards, out=tmp_path / "run"))
+    metrics = train(EMBEDDED_SETTINGS.replace(shards=shards, out=tmp_path / "run"))
     for name, found in metrics.items():
         assert found.accuracy < found.majority + 0.2, name

@@ -14,7 +14,7 @@ from arttl.inference.saved import read_predictions
 from arttl.packing.pack import pack
 from arttl.packing.settings import PackSettings
 from arttl.sources.synthetic import synthetic_artworks
-from arttl.training.run import train
+from arttl.training.train import train
 
 
 @pytest.fixture(scope="module")
@@ -38,22 +38,24 @@ def dated_shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("mode", ["scratch", "off-the-shelf"])
 def test_a_year_is_learnt_beside_a_type(settings, dated_shards, mode: str) -> None:
-    run = replace(
-        settings, shards=dated_shards, tasks=("type", "year"), multi_label=(), number=("year",), epochs=6
+    run = settings.replace(
+        shards=dated_shards, tasks=("type", "year"), multi_label=(), number=("year",), epochs=6
     )
     metrics = train(run)
     if mode == "off-the-shelf":
-        run = replace(run, mode=mode, weights=str(run.out), out=run.out.with_name("frozen"), epochs=None)
+        run = run.replace(
+            mode=mode, weights=str(run.run.out), out=run.run.out.with_name("frozen"), epochs=None
+        )
         metrics = train(run)
     year = metrics["year"]
     if mode == "scratch":  # on features of a network of six epochs there is not much to find
         assert year.values["mean_absolute_error"] < year.baseline["mean_absolute_error"]
-    found = read_predictions(run.out)
+    found = read_predictions(run.run.out)
     labels = np.array([np.nan if label is None else 0.0 for label in found.catalogued["year"]])
     targets = found.targets["year"]
     assert np.isnan(targets).sum() > np.isnan(labels).sum()  # the undated
-    said = arttl.load_model(run.out).tasks["year"].statistics.restore(found.logits["year"][:, 0])
+    said = arttl.load_model(run.run.out).tasks["year"].statistics.restore(found.logits["year"][:, 0])
     error = np.abs(said - targets)[~np.isnan(targets)].mean()
     assert year.values["mean_absolute_error"] == pytest.approx(error, rel=1e-4)
-    assert json.loads((run.out / "test.json").read_text())["tasks"]["year"]["kind"] == "number"
-    assert (run.out / "classes.csv").read_text().startswith("task,")
+    assert json.loads((run.run.out / "test.json").read_text())["tasks"]["year"]["kind"] == "number"
+    assert (run.run.out / "classes.csv").read_text().startswith("task,")

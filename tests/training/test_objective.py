@@ -80,7 +80,7 @@ def by_hand(batch: Batch, matrix: torch.Tensor, share_of: np.ndarray | None = No
 
 
 @given(seed=st.integers(0, 2**32 - 1), size=st.integers(1, 12))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_each_task_is_averaged_over_its_own_labels(seed: int, size: int) -> None:
     random = np.random.default_rng(seed)
     batch, matrix = random_batch(random, size), torch.tensor(random.normal(size=(4, 6)))
@@ -89,7 +89,7 @@ def test_each_task_is_averaged_over_its_own_labels(seed: int, size: int) -> None
 
 
 @given(seed=st.integers(0, 2**32 - 1), sizes=st.lists(st.integers(1, 6), min_size=2, max_size=4))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_accumulated_batches_have_the_gradient_of_one_large_batch(seed: int, sizes: list[int]) -> None:
     random = np.random.default_rng(seed)
     batches = [random_batch(random, size, known=0.3) for size in sizes]

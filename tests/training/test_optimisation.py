@@ -11,7 +11,7 @@ from arttl.loading import Preprocess
 from arttl.models import Backbone, MultiTaskModel
 from arttl.tasks import Task, TaskSet, Vocabulary
 from arttl.training.optimisation import build_optimizer, rate_factor
-from arttl.training.settings import TrainSettings
+from arttl.training.settings import OptimisationSettings, TrainSettings
 
 TASKS = TaskSet([Task("type", "single-label", Vocabulary(("a", "b"), (1, 1), (0,)))])
 
@@ -21,13 +21,13 @@ def model() -> MultiTaskModel:
     return MultiTaskModel(Backbone("test_resnet"), TASKS, Preprocess(size=32))
 
 
-def settings(**changes) -> TrainSettings:
-    return TrainSettings(shards=Path("s"), weights="none", **changes).resolved()
+def settings(**changes) -> OptimisationSettings:
+    return TrainSettings.of(shards=Path("s"), weights="none", **changes).resolved().optimisation
 
 
 @pytest.mark.parametrize("layer_decay", [1.0, 0.5])
 def test_every_parameter_learns_once_and_vectors_do_not_decay(model, layer_decay: float) -> None:
-    groups = build_optimizer(model, settings(layer_decay=layer_decay)).param_groups
+    groups = build_optimizer(model, settings(layer_decay=layer_decay), backbone_learns=True).param_groups
     seen = Counter(id(parameter) for group in groups for parameter in group["params"])
     assert seen == Counter(id(parameter) for parameter in model.parameters())
     for group in groups:
@@ -36,7 +36,7 @@ def test_every_parameter_learns_once_and_vectors_do_not_decay(model, layer_decay
 
 
 def test_lower_layers_learn_slower_by_layer_decay(model) -> None:
-    groups = build_optimizer(model, settings(layer_decay=0.5)).param_groups
+    groups = build_optimizer(model, settings(layer_decay=0.5), backbone_learns=True).param_groups
     rate = {id(parameter): group["lr"] for group in groups for parameter in group["params"]}
     network = model.backbone.network
     stem, last = rate[id(network.conv1[0].weight)], rate[id(network.layer4[-1].conv1.weight)]
@@ -58,16 +58,16 @@ def test_lower_layers_learn_slower_by_layer_decay(model) -> None:
     ],
 )
 def test_the_optimizers_of_the_recipes(model, name, kind, expected) -> None:
-    optimizer = build_optimizer(model, settings(optimizer=name))
+    optimizer = build_optimizer(model, settings(optimizer=name), backbone_learns=True)
     assert type(optimizer) is kind
     assert expected.items() <= optimizer.param_groups[0].items()
 
 
 def test_off_the_shelf_by_epochs_learns_the_heads_alone(model) -> None:
-    frozen = TrainSettings(
+    frozen = TrainSettings.of(
         shards=Path("s"), weights="w", mode="off-the-shelf", frozen_batchnorm="batch-statistics"
     ).resolved()
-    optimizer = build_optimizer(model, frozen)
+    optimizer = build_optimizer(model, frozen.optimisation, backbone_learns=False)
     learning = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
     assert learning == {id(parameter) for parameter in model.heads.parameters()}
     assert type(optimizer) is torch.optim.RMSprop and optimizer.param_groups[0]["lr"] == 1e-3

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -15,8 +14,8 @@ import torch
 from safetensors.torch import load_file
 
 from arttl.errors import ArttlError
-from arttl.training.run import train
 from arttl.training.settings import TrainSettings
+from arttl.training.train import train
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
@@ -24,8 +23,7 @@ SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 @pytest.fixture
 def settings(settings: TrainSettings) -> TrainSettings:
     """Three epochs, and a checkpoint every three steps."""
-    return replace(
-        settings,
+    return settings.replace(
         epochs=3,
         batch_size=16,
         checkpoint_every=3,
@@ -45,18 +43,27 @@ def weights(out: Path) -> dict[str, torch.Tensor]:
 
 
 def command(settings: TrainSettings, ranks: int, *more: str) -> list[str]:
-    argv = ["--shards", settings.shards, "--tasks", *settings.tasks, "--multi-label", "material"]
+    argv = ["--shards", settings.data.shards, "--tasks", *settings.data.tasks, "--multi-label", "material"]
     argv += [
         "--backbone",
-        settings.backbone,
+        settings.model.backbone,
         "--mode",
         "scratch",
         "--input-size",
         32,
         "--epochs",
-        settings.epochs,
+        settings.optimisation.epochs,
     ]
-    argv += ["--batch-size", settings.batch_size, "--checkpoint-every", 3, "--threads", 1, "--maps", 0]
+    argv += [
+        "--batch-size",
+        settings.optimisation.batch_size,
+        "--checkpoint-every",
+        3,
+        "--threads",
+        1,
+        "--maps",
+        0,
+    ]
     # All that a checkpoint must hold: averages, what the balancing has learnt, random numbers of the mixing.
     argv += ["--ema", 0.9, "--balancing", "uncertainty", "--mixup", 0.2]
     launcher = [sys.executable]
@@ -67,7 +74,7 @@ def command(settings: TrainSettings, ranks: int, *more: str) -> list[str]:
         str(SCRIPTS / "train_multitask.py"),
         *map(str, argv),
         "--out",
-        str(settings.out),
+        str(settings.run.out),
         *more,
     ]
 
@@ -107,53 +114,57 @@ def finish(argv: list[str]) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ranks", [1, 2])
-def test_a_killed_run_goes_on_as_if_it_had_not_been_killed(settings, ranks: int) -> None:
-    whole = replace(settings, out=settings.out.with_name("whole"))
+def test_a_killed_run_resumes_as_if_it_had_not_been_killed(settings, ranks: int) -> None:
+    whole = settings.replace(out=settings.run.out.with_name("whole"))
     finish(command(whole, ranks))
-    checkpoints = settings.out / "checkpoints"
+    checkpoints = settings.run.out / "checkpoints"
     # In mid-epoch, and while a checkpoint is being written (before it has its name).
     for there in ("step-000000003", ".step-000000009.*.unfinished"):
         process = start(command(settings, ranks, "--resume"))
         kill_when(process, checkpoints, there)
         process.communicate()
-        assert not (settings.out / "best").exists()
+        assert not (settings.run.out / "best").exists()
     finish(command(settings, ranks, "--resume"))
-    assert epochs(settings.out) == epochs(whole.out)
-    ours, theirs = weights(settings.out), weights(whole.out)
+    assert epochs(settings.run.out) == epochs(whole.run.out)
+    ours, theirs = weights(settings.run.out), weights(whole.run.out)
     assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
-    assert (settings.out / "test.json").read_text() == (whole.out / "test.json").read_text()
+    assert (settings.run.out / "test.json").read_text() == (whole.run.out / "test.json").read_text()
 
 
 @pytest.mark.slow
 def test_sigterm_leaves_a_checkpoint_and_exits_well(settings) -> None:
-    whole = replace(settings, out=settings.out.with_name("whole"))
+    whole = settings.replace(out=settings.run.out.with_name("whole"))
     train(whole)
     process = start(command(settings, 1))
-    kill_when(process, settings.out / "checkpoints", "step-000000003", signal.SIGTERM)
+    kill_when(process, settings.run.out / "checkpoints", "step-000000003", signal.SIGTERM)
     shown = process.communicate(timeout=120)[0]
-    assert process.returncode == 0 and "go on with --resume" in shown
-    train(replace(settings, resume=True))
-    assert epochs(settings.out) == epochs(whole.out)
+    assert process.returncode == 0 and "resume it with --resume" in shown
+    train(settings.replace(resume=True))
+    assert epochs(settings.run.out) == epochs(whole.run.out)
 
 
 def test_checkpoints_are_few_and_whole(settings) -> None:
+    """The two newest of those after every third step and each epoch of eight, and the best weights that they need."""
     train(settings)
-    names = sorted(path.name for path in (settings.out / "checkpoints").iterdir())
-    best = max(epoch["epoch"] for epoch in epochs(settings.out) if epoch["best"])
-    assert names[0] == f"best-epoch-{best:04d}.safetensors" or len(names) == 4
-    assert [name for name in names if name.startswith("step-")] == names[-2:]
+    names = sorted(path.name for path in (settings.run.out / "checkpoints").iterdir())
+    best = [epoch["epoch"] for epoch in epochs(settings.run.out) if epoch["best"]]
+    needed = {
+        max(number for number in best if number <= done) for done in (2, 3)
+    }  # epochs done at steps 21 and 24
+    weights = [f"best-epoch-{number:04d}.safetensors" for number in sorted(needed)]
+    assert names == [*weights, "step-000000021", "step-000000024"]
 
 
 def test_a_finished_run_resumed_is_the_same_run(settings) -> None:
     first = train(settings)
-    before = epochs(settings.out)
-    assert train(replace(settings, resume=True)) == first
-    assert epochs(settings.out) == before
+    before = epochs(settings.run.out)
+    assert train(settings.replace(resume=True)) == first
+    assert epochs(settings.run.out) == before
 
 
 def test_resuming_what_is_not_there_begins_it(settings) -> None:
-    train(replace(settings, epochs=1, resume=True))
-    assert (settings.out / "best").is_dir()
+    train(settings.replace(epochs=1, resume=True))
+    assert (settings.run.out / "best").is_dir()
 
 
 @pytest.mark.parametrize(
@@ -164,18 +175,18 @@ def test_resuming_what_is_not_there_begins_it(settings) -> None:
         ({"tasks": ("type",), "multi_label": ()}, "was begun with --tasks"),
     ],
 )
-def test_a_run_is_not_gone_on_with_under_other_settings(settings, changes, reason) -> None:
-    train(replace(settings, epochs=1))
+def test_a_run_is_not_resumed_under_other_settings(settings, changes, reason) -> None:
+    train(settings.replace(epochs=1))
     with pytest.raises(ArttlError, match=reason):
-        train(replace(settings, epochs=1, resume=True, **changes))
+        train(settings.replace(epochs=1, resume=True, **changes))
 
 
 def test_a_damaged_checkpoint_is_named(settings) -> None:
-    train(replace(settings, epochs=1))
-    newest = max((settings.out / "checkpoints").glob("step-*"))
+    train(settings.replace(epochs=1))
+    newest = max((settings.run.out / "checkpoints").glob("step-*"))
     path = newest / "optimizer.safetensors"
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(
         ArttlError, match=rf"{newest.name} cannot be read: .*; delete it to use the one before"
     ):
-        train(replace(settings, epochs=1, resume=True))
+        train(settings.replace(epochs=1, resume=True))

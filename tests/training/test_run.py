@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -16,9 +15,10 @@ from arttl.cli import run_command
 from arttl.errors import ArttlError
 from arttl.evaluation.command import EvaluateSettings, evaluate
 from arttl.evaluation.metrics import metrics_to_json
+from arttl.settings import read_recipe
 from arttl.shards.manifest import Manifest
-from arttl.training.run import train
-from arttl.training.settings import read_recipe
+from arttl.training.settings import TrainSettings
+from arttl.training.train import train
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 
@@ -27,9 +27,9 @@ def test_a_run_leaves_what_it_promises(settings, capsys) -> None:
     metrics = train(settings)
     shown = capsys.readouterr().out
     assert "Joint model: type, material" in shown and "majority" in shown
-    out = settings.out
+    out = settings.run.out
     assert json.loads((out / "test.json").read_text()) == metrics_to_json(metrics)
-    assert read_recipe(out / "config.yaml") == settings.resolved()
+    assert read_recipe(out / "config.yaml", TrainSettings) == settings.resolved()
     assert arttl.TaskSet.load(out / "tasks.json").names == ("type", "material")
     epochs = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in epochs] == [1, 2]
@@ -44,7 +44,7 @@ def test_a_run_leaves_what_it_promises(settings, capsys) -> None:
     assert [event.value for event in board.Scalars("loss/train")] == pytest.approx(
         [line["train_loss"] for line in epochs]
     )
-    manifest = Manifest.read(settings.shards)
+    manifest = Manifest.read(settings.data.shards)
     table = pq.read_table(out / "predictions.parquet").to_pydict()
     assert set(table["row"]) <= set(manifest.rows("test").tolist())
     assert table["key"] == [manifest.keys[row] for row in table["row"]]
@@ -58,12 +58,12 @@ def test_a_run_leaves_what_it_promises(settings, capsys) -> None:
 
 def test_evaluating_the_saved_model_finds_the_same_figures(settings, tmp_path) -> None:
     metrics = train(settings)
-    assert evaluate(EvaluateSettings(model=settings.out / "best", shards=settings.shards)) == metrics
+    assert evaluate(EvaluateSettings(model=settings.run.out / "best", shards=settings.data.shards)) == metrics
     argv = [
         "--model",
-        str(settings.out),
+        str(settings.run.out),
         "--shards",
-        str(settings.shards),
+        str(settings.data.shards),
         "--json",
         str(tmp_path / "t.json"),
     ]
@@ -72,22 +72,22 @@ def test_evaluating_the_saved_model_finds_the_same_figures(settings, tmp_path) -
 
 
 def test_the_same_seed_gives_the_same_run(settings) -> None:
-    runs = [replace(settings, out=settings.out / name) for name in ("one", "two", "other")]
-    runs[2] = replace(runs[2], seed=1)
+    runs = [settings.replace(out=settings.run.out / name) for name in ("one", "two", "other")]
+    runs[2] = runs[2].replace(seed=1)
     losses = []
     for run in runs:
         train(run)
-        lines = (run.out / "metrics.jsonl").read_text().splitlines()
+        lines = (run.run.out / "metrics.jsonl").read_text().splitlines()
         losses.append([json.loads(line)["train_loss"] for line in lines])
     assert losses[0] == losses[1] != losses[2]
 
 
 def test_one_task_is_a_single_task_baseline_without_the_unlabelled(settings, capsys) -> None:
-    metrics = train(replace(settings, tasks=("artist",), multi_label=()))
+    metrics = train(settings.replace(tasks=("artist",), multi_label=()))
     assert "Single-task baseline: artist" in capsys.readouterr().out
-    manifest = Manifest.read(settings.shards)
+    manifest = Manifest.read(settings.data.shards)
     labels = manifest.labels("artist")
-    rows = set(pq.read_table(settings.out / "predictions.parquet")["row"].to_pylist())
+    rows = set(pq.read_table(settings.run.out / "predictions.parquet")["row"].to_pylist())
     assert rows and all(labels[row] is not None for row in rows)
     assert metrics["artist"].n == len(rows) < len(manifest.rows("test"))
 
@@ -95,42 +95,61 @@ def test_one_task_is_a_single_task_baseline_without_the_unlabelled(settings, cap
 def test_off_the_shelf_leaves_the_backbone_as_it_was(settings) -> None:
     train(settings)
     metrics = train(
-        replace(
-            settings,
+        settings.replace(
             mode="off-the-shelf",
-            weights=str(settings.out),
-            out=settings.out.with_name("frozen"),
+            weights=str(settings.run.out),
+            out=settings.run.out.with_name("frozen"),
             epochs=None,
         )
     )
-    before, after = (arttl.load_model(settings.out.with_name(name)) for name in ("run", "frozen"))
+    before, after = (arttl.load_model(settings.run.out.with_name(name)) for name in ("run", "frozen"))
     for name, tensor in before.backbone.state_dict().items():
         assert torch.equal(tensor, after.backbone.state_dict()[name])
     assert after.provenance.mode == "off-the-shelf"
     assert metrics["type"].accuracy > metrics["type"].majority
 
 
+def test_heads_with_a_hidden_layer_are_trained_saved_and_measured(settings) -> None:
+    metrics = train(settings.replace(head="mlp"))
+    model = arttl.load_model(settings.run.out)
+    assert [head.specification()["kind"] for head in model.heads.layers] == ["mlp", "mlp"]
+    again = evaluate(EvaluateSettings(model=settings.run.out, shards=settings.data.shards, threads=1))
+    assert metrics_to_json(again) == metrics_to_json(metrics)
+
+
+def test_heads_that_a_solver_cannot_fit_or_nobody_knows(settings) -> None:
+    with pytest.raises(
+        ArttlError, match="--mode off-the-shelf solves for its heads, so --head does not apply"
+    ):
+        TrainSettings.of(mode="off-the-shelf", head="mlp")
+    with pytest.raises(ArttlError, match=r"--head 'mpl' is not known \(did you mean 'mlp'\?\)"):
+        train(settings.replace(head="mpl"))
+    assert not settings.run.out.exists()
+
+
 def test_a_finished_run_is_not_overwritten_unasked(settings) -> None:
     train(settings)
-    (settings.out / "notes.txt").write_text("mine")
-    before = (settings.out / "test.json").read_text()
+    (settings.run.out / "notes.txt").write_text("mine")
+    before = (settings.run.out / "test.json").read_text()
     with pytest.raises(
         ArttlError, match="already holds a run; choose another --out, or pass --overwrite or --resume"
     ):
         train(settings)
-    assert (settings.out / "test.json").read_text() == before
-    train(replace(settings, overwrite=True))
-    assert (settings.out / "notes.txt").read_text() == "mine"
+    assert (settings.run.out / "test.json").read_text() == before
+    train(settings.replace(overwrite=True))
+    assert (settings.run.out / "notes.txt").read_text() == "mine"
 
 
 def test_early_stopping_keeps_the_best_epoch(settings) -> None:
-    train(replace(settings, epochs=8, patience=1, learning_rate=0.05, head_learning_rate=0.05))
-    lines = [json.loads(line) for line in (settings.out / "metrics.jsonl").read_text().splitlines()]
+    train(settings.replace(epochs=8, patience=1, learning_rate=0.05, head_learning_rate=0.05))
+    lines = [json.loads(line) for line in (settings.run.out / "metrics.jsonl").read_text().splitlines()]
     losses = [line["val_loss"] for line in lines]
     best = losses.index(min(losses))
-    assert len(lines) == 8 or best == len(lines) - 2
-    model = arttl.load_model(settings.out)
-    val = arttl.open_loader(settings.shards, "val", model.tasks, preprocess=model.preprocess, batch_size=512)
+    assert len(lines) == best + 2 < 8  # one epoch without a lower loss, and no more
+    model = arttl.load_model(settings.run.out)
+    val = arttl.open_loader(
+        settings.data.shards, "val", model.tasks, preprocess=model.preprocess, batch_size=512
+    )
     batch = next(iter(val))
     logits = model(batch.images)["type"]
     known = (batch.targets["type"] >= 0) & batch.valid
@@ -150,31 +169,53 @@ def test_early_stopping_keeps_the_best_epoch(settings) -> None:
             "--multi-label names 'artist', which is not among --tasks type material",
         ),
         ({"classes": "min-count=1000"}, "0 class"),
-        ({"mixed_precision": "fp16"}, "--mixed-precision fp16 needs a GPU"),
         ({"mode": "fine-tune", "weights": "nofile.pth"}, "'nofile.pth' is none of imagenet, packaged, none"),
         ({"mode": "fine-tune", "weights": "packaged"}, "no package has the weights of test_resnet"),
     ],
 )
 def test_input_that_cannot_be_used_is_one_sentence_and_leaves_nothing(settings, changes, reason) -> None:
-    if changes.get("mixed_precision") and torch.cuda.is_available():
-        pytest.skip("there is a GPU")
     with pytest.raises(ArttlError, match=reason):
-        train(replace(settings, **changes))
-    assert not settings.out.exists()
+        train(settings.replace(**changes))
+    assert not settings.run.out.exists()
+
+
+def test_fp16_without_a_gpu_is_one_sentence_and_leaves_nothing(settings) -> None:
+    """In a process that is kept from a GPU, wherever the tests run."""
+    argv = ["--shards", settings.data.shards, "--backbone", "test_resnet", "--mode", "scratch"]
+    argv += ["--mixed-precision", "fp16", "--out", settings.run.out]
+    done = subprocess.run(
+        [sys.executable, SCRIPTS / "train_multitask.py", *map(str, argv)],
+        env={**os.environ, "ACCELERATE_USE_CPU": "true"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert (
+        done.stderr.splitlines()[-1] == "error: --mixed-precision fp16 needs a GPU; on the CPU use bf16 or no"
+    )
+    assert not settings.run.out.exists()
+
+
+def test_maps_are_drawn_from_python_too(settings, capsys) -> None:
+    train(settings.replace(epochs=1, maps=2))
+    maps = settings.run.out / "maps"
+    assert len(list(maps.glob("*.png"))) == 3  # two overlays and the panel of them
+    assert f"2 VisualBackProp overlays and a panel of them in {maps}" in capsys.readouterr().out
 
 
 def test_the_launchers_precision_rules_where_none_is_given(settings, monkeypatch) -> None:
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
-    train(replace(settings, epochs=1))
-    assert json.loads((settings.out / "environment.json").read_text())["mixed_precision"] == "bf16"
+    train(settings.replace(epochs=1))
+    assert json.loads((settings.run.out / "environment.json").read_text())["mixed_precision"] == "bf16"
 
 
 def test_the_threads_a_launcher_took_away_are_taken_back(settings) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(1)  # as OMP_NUM_THREADS=1 of `accelerate launch` does
     try:
-        train(replace(settings, epochs=1, threads=2))
-        assert json.loads((settings.out / "environment.json").read_text())["threads"] == 2
+        train(settings.replace(epochs=1, threads=2))
+        assert json.loads((settings.run.out / "environment.json").read_text())["threads"] == 2
     finally:
         torch.set_num_threads(before)
 
@@ -182,9 +223,9 @@ def test_the_threads_a_launcher_took_away_are_taken_back(settings) -> None:
 @pytest.mark.slow
 def test_two_processes_measure_every_sample_once(settings) -> None:
     """Two gloo ranks: one run folder, each test sample once, and the figures of one process."""
-    argv = ["--shards", settings.shards, "--tasks", "type", "material", "--multi-label", "material"]
+    argv = ["--shards", settings.data.shards, "--tasks", "type", "material", "--multi-label", "material"]
     argv += ["--backbone", "test_resnet", "--mode", "scratch", "--input-size", "32", "--epochs", "2"]
-    argv += ["--maps", "0", "--batch-size", "16", "--out", settings.out]
+    argv += ["--maps", "0", "--batch-size", "16", "--out", settings.run.out]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone"]
     environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
@@ -197,10 +238,10 @@ def test_two_processes_measure_every_sample_once(settings) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Joint model: type, material") == 1 and "2 process(es) of" in done.stdout
-    rows = pq.read_table(settings.out / "predictions.parquet")["row"].to_pylist()
+    rows = pq.read_table(settings.run.out / "predictions.parquet")["row"].to_pylist()
     assert len(rows) == len(set(rows))
-    metrics = evaluate(EvaluateSettings(model=settings.out, shards=settings.shards))
-    found = json.loads((settings.out / "test.json").read_text())["tasks"]
+    metrics = evaluate(EvaluateSettings(model=settings.run.out, shards=settings.data.shards))
+    found = json.loads((settings.run.out / "test.json").read_text())["tasks"]
     for name, one in metrics.items():
         assert found[name]["n"] == one.n
         assert found[name]["accuracy"] == pytest.approx(one.accuracy, abs=0.02)

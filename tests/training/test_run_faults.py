@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from faults import digest, full_disk, states_of_kills
 
 import arttl
-from arttl.inference.predictions import Predictions
+from arttl.evaluation.metrics import measure_predictions
 from arttl.inference.saved import read_predictions
 from arttl.runs import RunFolder
-from arttl.training.run import train
 from arttl.training.settings import TrainSettings
+from arttl.training.train import train
 
 
 @pytest.fixture
 def settings(settings: TrainSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainSettings:
     """One epoch of one task, in a folder of its own, with few replicates of the bootstrap."""
-    monkeypatch.setitem(Predictions.measure.__kwdefaults__, "replicates", 5)
+    monkeypatch.setitem(measure_predictions.__kwdefaults__, "replicates", 5)
     (tmp_path / "root").mkdir()
-    return replace(
-        settings, out=tmp_path / "root" / "run", epochs=1, tasks=("type",), multi_label=(), resume=True
+    return settings.replace(
+        out=tmp_path / "root" / "run", epochs=1, tasks=("type",), multi_label=(), resume=True
     )
 
 
@@ -48,7 +47,7 @@ def mended(run: RunFolder, command: Callable[[], object], whole: dict) -> None:
 
 @pytest.mark.slow
 def test_a_full_disk_at_every_operation(settings) -> None:
-    run, root = RunFolder(settings.out), settings.out.parent
+    run, root = RunFolder(settings.run.out), settings.run.out.parent
     train(settings)
     whole, number, seen = run.test(), 0, set()
     while True:
@@ -68,10 +67,10 @@ def test_a_full_disk_at_every_operation(settings) -> None:
 
 @pytest.mark.slow
 def test_a_kill_at_every_operation(settings, tmp_path) -> None:
-    run, root = RunFolder(settings.out), settings.out.parent
+    run, root = RunFolder(settings.run.out), settings.run.out.parent
     states = states_of_kills(root, tmp_path / "states", lambda: train(settings))
     # The same again over a finished run.
-    again = replace(settings, resume=False, overwrite=True)
+    again = settings.replace(resume=False, overwrite=True)
     whole, seen = run.test(), set()
     states += states_of_kills(root, tmp_path / "states-again", lambda: train(again))
     assert len(states) > 110

@@ -7,23 +7,23 @@ import yaml
 
 from arttl.errors import ArttlError
 from arttl.runs import flat_settings
-from arttl.training.settings import TrainSettings, read_recipe
-
-RECIPES = Path(__file__).resolve().parents[2] / "recipes"
+from arttl.settings import RECIPES, read_recipe
+from arttl.training.settings import TrainSettings
 
 
 def test_a_recipe_is_what_a_run_writes(tmp_path) -> None:
-    settings = TrainSettings(
+    settings = TrainSettings.of(
         shards=Path("shards/rijks"), tasks=("material", "type"), learning_rate=1e-4, mixed_precision="bf16"
     )
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(flat_settings(settings)))
-    assert read_recipe(tmp_path / "config.yaml") == settings
+    assert read_recipe(tmp_path / "config.yaml", TrainSettings) == settings
 
 
 def test_numbers_as_people_write_them(tmp_path) -> None:
     (tmp_path / "r.yaml").write_text("learning_rate: 1e-4\nepochs: 3\ntasks: [type]\nout: runs/x\n")
-    found = read_recipe(tmp_path / "r.yaml")
-    assert (found.learning_rate, found.epochs, found.tasks, found.out) == (1e-4, 3, ("type",), Path("runs/x"))
+    found = read_recipe(tmp_path / "r.yaml", TrainSettings)
+    assert (found.optimisation.learning_rate, found.optimisation.epochs) == (1e-4, 3)
+    assert (found.data.tasks, found.run.out) == (("type",), Path("runs/x"))
 
 
 @pytest.mark.parametrize(
@@ -41,12 +41,12 @@ def test_numbers_as_people_write_them(tmp_path) -> None:
 def test_recipes_that_cannot_be_used(tmp_path, text: str, reason: str) -> None:
     (tmp_path / "r.yaml").write_text(text + "\n")
     with pytest.raises(ArttlError, match=reason):
-        read_recipe(tmp_path / "r.yaml")
+        read_recipe(tmp_path / "r.yaml", TrainSettings)
 
 
 def test_a_missing_recipe(tmp_path) -> None:
     with pytest.raises(ArttlError, match="cannot read the recipe"):
-        read_recipe(tmp_path / "none.yaml")
+        read_recipe(tmp_path / "none.yaml", TrainSettings)
 
 
 @pytest.mark.parametrize(
@@ -68,18 +68,19 @@ def test_a_missing_recipe(tmp_path) -> None:
 )
 def test_flags_that_contradict_each_other(changes, reason) -> None:
     with pytest.raises(ArttlError, match=reason):
-        TrainSettings(**changes)
+        TrainSettings.of(**changes)
 
 
 def test_defaults_depend_on_the_mode() -> None:
-    assert TrainSettings(mode="scratch").resolved().weights == "none"
-    assert TrainSettings(mode="fine-tune").resolved().learning_rate == 3e-4
-    assert TrainSettings(mode="fine-tune", learning_rate=1e-2).resolved().learning_rate == 1e-2
-    assert TrainSettings(mode="off-the-shelf").resolved().epochs is None
+    assert TrainSettings.of(mode="scratch").resolved().model.weights == "none"
+    assert TrainSettings.of(mode="fine-tune").resolved().optimisation.learning_rate == 3e-4
+    given = TrainSettings.of(mode="fine-tune", learning_rate=1e-2)
+    assert given.resolved().optimisation.learning_rate == 1e-2
+    assert TrainSettings.of(mode="off-the-shelf").resolved().optimisation.epochs is None
 
 
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.name)
 def test_every_recipe_can_be_read(path: Path) -> None:
-    settings = read_recipe(path).resolved()
+    settings = read_recipe(path, TrainSettings).resolved()
     # A recipe for any collection leaves both open.
-    assert (settings.shards is None) == (settings.out == TrainSettings().out)
+    assert (settings.data.shards is None) == (settings.run.out == TrainSettings().run.out)

@@ -1,0 +1,106 @@
+"""How settings become flags: tyro with their groups, sentences and constraints."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args
+
+import tyro
+from tyro.constructors import (
+    ConstructorRegistry,
+    PrimitiveConstructorSpec,
+    PrimitiveTypeInfo,
+    StructConstructorSpec,
+    StructFieldSpec,
+    StructTypeInfo,
+)
+
+from arttl.settings import Bound, Setting, groups_of, settings_of
+
+_RECIPE = (
+    "Read these settings from a YAML file, such as the config.yaml of a run, or from a recipe of arttl by its name,"
+    " such as paper for arttl train. Flags given beside it win."
+)
+
+
+def registry_for(kind: type[Any], values: Mapping[str, Any], recipe: bool) -> ConstructorRegistry:
+    """The rules by which tyro makes flags of a settings dataclass.
+
+    Args:
+        kind: the dataclass; its groups become titled sections of the help.
+        values: name to value of the settings whose default is another here.
+        recipe: whether to have a flag --recipe, which is accepted and has no effect: `values` are what it says.
+    """
+    registry = ConstructorRegistry()
+    groups, settings = groups_of(kind), settings_of(kind)
+
+    def without_recipe(recipe: Path | None = None, **given: Any) -> Any:
+        return kind(**given)
+
+    @registry.struct_rule
+    def with_groups(info: StructTypeInfo) -> StructConstructorSpec | None:
+        if info.type is not kind and info.type not in groups.values():
+            return None
+        fields = []
+        if recipe and info.type is kind:
+            quiet = tyro.conf.arg(help_behavior_hint="")
+            fields.append(_field("recipe", Annotated[Path | None, quiet], None, _RECIPE))
+        for field in dataclasses.fields(info.type):
+            if info.type is kind and field.name in groups:
+                title = tyro.conf.arg(name=field.name.replace("_", "-"))
+                fields.append(_field(field.name, Annotated[groups[field.name], title], tyro.MISSING_NONPROP))
+                continue
+            setting = settings[field.name]
+            default = values.get(field.name, setting.default)
+            if default is dataclasses.MISSING:
+                default = tyro.MISSING_NONPROP
+            hint: Any = Annotated[
+                setting.hint,
+                tyro.conf.arg(help_behavior_hint=_Behaviour(setting, default)),
+            ]
+            fields.append(_field(field.name, hint, default, setting.text))
+
+        # A group itself, so that tyro shows its docstring.
+        return StructConstructorSpec(
+            instantiate=without_recipe if info.type is kind else info.type, fields=tuple(fields)
+        )
+
+    @registry.primitive_rule
+    def optional(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+        """A setting that may be left out is shown as the type it has otherwise; None still leaves it out."""
+        options = [option for option in get_args(info.type) if option is not NoneType]
+        if info.type_origin not in (Union, UnionType) or len(options) != 1 or len(get_args(info.type)) != 2:
+            return None
+        inner = ConstructorRegistry.get_primitive_spec(PrimitiveTypeInfo.make(options[0], info.markers))
+        if not isinstance(inner, PrimitiveConstructorSpec) or inner.nargs != 1:
+            return None
+        return dataclasses.replace(
+            inner,
+            instance_from_str=lambda words: None if words == ["None"] else inner.instance_from_str(words),
+            is_instance=lambda value: value is None or inner.is_instance(value),
+            str_from_instance=lambda value: ["None"] if value is None else inner.str_from_instance(value),
+            choices=None if inner.choices is None else ("None", *inner.choices),
+        )
+
+    return registry
+
+
+@dataclasses.dataclass(frozen=True)
+class _Behaviour:
+    """What stands in brackets after a setting's sentence: its constraints, and its default where it has one."""
+
+    setting: Setting
+    default: Any
+
+    def __call__(self, label: str) -> str:
+        parts = [bound.text for bound in self.setting.annotations(Bound)]
+        if self.default not in (None, ()):
+            parts.append(f"default: {label}")
+        return f"({'; '.join(parts)})" if parts else ""
+
+
+def _field(name: str, hint: Any, default: Any, text: str | None = None) -> StructFieldSpec:
+    return StructFieldSpec(name=name, type=hint, default=default, helptext=text)

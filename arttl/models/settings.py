@@ -1,0 +1,19 @@
+"""The group of settings that the commands which begin with a network share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from arttl.settings import AtLeastOne, Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSettings(Settings):
+    """A network and its first weights."""
+
+    backbone: str = "resnet50"
+    """Any network of timm."""
+    weights: str = "imagenet"
+    """First weights: imagenet (download), packaged, none, a file, or the folder of a model or run."""
+    input_size: AtLeastOne | None = None
+    """Side of the network's input in pixels. By default the weights' own."""

@@ -1,0 +1,395 @@
+"""A training run, read from the first line to the last: settings, data, model, optimizer, loop, test, run folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from accelerate.utils import DistributedDataParallelKwargs, set_seed
+from timm.utils import ModelEmaV3
+
+from arttl.cpu import prepare_cpu
+from arttl.errors import ArttlError
+from arttl.evaluation.classes import class_tables, write_classes
+from arttl.evaluation.metrics import TaskMetrics, measure_predictions, metrics_to_json
+from arttl.evaluation.report import metrics_table
+from arttl.explain.command import VisualizeSettings, visualize
+from arttl.frozen.linear_probe import fit_probe
+from arttl.frozen.split_features import extract_features
+from arttl.inference.predictions import predict
+from arttl.loading import Augment, Loader, Preprocess, open_loader, read_manifest
+from arttl.loading.views import Views
+from arttl.models import Backbone, MultiTaskModel, Provenance, TrainedModel, load_trained_model, load_weights
+from arttl.models.fusion import is_fused, load_fused
+from arttl.models.losses import log_prior
+from arttl.models.solver import INVERSE_L2_GRID
+from arttl.runs import RunFolder, flat_settings, on_first_rank
+from arttl.shards.manifest import Manifest
+from arttl.tasks import SPLITS, TaskSet
+from arttl.training.balancing import open_balancing
+from arttl.training.batchnorm import he_uniform, synchronise, training_mode
+from arttl.training.checkpoints import Checkpoints, Epoch
+from arttl.training.embedded import EMBEDDED_SETTINGS, pack_embedded_collection
+from arttl.training.loop import fit
+from arttl.training.objective import Objective
+from arttl.training.optimisation import build_optimizer
+from arttl.training.report import EpochReporter
+from arttl.training.settings import MAY_CHANGE_ON_RESUME, DataSettings, ModelSettings, TrainSettings
+from arttl.training.signals import Terminated
+from arttl.training.step import TrainingStep
+from arttl.training.teachers import ask_teachers
+
+
+def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
+    """Train, test the epoch with the lowest validation loss, and leave a run folder.
+
+    Args:
+        settings: what to do; `settings.data.shards` must be given.
+
+    Returns:
+        Task name to metrics on the test split.
+
+    Raises:
+        ArttlError: for input that cannot be used; nothing is written then.
+        Terminated: after SIGTERM, when a checkpoint has been left.
+    """
+    settings = settings.resolved()
+    folder = RunFolder(settings.run.out)
+    accelerator = _accelerator(settings.optimisation.mixed_precision)
+    if accelerator.device.type == "cpu":
+        prepare_cpu(settings.data.threads)
+    set_seed(settings.run.seed)
+
+    # Data
+    if settings.data.shards is None:
+        raise ArttlError("name the shards to train on with --shards")
+    if settings.data.shards == EMBEDDED_SETTINGS.data.shards:
+        pack_embedded_collection(settings.data.shards)
+    manifest = read_manifest(settings.data.shards)
+    tasks = settings.data.choose(manifest)
+    for split in SPLITS:
+        manifest.rows(split)
+
+    # Model
+    model, note = open_model(settings.model, tasks)
+    splits = Splits(
+        settings.data,
+        settings.optimisation.batch_size,
+        settings.run.seed,
+        manifest,
+        tasks,
+        model.preprocesses,
+        accelerator,
+    )
+    splits.open("test")  # a missing or broken shard shows before any work is done
+    on_first_rank(
+        lambda: folder.begin(
+            flat_settings(settings),
+            tasks,
+            overwrite=settings.run.overwrite,
+            resume=settings.run.resume,
+            may_change=MAY_CHANGE_ON_RESUME,
+            device=accelerator.device,
+            processes=accelerator.num_processes,
+            mixed_precision=accelerator.mixed_precision,
+        )
+    )
+    reporter = EpochReporter(accelerator.is_main_process, folder)
+    reporter.introduce(model, note, settings.model.mode, manifest, accelerator)
+
+    # Optimizer and loop, or a solver
+    started = time.perf_counter()
+    if settings.model.by_epochs:
+        _train_by_epochs(model, settings, splits, reporter)
+    else:
+        assert isinstance(model, MultiTaskModel)
+        _solve_heads(model, settings.optimisation.inverse_l2, splits, reporter)
+    on_first_rank(lambda: model.save(folder.best))
+    reporter.say(f"model      {folder.best}, after {time.perf_counter() - started:.0f} s")
+
+    # Test and run folder
+    metrics = _test(folder, manifest, splits, reporter)
+    if settings.run.maps and accelerator.is_main_process:
+        _draw_maps(folder, settings.data.shards, settings.run.maps, reporter)
+    return metrics
+
+
+def run(settings: TrainSettings) -> None:
+    """`arttl train`: a run that SIGTERM has stopped ends well, with the line that says how to resume it."""
+    try:
+        train(settings)
+    except Terminated as stop:
+        print(stop)
+
+
+def _accelerator(mixed_precision: str | None) -> Accelerator:
+    # Accelerate keeps its state for the life of the process; a second run may ask for another precision.
+    AcceleratorState._reset_state()
+    # Left unset, the launcher's own flag rules; an explicit "no" would silently override it.
+    accelerator = Accelerator(
+        mixed_precision=mixed_precision,
+        # With several tasks a batch may hold no label of a task, and its head then has no gradient.
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
+    if accelerator.mixed_precision == "fp16" and accelerator.device.type == "cpu":
+        raise ArttlError("--mixed-precision fp16 needs a GPU; on the CPU use bf16 or no")
+    return accelerator
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The splits of a run, opened alike on every rank."""
+
+    data: DataSettings
+    batch_size: int
+    seed: int
+    manifest: Manifest
+    tasks: TaskSet
+    preprocesses: Sequence[Preprocess]
+    accelerator: Accelerator
+
+    def open(
+        self,
+        split: str,
+        *,
+        preprocesses: Sequence[Preprocess] = (),
+        augment: Augment | None = None,
+        shuffle: bool = False,
+        sampling: str = "uniform",
+    ) -> Views:
+        """A split on this rank, for each input of a model.
+
+        Args:
+            split: `train`, `val` or `test`.
+            preprocesses: per input; by default those of the run's own model.
+            augment: random crops, in place of the evaluation transform.
+            shuffle: in another order each epoch.
+            sampling: which samples an epoch has, see `open_loader`.
+        """
+
+        def loader(preprocess: Preprocess) -> Loader:
+            return open_loader(
+                self.manifest,
+                split,
+                self.tasks,
+                preprocess=preprocess,
+                batch_size=self.batch_size,
+                engine=self.data.engine,
+                rank=self.accelerator.process_index,
+                world_size=self.accelerator.num_processes,
+                seed=self.seed,
+                shuffle=shuffle,
+                sampling=sampling,
+                on_bad_sample=self.data.on_bad_sample,
+                threads=self.data.threads,
+                device=self.accelerator.device,
+            )
+
+        inputs = preprocesses or self.preprocesses
+        return Views.open([dataclasses.replace(each, augment=augment) for each in inputs], loader)
+
+
+def open_model(settings: ModelSettings, tasks: TaskSet) -> tuple[TrainedModel, str]:
+    """Build a run's model: a network and new heads, or a fused model to train further.
+
+    Args:
+        settings: resolved; `weights` may name a fused model, which brings its networks along.
+        tasks: what to predict.
+
+    Returns:
+        The model; and a line on what of the weights is not in it or what is new, empty if there is nothing to say.
+
+    Raises:
+        ArttlError: if the weights cannot be had, or do not go with the mode.
+    """
+    if is_fused(Path(settings.weights)):
+        if settings.mode != "fine-tune":
+            raise ArttlError(
+                f"--weights {settings.weights} is a fused model, which --mode fine-tune trains further; the mode is"
+                f" {settings.mode}"
+            )
+        if settings.head != "linear":
+            raise ArttlError(
+                f"--weights {settings.weights} is a fused model, which has its own heads: leave --head out"
+            )
+        fused = load_fused(settings.weights)
+        preprocesses = [settings.preprocess(each) for each in fused.preprocesses]
+        provenance = Provenance(settings.mode, f"fused model of {settings.weights}")
+        trained, new = fused.for_training(tasks, preprocesses, provenance)
+        return trained, f"new heads: {', '.join(new)}" if new else ""
+    backbone = Backbone(settings.backbone)
+    loaded = load_weights(backbone, settings.weights, settings.input_size)
+    preprocess = settings.preprocess(loaded.preprocess)
+    provenance = Provenance(settings.mode, loaded.origin)
+    model = MultiTaskModel(backbone, tasks, preprocess, provenance, head=settings.head)
+    if not loaded.left_out:
+        return model, ""
+    more = f" and {len(loaded.left_out) - 4} more" if len(loaded.left_out) > 4 else ""
+    return model, f"left out: {', '.join(loaded.left_out[:4])}{more}"
+
+
+def _train_by_epochs(
+    model: TrainedModel, settings: TrainSettings, splits: Splits, reporter: EpochReporter
+) -> None:
+    """Fine-tuning, scratch, and off-the-shelf as in 2018; the model keeps the epoch of lowest validation loss."""
+    accelerator, optimisation = splits.accelerator, settings.optimisation
+    learns = settings.model.mode != "off-the-shelf"
+    balancing = open_balancing(settings.multi_task, model.tasks.names)
+    for backbone in model.networks:
+        if settings.model.mode == "scratch":
+            he_uniform(backbone)
+        if not learns:
+            backbone.requires_grad_(False)
+    if settings.model.batchnorm == "synchronised":
+        synchronise(model, accelerator.device)
+    augment = settings.augmentation.random_crops() if learns else None
+    train = splits.open("train", augment=augment, shuffle=True, sampling=settings.data.sampling)
+    for loader in train.loaders:
+        reporter.say(f"training   {loader.preprocess}")
+    reporter.say(f"engine     {train.first.engine_reason}")
+    if settings.data.sampling != "uniform":
+        reporter.say(f"sampling   {train.first.sampling.meaning}")
+    open_train = partial(splits.open, "train")
+    teacher = ask_teachers(settings.distillation, model.tasks, open_train, reporter, accelerator)
+    model.to(accelerator.device).to(memory_format=torch.channels_last)
+    average = ModelEmaV3(model, decay=optimisation.ema, use_warmup=True) if optimisation.ema else None
+    if optimisation.compile:
+        model.compile()
+    prepared, optimizer = accelerator.prepare(
+        model, build_optimizer(model, optimisation, backbone_learns=learns)
+    )
+    objective = Objective(
+        model.tasks,
+        optimisation.label_smoothing,
+        {
+            task.name: log_prior(task, optimisation.logit_adjustment).to(accelerator.device)
+            for task in model.tasks
+            if optimisation.logit_adjustment and task.kind == "single-label"
+        },
+        teacher,
+    )
+    mixup, clip_norm = settings.augmentation.mixup, optimisation.clip_norm
+    step = TrainingStep(
+        model, prepared, optimizer, accelerator, objective, balancing, mixup=mixup, clip_norm=clip_norm
+    )
+    checkpoints = Checkpoints(
+        RunFolder(settings.run.out).checkpoints, accelerator, keep=settings.run.keep_checkpoints
+    )
+    assert optimisation.epochs is not None
+    steps = optimisation.epochs * -(-len(train) // optimisation.accumulate)
+    with reporter.progress("training", steps) as bar:
+        clock = time.perf_counter()
+
+        def on_epoch(epoch: Epoch) -> None:
+            nonlocal clock
+            now = time.perf_counter()
+            reporter.epoch(epoch, now - clock)
+            clock = now
+
+        progress = fit(
+            step,
+            train,
+            splits.open("val"),
+            optimisation,
+            average=average,
+            training_mode=lambda: training_mode(
+                model, backbone_learns=learns, batchnorm=settings.model.batchnorm
+            ),
+            checkpoints=checkpoints,
+            checkpoint_every=settings.run.checkpoint_every,
+            on_step=bar.advance,
+            on_epoch=on_epoch,
+        )
+    assert progress.best is not None
+    reporter.say(f"best       epoch {progress.best.epoch} of {len(progress.history)}, by validation loss")
+
+
+def _solve_heads(
+    model: MultiTaskModel, inverse_l2: float | None, splits: Splits, reporter: EpochReporter
+) -> None:
+    """Off-the-shelf: one pass of the frozen backbone, then heads on its standardised features, and nothing else.
+
+    The standardisation ends up in the heads.
+    """
+    accelerator, layers = splits.accelerator, model.heads.linear_layers()
+    model.to(accelerator.device)
+    features = {}
+    started = time.perf_counter()
+    for split in ("train", "val"):
+        loader = splits.open(split).first
+        if split == "train":
+            reporter.say(f"engine     {loader.engine_reason}")
+        with reporter.progress(f"features of {split}", len(loader)) as bar:
+            features[split] = extract_features(model.backbone, loader, accelerator.gather, bar.advance)
+    count = sum(len(of_split.rows) for of_split in features.values())
+    reporter.say(f"features of {count} samples in {time.perf_counter() - started:.1f} s")
+    mean, std = features["train"].values.mean(0), features["train"].values.std(0).clamp_min(1e-6)
+    mean, std = mean.to(accelerator.device), std.to(accelerator.device)
+    for task, layer in zip(model.tasks, layers, strict=True):
+        train, val = (
+            features[split].samples(task, accelerator.device).standardised(mean, std)
+            for split in ("train", "val")
+        )
+        with reporter.progress(f"heads of {task.name}", len(INVERSE_L2_GRID)) as bar:
+            probe = fit_probe(task, train, val, inverse_l2, lambda point: bar.advance())
+        accuracy = "" if probe.val_accuracy is None else f", accuracy {100 * probe.val_accuracy:.1f}%"
+        reporter.say(
+            f"head       {task.name}: C = {probe.inverse_l2:g}, validation loss {probe.val_loss:.3f}{accuracy}"
+        )
+        reporter.write(
+            {
+                "task": task.name,
+                "inverse_l2": probe.inverse_l2,
+                "val_loss": probe.val_loss,
+                "val_accuracy": probe.val_accuracy,
+            }
+        )
+        with torch.no_grad():
+            layer.weight.copy_(probe.weight)
+            layer.bias.copy_(probe.bias)
+    model.heads.absorb_standardisation(mean, std)
+
+
+def _test(
+    folder: RunFolder, manifest: Manifest, splits: Splits, reporter: EpochReporter
+) -> dict[str, TaskMetrics]:
+    """Calibrate and measure the model as saved, so that `arttl evaluate` finds the same figures."""
+    accelerator = splits.accelerator
+    model = load_trained_model(folder.best)[0].to(accelerator.device)
+    by_split = {}
+    for split in ("val", "test"):
+        views = splits.open(split)
+        with reporter.progress(f"predictions on {split}", len(views)) as bar:
+            by_split[split] = predict(model, model.tasks, views, accelerator.gather, bar.advance)
+    calibration, predictions = by_split["val"].calibrate(), by_split["test"]
+    metrics = measure_predictions(predictions, manifest, calibration)
+
+    def finish() -> None:
+        calibration.save(folder.best)
+        folder.finish(
+            metrics_to_json(metrics),
+            predictions=lambda path: predictions.write(path, manifest, calibration),
+            classes=lambda path: write_classes(path, class_tables(predictions)),
+        )
+
+    on_first_rank(finish)
+    reporter.show(metrics_table(metrics, "Test split, per cent"))
+    return metrics
+
+
+def _draw_maps(folder: RunFolder, shards: Path, count: int, reporter: EpochReporter) -> None:
+    """Draw what the trained network looks at in a few test pictures, in the run folder."""
+    maps = folder.path / "maps"
+    try:
+        written = visualize(VisualizeSettings(model=folder.best, shards=shards, count=count, out=maps))
+    except ArttlError as error:  # a network without maps, such as some transformers, is trained all the same
+        reporter.say(f"no VisualBackProp overlays: {error}")
+    else:
+        reporter.say(f"{len(written) - 1} VisualBackProp overlays and a panel of them in {maps}")
