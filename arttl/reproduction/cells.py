@@ -7,8 +7,10 @@ own, and gives its weights to the cells of the other collection.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Literal
 
 Mode = Literal["off-the-shelf", "fine-tune", "scratch", "joint"]
@@ -23,9 +25,8 @@ class Run:
     """One training.
 
     Attributes:
-        name: unique, and its folder below the experiment's.
-        collection: on which.
-        tasks: of the run, one or several.
+        collection: name of the collection it is trained on.
+        tasks: one or several.
         backbone: as the user named it.
         mode: `joint` is a fine-tuning of all tasks at once.
         donor: name of the run whose backbone it starts from; None: ImageNet's weights, or none for scratch.
@@ -33,7 +34,6 @@ class Run:
         common: only classes that the source collection has too.
     """
 
-    name: str
     collection: str
     tasks: tuple[str, ...]
     backbone: str
@@ -42,18 +42,26 @@ class Run:
     seed: int
     common: bool = False
 
+    @cached_property
+    def name(self) -> str:
+        """Unique, and the run's folder below the experiment's."""
+        start = "scratch" if self.mode == "scratch" else (self.donor or IMAGENET).replace("/", "-")
+        tasks = "joint" if self.mode == "joint" else self.tasks[0] if len(self.tasks) == 1 else "all"
+        common = "-common" if self.common else ""
+        run = f"{tasks}{common}-{self.mode}-from-{start}-seed{self.seed}"
+        return f"{self.collection}/{self.backbone}/{run}"
+
 
 @dataclass(frozen=True)
 class Cell:
     """One figure.
 
     Attributes:
-        part: which part of the experiment.
-        collection, task, backbone, mode: of it.
+        part: of the experiment.
+        collection, task, backbone, mode, seed: of the run it comes from.
         weights: `imagenet`, the name of the source collection, or `none`.
-        run: the run it comes from; None where it cannot be had.
-        problem: why it cannot be had.
-        seed: of the run.
+        run: name of the run it comes from; None where there is none.
+        problem: why there is none.
     """
 
     part: Part
@@ -63,12 +71,12 @@ class Cell:
     mode: Mode
     weights: str
     seed: int
-    run: str | None
+    run: str | None = None
     problem: str | None = None
 
     @property
     def figure(self) -> dict[str, str]:
-        """What is the same for all seeds of the figure, by attribute."""
+        """The attributes that all seeds of the figure share."""
         return {name: getattr(self, name) for name in _OF_FIGURE}
 
 
@@ -78,7 +86,7 @@ class Collection:
 
     Attributes:
         name: as the report calls it.
-        tasks: task name to the number of classes that the class rule leaves, or why the task cannot be.
+        tasks: task name to the number of classes that the class rule leaves, or why it cannot be trained.
         common: task name to how many of its classes the source collection has too.
     """
 
@@ -94,13 +102,13 @@ class Collection:
 
 @dataclass(frozen=True)
 class Matrix:
-    """All cells and runs; the runs in an order in which a donor comes before those it gives to."""
+    """All cells and runs; the runs in an order in which a donor comes before its recipients."""
 
     cells: tuple[Cell, ...]
     runs: tuple[Run, ...]
 
     def run(self, name: str) -> Run:
-        """The run of a name."""
+        """The run with a name."""
         return next(run for run in self.runs if run.name == name)
 
 
@@ -121,121 +129,89 @@ def build_matrix(
         targets: the collections of the second part, the paper's first.
         backbones: the networks.
         scratch: the network that is also trained from random weights.
-        missing_weights: networks whose ImageNet weights are not here, and why. They are trained from scratch where
-            that is asked for, and never from random weights under another name.
-        pairs: target task to the source task whose weights serve it; by default the task of the same name, else the
-            source's first.
+        missing_weights: networks whose ImageNet weights are not available, and why. They are trained from scratch
+            where that is asked for, and never from random weights under another name.
+        pairs: target task to the source task that its weights come from; by default the task of the same name, else
+            the source's first.
         seeds: of the trainings.
     """
-    planned: list[_Planned] = []
-    for seed in seeds:
-        for backbone in backbones:
-            missing = missing_weights.get(backbone)
-            planned += _source_cells(source, backbone, missing, seed, with_scratch=backbone == scratch)
+    planner = _Planner(source, missing_weights, pairs)
+    for seed, backbone in itertools.product(seeds, backbones):
+        planner.add_source(backbone, seed, with_scratch=backbone == scratch)
     for index, target in enumerate(targets):
-        part: Part = "also" if index else "target"
-        for seed in seeds:
-            for backbone in backbones:
-                missing = missing_weights.get(backbone)
-                planned += _target_cells(source, target, part, backbone, missing, pairs, seed)
-    runs = {run.name: run for _, run in planned if run is not None}
-    return Matrix(tuple(cell for cell, _ in planned), tuple(runs.values()))
+        for seed, backbone in itertools.product(seeds, backbones):
+            planner.add_target(target, "also" if index else "target", backbone, seed)
+    return Matrix(tuple(planner.cells), tuple(planner.runs.values()))
 
 
-_Planned = tuple[Cell, Run | None]
+@dataclass(frozen=True)
+class _Planner:
+    """Collects the cells in the order of the report, and with each the run it comes from.
 
+    Attributes:
+        source, missing_weights, pairs: see `build_matrix`.
+        cells: planned so far.
+        runs: planned so far, by name.
+    """
 
-def _source_cells(
-    source: Collection, backbone: str, missing: str | None, seed: int, *, with_scratch: bool
-) -> Iterator[_Planned]:
-    modes: list[Mode] = ["off-the-shelf", "fine-tune"]
-    modes += ["scratch"] if with_scratch else []
-    modes += ["joint"] if len(source.usable) > 1 else []
-    for mode in modes:
-        for task, classes in source.tasks.items():
-            without_weights = missing if mode != "scratch" else None
-            problem = classes if isinstance(classes, str) else without_weights
+    source: Collection
+    missing_weights: Mapping[str, str]
+    pairs: Mapping[str, str]
+    cells: list[Cell] = field(default_factory=list)
+    runs: dict[str, Run] = field(default_factory=dict)
+
+    def add_source(self, backbone: str, seed: int, *, with_scratch: bool) -> None:
+        modes: list[Mode] = ["off-the-shelf", "fine-tune"]
+        modes += ["scratch"] if with_scratch else []
+        modes += ["joint"] if len(self.source.usable) > 1 else []
+        for mode, (task, classes) in itertools.product(modes, self.source.tasks.items()):
             weights = "none" if mode == "scratch" else IMAGENET
-            yield _planned("source", source, task, backbone, mode, weights, seed, problem)
+            cell = Cell("source", self.source.name, task, backbone, mode, weights, seed)
+            self._add(cell, self.source, classes)
 
+    def add_target(self, target: Collection, part: Part, backbone: str, seed: int) -> None:
+        self._add_transfers(target, part, target.tasks, backbone, seed)
+        if len(target.usable) > 1:
+            for task in target.usable:
+                cell = Cell(part, target.name, task, backbone, "joint", IMAGENET, seed)
+                self._add(cell, target, target.tasks[task])
+        if part == "target":
+            common = {
+                task: count if count > 1 else "no common classes" for task, count in target.common.items()
+            }
+            self._add_transfers(target, "common", common, backbone, seed)
 
-def _target_cells(
-    source: Collection,
-    target: Collection,
-    part: Part,
-    backbone: str,
-    missing: str | None,
-    pairs: Mapping[str, str],
-    seed: int,
-) -> Iterator[_Planned]:
-    yield from _transfers(source, target, part, target.tasks, backbone, missing, pairs, seed)
-    if len(target.usable) > 1:
-        for task in target.usable:
-            yield _planned(part, target, task, backbone, "joint", IMAGENET, seed, missing)
-    if part == "target":
-        common = {task: count if count > 1 else "no common classes" for task, count in target.common.items()}
-        yield from _transfers(source, target, "common", common, backbone, missing, pairs, seed)
+    def _add_transfers(
+        self, target: Collection, part: Part, tasks: Mapping[str, int | str], backbone: str, seed: int
+    ) -> None:
+        """ImageNet's and the source's weights, frozen and fine-tuned."""
+        choices = itertools.product(tasks.items(), (IMAGENET, self.source.name), _TRANSFERRED)
+        for (task, classes), weights, mode in choices:
+            self._add(Cell(part, target.name, task, backbone, mode, weights, seed), target, classes)
 
+    def _add(self, cell: Cell, collection: Collection, classes: int | str) -> None:
+        """Add a cell, and its run if nothing prevents it."""
+        donor = problem = None
+        if isinstance(classes, str):
+            problem = classes
+        elif cell.mode != "scratch" and cell.backbone in self.missing_weights:
+            problem = self.missing_weights[cell.backbone]
+        elif cell.part != "source" and cell.weights != IMAGENET:
+            donor = self._donor(cell)
+            problem = None if donor else f"no weights of {self.source.name}"
+        if problem is None:
+            # Frozen and joint networks share a run with the other tasks.
+            common = cell.part == "common"
+            shared = cell.mode == "joint" or (cell.mode == "off-the-shelf" and not common)
+            tasks = collection.usable if shared else (cell.task,)
+            run = Run(collection.name, tasks, cell.backbone, cell.mode, donor, cell.seed, common)
+            self.runs[run.name] = run
+            cell = replace(cell, run=run.name)
+        self.cells.append(replace(cell, problem=problem))
 
-def _transfers(
-    source: Collection,
-    target: Collection,
-    part: Part,
-    tasks: Mapping[str, int | str],
-    backbone: str,
-    missing: str | None,
-    pairs: Mapping[str, str],
-    seed: int,
-) -> Iterator[_Planned]:
-    """ImageNet's and the source's weights, frozen and fine-tuned."""
-    for task, classes in tasks.items():
-        donor_task = pairs.get(task) or (task if task in source.usable else next(iter(source.usable), ""))
-        for weights in (IMAGENET, source.name):
-            problem = classes if isinstance(classes, str) else missing
-            donor = None
-            if weights != IMAGENET and problem is None:
-                if donor_task in source.usable:
-                    donor = _run(source, donor_task, backbone, "fine-tune", None, seed).name
-                else:
-                    problem = f"no weights of {source.name}"
-            for mode in _TRANSFERRED:
-                yield _planned(part, target, task, backbone, mode, weights, seed, problem, donor)
-
-
-def _planned(
-    part: Part,
-    collection: Collection,
-    task: str,
-    backbone: str,
-    mode: Mode,
-    weights: str,
-    seed: int,
-    problem: str | None,
-    donor: str | None = None,
-) -> _Planned:
-    """A cell and, where nothing is in its way, its run."""
-    run = None
-    if problem is None:
-        run = _run(collection, task, backbone, mode, donor, seed, common=part == "common")
-    name = None if run is None else run.name
-    return Cell(part, collection.name, task, backbone, mode, weights, seed, name, problem), run
-
-
-def _run(
-    collection: Collection,
-    task: str,
-    backbone: str,
-    mode: Mode,
-    donor: str | None,
-    seed: int,
-    *,
-    common: bool = False,
-) -> Run:
-    """The run that a cell comes from: for frozen and joint networks that of all tasks that can share it."""
-    shared = mode == "joint" or (mode == "off-the-shelf" and not common)
-    tasks = collection.usable if shared else (task,)
-    start = "scratch" if mode == "scratch" else IMAGENET if donor is None else donor.replace("/", "-")
-    what = "joint" if mode == "joint" else tasks[0] if len(tasks) == 1 else "all"
-    name = f"{what}{'-common' if common else ''}-{mode}-from-{start}-seed{seed}"
-    path = f"{collection.name}/{backbone}/{name}"
-    return Run(path, collection.name, tasks, backbone, mode, donor, seed, common)
+    def _donor(self, cell: Cell) -> str | None:
+        """The name of the source's run whose weights a cell starts from; None if there is none."""
+        usable = self.source.usable
+        task = self.pairs.get(cell.task) or (cell.task if cell.task in usable else next(iter(usable), ""))
+        run = Run(self.source.name, (task,), cell.backbone, "fine-tune", None, cell.seed)
+        return run.name if task in usable else None
