@@ -1,4 +1,4 @@
-"""The paper's claims, put to the test: each held, did not hold, or is not decided, by paired tests of predictions.
+"""Tests of the paper's claims: each held, did not hold, or is not decided, by paired tests of predictions.
 
 A claim is about pairs of cells on the same test samples. It held if the better one is ahead in every pair and beyond
 chance in all of them together; it did not hold if in some pair the other is ahead beyond chance. Chance is judged at
@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from arttl.evaluation.compare import TaskComparison, compare_predictions
+from arttl.evaluation.compare import TaskComparison
 from arttl.reproduction.cells import IMAGENET, Cell
-from arttl.reproduction.results import Results
+from arttl.reproduction.results import Results, compare_task
 
 LEVEL = 0.05
 Verdict = Literal["held", "did not hold", "not decided", "not tested"]
@@ -24,9 +24,9 @@ class Pair:
     """Two cells on the same samples.
 
     Attributes:
-        expected: the one that the claim says is better.
-        other: the other.
-        comparison: of `other` (first) and `expected` (second); its difference is in the claim's favour.
+        expected: the better one according to the claim.
+        other: the cell it is compared with.
+        comparison: of `other` (first) and `expected` (second); its difference is positive in the claim's favour.
         beyond_chance: whether the difference, in whichever direction, survives the correction.
     """
 
@@ -38,13 +38,13 @@ class Pair:
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim and what became of it.
+    """A claim and its verdict.
 
     Attributes:
         text: the claim.
-        verdict: what became of it.
-        pairs: what it was tested on.
-        note: what the verdict rests on, one sentence.
+        verdict: of the tests.
+        pairs: that were tested.
+        note: the reason for the verdict, one sentence.
     """
 
     text: str
@@ -92,7 +92,7 @@ def examine_claims(results: Results, source: str) -> list[Claim]:
             {"mode": "fine-tune"},
         ),
     ]
-    if any(cell.task == "artist" for cell in results.matrix.cells):
+    if any(cell.task == "artist" for cell in results.plan.matrix.cells):
         claims.insert(1, _fails_on_artists(results))
     return claims
 
@@ -106,60 +106,55 @@ def _claim(
     compared = list(_compared(results, expected, other))
     if not compared:
         return Claim(text, "not tested", (), "No pair of cells that it is about has been run.")
-    sure = holm([comparison.p for _, _, comparison in compared])
-    pairs = tuple(
-        Pair(mine, theirs, comparison, beyond)
-        for (mine, theirs, comparison), beyond in zip(compared, sure, strict=True)
-    )
-    ahead = sum(pair.comparison.difference.value > 0 for pair in pairs)
-    proved = sum(pair.comparison.difference.value > 0 and pair.beyond_chance for pair in pairs)
-    against = [pair for pair in pairs if pair.comparison.difference.value < 0 and pair.beyond_chance]
-    note = f"Ahead in {ahead} of {len(pairs)} pairs, in {proved} beyond chance"
-    note += f"; behind beyond chance in {len(against)}." if against else "."
-    if against:
-        return Claim(text, "did not hold", pairs, note)
-    held = ahead == proved == len(pairs)
-    return Claim(text, "held" if held else "not decided", pairs, note)
+    beyond_chance = holm([comparison.p for _, _, comparison in compared])
+    pairs = tuple(Pair(*cells, beyond) for cells, beyond in zip(compared, beyond_chance, strict=True))
+    ahead = [pair.beyond_chance for pair in pairs if pair.comparison.difference.value > 0]
+    behind = sum(pair.beyond_chance for pair in pairs if pair.comparison.difference.value < 0)
+    note = f"Ahead in {len(ahead)} of {len(pairs)} pairs, in {sum(ahead)} beyond chance"
+    note += f"; behind beyond chance in {behind}." if behind else "."
+    held = sum(ahead) == len(pairs)
+    return Claim(text, "did not hold" if behind else "held" if held else "not decided", pairs, note)
 
 
 def _compared(
     results: Results, expected: Callable[[Cell], bool], other: Mapping[str, str]
 ) -> Iterator[tuple[Cell, Cell, TaskComparison]]:
     """The pairs of cells that are both done; of each figure the first seed."""
-    for mine in results.matrix.cells:
-        if mine.seed != 0 or not expected(mine):
+    for cell in results.cells(seed=0):
+        if not expected(cell) or not results.is_done(cell):
             continue
-        for theirs in results.cells(**{**mine.figure, **other}, seed=0):
-            if results.is_done(mine) and results.is_done(theirs):
-                comparisons = compare_predictions([(results.predictions(theirs), results.predictions(mine))])
-                of_task = next(comparison for comparison in comparisons if comparison.task == mine.task)
-                yield mine, theirs, of_task
+        for against in filter(results.is_done, results.cells(**{**cell.figure, **other}, seed=0)):
+            yield (
+                cell,
+                against,
+                compare_task([(results.predictions(against), results.predictions(cell))], cell.task),
+            )
 
 
 def _fails_on_artists(results: Results) -> Claim:
-    """Not a pair of networks but a network and a constant: its interval over samples beside the majority's accuracy."""
+    """Each network is compared with a constant: its interval over samples with the majority's accuracy."""
     text = "Off-the-shelf networks fail on artists."
-    above, all_cells = 0, 0
+    above = []
     for cell in results.cells(task="artist", mode="off-the-shelf", weights=IMAGENET, seed=0):
-        if cell.part == "common":
-            continue
         result = results.result([cell])
-        if not isinstance(result, str):
-            all_cells += 1
-            above += result.interval[0] > result.majority
-    if not all_cells:
+        if cell.part != "common" and not isinstance(result, str):
+            above.append(result.interval[0] > result.majority)
+    if not above:
         return Claim(text, "not tested", (), "No network was tested on artists off-the-shelf.")
-    note = f"In {above} of {all_cells} cells they are above always predicting the most frequent artist, beyond chance."
-    verdict: Verdict = "did not hold" if above == all_cells else "held" if not above else "not decided"
+    note = (
+        f"In {sum(above)} of {len(above)} cells they are above always predicting the most frequent artist, beyond"
+        " chance."
+    )
+    verdict: Verdict = "did not hold" if all(above) else "not decided" if any(above) else "held"
     return Claim(text, verdict, (), note)
 
 
 def holm(p_values: Sequence[float], level: float = LEVEL) -> list[bool]:
-    """Which hypotheses Holm's step-down procedure (1979) rejects, so that the chance of any mistake is small.
+    """Which hypotheses Holm's step-down procedure (1979) rejects, which bounds the chance of any error.
 
     Args:
-        p_values: of each.
-        level: that chance.
+        p_values: of the hypotheses.
+        level: the bound.
     """
     order = sorted(range(len(p_values)), key=lambda index: p_values[index])
     rejected = [False] * len(p_values)

@@ -5,182 +5,169 @@ from __future__ import annotations
 import itertools
 import shutil
 import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from pathlib import Path
 
 from accelerate import PartialState
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from arttl.console import Reporter
 from arttl.errors import ArttlError
 from arttl.reproduction.cells import IMAGENET, Matrix, Run
 from arttl.reproduction.claims import examine_claims
-from arttl.reproduction.costs import Estimate, estimate, measure_cost
+from arttl.reproduction.costs import Cost, estimate, measure_cost
 from arttl.reproduction.experiment import Plan, plan_experiment
-from arttl.reproduction.fusion import carry_out_fusions, fusion_tables, layer_tables
+from arttl.reproduction.fusion import fusion_tables, layer_tables, run_fusions
 from arttl.reproduction.joint import joint_table, networks_table
 from arttl.reproduction.panels import draw_panels
+from arttl.reproduction.paper_tables import dataset_table, further_table, later_table, table_one, table_two
 from arttl.reproduction.report import failures, write_report
 from arttl.reproduction.results import Results
 from arttl.reproduction.running import run_matrix
 from arttl.reproduction.settings import ReproduceSettings
-from arttl.reproduction.tables import (
-    ReportTable,
-    dataset_table,
-    further_table,
-    later_table,
-    table_one,
-    table_two,
-)
+from arttl.reproduction.tables import ReportTable
 
 __all__ = ["ReproduceSettings", "run"]
 
-_NOT_PRINTED = (
-    "fusion-",
-    "layers-",
-    "later-",
-)  # beginnings of names; the first two are when they are measured
+# Beginnings of names; the first two are printed when they are measured.
+_NOT_PRINTED = ("fusion-", "layers-", "later-")
 
 
 def run(settings: ReproduceSettings) -> None:
     """Plan, train what is not trained yet, and report; or only plan.
 
     Raises:
-        ArttlError: for input that cannot be used. A run that fails is reported and stops nothing.
+        ArttlError: for input that cannot be used. A run that fails is reported and stops no other.
     """
     main = PartialState().is_main_process
-    console = Console(highlight=False, quiet=not main)
-    laid = plan_experiment(settings)
+    reporter = Reporter(main)
+    plan = plan_experiment(settings)
+    reporter.show(_matrix_table(plan.matrix))
     if settings.dry_run:
         if main:
-            _show_plan(console, laid, settings)
+            _show_runs(reporter, plan)
         return
-    console.print(_matrix_table(laid.matrix))
 
-    def on_begin(one: Run, done: int, of: int) -> None:
-        console.rule(f"[bold]run {done + 1} of {of}: {one.name}", align="left")
+    def rule(text: str) -> None:
+        reporter.console.rule(f"[bold]{text}", align="left")
 
-    def on_end(one: Run, seconds: float, error: str | None) -> None:
-        console.print(
-            f"failed after {seconds:.0f} s: {error}" if error else f"done after {seconds:.0f} s", markup=False
-        )
+    def on_end(run: Run, seconds: float, error: str | None) -> None:
+        reporter.say(f"failed after {seconds:.0f} s: {error}" if error else f"done after {seconds:.0f} s")
 
-    run_matrix(laid.experiment, laid.matrix, on_begin=on_begin, on_end=on_end)
-    results = Results(laid.experiment, laid.matrix)
-    carry_out_fusions(laid, results, settings.seeds, lambda name: console.rule(f"[bold]{name}", align="left"))
+    run_matrix(
+        plan.experiment,
+        plan.matrix,
+        on_begin=lambda run, done, total: rule(f"run {done + 1} of {total}: {run.name}"),
+        on_end=on_end,
+    )
+    results = Results(plan)
+    run_fusions(results, on_begin=rule)
     if not main:
         return
-    claims = examine_claims(results, next(iter(laid.collections)))
-    tables = _tables(results, laid, settings)
-    panels = draw_panels(results, laid, settings.panels)
-    page = write_report(settings, laid, results, tables, claims, panels)
+    claims = examine_claims(results, plan.source.name)
+    tables = _tables(results)
+    page = write_report(results, tables, claims, draw_panels(results))
     for table in tables:
         if table.rows and not table.name.startswith(_NOT_PRINTED):
-            console.print(*table.to_rich(console.width), sep="\n")
+            reporter.console.print(*table.to_rich(reporter.console.width), sep="\n")
     for claim in claims:
-        console.print(f"{claim.verdict}: {claim.text} {claim.note}", markup=False)
-    failed = len(failures(laid))
-    if failed:
-        console.print(f"{failed} run(s) failed; the report names them, and the same command tries them again")
-    console.print(f"report     {page}", markup=False, soft_wrap=True)
+        reporter.say(f"{claim.verdict}: {claim.text} {claim.note}")
+    if failed := len(failures(plan)):
+        reporter.say(f"{failed} run(s) failed; the report names them, and the same command tries them again")
+    reporter.say(f"report     {page}")
 
 
-def _tables(results: Results, laid: Plan, settings: ReproduceSettings) -> list[ReportTable]:
+def _tables(results: Results) -> list[ReportTable]:
     """Every table of the report, in its order."""
-    source, *targets = laid.collections.values()
-    there = [name for name in settings.backbones if any(one.backbone == name for one in laid.matrix.runs)]
-    costs = {name: measure_cost(name, laid.experiment.fine_tuning.model.input_size) for name in there}
+    plan = results.plan
+    costs = _measure_costs(plan, plan.matrix.runs)
     return [
-        dataset_table(laid),
-        networks_table(settings.backbones, costs),
-        table_one(results, source, settings.backbones),
-        *(table_two(results, source.name, target, settings.backbones) for target in targets),
-        further_table(results, settings.backbones),
+        dataset_table(plan),
+        networks_table(plan.settings.backbones, costs),
+        table_one(results),
+        *(table_two(results, name) for name in plan.collections if name != plan.source.name),
+        further_table(results),
         joint_table(results, costs),
-        *fusion_tables(laid),
-        *layer_tables(laid),
+        *fusion_tables(plan),
+        *layer_tables(plan),
         later_table(),
     ]
 
 
+def _measure_costs(plan: Plan, runs: Iterable[Run]) -> dict[str, Cost]:
+    """Network to its cost, for the networks of some runs."""
+    size = plan.experiment.fine_tuning.model.input_size
+    return {name: measure_cost(name, size) for name in dict.fromkeys(run.backbone for run in runs)}
+
+
 def _matrix_table(matrix: Matrix) -> Table:
-    """How many cells of which kind, and what keeps some from being."""
-    table = _table("Cells")
-    for column in ("part", "collection", "mode", "weights"):
-        table.add_column(column, no_wrap=True)
-    for column in ("cells", "runs"):
-        table.add_column(column, justify="right", no_wrap=True)
+    """The number of cells and runs of each kind, and what prevents some of them."""
+    table = _table("Cells", "part", "collection", "mode", "weights", "cells>", "runs>")
     table.add_column("cannot be")
-    groups = dict.fromkeys((cell.part, cell.collection, cell.mode, cell.weights) for cell in matrix.cells)
-    for part, collection, mode, weights in groups:
-        cells = [
-            cell
-            for cell in matrix.cells
-            if (cell.part, cell.collection, cell.mode, cell.weights) == (part, collection, mode, weights)
-        ]
-        problems: dict[str, int] = {}
-        for cell in cells:
-            if cell.problem:
-                problems[cell.problem] = problems.get(cell.problem, 0) + 1
+    groups = defaultdict(list)
+    for cell in matrix.cells:
+        groups[cell.part, cell.collection, cell.mode, cell.weights].append(cell)
+    for group, cells in groups.items():
+        problems = Counter(cell.problem for cell in cells if cell.problem)
         runs = {cell.run for cell in cells if cell.run}
-        why = ", ".join(f"{count}: {problem}" for problem, count in problems.items())
-        table.add_row(part, collection, mode, weights, str(len(cells)), str(len(runs)), why)
+        reasons = ", ".join(f"{count}: {problem}" for problem, count in problems.items())
+        table.add_row(*group, str(len(cells)), str(len(runs)), reasons)
     return table
 
 
-def _show_plan(console: Console, laid: Plan, settings: ReproduceSettings) -> None:
-    console.print(_matrix_table(laid.matrix))
-    todo = [one for one in laid.matrix.runs if laid.experiment.state(one) != "done"]
+def _show_runs(reporter: Reporter, plan: Plan) -> None:
+    """The runs in order, and an estimate of time and disk."""
+    settings, experiment, runs = plan.settings, plan.experiment, plan.matrix.runs
+    todo = [run for run in runs if experiment.state(run) != "done"]
     started = time.perf_counter()
-    backbones = dict.fromkeys(one.backbone for one in todo)
-    costs = {name: measure_cost(name, laid.experiment.fine_tuning.model.input_size) for name in backbones}
+    costs = _measure_costs(plan, todo)
     measured = time.perf_counter() - started
-    total = Estimate(0.0, 0)
-    numbers = {one.name: str(number) for number, one in enumerate(laid.matrix.runs, start=1)}
-    for collection, runs in itertools.groupby(todo, key=lambda one: one.collection):
-        table = _table(f"Runs on {collection}, in order")
-        table.add_column("run", justify="right", no_wrap=True)
+    seconds, disk = 0.0, 0
+    numbers = {run.name: str(number) for number, run in enumerate(runs, start=1)}
+    for collection, of_collection in itertools.groupby(todo, key=lambda run: run.collection):
+        table = _table(f"Runs on {collection}, in order", "run>")
         for column in ("network", "tasks", "mode", "weights"):
             table.add_column(column, overflow="fold")
         table.add_column("at most", justify="right", no_wrap=True)
-        for one in runs:
-            found = estimate(one, laid.experiment, laid.manifests[collection], costs)
-            total = Estimate(total.seconds + found.seconds, total.disk + found.disk)
-            mode = one.mode + (", common" if one.common else "")
-            table.add_row(
-                numbers[one.name],
-                one.backbone,
-                ", ".join(one.tasks),
-                mode if settings.seeds == 1 else f"{mode}, seed {one.seed}",
-                f"of run {numbers[one.donor]}"
-                if one.donor
-                else "none"
-                if one.mode == "scratch"
-                else IMAGENET,
-                _duration(found.seconds),
-            )
-        console.print(table)
-    free = shutil.disk_usage(_existing(settings)).free
-    console.print(
-        f"{len(laid.matrix.cells)} cells from {len(laid.matrix.runs)} runs, {len(todo)} to do: at most"
-        f" {_duration(total.seconds)} on this machine (a measurement of {measured:.0f} s; decoding not counted, and"
-        f" most trainings stop early), {total.disk / 1e9:.1f} GB for models ({free / 1e9:.0f} GB free)",
-        markup=False,
-        soft_wrap=True,
+        for run in of_collection:
+            cost = estimate(run, experiment, plan.manifests[collection], costs)
+            seconds, disk = seconds + cost.seconds, disk + cost.disk
+            mode = run.mode + (", common" if run.common else "")
+            if settings.seeds > 1:
+                mode += f", seed {run.seed}"
+            weights = "none" if run.mode == "scratch" else IMAGENET
+            if run.donor:
+                weights = f"of run {numbers[run.donor]}"
+            tasks = ", ".join(run.tasks)
+            table.add_row(numbers[run.name], run.backbone, tasks, mode, weights, _duration(cost.seconds))
+        reporter.show(table)
+    free = shutil.disk_usage(_existing(settings.out)).free
+    reporter.say(
+        f"{len(plan.matrix.cells)} cells from {len(runs)} runs, {len(todo)} to do: at most {_duration(seconds)} on this"
+        f" machine (a measurement of {measured:.0f} s; decoding not counted, and most trainings stop early),"
+        f" {disk / 1e9:.1f} GB for models ({free / 1e9:.0f} GB free)"
     )
-    if total.disk > free:
-        raise ArttlError(f"--out {settings.out} has not enough room: {total.disk / 1e9:.1f} GB are needed")
+    if disk > free:
+        raise ArttlError(f"--out {settings.out} has not enough room: {disk / 1e9:.1f} GB are needed")
 
 
-def _table(title: str) -> Table:
-    """An empty one that leaves room for long names on eighty columns."""
-    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+def _table(title: str, *columns: str) -> Table:
+    """A table that leaves room for long names on eighty columns; a column with > at its end holds numbers."""
+    table = Table(
+        title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+    )
+    for column in columns:
+        table.add_column(
+            column.rstrip(">"), justify="right" if column.endswith(">") else "left", no_wrap=True
+        )
+    return table
 
 
-def _existing(settings: ReproduceSettings) -> str:
-    path = settings.out.absolute()
-    while not path.exists():
-        path = path.parent
-    return str(path)
+def _existing(path: Path) -> Path:
+    """The path, or its nearest parent that exists."""
+    return next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
 
 
 def _duration(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""What the experiment will cost on this machine: time, from a short measurement, and disk."""
+"""What the experiment costs on this machine: time, from a short measurement, and disk."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from accelerate import PartialState
@@ -22,11 +23,11 @@ _WEIGHT_BYTES = 4
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one network on this machine.
+    """What one network costs on this machine.
 
     Attributes:
         forward, step: seconds per picture, of a pass without gradients and of a training step.
-        parameters: how many.
+        parameters: number of them, without a head.
         size: side of its input in pixels.
         device: the card's or processor's name.
     """
@@ -36,6 +37,13 @@ class Cost:
     parameters: int
     size: int
     device: str
+
+
+@lru_cache(maxsize=64)
+def network_size(backbone: str) -> tuple[int, int]:
+    """The number of parameters of a network without a head, and the width of its features."""
+    network = Backbone(backbone)
+    return sum(parameter.numel() for parameter in network.parameters()), network.num_features
 
 
 def measure_cost(backbone: str, size: int | None) -> Cost:
@@ -61,8 +69,8 @@ def measure_cost(backbone: str, size: int | None) -> Cost:
     network.eval()
     first = _seconds(forward, device)
     network.train()
-    count = sum(parameter.numel() for parameter in network.parameters())
-    return Cost(first / _PICTURES, _seconds(step, device) / _PICTURES, count, side, _name(device))
+    second = _seconds(step, device)
+    return Cost(first / _PICTURES, second / _PICTURES, network_size(backbone)[0], side, _name(device))
 
 
 def _name(device: torch.device) -> str:
@@ -84,7 +92,7 @@ def _seconds(work: Callable[[], None], device: torch.device) -> float:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Of some runs.
+    """What some runs cost.
 
     Attributes:
         seconds: at most, as if no training stopped early.
@@ -96,12 +104,12 @@ class Estimate:
 
 
 def estimate(run: Run, experiment: Experiment, manifest: Manifest, costs: Mapping[str, Cost]) -> Estimate:
-    """What a run takes at most.
+    """What a run costs at most.
 
     Args:
-        run: which.
+        run: of the experiment.
         experiment: its settings.
-        manifest: of its collection.
+        manifest: of the run's collection.
         costs: network to its cost.
     """
     cost = costs[run.backbone]

@@ -29,15 +29,22 @@ class Plan:
     """A planned experiment.
 
     Attributes:
+        settings: of the command.
         experiment, matrix: for `run_matrix`.
         collections: by name, the source first.
-        manifests: of each.
+        manifests: of the collections, by name.
     """
 
+    settings: ReproduceSettings
     experiment: Experiment
     matrix: Matrix
     collections: Mapping[str, Collection]
     manifests: Mapping[str, Manifest]
+
+    @property
+    def source(self) -> Collection:
+        """The collection of the first part."""
+        return next(iter(self.collections.values()))
 
 
 def plan_experiment(settings: ReproduceSettings) -> Plan:
@@ -47,132 +54,127 @@ def plan_experiment(settings: ReproduceSettings) -> Plan:
         settings: `source` and `target` are required.
 
     Raises:
-        ArttlError: if a collection is missing or cannot be read, or a flag names a task that is nowhere.
+        ArttlError: if a collection is missing or cannot be read, or a flag names an unknown task.
     """
-    if settings.source is None or settings.target is None:
-        raise ArttlError(
-            "name two collections: --source DIR and --target DIR, folders of shards made by make_shards.py"
-        )
-    folders = _named({"source": settings.source, "target": settings.target}, settings.further())
-    manifests = {name: Manifest.read(folder) for name, folder in folders.items()}
-    if settings.quick:
-        manifests = _excerpts(manifests, settings.out / "excerpts")
-        folders = {name: manifest.directory for name, manifest in manifests.items()}
-    names = list(folders)
-    source_name, target_names = names[0], names[1:]
-    chosen_tasks = {source_name: settings.source_tasks, target_names[0]: settings.target_tasks}
-    classes: dict[str, dict[str, tuple[str, ...]]] = {}
-    problems: dict[str, dict[str, str]] = {}
-    for name, manifest in manifests.items():
-        classes[name], problems[name] = _classes(manifest, chosen_tasks.get(name, ()), settings.classes)
-    listed = _write_common(settings.out, classes[source_name], classes[target_names[0]])
+    manifests = _open_collections(settings)
+    source, target, *_ = manifests
+    tasks = {source: settings.source_tasks, target: settings.target_tasks}
+    classes = {
+        name: _classes(manifest, tasks.get(name, ()), settings.classes)
+        for name, manifest in manifests.items()
+    }
+    common = _common_classes(classes[source], classes[target])
     collections = {
         name: Collection(
             name,
             {
-                task: problems[name].get(task) or len(classes[name][task])
-                for task in (*classes[name], *problems[name])
+                task: of_task if isinstance(of_task, str) else len(of_task)
+                for task, of_task in of_tasks.items()
             },
-            {task: len(found) for task, (found, _) in listed.items()} if name == target_names[0] else {},
+            {task: len(shared) for task, shared in common.items()} if name == target else {},
         )
-        for name in names
+        for name, of_tasks in classes.items()
     }
-    for target, source in settings.pairs().items():
-        if source not in collections[source_name].usable:
+    for target_task, source_task in settings.pairs().items():
+        if source_task not in collections[source].usable:
             raise ArttlError(
-                f"--pair {source}:{target}: {source_name} has no task {source!r} that can be trained"
+                f"--pair {source_task}:{target_task}: {source} has no task {source_task!r} that can be trained"
             )
     recipe = read_recipe(settings.recipe, TrainSettings)
-    fine_tuning = recipe.replace(
-        classes=settings.classes,
-        input_size=QUICK_SIZE if settings.quick else settings.input_size or recipe.model.input_size,
-        epochs=1 if settings.quick else settings.epochs or recipe.optimisation.epochs,
+    experiment = Experiment(
+        settings.out,
+        {name: manifest.directory for name, manifest in manifests.items()},
+        settings.first_weights(),
+        recipe.replace(
+            classes=settings.classes,
+            input_size=QUICK_SIZE if settings.quick else settings.input_size or recipe.model.input_size,
+            epochs=1 if settings.quick else settings.epochs or recipe.optimisation.epochs,
+        ),
+        _write_classes(settings.out / "common-classes", common),
     )
     matrix = build_matrix(
-        collections[source_name],
-        [collections[name] for name in target_names],
+        collections[source],
+        [collection for name, collection in collections.items() if name != source],
         settings.backbones,
         scratch=settings.scratch_network,
-        missing_weights=_missing_weights(settings.first_weights()),
+        missing_weights=_missing_weights(experiment.first_weights),
         pairs=settings.pairs(),
         seeds=range(settings.seeds),
     )
-    experiment = Experiment(
-        settings.out,
-        folders,
-        settings.first_weights(),
-        fine_tuning,
-        {task: file for task, (_, file) in listed.items()},
-    )
-    return Plan(experiment, matrix, collections, manifests)
+    return Plan(settings, experiment, matrix, collections, manifests)
 
 
-def _excerpts(manifests: Mapping[str, Manifest], out: Path) -> dict[str, Manifest]:
-    """A few pictures of every collection, made once by whichever process comes first."""
-    make_folder(out)
-    with FileLock(out / "lock"):
-        return {
-            name: write_excerpt(manifest, out / name, QUICK_SAMPLES) for name, manifest in manifests.items()
-        }
-
-
-def _named(pair: Mapping[str, Path], further: Mapping[str, Path]) -> dict[str, Path]:
-    """Folders by the name that the report gives them: their own, made distinct."""
-    found: dict[str, Path] = {}
-    for part, folder in pair.items():
+def _open_collections(settings: ReproduceSettings) -> dict[str, Manifest]:
+    """The manifests by the names that the report uses: those of the folders, made distinct."""
+    if settings.source is None or settings.target is None:
+        raise ArttlError(
+            "name two collections: --source DIR and --target DIR, folders of shards made by make_shards.py"
+        )
+    folders: dict[str, Path] = {}
+    for part, folder in (("source", settings.source), ("target", settings.target)):
         name = folder.resolve().name or part
-        found[name if name not in found else f"{name}-{part}"] = folder
-    for name, folder in further.items():
-        if name in found:
+        folders[f"{name}-{part}" if name in folders else name] = folder
+    for name, folder in settings.further().items():
+        if name in folders:
             raise ArttlError(
                 f"--also {name}={folder}: another collection has that name already; give another"
             )
-        found[name] = folder
-    return found
+        folders[name] = folder
+    manifests = {name: Manifest.read(folder) for name, folder in folders.items()}
+    if not settings.quick:
+        return manifests
+    excerpts = settings.out / "excerpts"
+    make_folder(excerpts)
+    with FileLock(excerpts / "lock"):  # the first of several processes writes them
+        return {
+            name: write_excerpt(manifest, excerpts / name, QUICK_SAMPLES)
+            for name, manifest in manifests.items()
+        }
 
 
-def _classes(
-    manifest: Manifest, tasks: Sequence[str], rule: str
-) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
-    """The classes of each task, and why there are none of the others."""
-    found: dict[str, tuple[str, ...]] = {}
-    problems: dict[str, str] = {}
+def _classes(manifest: Manifest, tasks: Sequence[str], rule: str) -> dict[str, tuple[str, ...] | str]:
+    """The classes of each task, or why it cannot be trained; the latter tasks come last."""
+    classes: dict[str, tuple[str, ...] | str] = {}
+    problems: dict[str, tuple[str, ...] | str] = {}
     for task in tasks or manifest.task_names:
         if task not in manifest.task_names:
             problems[task] = "no labels"
             continue
         try:
-            found[task] = TaskSet.from_manifest(manifest, (task,), classes=rule)[task].vocabulary.classes
+            classes[task] = TaskSet.from_manifest(manifest, (task,), classes=rule)[task].vocabulary.classes
         except ArttlError:
             problems[task] = "fewer than two classes"
-    return found, problems
+    return classes | problems
 
 
-def _write_common(
-    out: Path, source: Mapping[str, tuple[str, ...]], target: Mapping[str, tuple[str, ...]]
-) -> dict[str, tuple[tuple[str, ...], Path]]:
-    """The classes of the target that the source has too, for tasks that both have, and a file of each."""
-    found = {}
-    for task, classes in target.items():
-        if task in source:
-            common = tuple(sorted(set(classes) & set(source[task])))
-            file = out / "common-classes" / f"{task}.json"
-            if common:
-                make_folder(file.parent)
-                write_json(file, common)
-            found[task] = (common, file)
-    return found
+def _common_classes(
+    source: Mapping[str, tuple[str, ...] | str], target: Mapping[str, tuple[str, ...] | str]
+) -> dict[str, tuple[str, ...]]:
+    """The classes of the target that the source has too, for the tasks that both can train."""
+    return {
+        task: tuple(sorted(set(classes) & set(source[task])))
+        for task, classes in target.items()
+        if not isinstance(classes, str) and not isinstance(source.get(task, ""), str)
+    }
+
+
+def _write_classes(folder: Path, classes: Mapping[str, tuple[str, ...]]) -> dict[str, Path]:
+    """One file per task that has classes."""
+    files = {task: folder / f"{task}.json" for task, of_task in classes.items() if of_task}
+    for task, file in files.items():
+        make_folder(folder)
+        write_json(file, classes[task])
+    return files
 
 
 def _missing_weights(first_weights: Mapping[str, str]) -> dict[str, str]:
-    """The networks whose first weights cannot be had, and why, in a few words."""
+    """The networks whose first weights are not available, and why, in a few words."""
     missing = {}
-    for network, where in first_weights.items():
-        backbone = Backbone(network)
+    for network, source in first_weights.items():
         try:
-            load_weights(backbone, where)
+            load_weights(Backbone(network), source)
         except ArttlError:
-            if where != "imagenet":
+            if source != "imagenet":
                 raise  # the user named a file or folder, and should read what is wrong with it
             missing[network] = "no weights here"
     return missing

@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 
 from arttl.reproduction.cells import IMAGENET, Cell
+from arttl.reproduction.published import published
 from arttl.reproduction.results import Results
-from arttl.reproduction.tables import published_figure
 
 # Okabe and Ito's, which stay apart for every kind of colour blindness.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
@@ -20,8 +20,8 @@ def validation_curves(results: Results, collection: str, task: str) -> bytes | N
 
     Args:
         results: of the runs.
-        collection: whose.
-        task: which.
+        collection: name of the collection.
+        task: one of its tasks.
 
     Returns:
         A PNG; None if no network was trained on it by epochs.
@@ -31,7 +31,7 @@ def validation_curves(results: Results, collection: str, task: str) -> bytes | N
     cells = [
         cell
         for cell in results.cells(collection=collection, task=task, seed=0)
-        if cell.mode in _STYLES and cell.part != "common" and not isinstance(results.result([cell]), str)
+        if cell.mode in _STYLES and cell.part != "common" and results.is_done(cell)
     ]
     if not cells:
         return None
@@ -50,7 +50,7 @@ def validation_curves(results: Results, collection: str, task: str) -> bytes | N
             linewidth=1.6 if cell.weights == IMAGENET else 1.0,
             label=_label(cell),
         )
-        if cell.part == "source" and (best := published_figure(cell, "val")):
+        if cell.part == "source" and (best := published().of_cell(cell, "val")):
             axes.plot((best.epoch or 0) + 1, best.value, "*", color=colour, markersize=10)
     axes.set(xlabel="epoch", ylabel="validation accuracy, per cent")
     axes.set_title(f"{collection}: {task}", loc="left", parse_math=False)

@@ -1,10 +1,11 @@
-"""One network that combines the best of each, the paper's future work, on cached features; and what layers know."""
+"""The paper's future work on cached features: one network that combines the best of each, and what layers know."""
 
 from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from arttl.frozen.layers import LayerSettings, layers
 from arttl.reproduction.cells import IMAGENET
 from arttl.reproduction.experiment import Plan
 from arttl.reproduction.results import Results
+from arttl.reproduction.running import Experiment
 from arttl.reproduction.tables import ReportTable
 from arttl.runs import RunFolder
 
@@ -28,43 +30,26 @@ def fused_name(collection: str) -> str:
     return f"{collection}/fused"
 
 
-def carry_out_fusions(
-    laid: Plan, results: Results, seeds: int, on_begin: Callable[[str], None] = lambda name: None
-) -> None:
-    """On each collection: the features of every network whose weights are here, the fused models, the layers.
+def run_fusions(results: Results, on_begin: Callable[[str], None] = lambda name: None) -> None:
+    """On each collection: the features of every network whose weights are available, the fused models, the layers.
 
     What is done already is left; a collection that fails is noted in its folder, and tried again by the next call.
 
     Args:
-        laid, results: of the experiment.
-        seeds: splits that the fusion is measured on, the collection's own and others drawn anew.
-        on_begin: called with the name of each fused run that is begun.
+        results: of the experiment. The fusion is measured on as many splits as it has seeds: the collection's own, and
+            others drawn at random.
+        on_begin: called with the name of each fused run that begins.
     """
-    experiment, state = laid.experiment, PartialState()
-    for name in laid.collections:
+    experiment, state = results.plan.experiment, PartialState()
+    for name in results.plan.collections:
         networks = _networks(results, name)
         if len(networks) < 2 or experiment.state(fused_name(name)) == "done":
             continue
         on_begin(fused_name(name))
         try:
-            stores = []
-            for network in networks:
-                base = experiment.fine_tuning
-                out = experiment.out / "features" / name / network
-                make_folder(out.parent)
-                settings = FeatureSettings(
-                    shards=experiment.shards[name],
-                    out=out,
-                    backbone=network,
-                    weights=experiment.first_weights[network],
-                    input_size=base.model.input_size,
-                    engine=base.data.engine,
-                    threads=base.data.threads,
-                )
-                compute_features(settings)
-                stores.append(out)
+            stores = tuple(_compute_features(experiment, name, network) for network in networks)
             if state.is_main_process:
-                _fuse(laid, name, tuple(stores), seeds)
+                _fuse(results.plan, name, stores)
         except ArttlError as error:
             if state.is_main_process:
                 RunFolder(experiment.folder(fused_name(name))).fail(str(error))
@@ -77,88 +62,88 @@ def _networks(results: Results, collection: str) -> list[str]:
     return list(dict.fromkeys(cell.backbone for cell in cells if results.is_done(cell)))
 
 
-def _fuse(laid: Plan, name: str, stores: tuple[Path, ...], seeds: int) -> None:
-    experiment, tasks = laid.experiment, laid.collections[name].usable
-    folder = experiment.folder(fused_name(name))
+def _compute_features(experiment: Experiment, name: str, network: str) -> Path:
+    base, out = experiment.fine_tuning, experiment.out / "features" / name / network
+    make_folder(out.parent)
+    settings = FeatureSettings(
+        shards=experiment.shards[name],
+        out=out,
+        backbone=network,
+        weights=experiment.first_weights[network],
+        input_size=base.model.input_size,
+        engine=base.data.engine,
+        threads=base.data.threads,
+    )
+    compute_features(settings)
+    return out
+
+
+def _fuse(plan: Plan, name: str, stores: tuple[Path, ...]) -> None:
+    folder = plan.experiment.folder(fused_name(name))
     with FileLock(folder.with_name(folder.name + ".lock")):
-        if experiment.state(fused_name(name)) == "done":  # by another process
+        if plan.experiment.state(fused_name(name)) == "done":  # by another process
             return
-        classes = experiment.fine_tuning.data.classes
-        layers(
-            LayerSettings(features=stores, out=_layers(laid, name), tasks=tasks, classes=classes, seeds=seeds)
-        )
-        fuse(FuseSettings(features=stores, out=folder, tasks=tasks, classes=classes, seeds=seeds))
+        common: dict[str, Any] = {
+            "features": stores,
+            "tasks": plan.collections[name].usable,
+            "classes": plan.settings.classes,
+            "seeds": plan.settings.seeds,
+        }
+        layers(LayerSettings(**common, out=_layers(plan, name)))
+        fuse(FuseSettings(**common, out=folder))
 
 
-def _layers(laid: Plan, name: str) -> Path:
-    return laid.experiment.out / "layers" / name
+def _layers(plan: Plan, name: str) -> Path:
+    return plan.experiment.out / "layers" / name
 
 
-def fusion_tables(laid: Plan) -> list[ReportTable]:
-    """For every collection with a fused run: a row per method, a column per task."""
-    tables = []
-    for name, collection in laid.collections.items():
-        if laid.experiment.state(fused_name(name)) != "done":
+def fusion_tables(plan: Plan) -> Iterator[ReportTable]:
+    """For every collection with a fused run: one row per method, one column per task."""
+    for name, collection in plan.collections.items():
+        if plan.experiment.state(fused_name(name)) != "done":
             continue
-        lines = RunFolder(laid.experiment.folder(fused_name(name))).metrics()
-        splits = 1 + max(line["seed"] for line in lines)
-        rows = []
-        for method in dict.fromkeys(line["method"] for line in lines):
-            of_method = [line for line in lines if line["method"] == method]
-            cells = [
-                _mean([line for line in of_method if line["task"] == task]) for task in collection.usable
-            ]
-            rows.append((method, *cells))
+        accuracies: dict[str, dict[str, list[float]]] = {}
+        lines = RunFolder(plan.experiment.folder(fused_name(name))).metrics()
+        for line in lines:
+            of_method = accuracies.setdefault(line["method"], defaultdict(list))
+            of_method[line["task"]].append(line["test"]["accuracy"])
+        rows = [
+            (method, *(f"{100 * statistics.fmean(of_method[task]):.1f}" for task in collection.usable))
+            for method, of_method in accuracies.items()
+        ]
         note = (
             "Heads fitted to convergence on frozen features with ImageNet's weights, in the networks' own"
             " preprocessing. Gates and attention weight all stages of all networks; without: the gates but for that"
             " network. Best on validation: of each task and split the method over several networks with the lowest"
             " validation loss."
         )
-        tables.append(
-            ReportTable(
-                f"fusion-{name}",
-                f"The best of each network: {name}, test accuracy in per cent",
-                ("method", *collection.usable),
-                tuple(rows),
-                (note + (f" Means over {splits} splits." if splits > 1 else ""),),
-            )
+        splits = 1 + max(line["seed"] for line in lines)
+        yield ReportTable(
+            f"fusion-{name}",
+            f"The best of each network: {name}, test accuracy in per cent",
+            ("method", *collection.usable),
+            rows,
+            (note + (f" Means over {splits} splits." if splits > 1 else ""),),
         )
-    return tables
 
 
-def _mean(lines: Sequence[dict[str, Any]]) -> str:
-    return f"{100 * statistics.fmean(line['test']['accuracy'] for line in lines):.1f}"
-
-
-def layer_tables(laid: Plan) -> list[ReportTable]:
-    """For every collection: a row per stage, what a linear probe reaches there, and its share in gates over all."""
-    tables = []
-    for name, collection in laid.collections.items():
-        path = _layers(laid, name) / "layers.json"
+def layer_tables(plan: Plan) -> Iterator[ReportTable]:
+    """For every collection: one row per stage, with the accuracy of a linear probe and its share in gates over all."""
+    for name, collection in plan.collections.items():
+        path = _layers(plan, name) / "layers.json"
         if not path.is_file():
             continue
-        found = json.loads(path.read_text(encoding="utf-8"))
-        rows = []
-        for network, stage in dict.fromkeys((one["backbone"], one["stage"]) for one in found):
-            of_stage = {
-                one["task"]: one for one in found if (one["backbone"], one["stage"]) == (network, stage)
-            }
-            cells = [text for task in collection.usable for text in _probe_and_share(of_stage[task])]
-            rows.append((network, stage, *cells))
-        headings = (f"{task}: {what}" for task in collection.usable for what in ("probe", "share"))
-        tables.append(
-            ReportTable(
-                f"layers-{name}",
-                f"Which layers know what: {name}, a linear probe at every stage, test accuracy in per cent",
-                ("network", "stage", *headings),
-                tuple(rows),
-                ("Share: of the stage, in gates over all stages of all networks together, per cent.",),
-                names=2,
-            )
+        stages: dict[tuple[str, str], dict[str, str]] = {}
+        for line in json.loads(path.read_text(encoding="utf-8")):
+            texts = stages.setdefault((line["backbone"], line["stage"]), {})
+            texts[f"{line['task']}: probe"] = f"{100 * statistics.fmean(line['values']):.1f}"
+            texts[f"{line['task']}: share"] = f"{100 * statistics.fmean(line['shares']):.0f}"
+        headings = [f"{task}: {figure}" for task in collection.usable for figure in ("probe", "share")]
+        yield ReportTable(
+            f"layers-{name}",
+            f"Which layers know what: {name}, a linear probe at every stage, test accuracy in per cent",
+            ("network", "stage", *headings),
+            [(*stage, *(texts[heading] for heading in headings)) for stage, texts in stages.items()],
+            ("Share: of the stage, in gates over all stages of all networks together, per cent.",),
+            names=2,
         )
-    return tables
-
-
-def _probe_and_share(found: dict[str, Any]) -> tuple[str, str]:
-    return f"{100 * statistics.fmean(found['values']):.1f}", f"{100 * statistics.fmean(found['shares']):.0f}"

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from arttl.evaluation.bootstrap import Difference
-from arttl.evaluation.compare import compare_means, compare_predictions
+from arttl.evaluation.compare import compare_means
 from arttl.evaluation.report import interval_text, measure_text
 from arttl.inference.saved import SavedPredictions
 from arttl.reproduction.cells import IMAGENET, Cell
-from arttl.reproduction.costs import Cost
-from arttl.reproduction.results import Result, Results
-from arttl.reproduction.tables import ReportTable, network_size
+from arttl.reproduction.costs import Cost, network_size
+from arttl.reproduction.results import Result, Results, compare_task
+from arttl.reproduction.tables import ReportTable
 
 
 def networks_table(backbones: Sequence[str], costs: Mapping[str, Cost]) -> ReportTable:
     """Parameters, width and speed.
 
     Args:
-        backbones: one row each.
-        costs: network to its cost as measured on this machine; those not measured have no speed.
+        backbones: the networks, one per row.
+        costs: network to its cost on this machine; a network without one has no speed in the table.
     """
     rows = []
     for backbone in backbones:
@@ -32,7 +32,7 @@ def networks_table(backbones: Sequence[str], costs: Mapping[str, Cost]) -> Repor
         "networks",
         "The networks",
         ("network", "params, millions", "X", "input, pixels", "pictures/s", "pictures/s in training"),
-        tuple(rows),
+        rows,
         (
             "Params: without heads; X: width of the features."
             + (f" Speed: measured on this machine ({device}), decoding left out." if device else ""),
@@ -52,21 +52,23 @@ def joint_table(results: Results, costs: Mapping[str, Cost]) -> ReportTable:
     )
     for collection, backbone in groups:
         compared = 0
-        both_done: list[tuple[SavedPredictions, SavedPredictions]] = []
+        of_all_tasks: list[tuple[SavedPredictions, SavedPredictions]] = []
         for cell in results.cells(mode="joint", collection=collection, backbone=backbone, seed=0):
             single = results.cells(**{**cell.figure, "mode": "fine-tune", "weights": IMAGENET})
             joint = results.cells(**cell.figure)
-            pair = (results.result(single), results.result(joint))
-            compared += not any(isinstance(result, str) for result in pair)
-            pairs = _pairs(results, single, joint)
-            both_done += pairs
-            change = _difference(pairs, cell.task)
-            rows.append((collection, backbone, cell.task, *map(_accuracy, pair), *change))
-        for mean in compare_means(both_done) if both_done else ():
-            both = (mean.difference.first, mean.difference.second)
-            sides = [measure_text(mean.measure, value) for value in both]
+            both = (results.result(single), results.result(joint))
+            compared += not any(isinstance(result, str) for result in both)
+            change = ("", "")
+            if pairs := _pairs(results, single, joint):
+                of_task = compare_task(pairs, cell.task)
+                change = _change(of_task.measure, of_task.difference, of_task.p)
+                of_all_tasks += pairs
+            rows.append((collection, backbone, cell.task, *map(_accuracy, both), *change))
+        for mean in compare_means(of_all_tasks) if of_all_tasks else ():
+            means = (mean.difference.first, mean.difference.second)
+            texts = [measure_text(mean.measure, value) for value in means]
             change = _change(mean.measure, mean.difference, mean.difference.p)
-            rows.append((collection, backbone, "mean of the tasks", *sides, *change))
+            rows.append((collection, backbone, "mean of the tasks", *texts, *change))
         if compared:
             millions = network_size(backbone)[0] / 1e6
             sizes = (f"{millions * compared:.1f}", f"{millions:.1f}")
@@ -80,7 +82,7 @@ def joint_table(results: Results, costs: Mapping[str, Cost]) -> ReportTable:
         "joint",
         "One joint network beside one network per task: test accuracy in per cent",
         ("collection", "network", "task", "one per task", "joint", "difference", "p"),
-        tuple(rows),
+        rows,
         (
             "Means over seeds. Difference: joint minus single, points, with the 95% interval of a paired bootstrap over"
             " test samples; p by McNemar's exact test for one seed, else by the bootstrap.",
@@ -96,20 +98,13 @@ def _accuracy(result: Result | str) -> str:
 def _pairs(
     results: Results, single: Sequence[Cell], joint: Sequence[Cell]
 ) -> list[tuple[SavedPredictions, SavedPredictions]]:
-    """Of each seed that both have done."""
+    """The predictions of both, for each seed that is done."""
     return [
         (results.predictions(alone), results.predictions(together))
         for alone in single
         for together in joint
         if alone.seed == together.seed and results.is_done(alone) and results.is_done(together)
     ]
-
-
-def _difference(pairs: Sequence[tuple[SavedPredictions, SavedPredictions]], task: str) -> tuple[str, str]:
-    if not pairs:
-        return "", ""
-    of_task = next(comparison for comparison in compare_predictions(pairs) if comparison.task == task)
-    return _change(of_task.measure, of_task.difference, of_task.p)
 
 
 def _change(measure: str, difference: Difference, p: float) -> tuple[str, str]:

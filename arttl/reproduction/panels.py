@@ -11,38 +11,35 @@ from PIL import Image
 from arttl.explain.command import VisualizeSettings, visualize
 from arttl.explain.views import rows_of_objects
 from arttl.reproduction.cells import IMAGENET, Cell
-from arttl.reproduction.experiment import Plan
 from arttl.reproduction.results import Results
 
 _PICTURES = 4  # in a panel
 _QUALITY = 85  # of the JPEG in the page
 
 
-def draw_panels(results: Results, laid: Plan, objects: str) -> list[tuple[str, bytes]]:
+def draw_panels(results: Results) -> list[tuple[str, bytes]]:
     """One VisualBackProp panel per task: ImageNet's weights, fine-tuned on the task, and the difference.
 
-    Of each collection and task it is the network with the highest accuracy, fine-tuned from ImageNet's weights.
+    Of each collection and task the network with the highest accuracy is shown, fine-tuned from ImageNet's weights.
 
-    Args:
-        results, laid: of the experiment.
-        objects: a shell pattern; only pictures whose object number fits it are shown.
+    Only pictures whose object number fits the pattern of the settings are shown.
 
     Returns:
         Title and JPEG of each.
     """
-    panels = []
-    for name, manifest in laid.manifests.items():
+    plan, objects, panels = results.plan, results.plan.settings.panels, []
+    for name, manifest in plan.manifests.items():
         if not len(rows_of_objects(manifest, "test", objects)):
             continue
-        for cell in _best(results, laid, name):
-            out = laid.experiment.out / "panels" / name / cell.task
+        for cell in _best(results, name):
+            out = plan.experiment.out / "panels" / name / cell.task
             *_, sheet = visualize(
                 VisualizeSettings(
                     model=results.folder(cell),
-                    shards=laid.experiment.shards[name],
+                    shards=plan.experiment.shards[name],
                     count=_PICTURES,
                     objects=objects,
-                    compare=laid.experiment.first_weights[cell.backbone],
+                    compare=plan.experiment.first_weights[cell.backbone],
                     out=out,
                 )
             )
@@ -50,8 +47,9 @@ def draw_panels(results: Results, laid: Plan, objects: str) -> list[tuple[str, b
     return panels
 
 
-def _best(results: Results, laid: Plan, collection: str) -> Iterator[Cell]:
-    for task in laid.collections[collection].usable:
+def _best(results: Results, collection: str) -> Iterator[Cell]:
+    """Of each task of a collection the cell with the highest accuracy."""
+    for task in results.plan.collections[collection].usable:
         cells = [
             cell
             for cell in results.cells(
@@ -60,7 +58,7 @@ def _best(results: Results, laid: Plan, collection: str) -> Iterator[Cell]:
             if cell.part != "common" and results.is_done(cell)
         ]
         if cells:
-            yield max(cells, key=lambda cell: results.accuracy(cell))
+            yield max(cells, key=results.accuracy)
 
 
 def _as_jpeg(path: Path) -> bytes:

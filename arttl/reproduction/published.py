@@ -11,12 +11,19 @@ from typing import Any
 import cattrs
 import yaml
 
+from arttl.reproduction.cells import IMAGENET, Cell
+
 _MODES = ("off-the-shelf", "fine-tune", "scratch")
+_COLLECTIONS = {
+    "source": "rijksmuseum",
+    "target": "antwerp",
+    "common": "antwerp",
+}  # of the parts of the experiment
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where figures come from."""
+    """A publication."""
 
     title: str
     authors: str
@@ -64,7 +71,7 @@ class Figure:
     task: str
     """`material`, `type`, `artist` or `year`."""
     network: str
-    """As this project's settings name it, or a method that is no network."""
+    """As this project's settings name it, or the name of another method."""
     split: str
     """`test` or `val`."""
     measure: str
@@ -72,20 +79,20 @@ class Figure:
     value: float
     """Percent, or years for errors of the task `year`."""
     mode: str | None = None
-    """`off-the-shelf`, `fine-tune`, `scratch` or `joint`; None for what is no network."""
+    """`off-the-shelf`, `fine-tune`, `scratch` or `joint`; None for other methods."""
     weights: str | None = None
-    """`imagenet`, `rijksmuseum` or `none`; None for what is no network."""
+    """`imagenet`, `rijksmuseum` or `none`; None for other methods."""
     classes: str | None = None
     """`common` (those of both collections), `all`, or a number, where it is not the dataset table's."""
     epoch: int | None = None
     """Of the value, counted from 0, for the best of a curve."""
     note: str | None = None
-    """What a reader of the number should know."""
+    """A remark on the number."""
 
 
 @dataclass(frozen=True)
 class Published:
-    """Everything in the file."""
+    """The contents of the file."""
 
     sources: Mapping[str, Source]
     notes: tuple[Note, ...]
@@ -104,6 +111,23 @@ class Published:
             if all(getattr(figure, name) == value for name, value in attributes.items())
         )
 
+    def of_cell(self, cell: Cell, split: str) -> Figure | None:
+        """The paper's accuracy for a cell on a split, whatever collections are at hand."""
+        if cell.part not in _COLLECTIONS or cell.mode == "joint":
+            return None
+        figures = self.find(
+            source="sabatelli2018",
+            collection=_COLLECTIONS[cell.part],
+            task=cell.task,
+            network=cell.backbone.removeprefix("keras_").removeprefix("keras2018_"),
+            mode=cell.mode,
+            weights=cell.weights if cell.weights in (IMAGENET, "none") else "rijksmuseum",
+            measure="accuracy",
+            split=split,
+            classes="common" if cell.part == "common" else None,
+        )
+        return figures[0] if figures else None
+
 
 @lru_cache(maxsize=1)
 def published() -> Published:
@@ -120,18 +144,18 @@ def published() -> Published:
 
 
 def _figures(table: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """A table's numbers: a column that is a mode, a measure or `value` holds numbers, any other says what of."""
+    """A table's numbers: a column that is a mode, a measure or `value` holds numbers, any other their attributes."""
     common = {key: value for key, value in table.items() if key not in ("columns", "rows")}
     for row in table["rows"]:
         cells = dict(zip(table["columns"], row, strict=True))
         numbers = {name: cells.pop(name) for name in list(cells) if _holds_numbers(name)}
         for column, number in numbers.items():
-            what = number if isinstance(number, dict) else {"value": number}
+            figure = number if isinstance(number, dict) else {"value": number}
             if column in _MODES:
-                what = {"mode": column, **what}
+                figure = {"mode": column, **figure}
             elif column != "value":
-                what = {"measure": column.removeprefix("measure:"), **what}
-            yield {**common, **cells, **what}
+                figure = {"measure": column.removeprefix("measure:"), **figure}
+            yield {**common, **cells, **figure}
 
 
 def _holds_numbers(column: str) -> bool:

@@ -1,4 +1,4 @@
-"""The report: one page that needs no other file, the same as Markdown, and a CSV per table."""
+"""The report: a page that needs no other file, the same in Markdown, and a CSV file per table."""
 
 from __future__ import annotations
 
@@ -13,14 +13,12 @@ from arttl.reproduction.figures import validation_curves
 from arttl.reproduction.fusion import fused_name
 from arttl.reproduction.published import published
 from arttl.reproduction.results import Results
-from arttl.reproduction.settings import PAPER_RECIPE, ReproduceSettings
+from arttl.reproduction.settings import PAPER_RECIPE
 from arttl.reproduction.tables import ReportTable
 from arttl.version import __version__
 
 
 def write_report(
-    settings: ReproduceSettings,
-    laid: Plan,
     results: Results,
     tables: Sequence[ReportTable],
     claims: Sequence[Claim],
@@ -29,52 +27,50 @@ def write_report(
     """Write `report.html`, `report.md` and `tables/*.csv` from what has been run so far; each appears whole.
 
     Args:
-        settings, laid: of the experiment.
-        results: of its runs.
-        tables: in their order.
+        results: of the runs.
+        tables: in the order of the report; those without rows are left out.
         claims: from `examine_claims`.
         panels: from `draw_panels`.
 
     Returns:
         The page.
     """
+    plan, out = results.plan, results.plan.settings.out
     curves = [
         (f"{name}: {task}", picture)
-        for name, collection in laid.collections.items()
+        for name, collection in plan.collections.items()
         for task in collection.usable
         if (picture := validation_curves(results, name, task))
     ]
-    states = [laid.experiment.state(run) for run in laid.matrix.runs]
-    summary = (
-        f"{states.count('done')} of {len(states)} runs done, {states.count('failed')} failed. Written by arttl"
-        f" {__version__}."
-    )
-    failed = failures(laid)
+    how, failed = _how(plan), failures(plan)
     tables = [table for table in tables if table.rows]
-    make_folder(settings.out / "tables")
+    make_folder(out / "tables")
     for table in tables:
-        write_text(settings.out / "tables" / f"{table.name}.csv", table.to_csv())
-    how = [summary, *_how(settings, laid.experiment.fine_tuning.model.input_size)]
-    write_text(settings.out / "report.md", _markdown(how, tables, claims, failed))
-    page = settings.out / "report.html"
+        write_text(out / "tables" / f"{table.name}.csv", table.to_csv())
+    write_text(out / "report.md", _markdown(how, tables, claims, failed))
+    page = out / "report.html"
     of_page = {"curves": curves, "panels": panels, "failures": failed, "notes": published().notes}
     write_text(page, render_page("experiment.html", how=how, tables=tables, claims=claims, **of_page))
     return page
 
 
-def failures(laid: Plan) -> list[tuple[str, str]]:
+def failures(plan: Plan) -> list[tuple[str, str]]:
     """The runs that failed, and the sentence that each ended with."""
-    names = [*(run.name for run in laid.matrix.runs), *map(fused_name, laid.collections)]
+    names = [*(run.name for run in plan.matrix.runs), *map(fused_name, plan.collections)]
     return [
-        (name, laid.experiment.failure(name)) for name in names if laid.experiment.state(name) == "failed"
+        (name, plan.experiment.failure(name)) for name in names if plan.experiment.state(name) == "failed"
     ]
 
 
-def _how(settings: ReproduceSettings, size: int | None) -> list[str]:
+def _how(plan: Plan) -> list[str]:
     """How the figures were made, one sentence each."""
+    settings, size = plan.settings, plan.experiment.fine_tuning.model.input_size
+    states = [plan.experiment.state(run) for run in plan.matrix.runs]
     paper = settings.recipe == PAPER_RECIPE
     recipe = "the paper's text" if paper else f"the recipe {settings.recipe.name}"
     sentences = [
+        f"{states.count('done')} of {len(states)} runs done, {states.count('failed')} failed. Written by arttl"
+        f" {__version__}.",
         f"Fine-tuning by {recipe}; off-the-shelf heads are logistic regressions solved to convergence on frozen"
         " features; tested is the epoch of the lowest validation loss.",
         f"Class rule {settings.classes}; {settings.seeds} {'seed' if settings.seeds == 1 else 'seeds'}.",

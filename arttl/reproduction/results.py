@@ -1,17 +1,19 @@
-"""What the finished runs came to, cell by cell."""
+"""The results of the finished runs, cell by cell."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from arttl.evaluation.compare import TaskComparison, compare_predictions
 from arttl.inference.saved import SavedPredictions, read_predictions
-from arttl.reproduction.cells import Cell, Matrix
-from arttl.reproduction.running import Experiment
+from arttl.reproduction.cells import Cell
+from arttl.reproduction.experiment import Plan
 from arttl.runs import RunFolder
 
 
@@ -20,14 +22,14 @@ class Result:
     """One cell, over the seeds that are done.
 
     Attributes:
-        cells: of the same figure, a seed each.
-        accuracy: share of right answers on the test split, the mean over seeds.
+        cells: of the same figure, one per seed.
+        accuracy: share of correct predictions on the test split, the mean over seeds.
         over_seeds: lowest and highest; equal with one seed.
         interval: 95% over test samples, of the first seed.
         balanced: mean-class accuracy, the mean over seeds.
-        majority: accuracy of always answering the training split's most frequent class.
-        samples: tested.
-        classes: of the vocabulary.
+        majority: accuracy of always predicting the training split's most frequent class.
+        samples: number of test samples.
+        classes: number of classes.
     """
 
     cells: tuple[Cell, ...]
@@ -43,67 +45,85 @@ class Result:
 class Results:
     """Reads run folders, each once."""
 
-    def __init__(self, experiment: Experiment, matrix: Matrix) -> None:
-        self.experiment, self.matrix = experiment, matrix
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
         self._test = lru_cache(maxsize=None)(lambda folder: RunFolder(folder).test())
         self._predictions = lru_cache(maxsize=64)(read_predictions)
 
-    def cells(self, **wanted: Any) -> list[Cell]:
+    def cells(self, **attributes: Any) -> list[Cell]:
         """The cells with the given attributes, of all seeds."""
         return [
             cell
-            for cell in self.matrix.cells
-            if all(getattr(cell, name) == value for name, value in wanted.items())
+            for cell in self.plan.matrix.cells
+            if all(getattr(cell, name) == value for name, value in attributes.items())
         ]
 
+    def figures(self, include: Callable[[Cell], bool]) -> list[list[Cell]]:
+        """The cells of each figure, its seeds together, for the cells that a function is true for."""
+        figures = defaultdict(list)
+        for cell in filter(include, self.plan.matrix.cells):
+            figures[tuple(cell.figure.values())].append(cell)
+        return list(figures.values())
+
     def result(self, cells: Sequence[Cell]) -> Result | str:
-        """What some cells, the same but for the seed, came to; or why there is no figure."""
+        """The result of the cells of one figure; or why there is none."""
         done = [cell for cell in cells if self.is_done(cell)]
         if not done:
             return self.why_not(cells)
-        found = [self._test(self.folder(cell))["tasks"][cell.task] for cell in done]
-        accuracies = [float(one["accuracy"]) for one in found]
-        low, high = found[0]["intervals"].get("accuracy", (accuracies[0], accuracies[0]))
+        metrics = [self._metrics(cell) for cell in done]
+        accuracies = [float(of_seed["accuracy"]) for of_seed in metrics]
+        first = metrics[0]
+        low, high = first["intervals"].get("accuracy", (accuracies[0], accuracies[0]))
         return Result(
             tuple(done),
             statistics.fmean(accuracies),
             (min(accuracies), max(accuracies)),
             (float(low), float(high)),
-            statistics.fmean(float(one["balanced_accuracy"]) for one in found),
-            float(found[0]["majority"]),
-            int(found[0]["n"]),
-            int(found[0]["classes"]),
+            statistics.fmean(float(of_seed["balanced_accuracy"]) for of_seed in metrics),
+            float(first["majority"]),
+            int(first["n"]),
+            int(first["classes"]),
         )
 
     def is_done(self, cell: Cell) -> bool:
-        """Whether there is a finished run behind a cell."""
-        return cell.run is not None and self.experiment.state(cell.run) == "done"
+        """Whether the run of a cell is finished."""
+        return cell.run is not None and self.plan.experiment.state(cell.run) == "done"
 
     def accuracy(self, cell: Cell) -> float:
         """The accuracy of a finished cell on the test split."""
-        return float(self._test(self.folder(cell))["tasks"][cell.task]["accuracy"])
+        return float(self._metrics(cell)["accuracy"])
 
     def why_not(self, cells: Iterable[Cell]) -> str:
         """Why cells have no figure, in a few words."""
         for cell in cells:
             if cell.problem:
                 return cell.problem
-            if cell.run and self.experiment.state(cell.run) == "failed":
+            if cell.run and self.plan.experiment.state(cell.run) == "failed":
                 return "failed"
-            donor = self.matrix.run(cell.run).donor if cell.run else None
-            if donor and self.experiment.state(donor) == "failed":
+            donor = self.plan.matrix.run(cell.run).donor if cell.run else None
+            if donor and self.plan.experiment.state(donor) == "failed":
                 return "the run that gives its weights failed"
         return "not run yet"
 
     def predictions(self, cell: Cell) -> SavedPredictions:
-        """What the cell's network said of the test split."""
+        """The predictions of the cell's network on the test split."""
         return self._predictions(self.folder(cell))
 
     def folder(self, cell: Cell) -> Path:
         """The folder of a cell's run."""
         assert cell.run is not None
-        return self.experiment.folder(cell.run)
+        return self.plan.experiment.folder(cell.run)
+
+    def _metrics(self, cell: Cell) -> dict[str, Any]:
+        """The metrics of the cell's task on the test split."""
+        metrics: dict[str, Any] = self._test(self.folder(cell))["tasks"][cell.task]
+        return metrics
 
     def epochs(self, cell: Cell) -> list[dict[str, Any]]:
-        """The lines of the cell's training, an epoch each; none where the heads were solved for."""
+        """The metrics of each epoch of the cell's training; none where the heads were solved for."""
         return [line for line in RunFolder(self.folder(cell)).metrics() if "epoch" in line]
+
+
+def compare_task(pairs: Sequence[tuple[SavedPredictions, SavedPredictions]], task: str) -> TaskComparison:
+    """The comparison of `compare_predictions` on one task."""
+    return next(comparison for comparison in compare_predictions(pairs) if comparison.task == task)

@@ -1,4 +1,4 @@
-"""Running the matrix: each run a folder, any number of processes side by side, one failing alone."""
+"""Running the matrix: one folder per run, any number of processes side by side; a run that fails stops no other."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from arttl.runs import RunFolder
 from arttl.training.settings import TrainSettings
 from arttl.training.train import train
 
-_PAUSE = 5.0  # seconds between two looks at runs that other processes train
+_PAUSE = 5.0  # seconds between two checks of runs that other processes train
 State = Literal["done", "failed", "open"]
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What the runs are made of.
+    """Where the runs are, and their settings.
 
     Attributes:
         out: folder of all runs.
@@ -44,7 +44,7 @@ class Experiment:
     common_classes: Mapping[str, Path]
 
     def folder(self, run: Run | str) -> Path:
-        """The folder of a run, or of the run of a name."""
+        """The folder of a run, given itself or its name."""
         return self.out / "runs" / (run if isinstance(run, str) else run.name)
 
     def settings(self, run: Run) -> TrainSettings:
@@ -67,7 +67,7 @@ class Experiment:
         return self.fine_tuning.replace(mode="fine-tune" if run.mode == "joint" else run.mode, **changes)
 
     def state(self, run: Run | str) -> State:
-        """Where a run stands."""
+        """Whether a run is done, has failed, or is still to be done."""
         folder = RunFolder(self.folder(run))
         return "done" if folder.is_done else "failed" if folder.failure is not None else "open"
 
@@ -90,8 +90,8 @@ def run_matrix(
     failed before is tried again, once by each call.
 
     Args:
-        experiment: what the runs are made of.
-        matrix: which they are.
+        experiment: settings of the runs.
+        matrix: the runs.
         on_begin: called with a run, how many are done and how many there are.
         on_end: called with a run, the seconds it took, and the sentence it failed with, if it failed.
     """
@@ -99,15 +99,13 @@ def run_matrix(
     tried: set[str] = set()
     while True:
         lock: FileLock | None = None
-        chosen: list[Run | None] = [None]
-        waiting = [False]
+        choice: list[Any] = [None, False]
         if state.is_main_process:
-            chosen[0], lock, waiting[0] = _next(experiment, matrix, tried)
-        broadcast_object_list(chosen)
-        broadcast_object_list(waiting)
-        run = chosen[0]
+            choice[0], lock, choice[1] = _next(experiment, matrix, tried)
+        broadcast_object_list(choice)
+        run, others_are_busy = choice
         if run is None:
-            if not waiting[0]:
+            if not others_are_busy:
                 return
             time.sleep(_PAUSE)
             continue
@@ -120,13 +118,13 @@ def run_matrix(
         except ArttlError as problem:
             error = str(problem)
         except Exception as bug:
-            # A night's work must not end with one cell; the traceback is kept for whoever mends it.
+            # One cell must not end the whole experiment; the traceback is kept for whoever fixes the bug.
             error = f"a bug, {type(bug).__name__}: {bug}"
             trace = traceback.format_exc()
         if state.is_main_process:
             folder = RunFolder(experiment.folder(run))
             if error is None:
-                with suppress(ArttlError):  # a finished run needs none, and the matrix has many
+                with suppress(ArttlError):  # a finished run needs none, and they are large
                     remove(folder.checkpoints)
             else:
                 folder.fail(error, trace)
@@ -139,8 +137,8 @@ def run_matrix(
 def _next(
     experiment: Experiment, matrix: Matrix, tried: set[str]
 ) -> tuple[Run | None, FileLock | None, bool]:
-    """A run that can be begun now, with its lock held; else whether another process trains one that may matter."""
-    busy: set[str] = set()
+    """A run that can begin now, and its lock, held; else whether another process is busy with one."""
+    others_are_busy = False
     for run in matrix.runs:
         if run.name in tried or experiment.state(run) == "done":
             continue
@@ -152,10 +150,10 @@ def _next(
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            busy.add(run.name)
+            others_are_busy = True
             continue
-        if experiment.state(run) == "done":  # by another process, since it was looked at
+        if experiment.state(run) == "done":  # by another process, since the check above
             lock.release()
             continue
         return run, lock, False
-    return None, None, bool(busy)
+    return None, None, others_are_busy

@@ -10,8 +10,10 @@ import pytest
 from arttl.inference.saved import SavedPredictions, write_predictions
 from arttl.reproduction.cells import Collection, Matrix, build_matrix
 from arttl.reproduction.claims import Claim, examine_claims, holm
+from arttl.reproduction.experiment import Plan
 from arttl.reproduction.results import Results
 from arttl.reproduction.running import Experiment
+from arttl.reproduction.settings import ReproduceSettings
 from arttl.tasks import Task, TaskSet, Vocabulary
 from arttl.training.settings import TrainSettings
 
@@ -31,7 +33,7 @@ class World:
 
     def __post_init__(self) -> None:
         experiment = Experiment(self.folder, {}, {}, TrainSettings(), {})
-        self.results = Results(experiment, self.matrix)
+        self.results = Results(Plan(ReproduceSettings(), experiment, self.matrix, {}, {}))
 
     def write(self, share: dict[str, float]) -> None:
         """`share` by mode and weights, such as `fine-tune imagenet`; a run of several tasks gets them all alike."""
@@ -40,7 +42,7 @@ class World:
             if rate is None or cell.run is None:
                 continue
             run = self.matrix.run(cell.run)
-            folder = self.results.experiment.folder(run)
+            folder = self.results.plan.experiment.folder(run)
             folder.mkdir(parents=True, exist_ok=True)
             right = np.arange(SAMPLES) < rate * SAMPLES
             answers = np.where(right, TRUTH, (TRUTH + 1) % 4)

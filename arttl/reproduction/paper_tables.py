@@ -1,0 +1,179 @@
+"""The paper's tables, theirs and ours."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+from arttl.reproduction.cells import IMAGENET, Cell
+from arttl.reproduction.costs import network_size
+from arttl.reproduction.experiment import Plan
+from arttl.reproduction.published import published
+from arttl.reproduction.results import Result, Results
+from arttl.reproduction.tables import ReportTable
+
+MISSING = "×"
+_COMPARED = ("theirs", "ours", "difference", "balanced")
+_HOW_TO_READ = (
+    "Ours: the mean over seeds, with the 95% interval over test samples of the first, and the range over seeds where"
+    " there are several. Theirs: the paper's, on the Rijksmuseum and Antwerp. Balanced: our mean-class accuracy;"
+    " majority: the accuracy of always predicting the most frequent class."
+)
+
+
+def dataset_table(plan: Plan) -> ReportTable:
+    """The paper's table of its data, for the collections at hand."""
+    sizes = {
+        (line.collection, line.task): f"{line.images:,} / {line.classes:,}" for line in published().datasets
+    }
+    rows = []
+    for task in dict.fromkeys(task for collection in plan.collections.values() for task in collection.tasks):
+        of_paper = itertools.chain(("rijksmuseum", "antwerp"), itertools.repeat(""))
+        for (name, collection), paper in zip(plan.collections.items(), of_paper, strict=False):
+            classes = collection.tasks.get(task, "no labels")
+            if isinstance(classes, str):
+                figures = (MISSING, MISSING if classes == "no labels" else classes, "")
+            else:
+                labelled = sum(labels is not None for labels in plan.manifests[name].labels(task))
+                common = collection.common.get(task)
+                share = "" if common is None else f"{100 * common / classes:.0f}%"
+                figures = (f"{labelled:,}", f"{classes:,}", share)
+            rows.append((task, name, *figures, sizes.get((paper, task), MISSING) if paper else ""))
+    return ReportTable(
+        "datasets",
+        "The collections",
+        ("task", "collection", "N", "Q", "in common", "paper: N / Q"),
+        rows,
+        (
+            f"N: labelled pictures; Q: classes under the class rule; in common: share of the classes that the first"
+            f" collection has too; {MISSING}: no such labels. The paper's pair is the Rijksmuseum and Antwerp.",
+        ),
+        names=2,
+    )
+
+
+def table_one(results: Results) -> ReportTable:
+    """Off-the-shelf against fine-tuned on the first collection."""
+    source = results.plan.source
+    rows = []
+    for (task, classes), backbone in itertools.product(source.tasks.items(), results.plan.settings.backbones):
+        parameters, width = network_size(backbone)
+        parameters += (width + 1) * (classes if isinstance(classes, int) else 0)
+        figures = [
+            results.cells(part="source", task=task, backbone=backbone, weights=IMAGENET, mode=mode)
+            for mode in ("off-the-shelf", "fine-tune")
+        ]
+        columns = [text for cells in figures for text in _theirs_and_ours(results, cells)]
+        size = (f"{parameters / 1e6:.1f}", f"{width:,}")
+        rows.append((task, backbone, *size, *columns, _majority(results, figures[0])))
+    return ReportTable(
+        "table-1",
+        f"Table 1: {source.name}, test accuracy in per cent",
+        (
+            *("task", "network", "params", "X"),
+            *(f"{mode}: {heading}" for mode in ("off-the-shelf", "fine-tuned") for heading in _COMPARED),
+            "majority",
+        ),
+        rows,
+        (_HOW_TO_READ, "Params: millions, with the head; X: width of the features."),
+        names=2,
+    )
+
+
+def table_two(results: Results, collection: str) -> ReportTable:
+    """ImageNet's weights against the first collection's on another."""
+    plan = results.plan
+    ways = [
+        (weights, mode) for mode in ("off-the-shelf", "fine-tune") for weights in (IMAGENET, plan.source.name)
+    ]
+    rows = []
+    for task, backbone in itertools.product(plan.collections[collection].tasks, plan.settings.backbones):
+        of_row = {"collection": collection, "task": task, "backbone": backbone}
+        figures = [
+            [cell for cell in results.cells(**of_row, weights=weights, mode=mode) if cell.part != "common"]
+            for weights, mode in ways
+        ]
+        columns = [text for cells in figures for text in _theirs_and_ours(results, cells)]
+        rows.append((task, backbone, *columns, _majority(results, figures[-1])))
+    return ReportTable(
+        f"table-2-{collection}",
+        f"Table 2: {collection}, test accuracy in per cent",
+        (
+            *("task", "network"),
+            *(
+                f"{weights}, {'frozen' if mode == 'off-the-shelf' else 'fine-tuned'}: {heading}"
+                for weights, mode in ways
+                for heading in _COMPARED
+            ),
+            "majority",
+        ),
+        rows,
+        (_HOW_TO_READ,),
+        names=2,
+    )
+
+
+def further_table(results: Results) -> ReportTable:
+    """What the paper shows as curves: training from scratch, and the classes that both collections have."""
+    rows = []
+    for cells in results.figures(lambda cell: cell.mode == "scratch" or cell.part == "common"):
+        cell = cells[0]
+        comparison = "classes in common" if cell.part == "common" else "from scratch"
+        weights = cell.weights if cell.mode == "scratch" else f"{cell.weights}, {cell.mode}"
+        names = (comparison, cell.collection, cell.task, cell.backbone, weights)
+        rows.append((*names, *_theirs_and_ours(results, cells), _majority(results, cells)))
+    return ReportTable(
+        "further",
+        "From scratch, and on the classes in common: test accuracy in per cent",
+        ("what", "collection", "task", "network", "weights", *_COMPARED, "majority"),
+        rows,
+        names=5,
+    )
+
+
+def _theirs_and_ours(results: Results, cells: Sequence[Cell]) -> tuple[str, str, str, str]:
+    """The texts below `_COMPARED` for the cells of one figure."""
+    if not cells:
+        return "", "not part of this", "", ""
+    # The paper shows some figures as curves only, which are on the validation split.
+    split = "val" if cells[0].mode == "scratch" or cells[0].part == "common" else "test"
+    result, figure = results.result(cells), published().of_cell(cells[0], split)
+    theirs = "" if figure is None else f"{figure.value:.2f}".rstrip("0").rstrip(".")
+    if isinstance(result, str):
+        return theirs, result, "", ""
+    difference = "" if figure is None else f"{100 * result.accuracy - figure.value:+.1f}"
+    return theirs, _ours(result), difference, f"{100 * result.balanced:.1f}"
+
+
+def _ours(result: Result) -> str:
+    text = f"{100 * result.accuracy:.1f} ({_range(result.interval)})"
+    return text if len(result.cells) == 1 else f"{text} [{_range(result.over_seeds)}]"
+
+
+def _range(ends: tuple[float, float]) -> str:
+    return "–".join(f"{100 * end:.1f}" for end in ends)
+
+
+def _majority(results: Results, cells: Sequence[Cell]) -> str:
+    result = results.result(cells) if cells else ""
+    return "" if isinstance(result, str) else f"{100 * result.majority:.1f}"
+
+
+def later_table() -> ReportTable:
+    """What others have published on the same data."""
+    rows = []
+    for figure in published().figures:
+        if figure.source != "sabatelli2018":
+            source = published().sources[figure.source]
+            value = f"{figure.value:g}{' years' if 'error' in figure.measure else '%'}"
+            names = (figure.task, figure.network, figure.mode or "", figure.classes or "", figure.measure)
+            rows.append((f"{source.authors}, {source.venue}", *names, value))
+    return ReportTable(
+        "later-results",
+        "Other published results on the Rijksmuseum's data",
+        ("source", "task", "network", "mode", "classes", "measure", "value"),
+        rows,
+        ("Other splits and classes: not to be compared line by line.",),
+        names=6,
+        folded=True,
+    )
