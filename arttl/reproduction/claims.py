@@ -7,7 +7,7 @@ chance in all of them together; it did not hold if in some pair the other is ahe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,36 +60,38 @@ def examine_claims(results: Results, source: str) -> list[Claim]:
         results: of the runs.
         source: name of the source collection.
     """
+
+    def transferred(mode: str) -> Callable[[Cell], bool]:
+        return lambda cell: (cell.weights, cell.mode) == (source, mode) and cell.part != "common"
+
     claims = [
         _claim(
+            results,
             "Fine-tuning beats off-the-shelf in every cell.",
-            results,
             lambda cell: cell.mode == "fine-tune" and cell.part in ("source", "target", "also"),
-            {"mode": "off-the-shelf"},
+            mode="off-the-shelf",
+        ),
+        *(
+            _claim(
+                results,
+                f"The weights fine-tuned on {source} beat ImageNet's on the other collection, {description}.",
+                transferred(mode),
+                weights=IMAGENET,
+            )
+            for mode, description in (("off-the-shelf", "off-the-shelf"), ("fine-tune", "fine-tuned"))
         ),
         _claim(
-            f"The weights fine-tuned on {source} beat ImageNet's on the other collection, off-the-shelf.",
             results,
-            lambda cell: cell.weights == source and cell.mode == "off-the-shelf" and cell.part != "common",
-            {"weights": IMAGENET},
-        ),
-        _claim(
-            f"The weights fine-tuned on {source} beat ImageNet's on the other collection, fine-tuned.",
-            results,
-            lambda cell: cell.weights == source and cell.mode == "fine-tune" and cell.part != "common",
-            {"weights": IMAGENET},
-        ),
-        _claim(
             "Initialising with ImageNet's weights beats training from scratch.",
-            results,
-            lambda cell: cell.mode == "fine-tune" and cell.weights == IMAGENET and cell.part == "source",
-            {"mode": "scratch", "weights": "none"},
+            lambda cell: (cell.mode, cell.weights, cell.part) == ("fine-tune", IMAGENET, "source"),
+            mode="scratch",
+            weights="none",
         ),
         _claim(
-            "One joint network beats one network per task (the paper's future work).",
             results,
+            "One joint network beats one network per task (the paper's future work).",
             lambda cell: cell.mode == "joint",
-            {"mode": "fine-tune"},
+            mode="fine-tune",
         ),
     ]
     if any(cell.task == "artist" for cell in results.plan.matrix.cells):
@@ -97,13 +99,20 @@ def examine_claims(results: Results, source: str) -> list[Claim]:
     return claims
 
 
-def _claim(
-    text: str,
-    results: Results,
-    expected: Callable[[Cell], bool],
-    other: Mapping[str, str],
-) -> Claim:
-    compared = list(_compared(results, expected, other))
+def _claim(results: Results, text: str, is_better: Callable[[Cell], bool], **other: str) -> Claim:
+    """Test a claim.
+
+    Args:
+        results: of the runs.
+        text: the claim.
+        is_better: true for the cells that are better according to the claim; of each figure the first seed is tested.
+        other: the attributes in which the cell that each is compared with differs from it.
+    """
+    compared: list[tuple[Cell, Cell, TaskComparison]] = []
+    for cell in filter(results.is_done, filter(is_better, results.cells(seed=0))):
+        for against in filter(results.is_done, results.cells(**{**cell.figure, **other}, seed=0)):
+            predictions = (results.predictions(against), results.predictions(cell))
+            compared.append((cell, against, compare_task([predictions], cell.task)))
     if not compared:
         return Claim(text, "not tested", (), "No pair of cells that it is about has been run.")
     beyond_chance = holm([comparison.p for _, _, comparison in compared])
@@ -114,21 +123,6 @@ def _claim(
     note += f"; behind beyond chance in {behind}." if behind else "."
     held = sum(ahead) == len(pairs)
     return Claim(text, "did not hold" if behind else "held" if held else "not decided", pairs, note)
-
-
-def _compared(
-    results: Results, expected: Callable[[Cell], bool], other: Mapping[str, str]
-) -> Iterator[tuple[Cell, Cell, TaskComparison]]:
-    """The pairs of cells that are both done; of each figure the first seed."""
-    for cell in results.cells(seed=0):
-        if not expected(cell) or not results.is_done(cell):
-            continue
-        for against in filter(results.is_done, results.cells(**{**cell.figure, **other}, seed=0)):
-            yield (
-                cell,
-                against,
-                compare_task([(results.predictions(against), results.predictions(cell))], cell.task),
-            )
 
 
 def _fails_on_artists(results: Results) -> Claim:
