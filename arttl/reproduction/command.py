@@ -132,8 +132,8 @@ def _show_runs(reporter: Reporter, plan: Plan) -> None:
             table.add_column(column, overflow="fold")
         table.add_column("at most", justify="right", no_wrap=True)
         for run in of_collection:
-            cost = estimate(run, experiment, plan.manifests[collection], costs)
-            seconds, disk = seconds + cost.seconds, disk + cost.disk
+            of_run, size = estimate(run, experiment, plan.manifests[collection], costs)
+            seconds, disk = seconds + of_run, disk + size
             mode = run.mode + (", common" if run.common else "")
             if settings.seeds > 1:
                 mode += f", seed {run.seed}"
@@ -141,7 +141,7 @@ def _show_runs(reporter: Reporter, plan: Plan) -> None:
             if run.donor:
                 weights = f"of run {numbers[run.donor]}"
             tasks = ", ".join(run.tasks)
-            table.add_row(numbers[run.name], run.backbone, tasks, mode, weights, _duration(cost.seconds))
+            table.add_row(numbers[run.name], run.backbone, tasks, mode, weights, _duration(of_run))
         reporter.show(table)
     free = shutil.disk_usage(_existing(settings.out)).free
     reporter.say(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-import time
+import timeit
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,14 +27,12 @@ class Cost:
 
     Attributes:
         forward, step: seconds per picture, of a pass without gradients and of a training step.
-        parameters: number of them, without a head.
         size: side of its input in pixels.
         device: the card's or processor's name.
     """
 
     forward: float
     step: float
-    parameters: int
     size: int
     device: str
 
@@ -70,7 +68,7 @@ def measure_cost(backbone: str, size: int | None) -> Cost:
     first = _seconds(forward, device)
     network.train()
     second = _seconds(step, device)
-    return Cost(first / _PICTURES, second / _PICTURES, network_size(backbone)[0], side, _name(device))
+    return Cost(first / _PICTURES, second / _PICTURES, side, _name(device))
 
 
 def _name(device: torch.device) -> str:
@@ -80,30 +78,18 @@ def _name(device: torch.device) -> str:
 
 
 def _seconds(work: Callable[[], None], device: torch.device) -> float:
-    times = []
-    for _ in range(_REPEATS + 1):
-        started = time.perf_counter()
+    def work_to_the_end() -> None:
         work()
         if device.type == "cuda":
             torch.cuda.synchronize(device)
-        times.append(time.perf_counter() - started)
-    return min(times[1:])  # the first also prepares
+
+    # The first repeat also prepares.
+    return min(timeit.repeat(work_to_the_end, number=1, repeat=_REPEATS + 1)[1:])
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """What some runs cost.
-
-    Attributes:
-        seconds: at most, as if no training stopped early.
-        disk: bytes of their models.
-    """
-
-    seconds: float
-    disk: int
-
-
-def estimate(run: Run, experiment: Experiment, manifest: Manifest, costs: Mapping[str, Cost]) -> Estimate:
+def estimate(
+    run: Run, experiment: Experiment, manifest: Manifest, costs: Mapping[str, Cost]
+) -> tuple[float, int]:
     """What a run costs at most.
 
     Args:
@@ -111,6 +97,9 @@ def estimate(run: Run, experiment: Experiment, manifest: Manifest, costs: Mappin
         experiment: its settings.
         manifest: of the run's collection.
         costs: network to its cost.
+
+    Returns:
+        Seconds, as if no training stopped early, and bytes of the model.
     """
     cost = costs[run.backbone]
     samples = {split: _labelled(manifest, split, run.tasks) for split in ("train", "val", "test")}
@@ -120,7 +109,7 @@ def estimate(run: Run, experiment: Experiment, manifest: Manifest, costs: Mappin
         epochs = experiment.settings(run).resolved().optimisation.epochs or 0
         seconds = epochs * (cost.step * samples["train"] + cost.forward * samples["val"])
         seconds += cost.forward * samples["test"]
-    return Estimate(seconds, cost.parameters * _WEIGHT_BYTES)
+    return seconds, network_size(run.backbone)[0] * _WEIGHT_BYTES
 
 
 def _labelled(manifest: Manifest, split: str, tasks: tuple[str, ...]) -> int:

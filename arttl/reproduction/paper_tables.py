@@ -63,9 +63,8 @@ def table_one(results: Results) -> ReportTable:
             results.cells(part="source", task=task, backbone=backbone, weights=IMAGENET, mode=mode)
             for mode in ("off-the-shelf", "fine-tune")
         ]
-        columns = [text for cells in figures for text in _theirs_and_ours(results, cells)]
         size = (f"{parameters / 1e6:.1f}", f"{width:,}")
-        rows.append((task, backbone, *size, *columns, _majority(results, figures[0])))
+        rows.append((task, backbone, *size, *_figures(results, *figures)))
     return ReportTable(
         "table-1",
         f"Table 1: {source.name}, test accuracy in per cent",
@@ -93,8 +92,7 @@ def table_two(results: Results, collection: str) -> ReportTable:
             [cell for cell in results.cells(**of_row, weights=weights, mode=mode) if cell.part != "common"]
             for weights, mode in ways
         ]
-        columns = [text for cells in figures for text in _theirs_and_ours(results, cells)]
-        rows.append((task, backbone, *columns, _majority(results, figures[-1])))
+        rows.append((task, backbone, *_figures(results, *figures, majority=-1)))
     return ReportTable(
         f"table-2-{collection}",
         f"Table 2: {collection}, test accuracy in per cent",
@@ -121,7 +119,7 @@ def further_table(results: Results) -> ReportTable:
         comparison = "classes in common" if cell.part == "common" else "from scratch"
         weights = cell.weights if cell.mode == "scratch" else f"{cell.weights}, {cell.mode}"
         names = (comparison, cell.collection, cell.task, cell.backbone, weights)
-        rows.append((*names, *_theirs_and_ours(results, cells), _majority(results, cells)))
+        rows.append((*names, *_figures(results, cells)))
     return ReportTable(
         "further",
         "From scratch, and on the classes in common: test accuracy in per cent",
@@ -129,6 +127,13 @@ def further_table(results: Results) -> ReportTable:
         rows,
         names=5,
     )
+
+
+def _figures(results: Results, *figures: Sequence[Cell], majority: int = 0) -> list[str]:
+    """The texts below `_COMPARED` for each of some figures, and the majority's accuracy as one of them has it."""
+    result = results.result(figures[majority]) if figures[majority] else ""
+    last = "" if isinstance(result, str) else f"{100 * result.majority:.1f}"
+    return [*(text for cells in figures for text in _theirs_and_ours(results, cells)), last]
 
 
 def _theirs_and_ours(results: Results, cells: Sequence[Cell]) -> tuple[str, str, str, str]:
@@ -152,11 +157,6 @@ def _ours(result: Result) -> str:
 
 def _range(ends: tuple[float, float]) -> str:
     return "–".join(f"{100 * end:.1f}" for end in ends)
-
-
-def _majority(results: Results, cells: Sequence[Cell]) -> str:
-    result = results.result(cells) if cells else ""
-    return "" if isinstance(result, str) else f"{100 * result.majority:.1f}"
 
 
 def later_table() -> ReportTable:

@@ -56,8 +56,8 @@ TONKES = {
 }
 
 
-def one(**wanted: object) -> float:
-    (figure,) = published().find(**wanted)
+def value_of(**attributes: object) -> float:
+    (figure,) = published().find(**attributes)
     return figure.value
 
 
@@ -65,9 +65,10 @@ def test_the_table_of_the_rijksmuseum() -> None:
     for task, line in RIJKSMUSEUM.items():
         for network, pair in zip(NETWORKS, line.split(), strict=True):
             for mode, value in zip(("off-the-shelf", "fine-tune"), pair.split("/"), strict=True):
-                what = {"network": network, "mode": mode, "weights": "imagenet", "measure": "accuracy"}
-                found = one(source="sabatelli2018", collection="rijksmuseum", split="test", task=task, **what)
-                assert found == float(value), (task, what)
+                attributes = {"network": network, "mode": mode, "weights": "imagenet", "measure": "accuracy"}
+                assert value_of(
+                    source="sabatelli2018", collection="rijksmuseum", split="test", task=task, **attributes
+                ) == float(value), (task, attributes)
 
 
 def test_the_table_of_antwerp() -> None:
@@ -77,10 +78,12 @@ def test_the_table_of_antwerp() -> None:
     for task, line in ANTWERP.items():
         for network, four in zip(NETWORKS, line.split(), strict=True):
             for (weights, mode), value in zip(ways, four.split("/"), strict=True):
-                what = {"network": network, "mode": mode, "weights": weights, "measure": "accuracy"}
-                assert one(collection="antwerp", split="test", task=task, **what) == float(value), (
+                attributes = {"network": network, "mode": mode, "weights": weights, "measure": "accuracy"}
+                assert value_of(collection="antwerp", split="test", task=task, **attributes) == float(
+                    value
+                ), (
                     task,
-                    what,
+                    attributes,
                 )
 
 
@@ -90,8 +93,13 @@ def test_the_curves() -> None:
     ]
     for network, line in CURVES.items():
         for (task, mode), text in zip(columns, line.split(), strict=True):
-            what = {"collection": "rijksmuseum", "split": "val", "network": network, "weights": "imagenet"}
-            (figure,) = published().find(task=task, mode=mode, **what)
+            attributes = {
+                "collection": "rijksmuseum",
+                "split": "val",
+                "network": network,
+                "weights": "imagenet",
+            }
+            (figure,) = published().find(task=task, mode=mode, **attributes)
             assert f"{figure.value:.2f}@{figure.epoch}" == text
     for task, (value, epoch) in SCRATCH.items():
         (figure,) = published().find(task=task, mode="scratch", split="val")
@@ -106,19 +114,19 @@ def test_the_curves() -> None:
     ]
     for (task, classes), four in ANTWERP_CURVES.items():
         for (weights, mode), value in zip(ways, four, strict=True):
-            what = {"task": task, "classes": classes, "weights": weights, "mode": mode}
-            assert one(collection="antwerp", split="val", **what) == value
+            attributes = {"task": task, "classes": classes, "weights": weights, "mode": mode}
+            assert value_of(collection="antwerp", split="val", **attributes) == value
     assert published().find(task="artist", split="val", network="resnet50", epoch=9)[0].note == (
         "the last epoch has 54.78"
     )
 
 
 def test_the_dataset_table() -> None:
-    found = {
+    datasets = {
         (line.collection, line.task): (line.images, line.classes, line.overlap)
         for line in published().datasets
     }
-    assert found == {
+    assert datasets == {
         ("rijksmuseum", "material"): (110_668, 206, 0),
         ("rijksmuseum", "type"): (112_012, 1_054, 15),
         ("rijksmuseum", "artist"): (82_018, 1_196, 0),
@@ -130,34 +138,40 @@ def test_the_dataset_table() -> None:
 def test_the_challenges_baselines() -> None:
     base = {"source": "mensink2014", "split": "test", "collection": "rijksmuseum"}
     for classes, value in ARTIST_BASELINE.items():
-        assert one(task="artist", classes=str(classes), measure="mean class accuracy", **base) == value
+        assert value_of(task="artist", classes=str(classes), measure="mean class accuracy", **base) == value
     for classes, values in TOP.items():
         for k, value in enumerate(values, 2):
             measure = f"mean class accuracy of the top {k}"
-            assert one(task="artist", classes=str(classes), measure=measure, **base) == value
+            assert value_of(task="artist", classes=str(classes), measure=measure, **base) == value
     for task, rows in PRECISION.items():
         for classes, values in rows.items():
             for by, value in zip(("class", "image"), values, strict=True):
                 measure = f"mean average precision by {by}"
-                assert one(task=task, classes=str(classes), measure=measure, **base) == value
+                assert value_of(task=task, classes=str(classes), measure=measure, **base) == value
     for network, years in YEAR.items():
         measures = ("root mean squared error", "mean absolute error", "within 50 years")
         for measure, value in zip(measures, years, strict=True):
-            assert one(task="year", network=network, measure=measure, **base) == value
+            assert value_of(task="year", network=network, measure=measure, **base) == value
 
 
 def test_later_results_on_the_same_data() -> None:
     for classes, value in OMNIART.items():
-        assert one(source="strezoski2017", task="artist", classes=classes) == value
+        assert value_of(source="strezoski2017", task="artist", classes=classes) == value
     columns = [
         (mode, task) for mode in ("off-the-shelf", "fine-tune") for task in ("material", "type", "artist")
     ]
     for network, line in TONKES.items():
         numbers = [float(word.strip("()")) for word in line.split()]
         for (mode, task), plain, balanced in zip(columns, numbers[::2], numbers[1::2], strict=True):
-            what = {"source": "tonkes2022", "network": network, "mode": mode, "task": task, "classes": "30"}
-            assert one(measure="accuracy", **what) == plain
-            assert one(measure="balanced accuracy", **what) == balanced
+            attributes = {
+                "source": "tonkes2022",
+                "network": network,
+                "mode": mode,
+                "task": task,
+                "classes": "30",
+            }
+            assert value_of(measure="accuracy", **attributes) == plain
+            assert value_of(measure="balanced accuracy", **attributes) == balanced
 
 
 def test_nothing_is_in_the_file_that_is_not_checked_here() -> None:
@@ -186,6 +200,11 @@ def test_nothing_is_in_the_file_that_is_not_checked_here() -> None:
 def test_what_the_print_misleads_about(about: str, says: str) -> None:
     assert any(note.about.startswith(about) and says in note.text for note in published().notes)
     for network, value in (("inception_v3", 7), ("resnet50", 8)):
-        what = {"task": "artist", "mode": "off-the-shelf", "network": network, "collection": "rijksmuseum"}
-        (figure,) = published().find(source="sabatelli2018", split="test", **what)
+        attributes = {
+            "task": "artist",
+            "mode": "off-the-shelf",
+            "network": network,
+            "collection": "rijksmuseum",
+        }
+        (figure,) = published().find(source="sabatelli2018", split="test", **attributes)
         assert figure.note == f'printed as ".0{value}%"'

@@ -39,13 +39,13 @@ def test_the_papers_matrix() -> None:
 
 
 def test_frozen_cells_share_a_pass_of_the_network() -> None:
-    found = matrix()
-    frozen = [cell for cell in found.cells if cell.part == "source" and cell.mode == "off-the-shelf"]
+    planned = matrix()
+    frozen = [cell for cell in planned.cells if cell.part == "source" and cell.mode == "off-the-shelf"]
     assert len({cell.run for cell in frozen}) == len(PAPER)
-    assert all(found.run(cell.run).tasks == ("material", "type", "artist") for cell in frozen)
-    tuned = [cell for cell in found.cells if cell.part == "source" and cell.mode == "fine-tune"]
+    assert all(planned.run(cell.run).tasks == ("material", "type", "artist") for cell in frozen)
+    tuned = [cell for cell in planned.cells if cell.part == "source" and cell.mode == "fine-tune"]
     assert len({cell.run for cell in tuned}) == 12
-    joint = [cell for cell in found.cells if cell.part == "source" and cell.mode == "joint"]
+    joint = [cell for cell in planned.cells if cell.part == "source" and cell.mode == "joint"]
     assert len(joint) == 12 and len({cell.run for cell in joint}) == len(PAPER)
 
 
@@ -54,13 +54,13 @@ def test_donors_come_first_and_are_the_paired_task() -> None:
         ({}, {"type": "type", "artist": "artist"}),
         ({"type": "artist"}, {"type": "artist", "artist": "artist"}),
     ):
-        found = matrix(pairs=pairs)
-        place = {run.name: index for index, run in enumerate(found.runs)}
-        for cell in found.cells:
+        planned = matrix(pairs=pairs)
+        order = {run.name: index for index, run in enumerate(planned.runs)}
+        for cell in planned.cells:
             if cell.part == "target" and cell.weights == "Rijksmuseum":
-                run = found.run(cell.run)
-                donor = found.run(run.donor)
-                assert place[donor.name] < place[run.name]
+                run = planned.run(cell.run)
+                donor = planned.run(run.donor)
+                assert order[donor.name] < order[run.name]
                 assert (donor.mode, donor.backbone, donor.collection) == (
                     "fine-tune",
                     cell.backbone,
@@ -71,10 +71,10 @@ def test_donors_come_first_and_are_the_paired_task() -> None:
 
 
 def test_frozen_cells_of_different_donors_are_different_runs() -> None:
-    found = matrix()
+    planned = matrix()
     frozen = {
-        cell.task: found.run(cell.run)
-        for cell in found.cells
+        cell.task: planned.run(cell.run)
+        for cell in planned.cells
         if cell.part == "target"
         and cell.mode == "off-the-shelf"
         and cell.weights == "Rijksmuseum"
@@ -85,13 +85,13 @@ def test_frozen_cells_of_different_donors_are_different_runs() -> None:
 
 
 def test_cells_that_cannot_be_say_why() -> None:
-    found = matrix(missing_weights={"vgg19": "no weights here"}, scratch="vgg19")
-    for cell in found.cells:
+    planned = matrix(missing_weights={"vgg19": "no weights here"}, scratch="vgg19")
+    for cell in planned.cells:
         if cell.backbone == "vgg19" and cell.mode != "scratch":
             assert cell.problem and cell.run is None
-    scratch = [cell for cell in found.cells if cell.mode == "scratch"]
+    scratch = [cell for cell in planned.cells if cell.mode == "scratch"]
     assert len(scratch) == 3 and all(cell.run for cell in scratch)
-    common = [cell for cell in found.cells if cell.part == "common"]
+    common = [cell for cell in planned.cells if cell.part == "common"]
     assert {cell.problem for cell in common if cell.task == "artist"} == {
         "no common classes",
     }
@@ -105,10 +105,10 @@ def test_cells_that_cannot_be_say_why() -> None:
 
 def test_further_collections_and_seeds() -> None:
     third = Collection("Utrecht", {"type": 30})
-    found = matrix(targets=(ANTWERP, third), seeds=(0, 1))
-    assert {cell.part for cell in found.cells if cell.collection == "Utrecht"} == {"also"}
-    assert {cell.seed for cell in found.cells} == {0, 1}
-    donors = {found.run(run.donor).seed == run.seed for run in found.runs if run.donor}
+    planned = matrix(targets=(ANTWERP, third), seeds=(0, 1))
+    assert {cell.part for cell in planned.cells if cell.collection == "Utrecht"} == {"also"}
+    assert {cell.seed for cell in planned.cells} == {0, 1}
+    donors = {planned.run(run.donor).seed == run.seed for run in planned.runs if run.donor}
     assert donors == {True}
 
 
@@ -120,7 +120,7 @@ def test_names_are_folders() -> None:
 
 @pytest.mark.parametrize("task", ["type", "artist"])
 def test_classes_in_common_are_runs_of_their_own(task: str) -> None:
-    found = matrix(targets=(Collection("Antwerp", {"type": 9, "artist": 9}, {task: 5}),))
-    cells = [cell for cell in found.cells if cell.part == "common"]
-    assert len(cells) == 4 * len(PAPER) and all(found.run(cell.run).common for cell in cells)
-    assert {found.run(cell.run).tasks for cell in cells} == {(task,)}
+    planned = matrix(targets=(Collection("Antwerp", {"type": 9, "artist": 9}, {task: 5}),))
+    cells = [cell for cell in planned.cells if cell.part == "common"]
+    assert len(cells) == 4 * len(PAPER) and all(planned.run(cell.run).common for cell in cells)
+    assert {planned.run(cell.run).tasks for cell in cells} == {(task,)}

@@ -45,7 +45,7 @@ class World:
             folder = self.results.plan.experiment.folder(run)
             folder.mkdir(parents=True, exist_ok=True)
             right = np.arange(SAMPLES) < rate * SAMPLES
-            answers = np.where(right, TRUTH, (TRUTH + 1) % 4)
+            predicted = np.where(right, TRUTH, (TRUTH + 1) % 4)
             tasks = TaskSet(
                 [Task(name, "single-label", Vocabulary(CLASSES, (9, 3, 2, 1), (0,))) for name in run.tasks]
             )
@@ -57,11 +57,11 @@ class World:
                     [f"k{row}" for row in range(SAMPLES)],
                     [f"n{row}" for row in range(SAMPLES)],
                     {name: [(CLASSES[label],) for label in TRUTH] for name in run.tasks},
-                    {name: np.eye(4, dtype=np.float32)[answers] for name in run.tasks},
+                    {name: np.eye(4, dtype=np.float32)[predicted] for name in run.tasks},
                     {},
                 ),
             )
-            one = {
+            metrics = {
                 "accuracy": rate,
                 "balanced_accuracy": rate / 2,
                 "majority": 0.3,
@@ -69,7 +69,7 @@ class World:
                 "classes": 4,
                 "intervals": {"accuracy": [rate - 0.05, rate + 0.05]},
             }
-            (folder / "test.json").write_text(json.dumps({"tasks": dict.fromkeys(run.tasks, one)}))
+            (folder / "test.json").write_text(json.dumps({"tasks": dict.fromkeys(run.tasks, metrics)}))
 
 
 @pytest.fixture
@@ -144,12 +144,12 @@ def test_results_are_means_over_seeds_with_their_range(tmp_path) -> None:
     world.write({"fine-tune imagenet": 0.5})
     for cell, accuracy in zip(cells, (0.5, 0.6, 0.8), strict=True):
         file = world.results.folder(cell) / "test.json"
-        found = json.loads(file.read_text())
-        found["tasks"]["type"] |= {
+        written = json.loads(file.read_text())
+        written["tasks"]["type"] |= {
             "accuracy": accuracy,
             "intervals": {"accuracy": [accuracy - 0.1, accuracy + 0.1]},
         }
-        file.write_text(json.dumps(found))
+        file.write_text(json.dumps(written))
     result = world.results.result(cells)
     assert result.accuracy == pytest.approx(0.6333, abs=1e-3)
     assert result.over_seeds == (0.5, 0.8) and result.interval == pytest.approx((0.4, 0.6))

@@ -72,9 +72,9 @@ def settings(small_shards: Path, other_shards: Path, tmp_path: Path) -> Reproduc
 def plan_matrix(settings: ReproduceSettings, *names: str) -> Plan:
     """The plan with only the runs whose names hold one of the words, and their donors."""
     plan = plan_experiment(settings)
-    wanted = [run for run in plan.matrix.runs if not names or any(name in run.name for name in names)]
-    donors = {run.donor for run in wanted}
-    runs = tuple(run for run in plan.matrix.runs if run in wanted or run.name in donors)
+    chosen = [run for run in plan.matrix.runs if not names or any(name in run.name for name in names)]
+    donors = {run.donor for run in chosen}
+    runs = tuple(run for run in plan.matrix.runs if run in chosen or run.name in donors)
     return replace(plan, matrix=Matrix(plan.matrix.cells, runs))
 
 
@@ -268,7 +268,7 @@ def arguments(settings: ReproduceSettings) -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_killed_experiment_goes_on(settings) -> None:
+def test_a_killed_experiment_is_resumed(settings) -> None:
     script = Path(__file__).resolve().parents[2] / "scripts" / "reproduce_paper.py"
     process = subprocess.Popen([sys.executable, str(script), *arguments(settings)], stdout=subprocess.DEVNULL)
     while not (done := list(settings.out.rglob("test.json"))):
@@ -281,7 +281,7 @@ def test_a_killed_experiment_goes_on(settings) -> None:
     before = {path: path.stat().st_mtime_ns for path in done}
     run(settings)
     assert {path: path.stat().st_mtime_ns for path in done} == before
-    assert {plan.experiment.state(one) for one in plan.matrix.runs} == {"done"}
+    assert {plan.experiment.state(each) for each in plan.matrix.runs} == {"done"}
     assert (
         f"{len(plan.matrix.runs)} of {len(plan.matrix.runs)} runs done"
         in (settings.out / "report.html").read_text()
