@@ -119,6 +119,7 @@ def test_what_cannot_be_planned(settings, changes, reason) -> None:
         ({"seeds": 0}, "--seeds must be at least 1"),
         ({"scratch": "vgg19"}, "--scratch vgg19 is not among --backbones"),
         ({"classes": "most"}, "is not a class rule"),
+        ({"recipe": Path("papr")}, "there is no recipe 'papr'"),
     ],
 )
 def test_settings_that_cannot_be(settings, changes, reason) -> None:
