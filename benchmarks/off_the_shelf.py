@@ -129,7 +129,7 @@ def main() -> None:
             "ours_recipe": chosen[task.name].recipe,
         }
         print(
-            f"{task.name}: published {epoch:.1f} s an epoch x {paper.epochs} epochs, accuracy"
+            f"{task.name}: published {epoch:.1f} s per epoch x {paper.epochs} epochs, accuracy"
             f" {100 * paper.test['accuracy']:.1f}; ours {100 * chosen[task.name].test['accuracy']:.1f}"
             f" ({chosen[task.name].recipe})"
         )

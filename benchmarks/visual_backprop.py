@@ -242,7 +242,7 @@ def show(found: dict[str, Any]) -> None:
     for title, value in found["milliseconds"].items():
         print(f"  {title:<26}{value:10.2f} ms")
     for title, why in found["refused"].items():
-        print(f"  {title:<26} not served: {why}")
+        print(f"  {title:<26} not supported: {why}")
     print(f"  whole map over forward    {found['added_percent']:+9.2f} %")
     print(f"  own work of the forward   {found['own_work_percent']:9.2f} %")
     print(f"  plain torch / kernel      {found['twin_over_kernel']:9.2f}")
@@ -270,14 +270,14 @@ COLUMNS: dict[str, Callable[[dict[str, Any]], str]] = {
     "Grad-CAM (grad-cam)": lambda row: _times(row, "Grad-CAM (grad-cam)"),
     "saliency": lambda row: _times(row, "saliency (captum)"),
     "LRP": lambda row: _times(row, "LRP (captum)"),
-    "MB an image": lambda row: f"{row['own_bytes_an_image'] / 1e6:.2f}",
+    "MB per image": lambda row: f"{row['own_bytes_an_image'] / 1e6:.2f}",
 }
 
 
 def _times(row: dict[str, Any], title: str) -> str:
     value = row.get(f"{title} added over own work")
     if value is None:
-        return "not served" if title in row["refused"] else "-"
+        return "not supported" if title in row["refused"] else "-"
     return f"{value:.0f}x" if value >= 1 else "below 1x"
 
 
