@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from distributed import LocalCluster
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
@@ -122,7 +121,10 @@ def test_workers_import_no_pyarrow() -> None:
 @pytest.fixture(scope="module")
 def scheduler() -> Iterator[str]:
     """A Dask cluster of two processes on this machine."""
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as cluster:
+    distributed = pytest.importorskip("distributed", reason="the extra `dask` is not installed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+    ) as cluster:
         yield cluster.scheduler_address
 
 
@@ -154,6 +156,7 @@ def test_the_same_bytes_over_a_dask_cluster(
 def test_a_scheduler_that_is_not_there(
     make_artworks: Callable[..., list[Artwork]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("distributed", reason="the extra `dask` is not installed")
     monkeypatch.setattr(pool, "_ANSWER_WITHIN", 1.0)
     with socket.socket() as taken:  # bound and not listening: nobody can answer there
         taken.bind(("127.0.0.1", 0))
