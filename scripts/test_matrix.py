@@ -23,7 +23,7 @@ OPTIONAL = [extra for extra in EXTRAS["test"] if extra not in ("dev", "rijks")]
 
 
 def test(left_out: str, arguments: list[str]) -> bool:
-    """Install one environment and run the tests in it; whether both succeeded.
+    """Install one environment and run the tests in it; return whether both succeeded.
 
     Args:
         left_out: an extra, `none` for no extra at all, or `oldest` for all extras and the oldest versions.
@@ -50,7 +50,7 @@ def test(left_out: str, arguments: list[str]) -> bool:
 
 
 def main() -> None:
-    """Run the environments that the command line names, and say which failed."""
+    """Run the environments that the command line names, and report which failed."""
     names, arguments = sys.argv[1:], ["-m", "not slow"]
     if "--" in names:
         names, arguments = names[: names.index("--")], names[names.index("--") + 1 :]

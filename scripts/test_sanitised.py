@@ -3,7 +3,7 @@
     python scripts/test_sanitised.py
 
 Compiles `csrc/` once more, into build/sanitised, and runs the tests of the kernels with that module in place of the
-installed one. Needs GCC. Leaks are not looked for: Python and torch leave memory to the end of the process on purpose.
+installed one. Needs GCC. Leak detection is off: Python and torch deliberately keep memory until the process ends.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def build() -> None:
 
 
 def test() -> int:
-    """Run the tests in a process that loads the sanitisers first, as they must be."""
+    """Run the tests in a process that loads the sanitisers first, as they require."""
     libraries = [
         subprocess.run(
             ["g++", f"-print-file-name={name}"], capture_output=True, text=True, check=True
@@ -69,7 +69,7 @@ def run() -> int:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     sys.modules["arttl._kernels"] = module
-    # The sanitisers write to the process's standard error, which pytest would keep to itself.
+    # The sanitisers write to the process's standard error, which pytest would otherwise capture.
     return int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", "--capture=sys", *TESTS]))
 
 
