@@ -260,7 +260,7 @@ def main() -> None:
             if options.only not in (None, name):
                 continue
             folder, shards = write_collection(scans, count, side, work / name)
-            where = "original scans" if name == "scans" else "packed shards of 512 pixels"
+            where = "scans as they are" if name == "scans" else "packed shards of 512 pixels"
             base = Case(folder, shards, False, SCALE, options.batch_size, options.threads)
             for case in (base, replace(base, train=True)):
                 title = f"{'Random-resized crops' if case.train else 'Evaluation transform'}, {where}"

@@ -104,12 +104,12 @@ def profile(case: Case) -> list[str]:
         "crop, resize, mirror, normalise, into the batch (one step)": square,
         "Python, threads, the epoch's start and end": total * case.threads - read - whole - square,
     }
-    lines = ["| step of the cpu engine | ms per picture and thread | share |", "|---|---|---|"]
+    lines = ["| step of the cpu engine | ms a picture and thread | share |", "|---|---|---|"]
     lines += [f"| {name} | {ms:.3f} | {ms / (total * case.threads):.0%} |" for name, ms in parts.items()]
     share = 1e3 * waits / len(rows) / total
     return [
         *lines,
-        f"| waiting time of a caller that does nothing else | {1e3 * waits / len(rows):.3f} | {share:.0%} |",
+        f"| a caller that does nothing else waits | {1e3 * waits / len(rows):.3f} | {share:.0%} |",
         "",
     ]
 
