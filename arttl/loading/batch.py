@@ -1,4 +1,4 @@
-"""What the loader yields."""
+"""A batch of pictures and targets, as the loader yields it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from arttl.tasks import is_labelled
 
 @dataclass(frozen=True)
 class Batch:
-    """Pictures and what is known of them; B is the same for all batches.
+    """Pictures and their targets; B is the same for all batches.
 
     Attributes:
-        images: [B, 3, size, size] float32 (or bfloat16, where asked), normalised, channels last in memory, on the
+        images: [B, 3, size, size] float32 (or bfloat16, on request), normalised, channels last in memory, on the
             device.
-        targets: for each task [B] int64, -1 where unknown, or (multi-label) [B, Q] float32, a row of NaN
-            where unknown; on the device.
+        targets: task name to [B] int64, -1 where unknown, to [B, Q] float32 (multi-label), a row of NaN where
+            unknown, or to [B] float32 (number), NaN where unknown; on the device.
         valid: [B] bool, False for padding and for skipped bad samples; on the device.
         rows: [B] int64, rows of the manifest; on the CPU.
-        real: [V] int64, the places in the batch where `valid` is set; on the device. How many there are its shape
-            tells, without waiting for the device.
-        labelled: for each task [N] int64, those of them that carry a label of it; likewise.
+        real: [V] int64, the indices in the batch where `valid` is set; on the device. Its shape gives their number
+            without waiting for the device.
+        labelled: task name to [N] int64, those of `real` with a label of the task; likewise.
     """
 
     images: torch.Tensor
@@ -45,22 +45,24 @@ class Batch:
 
         Args:
             images: see `Batch`.
-            targets, valid, rows: likewise, but all on the CPU, where what is known is looked up.
+            targets, valid, rows: see `Batch`, but all on the CPU, where the labelled samples are looked up.
         """
-        labelled = {
-            name: (torch.from_numpy(is_labelled(found.numpy())) & valid).nonzero().flatten()
-            for name, found in targets.items()
-        }
 
-        def moved(found: torch.Tensor) -> torch.Tensor:
-            # From ordinary memory, which the driver has read when the call returns: nothing waits for the device.
-            return found.to(images.device, non_blocking=True)
+        def moved(tensor: torch.Tensor) -> torch.Tensor:
+            # From pageable memory, which the driver has read when the call returns: nothing waits for the device.
+            return tensor.to(images.device, non_blocking=True)
+
+        def indices(mask: torch.Tensor) -> torch.Tensor:
+            return moved(mask.nonzero().flatten())
 
         return cls(
             images=images,
-            targets={name: moved(found) for name, found in targets.items()},
+            targets={name: moved(target) for name, target in targets.items()},
             valid=moved(valid),
             rows=rows,
-            real=moved(valid.nonzero().flatten()),
-            labelled={name: moved(places) for name, places in labelled.items()},
+            real=indices(valid),
+            labelled={
+                name: indices(torch.from_numpy(is_labelled(target.numpy())) & valid)
+                for name, target in targets.items()
+            },
         )

@@ -1,6 +1,6 @@
-"""The CPU engine: JPEGs read by offset, decoded at a reduced scale by a pool of threads, no DALI.
+"""The CPU engine: JPEGs read by offset and decoded at a reduced scale by a pool of threads, without DALI.
 
-Reading, decoding and the one step that makes the normalised square of a picture all release the interpreter lock.
+Reading, decoding and the step that makes a normalised square of a picture all release the interpreter lock.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _BATCHES_AHEAD = 2
 def batch_memory(
     batch_size: int, preprocess: Preprocess, dtype: torch.dtype, device: torch.device
 ) -> BatchMemory:
-    """Memory for `read`, which a loader keeps from epoch to epoch."""
+    """Memory for `read`, kept by a loader from epoch to epoch."""
     shape = (batch_size, preprocess.size, preprocess.size, 3)
     return BatchMemory(shape, dtype, pinned=device.type == "cuda")
 
@@ -35,8 +35,8 @@ def read(reading: Reading, memory: BatchMemory) -> Iterator[Pictures]:
     """Read batches, up to two ahead of the caller.
 
     Args:
-        reading: what to read.
-        memory: where the batches are made.
+        reading: the batches.
+        memory: for the images.
 
     Raises:
         ArttlError: naming the first sample that cannot be read, or (unless these are skipped) decoded.
@@ -51,9 +51,9 @@ def read(reading: Reading, memory: BatchMemory) -> Iterator[Pictures]:
             pending.append(_PendingBatch(reading, number, memory.take()))
             pending[-1].start(pool, writer)
             if len(pending) > _BATCHES_AHEAD:
-                yield copies.delivered(pending.popleft().finish())
+                yield copies.to_device(pending.popleft().finish())
         while pending:
-            yield copies.delivered(pending.popleft().finish())
+            yield copies.to_device(pending.popleft().finish())
     finally:
         for batch in pending:
             batch.stop()
@@ -61,13 +61,13 @@ def read(reading: Reading, memory: BatchMemory) -> Iterator[Pictures]:
 
 
 class _Copies:
-    """Brings batches to the device, and keeps a block of host memory until it is copied."""
+    """Copies batches to the device, and keeps each block of host memory until its copy has ended."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._running: deque[tuple[torch.cuda.Event, torch.Tensor]] = deque()
 
-    def delivered(self, pictures: Pictures) -> Pictures:
+    def to_device(self, pictures: Pictures) -> Pictures:
         if self._device.type == "cpu":
             return pictures
         images = pictures.images.to(self._device, non_blocking=True)
@@ -82,12 +82,12 @@ class _Copies:
 
 @dataclass
 class _PendingBatch:
-    """A batch that threads are filling."""
+    """A batch that is being filled by threads."""
 
     reading: Reading
     number: int
     images: torch.Tensor  # [B, size, size, 3], filled by the threads
-    places: deque[int] = field(default_factory=deque)  # in the batch, that no thread has taken yet
+    queue: deque[int] = field(default_factory=deque)  # of indices in the batch that no thread has taken yet
     bad: dict[int, str] = field(default_factory=dict)
     tasks: list[Future[None]] = field(default_factory=list)
 
@@ -96,27 +96,27 @@ class _PendingBatch:
         reductions = geometry.reduction.tolist()
         rows = self.reading.rows[self.number].tolist()
         cut = cuts(geometry, self.reading.color_change(self.number))
-        self.places.extend(range(len(rows)))
+        self.queue.extend(range(len(rows)))
 
         def fill() -> None:
             while True:
                 try:
-                    place = self.places.popleft()
+                    index = self.queue.popleft()
                 except IndexError:
                     return
                 try:
-                    picture = decode(self.reading, rows[place], reductions[place])
+                    picture = decode(self.reading, rows[index], reductions[index])
                 except BadSampleError as error:
                     if self.reading.on_bad_sample == "raise":
                         raise
-                    self.bad[place] = str(error)
-                    self.images[place] = 0
-                    continue
-                writer.write(picture, cut, place, first + place * bytes_each)
+                    self.bad[index] = str(error)
+                    self.images[index] = 0
+                else:
+                    writer.write(picture, cut, index, first + index * bytes_each)
 
         first = self.images.data_ptr()
         bytes_each = self.images[0].nbytes
-        # A task a thread, not a sample: half the Python.
+        # One task per thread instead of one per sample halves the time spent in Python.
         self.tasks = [pool.submit(fill) for _ in range(min(self.reading.threads, len(rows)))]
 
     def finish(self) -> Pictures:
@@ -128,12 +128,12 @@ class _PendingBatch:
         return Pictures(self.images.permute(0, 3, 1, 2), self.bad)
 
     def stop(self) -> None:
-        """Let the threads end with the samples that they have."""
-        self.places.clear()
+        """Let the threads end after their current samples."""
+        self.queue.clear()
 
 
 def decode(reading: Reading, row: int, reduction: int) -> npt.NDArray[np.uint8]:
-    """One stored picture at one over `reduction` of its size, rounded up.
+    """One stored picture at 1/reduction of its size, rounded up.
 
     Returns:
         [H, W, 3] uint8.
@@ -145,15 +145,14 @@ def decode(reading: Reading, row: int, reduction: int) -> npt.NDArray[np.uint8]:
     data = reading.files.jpeg(row)
     height, width = reading.sizes[row].tolist()
     try:
-        *found, colours, _ = simplejpeg.decode_jpeg_header(data)
-        if found != [height, width]:  # before a header from nowhere decides how much memory is taken
-            raise ValueError(f"it is {found[1]}x{found[0]} pixels and the manifest says {width}x{height}")
+        *size, colours, _ = simplejpeg.decode_jpeg_header(data)
+        if size != [height, width]:  # so that a stranger's header does not decide how much memory is taken
+            raise ValueError(f"it is {size[1]}x{size[0]} pixels and the manifest says {width}x{height}")
         inks = colours in ("CMYK", "YCCK")
         pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(
             data,
             colorspace="CMYK" if inks else "RGB",
-            # The scale is given by the least size that is wanted. libjpeg has fast code for 1/2, 1/4 and 1/8
-            # only.
+            # The minimum size determines the scale. libjpeg has fast code for 1/2, 1/4 and 1/8 only.
             min_height=-(-height // reduction),
             min_width=-(-width // reduction),
             min_factor=reduction,
@@ -167,8 +166,8 @@ def decode(reading: Reading, row: int, reduction: int) -> npt.NDArray[np.uint8]:
 
 
 def _rgb_of_inks(cmyk: npt.NDArray[np.uint8], jpeg: bytes) -> npt.NDArray[np.uint8]:
-    """CMYK [H, W, 4] to RGB as DALI does it; packing stores none, but shards of others may hold some."""
+    """CMYK [H, W, 4] to RGB as DALI does it; packing stores none, but other people's shards may hold some."""
     inks = cmyk.astype(np.uint16)
-    if b"\xff\xee\x00\x0eAdobe" not in jpeg:  # Adobe stores the paper that is left, others the ink
+    if b"\xff\xee\x00\x0eAdobe" not in jpeg:  # Adobe stores 255 minus the ink, others the ink
         inks = 255 - inks
     return ((inks[..., :3] * inks[..., 3:] + 127) // 255).astype(np.uint8)

@@ -1,6 +1,6 @@
-"""The DALI engine: one graph that decodes on the GPU (mixed) or, without a device, on the CPU.
+"""The DALI engine: one graph that decodes on the GPU (mixed) or, without one, on the CPU.
 
-Importing this module imports DALI, and raises an ArttlError that says what to install where it is missing.
+Importing this module imports DALI; where DALI is missing, that raises an ArttlError that says what to install.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ _PREFETCH = 2  # batches
 def read(reading: Reading) -> Iterator[Pictures]:
     """Read batches; DALI decodes up to two ahead of the caller.
 
-    The pipeline is built anew for each call, on index files that list just the rows wanted. A bad sample breaks it:
-    where these are skipped, its batch is read by the CPU engine, and a new pipeline goes on after it.
+    Each call builds a new pipeline, on index files that list exactly the rows to read. A bad sample breaks the
+    pipeline: where these are skipped, the CPU engine reads its batch, and a new pipeline continues after it.
 
     Raises:
         ArttlError: for a sample that cannot be read, or (unless these are skipped) decoded.
@@ -48,24 +48,22 @@ def read(reading: Reading) -> Iterator[Pictures]:
     reading.files.fetch_all(reading.rows)
     number, count = 0, len(reading.rows)
     while number < count:
-        failure = None
         try:
-            for pictures in _run(_from(reading, number, count)):
+            for pictures in _run(_batches(reading, number, count)):
                 number += 1
                 yield pictures
-        except BadSampleError as error:
+        except BadSampleError:
             if reading.on_bad_sample == "raise":
                 raise
-            failure = error
-        if failure is not None:
+        if number < count:
             memory = cpu_engine.batch_memory(
                 reading.rows.shape[1], reading.preprocess, reading.dtype, reading.device
             )
-            yield from cpu_engine.read(_from(reading, number, number + 1), memory)
+            yield from cpu_engine.read(_batches(reading, number, number + 1), memory)
             number += 1
 
 
-def _from(reading: Reading, first: int, end: int) -> Reading:
+def _batches(reading: Reading, first: int, end: int) -> Reading:
     return replace(reading, rows=reading.rows[first:end], visits=reading.visits[first:end])
 
 
@@ -76,12 +74,12 @@ def _run(reading: Reading) -> Iterator[Pictures]:
         for number, rows in enumerate(reading.rows):
             failure = None
             try:
-                images, found = pipeline.run(torch.cuda.current_stream(reading.device) if on_gpu else None)
+                images, stored = pipeline.run(torch.cuda.current_stream(reading.device) if on_gpu else None)
             except RuntimeError as error:
-                failure = str(error)  # the error itself would keep the pipeline and its threads
+                failure = str(error)  # the error itself would keep the pipeline and its threads alive
             if failure is not None:
                 raise _explained(failure, reading, number)
-            _compare(found.as_array()[:, 0], rows, reading)
+            _compare_rows(stored.as_array()[:, 0], rows, reading)
             squares = torch.utils.dlpack.from_dlpack(images.as_tensor()).permute(0, 3, 1, 2)
             yield Pictures(squares.to(reading.dtype), {})
     finally:
@@ -89,24 +87,26 @@ def _run(reading: Reading) -> Iterator[Pictures]:
 
 
 def _build(reading: Reading) -> Any:
-    # DALI reads the index files while it is built, so that however the process ends, none is left behind.
+    # DALI reads the index files while the pipeline is built; they are removed at once.
     with tempfile.TemporaryDirectory(prefix="arttl-index-") as folder:
         pipeline = _pipeline(reading, Path(folder))
         try:
             pipeline.build()
-            found = pipeline.epoch_size("shards")
+            size = pipeline.epoch_size("shards")
         except RuntimeError as error:
             raise _explained(str(error), reading, 0) from error
-    assert found == reading.rows.size, (found, reading.rows.size)
+    assert size == reading.rows.size, (size, reading.rows.size)
     return pipeline
 
 
 def _pipeline(reading: Reading, folder: Path) -> Any:
-    paths, indices = [], []
-    for number, (tar, index) in enumerate(reading.files.runs(reading.rows.ravel())):
+    paths: list[str] = []
+    indices: list[str] = []
+    for tar, text in reading.files.runs(reading.rows.ravel()):
+        index = folder / f"{len(indices)}.idx"
+        index.write_text(text, encoding="ascii")
         paths.append(str(tar))
-        indices.append(str(folder / f"{number}.idx"))
-        Path(indices[-1]).write_text(index, encoding="ascii")
+        indices.append(str(index))
     preprocess = reading.preprocess
     on_gpu = reading.device.type == "cuda"
     pipeline = Pipeline(
@@ -159,7 +159,7 @@ def _pipeline(reading: Reading, folder: Path) -> Any:
 
 
 def _regions(reading: Reading) -> Iterator[tuple[np.ndarray, ...]]:
-    """The crop of each batch in turn, and its colours where they vary; when they end, DALI stops reading ahead."""
+    """Crops of each batch in turn, and its colours where they vary; at their end DALI stops reading ahead."""
     for batch in range(len(reading.rows)):
         geometry = reading.geometry(batch)
         crop = (*geometry.region(reading.preprocess.size), geometry.flip.astype(np.int32))
@@ -167,24 +167,22 @@ def _regions(reading: Reading) -> Iterator[tuple[np.ndarray, ...]]:
         yield crop if color is None else (*crop, *astuple(color))
 
 
-def _compare(found: np.ndarray, wanted: np.ndarray, reading: Reading) -> None:
-    """Check that a batch is of the rows that it should be of."""
-    wrong = np.flatnonzero(found != wanted)
-    if len(wrong):
-        row, other = int(wanted[wrong[0]]), found[wrong[0]]
+def _compare_rows(stored: np.ndarray, expected: np.ndarray, reading: Reading) -> None:
+    """Compare the rows stored beside the pictures of a batch with those that were to be read."""
+    for wrong in np.flatnonzero(stored != expected):
         raise ArttlError(
-            f"{reading.files.describe(row)} holds row {other}: shards and manifest are of different packings, so"
-            " pack the collection anew with scripts/make_shards.py"
+            f"{reading.files.describe(int(expected[wrong]))} holds row {stored[wrong]}: shards and manifest are of"
+            " different packings, so pack the collection anew with scripts/make_shards.py"
         )
 
 
 def _explained(failure: str, reading: Reading, batch: int) -> ArttlError:
-    """DALI's many lines, which often name no sample, in one sentence that does."""
+    """DALI's error of many lines, which often names no sample, as one sentence that does."""
     for row in reading.rows[batch : batch + 1 + _PREFETCH].ravel().tolist():
         try:
             cpu_engine.decode(reading, row, reduction=1)
-        except ArttlError as found:
-            return found
+        except ArttlError as error:
+            return error
     lines = [line for line in failure.splitlines() if line and "pipeline" not in line]
     return ArttlError(
         f"DALI cannot read {reading.files.directory} ({lines[-1] if lines else failure}); choose --engine cpu"

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import logging
 from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
@@ -20,12 +21,12 @@ from arttl.loading import cpu_engine
 from arttl.loading.batch import Batch
 from arttl.loading.batch_memory import BatchMemory
 from arttl.loading.engines import Engine, choose_engine
-from arttl.loading.ops import DTYPES
 from arttl.loading.order import EpochPlan, epoch_order
 from arttl.loading.preprocess import Preprocess
 from arttl.loading.reading import OnBadSample, Pictures, Reading
 from arttl.loading.remote import read_manifest
-from arttl.loading.sampling import UNIFORM, Sampling, parse_sampling
+from arttl.loading.resample import DTYPES
+from arttl.loading.sampling import Sampling, parse_sampling
 from arttl.loading.shard_files import ShardFiles
 from arttl.shards.manifest import Manifest
 from arttl.tasks import TaskSet, is_labelled
@@ -33,69 +34,61 @@ from arttl.tasks import TaskSet, is_labelled
 _LOG = logging.getLogger("arttl.loading")
 
 
+@dataclass(eq=False, repr=False)
 class Loader:
     """Batches of one split on one rank, see `open_loader`.
 
     An iteration reads the current epoch to its end, after which the next one is current; `set_epoch` jumps.
-    An iteration that is given up leaves nothing running, and the next one starts the same epoch anew.
+    An iteration that is abandoned leaves nothing running, and the next one starts the same epoch anew.
 
     Attributes:
         manifest: the collection.
         tasks: what the targets are of.
-        rows: [N] int64, the rows of the manifest that an epoch draws from, over all ranks; N is its length too.
-        sampling: how often it visits them; `sampling.meaning` says it in a line.
-        bad_samples: row to a sentence, of each sample on this rank that was skipped so far.
+        rows: [N] int64, the rows of the manifest that an epoch visits, over all ranks; N is also its length.
+        targets: task name to the target of each manifest row.
         preprocess: what happens to the pictures.
         batch_size: B, on each rank.
-        world_size: number of ranks.
-        device: where the images and targets are.
         engine: `dali-gpu`, `dali-cpu` or `cpu`.
-        engine_reason: a line that says why.
+        engine_reason: why this engine, in one line.
+        rank: of this process.
+        world_size: number of ranks.
+        seed: of the order and the random crops.
+        shuffle: whether the order is random.
+        threads: decoding threads.
+        device: where the images and targets are.
+        dtype: of the images.
+        sampling: how often an epoch visits each row; `sampling.meaning` says it in one line.
+        on_bad_sample: what happens to a picture that cannot be decoded.
+        files: the shards.
+        bad_samples: row to a sentence, of each sample on this rank that was skipped so far.
+        epoch: the current epoch, from 0; set by `set_epoch`.
     """
 
-    def __init__(
-        self,
-        manifest: Manifest,
-        tasks: TaskSet,
-        rows: npt.NDArray[np.int64],
-        targets: Mapping[str, npt.NDArray[Any]],
-        *,
-        preprocess: Preprocess,
-        batch_size: int,
-        engine: Engine,
-        engine_reason: str,
-        rank: int,
-        world_size: int,
-        seed: int,
-        shuffle: bool,
-        threads: int,
-        device: torch.device,
-        dtype: torch.dtype = torch.float32,
-        sampling: Sampling = UNIFORM,
-        on_bad_sample: OnBadSample = "raise",
-    ) -> None:
-        self.manifest = manifest
-        self.tasks = tasks
-        self.rows = rows
-        self.preprocess = preprocess
-        self.batch_size = batch_size
-        self.device = device
-        self.engine = engine
-        self.engine_reason = engine_reason
-        self._targets = {name: torch.from_numpy(table) for name, table in targets.items()}
-        self._files = ShardFiles(manifest, rows)
-        self._rank = rank
-        self.world_size = world_size
-        self._seed = seed
-        self._shuffle = shuffle
-        self._threads = threads
-        self._dtype = dtype
-        self.sampling = sampling
-        self._on_bad_sample = on_bad_sample
+    manifest: Manifest
+    tasks: TaskSet
+    rows: npt.NDArray[np.int64]
+    targets: Mapping[str, npt.NDArray[Any]]
+    preprocess: Preprocess
+    batch_size: int
+    engine: Engine
+    engine_reason: str
+    rank: int
+    world_size: int
+    seed: int
+    shuffle: bool
+    threads: int
+    device: torch.device
+    dtype: torch.dtype
+    sampling: Sampling
+    on_bad_sample: OnBadSample
+
+    def __post_init__(self) -> None:
+        self.files = ShardFiles(self.manifest, self.rows)
         self.bad_samples: dict[int, str] = {}
-        self._epoch = 0
+        self.epoch = 0
+        self._targets = {name: torch.from_numpy(table) for name, table in self.targets.items()}
         self._first_batch = 0  # of the next iteration
-        self._handed_out = 0  # batches of the current epoch
+        self._yielded = 0  # batches of the current epoch
         self._iteration = 0
 
     def __len__(self) -> int:
@@ -104,53 +97,44 @@ class Loader:
 
     @property
     def at_the_end(self) -> bool:
-        """Whether the batch handed out last is the last of its epoch."""
-        return self._handed_out == len(self)
-
-    @property
-    def epoch(self) -> int:
-        """The current epoch, from 0."""
-        return self._epoch
+        """Whether the batch yielded last is the last of its epoch."""
+        return self._yielded == len(self)
 
     def set_epoch(self, epoch: int) -> None:
         """Make an epoch the current one; in the epoch of a restored state, keep its position."""
         if epoch < 0:
             raise ValueError(f"epochs count from 0, not {epoch}")
-        if epoch != self._epoch:
-            self._epoch, self._first_batch, self._handed_out = epoch, 0, 0
+        if epoch != self.epoch:
+            self.epoch, self._first_batch, self._yielded = epoch, 0, 0
 
     def __iter__(self) -> Iterator[Batch]:
         """The batches of the current epoch, from where a restored state left it."""
         self._iteration += 1
         first, self._first_batch = self._first_batch, 0
-        self._handed_out = first
-        return self._batches(self._iteration, self._epoch, first)
+        self._yielded = first
+        return self._batches(self._iteration, self.epoch, first)
 
     def _batches(self, iteration: int, epoch: int, first: int) -> Iterator[Batch]:
         rows = self.rows
         if self.sampling.classes is not None:
-            rows = rows[self.sampling.visited(self._seed, epoch)]
+            rows = rows[self.sampling.visited(self.seed, epoch)]
         order = epoch_order(
-            rows,
-            self._files.shard_of_row[rows],
-            shuffle=self._shuffle,
-            seed=self._seed,
-            epoch=epoch,
+            rows, self.files.shard_of_row[rows], shuffle=self.shuffle, seed=self.seed, epoch=epoch
         )
-        plan = EpochPlan.cut(order, self.batch_size, self._rank, self.world_size)
+        plan = EpochPlan.cut(order, self.batch_size, self.rank, self.world_size)
         with contextlib.closing(self._pictures(plan, first, epoch)) as batches:
             for number, pictures in enumerate(batches, start=first):
                 batch = self._batch(plan.rows[number], plan.valid[number].copy(), pictures)
                 if iteration == self._iteration:  # the position is that of the newest iteration
-                    self._handed_out = number + 1
+                    self._yielded = number + 1
                 yield batch
-        if iteration == self._iteration and epoch == self._epoch:
-            self._epoch, self._handed_out = epoch + 1, 0
+        if iteration == self._iteration and epoch == self.epoch:
+            self.epoch, self._yielded = epoch + 1, 0
 
     def _batch(self, rows: npt.NDArray[np.int64], valid: npt.NDArray[np.bool_], pictures: Pictures) -> Batch:
-        for place, sentence in pictures.bad.items():
-            valid[place] = False
-            row = int(rows[place])
+        for index, sentence in pictures.bad.items():
+            valid[index] = False
+            row = int(rows[index])
             if row not in self.bad_samples:
                 self.bad_samples[row] = sentence
                 _LOG.warning("skipped, %d so far: %s", len(self.bad_samples), sentence)
@@ -162,19 +146,19 @@ class Loader:
         if first == len(plan.rows):  # restored at the end of an epoch
             return
         reading = Reading(
-            files=self._files,
+            files=self.files,
             sizes=self.manifest.sizes,
             rows=plan.rows[first:],
             visits=plan.visits[first:],
             preprocess=self.preprocess,
-            seed=self._seed,
+            seed=self.seed,
             epoch=epoch,
-            threads=self._threads,
+            threads=self.threads,
             device=self.device,
-            dtype=self._dtype,
-            on_bad_sample=self._on_bad_sample,
+            dtype=self.dtype,
+            on_bad_sample=self.on_bad_sample,
         )
-        with self._files.ahead(reading.rows):
+        with self.files.ahead(reading.rows):
             if self.engine == "cpu":
                 yield from cpu_engine.read(reading, self._memory)
             else:
@@ -184,26 +168,26 @@ class Loader:
 
     @cached_property
     def _memory(self) -> BatchMemory:
-        return cpu_engine.batch_memory(self.batch_size, self.preprocess, self._dtype, self.device)
+        return cpu_engine.batch_memory(self.batch_size, self.preprocess, self.dtype, self.device)
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the loader stands: the epoch and the batches handed out, whatever was read ahead.
+        """The loader's position: the epoch and the number of batches yielded, whatever was read ahead.
 
         It is the same on every rank, and JSON-ready.
         """
-        return {"epoch": self._epoch, "batch": self._handed_out, **self._identity()}
+        return {"epoch": self.epoch, "batch": self._yielded, **self._identity()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on where a loader of the same samples stood; the batches that follow are the same.
+        """Resume from the position of a loader of the same samples; the batches that follow are the same.
 
         Raises:
             ArttlError: for a state of other samples, seed, batch size or preprocessing.
         """
-        for name, mine in self._identity().items():
-            if state.get(name) != mine:
+        for name, value in self._identity().items():
+            if state.get(name) != value:
                 raise ArttlError(
                     f"the loader's saved position is of another {name.replace('_', ' ')}"
-                    f" ({_short(state.get(name))} there, {_short(mine)} here): restore it with the settings"
+                    f" ({_short(state.get(name))} there, {_short(value)} here): restore it with the settings"
                     " it had, or start the run anew"
                 )
         epoch, batch = state.get("epoch"), state.get("batch")
@@ -211,22 +195,22 @@ class Loader:
             raise ArttlError(
                 f"the loader's saved position, batch {batch} of epoch {epoch}, is not one: start the run anew"
             )
-        self._epoch, self._handed_out, self._first_batch = epoch, batch, batch
+        self.epoch, self._yielded, self._first_batch = epoch, batch, batch
 
     def _identity(self) -> dict[str, Any]:
-        """What must be equal for a position to mean the same."""
+        """What must be equal for a position to mean the same batches."""
         return {
             "sampling": self.sampling.name,
             "samples": self._samples_digest,
-            "seed": self._seed,
-            "shuffle": self._shuffle,
+            "seed": self.seed,
+            "shuffle": self.shuffle,
             "batch_size_of_all_ranks": self.batch_size * self.world_size,
             "preprocess": self.preprocess.to_dict(),
         }
 
     @cached_property
     def _samples_digest(self) -> str:
-        """Of the rows and their pictures' digests, in order."""
+        """SHA-256 of the rows and their pictures' digests, in order."""
         pictures = self.manifest.table.column("stored_sha256").to_pylist()
         lines = "".join(f"{row} {pictures[row]}\n" for row in self.rows.tolist())
         if self.sampling.classes is not None:
@@ -257,11 +241,11 @@ def open_loader(
 ) -> Loader:
     """Open a split of a collection.
 
-    Rows that carry a label for none of the tasks are left out, unless `labelled` is False. Over any number of ranks
-    every other row comes exactly once per epoch; the last batches are padded, and `Batch.valid` says where.
+    Rows without a label for any of the tasks are left out, unless `labelled` is False. Over any number of ranks
+    every other row comes exactly once per epoch; the last batches are padded, and `Batch.valid` marks the padding.
 
     Args:
-        shards: the folder, its address (see `arttl.loading.remote`), or its manifest.
+        shards: a folder, an address (see `arttl.loading.remote`), or a manifest.
         split: `train`, `val`, `test`, or `all` three.
         tasks: names, for single-label tasks under the class rule `classes`; or the task set of a model.
         preprocess: what happens to the pictures. None: the evaluation transform at 224 pixels with ImageNet's
@@ -278,7 +262,7 @@ def open_loader(
         labelled: whether batches have targets. False: every row comes, `tasks` and `classes` are not used, and
             `Batch.targets` is empty.
         rows: [N], only these rows of the manifest, in this order unless shuffled; None: all of the split.
-        device: where the batches go; None: the current GPU, else the CPU.
+        device: of the batches; None: the current GPU, else the CPU.
         dtype: of the images, float32 or bfloat16.
         sampling: `uniform`: an epoch visits every row once. `balanced:TASK` or `sqrt:TASK`: it is as long, but every
             class of that task comes equally often, or in proportion to the square root of its size; see
@@ -308,9 +292,9 @@ def open_loader(
         if value is not None and not least <= value < 2**63:
             raise ArttlError(f"{flag} {value} is out of range; give at least {least}")
     rank, world_size = _ranks(rank, world_size)
-    of_split = np.arange(len(manifest)) if split == "all" else manifest.rows(split)
-    rows = of_split if rows is None else rows
-    if not len(rows) or not np.isin(rows, of_split).all():
+    split_rows = np.arange(len(manifest)) if split == "all" else manifest.rows(split)
+    rows = split_rows if rows is None else rows
+    if not len(rows) or not np.isin(rows, split_rows).all():
         raise ValueError(f"rows must name one row or more, all of the split {split!r}")
     targets = {task.name: task.targets(manifest.labels(task.name)) for task in tasks}
     if labelled:

@@ -1,36 +1,26 @@
-"""The torch operator `arttl::crop_resize_normalise`, and the compiled kernel behind it.
+"""The torch operator `arttl::crop_resize_normalise`, and the compiled kernel that it runs.
 
-It is declared once, with the compiled kernel behind it on the CPU, plain torch on any other device, and a fake
-implementation for tracing (`torch.compile`, `torch.export`). The CPU engine calls the kernel itself, from its decoding
-threads, outside torch's dispatcher. The compiled module is loaded at the first call.
+The operator is declared once. On the CPU it runs the compiled kernel, on any other device plain torch, and for tracing
+(`torch.compile`, `torch.export`) it has a fake implementation. The CPU engine calls the kernel directly, from its
+decoding threads, outside torch's dispatcher. The compiled module is loaded at the first call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from arttl.compiled import kernels as kernels
 from arttl.loading import _torch_twin as twin
-
-FILTERS = {"nearest": 0, "bilinear": 1, "bicubic": 2}
-"""The filters, and their codes (`Filter` in `csrc/cpu/resample_weights.h`)."""
-DTYPES = {torch.float32: 0, torch.bfloat16: 2}
-"""The types of the result, and their codes (`DType` in `csrc/arithmetic.h`)."""
+from arttl.loading.resample import DTYPES, FILTERS, Cuts, SquareWriter
 
 _library = torch.library.Library("arttl", "FRAGMENT")
 _library.define(
     "crop_resize_normalise(Tensor picture, int[4] part, float[2] start, float[2] step, int size, str filter, "
     "bool flip, float[] color, float[3] mean, float[3] std, ScalarType dtype) -> Tensor"
 )
-
-
-def folded(mean: Sequence[float], std: Sequence[float]) -> tuple[list[float], list[float]]:
-    """`(value / 255 - mean) / std` as `value * scale + shift`, [3] each."""
-    scale = [1 / (255 * s) for s in std]
-    return scale, [-m / s for m, s in zip(mean, std, strict=True)]
 
 
 def run_crop_resize_normalise(
@@ -46,37 +36,11 @@ def run_crop_resize_normalise(
     std: Sequence[float],
     dtype: torch.dtype,
 ) -> Tensor:
-    """`_torch_twin.crop_resize_normalise` by the compiled kernel."""
-    _check(picture, part, start, step, size, filter, color, dtype)
-    out = torch.empty((size, size, 3), dtype=dtype)
-    picture = picture.contiguous()
-    kernels().crop_resize_normalise_cpu(
-        picture.data_ptr(),
-        picture.shape[1],
-        list(part),
-        list(start),
-        list(step),
-        FILTERS[filter],
-        flip,
-        list(color),
-        *folded(mean, std),
-        out.data_ptr(),
-        DTYPES[dtype],
-        size,
-    )
-    return out  # [size, size, 3]
+    """`_torch_twin.crop_resize_normalise`, computed by the compiled kernel.
 
-
-def _check(
-    picture: Tensor,
-    part: Sequence[int],
-    start: Sequence[float],
-    step: Sequence[float],
-    size: int,
-    filter: str,
-    color: Sequence[float],
-    dtype: torch.dtype,
-) -> None:
+    Raises:
+        ValueError: for arguments that the kernel does not support.
+    """
     if picture.dim() != 3 or picture.shape[2] != 3 or picture.dtype != torch.uint8:
         raise ValueError(f"a picture is [H, W, 3] uint8, not {list(picture.shape)} {picture.dtype}")
     if filter not in FILTERS or dtype not in DTYPES or size < 1:
@@ -90,6 +54,11 @@ def _check(
             raise ValueError(
                 f"the part {list(part)} or the square at {list(start)}, step {list(step)}, lies outside the picture"
             )
+    square = torch.empty((size, size, 3), dtype=dtype)
+    cuts = Cuts([list(part)], [list(start)], [list(step)], [flip], [list(color)])
+    writer = SquareWriter(size, filter, mean, std, dtype)
+    writer.write(picture.contiguous().numpy(), cuts, 0, square.data_ptr())
+    return square  # [size, size, 3]
 
 
 _library.impl("crop_resize_normalise", run_crop_resize_normalise, "CPU")
@@ -97,19 +66,8 @@ _library.impl("crop_resize_normalise", twin.crop_resize_normalise, "CompositeExp
 
 
 @torch.library.register_fake("arttl::crop_resize_normalise", lib=_library)
-def _(
-    picture: Tensor,
-    part: list[int],
-    start: list[float],
-    step: list[float],
-    size: int,
-    filter: str,
-    flip: bool,
-    color: list[float],
-    mean: list[float],
-    std: list[float],
-    dtype: torch.dtype,
-) -> Tensor:
+def _(picture: Tensor, *arguments: Any) -> Tensor:
+    _part, _start, _step, size, *_, dtype = arguments
     torch._check(picture.dim() == 3)
     return picture.new_empty((size, size, 3), dtype=dtype)
 

@@ -15,8 +15,8 @@ import torch
 from arttl.errors import ArttlError, did_you_mean
 from arttl.loading.color import ColorChange, random_color
 from arttl.loading.geometry import Geometry, centre_geometry, random_geometry
-from arttl.loading.ops import FILTERS, crop_resize_normalise
-from arttl.loading.resample import cuts
+from arttl.loading.ops import crop_resize_normalise
+from arttl.loading.resample import FILTERS, cuts
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -38,11 +38,11 @@ class Augment:
     brightness: float = 0.0
     """b: all values are multiplied by a factor between max(0, 1 - b) and 1 + b, as in torchvision's ColorJitter."""
     contrast: float = 0.0
-    """Likewise for their distance from middle grey."""
+    """Their distance from middle grey is multiplied by such a factor."""
     saturation: float = 0.0
-    """Likewise for their distance from the grey of the same luma."""
+    """Their distance from the grey of the same luma is multiplied by such a factor."""
     hue: float = 0.0
-    """Colours are turned about the axis of greys by up to this share of a circle, either way; at most 0.5."""
+    """Colours are rotated about the axis of greys by up to this share of a circle, either way; at most 0.5."""
 
     def __post_init__(self) -> None:
         if not 0 < self.scale[0] <= self.scale[1] <= 1:
@@ -61,16 +61,16 @@ class Augment:
 
     @property
     def color(self) -> dict[str, float]:
-        """The strengths of what colours vary in, by name; empty where they do not."""
+        """The colour changes by name, those with a strength above 0."""
         names = ("brightness", "contrast", "saturation", "hue")
         return {name: getattr(self, name) for name in names if getattr(self, name)}
 
 
 @dataclass(frozen=True)
 class Preprocess:
-    """Decode, resize, crop, normalise: followed by both engines and single pictures, saved with every model.
+    """Decode, resize, crop, normalise: applied by both engines and to single pictures, saved with every model.
 
-    Without `augment` it is the evaluation transform, the same each time.
+    Without `augment` it is the evaluation transform, which is deterministic.
     """
 
     size: int = 224
@@ -84,9 +84,9 @@ class Preprocess:
     mean: tuple[float, float, float] = IMAGENET_MEAN
     """Subtracted from red, green and blue, on the scale of 0 to 1."""
     std: tuple[float, float, float] = IMAGENET_STD
-    """What red, green and blue are divided by afterwards."""
+    """Divisors of red, green and blue, after the subtraction."""
     augment: Augment | None = None
-    """Random crops, mirroring and colours in place of the resize and the middle."""
+    """Random crops, mirroring and colours instead of the resize and the centre crop."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.size <= 8192:
@@ -112,12 +112,9 @@ class Preprocess:
             if self.augment.color:
                 steps.append(" ".join(f"{name} {value:g}" for name, value in self.augment.color.items()))
         else:
-            side = (
-                f"{self.resize_to}x{self.resize_to}"
-                if self.fit == "squash"
-                else f"shorter side to {self.resize_to}"
-            )
-            steps = [f"resize {'' if self.fit == 'crop' else 'to '}{side} {self.filter}"]
+            side = self.resize_to
+            target = f"shorter side to {side}" if self.fit == "crop" else f"to {side}x{side}"
+            steps = [f"resize {target} {self.filter}"]
             if self.fit == "crop" or self.resize_to > self.size:
                 steps.append(f"centre crop {self.size}")
         return " | ".join(["decode", *steps, f"normalise mean {_values(self.mean)} std {_values(self.std)}"])
@@ -154,7 +151,7 @@ class Preprocess:
         return self.augment is not None and bool(self.augment.color)
 
     def color_change(self, uniforms: npt.NDArray[np.float64]) -> ColorChange | None:
-        """How the colours of pictures are changed; None where `augment` leaves them as they are.
+        """How the colours of pictures are changed; None where `augment` does not change them.
 
         Args:
             uniforms: [N, arttl.loading.color.COLOR_UNIFORMS] random numbers.
@@ -165,7 +162,7 @@ class Preprocess:
         return random_color(augment.brightness, augment.contrast, augment.saturation, augment.hue, uniforms)
 
     def apply(self, rgb: npt.NDArray[np.uint8]) -> torch.Tensor:
-        """The evaluation transform of one decoded picture; `augment` plays no part.
+        """The evaluation transform of one decoded picture; `augment` is ignored.
 
         Args:
             rgb: [H, W, 3] uint8.
@@ -176,21 +173,10 @@ class Preprocess:
         if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
             raise ValueError(f"a picture is [H, W, 3] uint8, not {list(rgb.shape)} {rgb.dtype}")
         cut = cuts(replace(self.geometry(np.array([rgb.shape[:2]])), reduction=np.ones(1, np.int64)))
-        picture = torch.from_numpy(
-            np.require(rgb, requirements=["C", "W"])
-        )  # torch warns of read-only arrays
+        part, start, step = cut.part[0], cut.start[0], cut.step[0]
+        picture = torch.from_numpy(np.require(rgb, None, ["C", "W"]))  # torch warns of read-only arrays
         square = crop_resize_normalise(
-            picture,
-            cut.part[0],
-            cut.start[0],
-            cut.step[0],
-            self.size,
-            self.filter,
-            False,
-            cut.color[0],
-            self.mean,
-            self.std,
-            torch.float32,
+            picture, part, start, step, self.size, self.filter, False, [], self.mean, self.std, torch.float32
         )
         return square.permute(2, 0, 1)
 
@@ -209,36 +195,34 @@ class Preprocess:
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready form."""
-        found: dict[str, Any] = _CONVERTER.unstructure(self)
-        return found
+        data: dict[str, Any] = _CONVERTER.unstructure(self)
+        return data
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Preprocess:
-        """The inverse of `to_dict`; settings that are left out take their defaults.
+        """The inverse of `to_dict`; missing settings take their defaults.
 
         Raises:
             ArttlError: for an unknown setting, or a value that a setting cannot have.
         """
         if not isinstance(data, Mapping):
             raise ArttlError(f"the preprocessing is not a table of settings but {type(data).__name__}")
-        augment = data.get("augment")
-        for known, keys in ((cls, data), (Augment, {} if augment is None else augment)):
-            if not isinstance(keys, Mapping):
-                raise ArttlError(f"the preprocessing's augment is not a table of settings but {keys!r}")
-            names = [field.name for field in fields(known)]
+        augment = {} if data.get("augment") is None else data["augment"]
+        if not isinstance(augment, Mapping):
+            raise ArttlError(f"the preprocessing's augment is not a table of settings but {augment!r}")
+        for kind, keys in ((cls, data), (Augment, augment)):
+            names = [field.name for field in fields(kind)]
             for key in keys:
                 if key not in names:
-                    raise ArttlError(
-                        f"the preprocessing has an unknown setting {key!r}{did_you_mean(str(key), names)}"
-                    )
+                    close = did_you_mean(str(key), names)
+                    raise ArttlError(f"the preprocessing has an unknown setting {key!r}{close}")
         try:
             return _CONVERTER.structure(data, cls)
         except cattrs.BaseValidationError as error:
-            cause, _, place = cattrs.transform_error(error, format_exception=lambda e, _: str(e))[
-                0
-            ].rpartition(" @ $")
-            place = f"{place[1:]}: " if place else ""
-            raise ArttlError(f"the preprocessing cannot be used: {place}{cause}") from error
+            reason = cattrs.transform_error(error, format_exception=lambda cause, _: str(cause))[0]
+            cause, _, setting = reason.rpartition(" @ $")
+            setting = f"{setting[1:]}: " if setting else ""
+            raise ArttlError(f"the preprocessing cannot be used: {setting}{cause}") from error
 
 
 def _strict_int(value: object, _: type) -> int:

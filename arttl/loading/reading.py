@@ -1,4 +1,4 @@
-"""What an engine is asked to read: the batches of an epoch that are left on this rank; and what it gives."""
+"""What an engine reads, the remaining batches of an epoch on this rank, and what it yields."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class BadSampleError(ArttlError):
 
 @dataclass(frozen=True)
 class Reading:
-    """The argument of both engines' `read`, which yields for each batch its `Pictures`.
+    """The argument of both engines' `read`, which yields the `Pictures` of each batch.
 
     Attributes:
         files: the shards.
         sizes: [manifest rows, 2] int32, height and width of each stored picture.
-        rows: [num_batches, B] int64, what to read, in this order.
-        visits: [num_batches, B] int64, how often the row came before in the epoch.
-        preprocess: how.
+        rows: [num_batches, B] int64, the rows of the manifest to read, in this order.
+        visits: [num_batches, B] int64, how often the epoch visited the row before.
+        preprocess: what happens to the pictures.
         seed, epoch: of the random crops and colours.
         threads: decoding threads.
-        device: where the images go.
+        device: of the images.
         dtype: of the images.
         on_bad_sample: whether a picture that cannot be decoded ends the reading, or is skipped.
     """
@@ -57,13 +57,13 @@ class Reading:
         return self.preprocess.geometry(self.sizes[self.rows[batch]], uniforms)
 
     def color_change(self, batch: int) -> ColorChange | None:
-        """How the colours of one batch are changed; None: they are not."""
+        """How the colours of one batch are changed; None: they stay as they are."""
         if not self.preprocess.varies_color:
             return None
         return self.preprocess.color_change(self._uniforms(batch, UNIFORMS + COLOR_UNIFORMS)[:, UNIFORMS:])
 
     def _uniforms(self, batch: int, count: int) -> npt.NDArray[np.float64]:
-        # A row that comes again is changed anew each time.
+        # A row that an epoch visits again gets another crop and other colours.
         visit = self.rows[batch] + (self.visits[batch] << 40)
         return uniform_numbers(self.seed, self.epoch, visit, count)
 
@@ -73,8 +73,8 @@ class Pictures:
     """The pictures of one batch.
 
     Attributes:
-        images: [B, 3, size, size] of the dtype, channels last, on the device; a bad sample's are zeros.
-        bad: place in the batch to a sentence, of each sample that was skipped.
+        images: [B, 3, size, size] of the dtype, channels last, on the device; zeros for a bad sample.
+        bad: index in the batch to a sentence, of each sample that was skipped.
     """
 
     images: torch.Tensor

@@ -1,7 +1,7 @@
 """Shards at an address: fetched ahead into a bounded local cache, verified, kept for the next run.
 
-Any address that fsspec knows (`https://`, `s3://`, `gs://`, `hf://`, ...) may stand where a folder of shards may. The
-small files come at once, the tars as an epoch comes to them.
+Any address that fsspec supports (`https://`, `s3://`, `gs://`, `hf://`, ...) can replace a folder of shards. The small
+files are fetched when the shards are opened, the tars in the order of an epoch, ahead of the reading.
 """
 
 from __future__ import annotations
@@ -12,44 +12,50 @@ import json
 import os
 import re
 import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import fsspec  # type: ignore[import-untyped]
 from filelock import FileLock
 
 from arttl.errors import ArttlError
-from arttl.files import commit, make_folder, write_bytes, write_json
+from arttl.files import make_folder, whole_file, write_bytes, write_json
 from arttl.shards.manifest import Manifest
 
-_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):(//?)(?=.)")  # one slash: what a Path makes of it
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):(//?)(?=.)")  # a Path leaves one slash of two
 _SMALL_FILE = re.compile(r"[a-z]+-[0-9]{5,}\.idx|manifest\.parquet")
 _TAR = re.compile(r"[a-z]+-[0-9]{5,}\.tar")
 _SOURCE = "source.json"
 _ATTEMPTS = 5
-_PATIENCE = 10.0  # seconds
+_JOIN_TIMEOUT = 10.0  # seconds
 _PAUSE = 0.5  # seconds before the second attempt; twice as long before each further one
 _CHUNK = 1 << 20
 _GIB = 1 << 30
 
 
-class _Stopped(Exception):
-    """The reader has gone."""
+T = TypeVar("T")
+
+
+class _StoppedError(Exception):
+    """Reading ended while a file was being fetched."""
+
+
+class _DamagedError(Exception):
+    """A file arrived with another digest."""
 
 
 def is_remote(shards: str | Path) -> bool:
-    """Whether this is an address and no folder."""
+    """Whether this is an address, not a folder."""
     return _ADDRESS.match(str(shards)) is not None
 
 
 def read_manifest(shards: str | Path) -> Manifest:
     """The manifest of a folder, or of an address, whose small files are then fetched.
 
-    The cache is the folder `$ARTTL_CACHE`, by default `~/.cache/arttl`, and keeps up to `$ARTTL_CACHE_GIB` (100) of
-    tars, those used last.
+    The cache is the folder `$ARTTL_CACHE`, by default `~/.cache/arttl`. It keeps the most recently used tars, up to
+    `$ARTTL_CACHE_GIB` (100) in total.
 
     Raises:
         ArttlError: if there are no finished shards, or the address cannot be reached.
@@ -61,7 +67,7 @@ def read_manifest(shards: str | Path) -> Manifest:
     scheme, slashes = is_address.groups()
     if len(slashes) == 1:
         address = address.replace(":/", ":///" if scheme == "file" else "://", 1)
-    dataset = _fetch_bytes(address, "dataset.json")
+    dataset = _fetch_dataset(address)
     try:
         files = _checked(json.loads(dataset)["files"])
     except (ValueError, KeyError, TypeError) as error:
@@ -86,28 +92,32 @@ class _File:
 
 def _checked(files: Mapping[str, Any]) -> dict[str, _File]:
     """The files that shards may have; their names become paths."""
-    found = {}
-    for name, digest in files.items():
-        if _SMALL_FILE.fullmatch(name) or _TAR.fullmatch(name):
-            found[name] = _File(int(digest["bytes"]), str(digest["sha256"]))
-    return found
+    return {
+        name: _File(int(entry["bytes"]), str(entry["sha256"]))
+        for name, entry in files.items()
+        if _SMALL_FILE.fullmatch(name) or _TAR.fullmatch(name)
+    }
 
 
 class RemoteShards:
-    """The cached files of one address. Safe to use from many threads, and beside other processes."""
+    """The cached files of one address, for any number of threads and processes.
+
+    Attributes:
+        address: of the shards.
+    """
 
     def __init__(self, folder: Path, address: str, files: Mapping[str, _File]) -> None:
-        self._folder, self._address, self._files = folder, address, files
+        self.address = address
+        self._folder, self._files = folder, files
         self._limit = _limit()
-        self._here: set[str] = set()  # verified by this process
-        self._order: list[str] = []  # of tars, as the epoch comes to them
-        self._place: dict[str, int] = {}  # of each in the order
-        self._reached = -1  # the last one that was read from
-        self._moved = threading.Condition()
+        self._verified: set[str] = set()  # by this process
+        self._positions: dict[str, int] = {}  # of tars, in the order in which the epoch reads them
+        self._reached = -1  # position of the last tar that was read from
+        self._advanced = threading.Condition()
 
     @classmethod
     def of(cls, manifest: Manifest) -> RemoteShards | None:
-        """What a manifest's tars are fetched by; None where they lie in its folder, which may be anyone's."""
+        """Fetches a manifest's tars; None where they lie in its folder, that is, anywhere outside the cache."""
         if manifest.directory.parent != _cache():
             return None
         try:
@@ -118,32 +128,27 @@ class RemoteShards:
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ArttlError(f"the cache {manifest.directory} is damaged: delete that folder") from error
 
-    @property
-    def address(self) -> str:
-        """Where the shards are."""
-        return self._address
-
     def ensure(self, name: str) -> None:
-        """Have a file in the cache, verified; fetch it if need be.
+        """Fetch and verify a file, unless the cache has it verified.
 
         Raises:
             ArttlError: naming the file, if it cannot be fetched, or is not what was packed.
         """
-        with self._moved:
-            place = self._place.get(name, -1)
-            comes = place > self._reached
-            if comes:  # the epoch has come to it
-                self._reached = place
-                self._moved.notify_all()
+        with self._advanced:
+            position = self._positions.get(name, -1)
+            is_next = position > self._reached
+            if is_next:
+                self._reached = position
+                self._advanced.notify_all()
         self._obtain(name, threading.Event())
-        if comes:
+        if is_next:
             self._touch(name)
 
     def ensure_all(self, names: Sequence[str]) -> None:
-        """Have several files at once.
+        """Fetch and verify several files, which the cache then holds together.
 
         Raises:
-            ArttlError: as `ensure`, or if the cache is too small for all of them.
+            ArttlError: as for `ensure`, or if the cache is too small for all of them.
         """
         size = sum(self._files[name].bytes for name in names)
         if size > self._limit:
@@ -156,119 +161,120 @@ class RemoteShards:
 
     def _obtain(self, name: str, stop: threading.Event) -> None:
         path, file = self._folder / name, self._files[name]
-        if name in self._here and path.exists():
+        if name in self._verified and path.exists():
             return
         with FileLock(self._folder / f"{name}.lock"):
             if not _is_whole(path, file):
                 _make_room(self._folder.parent, file.bytes, self._limit)
                 self._fetch(name, stop)
-            self._here.add(name)
+            self._verified.add(name)
 
     def _touch(self, name: str) -> None:
-        """Note that a file was used last."""
-        with contextlib.suppress(OSError):  # another process deleted it, and it will be fetched again
+        """Mark a file as the most recently used."""
+        with contextlib.suppress(OSError):  # another process deleted it; it will be fetched again
             os.utime(self._folder / name)
 
     @contextlib.contextmanager
     def fetching_ahead(self, names: Sequence[str]) -> Iterator[None]:
-        """Fetch tars in this order in the background, as far ahead as the cache allows."""
-        self._order, self._reached = list(dict.fromkeys(names)), -1
-        self._place = {name: place for place, name in enumerate(self._order)}
+        """A context in which tars are fetched in this order in the background, as far ahead as the cache allows."""
+        order = list(dict.fromkeys(names))
+        self._positions, self._reached = {name: position for position, name in enumerate(order)}, -1
         stop = threading.Event()
-        thread = threading.Thread(target=self._run_ahead, args=(stop,), name="arttl-fetch", daemon=True)
+        thread = threading.Thread(target=self._run_ahead, args=(order, stop), name="arttl-fetch", daemon=True)
         thread.start()
         try:
             yield
         finally:
             stop.set()
-            with self._moved:
-                self._moved.notify_all()
-            thread.join(_PATIENCE)  # a connection that hangs is left to end by itself
-            self._order, self._place = [], {}
+            with self._advanced:
+                self._advanced.notify_all()
+            thread.join(_JOIN_TIMEOUT)  # a connection that hangs is left to end by itself
+            self._positions = {}
 
-    def _run_ahead(self, stop: threading.Event) -> None:
-        for place, name in enumerate(self._order):
-            with self._moved:
-                while not stop.is_set() and not self._fits(place):
-                    self._moved.wait()
+    def _run_ahead(self, order: Sequence[str], stop: threading.Event) -> None:
+        sizes = [self._files[name].bytes for name in order]
+
+        def fits(position: int) -> bool:
+            """Whether the cache holds all tars from the one before that being read, whose samples may be queued."""
+            return sum(sizes[max(0, self._reached - 1) : position + 1]) <= self._limit
+
+        for position, name in enumerate(order):
+            with self._advanced:
+                while not stop.is_set() and not fits(position):
+                    self._advanced.wait()
             if stop.is_set():
                 return
             try:
                 self._obtain(name, stop)
                 self._touch(name)
-            except (_Stopped, ArttlError):  # the reader will meet the same failure, and say so
+            except (_StoppedError, ArttlError):  # the reader meets the same failure and reports it
                 return
-
-    def _fits(self, place: int) -> bool:
-        """Whether all from the one before that is read (some of whose samples may be on their way) to this one fit."""
-        window = self._order[max(0, self._reached - 1) : place + 1]
-        return sum(self._files[name].bytes for name in window) <= self._limit
 
     def _fetch(self, name: str, stop: threading.Event) -> None:
-        file = self._files[name]
-        part = self._folder / f"{name}.part"
-        reason = ""
-        for attempt in range(_ATTEMPTS):
-            if attempt and stop.wait(_PAUSE * 2 ** (attempt - 1)):
-                raise _Stopped
-            try:
-                digest = _download(f"{self._address}/{name}", part, stop)
-            except ImportError as error:
-                raise _needs_package(self._address, error) from error
-            except Exception as error:  # each file system has its own
-                if isinstance(error, _Stopped):
-                    raise
-                reason = f"{type(error).__name__}: {error}".splitlines()[0]
-                continue
-            if digest == file.sha256:
-                commit(part, self._folder / name)
-                return
-            reason = f"it has {part.stat().st_size} bytes of another digest than dataset.json says"
-        part.unlink(missing_ok=True)
-        raise ArttlError(
-            f"{self._address}/{name} could not be fetched in {_ATTEMPTS} attempts ({reason}); check the address and"
-            " the connection, or copy the shards to a folder"
-        )
+        address, file = f"{self.address}/{name}", self._files[name]
+        with whole_file(self._folder / name) as temporary:
+
+            def attempt() -> None:
+                if _download(address, temporary, stop) != file.sha256:
+                    size = temporary.stat().st_size
+                    raise _DamagedError(f"it has {size} bytes of another digest than dataset.json says")
+
+            _retry(attempt, address, stop)
 
 
-def _download(address: str, to: Path, stop: threading.Event) -> str:
-    """Write a file, and give its SHA-256."""
-    digest = hashlib.sha256()
-    with (
-        fsspec.open(address, "rb", cache_type="readahead", block_size=8 * _CHUNK) as source,
-        to.open("wb") as out,
-    ):
-        while chunk := source.read(_CHUNK):
-            if stop.is_set():
-                raise _Stopped
-            digest.update(chunk)
-            out.write(chunk)
-    return digest.hexdigest()
-
-
-def _fetch_bytes(address: str, name: str) -> bytes:
-    for attempt in range(_ATTEMPTS):
-        if attempt:
-            time.sleep(_PAUSE * 2 ** (attempt - 1))
+def _retry(attempt: Callable[[], T], address: str, stop: threading.Event) -> T:
+    """The result of the first attempt that succeeds."""
+    for number in range(_ATTEMPTS):
+        if number and stop.wait(_PAUSE * 2 ** (number - 1)):
+            raise _StoppedError
         try:
-            with fsspec.open(f"{address}/{name}", "rb") as file:
-                found: bytes = file.read()
-                return found
+            return attempt()
+        except (_StoppedError, ArttlError):
+            raise
         except ImportError as error:
-            raise _needs_package(address, error) from error
-        except (FileNotFoundError, ValueError) as error:  # ValueError: a protocol that fsspec does not know
             raise ArttlError(
-                f"there are no finished shards at {address}: {name} is missing ({error})"
+                f'{address} cannot be read: {error}; pip install "fsspec[http]" (s3, gs, ...) for it'
             ) from error
+        except _DamagedError as error:
+            reason = str(error)
         except Exception as error:  # each file system has its own
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
     raise ArttlError(
-        f"{address}/{name} could not be read in {_ATTEMPTS} attempts ({reason}); check the connection"
+        f"{address} could not be fetched in {_ATTEMPTS} attempts ({reason}); check the address and the connection, or"
+        " copy the shards to a folder"
     )
 
 
-def _needs_package(address: str, error: ImportError) -> ArttlError:
-    return ArttlError(f'{address} cannot be read: {error}; pip install "fsspec[http]" (s3, gs, ...) for it')
+def _download(address: str, to: Path, stop: threading.Event) -> str:
+    """Write a file and return its SHA-256."""
+    digest = hashlib.sha256()
+    with (
+        fsspec.open(address, "rb", cache_type="readahead", block_size=8 * _CHUNK) as source,
+        to.open("wb") as file,
+    ):
+        while chunk := source.read(_CHUNK):
+            if stop.is_set():
+                raise _StoppedError
+            file.write(chunk)
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _fetch_dataset(address: str) -> bytes:
+    def attempt() -> bytes:
+        try:
+            with fsspec.open(f"{address}/dataset.json", "rb") as file:
+                content: bytes = file.read()
+                return content
+        except (
+            FileNotFoundError,
+            ValueError,
+        ) as error:  # ValueError: a protocol that fsspec does not support
+            raise ArttlError(
+                f"there are no finished shards at {address}: dataset.json is missing ({error})"
+            ) from error
+
+    return _retry(attempt, f"{address}/dataset.json", threading.Event())
 
 
 def _is_whole(path: Path, file: _File) -> bool:
@@ -284,20 +290,20 @@ def _is_whole(path: Path, file: _File) -> bool:
     return digest.hexdigest() == file.sha256
 
 
-def _make_room(cache: Path, wanted: int, limit: int) -> None:
-    """Delete the tars used longest ago until another one fits."""
-    if wanted > limit:
+def _make_room(cache: Path, needed: int, limit: int) -> None:
+    """Delete the least recently used tars until so many bytes fit."""
+    if needed > limit:
         raise ArttlError(
-            f"a shard of {wanted / _GIB:.2f} GiB does not fit in a cache of {limit / _GIB:.2f}: raise $ARTTL_CACHE_GIB"
+            f"a shard of {needed / _GIB:.2f} GiB does not fit in a cache of {limit / _GIB:.2f}: raise $ARTTL_CACHE_GIB"
         )
     kept = []
     for path in cache.glob("*/*.tar"):
         with contextlib.suppress(OSError):  # another process deleted it
-            found = path.stat()
-            kept.append((found.st_mtime_ns, found.st_size, path))
+            status = path.stat()
+            kept.append((status.st_mtime_ns, status.st_size, path))
     total = sum(size for _, size, _ in kept)
     for _, size, path in sorted(kept):
-        if total + wanted <= limit:
+        if total + needed <= limit:
             return
         path.unlink(missing_ok=True)
         total -= size

@@ -1,26 +1,32 @@
-"""From decoded pictures to normalised squares: the geometry of stored pictures handed to the kernel."""
+"""From decoded pictures to normalised squares: the kernel, called with the geometry of stored pictures."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from arttl.compiled import kernels
 from arttl.loading.color import ColorChange
 from arttl.loading.geometry import Geometry
-from arttl.loading.ops import DTYPES, FILTERS, folded, kernels
+
+FILTERS = {"nearest": 0, "bilinear": 1, "bicubic": 2}
+"""The filters, and their codes (`Filter` in `csrc/cpu/resample_weights.h`)."""
+DTYPES = {torch.float32: 0, torch.bfloat16: 2}
+"""The types of the result, and their codes (`DType` in `csrc/arithmetic.h`)."""
 
 
 @dataclass(frozen=True)
 class Cuts:
-    """How N squares are cut from decoded pictures, in the kernel's terms; an item a picture.
+    """How N squares are cut from decoded pictures, in the kernel's terms; each list has one item per picture.
 
     Attributes:
         part: top, left, bottom and right of what may be read, in pixels of the decoded picture.
-        start: vertical and horizontal place of the square's corner, likewise.
-        step: pixels of the decoded picture to one of the square, vertically and horizontally.
+        start: vertical and horizontal position of the square's corner, likewise.
+        step: pixels of the decoded picture per pixel of the square, vertically and horizontally.
         flip: whether the square is mirrored left to right.
         color: [3, 4] as a list of twelve, see `ColorChange.matrices`; empty: colours stay.
     """
@@ -33,17 +39,17 @@ class Cuts:
 
 
 def cuts(geometry: Geometry, color: ColorChange | None = None) -> Cuts:
-    """The squares of a geometry in pictures that are decoded at one over its reductions, rounded up.
+    """The squares of a geometry, in pictures decoded at 1/reduction of their size, rounded up.
 
     Args:
         geometry: of N pictures.
-        color: of the same; None leaves colours as they are.
+        color: of the same pictures; None leaves colours unchanged.
     """
     by = geometry.reduction[:, None]
     corner, sides = geometry.source[:, :2], geometry.source[:, 2:]
     part = np.concatenate([corner // by, -(-(corner + sides) // by)], axis=1)
-    # The scale is that of the stored picture. Taken from the decoded size, which is rounded up, the square would
-    # come out shifted by up to a quarter of a pixel: one grey level on a scan of 2000 pixels, measured.
+    # The scale is that of the stored picture. The decoded size is rounded up; a scale taken from it would shift the
+    # square by up to a quarter of a pixel (measured: one grey level on a scan of 2000 pixels).
     step = sides / geometry.resized
     start = (corner + geometry.offset * step) / by
     matrices = np.zeros((len(part), 0)) if color is None else color.matrices().reshape(-1, 12)
@@ -53,19 +59,21 @@ def cuts(geometry: Geometry, color: ColorChange | None = None) -> Cuts:
 
 
 class SquareWriter:
-    """The kernel with what is the same for all pictures of a loader; may be called from many threads."""
+    """The kernel with the arguments that all pictures of a loader share; may be called from many threads."""
 
     def __init__(
         self,
         size: int,
         filter: str,
-        mean: tuple[float, float, float],
-        std: tuple[float, float, float],
+        mean: Sequence[float],
+        std: Sequence[float],
         dtype: torch.dtype,
     ) -> None:
         self._kernel = kernels().crop_resize_normalise_cpu
         self._size, self._filter, self._dtype = size, FILTERS[filter], DTYPES[dtype]
-        self._scale, self._shift = folded(mean, std)
+        # (value / 255 - mean) / std as value * scale + shift.
+        self._scale = [1 / (255 * s) for s in std]
+        self._shift = [-m / s for m, s in zip(mean, std, strict=True)]
 
     def write(self, picture: npt.NDArray[np.uint8], cuts: Cuts, index: int, address: int) -> None:
         """Crop, resize, mirror, recolour and normalise one decoded picture, outside the interpreter lock.
@@ -73,12 +81,12 @@ class SquareWriter:
         Args:
             picture: [H, W, 3], contiguous.
             cuts: of several pictures.
-            index: which of them this is.
+            index: of this picture in `cuts`.
             address: of [size, size, 3] in the dtype, contiguous; receives the result.
         """
         height, width, channels = picture.shape
         _, _, bottom, right = part = cuts.part[index]
-        # The kernel trusts what it is told.
+        # The kernel does not check its arguments.
         assert channels == 3 and bottom <= height and right <= width, (picture.shape, part)
         assert picture.flags.c_contiguous and picture.dtype == np.uint8
         self._kernel(

@@ -1,4 +1,4 @@
-"""The tars of a split and where each sample lies in them, by the checked indexes beside them."""
+"""The tars of a split, and the position of each sample in them from the checked indexes beside them."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from arttl.shards.index import COPY_AGAIN, index_line, index_text, read_index
 from arttl.shards.manifest import Manifest
 from arttl.shards.sample import EXTENSIONS
 
-_HEADER, _NAME = 512, 100  # of a member in a tar, and of its name there, in bytes
+_HEADER, _NAME = 512, 100  # bytes of a member's header in a tar, and of the name that it begins with
 _REFETCHES = 3
 
 
 class ShardFiles:
     """The shards that hold some rows of a manifest.
 
-    Opening them reads every index and compares it with the manifest and with the size of its tar, so that a
-    missing, truncated or replaced file shows before training starts. No tar is read. Tars at an address are fetched
-    when they are needed.
+    Opening them compares every index with the manifest and with the size of its tar, so that a missing, truncated or
+    replaced file is reported before training starts. No tar is read. Tars at an address are fetched when they are
+    needed.
 
     Attributes:
-        directory: where they are.
-        shard_of_row: [manifest rows] int64, a number for each row's shard.
-        remote: what fetches them; None where they are in the folder.
+        directory: the folder of the shards, or their folder in the cache.
+        shard_of_row: [manifest rows] int64, the number of each row's shard.
+        remote: fetches the shards; None where they are in the folder.
     """
 
     def __init__(self, manifest: Manifest, rows: npt.NDArray[np.int64]) -> None:
-        """Find the samples of `rows`.
+        """Open the shards of `rows`.
 
         Raises:
             ArttlError: naming the first tar or index that is missing or does not fit.
@@ -45,7 +45,7 @@ class ShardFiles:
         self.remote = RemoteShards.of(manifest)
         self._names, self.shard_of_row = np.unique(np.asarray(manifest.shards), return_inverse=True)
         self._keys = manifest.keys
-        # Of each manifest row, in bytes: offset and size of its members.
+        # [manifest rows, 3, 2]: offset and size of each member in bytes.
         self._spans = np.zeros((len(manifest), len(EXTENSIONS), 2), dtype=np.int64)
         ends = np.cumsum(np.bincount(self.shard_of_row))
         rows_by_shard = np.split(np.argsort(self.shard_of_row, kind="stable"), ends[:-1])
@@ -67,89 +67,75 @@ class ShardFiles:
         Raises:
             ArttlError: if the shard has vanished, shrunk or been replaced since it was opened, or cannot be fetched.
         """
-        offset, size = self._spans[row, 0].tolist()
+        return self._read_jpeg(row, int(self._spans[row, 0, 1]))
+
+    def _read_jpeg(self, row: int, size: int) -> bytes:
+        """The first bytes of a row's JPEG, after a comparison of the member's name with the row's key."""
         path = self._paths[self.shard_of_row[row]]
         try:
             with self._open(row, path) as file:
-                file.seek(offset - _HEADER)
+                file.seek(int(self._spans[row, 0, 0]) - _HEADER)
                 header, data = file.read(_HEADER), file.read(size)
         except OSError as error:
             raise ArttlError(f"{path} cannot be read ({error.strerror}); {COPY_AGAIN}") from error
         if len(data) != size:
             raise ArttlError(f"{path} became shorter while it was read; {COPY_AGAIN}")
-        self._check_member(row, path, header)
-        return data
-
-    def _check_first(self, row: int) -> None:
-        """Look at one member of a tar that others will read."""
-        path = self._paths[self.shard_of_row[row]]
-        try:
-            with io.FileIO(path) as file:
-                file.seek(int(self._spans[row, 0, 0]) - _HEADER)
-                header = file.read(_HEADER)
-        except OSError as error:
-            raise ArttlError(f"{path} cannot be read ({error.strerror}); {COPY_AGAIN}") from error
-        self._check_member(row, path, header)
-
-    def _check_member(self, row: int, path: str, header: bytes) -> None:
-        """Compare the name in a member's header in the tar with the row's key."""
         name = header[:_NAME].rstrip(b"\0").decode("ascii", "replace")
         if name != f"{self._keys[row]}.jpg":
             raise ArttlError(
                 f"{path} holds {name!r} where the manifest has {self._keys[row]!r}: it was replaced; {COPY_AGAIN}"
             )
+        return data
 
     def _open(self, row: int, path: str) -> io.FileIO:
         if self.remote is None:
             return io.FileIO(path)
         for _ in range(_REFETCHES):
             self.remote.ensure(str(self._names[self.shard_of_row[row]]))
-            with contextlib.suppress(FileNotFoundError):  # others needed the room in the cache
+            with contextlib.suppress(FileNotFoundError):  # another process made room in the cache
                 return io.FileIO(path)
         raise ArttlError(f"{path} is deleted as fast as it is fetched: raise $ARTTL_CACHE_GIB")
 
     def ahead(self, rows: npt.NDArray[np.int64]) -> AbstractContextManager[None]:
-        """While it is open, the tars of these rows are fetched, in this order, ahead of the reading."""
+        """A context in which the tars of these rows are fetched, in this order, ahead of the reading."""
         if self.remote is None:
             return nullcontext()
-        return self.remote.fetching_ahead(
-            [str(self._names[shard]) for shard in self.shard_of_row[rows.ravel()]]
-        )
+        return self.remote.fetching_ahead(self._names[self.shard_of_row[rows.ravel()]].tolist())
 
     def fetch_all(self, rows: npt.NDArray[np.int64]) -> None:
-        """Have all the tars of these rows at once, for an engine that opens them itself.
+        """Fetch all the tars of these rows, for an engine that opens them itself.
 
         Raises:
             ArttlError: if one cannot be fetched, or the cache is too small for all.
         """
         if self.remote is not None:
-            self.remote.ensure_all([str(self._names[shard]) for shard in np.unique(self.shard_of_row[rows])])
+            self.remote.ensure_all(self._names[np.unique(self.shard_of_row[rows])].tolist())
 
     def runs(self, rows: npt.NDArray[np.int64]) -> Iterator[tuple[Path, str]]:
-        """A sequence of rows as DALI's webdataset reader can follow it.
+        """Runs of rows in the same shard, for DALI's webdataset reader.
 
         Args:
-            rows: [N] int64, in any order, repeats included.
+            rows: [N] int64, in any order, with repeats.
 
         Yields:
-            For each stretch of rows in one shard, the tar and the text of an index (version 1.2) that lists
-            just these, with the components jpg and row.
+            For each run, the tar and the text of an index (version 1.2) of exactly these samples, with the components
+            jpg and row.
 
         Raises:
             ArttlError: naming a tar that cannot be read, or was replaced.
         """
-        for shard, stretch in groupby(rows.tolist(), key=lambda row: int(self.shard_of_row[row])):
-            lines: list[str] = []
-            for row in stretch:
-                if not lines:
-                    self._check_first(row)
+        for shard, group in groupby(rows.tolist(), key=lambda row: int(self.shard_of_row[row])):
+            run = list(group)
+            self._read_jpeg(run[0], 0)  # was the tar replaced?
+            lines = []
+            for row in run:
                 jpeg, _, number = self._spans[row].tolist()
                 lines.append(index_line(self._keys[row], [("jpg", *jpeg), ("row", *number)]))
             yield Path(self._paths[shard]), index_text(lines)
 
 
 def _check_size(tar: Path, end: int, manifest: Manifest) -> None:
-    """Compare a tar's size with its index and with what was packed."""
+    """Compare a tar's size with its index and with the size that was packed."""
     try:
         length = tar.stat().st_size
     except FileNotFoundError as error:
