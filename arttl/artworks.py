@@ -1,4 +1,4 @@
-"""Artwork: one catalogued object, its photograph and what is known of it."""
+"""Artwork: one catalogued object with its photograph, labels and provenance."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Artwork:
         raw_labels: task name to the strings as catalogued, before any normalisation.
         title, date, source: free provenance, kept with the sample.
         split: the metadata's own split (`train`, `val` or `test`), where there is one.
-        group: shared by all that must stay in one split; None: the object number is.
+        group: shared by all artworks that must stay in one split; None: the object number.
     """
 
     key: str
@@ -47,18 +47,18 @@ class Artwork:
 
 
 def sample_key(object_number: str, *, part: str = "") -> str:
-    """A key made of letters, digits, `_` and `-` from an object number as catalogued.
+    """A key of letters, digits, `_` and `-` from an object number as catalogued.
 
-    DALI cuts a sample's name at the first dot, tar members must not hold slashes, and museums use both. A
-    number that is a key already stays as it is; from any other the foreign characters become `_` and ten hex digits
-    of its SHA-256 follow, so that `A.1`, `A/1` and `A_1` keep apart.
+    DALI cuts a sample's name at the first dot, names of tar members must not contain slashes, and museums use both. A
+    number that is already a key stays as it is. In any other number each run of other characters becomes `_`, and ten
+    hex digits of its SHA-256 are appended, so that `A.1`, `A/1` and `A_1` stay distinct.
 
     Args:
         object_number: the number as catalogued, any Unicode.
-        part: tells several photographs of one object apart (the file's name, say).
+        part: distinguishes several photographs of one object (the file's name, say).
 
     Returns:
-        The same key for the same arguments, always, at most 95 characters.
+        At most 95 characters, always the same for the same arguments.
     """
     if not part and _KEY.match(object_number):
         return object_number
@@ -72,8 +72,8 @@ class ArchivedArtwork(Artwork):
     """An artwork whose `image` is the path of an uncompressed archive.
 
     Attributes:
-        member: name of the photograph in it.
-        offset, size: where its bytes are in the archive.
+        member: name of the photograph in the archive.
+        offset, size: of its bytes in the archive.
     """
 
     member: str = ""

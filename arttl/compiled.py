@@ -14,12 +14,12 @@ def kernels() -> Any:
     """The compiled module.
 
     Raises:
-        ArttlError: if it is not there.
+        ArttlError: if it cannot be loaded.
     """
     try:
         return importlib.import_module("arttl._kernels")
     except ImportError as error:
         raise ArttlError(
-            f"the compiled module arttl._kernels does not load ({error}): install arttl with a C++ compiler at hand, "
+            f"the compiled module arttl._kernels does not load ({error}): install a C++ compiler, then arttl with "
             "`pip install .` in its folder"
         ) from error

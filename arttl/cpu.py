@@ -1,4 +1,4 @@
-"""The cores of this process: how many it may use, how its threads wait for each other, and what memory they keep."""
+"""The cores of this process: how many it may use, how its threads wait for each other, and which memory it keeps."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _M_TRIM_THRESHOLD = -1
 _M_MMAP_MAX = -4
 
 WAITING = {
-    "GOMP_SPINCOUNT": "5000",  # turns of a loop, of GNU's OpenMP: some tens of microseconds
-    "KMP_BLOCKTIME": "1",  # milliseconds, of LLVM's and Intel's, whose default is 200
+    "GOMP_SPINCOUNT": "5000",  # iterations in GNU's OpenMP: some tens of microseconds
+    "KMP_BLOCKTIME": "1",  # milliseconds in LLVM's and Intel's OpenMP, whose default is 200
 }
 """The variables that `share_cores` sets."""
 _USERS_OWN = (*WAITING, "OMP_WAIT_POLICY")
@@ -24,18 +24,18 @@ _OPENMP_LIBRARY = re.compile(r"/lib(?:gomp|i?omp5?)[-.][^/]*$")
 
 
 def share_cores() -> None:
-    """Let the threads that wait for each other give up their cores soon, so that other programs can use them.
+    """Let threads that wait for each other release their cores soon, so that other programs can use them.
 
-    OpenMP's threads wait in a busy loop, for milliseconds. On a machine that other programs use as well, the thread
-    that all others wait for does not get a core, because the waiting ones hold them, and a step takes many times its
-    fair share. A short busy wait costs little on an idle machine. The results are the same to the bit.
+    OpenMP's threads wait in a busy loop for milliseconds. On a machine that other programs use as well, the thread that
+    all others wait for gets no core, because the waiting threads occupy them, and a step takes many times its fair
+    share. A short busy wait costs little on an idle machine. The results are the same to the bit.
 
     OpenMP reads its settings while it is loaded: call this before the first import of torch. The `arttl` command does.
-    Child processes inherit the settings. Nothing is changed where one of `GOMP_SPINCOUNT`, `KMP_BLOCKTIME` and
-    `OMP_WAIT_POLICY` is set already.
+    Child processes inherit the settings. If `GOMP_SPINCOUNT`, `KMP_BLOCKTIME` or `OMP_WAIT_POLICY` is already set,
+    nothing is changed.
 
     Warns:
-        RuntimeWarning: if an OpenMP library is loaded already; then only child processes get the settings.
+        RuntimeWarning: if an OpenMP library is already loaded; then only child processes get the settings.
     """
     if any(name in os.environ for name in _USERS_OWN):
         return
@@ -52,7 +52,7 @@ def share_cores() -> None:
 
 
 def _loaded_openmp() -> str | None:
-    """The OpenMP library that this process has loaded, or torch where the loaded libraries cannot be listed."""
+    """The OpenMP library loaded by this process; `torch` where the loaded libraries cannot be listed."""
     try:
         lines = Path("/proc/self/maps").read_text().splitlines()
     except OSError:  # not Linux
@@ -61,20 +61,20 @@ def _loaded_openmp() -> str | None:
 
 
 def prepare_cpu(threads: int | None) -> None:
-    """Use the cores, and keep the memory of one step for the next, see `keep_memory`.
+    """Set the number of threads, and keep the memory of a step for the next one, see `keep_memory`.
 
     Args:
-        threads: for computing; None for one per core.
+        threads: for computing; None: one per core.
     """
     import torch
 
-    # The launchers leave each process a single thread, whatever the cores.
+    # Launchers give each process a single thread, whatever the number of cores.
     torch.set_num_threads(threads or usable_cores())
     keep_memory()
 
 
 def prepare_cpu_for_inference() -> None:
-    """As `prepare_cpu`, with the threads that OpenMP has been given, but no more than `usable_cores`."""
+    """As `prepare_cpu`, with the number of threads set for OpenMP, but no more than `usable_cores`."""
     import torch
 
     prepare_cpu(min(torch.get_num_threads(), usable_cores()))
@@ -83,26 +83,26 @@ def prepare_cpu_for_inference() -> None:
 def usable_cores(root: Path = Path("/")) -> int:
     """Cores that this process may use, shared fairly between the processes that a launcher started here.
 
-    The least of the cores it may run on and the time that its control groups allow, rounded to whole cores; divided by
-    `LOCAL_WORLD_SIZE`, rounded down; at least 1.
+    The minimum of its CPU affinity and the CPU quotas of its control groups, rounded to whole cores, divided by
+    `LOCAL_WORLD_SIZE` and rounded down; at least 1.
 
     Args:
         root: of the file system, whose `proc` and `sys` describe the control groups.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    # Half a core or more is worth a thread of its own; less would only make the others wait for it.
+    # A fraction of half a core or more is worth another thread; with less, the others would wait for that thread.
     allowed = int(min([cores, *_quotas(root)]) + 0.5)
     return max(1, allowed // max(1, int(os.environ.get("LOCAL_WORLD_SIZE", 1))))
 
 
 def _quotas(root: Path) -> Iterator[float]:
-    """The quotas, in cores, of this process's control groups and of those that they lie in, of both versions."""
+    """The quotas, in cores, of this process's control groups and their parents, of both versions."""
     try:
         groups = (root / "proc/self/cgroup").read_text().splitlines()
         mounts = (root / "proc/self/mountinfo").read_text().splitlines()
     except OSError:  # not Linux
         return
-    paths: dict[str, str] = {}  # by controller, which is "" in version 2
+    paths: dict[str, str] = {}  # by controller, "" in version 2
     for line in groups:
         _, controllers, path = line.split(":", 2)
         paths.update(dict.fromkeys(controllers.split(","), path))
@@ -115,7 +115,7 @@ def _quotas(root: Path) -> Iterator[float]:
             continue
         mount = root / point.lstrip("/")
         folder = mount
-        # In a container the mount may begin at the container's own group, or at a group that the path does not name.
+        # In a container the mount may begin at the container's own group, or at a group outside the path.
         own = PurePosixPath(paths[controller])
         if own.is_relative_to(within) and ".." not in own.parts:
             folder = mount / own.relative_to(within)
@@ -126,7 +126,7 @@ def _quotas(root: Path) -> Iterator[float]:
 
 
 def _quota(group: Path) -> Iterator[float]:
-    """The quota that one control group has itself, in cores, if any."""
+    """The quota of one control group itself, in cores, if it has one."""
     try:
         if (group / "cpu.max").exists():
             quota, period = (group / "cpu.max").read_text().split()
@@ -141,12 +141,12 @@ def _quota(group: Path) -> Iterator[float]:
 
 
 def keep_memory() -> None:
-    """Keep memory that was freed for what comes next.
+    """Keep freed memory for later allocations.
 
-    The activations of a network are tens of megabytes each. glibc takes each such piece from the kernel and gives it
-    back at once, so that every step has all its pages cleared and mapped anew, which can cost more than the network
-    itself. Kept on the heap they are mapped once; the process then holds its peak until it ends. Other C libraries are
-    left as they are.
+    The activations of a network are tens of megabytes each. glibc maps each such block separately and returns it to the
+    kernel when it is freed, so that in every step all pages are mapped and cleared again, which can cost more than the
+    network itself. On the heap they are mapped once; the process then keeps its peak memory until it ends. With other C
+    libraries this does nothing.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

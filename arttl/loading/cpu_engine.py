@@ -16,19 +16,17 @@ import simplejpeg
 import torch
 
 from arttl.loading.batch_memory import BatchMemory
-from arttl.loading.preprocess import Preprocess
 from arttl.loading.reading import BadSampleError, Pictures, Reading
 from arttl.loading.resample import SquareWriter, cuts
 
 _BATCHES_AHEAD = 2
 
 
-def batch_memory(
-    batch_size: int, preprocess: Preprocess, dtype: torch.dtype, device: torch.device
-) -> BatchMemory:
+def batch_memory(reading: Reading) -> BatchMemory:
     """Memory for `read`, kept by a loader from epoch to epoch."""
-    shape = (batch_size, preprocess.size, preprocess.size, 3)
-    return BatchMemory(shape, dtype, pinned=device.type == "cuda")
+    size = reading.preprocess.size
+    shape = (reading.rows.shape[1], size, size, 3)
+    return BatchMemory(shape, reading.dtype, pinned=reading.device.type == "cuda")
 
 
 def read(reading: Reading, memory: BatchMemory) -> Iterator[Pictures]:

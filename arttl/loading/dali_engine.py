@@ -27,11 +27,7 @@ except ImportError as error:
         " --engine cpu"
     ) from error
 
-_FILTERS = {
-    "bilinear": types.INTERP_LINEAR,
-    "bicubic": types.INTERP_CUBIC,
-    "nearest": types.INTERP_NN,
-}
+_FILTERS = {"bilinear": types.INTERP_LINEAR, "bicubic": types.INTERP_CUBIC, "nearest": types.INTERP_NN}
 _COLOR = [field.name for field in fields(ColorChange)]  # color_twist's arguments have the same names
 _PREFETCH = 2  # batches
 
@@ -56,10 +52,9 @@ def read(reading: Reading) -> Iterator[Pictures]:
             if reading.on_bad_sample == "raise":
                 raise
         if number < count:
-            memory = cpu_engine.batch_memory(
-                reading.rows.shape[1], reading.preprocess, reading.dtype, reading.device
+            yield from cpu_engine.read(
+                _batches(reading, number, number + 1), cpu_engine.batch_memory(reading)
             )
-            yield from cpu_engine.read(_batches(reading, number, number + 1), memory)
             number += 1
 
 

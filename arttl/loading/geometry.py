@@ -1,7 +1,6 @@
-"""Where the square that a network sees comes from in each stored picture.
+"""Crops: which part of a stored picture becomes the square that a network sees.
 
-Everything random or rounded is settled here, for both engines, in stored pixels; the engines only cut and
-resample.
+Everything random or rounded is computed here, for both engines, in stored pixels; the engines only cut and resample.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 ATTEMPTS = 10  # of a random-resized crop before it falls back to the middle, as in torchvision
-UNIFORMS = 2 * ATTEMPTS + 3  # random numbers a sample needs: areas, ratios, top, left, flip
+UNIFORMS = 2 * ATTEMPTS + 3  # random numbers per sample: areas, ratios, top, left, flip
 
-# A picture longer than this times its width is trimmed to its middle first: the square comes from there
-# anyway, and the rescaled picture of a 30000 x 1 scan would not fit in memory.
+# A picture longer than this times its width is trimmed to its middle first: the square comes from there anyway, and a
+# scan of 30000 x 1 pixels, resized, would not fit in memory.
 _LONGEST = 4
 
 
@@ -24,12 +23,12 @@ class Geometry:
     """How N squares are cut: take `source`, resize it to `resized`, cut the square at `offset`.
 
     Attributes:
-        source: [N, 4] int64, top, left, height and width of the part that is used, in stored pixels.
+        source: [N, 4] int64, top, left, height and width of the used part, in stored pixels.
         resized: [N, 2] int64, height and width of that part after the resize, in output pixels.
         offset: [N, 2] int64, top and left of the square in the resized part.
         flip: [N] bool, whether the square is mirrored left to right.
-        reduction: [N] int64, 1, 2, 4 or 8: of a picture decoded at one over this, the part is at least twice
-            as long as the square's side, in each direction. Top and left of `source` are multiples of it.
+        reduction: [N] int64, 1, 2, 4 or 8: in a picture decoded at 1/reduction of its size, the part is still at
+            least twice as long as the square's side, in each direction. Top and left of `source` are multiples of it.
     """
 
     source: npt.NDArray[np.int64]
@@ -39,7 +38,7 @@ class Geometry:
     reduction: npt.NDArray[np.int64]
 
     def region(self, size: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """The same squares as one region of the stored picture, resized to `size` in one step.
+        """The same squares, each as a region of the stored picture that is resized to `size` in one step.
 
         Returns:
             Start and end, each [N, 2] float32: vertical and horizontal, in stored pixels.
@@ -59,8 +58,8 @@ def centre_geometry(
         sizes: [N, 2], height and width of the stored pictures.
         size: side of the square.
         resize_to: the shorter side after the resize (both sides with `squash`), at least `size`.
-        squash: give up the picture's proportions instead of what lies outside the middle square.
-        reduce: whether pictures may be decoded at a reduced scale; without, every reduction is 1.
+        squash: whether to distort the picture to a square instead of cropping its longer side.
+        reduce: whether pictures may be decoded at a reduced scale; if not, every reduction is 1.
     """
     sizes = sizes.astype(np.int64)
     shorter = sizes.min(axis=1, keepdims=True)
@@ -83,8 +82,8 @@ def random_geometry(
 ) -> Geometry:
     """Random-resized crops (Szegedy et al. 2015, section 6; torchvision's RandomResizedCrop) and mirroring.
 
-    A crop's share of the area is uniform in `scale` and its ratio of width to height log-uniform in `ratio`.
-    The first of ten that fits the picture is taken, else the largest allowed one in the middle.
+    A crop's share of the area is uniform in `scale`, its ratio of width to height log-uniform in `ratio`. Of ten random
+    crops the first that fits the picture is taken, else the largest allowed one in the middle.
 
     Args:
         sizes: [N, 2], height and width of the stored pictures.
@@ -100,19 +99,15 @@ def random_geometry(
     areas, ratios, rest = np.split(uniforms, [ATTEMPTS, 2 * ATTEMPTS], axis=1)
     area = height * width * (scale[0] + (scale[1] - scale[0]) * areas)  # [N, ATTEMPTS]
     aspect = np.exp(np.log(ratio[0]) + (np.log(ratio[1]) - np.log(ratio[0])) * ratios)
-    heights = np.rint(np.sqrt(area / aspect)).astype(np.int64)
-    widths = np.rint(np.sqrt(area * aspect)).astype(np.int64)
-    fits = (heights > 0) & (heights <= height) & (widths > 0) & (widths <= width)
-    # A last column for the fallback, which always fits.
-    heights = np.append(heights, np.clip(np.rint(width / ratio[0]).astype(np.int64), 1, height), axis=1)
-    widths = np.append(widths, np.clip(np.rint(height * ratio[1]).astype(np.int64), 1, width), axis=1)
-    fits = np.append(fits, np.ones((len(sizes), 1), bool), axis=1)
-    chosen = fits.argmax(axis=1)[:, None]
-    part = np.concatenate(
-        [np.take_along_axis(side, chosen, axis=1) for side in (heights, widths)], axis=1
-    )  # [N, 2]
+    limits = sizes[:, None]  # [N, 1, 2]
+    attempts = np.rint(np.sqrt(np.stack([area / aspect, area * aspect], axis=2)))  # [N, ATTEMPTS, 2]
+    fallback = np.clip(np.rint(np.stack([width / ratio[0], height * ratio[1]], axis=2)), 1, limits)
+    parts = np.concatenate([attempts, fallback], axis=1).astype(np.int64)
+    fits = ((parts > 0) & (parts <= limits)).all(axis=2)  # the fallback always does
+    chosen = fits.argmax(axis=1)
+    part = parts[np.arange(len(sizes)), chosen]  # [N, 2]
     corner = np.floor(rest[:, :2] * (sizes - part + 1)).astype(np.int64)
-    corner = np.where(chosen == ATTEMPTS, (sizes - part) // 2, corner)
+    corner = np.where(chosen[:, None] == ATTEMPTS, (sizes - part) // 2, corner)
     resized = np.full_like(part, size)
     source = np.concatenate([corner, part], axis=1)
     return _reduced(source, resized, np.zeros_like(resized), rest[:, 2] < flip, size, reduce)
@@ -121,16 +116,16 @@ def random_geometry(
 def uniform_numbers(
     seed: int, epoch: int, rows: npt.NDArray[np.int64], count: int
 ) -> npt.NDArray[np.float64]:
-    """Random numbers that depend on nothing but the seed, the epoch, the row and their place.
+    """Random numbers that depend only on the seed, the epoch, the row and their column.
 
-    So they are the same on any number of ranks, in any batch, with any engine, and after a resume. The
-    generator is SplitMix64's finaliser (Steele, Lea and Flood 2014) over a counter.
+    They are therefore the same on any number of ranks, in any batch, with any engine, and after a resume. The generator
+    is SplitMix64's finaliser (Steele, Lea and Flood 2014) over a counter.
 
     Args:
         seed: at least 0.
         epoch: at least 0.
         rows: [N] int64.
-        count: how many for each row.
+        count: numbers per row.
 
     Returns:
         [N, count] float64 in [0, 1).
@@ -161,7 +156,7 @@ def _reduced(
     size: int,
     reduce: bool,
 ) -> Geometry:
-    """Add the reduction, and shift the source to the grid of pixels that a reduced decode gives."""
+    """Add the reduction, and move the source to the pixel grid of the reduced decode."""
     reduction = np.ones(len(source), dtype=np.int64)
     for candidate in (2, 4, 8) if reduce else ():
         reduction[(source[:, 2:] >= 2 * candidate * size).all(axis=1)] = candidate

@@ -90,6 +90,7 @@ class Loader:
         self._first_batch = 0  # of the next iteration
         self._yielded = 0  # batches of the current epoch
         self._iteration = 0
+        self._memory: BatchMemory | None = None
 
     def __len__(self) -> int:
         """Batches in an epoch, the same on every rank."""
@@ -160,15 +161,12 @@ class Loader:
         )
         with self.files.ahead(reading.rows):
             if self.engine == "cpu":
+                self._memory = self._memory or cpu_engine.batch_memory(reading)
                 yield from cpu_engine.read(reading, self._memory)
             else:
                 from arttl.loading import dali_engine  # not at the top: it needs DALI
 
                 yield from dali_engine.read(reading)
-
-    @cached_property
-    def _memory(self) -> BatchMemory:
-        return cpu_engine.batch_memory(self.batch_size, self.preprocess, self.dtype, self.device)
 
     def state_dict(self) -> dict[str, Any]:
         """The loader's position: the epoch and the number of batches yielded, whatever was read ahead.
@@ -284,11 +282,8 @@ def open_loader(
         if name not in manifest.task_names:
             known = ", ".join(manifest.task_names) or "none"
             raise ArttlError(f"the shards in {manifest.directory} have no task {name!r}; they have: {known}")
-    for flag, value, least in (
-        ("--batch-size", batch_size, 1),
-        ("--seed", seed, 0),
-        ("--threads", threads, 1),
-    ):
+    limits = (("--batch-size", batch_size, 1), ("--seed", seed, 0), ("--threads", threads, 1))
+    for flag, value, least in limits:
         if value is not None and not least <= value < 2**63:
             raise ArttlError(f"{flag} {value} is out of range; give at least {least}")
     rank, world_size = _ranks(rank, world_size)

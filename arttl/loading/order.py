@@ -12,12 +12,12 @@ import numpy.typing as npt
 class EpochPlan:
     """One rank's part of an epoch.
 
-    Over all ranks every row comes exactly once where `valid`, and all ranks have the same number of batches.
+    Over all ranks and where `valid`, every row comes exactly once. All ranks have the same number of batches.
 
     Attributes:
         rows: [num_batches, B] int64.
         valid: [num_batches, B] bool, False for padding, which repeats rows from the start of the epoch.
-        visits: [num_batches, B] int64, how often the row came before in the epoch's order.
+        visits: [num_batches, B] int64, how often the epoch visited the row before.
     """
 
     rows: npt.NDArray[np.int64]
@@ -30,9 +30,9 @@ class EpochPlan:
     ) -> EpochPlan:
         """Cut the order of an epoch into batches and take a rank's part of each.
 
-        A global batch is `batch_size * world_size` rows on, and rank r takes the r-th part of it: two ranks
-        with batches of B see together what one rank with batches of 2B sees, and the padding is at the very
-        end of the last global batch.
+        A global batch is the next `batch_size * world_size` rows, and rank r takes the r-th part of it: two ranks with
+        batches of B together see what one rank with batches of 2B sees. The padding is at the end of the last global
+        batch.
 
         Args:
             order: [N] int64, at least one row.
@@ -42,7 +42,7 @@ class EpochPlan:
         """
         num_batches = -(-len(order) // (batch_size * world_size))
         shape = (num_batches, world_size, batch_size)
-        # Padding with many different rows rather than one keeps the statistics of batch normalisation sound.
+        # Padding with different rows instead of a single one keeps the statistics of batch normalisation sound.
         rows = np.resize(order, shape)
         valid = (np.arange(rows.size) < len(order)).reshape(shape)
         visits = np.resize(_visits(order), shape)
@@ -50,12 +50,12 @@ class EpochPlan:
 
 
 def _visits(order: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """How often each item of a sequence came before it, [N] int64."""
+    """For each item of a sequence, the number of equal items before it, [N] int64."""
     by_row = np.argsort(order, kind="stable")
-    place = np.arange(len(order))
+    positions = np.arange(len(order))
     starts = np.r_[True, np.diff(order[by_row]) != 0]
-    visits = np.empty_like(place)
-    visits[by_row] = place - np.maximum.accumulate(np.where(starts, place, 0))
+    visits = np.empty_like(positions)
+    visits[by_row] = positions - np.maximum.accumulate(np.where(starts, positions, 0))
     return visits
 
 
@@ -64,14 +64,13 @@ def epoch_order(
 ) -> npt.NDArray[np.int64]:
     """The rows of an epoch in the order in which all ranks together see them.
 
-    Shuffled, the shards come in random order and the samples of each in random order: reading stays local,
-    the order can be handed to DALI as index files, and since samples were dealt to the shards at random when
-    they were packed, neighbours have nothing in common.
+    Shuffled, the shards come in random order and so do the samples within each. Reading stays local, DALI can follow
+    the order by index files, and neighbours are unrelated, since packing distributes samples over the shards at random.
 
     Args:
-        rows: [N] int64, the rows to visit; one that is there repeatedly is visited as often.
-        shards: [N], the shard of each.
-        shuffle: whether to shuffle; otherwise the rows stay as they are.
+        rows: [N] int64, the rows to visit, with repeats.
+        shards: [N], the shard of each row.
+        shuffle: whether to shuffle; if not, the rows stay in their order.
         seed: at least 0.
         epoch: at least 0.
 
@@ -82,5 +81,5 @@ def epoch_order(
         return rows
     random = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, epoch))))
     names, shard = np.unique(shards, return_inverse=True)
-    place_of_shard = random.permutation(len(names))[shard]
-    return rows[np.lexsort((random.permutation(len(rows)), place_of_shard))]
+    position_of_shard = random.permutation(len(names))[shard]
+    return rows[np.lexsort((random.permutation(len(rows)), position_of_shard))]

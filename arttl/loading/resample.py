@@ -62,12 +62,7 @@ class SquareWriter:
     """The kernel with the arguments that all pictures of a loader share; may be called from many threads."""
 
     def __init__(
-        self,
-        size: int,
-        filter: str,
-        mean: Sequence[float],
-        std: Sequence[float],
-        dtype: torch.dtype,
+        self, size: int, filter: str, mean: Sequence[float], std: Sequence[float], dtype: torch.dtype
     ) -> None:
         self._kernel = kernels().crop_resize_normalise_cpu
         self._size, self._filter, self._dtype = size, FILTERS[filter], DTYPES[dtype]

@@ -1,4 +1,4 @@
-"""Which rows an epoch visits, and how often, where classes are to come more evenly than the collection has them."""
+"""How often an epoch visits each row, where classes should come more evenly than in the collection."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _POWERS = {"balanced": 0.0, "sqrt": 0.5}
 
 @dataclass(frozen=True)
 class Sampling:
-    """How often an epoch visits each row; an epoch is as long as it is without.
+    """How often an epoch visits each row; the length of an epoch stays the same.
 
     Attributes:
         name: `uniform`, `balanced:TASK` or `sqrt:TASK`.
         classes: [N] int64, the class of each row in that task, -1 where unknown; None for `uniform`.
-        power: a class has a share of the visits proportional to its size to this power.
+        power: the visits of a class are proportional to its size to this power.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Sampling:
 
     @property
     def meaning(self) -> str:
-        """What an epoch is, in a line."""
+        """What an epoch visits, in one line."""
         if self.classes is None:
             return "an epoch visits every sample once"
         task = self.name.partition(":")[2]
@@ -44,10 +44,9 @@ class Sampling:
         )
 
     def visited(self, seed: int, epoch: int) -> npt.NDArray[np.int64]:
-        """The places of an epoch's rows, in no order: 0 to N - 1, some not at all and some repeatedly.
+        """Indices of the rows that an epoch visits, in no order: 0 to N - 1, some never and some repeatedly.
 
-        Within a class, epochs take turns: no sample comes once more before all have come, over any number of
-        epochs.
+        The samples of a class take turns, over epochs too: none comes again before all the others have come.
 
         Returns:
             [N] int64.
@@ -57,24 +56,24 @@ class Sampling:
         _, index, counts = np.unique(self.classes[known], return_inverse=True, return_counts=True)
         quotas = _quotas(counts, self.power)
         turns = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, 1 << 32))))
-        found = [np.flatnonzero(self.classes < 0)]
+        visited = [np.flatnonzero(self.classes < 0)]
         members = np.split(known[np.argsort(index, kind="stable")], np.cumsum(counts)[:-1])
         for quota, rows in zip(quotas.tolist(), members, strict=True):
             rows = turns.permutation(rows)
-            found.append(rows[(epoch * quota + np.arange(quota)) % len(rows)])
-        return np.concatenate(found)
+            visited.append(rows[(epoch * quota + np.arange(quota)) % len(rows)])
+        return np.concatenate(visited)
 
 
 UNIFORM = Sampling("uniform")
 
 
 def _quotas(counts: npt.NDArray[np.int64], power: float) -> npt.NDArray[np.int64]:
-    """Whole visits of each class by the method of largest remainders; they sum to the sum of `counts`."""
+    """Visits of each class, rounded by the method of largest remainders; their sum is that of `counts`."""
     shares = counts.astype(np.float64) ** power
     exact = shares * counts.sum() / shares.sum()
     quotas = np.floor(exact + 1e-9).astype(np.int64)
-    left = int(counts.sum() - quotas.sum())
-    quotas[np.argsort(quotas - exact, kind="stable")[:left]] += 1
+    remaining = int(counts.sum() - quotas.sum())
+    quotas[np.argsort(quotas - exact, kind="stable")[:remaining]] += 1
     return quotas
 
 
@@ -84,21 +83,21 @@ def parse_sampling(
     """Read `uniform`, `balanced:TASK` or `sqrt:TASK`.
 
     Args:
-        text: what the user gave.
+        text: the setting.
         tasks: of the loader.
-        rows: [N], the rows that an epoch visits.
+        rows: [N], the rows of the loader.
         targets: task name to the target of each manifest row.
 
     Raises:
-        ArttlError: for an unknown way, or a task that has no classes to balance.
+        ArttlError: for an unknown method, or a task without classes to balance.
     """
     if text == UNIFORM.name:
         return UNIFORM
-    way, _, name = text.partition(":")
-    if way not in _POWERS or not name:
+    method, _, name = text.partition(":")
+    if method not in _POWERS or not name:
         raise ArttlError(f"--sampling {text!r} is unknown; choose uniform, balanced:TASK or sqrt:TASK")
     if name not in tasks.names:
         raise ArttlError(f"--sampling {text}: {name!r} is none of the tasks {', '.join(tasks.names)}")
     if tasks[name].kind != "single-label":
         raise ArttlError(f"--sampling {text}: only the classes of a single-label task can be balanced")
-    return Sampling(text, targets[name][rows].astype(np.int64), _POWERS[way])
+    return Sampling(text, targets[name][rows].astype(np.int64), _POWERS[method])

@@ -1,4 +1,4 @@
-"""Groups of settings that the commands which read shards share."""
+"""Groups of settings shared by the commands that read shards."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from arttl.tasks import LabelledRows, TaskSet
 
 @dataclass(frozen=True, kw_only=True)
 class TaskSettings(Settings):
-    """Which tasks, and what their labels are."""
+    """The tasks, and what becomes of their labels."""
 
     tasks: tuple[str, ...] = ()
-    """Tasks, in order. By default all that the shards have."""
+    """Tasks, in order. By default all tasks of the shards."""
     multi_label: tuple[str, ...] = ()
     """Tasks of --tasks in which an object keeps all its labels; the others take the first."""
     number: tuple[str, ...] = ()
@@ -36,7 +36,7 @@ class TaskSettings(Settings):
         """The tasks of a collection, see `TaskSet.from_manifest`.
 
         Raises:
-            ArttlError: for a task that the shards do not have, or that has no two classes.
+            ArttlError: for a task that the shards do not have, or that has fewer than two classes.
         """
         return TaskSet.from_manifest(
             labels,
@@ -52,7 +52,7 @@ class DecodingSettings(Settings):
     """How pictures are read."""
 
     engine: Engine = "auto"
-    """What decodes the pictures: DALI on the GPU or the CPU, the built-in engine (cpu), or the best that is here."""
+    """What decodes the pictures: DALI on the GPU or the CPU, the built-in engine (cpu), or the best one available."""
     threads: AtLeastOne | None = None
     """Threads per process, for decoding and on the CPU for computing. By default one per core."""
     on_bad_sample: Literal["raise", "skip"] = "raise"

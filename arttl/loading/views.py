@@ -1,4 +1,4 @@
-"""The same pictures for each input of a model: a fused model's networks may want other sizes and other scalings."""
+"""The same pictures for each input of a model: a fused model's networks may differ in size and normalisation."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from arttl.loading.preprocess import Preprocess
 
 
 class Views:
-    """Loaders of one split that move together: the same samples in the same order, cut and coloured alike.
+    """Loaders of one split in step: the same samples in the same order, cropped and coloured alike.
 
     Attributes:
-        loaders: one for each preprocessing, which differ in nothing else.
+        loaders: one per preprocessing; they differ in nothing else.
     """
 
-    def __init__(self, loaders: Sequence[Loader], places: Sequence[int]) -> None:
+    def __init__(self, loaders: Sequence[Loader], inputs: Sequence[int]) -> None:
         """Join loaders.
 
         Args:
             loaders: at least one.
-            places: for each input of the model, which of them.
+            inputs: for each input of the model, the index of its loader.
         """
-        self.loaders, self._places = tuple(loaders), tuple(places)
+        self.loaders, self._inputs = tuple(loaders), tuple(inputs)
 
     @classmethod
-    def open(cls, preprocesses: Sequence[Preprocess], open_one: Callable[[Preprocess], Loader]) -> Views:
-        """Open a loader for each distinct preprocessing: most fused models want one picture for all their networks.
+    def open(cls, preprocesses: Sequence[Preprocess], open_loader: Callable[[Preprocess], Loader]) -> Views:
+        """Open one loader per distinct preprocessing: most fused models use the same picture for all their networks.
 
         Args:
             preprocesses: of each input of the model.
-            open_one: opens a loader, the same each time but for its preprocessing.
+            open_loader: opens a loader with a preprocessing; all its other settings are the same each time.
         """
         distinct = list(dict.fromkeys(preprocesses))
-        return cls([open_one(one) for one in distinct], [distinct.index(one) for one in preprocesses])
+        return cls([open_loader(each) for each in distinct], [distinct.index(each) for each in preprocesses])
 
     @property
     def first(self) -> Loader:
-        """Any of the loaders, for what they have in common."""
+        """One of the loaders, for what they have in common."""
         return self.loaders[0]
 
     def __len__(self) -> int:
@@ -47,9 +47,9 @@ class Views:
         return len(self.first)
 
     def __iter__(self) -> Iterator[tuple[Batch, ...]]:
-        """Batches of the current epoch: for each input of the model one, of the same samples."""
+        """Batches of the current epoch: one per input of the model, of the same samples."""
         for batches in zip(*self.loaders, strict=True):
-            yield tuple(batches[place] for place in self._places)
+            yield tuple(batches[index] for index in self._inputs)
 
     def set_epoch(self, epoch: int) -> None:
         """Make an epoch the current one, see `Loader.set_epoch`."""
@@ -57,7 +57,7 @@ class Views:
             loader.set_epoch(epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the loaders stand, JSON-ready and the same on every rank."""
+        """The loaders' positions, JSON-ready and the same on every rank."""
         return {"views": [loader.state_dict() for loader in self.loaders]}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
