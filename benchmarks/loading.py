@@ -1,20 +1,20 @@
-"""How fast pictures come: arttl's engines against what people use, on photographs as scanned and on packed shards.
+"""Pictures per second: arttl's engines against the usual loaders, on photographs as scanned and on packed shards.
 
     python benchmarks/loading.py --rounds 1 --scans 64 --packed 256      # a short run
     python benchmarks/loading.py --markdown loading.md                   # all of it, about ten minutes
 
-Every round reads one epoch with each contestant in turn, so that a slow moment meets all; figures are medians over the
-rounds in pictures a second, with the least and the most. All read the same JPEGs, which are in the page cache after the
-first, uncounted epoch, with the same number of threads or workers; batches are float32 on the CPU.
+Every round reads one epoch with each contestant in turn, so that a slow moment affects all; figures are medians over
+the rounds in pictures per second, with the least and the most. All read the same JPEGs, which are in the page cache
+after the first, uncounted epoch, with the same number of threads or workers; batches are float32 on the CPU.
 
 The floor is libjpeg's entropy decoding alone (every picture at 1/8 scale, from memory); `decode alone` decodes at the
 scales that arttl's cpu engine chooses and does nothing else. FFCV is not among the peers: its source does not build
 without the system's OpenCV and libturbojpeg.
 
 On a machine that others use, `--clock cpu` counts the processor time of the process and its workers in place of the
-time on the wall: it shows the work, which others stretch less, and leaves out waiting.
+wall-clock time: it measures the work, which other programs affect less, and leaves out waiting.
 
-With a CUDA device, the engine dali-gpu is added, and what a ResNet50 in bfloat16 can train on.
+With a CUDA device, the engine dali-gpu is added, and the training rate of a ResNet50 in bfloat16.
 
 Reads `scans/` of $ARTTL_REAL_DATA, by default ../shared/data.
 """
@@ -42,9 +42,9 @@ from loading_peers import PEERS, Case, Epoch
 from loading_profile import agreement, arttl_engine, memory, open_with, profile, reductions_of
 
 from arttl.artworks import Artwork
+from arttl.cpu import usable_cores
 from arttl.errors import ArttlError
 from arttl.loading import Augment, Preprocess
-from arttl.loading.loader import usable_cores
 from arttl.packing.pack import pack
 from arttl.packing.settings import PackSettings
 
@@ -83,7 +83,7 @@ def write_collection(scans: Sequence[Path], count: int, max_side: int, out: Path
         near_duplicates="off",
     )
     manifest = pack(artworks, settings)
-    files = open_with(manifest, "cpu", Preprocess(), 32, 1)._files
+    files = open_with(manifest, "cpu", Preprocess(), 32, 1).files
     for row, key in enumerate(manifest.keys):
         (out / "files" / "all" / f"{key}.jpg").write_bytes(files.jpeg(row))
     for artwork in artworks:
@@ -116,14 +116,14 @@ def decoding(case: Case, always: int | None) -> Epoch:
 
 
 def processor_seconds() -> float:
-    """What this process and its workers have used so far."""
+    """The processor time that this process and its workers have used so far."""
     this = psutil.Process()
     times = [process.cpu_times() for process in (this, *this.children(recursive=True))]
-    return sum(found.user + found.system for found in times)
+    return sum(each.user + each.system for each in times)
 
 
 def measure(contestants: dict[str, Epoch], rounds: int, clock: Callable[[], float]) -> dict[str, list[float]]:
-    """Pictures a second of each contestant in each round, after a first epoch that is not counted."""
+    """Pictures per second of each contestant in each round, after a first epoch that is not counted."""
     rates: dict[str, list[float]] = {name: [] for name in contestants}
     for number in range(rounds + 1):
         for name, epoch in contestants.items():

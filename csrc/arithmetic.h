@@ -39,7 +39,7 @@ ARTTL_INLINE float to_float(float value) { return value; }
 
 ARTTL_INLINE float to_float(BFloat16 value) { return float_of(static_cast<std::uint32_t>(value.bits) << 16); }
 
-// Branchless, so that it vectorises without a half-precision instruction set: the exponent is moved by a
+// Branchless, so that it vectorises without a half-precision instruction set: the exponent is shifted by a
 // multiplication, which also normalises the subnormal numbers; infinities and NaNs get their exponent back.
 ARTTL_INLINE float to_float(Float16 value) {
 #if defined(__CUDA_ARCH__)
@@ -65,7 +65,7 @@ struct Window {
   int first, last;  // inclusive; empty when last < first
 };
 
-// The deep positions i that a shallow position y hears from: 0 <= y + padding - i * stride < kernel.
+// The deep positions i that contribute to a shallow position y: 0 <= y + padding - i * stride < kernel.
 ARTTL_INLINE Window window_of(int position, const Axis& axis) {
   const int reach = position + axis.padding;
   const int start = reach - axis.kernel + 1;
@@ -82,8 +82,8 @@ ARTTL_INLINE float column_sum(const float* map, std::int64_t width, std::int64_t
   return sum;
 }
 
-// The power of two that brings a map's peak to [1, 2). A power of two leaves every digit as it is, so the rescaled
-// product is the exact product but for its exponent, which a final min-max normalisation takes out again.
+// The power of two that brings a map's peak to [1, 2). A power of two leaves every digit unchanged, so the rescaled
+// product is the exact product except for its exponent, which the final min-max normalisation cancels.
 ARTTL_INLINE float rescale_of(float peak) {
   const std::uint32_t exponent = (bits_of(peak) >> 23) & 0xffu;
   std::uint32_t inverse = 254u - exponent;

@@ -1,4 +1,4 @@
-// The backprojection over all maps by a backend's own kernels; which arrays a step reads and writes is the same for
+// The backprojection over all maps with a backend's own kernels; which arrays a step reads and writes is the same for
 // all.
 #pragma once
 
@@ -17,10 +17,11 @@ inline Pair pair_at(const std::vector<int>& numbers, std::size_t index) { return
 // The size of the last step's output, which is the map's.
 inline Pair last_size(const std::vector<int>& steps) { return pair_at(steps, steps.size() - kStepNumbers + 1); }
 
-// Working space for `images` images that are backprojected together: a running map each, two sets of peaks, a range.
+// Working space for `images` images that are backprojected together: one running map per image, two sets of peaks, a
+// range.
 inline std::int64_t workspace_of(std::int64_t images, std::int64_t pixels) { return images * (pixels + 4); }
 
-// Images [first, first + images) of `means` to `output`, the first of theirs. The running map alternates between
+// Backprojects images [first, first + images) of `means` to the start of `output`. The running map alternates between
 // the workspace and the output, so that it ends in the workspace and the normalisation writes the output.
 template <class Upsample, class Normalise>
 void backproject(const std::vector<std::uintptr_t>& means, const std::vector<int>& steps, Pair deep_size,

@@ -1,5 +1,5 @@
-// The kernels that the bindings offer. Arrays come as addresses, since the module knows nothing of torch; all are
-// contiguous (but for the layout named below) and none may overlap. Sizes are counts of elements.
+// The kernels behind the bindings. Arrays are passed as addresses, since the module does not include torch; all are
+// contiguous (except for the layout named below) and none may overlap. Sizes are counts of elements.
 #pragma once
 
 #include <array>
@@ -28,10 +28,10 @@ void minmax_normalise_cpu(std::uintptr_t maps, std::uintptr_t output, std::uintp
                           std::int64_t pixels, float epsilon, int threads);
 
 // All steps and the normalisation (with epsilon 0) in one call, from the deepest of `means` [images, h, w], which are
-// given from the image on, to `output` [images, H, W]. Each step is nine numbers of `steps`, the deepest first: whether
-// the next shallower map is the factor (else ones), then size, kernel, stride and padding of `upsample_multiply`, two
-// each; no step's output has more pixels than the last one's. workspace [min(images, threads), H * W + 4] float32 on
-// the CPU, [images, H * W + 4] on a CUDA device.
+// listed from the image on, to `output` [images, H, W]. Each step is nine numbers of `steps`, the deepest first:
+// whether the next shallower map is the factor (else ones), then size, kernel, stride and padding of
+// `upsample_multiply`, two each; no step's output has more pixels than the last one's. workspace [min(images, threads),
+// H * W + 4] float32 on the CPU, [images, H * W + 4] on a CUDA device.
 void backproject_cpu(const std::vector<std::uintptr_t>& means, const std::vector<int>& steps, const Pair& deep_size,
                      std::uintptr_t workspace, std::uintptr_t output, std::int64_t images, int threads);
 
@@ -40,17 +40,18 @@ using Color3 = std::array<float, 3>;       // of red, green and blue
 
 // output [size, size, 3] (a DType: float32 or bfloat16) = the square of picture [*, width, 3] uint8 whose pixel (y, x)
 // is centred at start + (y + 0.5, x + 0.5) * step, by Pillow's resize with the given Filter (resample_weights.h), read
-// from nothing outside `part`, mirrored left to right when flip; its colours changed by `color`, [3][4] (each new
-// channel's weights of red, green and blue, and what is added) or empty, and cut off at 0 and 255; then times scale
-// plus shift.
+// without reading outside `part`, mirrored left to right when flip; its colours changed by `color`, [3][4] (each new
+// channel's weights of red, green and blue, and its offset) or empty, and clipped to 0 to 255; then times scale plus
+// shift.
 void crop_resize_normalise_cpu(std::uintptr_t picture, std::int64_t width, const Part& part,
                                const std::array<double, 2>& start, const std::array<double, 2>& step, int filter,
                                bool flip, const std::vector<float>& color, const Color3& scale, const Color3& shift,
                                std::uintptr_t output, int dtype, std::int64_t size);
 
 // output [*size, 3] uint8 = what Pillow's `resize` with the given Filter (not the nearest) makes of picture [height,
-// width, 3] uint8 and the box from its corner to `box` (height, width), first along the lines, then down the columns:
-// the same to the bit. (Pillow 13 takes some pictures the other way round, so that its bytes differ from Pillow 12's.)
+// width, 3] uint8 and the box from its corner to `box` (height, width), first along the rows, then down the columns:
+// the same to the bit. (Pillow 13 processes some pictures in the other order, so that its bytes differ from Pillow
+// 12's.)
 void resize_rgb_cpu(std::uintptr_t picture, std::int64_t height, std::int64_t width, const std::array<float, 2>& box,
                     int filter, std::uintptr_t output, const std::array<std::int64_t, 2>& size);
 

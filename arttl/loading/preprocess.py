@@ -45,20 +45,19 @@ class Augment:
     """Colours are rotated about the axis of greys by up to this share of a circle, either way; at most 0.5."""
 
     def __post_init__(self) -> None:
-        scale, ratio = self.scale, self.ratio
-        _check(
-            0 < scale[0] <= scale[1] <= 1,
-            f"the crop scale {_span(scale)} must be two ascending shares above 0 and up to 1",
-        )
-        _check(
-            0 < ratio[0] <= ratio[1] < math.inf,
-            f"the crop ratio {_span(ratio)} must be two ascending numbers above 0",
-        )
-        _check(0 <= self.flip <= 1, f"the flip probability {self.flip} must be between 0 and 1")
+        if not 0 < self.scale[0] <= self.scale[1] <= 1:
+            raise ArttlError(
+                f"the crop scale {_span(self.scale)} must be two ascending shares above 0 and up to 1"
+            )
+        if not 0 < self.ratio[0] <= self.ratio[1] < math.inf:
+            raise ArttlError(f"the crop ratio {_span(self.ratio)} must be two ascending numbers above 0")
+        if not 0 <= self.flip <= 1:
+            raise ArttlError(f"the flip probability {self.flip} must be between 0 and 1")
         for name in ("brightness", "contrast", "saturation"):
-            strength = getattr(self, name)
-            _check(0 <= strength < math.inf, f"the {name} {strength} must be a number of at least 0")
-        _check(0 <= self.hue <= 0.5, f"the hue {self.hue} must be between 0 and 0.5")
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ArttlError(f"the {name} {getattr(self, name)} must be a number of at least 0")
+        if not 0 <= self.hue <= 0.5:
+            raise ArttlError(f"the hue {self.hue} must be between 0 and 0.5")
 
     @property
     def color(self) -> dict[str, float]:
@@ -90,16 +89,18 @@ class Preprocess:
     """Random crops, mirroring and colours instead of the resize and the centre crop."""
 
     def __post_init__(self) -> None:
-        _check(1 <= self.size <= 8192, f"the input size {self.size} must be between 1 and 8192 pixels")
-        _check(0.1 <= self.crop_pct <= 1, f"crop_pct {self.crop_pct} must be between 0.1 and 1")
-        _check(
-            self.fit in get_args(Fit) and self.filter in FILTERS,
-            f"fit {self.fit!r} must be crop or squash, and filter {self.filter!r} bilinear, bicubic or nearest",
-        )
-        _check(
-            all(map(math.isfinite, (*self.mean, *self.std))) and min(self.std) > 0,
-            f"mean {_values(self.mean)} and std {_values(self.std)} must be finite, std above 0",
-        )
+        if not 1 <= self.size <= 8192:
+            raise ArttlError(f"the input size {self.size} must be between 1 and 8192 pixels")
+        if not 0.1 <= self.crop_pct <= 1:
+            raise ArttlError(f"crop_pct {self.crop_pct} must be between 0.1 and 1")
+        if self.fit not in ("crop", "squash") or self.filter not in FILTERS:
+            raise ArttlError(
+                f"fit {self.fit!r} must be crop or squash, and filter {self.filter!r} bilinear, bicubic or nearest"
+            )
+        if not all(map(math.isfinite, (*self.mean, *self.std))) or min(self.std) <= 0:
+            raise ArttlError(
+                f"mean {_values(self.mean)} and std {_values(self.std)} must be finite, std above 0"
+            )
 
     def __str__(self) -> str:
         if self.augment:
@@ -222,11 +223,6 @@ class Preprocess:
             cause, _, setting = reason.rpartition(" @ $")
             setting = f"{setting[1:]}: " if setting else ""
             raise ArttlError(f"the preprocessing cannot be used: {setting}{cause}") from error
-
-
-def _check(holds: bool, message: str) -> None:
-    if not holds:
-        raise ArttlError(message)
 
 
 def _strict_int(value: object, _: type) -> int:

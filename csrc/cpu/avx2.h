@@ -1,5 +1,5 @@
-// AVX2 by hand: the attribute of functions that use it, and whether this processor has it. Where the compiler or the
-// processor is another kind, ARTTL_AVX2 is not defined.
+// AVX2 intrinsics: the attribute of functions that use them, and whether this processor supports them. With other
+// compilers and processors ARTTL_AVX2 is not defined.
 #pragma once
 
 #if defined(__x86_64__) && defined(__GNUC__)

@@ -14,7 +14,7 @@ void backproject_cpu(const std::vector<std::uintptr_t>& means, const std::vector
         [share](auto... arguments) { minmax_normalise_cpu(arguments..., 0.0f, share); });
   };
   if (images < threads) return backproject_images(workspace, 0, images, threads);
-  // Each thread takes image by image, whose maps then stay in its own cache from one step to the next.
+  // Each thread processes whole images, whose maps then stay in its own cache from one step to the next.
   threads = useful_threads(threads, images * pixels * 16);
   parallel_for(threads, threads, [&](std::int64_t thread) {
     const std::uintptr_t space = workspace + thread * workspace_of(1, pixels) * sizeof(float);

@@ -12,9 +12,9 @@ namespace {
 constexpr std::int64_t kMaxRun = 4096;  // pixels at a time: 16 KiB of sums stay in the L1 cache
 constexpr std::int64_t kMinRun = 64;
 constexpr std::int64_t kTile = 64;
-constexpr int kLanes = 16;  // sums kept apart, so that their additions need not wait for one another
+constexpr int kLanes = 16;  // separate sums, so that their additions need not wait for one another
 
-// A run of pixels of one image: how many channels to add up and how far apart, how many pixels, and by what to divide.
+// A run of pixels of one image: the number of channels to add and their distance, the number of pixels, the divisor.
 struct Run {
   std::int64_t channels, channel_step, pixels;
   float floor, divisor;
@@ -27,7 +27,7 @@ ARTTL_ALWAYS_INLINE void mean_of_planes(const T* first, float* out, const Run& r
   const float floor = run.floor;
   for (std::int64_t i = 0; i < pixels; ++i) sums[i] = 0.0f;
   std::int64_t c = 0;
-  // Eight planes at a time: the sums are read and written an eighth as often, and as many streams come from memory.
+  // Eight planes at a time: the sums are read and written an eighth as often, and eight streams come from memory.
   for (; c + 8 <= run.channels; c += 8) {
     const T* a = first + c * plane;
     const auto pair = [&](int k, std::int64_t i) {
@@ -82,8 +82,8 @@ ARTTL_CLONES void mean_interleaved(const BFloat16* first, float* out, const Run&
   mean_of_pixels(first, out, run);
 }
 
-// Small planar maps of fewer images than threads: each thread adds up channels of its own. It reads without gaps then,
-// and much of it from its own cache, where the layer before, which torch shares out in the same way, left it.
+// Small planar maps of fewer images than threads: each thread adds up its own channels. It then reads without gaps, and
+// mostly from its own cache, where the previous layer left them, which torch divides among threads in the same way.
 template <class T>
 void mean_by_parts(const T* input, float* output, std::int64_t images, std::int64_t channels, std::int64_t pixels,
                    float floor, int threads) {

@@ -11,7 +11,7 @@
 namespace arttl {
 namespace {
 
-// The vertical pass comes first, since it runs along whole lines of bytes, and only over the columns that the square
+// The vertical pass comes first, since it processes whole lines of bytes, and only the columns that the square
 // needs. Its result is kept as kLanes lines side by side ([column][channel][line]), so that the horizontal pass works
 // on all of them at once, whatever the number of channels.
 constexpr int kLanes = 8;
@@ -28,8 +28,7 @@ struct Square {
   std::int64_t line;  // bytes from one line of the picture to the next
   std::int64_t size;
   bool flip;
-  const float*
-      color;  // [3][4]: each new channel's weights of red, green and blue, and what is added; null: as they are
+  const float* color;  // [3][4]: each new channel's weights of red, green and blue, and its offset; null: unchanged
   const Color3& scale;
   const Color3& shift;
 };
@@ -142,7 +141,7 @@ ARTTL_AVX2 inline void sum_chunk(const std::uint8_t* bytes, std::int64_t line, c
 
 // The whole chunks of vertical_plain, for all kLanes lines; returns the bytes done. A stripe of kStripe bytes stays in
 // the L1 cache while all lanes read it: a large picture comes from memory, each line of it from another page, and too
-// slowly unless it is asked for ahead.
+// slowly without prefetching.
 ARTTL_AVX2 std::int64_t vertical_avx2(const Square& square, const Weights& weights, std::int64_t y, std::int64_t first,
                                       std::int64_t count, float* columns) {
   constexpr std::int64_t kStripe = 8 * kChunk;
@@ -277,7 +276,7 @@ void resample(const Square& square, Filter filter, const Span& vertical, const S
   }
 }
 
-// The position nearest to each output's centre; the centres are added up as Pillow does it, so that ties fall alike.
+// The position nearest to each output's centre; the centres are accumulated as in Pillow, so that ties are equal.
 std::vector<std::int64_t> nearest_positions(const Span& span, std::int64_t size) {
   std::vector<std::int64_t> positions(size);
   double centre = span.start + 0.5 * span.step;

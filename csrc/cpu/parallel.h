@@ -1,10 +1,10 @@
-// What the CPU kernels share: a loop over tasks on a given number of threads, and variants for newer processors.
+// Shared by the CPU kernels: a loop over tasks on a given number of threads, and variants for newer processors.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 
-// The module runs on any x86-64 processor and still uses AVX2 where there is one: the loader picks the variant. The
+// The module runs on any x86-64 processor and uses AVX2 where available: the dynamic loader picks the variant. The
 // attribute goes on the innermost functions, since a loop that OpenMP moves into a function of its own is not cloned.
 #if defined(__x86_64__) && defined(__GLIBC__) && (!defined(__clang__) || __clang_major__ >= 14)
 #define ARTTL_CLONES __attribute__((target_clones("avx2", "default")))
@@ -23,13 +23,13 @@ namespace arttl {
 
 inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-// All of the threads, or one where they would have less than 16 KiB each to do. Nothing between: GNU's OpenMP ends the
-// threads that a smaller team leaves over, and torch would have to start them anew.
+// All threads, or one where each would process less than 16 KiB. Nothing in between: GNU's OpenMP ends the threads that
+// a smaller team does not use, and torch would have to start them again.
 inline int useful_threads(int threads, std::int64_t bytes) {
   return threads > 1 && bytes >= threads * std::int64_t{16 * 1024} ? threads : 1;
 }
 
-// task(i) for i in [0, tasks). Built with OpenMP, on `threads` threads of the runtime that torch has loaded already.
+// task(i) for i in [0, tasks). Built with OpenMP, on `threads` threads of the runtime that torch has already loaded.
 template <class Task>
 void parallel_for(std::int64_t tasks, [[maybe_unused]] int threads, const Task& task) {
 #if defined(_OPENMP)

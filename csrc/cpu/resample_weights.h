@@ -1,5 +1,5 @@
 // The weights of Pillow's antialiased resize (its src/libImaging/Resample.c): a filter stretched by the step where it
-// shrinks, cut off at the part's ends and divided by its sum.
+// shrinks, cut off at the part's ends and normalised to sum to one.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@ namespace arttl {
 
 enum class Filter : int { kNearest = 0, kBilinear = 1, kBicubic = 2 };
 
-// One axis of a picture: the positions [begin, end) may be read, and output i is centred at start + (i + 0.5) * step.
+// One axis of a picture: positions [begin, end) may be read, and output i is centred at start + (i + 0.5) * step.
 struct Span {
   std::int64_t begin, end;
   double start, step;
@@ -37,7 +37,7 @@ struct Weights {
   std::int64_t stride = 0;  // from one output's weights to the next
   std::vector<std::int64_t> first, count;
   std::vector<float> value;
-  std::vector<std::int16_t> fixed;  // the same in 1/16384, where they are few enough for that to be exact to 0.1 grey
+  std::vector<std::int16_t> fixed;  // the same in 1/16384, where they are few enough to be exact to 0.1 grey
 
   static constexpr int kOne = 1 << 14;
   static constexpr std::int64_t kMostFixed = 512;
@@ -46,7 +46,7 @@ struct Weights {
     compute(filter, span, size, value, [](double weight) { return static_cast<float>(weight); });
   }
 
-  // As above, with the weights kept as numbers of another kind: convert(weight), at the same places of `kept`.
+  // As above, with the weights converted to another type: convert(weight), at the same indices of `kept`.
   template <class Number, class Convert>
   void compute(Filter filter, const Span& span, std::int64_t size, std::vector<Number>& kept, const Convert& convert) {
     const double scale = std::max(span.step, 1.0), support = support_of(filter) * scale, inverse = 1.0 / scale;
@@ -57,7 +57,7 @@ struct Weights {
     exact_.resize(stride);
     for (std::int64_t i = 0; i < size; ++i) {
       const double centre = span.start + (static_cast<double>(i) + 0.5) * span.step;
-      // A square that reaches beyond its part by a rounding still has the nearest position.
+      // A square that exceeds its part by a rounding error still has the nearest position.
       const std::int64_t begin = std::clamp(floor_of(centre - support + 0.5), span.begin, span.end - 1);
       const std::int64_t end = std::clamp(floor_of(centre + support + 0.5), begin + 1, span.end);
       double sum = 0.0;

@@ -3,7 +3,7 @@
 #include "cpu/resample_weights.h"
 #include "kernels.h"
 
-// Pillow's two passes (its src/libImaging/Resample.c), along the lines first and down the columns then, with the same
+// Pillow's two passes (its src/libImaging/Resample.c), along the rows first and then down the columns, with the same
 // integers: weights in 1/4194304 and bytes between the passes.
 
 namespace arttl {
@@ -124,14 +124,14 @@ ARTTL_AVX2 void along_avx2(const std::uint8_t* top, std::int64_t line, const Axi
   }
 }
 
-// along_plain for the first of `lines` lines, a few at a time; returns how many. Of the last ones, more would be read
-// than the `bytes` of the picture.
+// along_plain for the first of `lines` lines, a few at a time; returns their number. For the last ones, more would be
+// read than the `bytes` of the picture.
 ARTTL_AVX2 std::int64_t lines_along_avx2(const std::uint8_t* picture, std::int64_t bytes, std::int64_t line,
                                          std::int64_t lines, const Axis& axis, std::int64_t size, std::uint8_t* out) {
   constexpr int kLines = 4;
   Groups groups;
   groups.compute(axis, size);
-  // No output begins farther than the last, and none has more weights than the stride.
+  // No output begins after the last, and none has more weights than the stride.
   const std::int64_t reach = 3 * axis.places.first[size - 1] + 12 * Groups::count(axis.places.stride) + Groups::kBytes;
   std::int64_t y = 0;
   for (; y + kLines <= lines && (y + kLines - 1) * line + reach <= bytes; y += kLines) {

@@ -7,10 +7,10 @@
 namespace arttl {
 namespace {
 
-// What every task of a call shares.
+// Shared by all tasks of a call.
 struct Step {
   Axis y, x;
-  const Window* columns;  // [x.shallow]: the deep columns that each output column hears from
+  const Window* columns;  // [x.shallow]: the deep columns that contribute to each output column
 };
 
 // Rows [begin, end) of one image's output. `sums` [x.deep] is working space; `shallow` may be null. Returns the largest

@@ -14,7 +14,7 @@ struct alignas(sizeof(T) * kCount) Pack {
 };
 
 // Planar maps. Threads along x own neighbouring packs of pixels, so that a row of threads reads a run of one plane;
-// threads along y share the channels out, so that even a 14x14 map of one image fills several blocks.
+// threads along y divide the channels, so that even a 14x14 map of one image fills several blocks.
 constexpr int kPackColumns = 8;
 constexpr int kChannelRows = 32;
 
@@ -52,7 +52,7 @@ __global__ void __launch_bounds__(kPackColumns* kChannelRows)
   }
 }
 
-// Channels-last maps. A group of neighbouring lanes owns a pixel, and its lanes the packs of its channels.
+// Channels-last maps. A group of neighbouring lanes owns a pixel, and each lane some packs of its channels.
 constexpr int kThreads = 256;
 
 template <class T, int kCount>

@@ -1,4 +1,4 @@
-// What the CUDA kernels share: choosing the device, checking a launch, and reductions over a block.
+// Shared by the CUDA kernels: choosing the device, checking a launch, and reductions over a block.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -31,7 +31,7 @@ __device__ __forceinline__ std::uint32_t warp_max(std::uint32_t value) {
   return value;
 }
 
-// The block's largest value, for its thread 0; every thread of the block takes part.
+// The block's largest value, in its thread 0; every thread of the block must call it.
 __device__ __forceinline__ std::uint32_t block_max(std::uint32_t value) {
   __shared__ std::uint32_t warps[kWarp];
   value = warp_max(value);

@@ -7,8 +7,8 @@ namespace {
 
 constexpr int kThreads = 256;
 
-// A thread owns an output pixel: it reads at most ceil(kernel / stride) squared deep ones, which its neighbours read
-// too and the cache therefore holds, and one shallow one.
+// A thread owns one output pixel: it reads at most ceil(kernel / stride) squared deep pixels, which its neighbours also
+// read and the cache therefore holds, and one shallow pixel.
 __global__ void __launch_bounds__(kThreads)
     upsample_multiply(const float* __restrict__ deep, const float* __restrict__ deep_peak,
                       const float* __restrict__ shallow, float* __restrict__ output, std::uint32_t* __restrict__ peak,
