@@ -67,12 +67,12 @@ def test_upsample_multiply(seed):
     peak = deep.abs().amax((1, 2))
     shallow = torch.randn(images, *size, device="cuda") if seed % 2 else None
     arguments = (deep, peak, shallow, size, pair(1, 9), pair(1, 5), pair(0, 6))
-    found, found_peak = ops.upsample_multiply(*arguments)
+    actual, actual_peak = ops.upsample_multiply(*arguments)
     expected, _ = twin.upsample_multiply(*arguments)
-    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-4)
-    assert torch.equal(found_peak, found.abs().amax((1, 2)))
+    torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-4)
+    assert torch.equal(actual_peak, actual.abs().amax((1, 2)))
     on_cpu = ops.upsample_multiply(*(a.cpu() if isinstance(a, torch.Tensor) else a for a in arguments))
-    torch.testing.assert_close(found.cpu(), on_cpu[0], rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(actual.cpu(), on_cpu[0], rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("images", [0, 1, 5])
@@ -81,10 +81,10 @@ def test_backproject(images):
     sizes = [(96, 80), (48, 40), (48, 40)]
     means = [torch.rand(images, *size, device="cuda") for size in sizes]
     steps = [1, 48, 40, 3, 3, 1, 1, 1, 1, 1, 96, 80, 2, 2, 2, 2, 0, 0, 0, 192, 160, 7, 7, 2, 2, 3, 3]
-    found = ops.backproject(means, steps)
-    torch.testing.assert_close(found, twin.backproject(means, steps), rtol=1e-5, atol=1e-5)
+    actual = ops.backproject(means, steps)
+    torch.testing.assert_close(actual, twin.backproject(means, steps), rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(
-        found.cpu(), ops.backproject([mean.cpu() for mean in means], steps), rtol=1e-6, atol=1e-6
+        actual.cpu(), ops.backproject([mean.cpu() for mean in means], steps), rtol=1e-6, atol=1e-6
     )
 
 
@@ -98,8 +98,8 @@ def test_minmax_normalise(shape, epsilon):
 
 def test_constant_and_not_finite_maps():
     maps = torch.stack([torch.full((5, 5), 3.0), torch.full((5, 5), torch.nan)]).cuda()
-    found = ops.minmax_normalise(maps, 0.0)
-    assert (found[0] == 0).all() and found[1].isnan().all()
+    actual = ops.minmax_normalise(maps, 0.0)
+    assert (actual[0] == 0).all() and actual[1].isnan().all()
     empty = torch.empty(0, 5, 5, device="cuda")
     assert ops.minmax_normalise(empty, 0.0).shape == (0, 5, 5)
     assert ops.upsample_multiply(empty, None, None, [9, 9], [2, 2], [2, 2], [0, 0])[0].shape == (0, 9, 9)
@@ -127,9 +127,9 @@ def test_kernels_run_on_the_current_stream():
     with torch.cuda.stream(side):
         torch.cuda._sleep(50_000_000)
         x.copy_(torch.rand_like(x))
-        found = chain(x)  # wrong if it did not wait for the copy
+        actual = chain(x)  # wrong if it did not wait for the copy
     side.synchronize()
-    torch.testing.assert_close(found, chain(x))
+    torch.testing.assert_close(actual, chain(x))
 
 
 def test_cuda_graphs_capture_the_kernels():
@@ -157,9 +157,9 @@ def test_maps_equal_those_of_the_cpu(name, mode):
     network = timm.create_model(name, pretrained=False, num_classes=0).double().eval()
     images = torch.randn(2, 3, 139, 139)
     expected = visual_backprop(network, images, mode)
-    found = visual_backprop(network.cuda(), images, mode)
-    assert found.is_cuda
-    torch.testing.assert_close(found.cpu(), expected, rtol=0, atol=1e-3)
+    actual = visual_backprop(network.cuda(), images, mode)
+    assert actual.is_cuda
+    torch.testing.assert_close(actual.cpu(), expected, rtol=0, atol=1e-3)
 
 
 def test_autocast_and_channels_last():
@@ -168,6 +168,6 @@ def test_autocast_and_channels_last():
     expected = visual_backprop(network, images)
     network = network.to(memory_format=torch.channels_last)
     with torch.autocast("cuda", dtype=torch.bfloat16):
-        found = visual_backprop(network, images.to(memory_format=torch.channels_last))
-    assert found.dtype == torch.float32
-    assert (found - expected).abs().mean() < 0.02
+        actual = visual_backprop(network, images.to(memory_format=torch.channels_last))
+    assert actual.dtype == torch.float32
+    assert (actual - expected).abs().mean() < 0.02

@@ -85,8 +85,8 @@ def test_the_cpu_engine_feeds_a_gpu_from_pinned_memory_without_mixing_batches(co
     expected = [batch.images for batch in open_loader(collection, device="cpu", **options)]
     for _epoch in range(3):
         torch.cuda._sleep(200_000_000)  # the copies queue up behind this
-        found = [batch.images for batch in open_loader(collection, device="cuda", **options)]
-        assert all(torch.equal(ours.cpu(), theirs) for ours, theirs in zip(found, expected, strict=True))
+        actual = [batch.images for batch in open_loader(collection, device="cuda", **options)]
+        assert all(torch.equal(ours.cpu(), theirs) for ours, theirs in zip(actual, expected, strict=True))
 
 
 def test_every_sample_comes_once_over_two_ranks(collection: Manifest) -> None:

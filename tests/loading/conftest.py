@@ -82,10 +82,10 @@ def odd_collection(tmp_path_factory: pytest.TempPathFactory) -> tuple[Manifest, 
 def left_behind() -> Callable[[], list[str]]:
     """What loaders have left: decoding threads of either engine by name, and temporary folders."""
 
-    def found() -> list[str]:
+    def listed() -> list[str]:
         threads = [thread.name for thread in threading.enumerate() if thread.name.startswith("arttl-")]
         native = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
         folders = [path.name for path in Path(tempfile.gettempdir()).glob("arttl-index-*")]
         return threads + [name for name in native if name.startswith("[DALI]")] + folders
 
-    return found
+    return listed

@@ -14,8 +14,8 @@ def test_what_counts_as_a_label() -> None:
         "material": torch.tensor([[0.0, 1.0], [NAN, NAN], [1.0, 1.0]]),
     }
     batch = Batch.of(torch.zeros(3, 3, 2, 2), targets, torch.ones(3, dtype=torch.bool), torch.arange(3))
-    found = {name: places.tolist() for name, places in batch.labelled.items()}
-    assert found == {name: [0, 2] for name in targets}
+    actual = {name: indices.tolist() for name, indices in batch.labelled.items()}
+    assert actual == {name: [0, 2] for name in targets}
 
 
 def test_a_batch_knows_where_its_samples_and_labels_are() -> None:
@@ -26,7 +26,7 @@ def test_a_batch_knows_where_its_samples_and_labels_are() -> None:
         torch.tensor([7, 8, 9, 9]),
     )
     assert batch.real.tolist() == [0, 1, 2]
-    assert {name: places.tolist() for name, places in batch.labelled.items()} == {
+    assert {name: indices.tolist() for name, indices in batch.labelled.items()} == {
         "type": [0, 2],
         "year": [0, 1],
     }

@@ -58,8 +58,8 @@ def _process(rank: int, folder: str, port: int, out: str) -> None:
                 synchronised.append(accelerator.sync_gradients)
             rows += accelerator.gather_for_metrics(batch.rows).tolist()
         epochs.append(rows)
-    found = {"synchronised": synchronised, "epochs": epochs}
-    (Path(out) / f"{rank}.json").write_text(json.dumps(found))
+    report = {"synchronised": synchronised, "epochs": epochs}
+    (Path(out) / f"{rank}.json").write_text(json.dumps(report))
     accelerator.wait_for_everyone()  # or the last to gather may find the first one gone
     torch.distributed.destroy_process_group()
 
@@ -76,9 +76,9 @@ def test_gradients_are_flushed_at_the_end_and_metrics_count_each_sample_once(
     loader = open_loader(painted_collection, batch_size=4, rank=0, world_size=2, device="cpu")
     assert len(loader) == 6 and COUNT % 8  # the last global batch is padded
     for rank in range(2):
-        found = json.loads((tmp_path / f"{rank}.json").read_text())
-        assert found["synchronised"] == [False, False, False, True, False, True] * 2
-        for epoch in found["epochs"]:
+        report = json.loads((tmp_path / f"{rank}.json").read_text())
+        assert report["synchronised"] == [False, False, False, True, False, True] * 2
+        for epoch in report["epochs"]:
             assert Counter(epoch) == Counter(loader.rows.tolist())
 
 

@@ -60,9 +60,9 @@ def test_bad_samples_are_skipped_counted_and_named(
             square = SPEC.denormalise(images[number : number + 1])[0].astype(int)
             assert np.abs(square - np.asarray(expected)).mean() < 1
     assert sorted(loader.bad_samples) == [1, 5, 6, 11]
-    said = [record.getMessage() for record in caplog.records]
-    assert len(said) == 4  # each once, however often it comes
-    assert "skipped, 1 so far" in said[0] and "train-00000.tar: sample 's1' (row 1)" in said[0]
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == 4  # each once, however often it comes
+    assert "skipped, 1 so far" in messages[0] and "train-00000.tar: sample 's1' (row 1)" in messages[0]
     assert left_behind() == []
 
 
@@ -121,5 +121,5 @@ def test_cmyk_is_read_as_dali_reads_it(tmp_path: Path, adobe: bool) -> None:
 
 
 def _without_adobe(data: bytes) -> bytes:
-    place = data.index(b"\xff\xee")
-    return data[:place] + data[place + 2 + int.from_bytes(data[place + 2 : place + 4], "big") :]
+    offset = data.index(b"\xff\xee")
+    return data[:offset] + data[offset + 2 + int.from_bytes(data[offset + 2 : offset + 4], "big") :]

@@ -38,9 +38,9 @@ def test_no_change_is_none() -> None:
 def test_brightness_and_saturation_are_torchvisions(factor: float) -> None:
     """Its saturation blends with the grey of luma 0.2989, 0.587, 0.114; ours, as DALI, rounds YIQ to three digits."""
     picture = torch.from_numpy(PIXELS.T[:, None] / 255).float()
-    found = [changed(PIXELS, brightness=factor), changed(PIXELS, saturation=factor)]
+    actual = [changed(PIXELS, brightness=factor), changed(PIXELS, saturation=factor)]
     expected = [F.adjust_brightness(picture, factor), F.adjust_saturation(picture, factor)]
-    for ours, theirs in zip(found, expected, strict=True):
+    for ours, theirs in zip(actual, expected, strict=True):
         assert np.abs(ours.clip(0, 255) - 255 * theirs[:, 0].T.numpy()).max() < 0.8
 
 
@@ -101,10 +101,10 @@ def test_the_twin_changes_colours_after_the_resize_and_cuts_off() -> None:
     change = random_color(0.5, 0.5, 0.5, 0.2, np.full((1, COLOR_UNIFORMS), 0.95))
     color = change.matrices().reshape(-1).tolist()
     grey = ((0.0,) * 3, (1 / 255,) * 3, torch.float64)
-    place = ([0, 0, 40, 40], [0.0, 0.0], [2.0, 2.0], 20, "bicubic", False)
-    plain = _torch_twin.crop_resize_normalise(picture, *place, [], *grey).reshape(-1, 3).numpy()
-    found = _torch_twin.crop_resize_normalise(picture, *place, color, *grey).reshape(-1, 3).numpy()
+    square = ([0, 0, 40, 40], [0.0, 0.0], [2.0, 2.0], 20, "bicubic", False)
+    plain = _torch_twin.crop_resize_normalise(picture, *square, [], *grey).reshape(-1, 3).numpy()
+    actual = _torch_twin.crop_resize_normalise(picture, *square, color, *grey).reshape(-1, 3).numpy()
     matrix = np.array(color).reshape(3, 4)
     expected = plain @ matrix[:, :3].T + matrix[:, 3]
     assert (expected > 255).any() and (expected < 0).any()
-    assert found == pytest.approx(expected.clip(0, 255), abs=1e-6)
+    assert actual == pytest.approx(expected.clip(0, 255), abs=1e-6)

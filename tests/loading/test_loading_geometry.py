@@ -21,8 +21,8 @@ def test_the_middle_is_where_torchvision_finds_it(height: int, width: int, size:
     geometry = centre_geometry(np.array([[height, width]]), size, size + extra, squash=False)
     resized = functional.resize(torch.zeros(1, height, width, dtype=torch.uint8), [size + extra])
     assert geometry.resized[0].tolist() == list(resized.shape[1:])
-    places = torch.arange(resized.numel()).reshape(resized.shape)
-    first = int(functional.center_crop(places, [size])[0, 0, 0])
+    indices = torch.arange(resized.numel()).reshape(resized.shape)
+    first = int(functional.center_crop(indices, [size])[0, 0, 0])
     assert geometry.offset[0].tolist() == list(divmod(first, resized.shape[2]))
     assert geometry.source[0].tolist() == [0, 0, height, width]
     assert not geometry.flip[0]

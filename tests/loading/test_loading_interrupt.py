@@ -47,10 +47,10 @@ def test_an_interrupted_process_ends_at_once_and_leaves_nothing(
         assert reading.stdout is not None
         assert reading.stdout.readline() == "reading\n"
         reading.send_signal(signal.SIGINT)
-        _, said = reading.communicate(timeout=30)
+        _, message = reading.communicate(timeout=30)
     finally:
         reading.kill()
-    assert reading.returncode == 130 and "Traceback" not in said
+    assert reading.returncode == 130 and "Traceback" not in message
     with pytest.raises(ProcessLookupError):  # no other process of its group is left
         os.killpg(reading.pid, 0)
     assert not list(tmp_path.glob("arttl-index-*"))

@@ -78,15 +78,15 @@ def test_chosen_rows_come_in_their_order_and_look_as_in_the_whole_split(painted_
         for batch in opened(painted_collection, split="all", labelled=False, preprocess=Preprocess(size=24))
         for row, image in zip(batch.rows.tolist(), batch.images, strict=True)
     }
-    wanted = np.array([11, 3, 17, 4, 20, 8])
-    options = {"split": "all", "labelled": False, "rows": wanted, "preprocess": Preprocess(size=24)}
+    chosen = np.array([11, 3, 17, 4, 20, 8])
+    options = {"split": "all", "labelled": False, "rows": chosen, "preprocess": Preprocess(size=24)}
     for rank in (0, 1):
         for batch in opened(painted_collection, rank=rank, world_size=2, batch_size=2, **options):
             assert all(
                 torch.equal(image, whole[row])
                 for row, image in zip(batch.rows.tolist(), batch.images, strict=True)
             )
-    assert rows(opened(painted_collection, **options)) == wanted.tolist()
+    assert rows(opened(painted_collection, **options)) == chosen.tolist()
     types = opened(
         painted_collection, split="train", rows=painted_collection.rows("train")[:4], shuffle=False
     )
@@ -190,7 +190,7 @@ def test_importing_the_package_loads_no_dali() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"engine": "dali-gpy"}, "--engine 'dali-gpy' is unknown (did you mean 'dali-gpu'?)"),
         ({"engine": "dali-gpu"}, "--engine dali-gpu needs a GPU"),
@@ -204,10 +204,12 @@ def test_importing_the_package_loads_no_dali() -> None:
         ({"rank": 0}, "give both"),
     ],
 )
-def test_bad_arguments_are_named(painted_collection: Manifest, options: dict[str, object], said: str) -> None:
+def test_bad_arguments_are_named(
+    painted_collection: Manifest, options: dict[str, object], message: str
+) -> None:
     with pytest.raises(ArttlError) as caught:
         opened(painted_collection, **options)
-    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_a_task_set_of_other_shards_is_refused(painted_collection: Manifest, odd_collection: tuple) -> None:
@@ -324,7 +326,7 @@ def test_a_state_serves_other_ranks_with_the_same_global_batch(painted_collectio
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"seed": 1}, "another seed (0 there, 1 here)"),
         ({"batch_size": 6}, "another batch size of all ranks (5 there, 6 here)"),
@@ -335,12 +337,12 @@ def test_a_state_serves_other_ranks_with_the_same_global_batch(painted_collectio
     ],
 )
 def test_a_state_of_something_else_is_refused(
-    painted_collection: Manifest, options: dict[str, object], said: str
+    painted_collection: Manifest, options: dict[str, object], message: str
 ) -> None:
     state = opened(painted_collection).state_dict()
     with pytest.raises(ArttlError) as caught:
         opened(painted_collection, **options).load_state_dict(state)
-    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_shards_with_another_picture_are_other_shards(painted_collection: Manifest) -> None:

@@ -29,8 +29,8 @@ def squares(draw: st.DrawFn) -> tuple[object, ...]:
     size = draw(st.integers(1, 70))
     start, step = [], []
     for first, last in zip(corner, end, strict=True):
-        share, place = draw(st.floats(0.05, 1)), draw(st.floats(0, 1))
-        start.append(first + (1 - share) * place * (last - first))
+        share, position = draw(st.floats(0.05, 1)), draw(st.floats(0, 1))
+        start.append(first + (1 - share) * position * (last - first))
         step.append(share * (last - first) / size)
     picture = noise(draw(st.integers(0, 99)), *sides)
     filter = draw(st.sampled_from(["nearest", "bilinear", "bicubic"]))
@@ -52,9 +52,9 @@ def squares(draw: st.DrawFn) -> tuple[object, ...]:
 @given(squares())
 @settings(max_examples=200, deadline=None)
 def test_any_square_equals_the_twins(square: tuple) -> None:
-    found, expected = ops.crop_resize_normalise(*square), twin.crop_resize_normalise(*square)
-    assert found.shape == expected.shape and found.dtype == torch.float32 and found.is_contiguous()
-    difference = (found - expected).abs()
+    actual, expected = ops.crop_resize_normalise(*square), twin.crop_resize_normalise(*square)
+    assert actual.shape == expected.shape and actual.dtype == torch.float32 and actual.is_contiguous()
+    difference = (actual - expected).abs()
     if square[5] == "nearest":  # centres on the line between two pixels may fall to either side
         assert (difference > 0.01).float().mean() < 0.2
     else:
@@ -77,10 +77,10 @@ def test_large_and_long_pictures_equal_the_twins(filter: str, shape: tuple[int, 
 def test_a_flat_picture_stays_flat(value: int) -> None:
     picture = torch.full((333, 517, 3), value, dtype=torch.uint8)
     for filter in ops.FILTERS:
-        found = ops.crop_resize_normalise(
+        actual = ops.crop_resize_normalise(
             picture, [3, 5, 330, 500], [3.0, 5.0], [1.7, 2.3], 190, filter, False, [], *GREY, torch.float32
         )
-        assert (found - value).abs().max() < 1e-4
+        assert (actual - value).abs().max() < 1e-4
 
 
 @given(seed=st.integers(0, 1000), size=st.integers(1, 80))
@@ -102,8 +102,8 @@ def test_nothing_outside_the_part_is_read() -> None:
     for filter in ops.FILTERS:
         rest = (24, filter, False, [], *GREY, torch.float32)
         alone = ops.crop_resize_normalise(inside, [0, 0, 63, 79], [0.0, 0.0], [63 / 24, 79 / 24], *rest)
-        found = ops.crop_resize_normalise(framed, [10, 15, 73, 94], [10.0, 15.0], [63 / 24, 79 / 24], *rest)
-        torch.testing.assert_close(found, alone)
+        actual = ops.crop_resize_normalise(framed, [10, 15, 73, 94], [10.0, 15.0], [63 / 24, 79 / 24], *rest)
+        torch.testing.assert_close(actual, alone)
 
 
 def test_a_view_that_is_not_contiguous_is_read_right() -> None:

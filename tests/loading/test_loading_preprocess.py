@@ -66,7 +66,7 @@ def test_it_survives_json(spec: Preprocess) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         ({"sise": 224}, "unknown setting 'sise' (did you mean 'size'?)"),
         ({"augment": {"flop": 1}}, "unknown setting 'flop' (did you mean 'flip'?)"),
@@ -92,10 +92,10 @@ def test_it_survives_json(spec: Preprocess) -> None:
         ([], "not a table of settings"),
     ],
 )
-def test_settings_that_cannot_be_are_named(data: object, said: str) -> None:
+def test_settings_that_cannot_be_are_named(data: object, message: str) -> None:
     with pytest.raises(ArttlError) as caught:
         Preprocess.from_dict(data)  # type: ignore[arg-type]
-    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 @given(
@@ -127,8 +127,8 @@ def test_the_evaluation_transform_is_torchvisions_over_pillow(
     spec = Preprocess(size=96, filter=filter, fit=fit, mean=HALF, std=HALF)  # type: ignore[arg-type]
     size = [110] if fit == "crop" else [110, 110]
     expected = v2.CenterCrop(96)(v2.Resize(size, MODES[filter], antialias=True)(picture))
-    found = spec.denormalise(spec.apply(np.asarray(picture))[None])[0]
-    difference = np.abs(found.astype(int) - np.asarray(expected).astype(int))
+    actual = spec.denormalise(spec.apply(np.asarray(picture))[None])[0]
+    difference = np.abs(actual.astype(int) - np.asarray(expected).astype(int))
     assert difference.mean() < 0.25 and difference.max() <= 2  # Pillow rounds after each of its two passes
 
 
@@ -137,8 +137,8 @@ def test_nearest_squashed_is_pillows() -> None:
     picture = textured(5, 300, 417)
     spec = Preprocess(size=224, crop_pct=1.0, fit="squash", filter="nearest", mean=HALF, std=HALF)
     assert str(spec).startswith("decode | resize to 224x224 nearest | normalise")
-    found = spec.denormalise(spec.apply(np.asarray(picture))[None])[0]
-    assert np.array_equal(found, np.asarray(picture.resize((224, 224), Image.Resampling.NEAREST)))
+    actual = spec.denormalise(spec.apply(np.asarray(picture))[None])[0]
+    assert np.array_equal(actual, np.asarray(picture.resize((224, 224), Image.Resampling.NEAREST)))
 
 
 def test_the_kernel_is_what_makes_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,11 +151,11 @@ def test_the_kernel_is_what_makes_the_picture(monkeypatch: pytest.MonkeyPatch) -
 def test_normalisation_equals_double_precision() -> None:
     spec = Preprocess(size=32)
     for grey in (0, 1, 100, 254, 255):
-        found = spec.apply(np.full((40, 50, 3), [grey, grey // 2, 255 - grey], np.uint8))
-        assert found.shape == (3, 32, 32) and found.dtype == torch.float32
+        actual = spec.apply(np.full((40, 50, 3), [grey, grey // 2, 255 - grey], np.uint8))
+        assert actual.shape == (3, 32, 32) and actual.dtype == torch.float32
         for channel, value in enumerate((grey, grey // 2, 255 - grey)):
             expected = (value / 255 - spec.mean[channel]) / spec.std[channel]
-            assert found[channel].numpy() == pytest.approx(expected, abs=2e-6)
+            assert actual[channel].numpy() == pytest.approx(expected, abs=2e-6)
 
 
 def test_denormalise_gives_back_the_pixels_and_clips() -> None:

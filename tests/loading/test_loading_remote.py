@@ -39,15 +39,15 @@ def served(painted_collection: Manifest, tmp_path: Path) -> Path:
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """How often each file was downloaded."""
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     download = remote._download
 
     def counted(address: str, *arguments: object) -> str:
-        found[address.rpartition("/")[2]] += 1
+        counts[address.rpartition("/")[2]] += 1
         return download(address, *arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(remote, "_download", counted)
-    return found
+    return counts
 
 
 def opened(address: str | Path | Manifest, **options: object) -> Loader:
@@ -64,11 +64,11 @@ def opened(address: str | Path | Manifest, **options: object) -> Loader:
 
 def numbers(loader: Loader) -> list[int]:
     """The numbers that are painted into an epoch's pictures."""
-    found = []
+    painted = []
     for batch in loader:
         squares = WHOLE.denormalise(batch.images[batch.valid])
-        found += [read_number(square) for square in squares]
-    return found
+        painted += [read_number(square) for square in squares]
+    return painted
 
 
 def size_of(folder: Path, pattern: str = "*.tar") -> int:
@@ -182,13 +182,13 @@ def test_another_packing_at_the_address_is_another_folder(served: Path, cache: P
 
 
 def test_what_is_not_there_is_one_sentence(tmp_path: Path, cache: Path) -> None:
-    for address, said in (
+    for address, message in (
         (f"file://{tmp_path}/nowhere", "no finished shards at file://"),
         ("gopher://example.org/x", "no finished shards at gopher://"),
     ):
         with pytest.raises(ArttlError) as caught:
             opened(address)
-        assert said in str(caught.value) and "\n" not in str(caught.value)
+        assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_nothing_runs_on_when_reading_is_given_up(
@@ -223,14 +223,14 @@ class _Handler(SimpleHTTPRequestHandler):
             return
         data = path.read_bytes()
         first, last = 0, len(data) - 1
-        wanted = self.headers.get("Range", "").removeprefix("bytes=").partition("-")
-        if wanted[0]:
-            first, last = int(wanted[0]), min(last, int(wanted[2] or last))
+        requested = self.headers.get("Range", "").removeprefix("bytes=").partition("-")
+        if requested[0]:
+            first, last = int(requested[0]), min(last, int(requested[2] or last))
         part = data[first : last + 1]
-        self.send_response(206 if wanted[0] else 200)
+        self.send_response(206 if requested[0] else 200)
         self.send_header("Content-Length", str(len(part)))
         self.send_header("Accept-Ranges", "bytes")
-        if wanted[0]:
+        if requested[0]:
             self.send_header("Content-Range", f"bytes {first}-{last}/{len(data)}")
         self.end_headers()
         server = self.server

@@ -49,11 +49,11 @@ def test_random_squares_equal_pillows(height: int, width: int, seed: int, filter
     once = part.resize((48, 48), FILTERS[filter])
     # Where a filter overshoots, it matters which of the two passes is cut off at 0 and 255 first; ours is the vertical.
     in_turn = part.resize((used_width, 48), FILTERS[filter]).resize((48, 48), FILTERS[filter])
-    found = square_of(np.array(picture), geometry, 48, filter)
+    actual = square_of(np.array(picture), geometry, 48, filter)
     if geometry.flip[0]:
-        found = found[:, ::-1]
-    assert np.abs(found - np.asarray(in_turn)).max() <= 2  # each of Pillow's two passes rounds
-    assert np.abs(found - np.asarray(once)).mean() < 0.5
+        actual = actual[:, ::-1]
+    assert np.abs(actual - np.asarray(in_turn)).max() <= 2  # each of Pillow's two passes rounds
+    assert np.abs(actual - np.asarray(once)).mean() < 0.5
 
 
 @given(height=st.integers(40, 300), width=st.integers(40, 300), seed=st.integers(0, 10_000))
@@ -64,8 +64,8 @@ def test_the_region_is_the_same_square_in_one_step(height: int, width: int, seed
     geometry = centre_geometry(np.array([[height, width]]), 36, 40, squash=False)
     start, end = geometry.region(36)
     square = picture.resize((36, 36), FILTERS["bicubic"], box=(*start[0, ::-1], *end[0, ::-1]))
-    found = square_of(np.array(picture), geometry, 36, "bicubic")
-    difference = np.abs(found - np.asarray(square))
+    actual = square_of(np.array(picture), geometry, 36, "bicubic")
+    difference = np.abs(actual - np.asarray(square))
     assert difference.max() <= 2.5 and difference.mean() < 0.5
 
 
@@ -85,11 +85,11 @@ def test_a_reduced_decode_gives_the_square_of_the_full_one(reduction: int, odd: 
         min_factor=reduction,
     )
     assert reduced.shape[:2] == (-(-height // reduction), -(-width // reduction))
-    found = square_of(reduced, geometry, 36, "bicubic", reduction)
+    actual = square_of(reduced, geometry, 36, "bicubic", reduction)
     resized = picture.resize(geometry.resized[0, ::-1].tolist(), FILTERS["bicubic"])
     left, top = geometry.offset[0, ::-1].tolist()
     expected = resized.crop((left, top, left + 36, top + 36))
-    assert np.abs(found - np.asarray(expected)).mean() < 0.8
+    assert np.abs(actual - np.asarray(expected)).mean() < 0.8
 
 
 def test_mirroring() -> None:

@@ -50,7 +50,7 @@ def test_classes_come_in_their_shares_and_samples_in_turn(
         assert all(abs(visits[name] - exact[name]) < 1 for name in range(len(counts)))
         total.update(visited.tolist())
         for name in range(-1, len(counts)):
-            of_class = [total[place] for place in np.flatnonzero(drawn.classes == name).tolist()]
+            of_class = [total[index] for index in np.flatnonzero(drawn.classes == name).tolist()]
             assert not of_class or max(of_class) - min(of_class) <= 1
     assert np.array_equal(drawn.visited(seed, 3), drawn.visited(seed, 3))
 
@@ -75,8 +75,10 @@ def test_the_visits_come_exactly_over_any_ranks_and_repeats_are_numbered(
         for plan in plans
         for pair in zip(plan.rows[plan.valid].tolist(), plan.visits[plan.valid].tolist(), strict=True)
     ]
-    wanted = Counter(visited.tolist())
-    assert Counter(pairs) == Counter((row, visit) for row, times in wanted.items() for visit in range(times))
+    expected = Counter(visited.tolist())
+    assert Counter(pairs) == Counter(
+        (row, visit) for row, times in expected.items() for visit in range(times)
+    )
 
 
 def test_it_says_what_an_epoch_is() -> None:
@@ -119,12 +121,12 @@ def test_a_loader_draws_so_and_cuts_repeats_anew(uneven: Manifest) -> None:
     pictures: dict[int, list[bytes]] = {}
     seen: Counter[int] = Counter()
     for batch in loader:
-        for place in batch.valid.nonzero().flatten().tolist():
-            pictures.setdefault(int(batch.rows[place]), []).append(batch.images[place].numpy().tobytes())
-            seen[int(batch.targets["type"][place])] += 1
+        for index in batch.valid.nonzero().flatten().tolist():
+            pictures.setdefault(int(batch.rows[index]), []).append(batch.images[index].numpy().tobytes())
+            seen[int(batch.targets["type"][index])] += 1
     assert sum(seen.values()) == 12 and seen[-1] == 1 and sorted((seen[0], seen[1])) == [5, 6]
-    repeated = [found for found in pictures.values() if len(found) > 1]
-    assert len(repeated) == 2 and all(len(set(found)) == len(found) for found in repeated)
+    repeated = [crops for crops in pictures.values() if len(crops) > 1]
+    assert len(repeated) == 2 and all(len(set(crops)) == len(crops) for crops in repeated)
 
 
 @pytest.mark.parametrize("engine", ["cpu", "dali-cpu"])
@@ -153,7 +155,7 @@ def test_a_restored_loader_goes_on_in_a_balanced_epoch(painted_collection: Manif
 
 
 @pytest.mark.parametrize(
-    ("sampling", "said"),
+    ("sampling", "message"),
     [
         ("balanced", "'balanced' is unknown; choose uniform, balanced:TASK or sqrt:TASK"),
         ("cubic:type", "'cubic:type' is unknown"),
@@ -161,8 +163,8 @@ def test_a_restored_loader_goes_on_in_a_balanced_epoch(painted_collection: Manif
         ("sqrt:subject", "only the classes of a single-label task"),
     ],
 )
-def test_other_samplings_are_refused(painted_collection: Manifest, sampling: str, said: str) -> None:
+def test_other_samplings_are_refused(painted_collection: Manifest, sampling: str, message: str) -> None:
     tasks = TaskSet.from_manifest(painted_collection, ("type", "subject"), multi_label=("subject",))
     with pytest.raises(ArttlError) as caught:
         open_loader(painted_collection, tasks=tasks, sampling=sampling, device="cpu")
-    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert message in str(caught.value) and "\n" not in str(caught.value)

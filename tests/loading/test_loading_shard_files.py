@@ -65,7 +65,7 @@ def cut(path: Path, length: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "message"),
     [
         (lambda folder: (folder / "train-00002.tar").unlink(), "train-00002.tar is missing"),
         (lambda folder: (folder / "train-00002.idx").unlink(), "train-00002.idx is missing"),
@@ -94,19 +94,19 @@ def cut(path: Path, length: int) -> None:
         ),
     ],
 )
-def test_damage_is_named_before_anything_is_read(copied: Manifest, damage, said: str) -> None:
+def test_damage_is_named_before_anything_is_read(copied: Manifest, damage, message: str) -> None:
     damage(copied.directory)
     with pytest.raises(ArttlError) as caught:
         ShardFiles(copied, copied.rows("train"))
-    assert said in str(caught.value) and "scripts/make_shards.py" in str(caught.value)
+    assert message in str(caught.value) and "scripts/make_shards.py" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_manifest_cannot_point_outside_its_folder(copied: Manifest) -> None:
     table = copied.table
-    place = table.column_names.index("shard")
+    column = table.column_names.index("shard")
     elsewhere = ["../../secrets-00000.tar"] * len(copied)
-    pq.write_table(table.set_column(place, "shard", [elsewhere]), copied.directory / "manifest.parquet")
+    pq.write_table(table.set_column(column, "shard", [elsewhere]), copied.directory / "manifest.parquet")
     with pytest.raises(ArttlError, match=r"names a shard '\.\./\.\./secrets-00000\.tar'"):
         ShardFiles(Manifest.read(copied.directory), copied.rows("train"))
 

@@ -13,15 +13,15 @@ from arttl.loading.views import Views
 def test_a_picture_is_prepared_once_for_all_inputs_that_want_it_alike(small_shards: Path) -> None:
     opened = []
 
-    def open_one(preprocess: Preprocess):
+    def open_view(preprocess: Preprocess):
         opened.append(preprocess)
         return open_loader(small_shards, "val", preprocess=preprocess, threads=1, engine="cpu")
 
     small, large = Preprocess(size=32), Preprocess(size=48)
-    views = Views.open([small, large, Preprocess(size=32)], open_one)
+    views = Views.open([small, large, Preprocess(size=32)], open_view)
     assert opened == [small, large]
-    for one, other, again in views:
-        assert again is one and one.images.shape[-1] == 32 and other.images.shape[-1] == 48
+    for small_view, large_view, again in views:
+        assert again is small_view and again.images.shape[-1] == 32 and large_view.images.shape[-1] == 48
 
 
 def test_views_are_of_the_same_pictures_cut_alike(small_shards: Path) -> None:
@@ -53,8 +53,8 @@ def test_views_are_of_the_same_pictures_cut_alike(small_shards: Path) -> None:
     state = json.loads(json.dumps(views.state_dict()))
     other = Views(
         [
-            open_loader(small_shards, tasks=("type",), preprocess=one.preprocess, batch_size=8)
-            for one in loaders
+            open_loader(small_shards, tasks=("type",), preprocess=loader.preprocess, batch_size=8)
+            for loader in loaders
         ],
         (1, 0),
     )
