@@ -266,10 +266,8 @@ def _fetch_dataset(address: str) -> bytes:
             with fsspec.open(f"{address}/dataset.json", "rb") as file:
                 content: bytes = file.read()
                 return content
-        except (
-            FileNotFoundError,
-            ValueError,
-        ) as error:  # ValueError: a protocol that fsspec does not support
+        except (FileNotFoundError, ValueError) as error:
+            # ValueError: a protocol that fsspec does not support.
             raise ArttlError(
                 f"there are no finished shards at {address}: dataset.json is missing ({error})"
             ) from error
