@@ -190,7 +190,7 @@ def contest(case: Case, rounds: int, title: str, clock: Callable[[], float]) -> 
 
 
 def resnet50_steps(batch_size: int) -> Epoch:
-    """What a training step of ResNet50 takes, on pictures that are on the device already."""
+    """Training steps of a ResNet50, on pictures that are already on the device."""
     import timm
 
     model = timm.create_model("resnet50").cuda().to(memory_format=torch.channels_last)
@@ -211,8 +211,8 @@ def resnet50_steps(batch_size: int) -> Epoch:
 
 
 def machine(threads: int) -> str:
-    """What the figures are of."""
-    card = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    """The machine and versions of the figures."""
+    gpu = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
     model = next(
         (
             line.split(":")[1].strip()
@@ -221,11 +221,11 @@ def machine(threads: int) -> str:
         ),
         platform.machine(),
     )
-    return f"{model}, {threads} threads or workers each{card}, torch {torch.__version__}"
+    return f"{model}, {threads} threads or workers each{gpu}, torch {torch.__version__}"
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -238,7 +238,7 @@ def main() -> None:
         "--clock", choices=["wall", "cpu"], default="wall", help="cpu: seconds of all cores' work, per thread"
     )
     parser.add_argument("--only", choices=["scans", "packed"], help="one collection")
-    parser.add_argument("--markdown", type=Path, help="file for what is printed")
+    parser.add_argument("--markdown", type=Path, help="file for the printed tables")
     options = parser.parse_args()
     here = Path(__file__).resolve().parents[1]
     data = Path(os.environ.get("ARTTL_REAL_DATA", here.parent / "shared" / "data"))
@@ -266,11 +266,11 @@ def main() -> None:
                 title = f"{'Random-resized crops' if case.train else 'Evaluation transform'}, {where}"
                 table = contest(case, options.rounds, title, clock)
                 tables[f"{name}-{'train' if case.train else 'eval'}"] = table
-                lines += [*table.lines(), *(found := profile(case))]
-                print("\n".join(found), flush=True)
-            found = [*memory(base), *(agreement(scans, base) if name == "scans" else [])]
-            print("\n".join(found), flush=True)
-            lines += found
+                lines += [*table.lines(), *(steps := profile(case))]
+                print("\n".join(steps), flush=True)
+            notes = [*memory(base), *(agreement(scans, base) if name == "scans" else [])]
+            print("\n".join(notes), flush=True)
+            lines += notes
         if options.only is None:
             for kind in ("eval", "train"):
                 usual = statistics.median(tables[f"scans-{kind}"].rates["DataLoader + ImageFolder + PIL"])

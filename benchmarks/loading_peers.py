@@ -1,7 +1,7 @@
-"""What `benchmarks/loading.py` compares with: the ways people load pictures without arttl, each as its docs show it.
+"""The peers of `benchmarks/loading.py`: other ways to load pictures, each as its documentation shows it.
 
-Each function takes a `Case` and gives a callable whose result, an iterator over batches [B, 3, 224, 224] float32, reads
-an epoch.
+Each function takes a `Case` and returns a callable whose result, an iterator over batches [B, 3, 224, 224] float32,
+reads one epoch.
 Loaders with worker processes keep them from epoch to epoch, so that starting them is not counted.
 """
 
@@ -150,8 +150,8 @@ def dali_cpu_pipeline(case: Case) -> Epoch:
             yield batch[0]["images"]
 
     def epoch() -> Iterator[Tensor]:
-        # DALI decodes beyond the epoch's end, beside whoever is measured next: it is built anew, and measured from
-        # the end of one epoch to the end of the next.
+        # DALI keeps decoding after the end of an epoch, while the next contestant is measured: a new pipeline is built,
+        # and measured from the end of one epoch to the end of the next.
         iterator = DALIGenericIterator(
             pipeline(),
             ["images"],
