@@ -195,8 +195,7 @@ class Preprocess:
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready form."""
-        data: dict[str, Any] = _CONVERTER.unstructure(self)
-        return data
+        return dict(_CONVERTER.unstructure(self))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Preprocess:

@@ -264,8 +264,7 @@ def _fetch_dataset(address: str) -> bytes:
     def attempt() -> bytes:
         try:
             with fsspec.open(f"{address}/dataset.json", "rb") as file:
-                content: bytes = file.read()
-                return content
+                return bytes(file.read())
         except (FileNotFoundError, ValueError) as error:
             # ValueError: a protocol that fsspec does not support.
             raise ArttlError(
