@@ -45,7 +45,6 @@ KNOWN = {
     "name answers",
     "name draw",
     "name found",
-    "name places",
     "name wanted",
 }
 """What is still there: each entry leaves with the word, and no other may come."""
