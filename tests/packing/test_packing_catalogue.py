@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arttl.artworks import ArchivedArtwork, Artwork
-from arttl.packing.catalogue import Catalogue, Jobs, LabelColumn
+from arttl.packing.catalogue import Catalogue, LabelColumn
 from arttl.packing.samples import Job
 from arttl.pictures.picture_file import PictureFile
 
@@ -38,7 +38,7 @@ def test_artworks_come_back_as_they_were(artworks: list[Artwork], files: st.Data
         assert catalogue.add(Job(artwork, name), artwork.group or "") == row
     assert len(catalogue) == len(artworks)
     rows = np.arange(len(artworks))[::-1]
-    jobs = Jobs(catalogue, rows)
+    jobs = catalogue.jobs(rows)
     expected = [Job(artworks[row], names[row]) for row in rows]
     assert list(jobs) == [jobs[place] for place in range(len(rows))] == expected
     assert list(jobs[1:]) == expected[1:]
@@ -95,7 +95,7 @@ def test_perceptual_hashes_travel_with_their_jobs() -> None:
     for key in "abc":
         catalogue.add(Job(_artwork(key), key), key)
     catalogue.set_near_hashes(np.array([0, 2]), np.array([0, 2**64 - 1], dtype=np.uint64))
-    assert [job.near_hash for job in Jobs(catalogue, np.arange(3))] == [0, None, 2**64 - 1]
+    assert [job.near_hash for job in catalogue.jobs(np.arange(3))] == [0, None, 2**64 - 1]
 
 
 def test_a_file_takes_what_memory_should_not(tmp_path: Path) -> None:
