@@ -47,7 +47,6 @@ KNOWN = {
     "module answers",
     "module ladder",
     "name Answer",
-    "name Draw",
     "name Found",
     "name Ladder",
     "name TailOutcome",

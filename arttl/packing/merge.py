@@ -83,7 +83,7 @@ def merge(settings: MergeSettings, *, progress: bool = False) -> Manifest:
 
 
 class _Merged:
-    """The rows of several manifests as one list, and what is kept of it.
+    """The rows of several manifests as one list, and the rows that are kept.
 
     Attributes:
         tasks: of all folders, in order of first occurrence.

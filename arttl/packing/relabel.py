@@ -122,7 +122,7 @@ class _Records:
 
 
 class _Relabelled:
-    """Which picture gets which record.
+    """The record of each picture.
 
     Attributes:
         kept: rows of the manifest that get labels, ascending.

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 from PIL import Image
 
 from arttl.shards.csv_files import csv_chunks, read_csv
@@ -128,7 +127,8 @@ def joined(groups: npt.NDArray[np.int64], hashes: npt.NDArray[np.uint64]) -> npt
     same_hash = np.stack([first_group[index], groups], axis=1)
     pairs = np.concatenate([same_hash, first_group[near_pairs(distinct)]])
     roots = component_roots(int(groups.max(initial=-1)) + 1, pairs.tolist())
-    return pa.array(roots).dictionary_encode().indices.to_numpy().astype(np.int64)[groups]
+    _, lowest, component = np.unique(roots, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(lowest))[component.reshape(-1)][groups]
 
 
 def component_roots(count: int, pairs: Iterable[Sequence[int]]) -> npt.NDArray[np.int64]:

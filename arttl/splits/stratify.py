@@ -166,7 +166,7 @@ def _repair(table: _Table, split_of: Rows, seed: int) -> None:
         split_of[group] = split
 
     def lost(group: int) -> int:
-        """How many classes leave the group's split with it."""
+        """How many classes the group's split loses with it."""
         classes, _ = table.of_group(group)
         return int(np.sum((present[classes, split_of[group]] == 1) & can_be[classes]))
 

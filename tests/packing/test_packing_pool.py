@@ -154,7 +154,7 @@ def test_the_same_bytes_over_a_dask_cluster(
 def test_a_scheduler_that_is_not_there(
     make_artworks: Callable[..., list[Artwork]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pool, "_ANSWER_WITHIN", 1.0)
+    monkeypatch.setattr(pool, "_SCHEDULER_TIMEOUT", 1.0)
     with socket.socket() as taken:  # bound and not listening: nobody can answer there
         taken.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
