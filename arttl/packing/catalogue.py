@@ -58,15 +58,6 @@ class LabelColumn:
         """Which of the rows have a label."""
         return self._count(rows) > 0
 
-    def first(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """The number of each row's first label; -1 where it has none."""
-        starts = np.asarray(self._starts, dtype=np.int64)
-        codes = np.asarray(self._codes, dtype=np.int64)
-        numbers = np.full(len(rows), -1, dtype=np.int64)
-        known = self.known(rows)
-        numbers[known] = codes[starts[rows[known]]]
-        return numbers
-
     def entries(self, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """All labels of the rows: for each the index into `rows` and the label's number, in the order of `rows`."""
         counts = self._count(rows)

@@ -50,13 +50,7 @@ class Parts:
 
     def save(self, split: str, number: int, part: Part) -> None:
         """Record a finished part; its shard must exist already."""
-        data = {
-            "end": part.end,
-            "records": [asdict(record) for record in part.records],
-            "rejects": [asdict(reject) for reject in part.rejects],
-            "files": [asdict(file) for file in part.files],
-        }
-        write_json(self._path(split, number), data, self.scratch, indent=None)
+        write_json(self._path(split, number), asdict(part), self.scratch, indent=None)
 
     def load(self, split: str) -> Iterator[Part]:
         """The finished parts of a split in order, up to the first that is missing or whose shard is."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from rich.console import Console
 
 from arttl.console import ProgressBar
-from arttl.packing.parts import Part, Parts
+from arttl.packing.parts import Done, Part, Parts
 from arttl.packing.pool import default_workers
 from arttl.packing.settings import OutputSettings
 from arttl.shards.rejects import Reject
@@ -75,7 +75,7 @@ def write_shards(
     ):
         for split in SPLITS:
             row += done[split].samples
-            writer = _SplitWriter(parts, split, done[split].parts, done[split].end, row, settings.shard_size)
+            writer = _SplitWriter(parts, split, done[split], row, settings.shard_size)
             try:
                 for outcome in itertools.islice(outcomes, len(plan.jobs[split]) - done[split].end):
                     writer.take(outcome)
@@ -102,13 +102,13 @@ def _progress_bar(total: int, done: int, workers: int, *, shown: bool) -> Progre
 class _SplitWriter:
     """The samples of one split into consecutive shards of equal size."""
 
-    def __init__(self, parts: Parts, split: str, number: int, end: int, row: int, shard_size: int) -> None:
+    def __init__(self, parts: Parts, split: str, done: Done, row: int, shard_size: int) -> None:
         self.row = row  # of the next sample
         self._parts = parts
         self._split = split
-        self._number = number
+        self._number = done.parts
         self._shard_size = shard_size
-        self._part = Part(end=end)
+        self._part = Part(end=done.end)
         self._shard: ShardWriter | None = None
 
     def take(self, outcome: Sample | Reject) -> None:

@@ -117,11 +117,6 @@ class Manifest:
         return self._strings("object_number")
 
     @cached_property
-    def groups(self) -> list[str | None]:
-        """The group of each row, which must stay in one split; None: its object number."""
-        return self._strings("group") if "group" in self.table.column_names else [None] * len(self)
-
-    @cached_property
     def splits(self) -> list[str]:
         """The split of each row."""
         return self._strings("split")

@@ -114,11 +114,10 @@ def test_label_columns() -> None:
     column.set(3, ("a",))
     rows = np.arange(5)[::-1]
     assert column.known(rows).tolist() == [False, True, False, True, False]
-    assert column.first(rows).tolist() == [-1, 1, -1, 0, -1]
     places, codes = column.entries(rows)
     assert places.tolist() == [1, 3, 3]
     assert [column.names[code] for code in codes] == ["a", "b", "a"]
     column.set(1, ("c",))
-    assert column.first(np.array([1])).tolist() == [column.names.index("c")]
+    assert column.entries(np.array([1]))[1].tolist() == [column.names.index("c")]
     none = column.entries(np.zeros(0, dtype=np.int64))
     assert none[0].tolist() == none[1].tolist() == []
