@@ -19,7 +19,7 @@ class ClassRule:
     `train`: every class of the training split. `all-splits` (the paper's): classes present in train, val and test.
     `min-count=N`: classes of the training split with at least N samples over all splits. `rijks2014` (the Rijksmuseum
     Challenge's): present in all splits, at least ten times in test. `listed=FILE`: classes present in all splits that a
-    file names: text, one a line, or (`.json`) a list.
+    file names: text, one per line, or (`.json`) a list.
 
     Attributes:
         text: as given.
@@ -67,7 +67,7 @@ class ClassRule:
             classes = {
                 label
                 for label in classes
-                if sum(found.get(label, 0) for found in (train, val, test)) >= self.least
+                if sum(count.get(label, 0) for count in (train, val, test)) >= self.least
             }
         return classes
 
@@ -75,12 +75,12 @@ class ClassRule:
 def _read_names(path: Path) -> frozenset[str]:
     try:
         text = path.read_text(encoding="utf-8-sig")
-        found = json.loads(text) if path.suffix == ".json" else [line.strip() for line in text.splitlines()]
+        lines = json.loads(text) if path.suffix == ".json" else [line.strip() for line in text.splitlines()]
     except (OSError, ValueError) as error:
         raise ArttlError(f"--classes listed={path} cannot be read: {error}") from error
-    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+    if not isinstance(lines, list) or not all(isinstance(name, str) for name in lines):
         raise ArttlError(f"--classes listed={path} is not a list of names")
-    names = frozenset(filter(None, found))
+    names = frozenset(filter(None, lines))
     if not names:
-        raise ArttlError(f"--classes listed={path} names no class; write one a line")
+        raise ArttlError(f"--classes listed={path} names no class; write one per line")
     return names

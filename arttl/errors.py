@@ -13,7 +13,12 @@ class ArttlError(Exception):
     """
 
 
-def did_you_mean(wanted: str, known: Iterable[str]) -> str:
+def one_line(error: BaseException) -> str:
+    """The message of an error of a library, in one line; its type where it has no message."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`` (did you mean 'x'?)`` for the closest known name, or the empty string."""
-    close = difflib.get_close_matches(wanted, list(known), n=1)
+    close = difflib.get_close_matches(name, list(known), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""

@@ -6,6 +6,7 @@ never write the same temporary file, and what a killed one has left is removed b
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -147,6 +148,23 @@ def append_lines(path: Path, lines: Iterable[str]) -> None:
 def read_lines(path: Path) -> list[str]:
     """The lines of `append_lines`, without one that a kill left without its end; none where there is no file."""
     return path.read_bytes().decode().split("\n")[:-1] if path.is_file() else []
+
+
+def digest_of_file(path: Path, algorithm: str = "sha256") -> str:
+    """The digest of a file's bytes, in hexadecimal.
+
+    Args:
+        path: the file, of any size.
+        algorithm: a name that `hashlib` knows.
+
+    Raises:
+        OSError: if the file cannot be read.
+    """
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def make_folder(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Labels that are numbers: how a catalogue's string is read, and the statistics that take a vocabulary's place."""
+"""Labels that are numbers: reading a catalogue's strings, and the statistics that replace a vocabulary."""
 
 from __future__ import annotations
 
@@ -25,13 +25,11 @@ _CIRCA = r"(?:(?:circa|ca\.?|c\.|about|around|omstreeks|um|vers|probably|possibl
 _CENTURY = r"(?:century|centuries|eeuw|jahrhundert|jh\.?|siècle)"
 
 
-def _moment(place: int) -> str:
-    """A pattern for a number, a decade or a century; its groups end in `place`."""
-    number = rf"(?P<number{place}>-?\d{{1,12}}(?:\.\d{{1,6}})?)(?P<decade{place}>(?<=\d0)'?s)?"
-    century = (
-        rf"(?P<nth{place}>\d{{1,2}})\s?(?:st|nd|rd|th|ste|de|e|er|\.)(?:\s?(?P<century{place}>{_CENTURY}))?"
-    )
-    era = rf"(?:\s?(?P<before{place}>{_BEFORE_CHRIST})|\s?(?P<after{place}>{_AFTER_CHRIST}))?"
+def _moment(ordinal: int) -> str:
+    """A pattern for a number, a decade or a century; its groups end in `ordinal`."""
+    number = rf"(?P<number{ordinal}>-?\d{{1,12}}(?:\.\d{{1,6}})?)(?P<decade{ordinal}>(?<=\d0)'?s)?"
+    century = rf"(?P<nth{ordinal}>\d{{1,2}})\s?(?:st|nd|rd|th|ste|de|e|er|\.)(?:\s?(?P<century{ordinal}>{_CENTURY}))?"
+    era = rf"(?:\s?(?P<before{ordinal}>{_BEFORE_CHRIST})|\s?(?P<after{ordinal}>{_AFTER_CHRIST}))?"
     return rf"{_CIRCA}(?:a\.?d\.?\s)?(?:{number}|{century}){era}"
 
 
@@ -46,11 +44,11 @@ _DASHES = str.maketrans("−–—‐‑", "-----")
 
 
 def parse_number(text: str) -> float | None:
-    """The number that a catalogued label says; None if it says none.
+    """The number in a catalogued label; None if there is none.
 
     Read are plain numbers (`1642`, `-500`, `23.5`) and the ways of writing a year: `ca. 1642`, `1642?`, `[1642]`,
     `1642-03-15`, `300 BC`; and spans, of which the middle is taken: `1640 - 1645`, `1640–45`, `1640s`, `17th century`.
-    A span of `WIDEST_RANGE` or more, one that ends before it begins, and a bound (`before 1642`) say no number.
+    A span of `WIDEST_RANGE` or more, one that ends before it begins, and a bound (`before 1642`) give no number.
     """
     text = text.strip().translate(_DASHES)
     if text.startswith("[") and text.endswith("]"):
@@ -58,10 +56,10 @@ def parse_number(text: str) -> float | None:
     text = _UNSURE.sub("", text)
     if date := _DATE.fullmatch(text):
         return float(date[1])
-    found = _RANGE.fullmatch(text)
-    if not found:
+    match = _RANGE.fullmatch(text)
+    if not match:
         return None
-    part = found.groupdict()
+    part = match.groupdict()
     low, high = _first_and_last(part)
     if high < low and (month := _MONTH.fullmatch(text)):  # not a range such as 1640-45, so a month
         return float(month[1])
@@ -74,7 +72,7 @@ def _first_and_last(part: dict[str, str | None]) -> tuple[float, float]:
         return _span(part, "1", before=bool(part["before1"]), century=bool(part["century1"]))
     last_before = bool(part["before2"])
     century = bool(part["century2"])
-    # What is said once, after the second, holds for both: 300–200 BC, 17th–18th century.
+    # An era or century after the second only holds for both: 300–200 BC, 17th–18th century.
     first_before = bool(part["before1"]) or (last_before and not part["after1"])
     first = _span(part, "1", before=first_before, century=century or bool(part["century1"]))
     shorter, longer = part["number2"], part["number1"]
@@ -88,11 +86,11 @@ def _is_short(second: str, first: str) -> bool:
     return first.isdigit() and second.isdigit() and len(second) < len(first) and len(first) >= 3
 
 
-def _span(part: dict[str, str | None], place: str, *, before: bool, century: bool) -> tuple[float, float]:
-    number, nth = part["number" + place], part["nth" + place]
+def _span(part: dict[str, str | None], ordinal: str, *, before: bool, century: bool) -> tuple[float, float]:
+    number, nth = part["number" + ordinal], part["nth" + ordinal]
     if number is not None:
         low = float(number)
-        high = low + 9 if part["decade" + place] else low
+        high = low + 9 if part["decade" + ordinal] else low
     elif century and nth is not None and int(nth):
         low, high = 100 * int(nth) - 99, 100 * int(nth)
     else:
@@ -102,14 +100,14 @@ def _span(part: dict[str, str | None], place: str, *, before: bool, century: boo
 
 @dataclass(frozen=True)
 class NumberStatistics:
-    """What the training split holds of a number; it takes the place of a vocabulary.
+    """Statistics of a number in the training split; they replace a vocabulary.
 
     Attributes:
-        count: training samples whose label says a number.
+        count: training samples whose label is a number.
         mean: of these, in the label's unit.
         std: standard deviation (divided by `count`), in the label's unit.
-        median: always answering it is the baseline that every error stands beside.
-        unreadable: training samples whose label says no number, see `parse_number`; they count as unlabelled.
+        median: always predicting it is the baseline that every error is shown beside.
+        unreadable: training samples whose label is not a number, see `parse_number`; they count as unlabelled.
     """
 
     count: int
@@ -126,13 +124,13 @@ class NumberStatistics:
 
     @classmethod
     def of(cls, values: Iterable[float | None]) -> NumberStatistics:
-        """The statistics of a training split's labelled samples, None for a label that says no number.
+        """The statistics of a training split's labelled samples, None for a label that is not a number.
 
         Raises:
-            ValueError: if fewer than two different numbers are among them.
+            ValueError: for fewer than two different numbers.
         """
-        found = list(values)
-        known = np.array([value for value in found if value is not None], dtype=np.float64)
+        values = list(values)
+        known = np.array([value for value in values if value is not None], dtype=np.float64)
         if not len(known):
             raise ValueError("no number")
         return cls(
@@ -140,11 +138,11 @@ class NumberStatistics:
             mean=float(known.mean()),
             std=float(known.std()),
             median=float(np.median(known)),
-            unreadable=len(found) - len(known),
+            unreadable=len(values) - len(known),
         )
 
     def standardise(self, values: Array) -> Array:
-        """Values in the label's unit to values of mean 0 and standard deviation 1: what the head gives."""
+        """Values in the label's unit to values of mean 0 and standard deviation 1, as the head predicts them."""
         return (values - self.mean) / self.std
 
     def restore(self, standardised: Array) -> Array:

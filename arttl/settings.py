@@ -54,6 +54,18 @@ class Bound(Constraint):
             raise ArttlError(f"{flag} must be {self.text}, not {value}")
 
 
+class Range(Bound):
+    """A constraint on a whole number: between two others, both included."""
+
+    def __init__(self, least: int, most: int) -> None:
+        super().__init__(f"from {least} to {most}", lambda value: least <= value <= most)
+
+    def check(self, flag: str, value: Any) -> None:
+        """See `Constraint.check`."""
+        if not self.holds(value):
+            raise ArttlError(f"{flag} {value} is out of range; give a number {self.text}")
+
+
 @dataclass(frozen=True)
 class Parsed(Constraint):
     """A constraint on a text: a function that raises an `ArttlError` with the flag in it where it cannot read it."""

@@ -1,4 +1,4 @@
-"""What is predicted: tasks, their vocabularies, and the tables that turn labels into targets.
+"""Tasks to predict, their vocabularies, and the tables that turn labels into targets.
 
 Shards hold labels as strings. Indices are made here, when shards are opened, so that one set of shards serves any
 class rule, any subset of tasks and any transfer.
@@ -27,7 +27,7 @@ SPLITS = ("train", "val", "test")
 
 
 class LabelledRows(Protocol):
-    """What a `TaskSet` is built from; `arttl.shards.manifest.Manifest` is one."""
+    """The labels that a `TaskSet` is built from; `arttl.shards.manifest.Manifest` is one."""
 
     @property
     def task_names(self) -> tuple[str, ...]:
@@ -43,7 +43,7 @@ class LabelledRows(Protocol):
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The classes of a task, sorted by name, and what the training split holds of them.
+    """The classes of a task, sorted by name, and their frequencies in the training split.
 
     Attributes:
         classes: the classes' names.
@@ -73,14 +73,14 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Task:
-    """One thing to predict.
+    """A property to predict.
 
     A single-label or number task takes the first label of an object that has several, as the paper does.
 
     Attributes:
         name: of the task.
-        kind: what is predicted: one class, a set of classes, or a number such as the year.
-        training: what the training split holds: a vocabulary, or for a number its statistics.
+        kind: whether one class, a set of classes, or a number such as the year is predicted.
+        training: of the training split: a vocabulary, or for a number its statistics.
     """
 
     name: str
@@ -109,7 +109,7 @@ class Task:
         return 1 if self.kind == "number" else len(self.vocabulary)
 
     def same_targets_as(self, other: Task) -> bool:
-        """Whether a head for one of them is one for the other: the same name, kind and classes, or number's scale."""
+        """Whether a head for one task fits the other: the same name, kind and classes, or number's scale."""
         if (self.name, self.kind) != (other.name, other.kind):
             return False
         if self.kind == "number":
@@ -287,29 +287,25 @@ def _task_to_dict(task: Task) -> dict[str, Any]:
 
 
 def _task_from_dict(described: Mapping[str, Any]) -> Task:
-    kind = _kind(described["kind"])
+    kind = described["kind"]
+    if kind not in get_args(TaskKind):
+        raise ValueError(f"unknown kind of task {kind!r}")
+    training: Vocabulary | NumberStatistics
     if kind == "number":
-        statistics = NumberStatistics(
+        training = NumberStatistics(
             count=int(described["train_count"]),
             mean=float(described["train_mean"]),
             std=float(described["train_std"]),
             median=float(described["train_median"]),
             unreadable=int(described["train_unreadable"]),
         )
-        return Task(str(described["name"]), kind, statistics)
-    vocabulary = Vocabulary(
-        tuple(map(str, described["classes"])),
-        tuple(map(int, described["train_counts"])),
-        tuple(map(int, described["train_majority"])),
-    )
-    return Task(str(described["name"]), kind, vocabulary)
-
-
-def _kind(text: str) -> TaskKind:
-    kinds: tuple[TaskKind, ...] = get_args(TaskKind)
-    if text not in kinds:
-        raise ValueError(f"unknown kind of task {text!r}")
-    return kinds[kinds.index(text)]
+    else:
+        training = Vocabulary(
+            tuple(map(str, described["classes"])),
+            tuple(map(int, described["train_counts"])),
+            tuple(map(int, described["train_majority"])),
+        )
+    return Task(str(described["name"]), kind, training)
 
 
 def _statistics(manifest: LabelledRows, name: str) -> NumberStatistics:

@@ -77,8 +77,7 @@ def plain(paths: Sequence[Path], out: Path, workers: int, *, draft: bool) -> Non
     work = partial(plain_picture, draft=draft)
     with webdataset.ShardWriter(f"file:{out}/train-%05d.tar", maxcount=1000, verbose=0) as writer:
         if workers == 1:
-            found = map(work, jobs)
-            for key, data in found:
+            for key, data in map(work, jobs):
                 writer.write({"__key__": key, "jpg": data, "json": {"type": ["x"]}})
             return
         context = multiprocessing.get_context("spawn")
@@ -187,16 +186,16 @@ def main() -> None:
             rate = len(warm_up) / seconds_of("plain", warm_up, scratch, 1, arguments.clock)
             count = max(24, round(rate * arguments.workers * arguments.seconds))
             paths = copies(files, count, scratch / "files")
-            found: dict[str, list[float]] = {contestant: [] for contestant in CONTESTANTS}
+            rates_of: dict[str, list[float]] = {contestant: [] for contestant in CONTESTANTS}
             for number in range(arguments.rounds):
                 for contestant in list(CONTESTANTS)[:: 1 if number % 2 == 0 else -1]:
                     took = seconds_of(contestant, paths, scratch, arguments.workers, arguments.clock)
-                    found[contestant].append(count / took)
-        measured[name] = found
+                    rates_of[contestant].append(count / took)
+        measured[name] = rates_of
         sides = sorted(max(Image.open(io.BytesIO(data)).size) for data in files)
-        rates = [f"{statistics.median(rates):,.1f}" for rates in found.values()]
+        rates = [f"{statistics.median(rates):,.1f}" for rates in rates_of.values()]
         ratios = [
-            statistics.median(a / b for a, b in zip(found["arttl"], found[other], strict=True))
+            statistics.median(a / b for a, b in zip(rates_of["arttl"], rates_of[other], strict=True))
             for other in list(CONTESTANTS)[1:]
         ]
         cells = [name, f"{sides[0]} to {sides[-1]}", *rates, *(f"{ratio:.2f}x" for ratio in ratios)]

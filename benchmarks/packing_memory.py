@@ -32,7 +32,7 @@ def make_collection(folder: Path, rows: int) -> Path:
         file = io.BytesIO()
         Image.new("RGB", (16, 16), (shade * 4, 255 - shade * 4, shade * 2)).save(file, "JPEG", quality=80)
         pictures.append(file.getvalue())
-    draw = random.Random(0)
+    rng = random.Random(0)
     table = folder / "objects.csv"
     with table.open("w", encoding="utf-8", newline="") as file_of_table:
         writer = csv.writer(file_of_table)
@@ -46,11 +46,11 @@ def make_collection(folder: Path, rows: int) -> Path:
             path.write_bytes(
                 data[:2] + b"\xff\xfe" + struct.pack(">H", len(comment) + 2) + comment + data[2:]
             )
-            material = f"material {int(200 * draw.random() ** 3)}" if draw.random() < 0.8 else ""
-            artist = f"Artist Number {int(100_000 * draw.random() ** 3)}" if draw.random() < 0.5 else ""
+            material = f"material {int(200 * rng.random() ** 3)}" if rng.random() < 0.8 else ""
+            artist = f"Artist Number {int(100_000 * rng.random() ** 3)}" if rng.random() < 0.5 else ""
             title = f"Title of the object with the number {row}"
             writer.writerow(
-                [f"OBJ.{row}", name, title, material, f"type {int(1000 * draw.random() ** 3)}", artist]
+                [f"OBJ.{row}", name, title, material, f"type {int(1000 * rng.random() ** 3)}", artist]
             )
     return table
 

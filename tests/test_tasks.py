@@ -89,7 +89,7 @@ def test_classes_listed_in_a_file(tmp_path) -> None:
     with pytest.raises(ArttlError, match=r"classes.json is not a list of names"):
         classes(f"listed={listed}")
     file.write_text("\n")
-    with pytest.raises(ArttlError, match=r"classes.txt names no class; write one a line"):
+    with pytest.raises(ArttlError, match=r"classes.txt names no class; write one per line"):
         classes(f"listed={file}")
     with pytest.raises(ArttlError, match=r"none.txt cannot be read"):
         classes(f"listed={tmp_path / 'none.txt'}")

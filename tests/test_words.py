@@ -40,7 +40,6 @@ WHOLE = {"place", "places", "draw", "draws", "found", "one", "some"}
 
 KNOWN = {
     "heading found",
-    "name Draw",
     "name Found",
     "name answers",
     "name draw",

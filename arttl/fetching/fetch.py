@@ -21,7 +21,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from arttl.errors import ArttlError
 from arttl.fetching.download import RemoteFile, download
 from arttl.fetching.unpack import kind_of, unpack
-from arttl.files import write_json
+from arttl.files import commit, make_folder, remove, remove_leftovers, write_json, writing
+from arttl.settings import Settings
 
 FIGSHARE = "https://api.figshare.com/v2"
 RIJKS2014_ARTICLE = 5660617  # of doi:10.21942/uva.5660617
@@ -33,10 +34,10 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
-class FetchSettings:
-    """Download the Rijksmuseum Challenge 2014 and lay it out for `arttl shards --source rijks2014`.
+class FetchSettings(Settings):
+    """Download the Rijksmuseum Challenge 2014 and arrange it for `arttl shards --source rijks2014`.
 
-    The same command goes on where a download broke off. Every file is checked against its publisher's MD5 sum.
+    The same command resumes a download that broke off. Every file is checked against its publisher's MD5 sum.
     """
 
     collection: tyro.conf.Positional[Literal["rijks2014"]]
@@ -52,12 +53,12 @@ class FetchSettings:
 
 
 @dataclass(frozen=True)
-class Fetched:
-    """What lies in the folder.
+class FetchedCollection:
+    """The contents of the folder.
 
     Attributes:
         pictures, records: how many.
-        ground_truth: whether rijksgt.mat is there.
+        ground_truth: whether it has rijksgt.mat.
         files: that were downloaded.
     """
 
@@ -67,8 +68,10 @@ class Fetched:
     files: tuple[RemoteFile, ...]
 
 
-def fetch(settings: FetchSettings, *, console: Console | None = None, pause: float = 1.0) -> Fetched:
-    """Download, verify, unpack and lay out.
+def fetch(
+    settings: FetchSettings, *, console: Console | None = None, pause: float = 1.0
+) -> FetchedCollection:
+    """Download, verify, unpack and arrange.
 
     Args:
         settings: of the command.
@@ -76,23 +79,24 @@ def fetch(settings: FetchSettings, *, console: Console | None = None, pause: flo
         pause: seconds before a broken download is tried again the first time.
 
     Raises:
-        ArttlError: if a file cannot be had or is refused, the disk is too small, or `out` holds something else.
+        ArttlError: if a file cannot be downloaded or is refused, the disk is too small, or `out` holds something
+            else.
     """
     console = console or Console(stderr=True)
     out, finished = settings.out, settings.out / "fetched.json"
     if finished.exists():
         raise ArttlError(f"--out {out} is fetched already: remove {finished} to fetch it anew")
-    unpacked = out / ".unpacking"
-    if unpacked.exists():  # a call was interrupted while it unpacked or laid out
-        for folder in (unpacked, out / _PICTURES, out / _RECORDS):
-            shutil.rmtree(folder, ignore_errors=True)
-        (out / _TRUTH).unlink(missing_ok=True)
+    unpacked, downloads = out / ".unpacking", out / "downloads"
+    remove_leftovers(out)
+    if unpacked.exists():  # a call was interrupted while it unpacked or arranged
+        for name in (_PICTURES, _RECORDS, _TRUTH):
+            remove(out / name)
+        remove(unpacked)
     for name in (_PICTURES, _RECORDS, _TRUTH):
         if (out / name).exists():
             raise ArttlError(f"--out {out} holds {name} that is not of this command: name another folder")
     files = list_files(settings.api, settings.skip)
-    downloads = out / "downloads"
-    downloads.mkdir(parents=True, exist_ok=True)
+    make_folder(downloads)
     _check_disk(downloads, files)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
@@ -107,27 +111,28 @@ def fetch(settings: FetchSettings, *, console: Console | None = None, pause: flo
                     pause=pause,
                 )
             )
-    unpacked.mkdir()
+    make_folder(unpacked)
     for archive in archives:
         if kind_of(archive) is not None:
             console.print(f"unpacking {archive.name}", highlight=False)
             unpack(archive, unpacked, (".jpg", ".xml", _TRUTH))
         elif archive.name == _TRUTH:
-            shutil.copyfile(archive, unpacked / _TRUTH)
-    found = _lay_out(unpacked, out, tuple(files))
-    write_json(finished, asdict(found), unpacked)
-    shutil.rmtree(unpacked)
+            with writing(unpacked / _TRUTH):
+                shutil.copyfile(archive, unpacked / _TRUTH)
+    collection = _arrange(unpacked, out, tuple(files))
+    write_json(finished, asdict(collection), unpacked)
+    remove(unpacked)
     if not settings.keep_archives:
-        shutil.rmtree(downloads)
-    return found
+        remove(downloads)
+    return collection
 
 
 def run(settings: FetchSettings) -> None:
-    """Fetch, and say what to do next."""
-    found = fetch(settings)
+    """Fetch, and print the command to pack the collection."""
+    collection = fetch(settings)
     out = settings.out
-    print(f"{found.pictures:,} pictures and {found.records:,} records in {out}")
-    truth = f" --ground-truth {out / _TRUTH}" if found.ground_truth else ""
+    print(f"{collection.pictures:,} pictures and {collection.records:,} records in {out}")
+    truth = f" --ground-truth {out / _TRUTH}" if collection.ground_truth else ""
     folders = f"--images {out / _PICTURES} --metadata {out / _RECORDS}"
     print(f"pack them: arttl shards --source rijks2014 {folders}{truth} --out shards/rijks")
 
@@ -140,18 +145,18 @@ def list_files(api: str, skip: tuple[str, ...] = ()) -> list[RemoteFile]:
         skip: patterns of names to leave out.
 
     Raises:
-        ArttlError: if the API does not answer, or not as it should.
+        ArttlError: if the API does not respond, or not in its form.
     """
     address = f"{api.rstrip('/')}/articles/{RIJKS2014_ARTICLE}"
     _check_address(address, "--api")
     try:
         request = urllib.request.Request(address, headers={"User-Agent": "arttl"})
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            text = answer.read(_LONGEST_LIST)
+        with urllib.request.urlopen(request, timeout=60) as response:
+            text = response.read(_LONGEST_LIST)
     except (OSError, urllib.error.URLError) as error:
         reason = getattr(error, "reason", error)
         raise ArttlError(
-            f"{address} does not answer ({reason}): check the connection, or download the files by hand from"
+            f"{address} does not respond ({reason}): check the connection, or download the files by hand from"
             " https://doi.org/10.21942/uva.5660617"
         ) from error
     try:
@@ -180,13 +185,13 @@ def _remote_file(entry: dict[str, Any]) -> RemoteFile:
 def _check_address(address: str, where: str) -> None:
     # urllib would open file: and ftp: too.
     if urlsplit(address).scheme not in ("https", "http"):
-        raise ArttlError(f"{where}: {address!r} is no address of the web")
+        raise ArttlError(f"{where}: {address!r} is not a web address")
 
 
 def _check_disk(downloads: Path, files: list[RemoteFile]) -> None:
-    here = sum(path.stat().st_size for path in downloads.iterdir() if path.is_file())
-    # Archives of pictures unpack to about their own size, and are there until all of them are unpacked.
-    needed = 2 * sum(file.size for file in files) - here
+    downloaded = sum(path.stat().st_size for path in downloads.iterdir() if path.is_file())
+    # Archives of pictures unpack to about their own size, and are kept until all of them are unpacked.
+    needed = 2 * sum(file.size for file in files) - downloaded
     free = shutil.disk_usage(downloads).free
     if free < needed:
         raise ArttlError(
@@ -195,35 +200,34 @@ def _check_disk(downloads: Path, files: list[RemoteFile]) -> None:
         )
 
 
-def _lay_out(unpacked: Path, out: Path, files: tuple[RemoteFile, ...]) -> Fetched:
-    """Move what was unpacked to where the source looks for it."""
-    pictures = _merge(unpacked, ".jpg", _PICTURES)
-    records = _merge(unpacked, ".xml", _RECORDS)
-    truth = next(iter(sorted(unpacked.rglob(_TRUTH))), None)
+def _arrange(unpacked: Path, out: Path, files: tuple[RemoteFile, ...]) -> FetchedCollection:
+    """Move the unpacked files to where the source reads them."""
+    pictures = _files_of_kind(unpacked, ".jpg", _PICTURES)
+    records = _files_of_kind(unpacked, ".xml", _RECORDS)
+    truth = min(unpacked.rglob(_TRUTH), default=None)
     if not pictures or not records:
         raise ArttlError(
             f"the files {', '.join(file.name for file in files)} hold {len(pictures)} pictures and {len(records)}"
             " records, and --source rijks2014 needs both: see --skip"
         )
-    for name, found in ((_PICTURES, pictures), (_RECORDS, records)):
-        gathered = unpacked / f".{name}"
-        gathered.mkdir()
-        for path in found:
-            path.rename(gathered / path.name)
     if truth is not None:
-        truth.rename(out / _TRUTH)
-    (unpacked / f".{_RECORDS}").rename(out / _RECORDS)
-    (unpacked / f".{_PICTURES}").rename(out / _PICTURES)
+        commit(truth, out / _TRUTH)
     if hasattr(os, "sync"):
-        os.sync()  # a hundred thousand files, before they are declared whole
-    return Fetched(len(pictures), len(records), truth is not None, files)
+        os.sync()  # all at once; flushing a hundred thousand files one by one is then quick
+    for name, paths in ((_RECORDS, records), (_PICTURES, pictures)):
+        gathered = unpacked / f".{name}"
+        make_folder(gathered)
+        with writing(out / name):
+            for path in paths:
+                path.rename(gathered / path.name)
+        commit(gathered, out / name)
+    return FetchedCollection(len(pictures), len(records), truth is not None, files)
 
 
-def _merge(unpacked: Path, ending: str, preferred: str) -> list[Path]:
-    """All files of a kind; where they lie in several folders, and one has the name that is looked for, those in it."""
-    found = sorted(path for path in unpacked.rglob("*") if path.name.lower().endswith(ending))
-    inside = [path for path in found if path.parent.name == preferred]
-    chosen = inside or found
+def _files_of_kind(unpacked: Path, ending: str, preferred: str) -> list[Path]:
+    """The files with an ending; where a folder has the preferred name, only those in it."""
+    paths = sorted(path for path in unpacked.rglob("*") if path.name.lower().endswith(ending))
+    chosen = [path for path in paths if path.parent.name == preferred] or paths
     names: dict[str, Path] = {}
     for path in chosen:
         if path.name in names:

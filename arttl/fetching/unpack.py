@@ -1,8 +1,8 @@
-"""Unpacking archives that a stranger may have made.
+"""Unpacking archives of unknown origin.
 
-A member is written under its last name into a folder of ours, so that no path of an archive is ever followed; and an
-archive that tries to leave its folder, holds anything but files and folders, or grows out of proportion is refused as
-a whole.
+A member is written under the last part of its name into a folder of ours, so that no path of an archive is ever
+followed. An archive with paths out of its folder, with anything but files and folders, or of an implausible size when
+unpacked is refused as a whole.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, one_line
 
 _CHUNK = 1 << 20
 LARGEST_RATIO = 60
-"""How much larger than itself an archive may become: XML shrinks to a tenth, pictures hardly at all."""
+"""The largest ratio of unpacked to packed size: XML shrinks to a tenth, pictures hardly at all."""
 ALLOWANCE = 64 << 20
-"""Bytes that any archive may unpack to, however small it is."""
+"""Bytes that an archive of any size may unpack to."""
 MOST_MEMBERS = 2_000_000
 _WINDOWS_DRIVE = re.compile(r"[A-Za-z]:")
 
@@ -48,9 +48,9 @@ def unpack(archive: Path, folder: Path, suffixes: tuple[str, ...]) -> int:
 
     Args:
         archive: a zip, or a tar, plain or compressed by gzip or bzip2.
-        folder: where they go, as PARENT/NAME: the last two parts of a member's path, the archive's own name standing
-            for a missing parent.
-        suffixes: endings of names, in small letters; other members are passed over.
+        folder: gets them as PARENT/NAME, the last two parts of a member's path; the archive's own name replaces a
+            missing parent.
+        suffixes: endings of names, in lower case; other members are skipped.
 
     Returns:
         How many files were written.
@@ -73,7 +73,7 @@ def unpack(archive: Path, folder: Path, suffixes: tuple[str, ...]) -> int:
             target = folder / (path.parent.name or top) / path.name
             target.parent.mkdir(parents=True, exist_ok=True)
             with open_member() as opened:
-                # The size in the header is not trusted.
+                # The size in the header is checked.
                 _copy(archive, name, opened, target, size)
             written += 1
     except (
@@ -84,9 +84,7 @@ def unpack(archive: Path, folder: Path, suffixes: tuple[str, ...]) -> int:
         NotImplementedError,
         RuntimeError,
     ) as error:
-        raise ArttlError(
-            f"{archive} is damaged and cannot be unpacked: {' '.join(str(error).split())}"
-        ) from error
+        raise ArttlError(f"{archive} is damaged and cannot be unpacked: {one_line(error)}") from error
     except OSError as error:
         if isinstance(error, gzip.BadGzipFile) or error.filename is None:
             raise ArttlError(f"{archive} is damaged or the disk is full: {error}") from error
@@ -127,7 +125,7 @@ def _refused(archive: Path, why: str) -> ArttlError:
     return ArttlError(f"{archive} is refused: {why}; get it from its publisher again")
 
 
-# What both kinds give: the name, the size that the header has, and how to open it; None for a folder.
+# A member of either kind: its name, the size that the header has, and how to open it; None for a folder.
 _Member = tuple[str, int, Callable[[], Any] | None]
 
 
@@ -151,7 +149,9 @@ def _tar_members(archive: Path) -> Iterator[_Member]:
             elif info.isreg() and not info.issparse():
                 yield info.name, info.size, partial(opened.extractfile, info)
             else:
-                raise _refused(archive, f"its member {info.name!r} is a link, a device or no plain file")
+                raise _refused(
+                    archive, f"its member {info.name!r} is a link, a device or another special file"
+                )
 
 
 @contextmanager
@@ -163,7 +163,7 @@ def _tar_stream(archive: Path) -> Iterator[Any]:
 
 
 class _SmallReads:
-    """A stream that refuses to be read in one go, as tarfile does with a header of any length that a tar declares."""
+    """A stream that refuses large reads: tarfile reads a header of any length that a tar declares at once."""
 
     def __init__(self, archive: Path, stream: Any) -> None:
         self._archive = archive
@@ -171,7 +171,7 @@ class _SmallReads:
         self.seek, self.tell = stream.seek, stream.tell
 
     def read(self, size: int = -1) -> bytes:
-        """At most so many bytes."""
+        """Read at most `size` bytes."""
         if not 0 <= size <= 4 * _CHUNK:
             raise _refused(self._archive, "a header in it is larger than any could be")
         data: bytes = self._stream.read(size)

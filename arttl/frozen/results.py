@@ -16,7 +16,7 @@ from arttl.models import MultiTaskModel
 from arttl.models.fusion import FusedModel
 from arttl.runs import RunFolder, flat_settings
 from arttl.shards.manifest import Manifest
-from arttl.splits.redraw import Draw
+from arttl.splits.redraw import SplitAssignment
 from arttl.tasks import TaskSet, is_labelled
 
 
@@ -61,7 +61,9 @@ def write_run(
     return metrics
 
 
-def answers(draw: Draw, split: str, tasks: TaskSet, logits: Mapping[str, torch.Tensor]) -> Predictions:
+def answers(
+    draw: SplitAssignment, split: str, tasks: TaskSet, logits: Mapping[str, torch.Tensor]
+) -> Predictions:
     """Predictions of one split from logits of every row of the manifest.
 
     Args:

@@ -19,7 +19,7 @@ from arttl.frozen.store import FeatureStore
 from arttl.frozen.tokens import same_collection, store_names
 from arttl.models import MultiTaskModel
 from arttl.models.fusion import FusedModel
-from arttl.splits.redraw import Draw, draw_splits
+from arttl.splits.redraw import SplitAssignment, redraw_split
 from arttl.tasks import Task, TaskSet
 
 
@@ -32,7 +32,7 @@ class ClassChoice:
     classes: str = "train"
     """Class rule: train (every class of the training split), all-splits, min-count=N or rijks2014."""
 
-    def choose(self, split: Draw) -> TaskSet:
+    def choose(self, split: SplitAssignment) -> TaskSet:
         """The task set of a split, see `TaskSet.from_manifest`.
 
         Raises:
@@ -116,21 +116,21 @@ class Study:
         """Since the beginning."""
         return time.perf_counter() - self._started
 
-    def splits(self, count: int) -> Iterator[tuple[Draw, TaskSet]]:
+    def splits(self, count: int) -> Iterator[tuple[SplitAssignment, TaskSet]]:
         """The shards' own split and others drawn anew, `count` in all, with the tasks as each split has them.
 
         Raises:
             ArttlError: for shards without all three splits, or tasks that they do not have.
         """
         for seed in range(count):
-            split = draw_splits(self.manifest, self.task_names, seed)
+            split = redraw_split(self.manifest, self.task_names, seed)
             yield split, self._settings.choose(split)
 
     def write_run(
         self,
         out: Path,
         model: MultiTaskModel | FusedModel,
-        split: Draw,
+        split: SplitAssignment,
         logits: Mapping[str, torch.Tensor],
         lines: Sequence[Mapping[str, object]],
     ) -> None:

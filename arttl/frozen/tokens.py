@@ -9,7 +9,7 @@ import torch
 
 from arttl.errors import ArttlError
 from arttl.frozen.store import FeatureStore
-from arttl.splits.redraw import Draw
+from arttl.splits.redraw import SplitAssignment
 from arttl.tasks import SPLITS, Task, is_labelled
 
 
@@ -61,7 +61,7 @@ class Tokens:
         means, scales: of each token [D]; a token is `(features - mean) * scale`.
     """
 
-    def __init__(self, stores: Sequence[FeatureStore], split: Draw, device: torch.device) -> None:
+    def __init__(self, stores: Sequence[FeatureStore], split: SplitAssignment, device: torch.device) -> None:
         """Read and normalise every stage of every store.
 
         Args:
@@ -91,7 +91,7 @@ class Tokens:
 
 
 def labelled_samples(
-    split: Draw, task: Task, values: Sequence[torch.Tensor], device: torch.device
+    split: SplitAssignment, task: Task, values: Sequence[torch.Tensor], device: torch.device
 ) -> dict[str, Samples]:
     """The labelled samples of every part of a split for one task.
 

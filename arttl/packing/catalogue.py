@@ -1,6 +1,6 @@
 """The artworks of a collection of any size, in a few dozen bytes of memory each.
 
-What a sample needs is written to a temporary file and read again one by one; what the split, the tables and the
+What a sample needs is written to a temporary file and read again row by row; what the split, the tables and the
 search for duplicates need stays in arrays.
 """
 
@@ -12,14 +12,15 @@ import json
 import os
 import tempfile
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from arttl.artworks import ArchivedArtwork, Artwork
+from arttl.packing.lazy import LazyRows
 from arttl.packing.samples import Job
 from arttl.pictures.picture_file import PictureFile
 
@@ -27,10 +28,10 @@ _IN_MEMORY = 16 * 2**20  # bytes of artworks before there is a file
 
 
 class LabelColumn:
-    """The labels of one task as numbers, a row an artwork.
+    """The labels of one task as numbers, one row per artwork.
 
     Attributes:
-        names: the classes, in the order of first sight; a label's number is its place here.
+        names: the classes, in order of first occurrence; a label's number is its index here.
     """
 
     def __init__(self) -> None:
@@ -57,24 +58,13 @@ class LabelColumn:
         """Which of the rows have a label."""
         return self._count(rows) > 0
 
-    def first(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """The number of each row's first label; -1 where it has none."""
-        starts = np.asarray(self._starts, dtype=np.int64)
-        codes = np.asarray(self._codes, dtype=np.int64)
-        found = np.full(len(rows), -1, dtype=np.int64)
-        known = self.known(rows)
-        found[known] = codes[starts[rows[known]]]
-        return found
-
     def entries(self, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """All labels of the rows: for each the place in `rows` and the label's number, in the order of `rows`."""
+        """All labels of the rows: for each the index into `rows` and the label's number, in the order of `rows`."""
         counts = self._count(rows)
-        places = np.repeat(np.arange(len(rows), dtype=np.int64), counts)
-        inside = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
-        at = np.zeros(len(rows), dtype=np.int64)
-        known = counts > 0
-        at[known] = np.asarray(self._starts, dtype=np.int64)[rows[known]]
-        return places, np.asarray(self._codes, dtype=np.int64)[at[places] + inside]
+        indices = np.repeat(np.arange(len(rows), dtype=np.int64), counts)
+        offsets = np.arange(len(indices)) - np.repeat(np.cumsum(counts) - counts, counts)
+        starts = np.asarray(self._starts, dtype=np.int64)[rows[indices]]
+        return indices, np.asarray(self._codes, dtype=np.int64)[starts + offsets]
 
     def _count(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         counts = np.zeros(max(len(self._counts), int(rows.max(initial=-1)) + 1), dtype=np.int64)
@@ -93,7 +83,7 @@ class Catalogue:
         """Start empty.
 
         Args:
-            directory: where the temporary file may be; by default where the system has them.
+            directory: for the temporary file; by default the system's.
         """
         self.labels: dict[str, LabelColumn] = {}
         where = None if directory is None else str(directory)
@@ -103,8 +93,7 @@ class Catalogue:
         self._sizes = array("i")
         self._keys = array("Q")  # hashes
         self._groups = array("Q")
-        self._near_hashes: npt.NDArray[np.uint64] | None = None
-        self._has_near_hash: npt.NDArray[np.bool_] | None = None
+        self._near_hashes: np.ma.MaskedArray[Any, Any] | None = None
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -128,7 +117,7 @@ class Catalogue:
         return row
 
     def replace(self, row: int, job: Job) -> None:
-        """Put another artwork into a row; its group stays."""
+        """Replace the artwork of a row; its group stays."""
         artwork = job.artwork
         record = [artwork.key, artwork.object_number, job.file, artwork.title, artwork.date, artwork.source]
         record += [artwork.split, artwork.group]
@@ -156,8 +145,8 @@ class Catalogue:
             key=key,
             object_number=number,
             image=Path(os.fsdecode(image)),
-            labels={task: tuple(found) for task, found in labels.items()},
-            raw_labels={task: tuple(found) for task, found in raw.items()},
+            labels={task: tuple(names) for task, names in labels.items()},
+            raw_labels={task: tuple(names) for task, names in raw.items()},
             title=title,
             date=date,
             source=source,
@@ -165,19 +154,21 @@ class Catalogue:
             group=group,
             **fields,
         )
-        near_hash = None
-        if self._near_hashes is not None and self._has_near_hash is not None and self._has_near_hash[row]:
-            near_hash = int(self._near_hashes[row])
-        return Job(artwork, file, near_hash)
+        near_hash = None if self._near_hashes is None else self._near_hashes[row]
+        return Job(artwork, file, None if near_hash is None or near_hash is np.ma.masked else int(near_hash))
+
+    def jobs(self, rows: npt.NDArray[np.int64]) -> LazyRows[Job]:
+        """The artworks of the rows, each read when it is asked for."""
+        return LazyRows(rows, self.job)
 
     def image(self, row: int) -> PictureFile:
-        """Where a row's image lies."""
+        """The file of a row's image."""
         _, member, image = self._read(row).split(b"\n", 2)
         path = Path(os.fsdecode(image))
         return PictureFile(path, tuple(json.loads(member)[1:])) if member else PictureFile(path)
 
     def content(self, row: int) -> bytes:
-        """All that is known of a row but for where its image lies: what digests are made of."""
+        """All that is known of a row except the path of its image; digests are computed from it."""
         return self._read(row).partition(b"\n")[0]
 
     def rename(self, row: int, key: str) -> None:
@@ -188,10 +179,8 @@ class Catalogue:
 
     def set_near_hashes(self, rows: npt.NDArray[np.int64], hashes: npt.NDArray[np.uint64]) -> None:
         """Keep the perceptual hashes of some rows' pictures, for their jobs."""
-        self._near_hashes = np.zeros(len(self), dtype=np.uint64)
-        self._has_near_hash = np.zeros(len(self), dtype=bool)
+        self._near_hashes = np.ma.masked_all(len(self), dtype=np.uint64)
         self._near_hashes[rows] = hashes
-        self._has_near_hash[rows] = True
 
     def key_hashes(self) -> npt.NDArray[np.uint64]:
         """A hash of each row's key; equal keys have equal hashes."""
@@ -205,31 +194,6 @@ class Catalogue:
     def _read(self, row: int) -> bytes:
         self._file.seek(self._starts[row])
         return self._file.read(self._sizes[row])
-
-
-class Jobs(Sequence[Job]):
-    """Some rows of a catalogue in a given order, read when asked for."""
-
-    def __init__(self, catalogue: Catalogue, rows: npt.NDArray[np.int64]) -> None:
-        self.rows = rows
-        self._catalogue = catalogue
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    @overload
-    def __getitem__(self, index: int) -> Job: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Jobs: ...
-
-    def __getitem__(self, index: int | slice) -> Job | Jobs:
-        if isinstance(index, slice):
-            return Jobs(self._catalogue, self.rows[index])
-        return self._catalogue.job(int(self.rows[index]))
-
-    def __iter__(self) -> Iterator[Job]:
-        return map(self._catalogue.job, map(int, self.rows))
 
 
 def _hash64(text: str) -> int:

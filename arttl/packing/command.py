@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 
 from rich.console import Console
@@ -24,7 +23,7 @@ _MOST_CLASSES = 12  # that get a line of their own in a dry run
 
 
 def run(settings: PackSettings) -> None:
-    """Pack the collection that `settings` describe, or with `dry_run` only say what would be packed.
+    """Pack the collection that `settings` describe, or with `dry_run` only report what would be packed.
 
     Raises:
         ArttlError: for everything that the user can mend.
@@ -33,34 +32,35 @@ def run(settings: PackSettings) -> None:
     console = Console()
     if settings.source == "table":
         settings, guessed = guess_columns(settings)
-        _say(console, *guessed)
+        print_sentences(*guessed)
     artworks, rules = open_source(settings)
-    settings = dataclasses.replace(settings, tasks=settings.tasks or SOURCES[settings.source].tasks)
+    settings = settings.replace(tasks=settings.tasks or SOURCES[settings.source].tasks)
     if settings.dry_run:
-        settings.check()
         plan = make_plan(artworks, settings)
         summary = Summary.of_plan(plan, settings.shard_size)
-        _say(console, *rules.notes(), *_dry_notes(plan, settings))
+        print_sentences(*rules.notes(), *_dry_notes(plan, settings))
         console.print(packing_tables(summary, left_out="Would be left out"))
         console.print(class_tables(summary, _MOST_CLASSES))
     else:
         manifest = pack(artworks, settings, progress=True)
         summary = Summary.of_manifest(manifest)
-        _say(console, *rules.notes())
+        print_sentences(*rules.notes())
         if summary.unlabelled:
-            _say(console, _left_out(summary.unlabelled, manifest.task_names))
+            print_sentences(_left_out(summary.unlabelled, manifest.task_names))
         console.print(packing_tables(summary))
     if settings.source == "rijks2014":
         console.print(paper_table(summary, PAPER_FIGURES))
     if settings.dry_run:
-        _say(console, "dry run: nothing was written")
+        print_sentences("dry run: nothing was written")
         return
-    _say(console, *find_leaks(manifest, settings.leaf_pattern()).sentences())
+    print_sentences(*find_leaks(manifest, settings.leaf_pattern()).sentences())
     seconds = time.monotonic() - started
-    _say(console, f"{len(manifest):,} samples in {settings.out} after {seconds:.1f} s")
+    print_sentences(f"{len(manifest):,} samples in {settings.out} after {seconds:.1f} s")
 
 
-def _say(console: Console, *sentences: str) -> None:
+def print_sentences(*sentences: str) -> None:
+    """Print each on lines of its own, whatever marks it holds."""
+    console = Console()
     for sentence in sentences:
         console.print(Text(sentence))
 
@@ -76,7 +76,7 @@ def _dry_notes(plan: Plan, settings: PackSettings) -> list[str]:
     if settings.images is None:
         notes.append("without --images every picture counts as there, and as different from all others")
     else:
-        lost = sum(not plan.is_there(row) for split in plan.jobs.values() for row in split.rows.tolist())
+        lost = sum(not plan.has_image(row) for split in plan.jobs.values() for row in split.rows.tolist())
         notes.append(
             f"{lost:,} of {plan.total:,} image files are not there; whether the others can be used, packing will say"
         )

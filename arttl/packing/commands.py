@@ -1,66 +1,55 @@
-"""What can be done with finished shards: `arttl shards info`, `verify`, `leaks`, `merge`, `relabel` and `adopt`."""
+"""The commands on finished shards: `arttl shards info`, `verify`, `leaks`, `merge`, `relabel` and `adopt`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from rich.console import Console
-from rich.text import Text
 from tyro.conf import Positional
 
 from arttl.errors import ArttlError
+from arttl.packing.command import print_sentences
 from arttl.packing.command import run as pack
-from arttl.packing.leaks import find_leaks
+from arttl.packing.leaks import LeakCheck, find_leaks
 from arttl.packing.merge import MergeSettings, merge
 from arttl.packing.relabel import RelabelSettings, relabel
-from arttl.packing.settings import PackSettings
+from arttl.packing.settings import FolderSettings, PackSettings, WorkerSettings
 from arttl.packing.summary import Summary
 from arttl.packing.tables import class_tables, packing_tables
 from arttl.packing.verify import verified
+from arttl.settings import Bound, Parsed
 from arttl.shards.manifest import Manifest
-from arttl.sources.settings import SourceSettings
+from arttl.sources.settings import leaf_pattern
 
 
 @dataclass(frozen=True, kw_only=True)
-class InfoSettings:
+class InfoSettings(FolderSettings):
     """What a folder of shards holds: samples, labels, a bar for each class."""
 
-    folder: Positional[Path]
-    """The folder of shards."""
-
-    classes: int = 20
-    """Classes of a task that get a line and a bar of their own; the others are summed up by size. 0: all."""
+    classes: Annotated[int, Bound("0 or more", lambda value: value >= 0)] = 20
+    """Classes per task that get a line and a bar of their own; the others are summed up by size. 0: all."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class VerifySettings:
+class VerifySettings(WorkerSettings, FolderSettings):
     """Whether a folder of shards is as it was written: every digest, index, key, row and picture."""
 
-    folder: Positional[Path]
-    """The folder of shards."""
-
-    workers: int = 0
-    """Processes. 0: one for each core, but only this one for up to 1,000 pictures."""
-
 
 @dataclass(frozen=True, kw_only=True)
-class LeaksSettings:
+class LeaksSettings(FolderSettings):
     """Whether an object, a series or a picture is in more than one split."""
 
-    folder: Positional[Path]
-    """The folder of shards."""
-
-    leaf: str | None = None
+    leaf: Annotated[str | None, Parsed(leaf_pattern)] = None
     """Regular expression for the end of an object number that tells the leaves of one object apart; by default the
     one that the shards were packed with."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AdoptSettings(PackSettings):
-    """WebDataset tars of other people's making to checked shards with manifest, indexes and splits."""
+    """WebDataset tars made by others to checked shards with manifest, indexes and splits."""
 
     source: str = "webdataset"
     """Kind of input: `webdataset`."""
@@ -69,20 +58,28 @@ class AdoptSettings(PackSettings):
     """The folder of tars."""
 
     split: str = "official"
-    """How samples are divided: `official` (as the tars' names, or those of the folders above them, say: train, val,
-    test), or as for packing `paper`, `grouped`, `stratified` or `column=NAME` (a field of the JSON)."""
+    """How samples are divided: `official` (train, val and test by the names of the tars or of the folders above them),
+    or as for packing `paper`, `grouped`, `stratified` or `column=NAME` (a field of the JSON)."""
+
+    def check(self) -> None:
+        """Check the source too.
+
+        Raises:
+            ArttlError: for one that is not `webdataset`.
+        """
+        super().check()
+        if self.source != "webdataset":
+            raise ArttlError(f"--source {self.source}: arttl shards adopt reads tars; leave --source out")
 
 
 def info(settings: InfoSettings) -> None:
     """Print the tables of a folder of shards."""
     manifest = Manifest.read(settings.folder)
     manifest.require("files", "made_by", "digest", "rejected", "unlabelled")
-    if settings.classes < 0:
-        raise ArttlError(f"--classes {settings.classes} is out of range; give a number from 0")
     summary = Summary.of_manifest(manifest)
     dataset = manifest.dataset
     size = sum(file["bytes"] for file in dataset["files"].values())
-    _say(
+    print_sentences(
         f"{manifest.directory}: {len(manifest):,} samples, {size / 1e6:,.1f} MB, made by {dataset['made_by']}",
         f"digest {dataset['digest']}",
     )
@@ -98,10 +95,8 @@ def leaks(settings: LeaksSettings) -> None:
         ArttlError: if there is a leak.
     """
     manifest = Manifest.read(settings.folder)
-    manifest.require("settings")
-    leaf = settings.leaf if settings.leaf is not None else manifest.dataset["settings"].get("leaf")
-    check = find_leaks(manifest, SourceSettings(leaf=leaf).leaf_pattern())
-    _say(*check.sentences())
+    check = _leak_check(manifest, settings.leaf)
+    print_sentences(*check.sentences())
     if check.leaks:
         kinds = " and ".join(leak.kind for leak in check.leaks)
         raise ArttlError(
@@ -110,46 +105,40 @@ def leaks(settings: LeaksSettings) -> None:
 
 
 def run_merge(settings: MergeSettings) -> None:
-    """Merge folders of shards, and print what became of them."""
+    """Merge folders of shards, and print the tables of the result."""
     _finished(merge(settings, progress=True))
 
 
 def run_relabel(settings: RelabelSettings) -> None:
-    """Relabel a folder of shards, and print what became of it."""
+    """Relabel a folder of shards, and print the tables of the result."""
     manifest, notes = relabel(settings, progress=True)
-    _say(*notes)
+    print_sentences(*notes)
     _finished(manifest)
 
 
 def run_verify(settings: VerifySettings) -> None:
     """Verify a folder of shards."""
-    _say(verified(settings.folder, settings.workers))
-
-
-def adopt(settings: AdoptSettings) -> None:
-    """Pack the tars of others."""
-    if settings.source != "webdataset":
-        raise ArttlError(f"--source {settings.source}: arttl shards adopt reads tars; leave --source out")
-    pack(settings)
+    print_sentences(verified(settings.folder, settings.workers))
 
 
 def _finished(manifest: Manifest) -> None:
     Console().print(packing_tables(Summary.of_manifest(manifest)))
-    leaf = SourceSettings(leaf=manifest.dataset["settings"].get("leaf")).leaf_pattern()
-    _say(*find_leaks(manifest, leaf).sentences(), f"{len(manifest):,} samples in {manifest.directory}")
+    print_sentences(*_leak_check(manifest).sentences(), f"{len(manifest):,} samples in {manifest.directory}")
 
 
-def _say(*sentences: str) -> None:
-    console = Console()
-    for sentence in sentences:
-        console.print(Text(sentence))
+def _leak_check(manifest: Manifest, leaf: str | None = None) -> LeakCheck:
+    """The leak check with the pattern that is given, or that the shards were packed with."""
+    manifest.require("settings")
+    return find_leaks(
+        manifest, leaf_pattern(manifest.dataset["settings"].get("leaf") if leaf is None else leaf)
+    )
 
 
 COMMANDS: dict[str, tuple[type[Any], Callable[[Any], None], str]] = {
     "info": (InfoSettings, info, "print what shards hold"),
     "verify": (VerifySettings, run_verify, "check every digest, index, key and picture"),
     "leaks": (LeaksSettings, leaks, "look for objects and pictures in more than one split"),
-    "merge": (MergeSettings, run_merge, "several folders of shards to one"),
-    "relabel": (RelabelSettings, run_relabel, "new metadata, the same pictures"),
-    "adopt": (AdoptSettings, adopt, "WebDataset tars of other people's making to shards"),
+    "merge": (MergeSettings, run_merge, "merge several folders of shards"),
+    "relabel": (RelabelSettings, run_relabel, "write the same pictures with new metadata"),
+    "adopt": (AdoptSettings, pack, "WebDataset tars made by others to shards"),
 }

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from arttl.packing.rewriting import Copies, Copy, Rewriting, write_copies
+from arttl.packing.lazy import LazyRows
+from arttl.packing.rewriting import Copy, Rewriting, write_copies
+from arttl.packing.settings import OutputSettings
 from arttl.shards.index import ShardRows
 from arttl.shards.manifest import Manifest
 from arttl.tasks import SPLITS
-
-_SHARD_SIZE = 1000
 
 
 def write_excerpt(manifest: Manifest, out: Path, most: Mapping[str, int]) -> Manifest:
@@ -21,8 +21,8 @@ def write_excerpt(manifest: Manifest, out: Path, most: Mapping[str, int]) -> Man
 
     Args:
         manifest: of the shards.
-        out: folder to make; one that holds this excerpt already, or a part of it, is gone on with.
-        most: split name to how many at most.
+        out: folder to make; one that holds this excerpt already, or a part of it, is resumed.
+        most: split name to the largest number of samples.
 
     Returns:
         The manifest of the new folder.
@@ -40,14 +40,12 @@ def write_excerpt(manifest: Manifest, out: Path, most: Mapping[str, int]) -> Man
     digest = str(manifest.dataset["digest"])
     plan = Rewriting(
         tasks=manifest.task_names,
-        jobs={split: Copies(np.flatnonzero(splits == split)[: most[split]], copy) for split in SPLITS},
+        jobs={split: LazyRows(np.flatnonzero(splits == split)[: most[split]], copy) for split in SPLITS},
         rejects=(),
         unlabelled=0,
         files=(digest,),
         content=json.dumps(dict(most)),
     )
-
     recorded = {"excerpt": digest, "most": dict(most), "leaf": manifest.dataset["settings"].get("leaf")}
-    return write_copies(
-        out, plan, recorded, shard_size=_SHARD_SIZE, workers=1, progress=False, with_hash=False
-    )
+    settings = OutputSettings(out=out, workers=1)
+    return write_copies(settings, plan, recorded, progress=False, with_hash=False)

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from arttl.errors import ArttlError
-from arttl.files import commit, write_bytes, write_json
+from arttl.files import commit, digest_of_file, write_bytes, write_json
 from arttl.packing.parts import Part, Parts
 from arttl.packing.writing import Planned
 from arttl.pictures.near_duplicates import NEAR_DUPLICATES_FILE, near_duplicates, near_duplicates_csv
@@ -32,8 +32,8 @@ def finish(directory: Path, plan: Planned, parts: Parts, settings: dict[str, Any
 
     Args:
         directory: of the shards.
-        plan: what was to be written.
-        parts: what was written.
+        plan: the samples.
+        parts: the finished shards.
         settings: recorded in `dataset.json`.
 
     Raises:
@@ -104,11 +104,12 @@ def _write_near_duplicates(directory: Path, hashes: npt.NDArray[np.uint64], scra
     table = pq.read_table(directory / "manifest.parquet", columns=["key", "object_number", "split"])
 
     def columns(rows: npt.NDArray[np.int64]) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = table.take(pa.array(rows)).to_pydict()
-        return found
+        strings: dict[str, list[str]] = table.take(pa.array(rows)).to_pydict()
+        return strings
 
-    found = near_duplicates_csv(near_duplicates(hashes), columns)
-    write_bytes(directory / NEAR_DUPLICATES_FILE, found, scratch)
+    write_bytes(
+        directory / NEAR_DUPLICATES_FILE, near_duplicates_csv(near_duplicates(hashes), columns), scratch
+    )
 
 
 def _table(part: Part, split: str, tasks: tuple[str, ...], schema: pa.Schema) -> pa.Table:
@@ -118,5 +119,4 @@ def _table(part: Part, split: str, tasks: tuple[str, ...], schema: pa.Schema) ->
 
 
 def _digest(path: Path) -> FileDigest:
-    data = path.read_bytes()
-    return FileDigest(path.name, len(data), hashlib.sha256(data).hexdigest())
+    return FileDigest(path.name, path.stat().st_size, digest_of_file(path))

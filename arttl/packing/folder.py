@@ -1,4 +1,4 @@
-"""A folder of shards from beginning to end: begun, gone on with after a stop, finished."""
+"""A folder of shards from beginning to end: begun, resumed after an interruption, finished."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from arttl.errors import ArttlError
 from arttl.files import WriteError, write_json
 from arttl.packing.finish import finish
 from arttl.packing.parts import SCRATCH, Parts
+from arttl.packing.settings import OutputSettings
 from arttl.packing.writing import Outcomes, Planned, write_shards
 from arttl.shards.manifest import Manifest
 
 
-def check_folder(out: Path, *, resume: bool) -> None:
-    """Check that a folder is empty, or that it may be gone on with.
+def check_folder(settings: OutputSettings) -> None:
+    """Check that the folder to write is empty, or may be resumed.
 
     Raises:
         ArttlError: if it is neither.
     """
+    out = settings.out
     if out.exists() and not out.is_dir():
         raise ArttlError(f"--out {out} is a file; name a folder")
-    if resume or not out.is_dir() or not any(out.iterdir()):
+    if settings.resume or not out.is_dir() or not any(out.iterdir()):
         return
     if (out / SCRATCH).is_dir():
         raise ArttlError(
@@ -34,24 +36,22 @@ def check_folder(out: Path, *, resume: bool) -> None:
 
 
 def write_folder(
-    out: Path,
+    settings: OutputSettings,
     plan: Planned,
-    settings: dict[str, Any],
+    recorded: dict[str, Any],
     work: Callable[[Iterable[Any], int], Outcomes],
     *,
-    shard_size: int,
-    workers: Callable[[int], int],
     progress: bool,
     may_change: Collection[str] = (),
 ) -> Manifest:
-    """Write a folder of shards, or what of it is not there yet.
+    """Write a folder of shards, or the rest of one that was interrupted.
 
     Args:
-        out: the folder.
-        plan: what is to be written.
-        settings: all that decides what the shards hold, JSON-ready; recorded in `dataset.json`.
-        work, shard_size, workers, progress: as for `write_shards`.
-        may_change: settings that may be others when a run is gone on with.
+        settings: of the folder.
+        plan: the samples.
+        recorded: every setting that the shards depend on, JSON-ready; kept in `dataset.json`.
+        work, progress: as for `write_shards`.
+        may_change: recorded settings that may differ when a run is resumed.
 
     Returns:
         The manifest of the finished folder.
@@ -59,45 +59,46 @@ def write_folder(
     Raises:
         ArttlError: if the folder holds something else, a disk is full, or no picture at all could be used.
     """
+    out = settings.out
     try:
-        if not _is_finished(out, plan, settings, may_change):
-            parts = _begin(out, plan, settings, may_change)
-            write_shards(plan, parts, work, shard_size=shard_size, workers=workers, progress=progress)
-            finish(out, plan, parts, settings)
+        if not _is_finished(out, plan, recorded, may_change):
+            parts = _begin(out, plan, recorded, may_change)
+            write_shards(plan, parts, work, settings, progress=progress)
+            finish(out, plan, parts, recorded)
         shutil.rmtree(out / SCRATCH, ignore_errors=True)
     except (OSError, WriteError) as error:
         raise ArttlError(
-            f"cannot write the shards into {out}: {error.strerror or error}; mend that and go on with --resume"
+            f"cannot write the shards into {out}: {error.strerror or error}; mend that and continue with --resume"
         ) from error
     return Manifest.read(out)
 
 
-def _is_finished(out: Path, plan: Planned, settings: dict[str, Any], may_change: Collection[str]) -> bool:
+def _is_finished(out: Path, plan: Planned, recorded: dict[str, Any], may_change: Collection[str]) -> bool:
     """Whether there is nothing to do."""
     path = out / "dataset.json"
     if not path.is_file():
         return False
-    _compare(path, plan, settings, may_change)
+    _compare(path, plan, recorded, may_change)
     return True
 
 
-def _begin(out: Path, plan: Planned, settings: dict[str, Any], may_change: Collection[str]) -> Parts:
+def _begin(out: Path, plan: Planned, recorded: dict[str, Any], may_change: Collection[str]) -> Parts:
     """Make the folder, or check that the unfinished run in it is this one."""
     parts = Parts(out)
     parts.scratch.mkdir(parents=True, exist_ok=True)
     path = parts.scratch / "plan.json"
     if path.is_file():
-        _compare(path, plan, settings, may_change)
-    elif any(found.name != SCRATCH for found in out.iterdir()):
+        _compare(path, plan, recorded, may_change)
+    elif any(path.name != SCRATCH for path in out.iterdir()):
         raise ArttlError(f"--out {out} holds files, but no unfinished run; name another folder")
     else:
-        begun = {"settings": settings, "plan_sha256": plan.digest}
+        begun = {"settings": recorded, "plan_sha256": plan.digest}
         write_json(path, begun, parts.scratch, indent=None)
     return parts
 
 
-def _compare(path: Path, plan: Planned, settings: dict[str, Any], may_change: Collection[str]) -> None:
-    """Refuse to go on with a run that was begun from something else."""
+def _compare(path: Path, plan: Planned, recorded: dict[str, Any], may_change: Collection[str]) -> None:
+    """Refuse to resume a run of other settings or metadata."""
     try:
         begun = json.loads(path.read_text(encoding="utf-8"))
         before, digest = dict(begun["settings"]), begun["plan_sha256"]
@@ -105,7 +106,7 @@ def _compare(path: Path, plan: Planned, settings: dict[str, Any], may_change: Co
         raise ArttlError(
             f"--resume: {path} was not written by this program; pack into another --out"
         ) from error
-    for name, value in settings.items():
+    for name, value in recorded.items():
         if before.get(name) != value and name not in may_change:
             flag = "--" + name.replace("_", "-")
             raise ArttlError(

@@ -1,9 +1,9 @@
-"""Whether what is tested was trained on: objects, series and pictures that are in more than one split."""
+"""Leaks from training to test: objects, series and pictures that are in more than one split."""
 
 from __future__ import annotations
 
-import csv
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,9 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from arttl.errors import ArttlError
 from arttl.packing.plan import without_leaf
-from arttl.pictures.near_duplicates import NEAR_DUPLICATES_FILE
+from arttl.pictures.near_duplicates import NEAR_DUPLICATES_FILE, read_near_duplicates
 from arttl.shards.manifest import Manifest
 from arttl.tasks import SPLITS
 
@@ -23,7 +22,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Leak:
-    """A kind of thing that must be in one split only, and what is not.
+    """Objects, series or pictures that are in several splits, and should be in one.
 
     Attributes:
         kind: `objects`, `series` or `pictures`.
@@ -40,13 +39,13 @@ class Leak:
 
 @dataclass(frozen=True)
 class LeakCheck:
-    """What the leak check found.
+    """The result of the leak check.
 
     Attributes:
-        leaks: the kinds of which something is in several splits; empty where all is well.
-        checked: the kinds that were looked at.
-        look_alike: groups of `near-duplicates.csv` in several splits; None where there is no such file. Other
-            photographs of one work are such groups, and so are drawings that are merely much alike.
+        leaks: one for each kind that has any.
+        checked: the kinds that were checked.
+        look_alike: groups of `near-duplicates.csv` in several splits; None where there is no such file. Several
+            photographs of one work are such a group, and so are drawings that are merely similar.
     """
 
     leaks: tuple[Leak, ...]
@@ -54,20 +53,20 @@ class LeakCheck:
     look_alike: int | None
 
     def sentences(self) -> list[str]:
-        """The result, for a person, a sentence each."""
-        found = [
+        """The result in sentences, for a person."""
+        sentences = [
             f"leak: {leak.count:,} {leak.kind} are in more than one split ({leak.samples:,} samples of val and test),"
             f" such as {', '.join(leak.examples)}"
             for leak in self.leaks
         ]
-        if not found:
-            found = [f"no leak: {' and '.join(self.checked)} are each in one split only"]
+        if not sentences:
+            sentences = [f"no leak: {' and '.join(self.checked)} are each in one split only"]
         if self.look_alike:
-            found.append(
+            sentences.append(
                 f"{self.look_alike:,} group(s) of pictures that look alike are in more than one split"
                 f" ({NEAR_DUPLICATES_FILE}); --near-duplicates together keeps them in one"
             )
-        return found
+        return sentences
 
 
 def find_leaks(manifest: Manifest, leaf: re.Pattern[str] | None = None) -> LeakCheck:
@@ -99,13 +98,13 @@ def find_leaks(manifest: Manifest, leaf: re.Pattern[str] | None = None) -> LeakC
         kinds.insert(1, ("series", [table["group"]], lambda row: str(table["group"][row].as_py())))
     leaks = []
     for kind, columns, name in kinds:
-        found = [_rows_in_several_splits(column, split_of) for column in columns]
-        rows = np.unique(np.concatenate(found))
+        leaking = [_rows_in_several_splits(column, split_of) for column in columns]
+        rows = np.unique(np.concatenate(leaking))
         if len(rows):
-            # What one digest of a picture finds the other mostly finds too.
+            # The two digests of a picture mostly agree.
             count = max(
                 len(pc.unique(column.take(pa.array(of_column))))
-                for column, of_column in zip(columns, found, strict=True)
+                for column, of_column in zip(columns, leaking, strict=True)
             )
             examples = tuple(dict.fromkeys(name(int(row)) for row in rows[: 50 * _SHOWN]))[:_SHOWN]
             leaks.append(Leak(kind, count, int((split_of[rows] > 0).sum()), examples))
@@ -115,27 +114,19 @@ def find_leaks(manifest: Manifest, leaf: re.Pattern[str] | None = None) -> LeakC
 def _rows_in_several_splits(
     column: pa.ChunkedArray | pa.Array, split_of: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
-    """The rows whose value (not null) also stands in a row of another split."""
+    """The rows whose value (not null) is also that of a row of another split."""
     encoded = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     codes = pc.fill_null(encoded.dictionary_encode().indices, -1).to_numpy()
-    seen = np.zeros((codes.max(initial=-1) + 1, len(SPLITS)), dtype=bool)
+    seen = np.zeros((codes.max(initial=0) + 1, len(SPLITS)), dtype=bool)
     known = codes >= 0
     seen[codes[known], split_of[known]] = True
     several = seen.sum(axis=1) > 1
-    found = np.zeros(len(codes), dtype=bool)
-    found[known] = several[codes[known]]
-    return np.flatnonzero(found).astype(np.int64)
+    return np.flatnonzero(known & several[codes]).astype(np.int64)
 
 
 def _look_alike(manifest: Manifest) -> int | None:
-    path = manifest.directory / NEAR_DUPLICATES_FILE
-    splits: dict[str, set[str]] = {}
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                splits.setdefault(row["group"], set()).add(row["split"])
-    except FileNotFoundError:
+    rows = read_near_duplicates(manifest.directory)
+    if rows is None:
         return None
-    except (OSError, ValueError, KeyError, csv.Error) as error:
-        raise ArttlError(f"{path} cannot be read: {error}; run arttl shards verify") from error
-    return sum(len(found) > 1 for found in splits.values())
+    splits_of_groups = {(row["group"], row["split"]) for row in rows}
+    return sum(count > 1 for count in Counter(group for group, _ in splits_of_groups).values())

@@ -13,8 +13,11 @@ from tyro.conf import Positional
 
 from arttl.artworks import sample_key
 from arttl.errors import ArttlError
+from arttl.packing.duplicates import merge_labels
 from arttl.packing.folder import check_folder
-from arttl.packing.rewriting import Copies, Copy, Rewriting, write_copies
+from arttl.packing.lazy import LazyRows
+from arttl.packing.rewriting import Copy, Rewriting, write_copies
+from arttl.packing.settings import ShuffledSettings
 from arttl.shards.index import ShardRows
 from arttl.shards.manifest import Manifest
 from arttl.shards.rejects import Reject, read_rejects
@@ -24,30 +27,24 @@ from arttl.tasks import SPLITS
 
 
 @dataclass(frozen=True, kw_only=True)
-class MergeSettings:
+class MergeSettings(ShuffledSettings):
     """Several folders of shards to one.
 
-    Pictures are copied as they are and stay in the split that they were in; of the same picture twice the first is
-    kept, with the labels that it lacks from the other.
+    Pictures are copied as they are and stay in their split; of the same picture twice the first is kept, with the
+    labels that it lacks from the other.
     """
 
     folders: Positional[tuple[Path, ...]]
     """The folders of shards, two or more."""
 
-    out: Path
-    """Folder to write the shards into; must be empty or not exist, except with `--resume`."""
+    def check(self) -> None:
+        """Check that there is something to merge.
 
-    seed: int = 42
-    """Seed of the order within the shards."""
-
-    shard_size: int = 1000
-    """Samples in a shard."""
-
-    workers: int = 0
-    """Processes that copy. 0: one for each core, but only this one for up to 1,000 pictures."""
-
-    resume: bool = False
-    """Finish a run that was interrupted; finished shards are kept."""
+        Raises:
+            ArttlError: for fewer than two folders.
+        """
+        if len(self.folders) < 2:
+            raise ArttlError("arttl shards merge needs two folders of shards or more")
 
 
 def merge(settings: MergeSettings, *, progress: bool = False) -> Manifest:
@@ -57,23 +54,21 @@ def merge(settings: MergeSettings, *, progress: bool = False) -> Manifest:
         The manifest of the merged folder.
 
     Raises:
-        ArttlError: if there are fewer than two folders, one is not finished, or the new one is not empty.
+        ArttlError: if one of the folders is not finished, or the new one is not empty.
     """
-    if len(settings.folders) < 2:
-        raise ArttlError("arttl shards merge needs two folders of shards or more")
-    check_folder(settings.out, resume=settings.resume)
+    check_folder(settings)
     manifests = [Manifest.read(folder) for folder in settings.folders]
     for manifest in manifests:
         manifest.require("digest", "unlabelled", "settings")
     merged = _Merged(manifests)
-    ordered = {
-        split: shuffled(merged.kept[merged.splits[merged.kept] == split], split, settings.seed)
-        for split in SPLITS
-    }
+    rows_of = {split: merged.kept[merged.splits[merged.kept] == split] for split in SPLITS}
     digests = tuple(str(manifest.dataset.get("digest")) for manifest in manifests)
     plan = Rewriting(
         tasks=merged.tasks,
-        jobs={split: Copies(rows, merged.copy) for split, rows in ordered.items()},
+        jobs={
+            split: LazyRows(shuffled(rows, split, settings.seed), merged.copy)
+            for split, rows in rows_of.items()
+        },
         rejects=merged.rejects,
         unlabelled=sum(int(manifest.dataset["unlabelled"]) for manifest in manifests),
         files=digests,
@@ -84,21 +79,14 @@ def merge(settings: MergeSettings, *, progress: bool = False) -> Manifest:
         "shard_size": settings.shard_size,
         "leaf": _common([manifest.dataset["settings"].get("leaf") for manifest in manifests]),
     }
-    return write_copies(
-        settings.out,
-        plan,
-        recorded,
-        shard_size=settings.shard_size,
-        workers=settings.workers,
-        progress=progress,
-    )
+    return write_copies(settings, plan, recorded, progress=progress)
 
 
 class _Merged:
-    """The rows of several manifests as one list, and what is kept of it.
+    """The rows of several manifests as one list, and the rows that are kept.
 
     Attributes:
-        tasks: of all folders, in order of first sight.
+        tasks: of all folders, in order of first occurrence.
         splits: [N] of each row.
         kept: rows of distinct pictures, ascending.
         rejects: the others, after those of the folders themselves.
@@ -114,7 +102,7 @@ class _Merged:
         self.rejects: list[Reject] = [
             reject for manifest in manifests for reject in read_rejects(manifest.directory)
         ]
-        self._labels: dict[int, dict[str, list[str]]] = {}  # of rows that took some from others
+        self._labels: dict[int, dict[str, list[str]]] = {}  # of rows that have duplicates
         self.kept = self._without_duplicates()
         self._make_keys_unique()
 
@@ -126,7 +114,7 @@ class _Merged:
         return Copy(self._readers[folder].members(index), replace(record, key=self._keys[row], labels=labels))
 
     def _folder_of(self, row: int) -> tuple[int, int]:
-        """The folder that a row is of, and its row there."""
+        """The index of a row's folder, and the row in it."""
         folder = int(np.searchsorted(self._starts, row, "right")) - 1
         return folder, int(row - self._starts[folder])
 
@@ -154,20 +142,12 @@ class _Merged:
             labels = dict(kept.labels)
             for row in others:
                 other = self._record(row)
-                detail = [f"the same bytes as object {kept.object_number}"]
-                for task, found in other.labels.items():
-                    if task not in labels:
-                        labels[task] = found
-                        detail.append(f"which takes its {task} from here")
-                    elif set(labels[task]) != set(found):
-                        detail.append(
-                            f"{task} differs: {' | '.join(labels[task])} is kept, not {' | '.join(found)}"
-                        )
-                if self.splits[row] != self.splits[first]:
-                    detail.append(f"split differs: {self.splits[first]} is kept, not {self.splits[row]}")
-                file = f"{other.key}.jpg"
+                labels, clauses = merge_labels(
+                    labels, other.labels, split=self.splits[first], other_split=self.splits[row]
+                )
+                detail = "; ".join([f"the same bytes as object {kept.object_number}", *clauses])
                 self.rejects.append(
-                    Reject(other.object_number, other.key, file, "duplicate-picture", "; ".join(detail))
+                    Reject(other.object_number, other.key, f"{other.key}.jpg", "duplicate-picture", detail)
                 )
             self._labels[first] = labels
             dropped += others

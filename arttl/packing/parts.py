@@ -1,4 +1,4 @@
-"""What an unfinished run has done so far: a small file for each finished shard, from which a run goes on."""
+"""The finished shards of an unfinished run: a small file for each, from which the run is resumed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Part:
     """One shard's share of a split.
 
     Attributes:
-        end: place in the split's order after the last artwork that was looked at.
+        end: index in the split's order after the last artwork that was processed.
         records: the manifest rows of its samples, in order.
         rejects: the pictures left out on the way.
         files: the shard's tar and index; none where every picture was left out.
@@ -34,7 +34,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Done:
-    """How far a split is: finished parts, the samples in them, artworks looked at."""
+    """How far a split is: finished parts, the samples in them, artworks processed."""
 
     parts: int
     samples: int
@@ -49,17 +49,11 @@ class Parts:
         self.scratch = directory / SCRATCH
 
     def save(self, split: str, number: int, part: Part) -> None:
-        """Record a finished part; its shard must be in place already."""
-        data = {
-            "end": part.end,
-            "records": [asdict(record) for record in part.records],
-            "rejects": [asdict(reject) for reject in part.rejects],
-            "files": [asdict(file) for file in part.files],
-        }
-        write_json(self._path(split, number), data, self.scratch, indent=None)
+        """Record a finished part; its shard must exist already."""
+        write_json(self._path(split, number), asdict(part), self.scratch, indent=None)
 
     def load(self, split: str) -> Iterator[Part]:
-        """The finished parts of a split in order, up to the first that is missing or whose shard is not there."""
+        """The finished parts of a split in order, up to the first that is missing or whose shard is."""
         number = 0
         while (path := self._path(split, number)).is_file():
             data = json.loads(path.read_text(encoding="utf-8"))
@@ -69,7 +63,7 @@ class Parts:
                 [Reject(**reject) for reject in data["rejects"]],
                 [FileDigest(**file) for file in data["files"]],
             )
-            if not all(self._is_there(file) for file in part.files):
+            if not all(self._is_whole(file) for file in part.files):
                 return
             yield part
             number += 1
@@ -81,7 +75,7 @@ class Parts:
             parts, samples, end = parts + 1, samples + len(part.records), part.end
         return Done(parts, samples, end)
 
-    def _is_there(self, file: FileDigest) -> bool:
+    def _is_whole(self, file: FileDigest) -> bool:
         path = self.directory / file.name
         return path.is_file() and path.stat().st_size == file.bytes
 

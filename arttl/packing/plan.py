@@ -1,4 +1,4 @@
-"""What will be written, in which order, before any picture is opened."""
+"""Which samples are written, and in which order, before any picture is opened."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ import numpy as np
 
 from arttl.artworks import ArchivedArtwork, Artwork, sample_key
 from arttl.errors import ArttlError
-from arttl.packing.catalogue import Catalogue, Jobs
+from arttl.packing.catalogue import Catalogue
+from arttl.packing.duplicates import merge_labels
+from arttl.packing.lazy import LazyRows
 from arttl.packing.pool import default_workers, in_order
 from arttl.packing.samples import Job, Limits, hash_picture
 from arttl.packing.settings import PackSettings
@@ -39,12 +41,12 @@ class Plan:
         jobs: split name to artworks, for every split, keys distinct over all of them.
         rejects: rows left out already.
         unlabelled: how many artworks were left out because they carry a label for none of the tasks.
-        digest: SHA-256 of all of the above but for where images lie.
+        digest: SHA-256 of all of these except the paths of images.
     """
 
     tasks: tuple[str, ...]
     catalogue: Catalogue
-    jobs: dict[str, Jobs]
+    jobs: dict[str, LazyRows[Job]]
     rejects: tuple[Reject, ...]
     unlabelled: int
     digest: str
@@ -54,31 +56,30 @@ class Plan:
         """How many pictures will be opened."""
         return sum(map(len, self.jobs.values()))
 
-    def is_there(self, row: int) -> bool:
+    def has_image(self, row: int) -> bool:
         """Whether the file with a row's image exists."""
-        return _is_there(self.catalogue.image(row))
+        return _exists(self.catalogue.image(row))
 
 
 def make_plan(
     artworks: Iterable[Artwork | Reject], settings: PackSettings, *, scratch: Path | None = None
 ) -> Plan:
-    """Give every artwork a key, a split and a place.
+    """Give every artwork a key, a split and a position.
 
     Args:
         artworks: as sources yield them.
-        settings: `tasks`, `split` and what belongs to it, `seed`, `images` and `near_duplicates` matter here.
-        scratch: folder for a temporary file; by default where the system has them.
+        settings: `tasks`, `split`, `group_column`, `leaf`, `seed`, `images` and `near_duplicates` have an effect.
+        scratch: folder for a temporary file; by default the system's.
 
     Raises:
         ArttlError: if nothing is left to pack, a task has no label at all, or none of the images exists.
     """
-    wanted = tuple(settings.task_columns())
     catalogue = Catalogue(scratch)
     rejects: list[Reject] = []
     unlabelled = _fill(catalogue, artworks, settings, rejects)
-    tasks = wanted or tuple(catalogue.labels)
+    tasks = tuple(settings.task_columns()) or tuple(catalogue.labels)
     _check(catalogue, rejects, tasks, unlabelled, settings)
-    rows = _with_own_keys(catalogue, rejects)
+    rows = _with_unique_keys(catalogue, rejects)
     with_pictures = settings.images is not None or not settings.dry_run
     kept = _without_duplicates(catalogue, rows, rejects) if with_pictures else rows
     splits = _split(catalogue, rows, kept, tasks, settings)
@@ -86,7 +87,7 @@ def make_plan(
     return Plan(
         tasks,
         catalogue,
-        {split: Jobs(catalogue, found) for split, found in ordered.items()},
+        {split: catalogue.jobs(rows) for split, rows in ordered.items()},
         tuple(rejects),
         unlabelled,
         _digest(tasks, catalogue, ordered, rejects, unlabelled),
@@ -97,15 +98,15 @@ def _fill(
     catalogue: Catalogue, artworks: Iterable[Artwork | Reject], settings: PackSettings, rejects: list[Reject]
 ) -> int:
     """Read the artworks; those without labels are only counted."""
-    wanted = tuple(settings.task_columns())
+    tasks = tuple(settings.task_columns())
     needs_split = settings.split == "official" or settings.split_column() is not None
     leaf = settings.leaf_pattern()
     unlabelled = 0
-    for found in artworks:
-        if isinstance(found, Reject):
-            rejects.append(clean_reject(found))
+    for artwork in artworks:
+        if isinstance(artwork, Reject):
+            rejects.append(clean_reject(artwork))
             continue
-        artwork = clean(found, wanted)
+        artwork = clean(artwork, tasks)
         job = Job(artwork, _file_name(artwork, settings.images))
         if not artwork.labels:
             unlabelled += 1
@@ -121,8 +122,8 @@ def without_leaf(object_number: str, leaf: re.Pattern[str] | None) -> str:
     return (leaf.sub("", object_number) if leaf else "") or object_number
 
 
-def _with_own_keys(catalogue: Catalogue, rejects: list[Reject]) -> Rows:
-    """Give every row a key that no other has, and return the rows but for those that repeat another."""
+def _with_unique_keys(catalogue: Catalogue, rejects: list[Reject]) -> Rows:
+    """Make keys unique, and return the rows except those that repeat another."""
     hashes = catalogue.key_hashes()
     order = np.argsort(hashes, kind="stable")
     starts = np.flatnonzero(np.diff(hashes[order], prepend=hashes[order][:1] + np.uint64(1)))
@@ -141,20 +142,20 @@ def _with_own_keys(catalogue: Catalogue, rejects: list[Reject]) -> Rows:
 
 
 def _rename(catalogue: Catalogue, rows: list[int]) -> list[int]:
-    """Give all but the first of some rows of one key others, and return those that repeat one of them."""
-    found: dict[str, tuple[str, PictureFile]] = {}
+    """Rename rows of one key, except the first, and return those that repeat an earlier one."""
+    identities: dict[str, tuple[str, PictureFile]] = {}
     repeated = []
     for row in rows:
         job = catalogue.job(row)
         number, key = job.artwork.object_number, job.artwork.key
         identity = (number, PictureFile.of(job.artwork))
-        if key in found and found[key] != identity:
+        if identities.get(key, identity) != identity:
             key = sample_key(number[:60], part=f"{number}\n{job.file}")
-        if key not in found:
+        if key not in identities:
             if key != job.artwork.key:
                 catalogue.rename(row, key)
-            found[key] = identity
-        elif found[key] == identity:
+            identities[key] = identity
+        elif identities[key] == identity:
             repeated.append(row)
         else:
             raise ArttlError(
@@ -164,12 +165,12 @@ def _rename(catalogue: Catalogue, rows: list[int]) -> list[int]:
 
 
 def _without_duplicates(catalogue: Catalogue, rows: Rows, rejects: list[Reject]) -> Rows:
-    """The rows but for those whose image has the same bytes as an earlier row's, which gets their labels."""
+    """The rows except those whose image has the bytes of an earlier row's, which gets their labels."""
     dropped: list[int] = []
     for same in same_bytes(rows, catalogue.image):
         first, *others = same.tolist()
         if not looks_like_a_picture(catalogue.image(first)):
-            continue  # such as an error page saved under many names: packing says of each what it is
+            continue  # such as an error page saved under many names: packing rejects each with its reason
         job = catalogue.job(first)
         for row in others:
             other = catalogue.job(row)
@@ -181,21 +182,17 @@ def _without_duplicates(catalogue: Catalogue, rows: Rows, rejects: list[Reject])
 
 
 def _merged(job: Job, other: Job) -> tuple[Job, str]:
-    """A job with the labels of another that it lacks itself, and what to say of it."""
-    artwork, more = job.artwork, other.artwork
-    detail = [f"the same bytes as object {artwork.object_number} ({job.file})"]
-    labels, raw = dict(artwork.labels), dict(artwork.raw_labels)
-    for task, found in more.labels.items():
-        if task not in labels:
-            labels[task] = found
-            if task in more.raw_labels:
-                raw[task] = more.raw_labels[task]
-            detail.append(f"which takes its {task} from here")
-        elif set(labels[task]) != set(found):
-            detail.append(f"{task} differs: {' | '.join(labels[task])} is kept, not {' | '.join(found)}")
-    if more.split != artwork.split:
-        detail.append(f"split differs: {artwork.split} is kept, not {more.split}")
+    """A job with the labels of a duplicate that it lacks itself, and the detail of the duplicate's reject."""
+    artwork, duplicate = job.artwork, other.artwork
+    labels, clauses = merge_labels(
+        artwork.labels, duplicate.labels, split=artwork.split, other_split=duplicate.split
+    )
+    raw = dict(artwork.raw_labels)
+    for task in labels:
+        if task not in artwork.labels and task in duplicate.raw_labels:
+            raw[task] = duplicate.raw_labels[task]
     merged = dataclasses.replace(artwork, labels=labels, raw_labels=raw)
+    detail = [f"the same bytes as object {artwork.object_number} ({job.file})", *clauses]
     return dataclasses.replace(job, artwork=merged), "; ".join(detail)
 
 
@@ -205,8 +202,8 @@ def _split(
     """The kept rows of each split, ascending."""
     if settings.split == "paper":
         # Over all rows: the repository divides them before it looks at any picture.
-        divided = {split: rows[found] for split, found in paper_split(len(rows), settings.seed).items()}
-        return {split: np.intersect1d(found, kept) for split, found in divided.items()}
+        divided = paper_split(len(rows), settings.seed)
+        return {split: np.intersect1d(rows[indices], kept) for split, indices in divided.items()}
     if settings.split not in ("grouped", "stratified"):
         named = np.array([SPLITS.index(catalogue.job(int(row)).artwork.split or "") for row in kept])
         return {split: kept[named == number] for number, split in enumerate(SPLITS)}
@@ -214,19 +211,19 @@ def _split(
     if settings.near_duplicates == "together" and not settings.dry_run:
         groups = _with_near_duplicates(catalogue, kept, groups, settings)
     if settings.split == "grouped":
-        found = grouped_split(groups, settings.seed)
+        divided = grouped_split(groups, settings.seed)
     else:
-        found = stratified_split(groups, _labels(catalogue, kept, tasks), settings.seed)
-    return {split: kept[places] for split, places in found.items()}
+        divided = stratified_split(groups, _labels(catalogue, kept, tasks), settings.seed)
+    return {split: kept[indices] for split, indices in divided.items()}
 
 
 def _with_near_duplicates(catalogue: Catalogue, rows: Rows, groups: Rows, settings: PackSettings) -> Rows:
-    """The groups with those made one that hold pictures that look the same."""
+    """The groups with those merged that hold pictures that look the same."""
     work = partial(hash_picture, limits=Limits(settings.max_side, settings.max_pixels))
     workers = settings.workers or default_workers(len(rows))
-    found = list(in_order(work, Jobs(catalogue, rows), workers, settings.scheduler))
-    usable = np.array([near_hash is not None for near_hash in found])
-    hashes = np.array([near_hash or 0 for near_hash in found], dtype=np.uint64)
+    near_hashes = list(in_order(work, catalogue.jobs(rows), workers, settings.scheduler))
+    usable = np.array([near_hash is not None for near_hash in near_hashes])
+    hashes = np.array([near_hash or 0 for near_hash in near_hashes], dtype=np.uint64)
     catalogue.set_near_hashes(rows[usable], hashes[usable])
     # Pictures that cannot be used join nothing; they will be left out.
     together = groups + len(rows)
@@ -235,14 +232,14 @@ def _with_near_duplicates(catalogue: Catalogue, rows: Rows, groups: Rows, settin
 
 
 def _labels(catalogue: Catalogue, rows: Rows, tasks: tuple[str, ...]) -> Labels:
-    places, classes, before = [], [], 0
+    indices, classes, first_class = [], [], 0
     for task in tasks:
         column = catalogue.labels[task]
-        place, class_ = column.entries(rows)
-        places.append(place)
-        classes.append(class_ + before)
-        before += len(column.names)
-    return Labels(np.concatenate(places), np.concatenate(classes))
+        indices_of_task, numbers = column.entries(rows)
+        indices.append(indices_of_task)
+        classes.append(numbers + first_class)
+        first_class += len(column.names)
+    return Labels(np.concatenate(indices), np.concatenate(classes))
 
 
 def _check(
@@ -273,14 +270,14 @@ def _check(
         raise ArttlError(f"none of the {read:,} artworks of {where} has a label")
     if settings.dry_run:
         return
-    if not any(_is_there(catalogue.image(row)) for row in range(count)):
+    if not any(_exists(catalogue.image(row)) for row in range(count)):
         raise ArttlError(
             f"none of the {count:,} images that {where} names is there, the first being {catalogue.image(0).path};"
             " check --images and --image"
         )
 
 
-def _is_there(image: PictureFile) -> bool:
+def _exists(image: PictureFile) -> bool:
     try:
         return image.path.is_file()
     except OSError:  # a folder on the way may not be entered
@@ -299,23 +296,22 @@ def _file_name(artwork: Artwork, folder: Path | None) -> str:
     return _text(image.as_posix())
 
 
-def clean(artwork: Artwork, wanted: tuple[str, ...]) -> Artwork:
-    """Only the wanted tasks' labels (all, if none are named), and only text that UTF-8 can hold.
+def clean(artwork: Artwork, tasks: tuple[str, ...]) -> Artwork:
+    """Only the labels of the given tasks (of all, if none are given), and only text that UTF-8 can hold.
 
     Raises:
-        ArttlError: for a split that is none.
+        ArttlError: for an unknown split.
     """
     if artwork.split is not None and artwork.split not in SPLITS:
         raise ArttlError(
             f"object {artwork.object_number!r} has the split {artwork.split!r}; it must be one of {', '.join(SPLITS)}"
         )
     labels, raw = artwork.labels, artwork.raw_labels
-    tasks = wanted or tuple(labels)
     return dataclasses.replace(
         artwork,
         object_number=_text(artwork.object_number),
-        labels={task: tuple(map(_text, labels[task])) for task in tasks if labels.get(task)},
-        raw_labels={task: tuple(map(_text, raw[task])) for task in wanted or tuple(raw) if task in raw},
+        labels={task: tuple(map(_text, labels[task])) for task in tasks or labels if labels.get(task)},
+        raw_labels={task: tuple(map(_text, raw[task])) for task in tasks or raw if task in raw},
         title=artwork.title and _text(artwork.title),
         date=artwork.date and _text(artwork.date),
         source=artwork.source and _text(artwork.source),
@@ -324,7 +320,7 @@ def clean(artwork: Artwork, wanted: tuple[str, ...]) -> Artwork:
 
 
 def _text(text: str) -> str:
-    """The same text, with what UTF-8 cannot hold (halves of surrogate pairs, from odd file names) spelt out."""
+    """The text, with what UTF-8 cannot hold (halves of surrogate pairs, from odd file names) escaped."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

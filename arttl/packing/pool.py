@@ -1,4 +1,4 @@
-"""Pictures through processes: in order, a bounded number at a time, and none left behind."""
+"""Work on pictures in several processes: results in order, a bounded number at a time, and no process left behind."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
+from arttl.cpu import usable_cores
 from arttl.errors import ArttlError
 from arttl.packing.samples import Job, Limits, make_sample
 from arttl.shards.rejects import Reject
@@ -35,7 +36,7 @@ _FEW = 1000
 _CHUNK = 4  # jobs sent to a process at once
 _LARGE_CHUNK = 16  # the same where results are small, so that they are not outweighed by the sending
 _SMALL_SIDE = 1024  # pixels
-_ANSWER_WITHIN = 10.0  # seconds, of a scheduler
+_SCHEDULER_TIMEOUT = 10.0  # seconds
 _CHUNKS_AHEAD = 3  # for each process: one at work, two waiting
 
 
@@ -44,12 +45,8 @@ class _Future(Protocol):
 
 
 def default_workers(pictures: int) -> int:
-    """One for each core that this process may use; a small collection is done before processes have started."""
-    if pictures <= _FEW:
-        return 1
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """One per core that this process may use; a small collection is done before processes have started."""
+    return 1 if pictures <= _FEW else usable_cores()
 
 
 def samples_in_order(
@@ -74,7 +71,7 @@ def in_order(
 
     Args:
         work: a function of a module.
-        jobs: taken one by one.
+        jobs: read one at a time.
         workers: processes.
         scheduler: address of a Dask scheduler, whose workers are used instead.
         chunk_size: jobs sent to a process at once.
@@ -116,16 +113,16 @@ def _dask(scheduler: str) -> Iterator[tuple[Callable[..., _Future], int]]:
             f"--scheduler {scheduler} needs the extra 'dask': pip install 'arttl[dask]'"
         ) from error
     try:
-        client = Client(scheduler, timeout=_ANSWER_WITHIN, set_as_default=False)
+        client = Client(scheduler, timeout=_SCHEDULER_TIMEOUT, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
-        raise ArttlError(f"--scheduler {scheduler}: no Dask scheduler answers there") from error
+        raise ArttlError(f"--scheduler {scheduler}: there is no Dask scheduler at this address") from error
     try:
         width = sum(client.nthreads().values())
         if not width:
             raise ArttlError(
                 f"--scheduler {scheduler} has no workers; start some with dask worker {scheduler}"
             )
-        # Not pure: the same chunk asked for again is read again.
+        # Not pure: the same chunk submitted again is read again.
         yield partial(client.submit, pure=False), width
     finally:
         client.close()
@@ -133,7 +130,7 @@ def _dask(scheduler: str) -> Iterator[tuple[Callable[..., _Future], int]]:
 
 def _result(chunk: Sequence[_Job], future: _Future) -> list[Any]:
     try:
-        found: list[Any] = future.result()
+        results: list[Any] = future.result()
     except BrokenProcessPool as error:
         raise _died(chunk, "a packing process died") from error
     except ModuleNotFoundError as error:
@@ -142,13 +139,13 @@ def _result(chunk: Sequence[_Job], future: _Future) -> list[Any]:
         if type(error).__module__.split(".")[0] != "distributed":
             raise
         raise _died(chunk, f"a Dask worker failed ({type(error).__name__})") from error
-    return found
+    return results
 
 
-def _died(chunk: Sequence[_Job], what: str) -> ArttlError:
+def _died(chunk: Sequence[_Job], event: str) -> ArttlError:
     return ArttlError(
-        f"{what}, at or soon after {chunk[0].file}; if memory ran out, give fewer --workers or a lower --max-pixels,"
-        " and go on with --resume"
+        f"{event}, at or soon after {chunk[0].file}; if memory ran out, give fewer --workers or a lower --max-pixels,"
+        " and continue with --resume"
     )
 
 

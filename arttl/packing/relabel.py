@@ -6,19 +6,19 @@ import dataclasses
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-from tyro.conf import Positional
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
 from arttl.packing.catalogue import Catalogue
 from arttl.packing.folder import check_folder
+from arttl.packing.lazy import LazyRows
 from arttl.packing.plan import clean, clean_reject
-from arttl.packing.rewriting import Copies, Copy, Rewriting, write_copies
+from arttl.packing.rewriting import Copy, Rewriting, write_copies
 from arttl.packing.samples import Job
+from arttl.packing.settings import FolderSettings, OutputSettings, recorded
+from arttl.settings import settings_of
 from arttl.shards.index import ShardRows
 from arttl.shards.manifest import Manifest
 from arttl.shards.rejects import Reject
@@ -30,27 +30,24 @@ from arttl.tasks import SPLITS
 
 
 @dataclass(frozen=True, kw_only=True)
-class RelabelSettings(MetadataSettings):
+class RelabelSettings(FolderSettings, OutputSettings, MetadataSettings):
     """New metadata for the pictures of finished shards.
 
     Records are matched by object number, and where an object has several photographs by the image's name too. Every
-    picture stays in its split, so that what was tested is tested still.
+    picture stays in its split, so that the test split stays untouched by training.
     """
 
-    folder: Positional[Path]
-    """The folder of shards."""
+    def check(self) -> None:
+        """Check that the source has records.
 
-    out: Path
-    """Folder to write the shards into; must be empty or not exist, except with `--resume`."""
-
-    shard_size: int = 1000
-    """Samples in a shard."""
-
-    workers: int = 0
-    """Processes that copy. 0: one for each core, but only this one for up to 1,000 pictures."""
-
-    resume: bool = False
-    """Finish a run that was interrupted; finished shards are kept."""
+        Raises:
+            ArttlError: for one that has not.
+        """
+        with_records = [name for name, source in SOURCES.items() if source.has_records]
+        if self.source not in with_records:
+            raise ArttlError(
+                f"--source {self.source}: arttl shards relabel reads records, of {', '.join(with_records)}"
+            )
 
 
 def relabel(settings: RelabelSettings, *, progress: bool = False) -> tuple[Manifest, list[str]]:
@@ -60,17 +57,12 @@ def relabel(settings: RelabelSettings, *, progress: bool = False) -> tuple[Manif
     without any label is left out and counted.
 
     Returns:
-        The manifest of the new folder, and what was done to labels, a sentence each.
+        The manifest of the new folder, and sentences on what was done to labels.
 
     Raises:
-        ArttlError: if the source has no records to match, no picture has one, or a folder cannot be used.
+        ArttlError: if no picture has a record, or a folder cannot be used.
     """
-    with_records = [name for name, source in SOURCES.items() if source.has_records]
-    if settings.source not in with_records:
-        raise ArttlError(
-            f"--source {settings.source}: arttl shards relabel reads records, of {', '.join(with_records)}"
-        )
-    check_folder(settings.out, resume=settings.resume)
+    check_folder(settings)
     manifest = Manifest.read(settings.folder)
     manifest.require("digest", "settings")
     reading, rules, notes = _opened(settings)
@@ -82,25 +74,20 @@ def relabel(settings: RelabelSettings, *, progress: bool = False) -> tuple[Manif
             " check --object-number and --tasks"
         )
     splits = np.array(manifest.splits, dtype=object)[relabelled.kept]
-    rejects = [*records.rejects, *relabelled.rejects]
+    digest = str(manifest.dataset["digest"])
     plan = Rewriting(
         tasks=records.tasks or tuple(records.catalogue.labels),
-        jobs={split: Copies(relabelled.kept[splits == split], relabelled.copy) for split in SPLITS},
-        rejects=rejects,
+        jobs={split: LazyRows(relabelled.kept[splits == split], relabelled.copy) for split in SPLITS},
+        rejects=[*records.rejects, *relabelled.rejects],
         unlabelled=relabelled.unlabelled,
-        files=(str(manifest.dataset.get("digest")),),
+        files=(digest,),
         content=relabelled.content(),
     )
-    recorded = _recorded(settings) | {
-        "relabelled": str(manifest.dataset.get("digest")),
-        "leaf": manifest.dataset["settings"].get("leaf"),
-    }
+    origin = {"relabelled": digest, "leaf": manifest.dataset["settings"].get("leaf")}
     made = write_copies(
-        settings.out,
+        settings,
         plan,
-        recorded,
-        shard_size=settings.shard_size,
-        workers=settings.workers,
+        recorded(settings, *settings_of(MetadataSettings), "shard_size") | origin,
         progress=progress,
         may_change=("metadata",),
     )
@@ -108,7 +95,7 @@ def relabel(settings: RelabelSettings, *, progress: bool = False) -> tuple[Manif
 
 
 def _opened(settings: RelabelSettings) -> tuple[Iterable[Artwork | Reject], LabelRules, list[str]]:
-    fields = {field.name: getattr(settings, field.name) for field in dataclasses.fields(MetadataSettings)}
+    fields = {name: getattr(settings, name) for name in settings_of(MetadataSettings)}
     # A dry run reads records without looking for their pictures.
     source = SourceSettings(**fields, dry_run=True)
     notes: list[str] = []
@@ -117,36 +104,25 @@ def _opened(settings: RelabelSettings) -> tuple[Iterable[Artwork | Reject], Labe
     return (*open_source(source), notes)
 
 
-def _recorded(settings: RelabelSettings) -> dict[str, Any]:
-    kept = {
-        field.name: getattr(settings, field.name)
-        for field in dataclasses.fields(settings)
-        if field.name not in ("folder", "out", "workers", "resume")
-    }
-    plain = {name: value.as_posix() if isinstance(value, Path) else value for name, value in kept.items()}
-    decoded: dict[str, Any] = json.loads(json.dumps(plain))
-    return decoded
-
-
 class _Records:
     """The new metadata, by object number."""
 
-    def __init__(self, found: Iterable[Artwork | Reject], tasks: tuple[str, ...]) -> None:
+    def __init__(self, artworks: Iterable[Artwork | Reject], tasks: tuple[str, ...]) -> None:
         self.tasks = tasks
         self.catalogue = Catalogue()
         self.rejects: list[Reject] = []
         self.by_number: dict[str, list[int]] = {}
-        for one in found:
-            if isinstance(one, Reject):
-                self.rejects.append(clean_reject(one))
+        for artwork in artworks:
+            if isinstance(artwork, Reject):
+                self.rejects.append(clean_reject(artwork))
                 continue
-            artwork = clean(one, tasks)
+            artwork = clean(artwork, tasks)
             row = self.catalogue.add(Job(artwork, artwork.image.as_posix()), "")
             self.by_number.setdefault(artwork.object_number, []).append(row)
 
 
 class _Relabelled:
-    """Which picture gets which record.
+    """The record of each picture.
 
     Attributes:
         kept: rows of the manifest that get labels, ascending.
@@ -198,7 +174,7 @@ class _Relabelled:
         return Copy(self._rows.members(row), record, changes)
 
     def content(self) -> str:
-        """All the records that are used, in a form that changes when one does."""
+        """All records that are used; it changes when one of them does."""
         return b"\n".join(
             self._catalogue.content(self._record_of[row]) for row in self.kept.tolist()
         ).decode()

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
-from typing import Any, overload
-
-import numpy as np
-import numpy.typing as npt
+from typing import Any
 
 from arttl.errors import ArttlError
 from arttl.packing.folder import write_folder
-from arttl.packing.pool import default_workers, in_order
+from arttl.packing.lazy import LazyRows
+from arttl.packing.pool import in_order
+from arttl.packing.settings import OutputSettings
 from arttl.packing.writing import Outcomes
 from arttl.pictures.decoding import DEFAULT_MAX_PIXELS, BadPicture, decode_jpeg, jpeg_header
 from arttl.pictures.near_duplicates import perceptual_hash
@@ -31,9 +29,9 @@ class Copy:
     """A sample to copy.
 
     Attributes:
-        members: where it lies.
+        members: its bytes.
         record: its row in the new manifest; its picture is the one that the old manifest describes.
-        changes: fields of its JSON that become others, such as `title`.
+        changes: fields of its JSON that are replaced, such as `title`.
     """
 
     members: Members
@@ -46,34 +44,12 @@ class Copy:
         return self.members.file
 
 
-class Copies(Sequence[Copy]):
-    """Samples in the order in which they are written, each made when asked for."""
-
-    def __init__(self, rows: npt.NDArray[np.int64], copy: Callable[[int], Copy]) -> None:
-        self._rows = rows
-        self._copy = copy
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @overload
-    def __getitem__(self, index: int) -> Copy: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Copies: ...
-
-    def __getitem__(self, index: int | slice) -> Copy | Copies:
-        if isinstance(index, slice):
-            return Copies(self._rows[index], self._copy)
-        return self._copy(int(self._rows[index]))
-
-
 @dataclass(frozen=True)
 class Rewriting:
-    """What is to be written; a `Planned`. `files` are the digests of the folders that it is made from."""
+    """A plan to write copies, a `Planned`; `files` are the digests of the folders that are copied from."""
 
     tasks: tuple[str, ...]
-    jobs: dict[str, Copies]
+    jobs: Mapping[str, LazyRows[Copy]]
     rejects: Sequence[Reject]
     unlabelled: int
     files: tuple[str, ...]
@@ -81,7 +57,7 @@ class Rewriting:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all that decides the result."""
+        """SHA-256 of everything that the result depends on."""
         counts = {split: len(copies) for split, copies in self.jobs.items()}
         rejects = [[reject.object_number, reject.key, reject.reason] for reject in self.rejects]
         parts = [self.tasks, counts, rejects, self.unlabelled, self.files, self.content]
@@ -89,40 +65,20 @@ class Rewriting:
 
 
 def write_copies(
-    out: Path,
+    settings: OutputSettings,
     plan: Rewriting,
     recorded: dict[str, Any],
     *,
-    shard_size: int,
-    workers: int,
     progress: bool,
     with_hash: bool = True,
     may_change: Collection[str] = (),
 ) -> Manifest:
-    """`write_folder` of a rewriting.
+    """`write_folder` of a rewriting; `with_hash` says whether pictures that look alike are looked for."""
 
-    Args:
-        out, plan: of `write_folder`.
-        recorded: its `settings`.
-        shard_size, progress, may_change: as for it.
-        workers: processes that copy; 0: as many as suit the number of pictures.
-        with_hash: whether perceptual hashes are computed, and so pictures that look alike reported.
-    """
-    return write_folder(
-        out,
-        plan,
-        recorded,
-        lambda jobs, processes: copies_in_order(jobs, processes, with_hash=with_hash),
-        shard_size=shard_size,
-        workers=lambda pictures: workers or default_workers(pictures),
-        progress=progress,
-        may_change=may_change,
-    )
+    def work(jobs: Iterable[Copy], workers: int) -> Outcomes:
+        return in_order(partial(copied_sample, with_hash=with_hash), jobs, workers)
 
-
-def copies_in_order(jobs: Iterable[Copy], workers: int, *, with_hash: bool) -> Outcomes:
-    """`copied_sample` of every job, in the jobs' order."""
-    return in_order(partial(copied_sample, with_hash=with_hash), jobs, workers)
+    return write_folder(settings, plan, recorded, work, progress=progress, may_change=may_change)
 
 
 def copied_sample(job: Copy, *, with_hash: bool) -> Sample | Reject:

@@ -1,4 +1,4 @@
-"""One artwork to one sample, or to the reason why not: the work of the packing processes."""
+"""An artwork to a sample, or to the reason why it is left out: the work of the packing processes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from arttl.shards.sample import Sample, SampleRecord
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a stored picture may be, see `PackSettings`, and whether its perceptual hash is wanted."""
+    """The limits of a stored picture, see `PackSettings`, and whether its perceptual hash is computed."""
 
     max_side: int
     max_pixels: int
@@ -29,8 +29,8 @@ class Job:
     """An artwork to pack.
 
     Attributes:
-        artwork: what is known of it.
-        file: its image's name as the metadata gives it.
+        artwork: itself.
+        file: its image's name in the metadata.
         near_hash: its picture's perceptual hash, where that is known already.
     """
 
@@ -40,7 +40,7 @@ class Job:
 
 
 def make_sample(job: Job, limits: Limits) -> Sample | Reject:
-    """Read, check and rescale one photograph."""
+    """Read, check and rescale a photograph."""
     artwork = job.artwork
     try:
         data = read_image(PictureFile.of(artwork), max_pixels=limits.max_pixels)
@@ -48,12 +48,12 @@ def make_sample(job: Job, limits: Limits) -> Sample | Reject:
     except BadPicture as error:
         return Reject(artwork.object_number, artwork.key, job.file, error.reason, error.detail)
     digest = hashlib.sha256(data).hexdigest()
-    labels = {task: list(found) for task, found in artwork.labels.items()}
+    labels = {task: list(names) for task, names in artwork.labels.items()}
     metadata = {
         "key": artwork.key,
         "object_number": artwork.object_number,
         "labels": labels,
-        "raw_labels": {task: list(found) for task, found in artwork.raw_labels.items()},
+        "raw_labels": {task: list(names) for task, names in artwork.raw_labels.items()},
         "title": artwork.title,
         "date": artwork.date,
         "source": artwork.source,
@@ -85,7 +85,7 @@ def make_sample(job: Job, limits: Limits) -> Sample | Reject:
 
 
 def hash_picture(job: Job, limits: Limits) -> int | None:
-    """The perceptual hash of one photograph; None where it is no usable picture."""
+    """The perceptual hash of a photograph; None where it is not a usable picture."""
     try:
         data = read_image(PictureFile.of(job.artwork), max_pixels=limits.max_pixels)
         return perceptual_hash(

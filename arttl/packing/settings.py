@@ -1,68 +1,92 @@
-"""The settings of packing; each is a flag of `scripts/make_shards.py`."""
+"""The settings of the commands that write or read a folder of shards."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
+
+from tyro.conf import Positional
 
 from arttl.errors import ArttlError
 from arttl.pictures.decoding import DEFAULT_MAX_PIXELS
+from arttl.settings import Range, Settings
 from arttl.sources.settings import SourceSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class PackSettings(SourceSettings):
-    """Metadata and photographs to a folder of shards."""
+class FolderSettings(Settings):
+    """Finished shards."""
+
+    folder: Positional[Path]
+    """The folder of shards."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerSettings(Settings):
+    """Processes that share the work."""
+
+    workers: Annotated[int, Range(0, 1024)] = 0
+    """Processes. 0: one per core, but only one for up to 1,000 pictures."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputSettings(WorkerSettings):
+    """The folder of shards to write."""
 
     out: Path
     """Folder to write the shards into; must be empty or not exist, except with `--resume`."""
 
-    seed: int = 42
-    """Seed of the split and of the order within the shards (42 in the paper's repository)."""
+    shard_size: Annotated[int, Range(1, 1_000_000)] = 1000
+    """Samples per shard."""
 
-    max_side: int = 512
+    resume: bool = False
+    """Finish a run that was interrupted; finished shards are kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShuffledSettings(OutputSettings):
+    """The folder of shards to write, in a random order."""
+
+    seed: Annotated[int, Range(0, 2**32 - 1)] = 42
+    """Seed of the order within the shards, and of a random split (42 in the paper's repository)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackSettings(ShuffledSettings, SourceSettings):
+    """Metadata and photographs to a folder of shards."""
+
+    max_side: Annotated[int, Range(0, 65_500)] = 512
     """Longest side of a stored picture in pixels; larger ones are scaled down. 0: no cap."""
 
-    max_pixels: int = DEFAULT_MAX_PIXELS
+    max_pixels: Annotated[int, Range(1, 2**31 - 1)] = DEFAULT_MAX_PIXELS
     """Pictures with more pixels than this are left out, so that no file can fill the memory."""
 
-    shard_size: int = 1000
-    """Samples in a shard."""
-
-    workers: int = 0
-    """Processes that check and rescale pictures. 0: one for each core, but only this one for up to 1,000 pictures."""
-
     scheduler: str | None = None
-    """Address of a Dask scheduler, such as `tcp://host:8786`: its workers do the work in place of `--workers`. They
-    need arttl and the image folder under the same path. Needs the extra `dask`."""
+    """Address of a Dask scheduler, such as `tcp://host:8786`, whose workers replace those of `--workers`. They need
+    arttl and the image folder under the same path. Needs the extra `dask`."""
 
     near_duplicates: Literal["report", "together", "off"] = "report"
     """Pictures that look the same (by a perceptual hash): listed in `near-duplicates.csv`; or kept in one split too,
     for `--split grouped` and `stratified`, for which every picture is read twice; or not looked for."""
 
-    resume: bool = False
-    """Finish a run that was interrupted; finished shards are kept."""
-
     def check(self) -> None:
-        """Check the numbers.
+        """Check combinations of settings.
 
         Raises:
-            ArttlError: naming the first flag that is out of range.
+            ArttlError: if near duplicates cannot be kept together in the kind of split.
         """
-        for flag, value, least, most in (
-            ("--seed", self.seed, 0, 2**32 - 1),
-            ("--max-side", self.max_side, 0, 65_500),
-            ("--max-pixels", self.max_pixels, 1, 2**31 - 1),
-            ("--shard-size", self.shard_size, 1, 1_000_000),
-            ("--workers", self.workers, 0, 1024),
-        ):
-            if not least <= value <= most:
-                raise ArttlError(f"{flag} {value} is out of range; give a number from {least} to {most}")
         if self.near_duplicates == "together" and self.split not in ("grouped", "stratified"):
             raise ArttlError(
                 f"--near-duplicates together and --split {self.split}: only --split grouped and stratified can keep"
                 " pictures together"
             )
-        self.split_column()
-        self.leaf_pattern()
+
+
+def recorded(settings: Settings, *names: str) -> dict[str, Any]:
+    """The named settings as `dataset.json` records them: paths as text, tuples as lists."""
+    values = settings.flat()
+    text = json.dumps({name: values[name] for name in names}, default=Path.as_posix)
+    decoded: dict[str, Any] = json.loads(text)
+    return decoded

@@ -1,4 +1,4 @@
-"""How many samples and labels of which class are in which split: counted from a plan, or from finished shards."""
+"""Samples per split and class, counted from a plan or from finished shards."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class TaskCounts:
     Attributes:
         name: of the task.
         classes: Q class names.
-        samples: [Q, 3] samples of each class in train, val and test; one of several labels counts for each.
-        first: [Q, 3] those whose first label it is, which is the one that a single-label task takes.
+        samples: [Q, 3] samples of each class in train, val and test; one with several labels counts for each of them.
+        first: [Q, 3] samples whose first label it is, the one that a single-label task takes.
         labelled: [3] samples with any label.
         several: samples with more than one label.
     """
@@ -47,8 +47,8 @@ class Summary:
     Attributes:
         samples: [3] samples in train, val and test.
         shards: [3] tars.
-        tasks: the labels, a task each.
-        together: the tasks that a sample has labels for, and how many samples have just these.
+        tasks: the labels of each task.
+        together: set of tasks to how many samples have labels for exactly these.
         rejected: reason to how many were left out.
         unlabelled: artworks left out without a label for any task.
     """
@@ -62,11 +62,11 @@ class Summary:
 
     @classmethod
     def of_plan(cls, plan: Plan, shard_size: int) -> Summary:
-        """What would be written if every picture could be used.
+        """The collection of a plan, if every picture can be used.
 
         Args:
             plan: of the collection.
-            shard_size: samples in a shard.
+            shard_size: samples per shard.
         """
         rows = np.concatenate([plan.jobs[split].rows for split in SPLITS])
         samples = np.array([len(plan.jobs[split]) for split in SPLITS])
@@ -74,8 +74,8 @@ class Summary:
         tasks, known = [], []
         for task in plan.tasks:
             column = plan.catalogue.labels[task]
-            places, codes = column.entries(rows)
-            tasks.append(_task_counts(task, column.names, places, codes, split_of))
+            samples_of, codes = column.entries(rows)
+            tasks.append(_task_counts(task, column.names, samples_of, codes, split_of))
             known.append(column.known(rows))
         return cls(
             samples,
@@ -88,7 +88,7 @@ class Summary:
 
     @classmethod
     def of_manifest(cls, manifest: Manifest) -> Summary:
-        """What finished shards hold."""
+        """The collection in finished shards."""
         table = manifest.table
         split_of = pc.index_in(table["split"], pa.array(SPLITS)).to_numpy()
         tars = (
@@ -98,11 +98,11 @@ class Summary:
         for task in manifest.task_names:
             column = table[LABEL_COLUMN + task].combine_chunks()
             values = pc.list_flatten(column).dictionary_encode()
-            places = pc.list_parent_indices(column).to_numpy()
+            samples_of = pc.list_parent_indices(column).to_numpy()
             codes = values.indices.to_numpy()
-            tasks.append(_task_counts(task, values.dictionary.to_pylist(), places, codes, split_of))
+            tasks.append(_task_counts(task, values.dictionary.to_pylist(), samples_of, codes, split_of))
             has_label = np.zeros(len(manifest), dtype=bool)
-            has_label[places] = True
+            has_label[samples_of] = True
             known.append(has_label)
         return cls(
             np.bincount(split_of, minlength=len(SPLITS)),
@@ -115,30 +115,35 @@ class Summary:
 
 
 def _task_counts(
-    name: str, classes: Sequence[str], places: Counts, codes: Counts, split_of: Counts
+    name: str, classes: Sequence[str], samples_of: Counts, codes: Counts, split_of: Counts
 ) -> TaskCounts:
-    """Count entries: the sample (ascending) and the class of each; and the split of each sample.
+    """Count labels per class and split; classes that no sample has are left out.
 
-    Classes that no sample has are left out.
+    Args:
+        name: of the task.
+        classes: Q class names.
+        samples_of: [E] the sample of each label, ascending.
+        codes: [E] the class of each label.
+        split_of: [N] the split of each sample.
     """
     width = len(SPLITS)
-    is_first = np.diff(places, prepend=-1) > 0
-    of_entry = codes * width + split_of[places]
+    is_first = np.diff(samples_of, prepend=-1) > 0
+    of_entry = codes * width + split_of[samples_of]
     samples = np.bincount(of_entry, minlength=len(classes) * width).reshape(-1, width)
     first = np.bincount(of_entry[is_first], minlength=len(classes) * width).reshape(-1, width)
-    there = np.flatnonzero(samples.sum(axis=1))
+    occurring = np.flatnonzero(samples.sum(axis=1))
     return TaskCounts(
         name,
-        [classes[code] for code in there.tolist()],
-        samples[there],
-        first[there],
-        np.bincount(split_of[places[is_first]], minlength=width),
-        int((np.bincount(places) > 1).sum()),
+        [classes[code] for code in occurring.tolist()],
+        samples[occurring],
+        first[occurring],
+        np.bincount(split_of[samples_of[is_first]], minlength=width),
+        int((np.bincount(samples_of) > 1).sum()),
     )
 
 
 def _together(tasks: tuple[str, ...], known: Sequence[npt.NDArray[np.bool_]]) -> dict[tuple[str, ...], int]:
-    """For each set of tasks how many samples have labels for just these, most frequent first."""
+    """Set of tasks to how many samples have labels for exactly these, most frequent first."""
     patterns, counts = np.unique(np.stack(known, axis=1), axis=0, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     return {

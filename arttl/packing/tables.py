@@ -1,4 +1,4 @@
-"""What is packed, or would be, as tables for a person."""
+"""The summary of a collection as tables for a person."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TAIL = (1, 4, 9, 19, 49, 99, 999, 9_999, 99_999, 999_999)
 
 
 def packing_tables(summary: Summary, *, left_out: str = _LEFT_OUT) -> RenderableType:
-    """Samples a split, labels a task, and rejects by reason, where there are any."""
+    """Samples per split, labels per task, and rejects per reason, where there are any."""
     tables: list[RenderableType] = [_samples(summary), _tasks(summary)]
     if summary.rejected:
         tables.append(_rejects(summary.rejected, left_out))
@@ -28,7 +28,7 @@ def packing_tables(summary: Summary, *, left_out: str = _LEFT_OUT) -> Renderable
 
 
 def class_tables(summary: Summary, most: int) -> RenderableType:
-    """For each task its largest classes with a bar each, the others by size; and which labels come together.
+    """For each task its largest classes with a bar each, the others by size; and which labels occur together.
 
     Args:
         summary: of the collection.
@@ -41,7 +41,7 @@ def class_tables(summary: Summary, most: int) -> RenderableType:
 
 
 def paper_table(summary: Summary, figures: Mapping[str, tuple[int, int]]) -> RenderableType:
-    """Images and classes as found, and under two class rules, beside the paper's.
+    """Images and classes of the collection, of all classes and under two class rules, beside the paper's.
 
     By the first label of each record. An image stays under a rule if its class does.
 
@@ -50,20 +50,20 @@ def paper_table(summary: Summary, figures: Mapping[str, tuple[int, int]]) -> Ren
         figures: task to the paper's images and classes.
     """
     table = _table("The collection beside the paper's", "task")
-    for column in ("what", "found", "in all\nsplits", "and 10 in\ntest", "the paper"):
-        table.add_column(column, justify="left" if column == "what" else "right", no_wrap=True)
+    for column in ("count of", "packed", "in all\nsplits", "and 10 in\ntest", "the paper"):
+        table.add_column(column, justify="left" if column == "count of" else "right", no_wrap=True)
     for task in summary.tasks:
-        there = task.first.sum(axis=1) > 0
+        occurring = task.first.sum(axis=1) > 0
         everywhere = (task.first > 0).all(axis=1)
         often = everywhere & (task.first[:, SPLITS.index("test")] >= 10)
         of_paper = figures.get(task.name)
         rows = (
-            ("images", [task.first[kept].sum() for kept in (there, everywhere, often)]),
-            ("classes", [kept.sum() for kept in (there, everywhere, often)]),
+            ("images", [task.first[kept].sum() for kept in (occurring, everywhere, often)]),
+            ("classes", [kept.sum() for kept in (occurring, everywhere, often)]),
         )
-        for place, (what, numbers) in enumerate(rows):
-            paper = f"{of_paper[place]:,}" if of_paper else ""
-            table.add_row("" if place else task.name, what, *(f"{number:,}" for number in numbers), paper)
+        for index, (unit, numbers) in enumerate(rows):
+            paper = f"{of_paper[index]:,}" if of_paper else ""
+            table.add_row("" if index else task.name, unit, *(f"{number:,}" for number in numbers), paper)
     note = "the paper's text keeps classes that occur in all splits; its published code drops no class"
     return _stacked([table, Text(note)])
 

@@ -1,4 +1,4 @@
-"""Whether a folder of shards is what it was when it was finished: digests, indexes, keys, rows and pictures."""
+"""Whether a folder of shards is unchanged since it was finished: digests, indexes, keys, rows and pictures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from pathlib import Path
 import pyarrow.compute as pc
 import simplejpeg
 
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, one_line
+from arttl.files import digest_of_file
 from arttl.packing.finish import digest_of_all
 from arttl.packing.parts import SCRATCH
 from arttl.packing.pool import default_workers, in_order
@@ -26,12 +27,10 @@ from arttl.shards.sample import EXTENSIONS, SampleRecord
 from arttl.shards.writer import FileDigest
 from arttl.tasks import SPLITS
 
-_CHUNK = 1 << 20
-
 
 @dataclass(frozen=True, slots=True)
 class _Shard:
-    """One shard and what must be in it: the rows of the manifest from `first` on, in order."""
+    """A shard and the rows of the manifest that must be in it, from `first` on, in order."""
 
     path: Path
     first: int
@@ -43,7 +42,7 @@ class _Shard:
 
 
 def verify(directory: str | Path, *, workers: int = 0) -> Iterator[str]:
-    """Look for everything that is not as it was written.
+    """Look for all that has changed.
 
     Compared are: the size and SHA-256 of every file and the digest of all with `dataset.json`; which files are there;
     counts; every index with its tar; every sample's name, row, labels and SHA-256 with the manifest; and every key
@@ -51,10 +50,10 @@ def verify(directory: str | Path, *, workers: int = 0) -> Iterator[str]:
 
     Args:
         directory: a finished folder of shards.
-        workers: processes; 0: one for each core, for more than 1,000 samples.
+        workers: processes; 0: one per core, for more than 1,000 samples.
 
     Yields:
-        A sentence for each thing that is wrong, naming the file.
+        A sentence for each fault, naming the file.
 
     Raises:
         ArttlError: if the folder is missing, unfinished, or of another format version.
@@ -64,8 +63,8 @@ def verify(directory: str | Path, *, workers: int = 0) -> Iterator[str]:
     yield from _manifest(manifest)
     shards = list(_shards(manifest))
     work = in_order(_check_shard, shards, workers or default_workers(len(manifest)), chunk_size=1)
-    with closing(work) as found:
-        for problems in found:
+    with closing(work) as results:
+        for problems in results:
             yield from problems
 
 
@@ -80,12 +79,12 @@ def _files(manifest: Manifest) -> Iterator[str]:
             yield f"{file.name}: missing"
         elif path.stat().st_size != file.bytes:
             yield f"{file.name}: {path.stat().st_size:,} bytes instead of {file.bytes:,}"
-        elif _sha256(path) != file.sha256:
+        elif digest_of_file(path) != file.sha256:
             yield f"{file.name}: its SHA-256 is not the one in dataset.json"
     expected = {*files, "dataset.json"}
     for path in sorted(manifest.directory.iterdir()):
         if path.suffix in (".tar", ".idx") and path.name not in expected:
-            yield f"{path.name}: no part of these shards"
+            yield f"{path.name}: not a part of these shards"
         if path.name == SCRATCH:
             yield f"{SCRATCH}: left by an interrupted run; delete it, or finish with --resume"
 
@@ -93,7 +92,7 @@ def _files(manifest: Manifest) -> Iterator[str]:
 def _manifest(manifest: Manifest) -> Iterator[str]:
     repeated = [key for key, count in Counter(manifest.keys).items() if count > 1]
     for key in repeated[:5]:
-        yield f"manifest.parquet: the key {key} comes more than once"
+        yield f"manifest.parquet: the key {key} occurs more than once"
     samples = {split: pc.sum(pc.equal(manifest.table["split"], split)).as_py() or 0 for split in SPLITS}
     if samples != manifest.dataset.get("samples"):
         yield f"manifest.parquet: it has {samples} samples, dataset.json says {manifest.dataset.get('samples')}"
@@ -130,9 +129,9 @@ def _check_shard(shard: _Shard) -> list[str]:
         if written != index_text(index).encode():
             problems.append(f"{shard.path.with_suffix('.idx').name}: it is not the index of its tar")
     except FileNotFoundError:
-        pass  # said already
+        pass  # reported already
     except (OSError, tarfile.TarError) as error:
-        problems.append(f"{shard.path.name}: cannot be read: {' '.join(str(error).split())}")
+        problems.append(f"{shard.path.name}: cannot be read: {one_line(error)}")
     return problems
 
 
@@ -153,33 +152,23 @@ def _check_sample(shard: str, record: SampleRecord, number: int, data: list[byte
         if pixels.shape[:2] != (record.height, record.width):
             yield where("jpg", f"{pixels.shape[1]} x {pixels.shape[0]} pixels are not the manifest's")
     except (ValueError, MemoryError) as error:
-        yield where("jpg", f"does not decode: {' '.join(str(error).split())}")
+        yield where("jpg", f"does not decode: {one_line(error)}")
     expected = (record.key, record.object_number, record.labels, record.sha256)
     try:
-        found = json.loads(text)
-        same = (
-            found["key"],
-            found["object_number"],
-            found["labels"],
-            found["original"]["sha256"],
-        ) == expected
+        sample = json.loads(text)
+        stored = (
+            *(sample[name] for name in ("key", "object_number", "labels")),
+            sample["original"]["sha256"],
+        )
     except (ValueError, KeyError, TypeError, RecursionError):
         yield where("json", "it is not the JSON of a sample")
     else:
-        if not same:
-            yield where("json", "it does not say what the manifest says")
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        if stored != expected:
+            yield where("json", "it differs from the manifest")
 
 
 def verified(directory: Path, workers: int) -> str:
-    """Verify a folder, printing what is wrong.
+    """Verify a folder, printing every fault.
 
     Returns:
         A sentence on what was compared.

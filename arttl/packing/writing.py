@@ -1,4 +1,4 @@
-"""Samples into shards, split by split, from wherever an earlier run stopped."""
+"""Samples into shards, split by split, from where an earlier run stopped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any, Protocol
 from rich.console import Console
 
 from arttl.console import ProgressBar
-from arttl.packing.parts import Part, Parts
+from arttl.packing.parts import Done, Part, Parts
+from arttl.packing.pool import default_workers
+from arttl.packing.settings import OutputSettings
 from arttl.shards.rejects import Reject
 from arttl.shards.sample import Sample
 from arttl.shards.writer import ShardWriter
@@ -18,7 +20,7 @@ from arttl.tasks import SPLITS
 
 
 class Planned(Protocol):
-    """What is to be written; `arttl.packing.plan.Plan` is one."""
+    """A plan of shards; `arttl.packing.plan.Plan` is one."""
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -38,7 +40,7 @@ class Planned(Protocol):
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all of the above."""
+        """SHA-256 of all of these."""
 
 
 Outcomes = Generator[Sample | Reject, None, None]
@@ -48,34 +50,32 @@ def write_shards(
     plan: Planned,
     parts: Parts,
     work: Callable[[Iterable[Any], int], Outcomes],
+    settings: OutputSettings,
     *,
-    shard_size: int,
-    workers: Callable[[int], int],
     progress: bool,
 ) -> None:
-    """Write every shard of the plan that is not there yet; row numbers run through all splits.
+    """Write every shard of the plan that is not finished yet; row numbers run through all splits.
 
     Args:
-        plan: what is to be written.
-        parts: what is there.
+        plan: the samples.
+        parts: the finished shards.
         work: jobs and a number of processes to the outcome of each job, in order.
-        shard_size: samples in a shard.
-        workers: processes for so many jobs.
-        progress: whether to show any.
+        settings: shard size and workers.
+        progress: whether to show it.
     """
     done = {split: parts.done(split) for split in SPLITS}
     total = sum(map(len, plan.jobs.values()))
-    looked_at = sum(found.end for found in done.values())
+    processed = sum(finished.end for finished in done.values())
     jobs = itertools.chain.from_iterable(plan.jobs[split][done[split].end :] for split in SPLITS)
-    processes = workers(total - looked_at)
+    processes = settings.workers or default_workers(total - processed)
     row = rejects = 0
     with (
         closing(work(jobs, processes)) as outcomes,
-        _progress_bar(total, looked_at, processes, shown=progress) as bar,
+        _progress_bar(total, processed, processes, shown=progress) as bar,
     ):
         for split in SPLITS:
             row += done[split].samples
-            writer = _SplitWriter(parts, split, done[split].parts, done[split].end, row, shard_size)
+            writer = _SplitWriter(parts, split, done[split], row, settings.shard_size)
             try:
                 for outcome in itertools.islice(outcomes, len(plan.jobs[split]) - done[split].end):
                     writer.take(outcome)
@@ -102,13 +102,13 @@ def _progress_bar(total: int, done: int, workers: int, *, shown: bool) -> Progre
 class _SplitWriter:
     """The samples of one split into consecutive shards of equal size."""
 
-    def __init__(self, parts: Parts, split: str, number: int, end: int, row: int, shard_size: int) -> None:
+    def __init__(self, parts: Parts, split: str, done: Done, row: int, shard_size: int) -> None:
         self.row = row  # of the next sample
         self._parts = parts
         self._split = split
-        self._number = number
+        self._number = done.parts
         self._shard_size = shard_size
-        self._part = Part(end=end)
+        self._part = Part(end=done.end)
         self._shard: ShardWriter | None = None
 
     def take(self, outcome: Sample | Reject) -> None:

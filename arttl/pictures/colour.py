@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
+_TIFF_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # TIFF 6.0, PhotometricInterpretation
 _SRGB_TOLERANCE = 2  # grey levels over a grid of colours; makers' sRGB profiles differ by one or two
 
 
@@ -25,10 +26,8 @@ def to_eight_bit(picture: Image.Image) -> Image.Image:
     mode = picture.mode
     if mode.startswith("I;16") or (mode == "I" and picture.format == "PNG"):
         levels = np.asarray(picture).astype(np.uint32)
-        if (
-            getattr(picture, "tag_v2", {}).get(262) == 0
-        ):  # TIFF's WhiteIsZero, which Pillow undoes for 8 bits only
-            levels = 65535 - levels
+        if getattr(picture, "tag_v2", {}).get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO:
+            levels = 65535 - levels  # Pillow undoes it for 8 bits only
         return Image.fromarray(((levels * 255 + 32767) // 65535).astype(np.uint8))
     if mode in ("I", "F"):
         raise UnsupportedPixels("32-bit pixels, whose white is unknown")

@@ -1,4 +1,4 @@
-"""Photographs of any origin to pixels: checked by a full decode, sized before memory is spent, nothing trusted."""
+"""Photographs of any origin to pixels: checked by a full decode, sized before memory is allocated, nothing trusted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import simplejpeg
 from PIL import ExifTags, Image
 
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, one_line
 from arttl.pictures.colour import UnsupportedPixels, is_srgb, to_eight_bit, to_srgb
 from arttl.pictures.jpeg import JpegHeader, png_chunks_are_whole, read_jpeg_header
 from arttl.pictures.picture_file import PictureFile
@@ -89,7 +89,7 @@ class Decoded:
 
 
 def read_picture(path: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> npt.NDArray[np.uint8]:
-    """Decode a photograph: JPEG, PNG, TIFF, WebP or JPEG 2000 (of several pages, the first).
+    """Decode a photograph: JPEG, PNG, TIFF, WebP or JPEG 2000 (of several pages the first).
 
     Args:
         path: the file.
@@ -140,7 +140,7 @@ def decode_picture(data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS, cover: 
             stays at least this long. The whole file is read and checked at any scale.
 
     Raises:
-        BadPicture: if the bytes are not a picture, damaged, too large, or of a kind that is not taken.
+        BadPicture: if the bytes are not a picture, damaged, too large, or of an unsupported kind.
     """
     kind = picture_format(data)
     if kind == "JPEG":
@@ -174,7 +174,7 @@ def picture_format(data: bytes) -> str:
 
 
 def looks_like_a_picture(image: PictureFile) -> bool:
-    """Whether the first bytes are those of a format that packing takes."""
+    """Whether the first bytes are those of a supported format."""
     try:
         picture_format(image.read(0, 64))
     except (OSError, BadPicture):
@@ -191,7 +191,7 @@ def jpeg_header(data: bytes, *, max_pixels: int) -> JpegHeader:
     try:
         header = read_jpeg_header(data)
     except ValueError as error:
-        raise BadPicture("damaged", _one_line(error)) from error
+        raise BadPicture("damaged", one_line(error)) from error
     _check_pixels(header.width, header.height, max_pixels)
     if header.precision != 8 or header.coding.startswith("lossless") or header.colour == "other":
         raise BadPicture(
@@ -206,7 +206,7 @@ def decode_jpeg(data: bytes, header: JpegHeader, *, cover: int = 0) -> Image.Ima
 
     Args:
         data: the file's bytes.
-        header: what `jpeg_header` found in it.
+        header: of `jpeg_header`.
         cover: as for `decode_picture`.
 
     Returns:
@@ -231,12 +231,12 @@ def decode_jpeg(data: bytes, header: JpegHeader, *, cover: int = 0) -> Image.Ima
             strict=True,
         )
     except (ValueError, MemoryError) as error:
-        raise BadPicture("damaged", _one_line(error)) from error
+        raise BadPicture("damaged", one_line(error)) from error
     if mode == "L":
         return Image.fromarray(pixels[:, :, 0])
     if mode == "CMYK":
         # Nearly every CMYK JPEG is stored inverted, as Adobe does it, with or without its marker; browsers and
-        # Pillow take all of them so.
+        # Pillow read all of them so.
         return Image.frombytes("CMYK", pixels.shape[1::-1], (255 - pixels).tobytes())
     return Image.fromarray(pixels)
 
@@ -270,7 +270,7 @@ def _decode_with_pillow(data: bytes, kind: str, max_pixels: int) -> Decoded:
     except UnsupportedPixels as error:
         raise BadPicture("unsupported-format", str(error)) from error
     except Exception as error:  # Pillow's plugins raise nearly anything on damaged files
-        raise BadPicture("damaged", _one_line(error)) from error
+        raise BadPicture("damaged", one_line(error)) from error
     icc = opened.info.get("icc_profile") or None
     return Decoded(picture, icc, orientation if orientation in _TRANSPOSE else 1, *opened.size)
 
@@ -278,7 +278,3 @@ def _decode_with_pillow(data: bytes, kind: str, max_pixels: int) -> Decoded:
 def _check_pixels(width: int, height: int, max_pixels: int) -> None:
     if width * height > max_pixels:
         raise BadPicture("too-large", f"{width} x {height} pixels are more than --max-pixels {max_pixels:,}")
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

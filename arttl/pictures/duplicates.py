@@ -11,7 +11,7 @@ import numpy.typing as npt
 from arttl.pictures.picture_file import PictureFile
 
 _CHUNK = 1 << 20
-_END = 4096  # bytes compared at either end before whole files are
+_END = 4096  # bytes compared at either end before whole files are compared
 
 
 def same_bytes(
@@ -20,11 +20,11 @@ def same_bytes(
     """Rows whose images are files of the same bytes.
 
     Sizes are compared first, then beginnings and ends, and whole files (by SHA-256) only where these are equal.
-    Files that are missing or cannot be read equal none; packing will say why.
+    Files that are missing or cannot be read equal none; packing will reject them with the reason.
 
     Args:
         rows: to compare, ascending.
-        image: where a row's image is.
+        image: row to its image.
 
     Yields:
         Each set of two or more, ascending, in the order of their first rows.
@@ -32,10 +32,9 @@ def same_bytes(
     keys = np.array([_size(image(int(row))) for row in rows], dtype="S16")
     for digest in (_ends, _whole):
         rows, keys = _shared(rows, keys)
-        # The size stays a part of what must be equal, since ends alone may be.
-        keys = np.array(
-            [digest(image(int(row)), key) for row, key in zip(rows, keys, strict=True)], dtype="S32"
-        )
+        # The size stays a part of the key, since files of different sizes may have equal ends.
+        digests = [digest(image(int(row)), key) for row, key in zip(rows, keys, strict=True)]
+        keys = np.array(digests, dtype="S32")
     rows, keys = _shared(rows, keys)
     rows_of_key: dict[bytes, list[int]] = {}
     for row, key in zip(rows.tolist(), keys.tolist(), strict=True):

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from arttl.shards.csv_files import csv_chunks, read_csv
+
 # Bits of 64. Of 365 photographs of paintings all pairs up to here are two photographs of one painting, and all
 # pairs of 10 are not; line drawings on white look alike sooner.
 NEAR = 6
 NEAR_DUPLICATES_FILE = "near-duplicates.csv"
+_COLUMNS = ("group", "key", "object_number", "split", "distance")
 _SIDE, _LOW = 32, 8
 # The first rows of the orthogonal discrete cosine transform (DCT-II).
 _COSINES = np.cos(np.pi / _SIDE * np.outer(np.arange(_LOW), np.arange(_SIDE) + 0.5)).astype(np.float32)
@@ -43,7 +46,7 @@ def perceptual_hash(picture: Image.Image) -> int:
 
     As `phash` of the ImageHash library and Zauner, "Implementation and Benchmarking of Perceptual Image Hash
     Functions" (2010): the 8 x 8 lowest coefficients of the cosine transform of the picture at 32 x 32 pixels in grey,
-    each a bit that says whether it is above their (lower) median. Coefficients are rounded to whole numbers first, so
+    each a bit for whether it is above their (lower) median. Coefficients are rounded to whole numbers first, so
     that the noise of a flat picture makes no bits.
     """
     grey = picture.convert("L").resize((_SIDE, _SIDE), Image.Resampling.BOX)
@@ -55,8 +58,8 @@ def perceptual_hash(picture: Image.Image) -> int:
 def near_pairs(hashes: npt.NDArray[np.uint64], most: int = NEAR) -> npt.NDArray[np.int64]:
     """Pairs of hashes that differ in at most `most` bits.
 
-    Hashes are cut into `most // 2 + 1` pieces: of two that near, at least one piece differs in one bit at most (were it
-    two everywhere, it would be more in all), and such partners are found in a sorted list.
+    Hashes are cut into `most // 2 + 1` pieces. Of two hashes that are near, at least one piece differs in at most one
+    bit (two in every piece would be more than `most`), and such partners are looked up in a sorted list.
 
     Args:
         hashes: [N], distinct.
@@ -107,27 +110,48 @@ def bits(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
 
 
 def joined(groups: npt.NDArray[np.int64], hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
-    """Groups with those made one that hold near duplicates of each other.
+    """Groups with those merged that hold near duplicates of each other.
 
     Args:
         groups: [N] the group of each row, a number.
         hashes: [N] of the rows' pictures.
 
     Returns:
-        [N] groups, numbered from 0.
+        [N] groups, numbered from 0 in the order of their lowest given numbers.
     """
     groups = np.unique(groups, return_inverse=True)[1].astype(np.int64).reshape(-1)
     distinct, index = np.unique(hashes, return_inverse=True)
     index = index.reshape(-1)
-    parent = list(range(int(groups.max(initial=-1)) + 1))
     first_group = np.empty(len(distinct), dtype=np.int64)
     first_group[index[::-1]] = groups[::-1]
-    for group, of_hash in zip(groups.tolist(), first_group[index].tolist(), strict=True):
-        _join(parent, group, of_hash)
-    for first, second in near_pairs(distinct).tolist():
-        _join(parent, int(first_group[first]), int(first_group[second]))
-    roots = np.array([_root(parent, group) for group in range(len(parent))], dtype=np.int64)
-    return np.unique(roots[groups], return_inverse=True)[1].astype(np.int64).reshape(-1)
+    same_hash = np.stack([first_group[index], groups], axis=1)
+    pairs = np.concatenate([same_hash, first_group[near_pairs(distinct)]])
+    roots = component_roots(int(groups.max(initial=-1)) + 1, pairs.tolist())
+    _, lowest, component = np.unique(roots, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(lowest))[component.reshape(-1)][groups]
+
+
+def component_roots(count: int, pairs: Iterable[Sequence[int]]) -> npt.NDArray[np.int64]:
+    """A member of each connected component for all of its members (union-find with path halving).
+
+    Args:
+        count: of members, which are numbered from 0.
+        pairs: members that are connected; the component of the second gets the root of the first's.
+
+    Returns:
+        [count] the root of each member.
+    """
+    parent = list(range(count))
+
+    def root(member: int) -> int:
+        while parent[member] != member:
+            parent[member] = parent[parent[member]]
+            member = parent[member]
+        return member
+
+    for first, second in pairs:
+        parent[root(second)] = root(first)
+    return np.array([root(member) for member in range(count)], dtype=np.int64)
 
 
 def near_duplicates(hashes: npt.NDArray[np.uint64]) -> NearDuplicates:
@@ -138,10 +162,8 @@ def near_duplicates(hashes: npt.NDArray[np.uint64]) -> NearDuplicates:
     """
     component = joined(np.arange(len(hashes), dtype=np.int64), hashes)
     rows = np.flatnonzero(np.bincount(component, minlength=1)[component] > 1).astype(np.int64)
-    _, first, number = np.unique(component[rows], return_index=True, return_inverse=True)
-    by_first_row = np.empty(len(first), dtype=np.int64)
-    by_first_row[np.argsort(first)] = np.arange(1, len(first) + 1)
-    groups = by_first_row[number.reshape(-1)]
+    # Components are numbered in the order of their first rows.
+    groups = np.unique(component[rows], return_inverse=True)[1].astype(np.int64).reshape(-1) + 1
     order = np.argsort(groups, kind="stable")
     groups, rows = groups[order], rows[order]
     first_rows = rows[np.searchsorted(groups, groups)]
@@ -151,35 +173,32 @@ def near_duplicates(hashes: npt.NDArray[np.uint64]) -> NearDuplicates:
 def near_duplicates_csv(
     duplicates: NearDuplicates, columns: Callable[[npt.NDArray[np.int64]], Mapping[str, Sequence[str]]]
 ) -> Iterator[bytes]:
-    """The table `near-duplicates.csv`, UTF-8: `group,key,object_number,split,distance`; a span of rows at a time.
+    """The table `near-duplicates.csv`, see `csv_chunks`.
 
     Args:
         duplicates: the pictures.
         columns: rows to the `key`, `object_number` and `split` of each.
     """
-    yield b"group,key,object_number,split,distance\n"
-    for start in range(0, len(duplicates.rows), _ROWS_AT_ONCE):
-        span = slice(start, start + _ROWS_AT_ONCE)
-        of_rows = columns(duplicates.rows[span])
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(
-            zip(
+
+    def rows() -> Iterator[tuple[Any, ...]]:
+        for start in range(0, len(duplicates.rows), _ROWS_AT_ONCE):
+            span = slice(start, start + _ROWS_AT_ONCE)
+            of_rows = columns(duplicates.rows[span])
+            yield from zip(
                 duplicates.groups[span].tolist(),
                 *(of_rows[name] for name in ("key", "object_number", "split")),
                 duplicates.distances[span].tolist(),
                 strict=True,
             )
-        )
-        yield text.getvalue().encode()
+
+    return csv_chunks(_COLUMNS, rows())
 
 
-def _root(parent: list[int], member: int) -> int:
-    while parent[member] != member:
-        parent[member] = parent[parent[member]]
-        member = parent[member]
-    return member
+def read_near_duplicates(directory: Path) -> list[dict[str, str]] | None:
+    """The rows of a folder's `near-duplicates.csv`, as column name to text; None where there is no such file.
 
-
-def _join(parent: list[int], first: int, second: int) -> None:
-    low, high = sorted((_root(parent, first), _root(parent, second)))
-    parent[high] = low
+    Raises:
+        ArttlError: if it cannot be read.
+    """
+    path = directory / NEAR_DUPLICATES_FILE
+    return list(read_csv(path, _COLUMNS)) if path.is_file() else None

@@ -1,4 +1,4 @@
-"""Where the bytes of a photograph are: a file, or a part of one."""
+"""The file that a photograph is, or is a part of."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from arttl.artworks import ArchivedArtwork, Artwork
 
 
 class PictureFile(NamedTuple):
-    """The bytes of one photograph.
+    """A photograph as bytes on disk.
 
     Attributes:
         path: the file.
@@ -23,7 +23,7 @@ class PictureFile(NamedTuple):
 
     @classmethod
     def of(cls, artwork: Artwork) -> PictureFile:
-        """Where an artwork's image is."""
+        """The image of an artwork."""
         if isinstance(artwork, ArchivedArtwork):
             return cls(artwork.image, (artwork.offset, artwork.size))
         return cls(artwork.image)
@@ -32,7 +32,7 @@ class PictureFile(NamedTuple):
         """Bytes of the photograph.
 
         Raises:
-            OSError: if there is no such file, or it is no regular one; ValueError for a path that none can have.
+            OSError: if there is no such file, or it is not a regular one; ValueError for a path that no file can have.
         """
         status = os.stat(self.path)  # noqa: PTH116 - a million times
         if not stat.S_ISREG(status.st_mode):

@@ -22,7 +22,7 @@ def resized(picture: Image.Image, size: tuple[int, int], box: tuple[float, float
     Args:
         picture: of any mode.
         size: width and height of the result.
-        box: the part that is taken, from the upper left corner: width and height, not always whole pixels.
+        box: width and height of the part that is scaled, from the upper left corner; not always whole pixels.
     """
     if picture.mode == "RGB" and all(b < 2 * _REDUCING_GAP * s for b, s in zip(box, size, strict=True)):
         return Image.fromarray(_resized_rgb(np.asarray(picture), size, box))

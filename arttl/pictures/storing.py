@@ -23,7 +23,7 @@ QUALITY = 92
 # How far a reduced scale must cover the target. On eleven photographs of paintings the result is then within 41 to 53
 # dB of that of the full scale, where encoding with quality 92 leaves 33 to 38.
 _SPARE = 1.2
-PREVIEW = 32  # pixels; what a perceptual hash needs
+PREVIEW = 32  # pixels; enough for a perceptual hash
 _LONGEST_JPEG = 65_500  # libjpeg's limit
 
 

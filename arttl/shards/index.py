@@ -78,7 +78,7 @@ def read_index(path: Path, keys: Sequence[str]) -> npt.NDArray[np.int64]:
         for extension, name in zip(EXTENSIONS, words[3::4], strict=True):
             if name != f"{key}.{extension}":
                 raise ArttlError(
-                    f"{path}, line {number}: {name} stands where the manifest has {key!r}; {COPY_AGAIN}"
+                    f"{path}, line {number}: {name} is listed where the manifest has {key!r}; {COPY_AGAIN}"
                 )
         spans.append(of_sample)
     return np.array(spans, dtype=np.int64).reshape(-1, len(EXTENSIONS), 2)
@@ -90,7 +90,7 @@ def _fit_a_file(spans: Sequence[tuple[int, int]]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """Where the three members of a sample lie in their tar.
+    """The three members of a sample in their tar.
 
     Attributes:
         tar: the shard.
@@ -137,7 +137,7 @@ class ShardRows:
         self._spans: dict[int, npt.NDArray[np.int64]] = {}
 
     def members(self, row: int) -> Members:
-        """Where a row's sample lies.
+        """The members of a row's sample.
 
         Raises:
             ArttlError: if a shard's index is not well-formed, or not the one that the manifest describes.

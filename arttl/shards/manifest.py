@@ -32,7 +32,7 @@ _FIXED_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("sha256", pa.string()),  # of the source file's bytes
     ("stored_sha256", pa.string()),  # of the stored JPEG's bytes
 )
-# What all of a series share, or an artist's works; null: the object number. Folders of earlier versions lack it.
+# Shared by a series, or by an artist's works; null: the object number. Folders of earlier versions lack it.
 _GROUP = ("group", pa.string())
 
 
@@ -43,9 +43,9 @@ def manifest_schema(tasks: tuple[str, ...]) -> pa.Schema:
 
 
 class Manifest:
-    """What a folder of shards holds, read from `manifest.parquet` and `dataset.json`.
+    """The contents of a folder of shards, read from `manifest.parquet` and `dataset.json`.
 
-    Rows are ordered by split (train, val, test), then shard, then place in the shard.
+    Rows are ordered by split (train, val, test), then shard, then position in the shard.
     """
 
     def __init__(self, directory: Path, table: pa.Table, dataset: Mapping[str, Any]) -> None:
@@ -83,7 +83,7 @@ class Manifest:
         return cls(directory, table, dataset)
 
     def require(self, *names: str) -> None:
-        """Check that `dataset.json` has some entries, for those who need more than the rows.
+        """Check that `dataset.json` has the named entries, which the rows alone do not need.
 
         Raises:
             ArttlError: naming the first that is missing.
@@ -117,11 +117,6 @@ class Manifest:
         return self._strings("object_number")
 
     @cached_property
-    def groups(self) -> list[str | None]:
-        """What each row shares with all that must stay in one split; None: its object number."""
-        return self._strings("group") if "group" in self.table.column_names else [None] * len(self)
-
-    @cached_property
     def splits(self) -> list[str]:
         """The split of each row."""
         return self._strings("split")
@@ -139,7 +134,7 @@ class Manifest:
         """
         if not _SHARD_NAME.fullmatch(name):
             raise ArttlError(
-                f"{self.directory / 'manifest.parquet'} names a shard {name!r}, which is no shard's name;"
+                f"{self.directory / 'manifest.parquet'} names a shard {name!r}, which is not the name of a shard;"
                 " pack the collection anew with scripts/make_shards.py"
             )
         return self.directory / name
@@ -171,9 +166,8 @@ class Manifest:
 
     def labels(self, task: str) -> list[tuple[str, ...] | None]:
         """The labels of each row for one task; None where unknown."""
-        return [
-            tuple(found) if found else None for found in self.table.column(LABEL_COLUMN + task).to_pylist()
-        ]
+        column = self.table.column(LABEL_COLUMN + task)
+        return [tuple(labels) if labels else None for labels in column.to_pylist()]
 
     def rows(self, split: str) -> npt.NDArray[np.int64]:
         """The rows of one split, ascending.
@@ -181,11 +175,11 @@ class Manifest:
         Raises:
             ArttlError: for a split that has no sample.
         """
-        found = np.flatnonzero(np.asarray(self.splits) == split).astype(np.int64)
-        if not len(found):
+        rows = np.flatnonzero(np.asarray(self.splits) == split).astype(np.int64)
+        if not len(rows):
             known = ", ".join(sorted(set(self.splits))) or "none"
             raise ArttlError(f"{self.directory} has no split {split!r}; it has: {known}")
-        return found
+        return rows
 
     def _strings(self, column: str) -> list[Any]:
         return list(self.table.column(column).to_pylist())

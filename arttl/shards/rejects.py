@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 from arttl.errors import ArttlError
+from arttl.shards.csv_files import csv_chunks, read_csv
 
 Reason = Literal[
     "bad-row",  # the row or record of metadata is not well-formed, or does not fit its header
@@ -40,7 +39,7 @@ class Reject:
         key: of the sample it would have been; empty where it got none.
         file: the image as the metadata names it.
         reason: one of `REASONS`.
-        detail: what exactly was found, for a person.
+        detail: the exact reason, for a person.
     """
 
     object_number: str
@@ -50,22 +49,12 @@ class Reject:
     detail: str
 
 
-_AT_ONCE = 1 << 16  # characters
 COLUMNS = tuple(column.name for column in fields(Reject))
 
 
 def rejects_csv(rejects: Iterable[Reject]) -> Iterator[bytes]:
-    """The table with the columns `COLUMNS`, UTF-8, a line feed after each row; some rows at a time."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for reject in rejects:
-        writer.writerow(astuple(reject))
-        if text.tell() > _AT_ONCE:
-            yield text.getvalue().encode()
-            text.seek(0)
-            text.truncate()
-    yield text.getvalue().encode()
+    """The table with the columns `COLUMNS`, see `csv_chunks`."""
+    return csv_chunks(COLUMNS, map(astuple, rejects))
 
 
 def read_rejects(directory: Path) -> Iterator[Reject]:
@@ -75,12 +64,8 @@ def read_rejects(directory: Path) -> Iterator[Reject]:
         ArttlError: if it is missing or of another form.
     """
     path = directory / "rejects.csv"
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file, strict=True):
-                if row["reason"] not in REASONS:
-                    raise ValueError(f"the reason {row['reason']!r} is not known")
-                number, key, name, reason, detail = (row[column] for column in COLUMNS)
-                yield Reject(number, key, name, cast(Reason, reason), detail)
-    except (OSError, ValueError, KeyError, csv.Error) as error:
-        raise ArttlError(f"{path} cannot be read: {error}; run arttl shards verify") from error
+    for row in read_csv(path, COLUMNS):
+        if row["reason"] not in REASONS:
+            reason = f"the reason {row['reason']!r} is not known"
+            raise ArttlError(f"{path} cannot be read: {reason}; run arttl shards verify")
+        yield Reject(**row)  # type: ignore[arg-type] # the reason is one of them

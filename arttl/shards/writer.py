@@ -86,7 +86,7 @@ class ShardWriter:
         self._index.append(index_line(key, components))
 
     def close(self) -> tuple[FileDigest, FileDigest]:
-        """Finish both files and give them their names; the index first, so that a tar is never without one.
+        """Finish both files and rename them; the index first, so that a tar is never without one.
 
         Returns:
             The digests of the tar and of the index.

@@ -18,7 +18,7 @@ class Row:
     """A row of a table.
 
     Attributes:
-        location: where it is, for messages: `line 3`, the number of its last line in the file, or `row 3`; from 1.
+        location: for messages: `line 3`, the number of its last line in the file, or `row 3`; from 1.
         cells: column name to text; columns that a short row lacks are empty.
         problem: what is wrong with the row as a whole; empty where nothing is.
         lists: column name to the texts of a cell that holds several, in files that know lists.
@@ -38,7 +38,7 @@ def read_rows(path: Path, required: Iterable[tuple[str, str]], *, flag: str = "-
 
     Args:
         path: the file.
-        required: columns that must be there, each as the flag that named it and its name.
+        required: columns that the file must have, each as the flag that named it and its name.
         flag: the one that named the file.
 
     Raises:
@@ -109,7 +109,7 @@ def _delimiter(path: Path, header: str) -> str:
 
 
 def check_columns(path: Path, columns: list[str], required: Iterable[tuple[str, str]]) -> None:
-    """Check that every required column, given as flag and name, is there exactly once.
+    """Check that the file has every required column, given as flag and name, exactly once.
 
     Raises:
         ArttlError: naming the first that is not.

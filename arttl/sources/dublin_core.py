@@ -27,14 +27,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from lxml.etree import _Element as Element
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError, did_you_mean
 from arttl.shards.rejects import Reject
-from arttl.sources.paths import image_folder
 from arttl.sources.pictures import PictureFolder
 from arttl.sources.settings import SourceSettings
 from arttl.sources.xml_records import in_language, read_records, words, xml_files
@@ -53,12 +51,11 @@ _COLUMN = re.compile(r"(?:dc:)?(\w+)(?:\[([^\]]*)\])?")
 
 @dataclass(frozen=True)
 class Field:
-    """Where labels stand: a Dublin Core element, and the prefix of its values that count.
+    """A Dublin Core element that holds labels, and the prefix of the values that count.
 
     Attributes:
         element: such as `type`.
-        prefix: what stands before the colon, such as `materiaal`; empty: anything, which is cut off; None: values as
-            they are.
+        prefix: the text before the colon, such as `materiaal`; empty: any, which is cut off; None: values as they are.
     """
 
     element: str
@@ -79,12 +76,19 @@ class Field:
                 kept.append(after.strip())
         return tuple(kept)
 
+    def first(self, record: Element, language: str | None = None) -> str | None:
+        """The first value of a record, if it has any."""
+        return next(iter(self.values(record, language)), None)
+
+
+TITLE, DATE = Field("title", None), Field("date", None)
+
 
 def parse_field(column: str, flag: str) -> Field:
     """A column as flags name it.
 
     Raises:
-        ArttlError: for what is not an element of Dublin Core.
+        ArttlError: for a name that is not an element of Dublin Core.
     """
     match = _COLUMN.fullmatch(column)
     if match is None or match[1] not in _ELEMENTS:
@@ -107,7 +111,7 @@ def without_role(text: str) -> str:
 def read_dublin_core(settings: SourceSettings) -> Iterator[Artwork | Reject]:
     """Artworks of Dublin Core records, one per record; deleted records are passed over.
 
-    The object number is the first `dc:identifier` that is no web address (or the field of `--object-number`), else
+    The object number is the first `dc:identifier` that is not a web address (or the field of `--object-number`), else
     the last part of the OAI identifier. The image is that named after the object, or by the field of `--image`.
 
     Args:
@@ -124,8 +128,7 @@ def read_dublin_core(settings: SourceSettings) -> Iterator[Artwork | Reject]:
     }
     number_field = settings.object_number and parse_field(settings.object_number, "--object-number")
     image_field = settings.image and parse_field(settings.image, "--image")
-    dry = settings.dry_run and settings.images is None
-    pictures = PictureFolder(Path("/nowhere") if dry else image_folder(settings.images, "dublin-core"))
+    pictures = PictureFolder.of(settings, "dublin-core")
     for file in xml_files(settings.metadata):
         for index, record in enumerate(read_records(file, _RECORDS), start=1):
             header = record.find(_OAI + "header")
@@ -136,13 +139,13 @@ def read_dublin_core(settings: SourceSettings) -> Iterator[Artwork | Reject]:
             if not number:
                 yield Reject("", "", "", "no-object-number", where)
                 continue
-            names = image_field.values(record, None) if image_field else ()
-            if image_field and not names:
+            name = image_field.first(record) if image_field else None
+            if image_field and name is None:
                 yield Reject(number, "", "", "no-image-named", where)
                 continue
-            path = pictures.named(names[0]) if names else pictures.of_object(number)
+            path = pictures.of_object(number) if name is None else pictures.named(name)
             if path is None:
-                yield Reject(number, "", names[0], "outside-folder", where)
+                yield Reject(number, "", name or "", "outside-folder", where)
                 continue
             labels = {task: field.values(record, settings.language) for task, field in tasks.items()}
             yield Artwork(
@@ -154,15 +157,15 @@ def read_dublin_core(settings: SourceSettings) -> Iterator[Artwork | Reject]:
                     task: Field(field.element, None).values(record, settings.language)
                     for task, field in tasks.items()
                 },
-                title=next(iter(Field("title", None).values(record, settings.language)), None),
-                date=next(iter(Field("date", None).values(record, None)), None),
-                source=next(iter(Field("publisher", None).values(record, None)), None),
+                title=TITLE.first(record, settings.language),
+                date=DATE.first(record),
+                source=Field("publisher", None).first(record),
             )
 
 
 def _object_number(record: Element, field: Field | None) -> str:
     if field is not None:
-        return next(iter(field.values(record, None)), "")
+        return field.first(record) or ""
     for identifier in Field("identifier", None).values(record, None):
         if "://" not in identifier:
             return identifier

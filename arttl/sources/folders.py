@@ -24,9 +24,8 @@ from arttl.sources.settings import SourceSettings
 TASKS = ("class",)
 
 _SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-_NOT_PICTURES = frozenset(
-    ("thumbs.db", "desktop.ini")
-)  # left by file managers, as are names with a leading dot
+# Left by file managers, as are names with a leading dot.
+_NOT_PICTURES = frozenset(("thumbs.db", "desktop.ini"))
 
 
 def read_folders(settings: SourceSettings) -> Iterator[Artwork | Reject]:
@@ -36,8 +35,8 @@ def read_folders(settings: SourceSettings) -> Iterator[Artwork | Reject]:
         settings: `images` is required; `tasks` may give the one task another name than `class`.
 
     Raises:
-        ArttlError: if a setting is missing, there is more than one task, or a folder is no split's with
-            `--split official`.
+        ArttlError: if a setting is missing, there is more than one task, or with `--split official` a folder is not
+            that of a split.
     """
     folder = image_folder(settings.images, "folders")
     tasks = tuple(settings.task_columns()) or TASKS

@@ -21,7 +21,7 @@ def normalise(label: str, *, fold_case: bool = False) -> str:
 
 
 class LabelRules:
-    """What is done to every label: normalised, then replaced where a mapping file has it.
+    """The changes of every label: normalised, then replaced where a mapping file has it.
 
     Example of a mapping file; the last line makes the label unknown. The columns may also be called `found` and
     `wanted`:
@@ -53,7 +53,7 @@ class LabelRules:
 
         Args:
             mapping: entries `task=file.csv`.
-            tasks: the tasks there are.
+            tasks: of the source.
             fold_case: whether letter case is ignored.
 
         Raises:
@@ -93,7 +93,7 @@ class LabelRules:
             )
 
     def notes(self) -> list[str]:
-        """What was done to labels, one sentence each: how many a rule has changed, which entries never occurred."""
+        """Sentences on what was done to labels: how many a rule has changed, which entries never occurred."""
         sentences = ["labels: Unicode NFC, blanks around them trimmed"]
         distinct = (
             f"{task} {len(raw):,}" + (f" to {len(kept):,}" if len(kept) != len(raw) else "")

@@ -32,6 +32,7 @@ object) and `artist` (actor of the production event).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from lxml.etree import _Element as Element
@@ -39,7 +40,6 @@ from lxml.etree import _Element as Element
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError, did_you_mean
 from arttl.shards.rejects import Reject
-from arttl.sources.paths import image_folder
 from arttl.sources.pictures import PictureFolder
 from arttl.sources.settings import SourceSettings
 from arttl.sources.xml_records import in_language, read_records, words, xml_files
@@ -60,7 +60,6 @@ _PRODUCTION = (
     "fabrication",
     "création",
 )
-_MATERIAL = ("lido00132", "material", "materiaal", "matériau", "materials")
 _TECHNIQUE = ("lido00131", "technique", "technik", "techniek")
 
 
@@ -75,19 +74,20 @@ _OBJECT_MATERIALS = ".//" + _paths(
     "objectMaterialsTechWrap", "objectMaterialsTechSet", "materialsTech", "termMaterialsTech"
 )
 _ACTORS = _paths("eventActor", "actorInRole", "actor")
+_ACTOR_NAMES = _paths("nameActorSet", "appellationValue")
 
 
 def read_lido(settings: SourceSettings) -> Iterator[Artwork | Reject]:
     """Artworks of LIDO records, one per record.
 
-    The object number is the inventory number (`workID`), else the record's own number. The image is the one whose
-    address the record gives last part of (`linkResource`), if the folder has it, else that named after the object.
+    The object number is the inventory number (`workID`), else the record's own number. The image is named by the last
+    part of an address in the record (`linkResource`), if the folder has that file, else after the object.
 
     Args:
         settings: `metadata` is required, and `images` but for a dry run.
 
     Raises:
-        ArttlError: if a setting is missing or names no field, or a file is not well-formed XML.
+        ArttlError: if a setting is missing or a task names no field, or a file is not well-formed XML.
     """
     if settings.metadata is None:
         raise ArttlError("--source lido needs --metadata, a file or a folder of XML files")
@@ -98,8 +98,7 @@ def read_lido(settings: SourceSettings) -> Iterator[Artwork | Reject]:
                 f"--tasks {task}: {column!r} is not a field of LIDO records{did_you_mean(column, _FIELDS)}; there are:"
                 f" {', '.join(_FIELDS)}"
             )
-    dry = settings.dry_run and settings.images is None
-    pictures = PictureFolder(Path("/nowhere") if dry else image_folder(settings.images, "lido"))
+    pictures = PictureFolder.of(settings, "lido")
     for file in xml_files(settings.metadata):
         for index, record in enumerate(read_records(file, [_NS + "lido"]), start=1):
             number = _object_number(record)
@@ -112,7 +111,7 @@ def read_lido(settings: SourceSettings) -> Iterator[Artwork | Reject]:
                 object_number=number,
                 image=_image(record, number, pictures),
                 labels={task: _FIELDS[column](record, language) for task, column in tasks.items()},
-                title=next(iter(_titles(record, language)), None),
+                title=_title(record, language),
                 date=_date(record),
                 source=words(record.find(".//" + _paths("recordSource", "legalBodyName", "appellationValue")))
                 or None,
@@ -134,9 +133,9 @@ def _image(record: Element, number: str, pictures: PictureFolder) -> Path:
     return pictures.of_object(number)
 
 
-def _titles(record: Element, language: str | None) -> tuple[str, ...]:
+def _title(record: Element, language: str | None) -> str | None:
     titles = record.findall(".//" + _paths("titleWrap", "titleSet", "appellationValue"))
-    return tuple(filter(None, map(words, in_language(titles, language))))
+    return next(filter(None, map(words, in_language(titles, language))), None)
 
 
 def _date(record: Element) -> str | None:
@@ -154,7 +153,7 @@ def _productions(record: Element) -> Iterator[Element]:
 
 
 def _is_one_of(concept: Element | None, known: tuple[str, ...]) -> bool:
-    """Whether a concept's terms or identifiers, or its `lido:type`, are known ones."""
+    """Whether a term or identifier of a concept, or its `lido:type`, is a known one."""
     if concept is None:
         return False
     texts = [concept.get(_TYPE, ""), *(words(element) for element in concept.iter())]
@@ -166,8 +165,13 @@ def _term(concept: Element, language: str | None) -> str:
     """One term of a concept: a preferred one, in the given language."""
     terms = [element for element in concept.iter(_NS + "term") if words(element)]
     terms += [element for element in concept.iter(_SKOS + "prefLabel") if words(element)]
-    preferred = [element for element in terms if element.get(_PREF, "").casefold().endswith("preferred")]
-    chosen = in_language(preferred or terms, language)
+    return _preferred(terms, language)
+
+
+def _preferred(elements: list[Element], language: str | None) -> str:
+    """The text of the first element in the given language, of the preferred ones where there are any."""
+    preferred = [element for element in elements if element.get(_PREF, "").casefold().endswith("preferred")]
+    chosen = in_language(preferred or elements, language)
     return words(chosen[0]) if chosen else ""
 
 
@@ -180,45 +184,28 @@ def _types(record: Element, language: str | None) -> tuple[str, ...]:
 
 
 def _materials_or_techniques(
-    record: Element, language: str | None, kinds: tuple[str, ...], other: tuple[str, ...]
+    record: Element, language: str | None, *, is_kind: Callable[[str], bool]
 ) -> tuple[str, ...]:
     terms = [element for event in _productions(record) for element in event.findall(_EVENT_MATERIALS)]
     terms += record.findall(_OBJECT_MATERIALS)
     kept = []
     for element in terms:
         kind = (element.get(_TYPE, "") or "").casefold().rstrip("/").rpartition("/")[2]
-        # Where a file does not say which, materials are meant.
-        if kind in kinds or (kinds is _MATERIAL and kind not in other):
+        if is_kind(kind):
             kept.append(element)
     return _terms(kept, language)
 
 
-def _materials(record: Element, language: str | None) -> tuple[str, ...]:
-    return _materials_or_techniques(record, language, _MATERIAL, _TECHNIQUE)
-
-
-def _techniques(record: Element, language: str | None) -> tuple[str, ...]:
-    return _materials_or_techniques(record, language, _TECHNIQUE, _MATERIAL)
-
-
 def _artists(record: Element, language: str | None) -> tuple[str, ...]:
-    names = []
-    for event in _productions(record):
-        for actor in event.findall(_ACTORS):
-            names_of_actor = actor.findall(_paths("nameActorSet", "appellationValue"))
-            preferred = [
-                element
-                for element in names_of_actor
-                if element.get(_PREF, "").casefold().endswith("preferred")
-            ]
-            chosen = in_language(preferred or names_of_actor, language)
-            names += [words(chosen[0])] if chosen else []
+    actors = [actor for event in _productions(record) for actor in event.findall(_ACTORS)]
+    names = (_preferred(actor.findall(_ACTOR_NAMES), language) for actor in actors)
     return tuple(filter(None, names))
 
 
 _FIELDS: dict[str, Callable[[Element, str | None], tuple[str, ...]]] = {
-    "material": _materials,
-    "technique": _techniques,
+    # A term of no kind is a material.
+    "material": partial(_materials_or_techniques, is_kind=lambda kind: kind not in _TECHNIQUE),
+    "technique": partial(_materials_or_techniques, is_kind=lambda kind: kind in _TECHNIQUE),
     "type": _types,
     "artist": _artists,
 }

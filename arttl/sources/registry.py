@@ -27,7 +27,7 @@ class Source:
 
     Attributes:
         read: settings to artworks and rejected rows, in the order of the metadata; labels not yet normalised.
-        tasks: those that it offers where `--tasks` is not given, as that flag has them.
+        tasks: its own where `--tasks` is not given, in the form of that flag.
         has_columns: whether columns can give the split and the group.
         has_official_split: whether `--split official` is possible.
         has_records: whether it reads records apart from the pictures, so that `arttl shards relabel` can take it.

@@ -20,7 +20,6 @@ single-label task takes the first, as the paper did. The challenge's own labels 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from lxml import etree
@@ -29,22 +28,22 @@ from lxml.etree import _Element as Element
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError, did_you_mean
 from arttl.shards.rejects import Reject
-from arttl.sources.dublin_core import Field, parse_field, without_role
+from arttl.sources.dublin_core import DATE, TITLE, Field, parse_field, without_role
 from arttl.sources.paths import image_folder
 from arttl.sources.rijks_ground_truth import GroundTruth, read_ground_truth
+from arttl.sources.sabatelli2018 import object_number_of
 from arttl.sources.settings import SourceSettings
 from arttl.sources.xml_records import BadXml, read_records
 
 TASK_COLUMNS = {"material": "dc:format[materiaal]", "type": "dc:type", "artist": "dc:creator[]"}
 
-# Images and classes that the paper reports (its table 1); they go by its own cleaning, which its code repeats
-# only in part, and are shown beside ours, never aimed at.
+# Images and classes that the paper reports (its table 1), after a cleaning that its code has only in part; shown for
+# comparison.
 PAPER_FIGURES = {"material": (110_668, 206), "type": (112_012, 1_054), "artist": (82_018, 1_196)}
 
 _GROUND_TRUTH = ("gt.material", "gt.type", "gt.creator")
-_OBJECT_NUMBER = re.compile(r"\d+_(.+)", re.DOTALL)
 _UNKNOWN = ("anoniem", "")
-# The files differ in what stands around the fields, so every record's fields are read wherever they are.
+# The files differ in the elements around the fields, so fields are read at any depth.
 _DC_FIELD = "{http://purl.org/dc/elements/1.1/}"
 _DC_ELEMENTS = tuple(
     _DC_FIELD + name for name in ("title", "creator", "subject", "date", "type", "format", "identifier")
@@ -80,7 +79,7 @@ def read_rijks2014(settings: SourceSettings) -> Iterator[Artwork | Reject]:
     records = {path.stem for path in settings.metadata.iterdir() if path.suffix.lower() == ".xml"}
     truth = _truth_of(settings, official, len(pictures))
     for row, stem in enumerate(pictures):
-        number = _number(stem)
+        number = object_number_of(stem)
         if stem not in records:
             yield Reject(number, "", f"{stem}.jpg", "no-record", f"there is no {stem}.xml")
             continue
@@ -104,12 +103,14 @@ def read_rijks2014(settings: SourceSettings) -> Iterator[Artwork | Reject]:
             image=folder / f"{stem}.jpg",
             labels={task: labels[task] for task in columns},
             raw_labels=raw,
-            title=next(iter(Field("title", None).values(record, None)), None),
+            title=TITLE.first(record),
             date=_date(record, truth, row),
             split=truth.splits[row] if truth is not None and settings.split == "official" else None,
         )
     for stem in sorted(records - set(pictures)):
-        yield Reject(_number(stem), "", f"{stem}.jpg", "missing", f"there is a {stem}.xml and no picture")
+        yield Reject(
+            object_number_of(stem), "", f"{stem}.jpg", "missing", f"there is a {stem}.xml and no picture"
+        )
 
 
 def _truth_of(settings: SourceSettings, official: dict[str, str], pictures: int) -> GroundTruth | None:
@@ -122,13 +123,13 @@ def _truth_of(settings: SourceSettings, official: dict[str, str], pictures: int)
     if len(truth.splits) != pictures:
         raise ArttlError(
             f"--ground-truth {settings.ground_truth} has {len(truth.splits):,} rows and --images {settings.images}"
-            f" {pictures:,} pictures; they belong together row by row, so that both must be whole"
+            f" {pictures:,} pictures; they are joined row by row, so both must be complete"
         )
     return truth
 
 
 def _record(settings: SourceSettings, stem: str) -> Element:
-    """The record's fields under one element, whatever is around them in the file."""
+    """The record's fields under one element, at any depth in the file."""
     assert settings.metadata is not None
     whole = etree.Element("record")
     whole.extend(list(read_records(settings.metadata / f"{stem}.xml", _DC_ELEMENTS)))
@@ -142,11 +143,6 @@ def _labels(values: tuple[str, ...]) -> tuple[str, ...]:
 
 def _date(record: Element, truth: GroundTruth | None, row: int) -> str | None:
     if truth is None:
-        return next(iter(Field("date", None).values(record, None)), None)
+        return DATE.first(record)
     first, last = truth.years[row]
     return f"{first:g}" if first == last else f"{first:g}-{last:g}"
-
-
-def _number(stem: str) -> str:
-    match = _OBJECT_NUMBER.fullmatch(stem)
-    return match[1] if match else stem

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, one_line
 
 _SETS = {1: "train", 2: "val", 3: "test"}
 _INSTALL = "reading it needs the extra 'rijks': pip install 'arttl[rijks]'"
@@ -59,7 +59,7 @@ def read_ground_truth(path: Path) -> GroundTruth:
         raise
     except Exception as error:  # both libraries raise nearly anything on damaged files
         raise ArttlError(
-            f"--ground-truth {path} is not the challenge's rijksgt.mat: {' '.join(str(error).split())}"
+            f"--ground-truth {path} is not the challenge's rijksgt.mat: {one_line(error)}"
         ) from error
 
 
@@ -75,7 +75,7 @@ def _ground_truth(fields: dict[str, Any]) -> GroundTruth:
         raise ValueError("C holds creators that Cnames does not name")
     return GroundTruth(
         splits=[_SETS[number] for number in sets.tolist()],
-        # The challenge puts what nobody knows at the end of the list.
+        # Anonymous and unknown are the last two of the list.
         creators=[(names[number - 1],) if number <= len(names) - 2 else () for number in creators.tolist()],
         types=_several(fields["T"], fields["Tnames"], count),
         materials=_several(fields["M"], fields["Mnames"], count),

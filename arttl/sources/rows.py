@@ -17,7 +17,7 @@ def read_any_rows(path: Path, required: Iterable[tuple[str, str]]) -> Iterator[R
 
     Args:
         path: the file.
-        required: columns that must be there, each as the flag that named it and its name.
+        required: columns that the file must have, each as the flag that named it and its name.
 
     Raises:
         ArttlError: if the file is missing, is not such a file, has no rows, or lacks a column.

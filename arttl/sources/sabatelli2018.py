@@ -48,8 +48,7 @@ def read_sabatelli2018(settings: SourceSettings) -> Iterator[Artwork | Reject]:
     required += [(f"--tasks {task}", column) for task, column in columns.items()]
     for row in read_rows(settings.metadata, required):
         image_id = row.cells["ImageId"].strip()
-        split_number = _OBJECT_NUMBER.fullmatch(image_id)
-        number = split_number.group(1) if split_number else image_id
+        number = object_number_of(image_id)
         file = f"{image_id}.jpg"
         path = image_path(folder, file)
         if row.problem:
@@ -66,6 +65,12 @@ def read_sabatelli2018(settings: SourceSettings) -> Iterator[Artwork | Reject]:
                 labels={task: _known(row.cells[column]) for task, column in columns.items()},
                 raw_labels={task: (row.cells[column],) for task, column in columns.items()},
             )
+
+
+def object_number_of(image_id: str) -> str:
+    """`SK-A-4878` from `0000001_SK-A-4878`, as the Rijksmuseum Challenge names its images."""
+    match = _OBJECT_NUMBER.fullmatch(image_id)
+    return match[1] if match else image_id
 
 
 def unescape(text: str) -> str:

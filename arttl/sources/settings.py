@@ -5,14 +5,46 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from arttl.errors import ArttlError
+from arttl.settings import Parsed, Settings
 
 _TASK_NAME = re.compile(r"[^\W\d][\w-]{0,59}\Z")
 
 
+def split_column(split: str) -> str | None:
+    """The column of `column=NAME`; None for every other way to split.
+
+    Raises:
+        ArttlError: for a value that is not a way to split.
+    """
+    if split in ("paper", "official", "grouped", "stratified"):
+        return None
+    kind, _, column = split.partition("=")
+    if kind == "column" and column:
+        return column
+    raise ArttlError(
+        f"--split {split!r} is not a way to split; use paper, grouped, stratified, official or column=NAME"
+    )
+
+
+def leaf_pattern(leaf: str | None) -> re.Pattern[str] | None:
+    """`SourceSettings.leaf`, to be searched for at the end of an object number.
+
+    Raises:
+        ArttlError: if it is not a regular expression.
+    """
+    if leaf is None:
+        return None
+    try:
+        return re.compile(rf"(?:{leaf})\Z")
+    except re.error as error:
+        raise ArttlError(f"--leaf {leaf!r} is not a regular expression: {error}") from error
+
+
 @dataclass(frozen=True, kw_only=True)
-class MetadataSettings:
+class MetadataSettings(Settings):
     """Which metadata to read, and what is a label."""
 
     source: str = "table"
@@ -38,7 +70,7 @@ class MetadataSettings:
 
     tasks: tuple[str, ...] = ()
     """What is to be predicted: names of label columns, or `task=column` where the task should have another name
-    than its column. For `table` guessed where columns have usual names; other sources offer their own tasks by
+    than its column. For `table` guessed where columns have usual names; other sources have tasks of their own by
     default."""
 
     label_separator: str | None = None
@@ -49,7 +81,7 @@ class MetadataSettings:
     default the first that a record has."""
 
     fold_case: bool = False
-    """Ignore the letter case of labels: all are made small (Unicode case folding), then mapped."""
+    """Ignore the letter case of labels: all become lower case (Unicode case folding), then are mapped."""
 
     mapping: tuple[str, ...] = ()
     """Synonyms and translations, `task=file.csv` for each task that has them: a CSV with the columns `catalogued`
@@ -96,7 +128,7 @@ class SourceSettings(MetadataSettings):
     """Folder of the photographs; image names in the metadata are relative to it and may not leave it. For
     `synthetic`, the folder to draw into; for `webdataset`, the folder of tars."""
 
-    split: str = "paper"
+    split: Annotated[str, Parsed(split_column)] = "paper"
     """How samples are divided: `paper` (random 80/10/10 of photographs, as the paper's repository does it), `grouped`
     (the same with all photographs of an object in one split), `stratified` (so too, and every class that can be is in
     every split), `column=NAME` (the metadata's own column, holding train, val or test) or `official` (the split that
@@ -107,7 +139,7 @@ class SourceSettings(MetadataSettings):
     """Column whose value is shared by all that must stay in one split, such as a series or an artist, for
     `--split grouped` and `stratified` (`table`). By default the object number."""
 
-    leaf: str | None = None
+    leaf: Annotated[str | None, Parsed(leaf_pattern)] = None
     """Regular expression for the end of an object number that tells the leaves or parts of one object apart, such as
     `[a-z]` or `-[0-9]+`; they count as one object for `--split grouped` and `stratified`, and for the leak check."""
 
@@ -115,29 +147,9 @@ class SourceSettings(MetadataSettings):
     """Print what would be packed and write nothing; no picture is decoded, and `--images` may be left out."""
 
     def split_column(self) -> str | None:
-        """The column of `--split column=NAME`; None for every other way to split.
-
-        Raises:
-            ArttlError: for a value that is not a way to split.
-        """
-        if self.split in ("paper", "official", "grouped", "stratified"):
-            return None
-        kind, _, column = self.split.partition("=")
-        if kind == "column" and column:
-            return column
-        raise ArttlError(
-            f"--split {self.split!r} is not a way to split; use paper, grouped, stratified, official or column=NAME"
-        )
+        """The column of `--split column=NAME`; None for every other way to split."""
+        return split_column(self.split)
 
     def leaf_pattern(self) -> re.Pattern[str] | None:
-        """`leaf`, to be searched for at the end of an object number.
-
-        Raises:
-            ArttlError: if it is not a regular expression.
-        """
-        if self.leaf is None:
-            return None
-        try:
-            return re.compile(rf"(?:{self.leaf})\Z")
-        except re.error as error:
-            raise ArttlError(f"--leaf {self.leaf!r} is not a regular expression: {error}") from error
+        """`leaf`, to be searched for at the end of an object number."""
+        return leaf_pattern(self.leaf)

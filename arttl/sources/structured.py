@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, one_line
 from arttl.sources.delimited import Row, check_columns
 from arttl.sources.paths import readable
 
@@ -23,7 +23,7 @@ def read_json_lines(path: Path, required: Iterable[tuple[str, str]]) -> Iterator
 
     Args:
         path: the file.
-        required: columns that must be there, each as the flag that named it and its name. An object may lack any.
+        required: columns that the file must have, each as the flag that named it and its name. An object may lack any.
 
     Raises:
         ArttlError: if the file is missing, is not such a file, has no rows, or its first 1,000 objects lack a column.
@@ -63,7 +63,7 @@ def read_parquet(path: Path, required: Iterable[tuple[str, str]]) -> Iterator[Ro
                     number += 1
                     yield _row(f"row {number}", values)
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise ArttlError(f"row {number + 1} or later of {path} cannot be read: {_one_line(error)}") from error
+        raise ArttlError(f"row {number + 1} or later of {path} cannot be read: {one_line(error)}") from error
     if not number:
         raise ArttlError(f"{path} has columns and no rows")
 
@@ -75,7 +75,7 @@ def parquet_columns(path: Path) -> list[str]:
     except FileNotFoundError as error:
         raise ArttlError(f"--metadata {path} does not exist") from error
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise ArttlError(f"--metadata {path} cannot be read as Parquet: {_one_line(error)}") from error
+        raise ArttlError(f"--metadata {path} cannot be read as Parquet: {one_line(error)}") from error
 
 
 def _objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -93,7 +93,7 @@ def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
         values = json.loads(line.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
-        raise ArttlError(f"line {number} of {path} is not JSON: {_one_line(error)}") from error
+        raise ArttlError(f"line {number} of {path} is not JSON: {one_line(error)}") from error
     if not isinstance(values, dict):
         raise ArttlError(f"line {number} of {path} is not a JSON object")
     return values
@@ -122,7 +122,3 @@ def _text(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))  # whole numbers become floats in many exports, where a column has gaps
     return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -45,7 +45,7 @@ _MISSING = {"material": 0.25, "type": 0.04, "artist": 0.35}
 
 @dataclass(frozen=True)
 class DrawnObject:
-    """One object of the collection, with all that is known of it.
+    """An object of the collection.
 
     Attributes:
         object_number: its number in the catalogue.

@@ -14,7 +14,6 @@ lines and Parquet a cell may be a list of labels:
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +22,6 @@ from typing import TypeVar
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError
 from arttl.shards.rejects import Reject
-from arttl.sources.delimited import Row
 from arttl.sources.paths import image_folder, image_path
 from arttl.sources.rows import column_names, read_any_rows
 from arttl.sources.settings import SourceSettings
@@ -83,8 +81,7 @@ def guess_columns(settings: S) -> tuple[S, list[str]]:
             shown.append(f"--tasks {' '.join(map(_quoted, tasks))}")
     if not shown:
         return settings, []
-    guessed = dataclasses.replace(settings, **changes)  # type: ignore[arg-type]
-    return guessed, [f"columns guessed: {' '.join(shown)}; name others with these flags"]
+    return settings.replace(**changes), [f"columns guessed: {' '.join(shown)}; name others with these flags"]
 
 
 def _usual(columns: list[str], usual: tuple[str, ...]) -> str | None:
@@ -97,7 +94,7 @@ def _quoted(text: str) -> str:
 
 
 def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject]:
-    """Artworks of a table, one per row; rows that name no usable image come as rejects.
+    """Artworks of a table, one per row; a row that names no usable image becomes a reject.
 
     Args:
         settings: `metadata`, `images`, `object_number`, `image` and `tasks` are required; in a dry run neither
@@ -157,7 +154,9 @@ def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject]:
                 title=_optional(cells, settings.title),
                 date=_optional(cells, settings.date),
                 source=_optional(cells, settings.provenance),
-                split=_split(row, split, settings.metadata),
+                split=split_in_column(
+                    _optional(cells, split), split, f"{row.location} of {settings.metadata}"
+                ),
                 group=_optional(cells, settings.group_column),
             )
 
@@ -170,14 +169,23 @@ def _optional(cells: dict[str, str], column: str | None) -> str | None:
     return cells[column] or None if column is not None else None
 
 
-def _split(row: Row, column: str | None, file: Path) -> str | None:
-    if column is None or not (text := row.cells.get(column, "").strip()):
+def split_in_column(text: str | None, column: str | None, where: str) -> str | None:
+    """The split that a cell of the column of `--split column=NAME` names; None for an empty cell.
+
+    Args:
+        text: of the cell.
+        column: its name.
+        where: it is, for the message.
+
+    Raises:
+        ArttlError: for any other word.
+    """
+    if not text:
         return None
     split = split_name(text)
     if split is None:
         raise ArttlError(
-            f"{row.location} of {file} has {text!r} in the column {column!r} (--split column={column});"
-            " it may hold train, val and test"
+            f"{where} has {text!r} in the column {column!r} (--split column={column}); it may hold train, val and test"
         )
     return split
 

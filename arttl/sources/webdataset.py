@@ -7,8 +7,8 @@
                                         000018.jpg
                                         ...
 
-A sample is what follows one another under one name up to the first dot of the last part; its picture is the first
-member of a picture's suffix. A label column is the suffix of a text member (`cls`, `txt`) or a field of the JSON
+Consecutive members of one name, up to the first dot of its last part, are a sample; its picture is the first member
+with the suffix of a picture. A label column is the suffix of a text member (`cls`, `txt`) or a field of the JSON
 (`genre`; with dots for fields inside others: `labels.type`). The object number is the sample's name, or the JSON
 field of `--object-number`. With `--split official` a tar's name, or that of a folder above it, names the split.
 """
@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from arttl.artworks import ArchivedArtwork, sample_key
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, one_line
 from arttl.shards.rejects import Reason, Reject
 from arttl.sources.paths import image_folder
 from arttl.sources.pictures import PICTURE_SUFFIXES
 from arttl.sources.settings import SourceSettings
-from arttl.sources.table import split_name
+from arttl.sources.table import split_in_column, split_name
 
 TASKS = ("class=cls",)
 
@@ -132,15 +132,7 @@ def _first(sample: _Sample, column: str | None) -> str | None:
 
 def _column_split(sample: _Sample, settings: SourceSettings) -> str | None:
     column = settings.split_column()
-    text = _first(sample, column)
-    if not text:
-        return None
-    split = split_name(text)
-    if split is None:
-        raise ArttlError(
-            f"{sample.file} has {text!r} in {column!r} (--split column={column}); it may hold train, val and test"
-        )
-    return split
+    return split_in_column(_first(sample, column), column, sample.file)
 
 
 def _split_of(tar: Path, folder: Path) -> str:
@@ -158,7 +150,7 @@ def _split_of(tar: Path, folder: Path) -> str:
 def _samples(tar: Path) -> Iterator[_Sample]:
     current: _Sample | None = None
     try:
-        # Members are only read, never extracted: their names are no paths here.
+        # Members are only read, never extracted: their names are not used as paths.
         with tarfile.open(tar, "r:") as archive:
             for member in archive:
                 archive.members = []  # type: ignore[attr-defined] # or each would be kept
@@ -172,7 +164,7 @@ def _samples(tar: Path) -> Iterator[_Sample]:
                 _take(current, member, suffix, archive)
     except (tarfile.TarError, EOFError, ValueError) as error:
         more = "; unpack it first" if tar.suffix != ".tar" else ""
-        raise ArttlError(f"{tar} cannot be read as a tar: {' '.join(str(error).split())}{more}") from error
+        raise ArttlError(f"{tar} cannot be read as a tar: {one_line(error)}{more}") from error
     except OSError as error:
         raise ArttlError(f"{tar} cannot be read: {error.strerror or error}") from error
     if current is not None:
@@ -203,7 +195,7 @@ def _take(sample: _Sample, member: tarfile.TarInfo, suffix: str, archive: tarfil
     try:
         fields = json.loads(text)
     except (ValueError, RecursionError) as error:
-        sample.problem = f"{member.name} is not JSON: {' '.join(str(error).split())}"
+        sample.problem = f"{member.name} is not JSON: {one_line(error)}"
         return
     if isinstance(fields, Mapping):
         sample.fields = fields

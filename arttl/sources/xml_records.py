@@ -1,4 +1,4 @@
-"""Records of XML files of any size, read one at a time by a parser that a hostile file cannot turn against us.
+"""Records of XML files of any size, read one at a time by a parser that is safe for hostile files.
 
 lxml expands no entity, loads no document type and opens no address (`resolve_entities`, `load_dtd`, `no_network`),
 and limits the length of every name and text (`huge_tree`). A document type declaration is refused all the same:

@@ -1,1 +1,1 @@
-"""Which sample is trained on, validated on and tested on."""
+"""Splits of a collection into train, val and test."""

@@ -1,27 +1,24 @@
-"""Which sample is trained on, validated on, tested on: the shards' own split, or others drawn anew.
+"""The shards' own split into train, val and test, or new ones by other seeds.
 
 Features of a frozen network do not depend on the split, so one pass over a collection serves any number of them.
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from arttl.errors import ArttlError
-from arttl.pictures.near_duplicates import NEAR_DUPLICATES_FILE
+from arttl.pictures.near_duplicates import component_roots, read_near_duplicates
 from arttl.shards.manifest import Manifest
 from arttl.splits.stratify import Labels, stratified_split
 from arttl.tasks import SPLITS
 
 
 @dataclass(frozen=True)
-class Draw:
+class SplitAssignment:
     """A collection under one split; `TaskSet.from_manifest` takes it as it takes a manifest.
 
     Attributes:
@@ -46,34 +43,34 @@ class Draw:
         return np.flatnonzero(np.asarray(self.splits) == split).astype(np.int64)
 
 
-def draw_splits(manifest: Manifest, tasks: Sequence[str], seed: int) -> Draw:
+def redraw_split(manifest: Manifest, tasks: Sequence[str], seed: int) -> SplitAssignment:
     """The split of one seed.
 
     Args:
         manifest: the collection.
         tasks: whose classes are spread evenly.
-        seed: 0 is the shards' own split; any other draws 80/10/10 anew, as `--split stratified` does, with all
-            photographs of an object and all near duplicates that the packing found in one split.
+        seed: 0 is the shards' own split; any other gives a new 80/10/10 split as `--split stratified` does, with all
+            photographs of an object and all near duplicates of `near-duplicates.csv` in one split.
 
     Raises:
-        ArttlError: if the shards have not all three splits, or are too few to draw others.
+        ArttlError: if the shards have not all three splits, or are too few for others.
     """
     if seed == 0:
         for split in SPLITS:
             manifest.rows(split)
-        return Draw(manifest, manifest.splits)
+        return SplitAssignment(manifest, manifest.splits)
     rows, classes = [], []
-    seen: dict[tuple[str, str], int] = {}
+    class_numbers: dict[tuple[str, str], int] = {}
     for task in tasks:
-        for row, found in enumerate(manifest.labels(task)):
-            for label in found or ():
+        for row, labels in enumerate(manifest.labels(task)):
+            for label in labels or ():
                 rows.append(row)
-                classes.append(seen.setdefault((task, label), len(seen)))
+                classes.append(class_numbers.setdefault((task, label), len(class_numbers)))
     entries = Labels(np.array(rows, dtype=np.int64), np.array(classes, dtype=np.int64))
-    chosen = np.empty(len(manifest), dtype=object)
-    for split, found_rows in stratified_split(object_groups(manifest), entries, seed).items():
-        chosen[found_rows] = split
-    return Draw(manifest, chosen.tolist())
+    splits = np.empty(len(manifest), dtype=object)
+    for split, of_split in stratified_split(object_groups(manifest), entries, seed).items():
+        splits[of_split] = split
+    return SplitAssignment(manifest, splits.tolist())
 
 
 def object_groups(manifest: Manifest) -> npt.NDArray[np.int64]:
@@ -84,32 +81,12 @@ def object_groups(manifest: Manifest) -> npt.NDArray[np.int64]:
     Raises:
         ArttlError: if that table cannot be read.
     """
-    parent = list(range(len(manifest)))
-
-    def root(row: int) -> int:
-        while parent[row] != row:
-            parent[row] = parent[parent[row]]
-            row = parent[row]
-        return row
-
-    firsts: dict[tuple[str, str], int] = {}
-    members = [(("object", number), row) for row, number in enumerate(manifest.object_numbers)]
     row_of_key = {key: row for row, key in enumerate(manifest.keys)}
-    for group, key in _near_duplicates(manifest.directory / NEAR_DUPLICATES_FILE):
-        if key in row_of_key:
-            members.append((("near", group), row_of_key[key]))
-    for group_name, row in members:
-        parent[root(row)] = root(firsts.setdefault(group_name, row))
-    roots = np.array([root(row) for row in range(len(manifest))])
+    members = [(("object", number), row) for row, number in enumerate(manifest.object_numbers)]
+    for entry in read_near_duplicates(manifest.directory) or ():
+        if entry["key"] in row_of_key:
+            members.append((("near duplicates", entry["group"]), row_of_key[entry["key"]]))
+    first_rows: dict[tuple[str, str], int] = {}
+    pairs = ((first_rows.setdefault(name, row), row) for name, row in members)
+    roots = component_roots(len(manifest), pairs)
     return np.unique(roots, return_inverse=True)[1].astype(np.int64).reshape(-1)
-
-
-def _near_duplicates(path: Path) -> list[tuple[str, str]]:
-    """Group and key of each row of the table."""
-    if not path.is_file():
-        return []
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return [(row["group"], row["key"]) for row in csv.DictReader(file)]
-    except (OSError, UnicodeDecodeError, KeyError, csv.Error) as error:
-        raise ArttlError(f"{path} cannot be read: {error}") from error

@@ -1,4 +1,4 @@
-"""Which sample is trained on, validated on, tested on; and in which order samples are written."""
+"""Splits into train, val and test, and the order in which samples are written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from arttl.tasks import SPLITS
 Rows = npt.NDArray[np.int64]
 
 SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}
-FEWEST = 6  # rows or groups; fewer leave a split empty
+_FEWEST = 6  # rows or groups; fewer leave a split empty
 
 
 def paper_split(count: int, seed: int) -> dict[str, Rows]:
@@ -32,8 +32,8 @@ def paper_split(count: int, seed: int) -> dict[str, Rows]:
     Raises:
         ArttlError: if there are too few rows for three splits.
     """
-    if count < FEWEST:
-        raise ArttlError(f"{count} labelled artwork(s) are too few for --split paper, which needs {FEWEST}")
+    if count < _FEWEST:
+        raise ArttlError(f"{count} labelled artwork(s) are too few for --split paper, which needs {_FEWEST}")
     rows = np.arange(count, dtype=np.int64)
     train, held_out = _train_test(rows, 0.2, seed)
     val, test = _train_test(held_out, 0.5, seed)
@@ -44,7 +44,7 @@ def grouped_split(groups: Rows, seed: int) -> dict[str, Rows]:
     """A random 80/10/10 split that never divides a group.
 
     Groups are taken in a random order, first into test until it has its tenth of the rows, then into val, and the
-    rest into train; a group that would overfill val or test by more than half of itself goes on to the next.
+    rest into train; a group that would overfill val or test by more than half of itself is left to the next.
 
     Args:
         groups: [N] the group of each row, numbered from 0.
@@ -56,19 +56,15 @@ def grouped_split(groups: Rows, seed: int) -> dict[str, Rows]:
     Raises:
         ArttlError: if there are too few groups for three splits.
     """
-    sizes = np.bincount(groups)
-    if len(sizes) < FEWEST:
-        raise ArttlError(
-            f"{len(sizes)} group(s) of artworks are too few for --split grouped, which needs {FEWEST}"
-        )
+    sizes = group_sizes(groups, "grouped")
     waiting = np.random.RandomState(seed).permutation(len(sizes))
     split_of_group = np.full(len(sizes), SPLITS.index("train"))
     for split in ("test", "val"):
         room = SHARES[split] * len(groups)
         passed_over = []
-        for place, group in enumerate(waiting):
+        for index, group in enumerate(waiting):
             if room < 0.5:
-                passed_over += waiting[place:].tolist()
+                passed_over += waiting[index:].tolist()
                 break
             if sizes[group] <= 2 * room:
                 split_of_group[group] = SPLITS.index(split)
@@ -76,8 +72,26 @@ def grouped_split(groups: Rows, seed: int) -> dict[str, Rows]:
             else:
                 passed_over.append(group)
         waiting = np.array(passed_over, dtype=np.int64)
-    chosen = split_of_group[groups]
-    return {split: np.flatnonzero(chosen == number) for number, split in enumerate(SPLITS)}
+    return rows_by_split(split_of_group[groups])
+
+
+def group_sizes(groups: Rows, kind: str) -> Rows:
+    """The number of rows of each group, for a split of this kind.
+
+    Raises:
+        ArttlError: if there are too few groups for three splits.
+    """
+    sizes = np.bincount(groups)
+    if len(sizes) < _FEWEST:
+        raise ArttlError(
+            f"{len(sizes)} group(s) of artworks are too few for --split {kind}, which needs {_FEWEST}"
+        )
+    return sizes
+
+
+def rows_by_split(split_of: Rows) -> dict[str, Rows]:
+    """Split name to ascending row numbers, from the index of each row's split."""
+    return {split: np.flatnonzero(split_of == number) for number, split in enumerate(SPLITS)}
 
 
 def _train_test(rows: Rows, test_size: float, seed: int) -> tuple[Rows, Rows]:

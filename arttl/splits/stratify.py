@@ -1,8 +1,8 @@
 """Iterative stratification: every class of every task in every split, in the splits' proportions, as far as it goes.
 
 After Sechidis, Tsoumakas and Vlahavas, "On the Stratification of Multi-Label Data", ECML PKDD 2011, algorithm 1, over
-groups of artworks instead of single ones, with two additions: a class of at least three groups wants at least one in
-val and in test whatever its share comes to, and a last search moves groups to where a class is still missing.
+groups of artworks instead of single ones, with two additions: a class of at least three groups gets at least one in
+val and in test whatever its share, and a last search moves groups to splits where a class is still missing.
 """
 
 from __future__ import annotations
@@ -13,18 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from arttl.errors import ArttlError
-from arttl.splits.split import FEWEST, SHARES, Rows
+from arttl.splits.split import SHARES, Rows, group_sizes, rows_by_split
 from arttl.tasks import SPLITS
 
 _TRAIN = SPLITS.index("train")
 _SHARES = np.array([SHARES[split] for split in SPLITS])
-_STEPS, _NOISE = 3000, 0.3  # of the walk that looks for the last classes' places
+_STEPS, _NOISE = 3000, 0.3  # of the random walk for the last missing classes
 
 
 @dataclass(frozen=True)
 class Labels:
-    """The labels of N rows over all tasks, a class of one task being another than that of the same name elsewhere.
+    """The labels of N rows over all tasks, classes of one name in two tasks being different ones.
 
     Attributes:
         rows: [E] the row of each entry, in any order.
@@ -49,25 +48,20 @@ def stratified_split(groups: Rows, labels: Labels, seed: int) -> dict[str, Rows]
     Raises:
         ArttlError: if there are too few groups for three splits.
     """
-    sizes = np.bincount(groups)
-    if len(sizes) < FEWEST:
-        raise ArttlError(
-            f"{len(sizes)} group(s) of artworks are too few for --split stratified, which needs {FEWEST}"
-        )
+    sizes = group_sizes(groups, "stratified")
     table = _Table.of(groups, labels)
     split_of_group = _distribute(table, sizes, seed)
     _repair(table, split_of_group, seed)
-    chosen = split_of_group[groups]
-    return {split: np.flatnonzero(chosen == number) for number, split in enumerate(SPLITS)}
+    return rows_by_split(split_of_group[groups])
 
 
 @dataclass(frozen=True)
 class _Table:
     """Groups by classes, sparse, in both directions; an entry counts the group's rows of the class."""
 
-    classes_of: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]  # starts [G + 1], classes [E]
-    counts: npt.NDArray[np.int64]  # [E], beside classes
-    groups_of: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]  # starts [Q + 1], groups [E]
+    classes_of: tuple[Rows, Rows]  # starts [G + 1], classes [E]
+    counts: Rows  # [E], beside classes
+    groups_of: tuple[Rows, Rows]  # starts [Q + 1], groups [E]
 
     @classmethod
     def of(cls, groups: Rows, labels: Labels) -> _Table:
@@ -86,23 +80,23 @@ class _Table:
     def num_classes(self) -> int:
         return len(self.groups_of[0]) - 1
 
-    def of_group(self, group: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    def of_group(self, group: int) -> tuple[Rows, Rows]:
         """The group's classes and how many of its rows have each."""
         starts, classes = self.classes_of
         inside = slice(starts[group], starts[group + 1])
         return classes[inside], self.counts[inside]
 
-    def of_class(self, class_: int) -> npt.NDArray[np.int64]:
+    def of_class(self, class_: int) -> Rows:
         """The groups that have a class."""
         starts, groups = self.groups_of
         return groups[starts[class_] : starts[class_ + 1]]
 
 
-def _starts(sorted_numbers: npt.NDArray[np.int64], count: int) -> npt.NDArray[np.int64]:
+def _starts(sorted_numbers: Rows, count: int) -> Rows:
     return np.concatenate([[0], np.cumsum(np.bincount(sorted_numbers, minlength=count))]).astype(np.int64)
 
 
-def _distribute(table: _Table, sizes: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.int64]:
+def _distribute(table: _Table, sizes: Rows, seed: int) -> Rows:
     """The split of each group, rarest class first."""
     random = np.random.RandomState(seed)
     num_groups = len(sizes)
@@ -110,8 +104,8 @@ def _distribute(table: _Table, sizes: npt.NDArray[np.int64], seed: int) -> npt.N
     order = random.permutation(num_groups)
     rank = np.empty(num_groups, dtype=np.int64)
     rank[order] = np.arange(num_groups)
-    room = _SHARES * sizes.sum()  # rows each split still wants
-    wanted = _wanted(table)  # [Q, splits] rows of each class that each split still wants
+    room = _SHARES * sizes.sum()  # rows that each split still lacks
+    missing = _targets(table)  # [Q, splits] rows of each class that each split still lacks
     left = np.diff(table.groups_of[0]).tolist()
     waiting = [(count, class_) for class_, count in enumerate(left) if count]
     heapq.heapify(waiting)
@@ -124,11 +118,11 @@ def _distribute(table: _Table, sizes: npt.NDArray[np.int64], seed: int) -> npt.N
         changed = set()
         for group in groups[np.argsort(rank[groups])].tolist():
             classes, counts = table.of_group(group)
-            wish = wanted[class_]
-            best = np.flatnonzero(wish == wish.max())
+            lacking = missing[class_]
+            best = np.flatnonzero(lacking == lacking.max())
             split = int(best[np.argmax(room[best])])
             split_of[group] = split
-            wanted[classes, split] -= counts
+            missing[classes, split] -= counts
             room[split] -= sizes[group]
             for other in classes.tolist():
                 left[other] -= 1
@@ -143,17 +137,18 @@ def _distribute(table: _Table, sizes: npt.NDArray[np.int64], seed: int) -> npt.N
     return split_of
 
 
-def _wanted(table: _Table) -> npt.NDArray[np.float64]:
+def _targets(table: _Table) -> npt.NDArray[np.float64]:
+    """[Q, splits] rows of each class that each split should have."""
     starts, _ = table.groups_of
     rows = np.bincount(table.classes_of[1], weights=table.counts, minlength=table.num_classes)
-    wanted = rows[:, None] * _SHARES
+    targets = rows[:, None] * _SHARES
     enough = np.diff(starts) >= len(SPLITS)
-    wanted[enough] = np.maximum(wanted[enough], 1.0)
-    wanted[:, _TRAIN] = rows - wanted.sum(axis=1) + wanted[:, _TRAIN]
-    return wanted
+    targets[enough] = np.maximum(targets[enough], 1.0)
+    targets[:, _TRAIN] = rows - targets.sum(axis=1) + targets[:, _TRAIN]
+    return targets
 
 
-def _repair(table: _Table, split_of: npt.NDArray[np.int64], seed: int) -> None:
+def _repair(table: _Table, split_of: Rows, seed: int) -> None:
     """Bring classes into splits where they are missing, by moving groups.
 
     First the moves that take no other class out; then, where that is not enough, a random walk that may take some out
@@ -171,11 +166,11 @@ def _repair(table: _Table, split_of: npt.NDArray[np.int64], seed: int) -> None:
         split_of[group] = split
 
     def lost(group: int) -> int:
-        """How many classes leave the group's split with it."""
+        """How many classes the group's split loses with it."""
         classes, _ = table.of_group(group)
         return int(np.sum((present[classes, split_of[group]] == 1) & can_be[classes]))
 
-    def missing() -> npt.NDArray[np.int64]:
+    def missing() -> Rows:
         return np.argwhere((present == 0) & can_be[:, None])
 
     for class_, split in missing().tolist():

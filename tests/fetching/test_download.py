@@ -34,7 +34,7 @@ def test_a_later_call_goes_on_where_an_earlier_one_gave_up(tmp_path) -> None:
     with serving(StandIn({"a.zip": DATA}, break_after=0)) as server:
         (tmp_path / "a.zip.part").write_bytes(DATA[:123_456])
         with pytest.raises(
-            ArttlError, match=r"123,456 of 300,000 bytes are here, and the same command goes on"
+            ArttlError, match=r"123,456 of 300,000 bytes are here, and the same command resumes it"
         ):
             download(remote(server), tmp_path, pause=0)
         assert len(server.requests) == 6
@@ -78,7 +78,7 @@ def test_passing_errors_are_waited_out_and_lasting_ones_are_not(tmp_path) -> Non
         (tmp_path / "a.zip").unlink()
         server.requests.clear()
         server.status["a.zip"] = [404]
-        with pytest.raises(ArttlError, match=r"a.zip cannot be downloaded: .* answers 404"):
+        with pytest.raises(ArttlError, match=r"a.zip cannot be downloaded: .* returns 404"):
             download(remote(server), tmp_path, pause=0)
         assert len(server.requests) == 1
 

@@ -18,7 +18,7 @@ from arttl.artworks import Artwork
 from arttl.cli import COMMANDS, run_command
 from arttl.errors import ArttlError
 from arttl.fetching import fetch as fetch_module
-from arttl.fetching.fetch import FIGSHARE, Fetched, FetchSettings, fetch
+from arttl.fetching.fetch import FIGSHARE, FetchedCollection, FetchSettings, fetch
 from arttl.sources.rijks2014 import read_rijks2014
 from arttl.sources.settings import SourceSettings
 
@@ -45,7 +45,7 @@ def challenge(tmp_path) -> dict[str, bytes]:
     return {**files, "rijksgt.mat": b"MATLAB 5.0 MAT-file", "rijksFV16.mat": b"large"}
 
 
-def fetch_quietly(server: StandIn, out: Path, **others: Any) -> Fetched:
+def fetch_quietly(server: StandIn, out: Path, **others: Any) -> FetchedCollection:
     quiet = Console(quiet=True)
     return fetch(FetchSettings("rijks2014", out, api=server.api, **others), console=quiet, pause=0)
 
@@ -125,7 +125,7 @@ def test_a_hostile_archive_leaves_nothing_that_looks_finished(tmp_path, challeng
         ({"files": [{"name": "../x.zip"}]}, "a file '../x.zip' without a plain name"),
         ({"files": [{"name": ".bashrc"}]}, "a file '.bashrc' without a plain name"),
         ({"files": [{"name": "x.zip", "computed_md5": "0"}]}, "without a plain name, a size and an MD5 sum"),
-        ({"files": [{"name": "x.zip", "download_url": "file:///etc/passwd"}]}, "is no address of the web"),
+        ({"files": [{"name": "x.zip", "download_url": "file:///etc/passwd"}]}, "is not a web address"),
         ({"files": [{"name": "x.zip"}, {"name": "x.zip"}]}, "two files of one name"),
         ({"files": [{"name": "x.zip", "size": 10**18}]}, r"needs about 2,000,000,000.0 GB"),
     ],
@@ -164,7 +164,7 @@ def test_the_command(tmp_path, challenge, capsys) -> None:
     assert run_command("fetch", argv) == 2 and "fetched already" in capsys.readouterr().err
     assert "fetch" in COMMANDS
     assert run_command("fetch", ["rijks2014", "--out", str(tmp_path / "other"), "--api", "file:///etc"]) == 2
-    assert "no address of the web" in capsys.readouterr().err
+    assert "is not a web address" in capsys.readouterr().err
 
 
 def test_the_publishers_address_stands_in_one_place() -> None:

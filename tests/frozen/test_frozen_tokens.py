@@ -7,13 +7,13 @@ from frozen_features import features_of
 
 from arttl.errors import ArttlError
 from arttl.frozen.tokens import Tokens, same_collection, store_names
-from arttl.splits.redraw import draw_splits
+from arttl.splits.redraw import redraw_split
 from arttl.tasks import TaskSet
 
 
 def test_tokens_have_length_one_on_the_training_split(two_stores) -> None:
     manifest = two_stores[0].manifest
-    draw = draw_splits(manifest, ("type",), 1)
+    draw = redraw_split(manifest, ("type",), 1)
     tokens = Tokens(two_stores, draw, torch.device("cpu"))
     tasks = TaskSet.from_manifest(draw, ("type",))
     samples = tokens.samples(tasks["type"])

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arttl.artworks import ArchivedArtwork, Artwork
-from arttl.packing.catalogue import Catalogue, Jobs, LabelColumn
+from arttl.packing.catalogue import Catalogue, LabelColumn
 from arttl.packing.samples import Job
 from arttl.pictures.picture_file import PictureFile
 
@@ -38,7 +38,7 @@ def test_artworks_come_back_as_they_were(artworks: list[Artwork], files: st.Data
         assert catalogue.add(Job(artwork, name), artwork.group or "") == row
     assert len(catalogue) == len(artworks)
     rows = np.arange(len(artworks))[::-1]
-    jobs = Jobs(catalogue, rows)
+    jobs = catalogue.jobs(rows)
     expected = [Job(artworks[row], names[row]) for row in rows]
     assert list(jobs) == [jobs[place] for place in range(len(rows))] == expected
     assert list(jobs[1:]) == expected[1:]
@@ -95,7 +95,7 @@ def test_perceptual_hashes_travel_with_their_jobs() -> None:
     for key in "abc":
         catalogue.add(Job(_artwork(key), key), key)
     catalogue.set_near_hashes(np.array([0, 2]), np.array([0, 2**64 - 1], dtype=np.uint64))
-    assert [job.near_hash for job in Jobs(catalogue, np.arange(3))] == [0, None, 2**64 - 1]
+    assert [job.near_hash for job in catalogue.jobs(np.arange(3))] == [0, None, 2**64 - 1]
 
 
 def test_a_file_takes_what_memory_should_not(tmp_path: Path) -> None:
@@ -114,11 +114,10 @@ def test_label_columns() -> None:
     column.set(3, ("a",))
     rows = np.arange(5)[::-1]
     assert column.known(rows).tolist() == [False, True, False, True, False]
-    assert column.first(rows).tolist() == [-1, 1, -1, 0, -1]
     places, codes = column.entries(rows)
     assert places.tolist() == [1, 3, 3]
     assert [column.names[code] for code in codes] == ["a", "b", "a"]
     column.set(1, ("c",))
-    assert column.first(np.array([1])).tolist() == [column.names.index("c")]
+    assert column.entries(np.array([1]))[1].tolist() == [column.names.index("c")]
     none = column.entries(np.zeros(0, dtype=np.int64))
     assert none[0].tolist() == none[1].tolist() == []

@@ -49,7 +49,7 @@ def test_a_disk_that_fills_up(
     assert sum(path.stat().st_size for path in images.iterdir()) > 2**20
     settings = PackSettings(out=small_disk / "out", images=images, shard_size=shard_size, workers=1)
     with pytest.raises(
-        ArttlError, match="No space left on device; mend that and go on with --resume"
+        ArttlError, match="No space left on device; mend that and continue with --resume"
     ) as stop:
         pack(artworks, settings)
     assert "\n" not in str(stop.value)

@@ -112,16 +112,16 @@ def test_an_interrupted_merge_is_gone_on_with(
     merge(MergeSettings(folders=folders, out=tmp_path / "whole", shard_size=5, workers=1))
     from arttl.packing import rewriting
 
-    complete = rewriting.copies_in_order
+    complete = rewriting.in_order
 
-    def some(*arguments: object, **options: object) -> object:
+    def interrupted(*arguments: object, **options: object) -> object:
         for index, outcome in enumerate(complete(*arguments, **options)):  # type: ignore[arg-type]
             if index == 13:
                 raise KeyboardInterrupt
             yield outcome
 
     settings = MergeSettings(folders=folders, out=tmp_path / "c", shard_size=5, workers=1)
-    monkeypatch.setattr(rewriting, "copies_in_order", some)
+    monkeypatch.setattr(rewriting, "in_order", interrupted)
     with pytest.raises(KeyboardInterrupt):
         merge(settings)
     monkeypatch.undo()

@@ -291,7 +291,7 @@ def test_a_full_disk_ends_in_a_sentence(
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ArttlError, match="No space left on device; mend that and go on with --resume"):
+    with pytest.raises(ArttlError, match="No space left on device; mend that and continue with --resume"):
         pack(artworks, _settings(tmp_path))
     monkeypatch.undo()
     pack(artworks, _settings(tmp_path, resume=True))

@@ -157,12 +157,14 @@ def test_a_scheduler_that_is_not_there(
     make_artworks: Callable[..., list[Artwork]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("distributed", reason="the extra `dask` is not installed")
-    monkeypatch.setattr(pool, "_ANSWER_WITHIN", 1.0)
+    monkeypatch.setattr(pool, "_SCHEDULER_TIMEOUT", 1.0)
     with socket.socket() as taken:  # bound and not listening: nobody can answer there
         taken.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
         for wrong in (address, "nonsense://x"):
-            with pytest.raises(ArttlError, match=f"--scheduler {wrong}: no Dask scheduler answers there"):
+            with pytest.raises(
+                ArttlError, match=f"--scheduler {wrong}: there is no Dask scheduler at this address"
+            ):
                 list(samples_in_order(_jobs(make_artworks(3)), _LIMITS, 1, wrong))
 
 

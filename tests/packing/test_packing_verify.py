@@ -78,7 +78,7 @@ def test_files_that_are_missing_cut_or_too_many(shards: Path) -> None:
     assert "val-00000.tar: missing" in problems
     assert any(problem.startswith("train-00000.idx: 7 bytes instead of") for problem in problems)
     assert "train-00000.idx: it is not the index of its tar" in problems
-    assert "train-00009.tar: no part of these shards" in problems
+    assert "train-00009.tar: not a part of these shards" in problems
     assert any(problem.startswith(".unfinished: left by") for problem in problems)
 
 
@@ -140,7 +140,7 @@ def test_labels_that_differ_from_the_manifest(shards: Path) -> None:
 
     _rewrite(shards, change)
     key = Manifest.read(shards).keys[0]
-    assert list(verify(shards)) == [f"train-00000.tar: {key}.json: it does not say what the manifest says"]
+    assert list(verify(shards)) == [f"train-00000.tar: {key}.json: it differs from the manifest"]
 
 
 def test_a_manifest_that_is_another(shards: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_manifest_that_is_another(shards: Path) -> None:
     pq.write_table(table.set_column(0, "key", pa.array([keys]).flatten()), shards / "manifest.parquet")
     _settle_digests(shards)
     problems = list(verify(shards))
-    assert f"manifest.parquet: the key {keys[0]} comes more than once" in problems
+    assert f"manifest.parquet: the key {keys[0]} occurs more than once" in problems
     pq.write_table(table.slice(0, 23), shards / "manifest.parquet")
     _settle_digests(shards)
     assert any("dataset.json says" in problem for problem in verify(shards))

@@ -37,7 +37,7 @@ def test_every_row_is_read_from_its_place(manifest: Manifest, tmp_path: Path) ->
 def test_an_index_of_another_shard(manifest: Manifest) -> None:
     other = (manifest.directory / "train-00000.idx").read_bytes()
     (manifest.directory / "train-00001.idx").write_bytes(other)
-    with pytest.raises(ArttlError, match=r"train-00001\.idx, line 2: \S+ stands where the manifest has"):
+    with pytest.raises(ArttlError, match=r"train-00001\.idx, line 2: \S+ is listed where the manifest has"):
         ShardRows(manifest).members(7)
 
 
@@ -55,7 +55,7 @@ def test_an_index_of_another_shard(manifest: Manifest) -> None:
             r"x\.idx does not list the 1 samples",
         ),
         ("v1.2 1\njpg 512 9 a.jpg cls 1536 9 a.cls row 2560 8 a.row\n", r"x\.idx, line 2: not a sample"),
-        ("v1.2 1\njpg 512 9 a.jpg json 1536 9 b.json row 2560 8 a.row\n", r"line 2: b\.json stands where"),
+        ("v1.2 1\njpg 512 9 a.jpg json 1536 9 b.json row 2560 8 a.row\n", r"line 2: b\.json is listed where"),
         ("v1.2 1\njpg 512 x a.jpg json 1536 9 a.json row 2560 8 a.row\n", r"x\.idx, line 2: not a sample"),
         ("v1.2 1\njpg 512 9 a.jpg json 1536 9 a.json row 2560 9 a.row\n", r"x\.idx, line 2: not a sample"),
         (f"v1.2 1\njpg {10**30} 9 a.jpg json 1536 9 a.json row 2560 8 a.row\n", r"line 2: not a sample"),

@@ -97,7 +97,9 @@ def test_splits_from_a_field(tmp_path: Path) -> None:
     found = _read(tmp_path, split="column=s", tasks=("t",))
     assert [artwork.split for artwork in found] == ["train", "val", None]  # type: ignore[union-attr]
     _write(tar, [("0.jpg", b"x"), ("0.json", b'{"s": "holdout", "t": "x"}')])
-    with pytest.raises(ArttlError, match=r"0\.tar/0\.jpg has 'holdout' in 's' \(--split column=s\)"):
+    with pytest.raises(
+        ArttlError, match=r"0\.tar/0\.jpg has 'holdout' in the column 's' \(--split column=s\)"
+    ):
         _read(tmp_path, split="column=s", tasks=("t",))
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from arttl.errors import ArttlError
 from arttl.pictures.near_duplicates import NEAR_DUPLICATES_FILE
 from arttl.shards.manifest import Manifest
-from arttl.splits.redraw import draw_splits, object_groups
+from arttl.splits.redraw import object_groups, redraw_split
 from arttl.tasks import SPLITS, TaskSet
 
 
@@ -29,7 +29,7 @@ class Listed:
 
 def test_seed_0_is_the_shards_own_split(small_shards: Path) -> None:
     manifest = Manifest.read(small_shards)
-    draw = draw_splits(manifest, manifest.task_names, 0)
+    draw = redraw_split(manifest, manifest.task_names, 0)
     assert list(draw.splits) == manifest.splits
     for split in SPLITS:
         assert (draw.rows(split) == manifest.rows(split)).all()
@@ -37,7 +37,7 @@ def test_seed_0_is_the_shards_own_split(small_shards: Path) -> None:
 
 def test_other_seeds_draw_other_splits_of_the_same_rows(small_shards: Path) -> None:
     manifest = Manifest.read(small_shards)
-    draws = [draw_splits(manifest, ("type",), seed) for seed in (0, 1, 2, 1)]
+    draws = [redraw_split(manifest, ("type",), seed) for seed in (0, 1, 2, 1)]
     assert draws[1].splits == draws[3].splits != draws[2].splits != draws[0].splits
     groups = object_groups(manifest)
     for draw in draws[1:]:
