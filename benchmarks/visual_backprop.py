@@ -182,7 +182,7 @@ def measure(
     network, _, plan = plan_of(model)
     activations = kept_activations(network, plan.taps, images)
     sizes = [(maps.shape[2], maps.shape[3]) for maps in activations]
-    steps = plan.walk(network, "bojarski", (size, size), sizes)
+    steps = plan.backprojection(network, "bojarski", (size, size), sizes)
 
     def forward() -> Tensor:
         with torch.no_grad():
