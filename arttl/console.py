@@ -1,10 +1,6 @@
-"""What a command prints for a person: lines, tables and progress bars."""
+"""The terminal output of commands: lines, tables and progress bars."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import TracebackType
 
 from rich.console import Console
 from rich.progress import (
@@ -21,10 +17,10 @@ from rich.text import Text
 
 
 class Reporter:
-    """Reports to one person once: only the first rank prints."""
+    """Prints on the first rank only, so that a run of several processes reports once."""
 
     def __init__(self, main: bool) -> None:
-        """Report on a run.
+        """Print, or print nothing.
 
         Args:
             main: whether this is the first rank.
@@ -40,26 +36,31 @@ class Reporter:
         """Print a table."""
         self.console.print(table)
 
-    @contextmanager
-    def progress(self, what: str, total: int) -> Iterator[ProgressBar]:
-        """A progress bar that goes away when it is done; none where the output is no terminal."""
-        with ProgressBar(self.console, what, total) as bar:
-            yield bar
+    def progress(self, description: str, total: int) -> ProgressBar:
+        """A progress bar that is removed when it is done; none where the output is not a terminal."""
+        return ProgressBar(self.console, description, total)
 
 
 class ProgressBar:
-    """One bar; `advance` is cheap and safe to call where nothing is shown."""
+    """A bar for one task; `advance` is cheap and safe to call where nothing is shown."""
 
     def __init__(
-        self, console: Console, what: str, total: int, *, done: int = 0, keep: bool = False, note: str = ""
+        self,
+        console: Console,
+        description: str,
+        total: int,
+        *,
+        done: int = 0,
+        keep: bool = False,
+        note: str = "",
     ) -> None:
         """Prepare a bar; entering it as a context shows it, if the console is a terminal.
 
         Args:
-            console: where to.
-            what: is being done, in a word or two.
-            total: steps in all.
-            done: of these, how many were done before.
+            console: to print on.
+            description: of the task, in a word or two.
+            total: number of steps.
+            done: how many of these were done before.
             keep: whether the bar stays on the screen, with its rate, when it is done.
             note: behind the bar; see `remark`.
         """
@@ -74,15 +75,11 @@ class ProgressBar:
             transient=not keep,
             disable=not console.is_terminal or console.quiet,
         )
-        self._task = self._progress.add_task(what, total=total, completed=done, note=note)
+        self._task = self._progress.add_task(description, total=total, completed=done, note=note)
 
     def advance(self) -> None:
-        """One step further."""
+        """Count one more step."""
         self._progress.advance(self._task)
-
-    def describe(self, what: str) -> None:
-        """Change the bar's text."""
-        self._progress.update(self._task, description=what)
 
     def remark(self, note: str) -> None:
         """Change the note behind a kept bar."""
@@ -92,9 +89,7 @@ class ProgressBar:
         self._progress.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._progress.stop()
 
 

@@ -11,9 +11,9 @@ Networks have random weights, which cost what trained ones do.
 
 `own work` is everything but the network: the channel means of the kept activations, the backprojection and the min-max.
 The other rows are whole calls, the network included. On a machine that others use, `--clock cpu --threads 1` counts the
-processor time of this one thread, which the others stretch less than they do the time of the clock on the wall.
+processor time of this thread, on which other programs have less influence than on elapsed time.
 
-Needs `pip install captum grad-cam`; what is not there, or does not serve a network, says so in its row.
+Needs `pip install captum grad-cam`; the row of a method that is missing, or does not support a network, says so.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ IN_PLAIN_TORCH = {
 
 
 class Classifier(nn.Module):
-    """A backbone and a linear head, as the methods that explain a class need one."""
+    """A backbone and a linear head, which the methods that explain a class need."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -123,8 +123,8 @@ def compiled_twin(activations: list[Tensor], steps: list[int]) -> Callable[[], T
 
     def call() -> Tensor:
         with torch.no_grad():
-            found: Tensor = whole(activations)
-            return found
+            maps: Tensor = whole(activations)
+            return maps
 
     torch.testing.assert_close(call(), own_work(activations, steps), rtol=1e-3, atol=1e-3)
     return call
@@ -132,13 +132,13 @@ def compiled_twin(activations: list[Tensor], steps: list[int]) -> Callable[[], T
 
 def peers(model: Classifier, images: Tensor, last: nn.Module) -> dict[str, Callable[[], object]]:
     """The methods of captum and pytorch-grad-cam, each explaining class 0 of every picture."""
-    found: dict[str, Callable[[], object]] = {}
+    calls: dict[str, Callable[[], object]] = {}
     try:
         from captum.attr import LRP, LayerGradCam, Saliency
 
-        found["Grad-CAM (captum)"] = lambda: LayerGradCam(model, last).attribute(images, target=0)
-        found["saliency (captum)"] = lambda: Saliency(model).attribute(images.clone(), target=0)
-        found["LRP (captum)"] = lambda: LRP(model).attribute(images.clone(), target=0)
+        calls["Grad-CAM (captum)"] = lambda: LayerGradCam(model, last).attribute(images, target=0)
+        calls["saliency (captum)"] = lambda: Saliency(model).attribute(images.clone(), target=0)
+        calls["LRP (captum)"] = lambda: LRP(model).attribute(images.clone(), target=0)
     except ImportError:
         print("captum is not installed: without its rows")
     try:
@@ -149,10 +149,10 @@ def peers(model: Classifier, images: Tensor, last: nn.Module) -> dict[str, Calla
             with GradCAM(model, [last]) as cam:
                 return cam(images, [ClassifierOutputTarget(0)] * len(images))
 
-        found["Grad-CAM (grad-cam)"] = grad_cam
+        calls["Grad-CAM (grad-cam)"] = grad_cam
     except ImportError:
         print("pytorch-grad-cam is not installed: without its row")
-    return found
+    return calls
 
 
 def in_rounds(
@@ -182,12 +182,12 @@ def measure(
     network, _, plan = plan_of(model)
     activations = kept_activations(network, plan.taps, images)
     sizes = [(maps.shape[2], maps.shape[3]) for maps in activations]
-    steps = plan.walk(network, "bojarski", (size, size), sizes)
+    steps = plan.backprojection(network, "bojarski", (size, size), sizes)
 
     def forward() -> Tensor:
         with torch.no_grad():
-            found: Tensor = network.forward_features(images)  # type: ignore[operator]
-            return found
+            maps: Tensor = network.forward_features(images)  # type: ignore[operator]
+            return maps
 
     own = partial(own_work, activations, steps)
     calls: dict[str, Callable[[], object]] = {
@@ -211,7 +211,7 @@ def measure(
     def ratio(over: str, under: str) -> float:
         return statistics.median(a / b for a, b in zip(times[over], times[under], strict=True))
 
-    found: dict[str, Any] = {
+    measured: dict[str, Any] = {
         "network": name,
         "batch": batch,
         "rounds": rounds,
@@ -224,35 +224,37 @@ def measure(
         "own_work_percent": 100 * ratio("own work", "forward"),
         "twin_over_kernel": ratio("own work, plain torch", "own work"),
         "compiled_over_kernel": ratio("own work, torch.compile", "own work"),
-        "own_bytes_an_image": peak_bytes(own) / batch,
-        "added_bytes_an_image": (peak_bytes(calls["VisualBackProp"]) - peak_bytes(forward)) / batch,
+        "own_bytes_per_image": peak_bytes(own) / batch,
+        "added_bytes_per_image": (peak_bytes(calls["VisualBackProp"]) - peak_bytes(forward)) / batch,
         "refused": refused,
     }
     for title in others:
         added = statistics.median(
             whole - alone for whole, alone in zip(peer_times[title], peer_times["forward"], strict=True)
         )
-        found[f"{title} added over own work"] = added / found["milliseconds"]["own work"]
-    return found
+        measured[f"{title} added over own work"] = added / measured["milliseconds"]["own work"]
+    return measured
 
 
-def show(found: dict[str, Any]) -> None:
+def show(measured: dict[str, Any]) -> None:
     """Print one measurement."""
-    print(f"\n{found['network']}, batch {found['batch']} (forward varies by {found['forward_spread']:.0%})")
-    for title, value in found["milliseconds"].items():
+    print(
+        f"\n{measured['network']}, batch {measured['batch']} (forward varies by {measured['forward_spread']:.0%})"
+    )
+    for title, value in measured["milliseconds"].items():
         print(f"  {title:<26}{value:10.2f} ms")
-    for title, why in found["refused"].items():
-        print(f"  {title:<26} not supported: {why}")
-    print(f"  whole map over forward    {found['added_percent']:+9.2f} %")
-    print(f"  own work of the forward   {found['own_work_percent']:9.2f} %")
-    print(f"  plain torch / kernel      {found['twin_over_kernel']:9.2f}")
-    print(f"  torch.compile / kernel    {found['compiled_over_kernel']:9.2f}")
-    for title, value in found.items():
+    for title, reason in measured["refused"].items():
+        print(f"  {title:<26} not supported: {reason}")
+    print(f"  whole map over forward    {measured['added_percent']:+9.2f} %")
+    print(f"  own work of the forward   {measured['own_work_percent']:9.2f} %")
+    print(f"  plain torch / kernel      {measured['twin_over_kernel']:9.2f}")
+    print(f"  torch.compile / kernel    {measured['compiled_over_kernel']:9.2f}")
+    for title, value in measured.items():
         if title.endswith("over own work"):
             print(f"  {title:<40}{value:8.0f}")
     print(
-        f"  memory an image: own work {found['own_bytes_an_image'] / 1e6:.2f} MB, beyond the forward's peak "
-        f"{found['added_bytes_an_image'] / 1e6:.2f} MB",
+        f"  memory per image: own work {measured['own_bytes_per_image'] / 1e6:.2f} MB, beyond the forward's peak "
+        f"{measured['added_bytes_per_image'] / 1e6:.2f} MB",
         flush=True,
     )
 
@@ -270,7 +272,7 @@ COLUMNS: dict[str, Callable[[dict[str, Any]], str]] = {
     "Grad-CAM (grad-cam)": lambda row: _times(row, "Grad-CAM (grad-cam)"),
     "saliency": lambda row: _times(row, "saliency (captum)"),
     "LRP": lambda row: _times(row, "LRP (captum)"),
-    "MB per image": lambda row: f"{row['own_bytes_an_image'] / 1e6:.2f}",
+    "MB per image": lambda row: f"{row['own_bytes_per_image'] / 1e6:.2f}",
 }
 
 

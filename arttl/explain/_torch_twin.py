@@ -1,7 +1,7 @@
 """The kernels of `csrc/` in plain torch: the same names, arguments and results, on any device.
 
-The tests hold the compiled kernels to these; they also do the work on devices that the compiled module does not
-serve. Everything is computed in float32, whatever autocast says.
+The tests compare the compiled kernels with these, which also run on devices that the compiled module does not support.
+Everything is computed in float32, whatever autocast is set to.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def upsample_multiply(
     deep: Tensor,
     deep_peak: Tensor | None,
     shallow: Tensor | None,
-    size: list[int],
-    kernel: list[int],
-    stride: list[int],
-    padding: list[int],
+    size: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
 ) -> tuple[Tensor, Tensor]:
-    """One step back: the all-ones transposed convolution of `deep`, times `shallow`.
+    """One step of the backprojection: the all-ones transposed convolution of `deep`, times `shallow`.
 
     Output position y sums the deep positions i with `0 <= y + padding - i * stride < kernel`, on each axis.
 
@@ -46,22 +46,19 @@ def upsample_multiply(
             so that a long product neither overflows nor vanishes; None for no rescaling.
         shallow: [N, *size] float32; None for ones.
         size: of the output (H, W).
-        kernel: of the transposed convolution, vertical and horizontal; so are `stride` and `padding`.
-        stride: see `kernel`.
-        padding: see `kernel`.
+        kernel, stride, padding: of the transposed convolution, vertical and horizontal.
 
     Returns:
         The product [N, *size] float32 and its largest magnitude [N] float32.
     """
-    images, height, width = deep.shape[0], size[0], size[1]
     with torch.autocast(deep.device.type, enabled=False):
         box = F.conv_transpose2d(deep[:, None], deep.new_ones(1, 1, *kernel), stride=stride)[:, 0]
-    bottom, right = padding[0] + height, padding[1] + width
+    bottom, right = padding[0] + size[0], padding[1] + size[1]
     box = F.pad(box, (0, max(0, right - box.shape[2]), 0, max(0, bottom - box.shape[1])))
     product = box[:, padding[0] : bottom, padding[1] : right]  # [N, H, W]
     if deep_peak is not None:
         exponent = torch.frexp(deep_peak).exponent.clamp(-125, 127) - 1
-        product = product * torch.exp2(-exponent.float()).view(images, 1, 1)
+        product = product * torch.exp2(-exponent.float()).view(-1, 1, 1)
     product = product.contiguous() if shallow is None else product * shallow
     return product, product.abs().amax(dim=(1, 2))
 
@@ -76,28 +73,26 @@ def minmax_normalise(maps: Tensor, epsilon: float) -> Tensor:
     Returns:
         [N, H, W] float32.
     """
-    low, high = maps.aminmax(dim=2)
-    low, high = low.amin(dim=1)[:, None, None], high.amax(dim=1)[:, None, None]  # [N, 1, 1]
+    low, high = maps.amin((1, 2), keepdim=True), maps.amax((1, 2), keepdim=True)  # [N, 1, 1]
     span = high - low + epsilon
     return torch.where(span == 0, torch.zeros_like(maps), (maps - low) / span)
 
 
 def backproject(means: Sequence[Tensor], steps: Sequence[int]) -> Tensor:
-    """All steps back, from the deepest map to the image, and the min-max of what arrives.
+    """All steps of the backprojection, from the deepest map to the image, and the min-max of the result.
 
     Args:
         means: n maps [N, h, w] float32, from the image on.
-        steps: nine numbers per step, the deepest first: 1 where the next shallower map is
-            multiplied in and 0 where none is, then `size`, `kernel`, `stride` and `padding` of `upsample_multiply`,
-            two each.
+        steps: nine numbers per step, the deepest first: 1 where the next shallower map is multiplied in and 0 where
+            none is, then `size`, `kernel`, `stride` and `padding` of `upsample_multiply`, two each.
 
     Returns:
         [N, *size of the last step] float32 in [0, 1]; a constant map gives zeros.
     """
     running, peak = means[-1], None
-    left = list(means[:-1])
+    shallower = list(means[:-1])
     for row in rows_of(steps):
-        shallow = left.pop() if row[0] else None
+        shallow = shallower.pop() if row[0] else None
         running, peak = upsample_multiply(running, peak, shallow, row[1:3], row[3:5], row[5:7], row[7:9])
     return minmax_normalise(running, 0.0)
 

@@ -1,7 +1,7 @@
 """Maps for one class of one task: Grad-CAM, integrated gradients and plain gradients, through captum.
 
-VisualBackProp looks at the trunk, which all tasks share. These look at one head's score for one class, at the cost of
-one backward pass or many; their maps have the same form, so that pictures and scores treat all alike.
+VisualBackProp reads the trunk, which all tasks share. These methods explain one head's score for one class, at the cost
+of one or more backward passes. Their maps have the same form, so that pictures and scores treat all methods alike.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from arttl.errors import ArttlError, did_you_mean
 from arttl.explain import ops
+from arttl.explain.visual_backprop import evaluating
 from arttl.models import MultiTaskModel
 
 Method = Literal["grad-cam", "integrated-gradients", "gradients"]
@@ -25,25 +26,25 @@ _PASSES_AT_ONCE = 8  # steps of integrated gradients, to bound the memory
 def attribute(
     model: MultiTaskModel, images: Tensor, method: Method, task: str, classes: Tensor | None = None
 ) -> Tensor:
-    """Which pixels speak for a class of one task.
+    """Which pixels a class of one task is predicted from.
 
     With s the class's logit:
 
     - `grad-cam` (Selvaraju et al. 2017, arXiv 1610.02391): relu(sum_k w_k A_k) of the network's last feature maps A_k,
       w_k the mean of ds/dA_k over the map, enlarged to the image bilinearly.
-    - `integrated-gradients` (Sundararajan et al. 2017, arXiv 1703.01365): the gradients of s on the straight way from
-      the mean colour (zeros, since images are normalised) to the image, averaged over 32 Gauss-Legendre points and
-      multiplied by the image; of each pixel the magnitude of the sum over its channels.
-    - `gradients` (Simonyan et al. 2013, arXiv 1312.6034): of each pixel the largest magnitude of ds/dx.
+    - `integrated-gradients` (Sundararajan et al. 2017, arXiv 1703.01365): the gradients of s along the straight line
+      from the mean colour (zeros, since images are normalised) to the image, averaged over 32 Gauss-Legendre points and
+      multiplied by the image; per pixel, the magnitude of the sum over its channels.
+    - `gradients` (Simonyan et al. 2013, arXiv 1312.6034): per pixel, the largest magnitude of ds/dx.
 
-    Each map is then stretched by its own minimum and maximum; a constant map is all zeros.
+    Each map is then rescaled by its own minimum and maximum; a constant map is all zeros.
 
     Args:
         model: it is run in evaluation mode, and left as it was.
         images: [B, 3, H, W], normalised; they are moved to the model's device.
         method: see above.
         task: name of one of the model's tasks.
-        classes: [B] indices of the classes to explain; None for each image's highest logit.
+        classes: [B] indices of the classes to explain; None for the class with each image's highest logit.
 
     Returns:
         [B, H, W] float32 in [0, 1], on the model's device.
@@ -64,37 +65,31 @@ def attribute(
         )
     captum = _captum()
     images = images.to(next(model.parameters()).device)
-    was_training = model.training
-    scores = _OneTask(model.eval(), task)
-    try:
-        with torch.enable_grad():
-            if classes is None:
-                with torch.no_grad():
-                    classes = scores(images).argmax(1)
-            if method == "grad-cam":
-                _check_has_maps(model, images)
-                maps = captum.LayerGradCam(scores, scores.maps).attribute(
-                    images, target=classes, relu_attributions=True
-                )  # [B, 1, h, w]
-                maps = captum.LayerAttribution.interpolate(maps, images.shape[2:], "bilinear")[:, 0]
-            elif method == "integrated-gradients":
-                maps = captum.IntegratedGradients(scores).attribute(
-                    images,
-                    target=classes,
-                    n_steps=INTEGRATION_STEPS,
-                    internal_batch_size=max(len(images), _PASSES_AT_ONCE),
-                )
-                maps = maps.sum(1).abs()
-            else:
-                maps = captum.Saliency(scores).attribute(images.clone().requires_grad_(), target=classes)
-                maps = maps.amax(1)
-    finally:
-        model.train(was_training)
+    scores = _TaskScores(model, task)
+    with evaluating(model.modules()), torch.enable_grad():
+        if classes is None:
+            with torch.no_grad():
+                classes = scores(images).argmax(1)
+        if method == "grad-cam":
+            _check_has_maps(model, images)
+            grad_cam = captum.LayerGradCam(scores, scores.maps)
+            maps = grad_cam.attribute(images, target=classes, relu_attributions=True)  # [B, 1, h, w]
+            maps = captum.LayerAttribution.interpolate(maps, images.shape[2:], "bilinear")[:, 0]
+        elif method == "integrated-gradients":
+            at_once = max(len(images), _PASSES_AT_ONCE)
+            gradients = captum.IntegratedGradients(scores)
+            maps = gradients.attribute(
+                images, target=classes, n_steps=INTEGRATION_STEPS, internal_batch_size=at_once
+            )
+            maps = maps.sum(1).abs()
+        else:
+            maps = captum.Saliency(scores).attribute(images.clone().requires_grad_(), target=classes)
+            maps = maps.amax(1)
     return ops.minmax_normalise(maps.detach().float(), 0.0)
 
 
-class _OneTask(nn.Module):
-    """One task's logits, with a module that the last feature maps pass through, for captum to hook."""
+class _TaskScores(nn.Module):
+    """The logits of one task, with a module that the last feature maps pass through, for captum to hook."""
 
     def __init__(self, model: MultiTaskModel, task: str) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""How far a layer looks: the kernel, stride and padding of convolutions and pooling, and the steps back through them.
+"""The windows of layers (kernel, stride and padding of convolutions and pooling), and the backprojection through them.
 
-A step back is an all-ones transposed convolution (`arttl::upsample_multiply`): position y of the shallower map sums the
-positions i of the deeper map with `0 <= y + padding - i * stride < kernel`.
+A backprojection step is an all-ones transposed convolution (`arttl::upsample_multiply`): position y of the shallower
+map sums the positions i of the deeper map with `0 <= y + padding - i * stride < kernel`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-Size = tuple[int, int]  # of the vertical axis, of the horizontal one
+Size = tuple[int, int]  # vertical, horizontal
+_IDENTITY = (1, 1, 0)  # kernel, stride and padding
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,9 @@ class Layer:
     """Its extent, dilation included."""
     stride: Size
     padding: Size | None
-    """Before the first pixel; None for TensorFlow's `same`, which depends on the size of the input."""
+    """Before the first pixel; None for TensorFlow's `same`, which depends on the input size."""
     rounds_up: bool = False
-    """Whether a last, incomplete window counts (the `ceil_mode` of pooling)."""
+    """Whether an incomplete last window counts (`ceil_mode` of pooling)."""
 
     def output_size(self, size: Size) -> Size:
         """The size of the layer's output for an input of `size`."""
@@ -40,7 +41,7 @@ class Layer:
         return count - 1 if (count - 1) * stride >= n + padding else count
 
     def step(self, size: Size) -> Step:
-        """The step back from this layer's output to its input of `size`."""
+        """The backprojection step from this layer's output to its input of `size`."""
         if self.padding is not None:
             return Step(size, self.kernel, self.stride, self.padding)
         padding = _pairwise(_same_padding, self.output_size(size), size, self.kernel, self.stride)
@@ -49,7 +50,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Step:
-    """One all-ones transposed convolution: to which size, with which kernel, stride and padding."""
+    """An all-ones transposed convolution: its output size, kernel, stride and padding."""
 
     size: Size
     kernel: Size = (1, 1)
@@ -58,7 +59,7 @@ class Step:
 
 
 def layer_of(module: nn.Module) -> Layer | None:
-    """The window of a module, or None if it works on each pixel by itself."""
+    """The window of a module, or None if it is pointwise or neither a convolution nor a pool."""
     same = type(module).__name__.endswith("Same")  # timm's ports of TensorFlow's layers
     if isinstance(module, nn.Conv2d):
         kernel = _pairwise(lambda k, d: (k - 1) * d + 1, _pair(module.kernel_size), _pair(module.dilation))
@@ -72,40 +73,39 @@ def layer_of(module: nn.Module) -> Layer | None:
         layer = Layer(_pair(module.kernel_size), _pair(module.stride), padding, bool(module.ceil_mode))
     elif type(module).__name__ == "BlurPool2d":  # timm's; its padding is one list of the four sides
         size, stride = int(module.filt_size), int(module.stride)  # type: ignore[arg-type]
-        layer = Layer((size, size), (stride, stride), _pair(module.padding[0]))  # type: ignore[index]
+        layer = Layer(_pair(size), _pair(stride), _pair(module.padding[0]))  # type: ignore[index]
     else:
         return None
     return None if layer.kernel == layer.stride == (1, 1) and layer.padding in ((0, 0), None) else layer
 
 
 def steps_through(layers: Sequence[Layer], size: Size) -> tuple[list[Step], Size]:
-    """The steps back through a chain of layers.
+    """The backprojection steps through a chain of layers.
 
-    Two layers that each look along another axis (1x7 and 7x1) make one step, which is the same sum.
+    Two layers along different axes (1x7 and 7x1) are merged into one step, which is the same sum.
 
     Args:
         layers: from the shallowest to the deepest.
         size: of the input of the first.
 
     Returns:
-        The steps in the order of the layers (take them backwards), and the size of the last layer's output.
+        The steps in the order of the layers (to be taken in reverse), and the size of the last layer's output.
     """
     steps: list[Step] = []
     for layer in layers:
-        step = layer.step(size)
-        steps.append(step)
-        if len(steps) > 1 and (merged := _merged(steps[-2], step)):
+        steps.append(layer.step(size))
+        if len(steps) > 1 and (merged := _merged(*steps[-2:])):
             steps[-2:] = [merged]
         size = layer.output_size(size)
     return steps, size
 
 
 def step_between(shallow: Size, deep: Size) -> Step:
-    """A step back that knows nothing but the two sizes.
+    """A backprojection step from the two sizes alone.
 
     Where the sizes differ by a factor s, each output pixel sums the two nearest deep ones on each axis: a kernel
     of 2s, stride s, centred. A kernel of s would show blocks, and one of 2s - 1 a chequerboard. The kernel is larger
-    where that would not reach the edge, as for the few pixels that an unpadded convolution takes off (s = 1).
+    where that would not reach the edge, as for the few pixels that an unpadded convolution crops (s = 1).
     """
     stride = _pairwise(lambda n, m: max(1, round(n / m)), shallow, deep)
     kernel = _pairwise(lambda n, m, s: max(2 * s if s > 1 else 1, n - (m - 1) * s), shallow, deep, stride)
@@ -113,14 +113,14 @@ def step_between(shallow: Size, deep: Size) -> Step:
 
 
 def published_steps(shallow: Size, deep: Size) -> list[Step]:
-    """The steps back of the code published with Sabatelli et al. (2018): a kernel of 3 and a stride of 2.
+    """The backprojection steps of the code published with Sabatelli et al. (2018): a kernel of 3 and a stride of 2.
 
     That code takes one such step where two maps differ in size, with TensorFlow's `same` padding, and fails unless
-    the one is exactly twice the other. Here a larger ratio takes several, and sizes that differ by less, as those
-    around an unpadded convolution do, a kernel of 3 and a stride of 1.
+    one is exactly twice the other. Here a larger ratio takes several steps, and sizes that differ by less, as
+    around an unpadded convolution, take a kernel of 3 and a stride of 1.
 
     Returns:
-        The steps in forward order (take them backwards); none where the sizes are equal.
+        The steps in forward order (to be taken in reverse); none where the sizes are equal.
     """
     steps: list[Step] = []
     while deep != shallow:
@@ -131,34 +131,31 @@ def published_steps(shallow: Size, deep: Size) -> list[Step]:
 
 
 def _published_axis(deep: int, shallow: int) -> tuple[int, int, int, int]:
-    """The size reached, the kernel, the stride and the padding of the next step on one axis."""
+    """The next step on one axis: the size it leads to, its kernel, stride and padding."""
     if deep == shallow:
         return deep, 1, 1, 0
     if shallow >= 2 * deep - 1:
-        size = shallow if shallow <= 2 * deep + 1 else 2 * deep
-        return size, 3, 2, _same_padding(deep, size, 3, 2)
-    size = min(shallow, deep + 2)
-    return size, 3, 1, _same_padding(deep, size, 3, 1)
+        size, stride = shallow if shallow <= 2 * deep + 1 else 2 * deep, 2
+    else:
+        size, stride = min(shallow, deep + 2), 1
+    return size, 3, stride, _same_padding(deep, size, 3, stride)
 
 
 def _same_padding(deep: int, shallow: int, kernel: int, stride: int) -> int:
-    """The padding before the first pixel that TensorFlow's `same` gives."""
+    """The padding before the first pixel under TensorFlow's `same`."""
     return max((deep - 1) * stride + kernel - shallow, 0) // 2
 
 
 def _merged(first: Step, second: Step) -> Step | None:
-    """One step for two in a row, if on each axis one of them does nothing."""
-    axes = []
-    for a, b in zip(_axes(first), _axes(second), strict=True):
-        if a != (1, 1, 0) and b != (1, 1, 0):
+    """Two consecutive steps as one, if on each axis one of them is the identity."""
+    windows = []
+    axes = (zip(step.kernel, step.stride, step.padding, strict=True) for step in (first, second))
+    for on_axis in zip(*axes, strict=True):
+        if _IDENTITY not in on_axis:
             return None
-        axes.append(b if a == (1, 1, 0) else a)
-    (ky, sy, py), (kx, sx, px) = axes
-    return Step(first.size, (ky, kx), (sy, sx), (py, px))
-
-
-def _axes(step: Step) -> list[tuple[int, int, int]]:
-    return list(zip(step.kernel, step.stride, step.padding, strict=True))
+        windows.append(max(on_axis))  # the identity is the smallest
+    kernel, stride, padding = zip(*windows, strict=True)
+    return Step(first.size, kernel, stride, padding)
 
 
 def _pair(value: object) -> Size:

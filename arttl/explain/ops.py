@@ -1,11 +1,11 @@
 """The torch operators `arttl::channel_mean`, `upsample_multiply`, `minmax_normalise` and `backproject`.
 
-Each is declared once, with the compiled kernel behind it on the CPU and on CUDA devices, plain torch on any other
-device, and a fake implementation for tracing (`torch.compile`, `torch.export`). They are for inference: an input that
-requires a gradient, with gradients enabled, is an error. The compiled module is loaded at the first call.
+Each is implemented by the compiled kernel on the CPU and on CUDA devices, by plain torch on any other device, and by a
+fake implementation for tracing (`torch.compile`, `torch.export`). They are for inference: an input that requires a
+gradient, with gradients enabled, is an error. The compiled module is loaded at the first call.
 
-`run_channel_mean` and its like are what stands behind the operators: the same without torch's dispatcher, which takes
-5 to 20 µs to bring a call and its lists of sizes to Python, more than the kernels need for the maps of one picture.
+`run_channel_mean` and the other `run_` functions do the same without torch's dispatcher, which takes 5 to 20 µs to pass
+a call and its lists of sizes to Python, more than the kernels need for the maps of one picture.
 """
 
 from __future__ import annotations
@@ -124,25 +124,10 @@ def run_upsample_multiply(
     if shallow is not None:
         shallow = _as_map("shallow", shallow, (n, *size), device)
     if not _is_served(device):
-        return twin.upsample_multiply(
-            deep, deep_peak, shallow, list(size), list(kernel), list(stride), list(padding)
-        )
+        return twin.upsample_multiply(deep, deep_peak, shallow, size, kernel, stride, padding)
     out, peak = deep.new_empty((n, *size)), deep.new_empty((n,))
-    _launch(
-        "upsample_multiply",
-        device,
-        deep.data_ptr(),
-        0 if deep_peak is None else deep_peak.data_ptr(),
-        0 if shallow is None else shallow.data_ptr(),
-        out.data_ptr(),
-        peak.data_ptr(),
-        n,
-        (h, w),
-        size,
-        kernel,
-        stride,
-        padding,
-    )
+    arrays = [0 if array is None else array.data_ptr() for array in (deep, deep_peak, shallow, out, peak)]
+    _launch("upsample_multiply", device, *arrays, n, (h, w), size, kernel, stride, padding)
     return out, peak  # [N, H, W], [N]
 
 
@@ -168,43 +153,31 @@ def run_backproject(means: Sequence[Tensor], steps: Sequence[int]) -> Tensor:
     if not means or not rows or means[0].dim() != 3:
         raise ValueError(f"backproject needs maps [N, h, w] and steps of nine numbers, not {list(steps)}")
     device, images = means[0].device, means[0].shape[0]
-    # The sizes of the maps, from the deepest on; that of the deepest itself is what no step names.
+    # The sizes of the maps, from the deepest on; only that of the deepest is in none of the steps.
     sizes = [means[-1].shape[1:], *(row[1:3] for row in rows if row[0])]
     if len(sizes) != len(means):
-        raise ValueError(f"{len(means)} maps do not go with steps that name {len(sizes)}")
-    whole = [
+        raise ValueError(f"the steps are for {len(sizes)} maps, not {len(means)}")
+    means = [
         _as_map("a mean", mean, (images, *size), device)
         for mean, size in zip(means, reversed(sizes), strict=True)
     ]
     height, width = rows[-1][1:3]
     pixels = height * width
-    # A step to a map larger than the picture, as a layer that pads by more than it cuts makes it, has no room.
+    # The workspace holds no map larger than the picture, which a layer makes that pads by more than it crops.
     if not _is_served(device) or any(row[1] * row[2] > pixels for row in rows):
-        return twin.backproject(whole, steps)
-    out = whole[0].new_empty((images, height, width))
+        return twin.backproject(means, steps)
+    out = means[0].new_empty((images, height, width))
     together = min(images, torch.get_num_threads()) if device.type == "cpu" else images
-    workspace = whole[0].new_empty((together, pixels + 4))
-    _launch(
-        "backproject",
-        device,
-        [mean.data_ptr() for mean in whole],
-        steps,
-        tuple(sizes[0]),
-        workspace.data_ptr(),
-        out.data_ptr(),
-        images,
-    )
+    workspace = means[0].new_empty((together, pixels + 4))
+    arrays = [mean.data_ptr() for mean in means], steps, tuple(sizes[0]), workspace.data_ptr(), out.data_ptr()
+    _launch("backproject", device, *arrays, images)
     return out  # [N, H, W]
 
 
-for _name, _served in (
-    ("channel_mean", run_channel_mean),
-    ("upsample_multiply", run_upsample_multiply),
-    ("minmax_normalise", run_minmax_normalise),
-    ("backproject", run_backproject),
-):
-    _library.impl(_name, _served, "CPU")
-    _library.impl(_name, _served, "CUDA")
+for _run in (run_channel_mean, run_upsample_multiply, run_minmax_normalise, run_backproject):
+    _name = _run.__name__.removeprefix("run_")
+    _library.impl(_name, _run, "CPU")
+    _library.impl(_name, _run, "CUDA")
     _library.impl(_name, getattr(twin, _name), "CompositeExplicitAutograd")
 
 
@@ -216,13 +189,7 @@ def _(x: Tensor, rectify: bool) -> Tensor:
 
 @torch.library.register_fake("arttl::upsample_multiply", lib=_library)
 def _(
-    deep: Tensor,
-    deep_peak: Tensor | None,
-    shallow: Tensor | None,
-    size: list[int],
-    kernel: list[int],
-    stride: list[int],
-    padding: list[int],
+    deep: Tensor, deep_peak: Tensor | None, shallow: Tensor | None, size: list[int], *window: list[int]
 ) -> tuple[Tensor, Tensor]:
     torch._check(deep.dim() == 3)
     return deep.new_empty((deep.shape[0], *size)), deep.new_empty(deep.shape[0])

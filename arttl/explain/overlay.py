@@ -21,16 +21,18 @@ if TYPE_CHECKING:
 
 Picture = npt.NDArray[np.uint8]  # [H, W, 3], RGB
 Heat = npt.NDArray[np.floating]  # [h, w]
+Values = npt.NDArray[np.float32]
 
-# A few pixels carry most of a map: without a cut at this percentile, as the paper's authors show theirs, all but
+# A few pixels carry most of a map: unless values are clipped at this percentile, as the paper's authors do, all but
 # those would be dark.
 _BRIGHTEST = 99.0
 LEVELS = (0.3, 0.6, 0.9)
-"""Of the brightness, where the lines of `contour` run."""
-# Two ends that stay apart for every kind of colour blindness: blue for the first map, orange for the second.
+"""The levels of brightness that `contour` draws lines at."""
+# Colours that every kind of colour blindness tells apart: blue for the first map, orange for the second.
 _FIRST, _SECOND = np.array([20, 90, 200], np.float32), np.array([240, 120, 0], np.float32)
 # Two networks seldom differ by more than half of the scale anywhere; more than this has the full colour.
 _FULL_DIFFERENCE = 0.5
+_STRENGTH = 0.85
 
 
 @lru_cache(maxsize=1)
@@ -41,8 +43,8 @@ def colour_table() -> Picture:
     return colormaps["inferno"](np.arange(256), bytes=True)[:, :3]
 
 
-def brightness(heat: Heat, *, brightest: float = _BRIGHTEST) -> npt.NDArray[np.float32]:
-    """A map stretched for the eye: its minimum to 0 and a high percentile to 1, what is above it cut.
+def brightness(heat: Heat, *, brightest: float = _BRIGHTEST) -> Values:
+    """A map rescaled for display: its minimum to 0 and a high percentile to 1, with larger values clipped.
 
     Args:
         heat: [h, w], finite.
@@ -61,7 +63,7 @@ def brightness(heat: Heat, *, brightest: float = _BRIGHTEST) -> npt.NDArray[np.f
             "finite: give one finite map [h, w] at a time"
         )
     low, high = values.min(), np.percentile(values, brightest)
-    if high <= low:  # hardly anything but a few pixels: let those set the scale
+    if high <= low:  # all but a few pixels are equal: those few set the scale
         high = values.max()
     if high <= low:
         return np.zeros_like(values)
@@ -81,11 +83,11 @@ def colourise(heat: Heat, *, brightest: float = _BRIGHTEST) -> Picture:
     Raises:
         ArttlError: as `brightness`.
     """
-    return colour_table()[np.round(brightness(heat, brightest=brightest) * 255).astype(np.uint8)]
+    return _colours(brightness(heat, brightest=brightest))
 
 
 def overlay(
-    picture: Picture, heat: Heat, *, strength: float = 0.85, brightest: float = _BRIGHTEST
+    picture: Picture, heat: Heat, *, strength: float = _STRENGTH, brightest: float = _BRIGHTEST
 ) -> Picture:
     """The map's colours over the picture, which is shown in grey so that it lends no colour of its own.
 
@@ -94,7 +96,7 @@ def overlay(
     Args:
         picture: [H, W, 3] uint8 RGB.
         heat: [h, w], finite, of the same view; enlarged to the picture where it is smaller.
-        strength: how opaque the brightest colour is, 0 to 1; the darkest is 0.3 of that.
+        strength: opacity of the brightest colour, 0 to 1; the darkest has 0.3 of it.
         brightest: as for `brightness`.
 
     Returns:
@@ -103,19 +105,15 @@ def overlay(
     Raises:
         ArttlError: as `brightness`, or if the picture is not [H, W, 3] uint8.
     """
-    picture = as_picture(picture)
-    lit = _enlarged(brightness(heat, brightest=brightest), picture)[:, :, None]  # [H, W, 1]
-    colours = colour_table()[np.round(lit[:, :, 0] * 255).astype(np.uint8)].astype(np.float32)
-    grey = _grey(picture)
-    opacity = strength * (0.3 + 0.7 * lit)
-    return np.round(grey * (1 - opacity) + colours * opacity).astype(np.uint8)
+    values = _brightness_over(picture, heat, brightest)
+    return _blend(_grey(picture), _colours(values).astype(np.float32), strength * (0.3 + 0.7 * values))
 
 
 def contour(picture: Picture, heat: Heat, *, brightest: float = _BRIGHTEST) -> Picture:
-    """Lines around what was looked at, over the picture in its own colours.
+    """Contour lines of the map, over the picture in its own colours.
 
-    They run at 0.3, 0.6 and 0.9 of the map's brightness, in the colours of the scale on a dark edge, after the map was
-    smoothed over a fiftieth of the picture, since the maps' own level lines are frayed.
+    They run at 0.3, 0.6 and 0.9 of the map's brightness, in the colours of the scale on a dark edge. The map is first
+    smoothed over a fiftieth of the picture, since its own level lines are frayed.
 
     Args:
         picture: [H, W, 3] uint8 RGB.
@@ -130,10 +128,9 @@ def contour(picture: Picture, heat: Heat, *, brightest: float = _BRIGHTEST) -> P
     """
     from matplotlib.patheffects import withStroke
 
-    picture = as_picture(picture)
-    height, width = picture.shape[:2]
+    values = np.round(_brightness_over(picture, heat, brightest) * 255).astype(np.uint8)
+    height, width = values.shape
     side = max(height, width)
-    values = np.round(_enlarged(brightness(heat, brightest=brightest), picture) * 255).astype(np.uint8)
     smooth = np.asarray(Image.fromarray(values).filter(ImageFilter.GaussianBlur(side / 50)), dtype=np.float32)
     smooth /= max(1.0, float(smooth.max()))
     levels = [level for level in LEVELS if smooth.min() < level < smooth.max()]
@@ -141,7 +138,7 @@ def contour(picture: Picture, heat: Heat, *, brightest: float = _BRIGHTEST) -> P
         return picture.copy()
     figure = pixel_figure(width, height)
     figure.figimage(picture, origin="upper", zorder=-1)
-    # The map is a pixel larger on every side, so that lines run to the edge.
+    # The map is padded by a pixel on every side, so that lines run to the edge.
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0.5, width + 0.5), ylim=(height + 0.5, 0.5))
     axes.set_axis_off()
     lines = axes.contour(
@@ -159,17 +156,17 @@ def contour_colours() -> Picture:
 
 
 def difference(
-    picture: Picture, first: Heat, second: Heat, *, strength: float = 0.85, brightest: float = _BRIGHTEST
+    picture: Picture, first: Heat, second: Heat, *, strength: float = _STRENGTH, brightest: float = _BRIGHTEST
 ) -> Picture:
     """Where two maps differ, over the picture in grey: blue where the first is brighter, orange where the second is.
 
-    The grey is drawn between its thirds, so that both colours stand out on dark pictures and light ones.
+    The grey is compressed to the middle third of its range, so that both colours stand out on dark and light pictures.
 
     Args:
         picture: [H, W, 3] uint8 RGB.
         first: [h, w], finite, of the same view.
         second: likewise; the two are compared as they are shown, each by its own `brightness`.
-        strength: how opaque a difference of half the scale is, or more.
+        strength: opacity of a difference of half the scale or more.
         brightest: as for `brightness`.
 
     Returns:
@@ -178,40 +175,49 @@ def difference(
     Raises:
         ArttlError: as `overlay`.
     """
-    picture = as_picture(picture)
-    left, right = (_enlarged(brightness(heat, brightest=brightest), picture) for heat in (first, second))
-    return _differing(_grey(picture) / np.float32(3) + np.float32(85), right - left, strength)
+    left, right = (_brightness_over(picture, heat, brightest) for heat in (first, second))
+    return _blend_change(_grey(picture) / np.float32(3) + np.float32(85), right - left, strength)
 
 
-def difference_table(strength: float = 0.85) -> Picture:
+def difference_table() -> Picture:
     """The colours of `difference` over a middle grey, [256, 3] uint8: from more in the first to more in the second."""
     change = np.linspace(-_FULL_DIFFERENCE, _FULL_DIFFERENCE, 256, dtype=np.float32)[None]
-    return _differing(np.full((1, 256, 1), 127.5, np.float32), change, strength)[0]
+    return _blend_change(np.full((1, 256, 1), 127.5, np.float32), change, _STRENGTH)[0]
 
 
-def _differing(
-    grey: npt.NDArray[np.float32], change: npt.NDArray[np.float32], strength: float
-) -> npt.NDArray[np.uint8]:
-    """Colours over grey [H, W, 1] by how much the second map is brighter [H, W]."""
+def _blend_change(grey: Values, change: Values, strength: float) -> Picture:
+    """The colours of `difference` over grey [H, W, 1], by how much brighter the second map is [H, W]."""
     colours = np.where(change[:, :, None] > 0, _SECOND, _FIRST)
-    opacity = strength * np.minimum(np.abs(change[:, :, None]) / _FULL_DIFFERENCE, 1)
+    return _blend(grey, colours, strength * np.minimum(np.abs(change) / _FULL_DIFFERENCE, 1))
+
+
+def _blend(grey: Values, colours: Values, opacity: Heat) -> Picture:
+    """Colours [H, W, 3] over grey [H, W, 1] with an opacity [H, W]."""
+    opacity = opacity[:, :, None]
     return np.round(grey * (1 - opacity) + colours * opacity).astype(np.uint8)
 
 
-def _grey(picture: Picture) -> npt.NDArray[np.float32]:
+def _colours(values: Values) -> Picture:
+    """The colours of brightness values [H, W] in [0, 1]."""
+    return colour_table()[np.round(values * 255).astype(np.uint8)]
+
+
+def _grey(picture: Picture) -> Values:
+    """The picture in grey, [H, W, 1]."""
     return np.asarray(Image.fromarray(picture).convert("L"), dtype=np.float32)[:, :, None]
 
 
-def _enlarged(values: npt.NDArray[np.float32], picture: Picture) -> npt.NDArray[np.float32]:
-    """A map [h, w] at the picture's size."""
-    height, width = picture.shape[:2]
+def _brightness_over(picture: Picture, heat: Heat, brightest: float) -> Values:
+    """The `brightness` of a map at the picture's size, [H, W]."""
+    height, width = as_picture(picture).shape[:2]
+    values = brightness(heat, brightest=brightest)
     if values.shape == (height, width):
         return values
     return np.asarray(Image.fromarray(values).resize((width, height), Image.Resampling.BILINEAR))
 
 
 def pixel_figure(width: int, height: int) -> Figure:
-    """An empty white figure of so many pixels; as any of matplotlib's, it is drawn from the lower left."""
+    """An empty white figure of a size in pixels; as in all of matplotlib's, the origin is the lower left."""
     from matplotlib.figure import Figure
 
     figure = Figure((width / DPI, height / DPI), DPI, facecolor="white")
@@ -220,7 +226,7 @@ def pixel_figure(width: int, height: int) -> Figure:
 
 
 def pixels(figure: Figure) -> Picture:
-    """What a figure looks like, [H, W, 3] uint8 RGB."""
+    """A figure rendered, [H, W, 3] uint8 RGB."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -28,26 +28,28 @@ from arttl.explain.typeset import Typesetter
 _INK = "#141414"
 
 Legend = Literal["scale", "contour", "difference"]
-"""What explains the colours of `overlay` and `colourise`, of `contour`, and of `difference`."""
-_LEGENDS: dict[Legend, str] = {
-    "scale": "looked at, from little to much",
-    "contour": f"lines at {', '.join(f'{100 * level:.0f}%' for level in LEVELS)} of the brightest",
-    "difference": "looked at more on the left, or more on the right",
+"""The legend of the colours of `overlay` and `colourise`, of `contour`, or of `difference`."""
+_CONTOUR_LEVELS = ", ".join(f"{100 * level:.0f}%" for level in LEVELS)
+_LEGENDS: dict[Legend, tuple[Callable[[], Picture], str]] = {
+    "scale": (colour_table, "looked at, from little to much"),
+    "contour": (contour_colours, f"lines at {_CONTOUR_LEVELS} of the brightest"),
+    "difference": (difference_table, "looked at more on the left, or more on the right"),
 }
+"""The colours from left to right, and the text below them."""
 
 
 @dataclass(frozen=True)
 class PanelRow:
-    """One row of a panel: a picture, and what to set beside it."""
+    """A row of a panel: a picture, and the maps beside it."""
 
     picture: Picture
     """[H, W, 3] uint8 RGB, of any size."""
     maps: Sequence[Heat | Picture]
-    """One per column after the first: a heat map [h, w], drawn over the picture, or a picture as it is."""
+    """One per column after the first: a heat map [h, w], overlaid on the picture, or a finished picture."""
     caption: str = ""
     """Above the row, over its whole width; its line breaks are kept."""
     notes: Sequence[str] = ()
-    """Below each of the maps: what was predicted, for example. None at all, or one for each."""
+    """One per map, below it, such as the predicted labels; or empty."""
 
 
 def contact_sheet(
@@ -66,8 +68,8 @@ def contact_sheet(
         captions: one per picture.
         title: of the sheet.
         columns: pictures per row.
-        cell: width of a column, and the most that a picture is high, in pixels.
-        legends: of the colours, below.
+        cell: width of a column and maximum height of a picture, in pixels.
+        legends: of the colours, below the pictures.
 
     Returns:
         The sheet, [H, W, 3] uint8 RGB.
@@ -85,7 +87,7 @@ def contact_sheet(
     for start in range(0, len(pictures), columns):
         sheet.add(pictures[start : start + columns])
         sheet.add(captions[start : start + columns], gap=True)
-    return sheet.drawn(legends)
+    return sheet.render(legends)
 
 
 def panel(
@@ -98,17 +100,17 @@ def panel(
     """Draw rows of "picture | map | map ..." under column titles, with legends of the colours below.
 
     Args:
-        rows: what it shows.
+        rows: from the top down.
         columns: the title of each column of maps. The pictures' own column has the title "Picture".
-        cell: width of a column, and the most that a picture is high, in pixels.
+        cell: width of a column and maximum height of a picture, in pixels.
         legends: of the colours that the maps are drawn in.
 
     Returns:
         The panel, [H, W, 3] uint8 RGB. Titles, notes and captions wrap, and end in an ellipsis after a few lines.
 
     Raises:
-        ArttlError: if there are no rows, a row has not one map (or note) per column, or a picture or map is of
-            another shape or type.
+        ArttlError: if there are no rows, if the maps (or notes) of a row do not match the columns, or if a picture or
+            map has another shape or type.
     """
     if not rows:
         raise ArttlError("a panel needs at least one row: give it pictures")
@@ -127,11 +129,11 @@ def panel(
         sheet.add([row.caption], width=sheet.width)
         sheet.add([row.picture, *maps])
         sheet.add(["", *row.notes], gap=True)
-    return sheet.drawn(legends)
+    return sheet.render(legends)
 
 
 class _Sheet:
-    """Texts and pictures below one another, collected first and drawn when the height is known; in pixels."""
+    """Texts and pictures below one another, collected first and drawn once the height is known; in pixels."""
 
     def __init__(self, columns: int, cell: int, size: int, texts: Sequence[str]) -> None:
         self.type = Typesetter(texts, size)
@@ -150,7 +152,7 @@ class _Sheet:
         most: int = 8,
         gap: bool = False,
     ) -> None:
-        """Texts of `most` lines, or pictures, side by side in columns; what is added next goes below."""
+        """Add texts of at most `most` lines, or pictures, side by side in columns, below what was added before."""
         bottom = self.top
         for left, item in zip(self.lefts, items, strict=False):
             top = self.top
@@ -165,24 +167,25 @@ class _Sheet:
             bottom = max(bottom, top)
         self.top = bottom + gap * self.gap
 
-    def drawn(self, legends: Sequence[Legend]) -> Picture:
-        """The sheet, with legends below: a bar of the colours, and what they say."""
+    def render(self, legends: Sequence[Legend]) -> Picture:
+        """The sheet, with legends below: a bar of the colours and its text."""
         from matplotlib.transforms import IdentityTransform
 
         for legend in legends:
-            self.add([_bar(legend, self.cell, self.type.line_height)])
-            self.add([_LEGENDS[legend]], width=self.width, gap=True)
+            colours, text = _LEGENDS[legend]
+            self.add([_bar(colours(), self.cell, self.type.line_height)])
+            self.add([text], width=self.width, gap=True)
         figure = pixel_figure(self.lefts[-1] + self.cell + self.gap, self.top)
         for left, top, picture in self._pictures:
             figure.figimage(picture, left, self.top - top - len(picture), origin="upper")
         for left, top, line in self._texts:
-            text = figure.text(left, self.top - top - self.type.ascent, line, transform=IdentityTransform())
-            text.set(font=self.type.font, color=_INK, parse_math=False, usetex=False)
+            artist = figure.text(left, self.top - top - self.type.ascent, line, transform=IdentityTransform())
+            artist.set(font=self.type.font, color=_INK, parse_math=False, usetex=False)
         return pixels(figure)
 
 
 def _resized(picture: npt.NDArray[np.generic], side: int) -> Picture:
-    """The picture with a longer side of so many pixels."""
+    """The picture scaled to a longer side of `side` pixels."""
     image = Image.fromarray(as_picture(picture))
     scale = side / max(image.size)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
@@ -190,10 +193,7 @@ def _resized(picture: npt.NDArray[np.generic], side: int) -> Picture:
     return np.asarray(image.resize(size, filter_))
 
 
-def _bar(legend: Legend, width: int, height: int) -> Picture:
-    """The colours of a legend, from left to right."""
-    colours = {"scale": colour_table(), "contour": contour_colours(), "difference": difference_table()}[
-        legend
-    ]
+def _bar(colours: Picture, width: int, height: int) -> Picture:
+    """A bar of the colours [N, 3], from left to right."""
     columns = np.linspace(0, len(colours) - 1e-6, width).astype(int)
     return np.tile(colours[columns], (height, 1, 1))

@@ -1,7 +1,7 @@
-"""What VisualBackProp knows of a network before it runs: the taps, and the backprojection between maps of given sizes.
+"""The taps of a network, and the backprojection between maps of given sizes, kept from call to call.
 
-To find both takes one to three milliseconds of Python, which is several per cent of a small network's forward pass over
-one picture. They are therefore kept from call to call, for as long as the network has the same modules.
+Deriving both takes one to three milliseconds of Python, which is several per cent of a small network's forward pass
+over one picture. They are therefore kept for as long as the network has the same modules.
 """
 
 from __future__ import annotations
@@ -19,94 +19,78 @@ from arttl.explain.taps import Tap, layers_through, network_of, table_entry, tap
 
 Mode = Literal["bojarski", "sabatelli"]
 
-_MOST_WALKS = 16  # of a plan: pictures of ever new sizes would fill the memory
+_MOST_KEPT = 16  # backprojections per plan, to bound the memory when every picture has another size
 
 
 class Plan:
-    """The taps of a network and the backprojection steps of the sizes met so far; the network may be freed."""
+    """The taps of a network and its backprojections for the sizes so far; it does not keep the network alive."""
 
     def __init__(self, network: nn.Module, taps: Sequence[Tap]) -> None:
         """Make the plan of a network with the given taps."""
         self.taps = tuple(taps)
         self._entry = table_entry(network)
         self._modules = [weakref.ref(module) for module in modules_of(network)]
-        self._walks: dict[tuple[Mode, Size, tuple[Size, ...]], list[int]] = {}
+        self._backprojections: dict[tuple[Mode, Size, tuple[Size, ...]], list[int]] = {}
 
     def fits(self, network: nn.Module, modules: list[nn.Module]) -> bool:
-        """Whether a network, with these `modules_of` it, is still the one that the plan was made for."""
+        """Whether a network, whose `modules_of` are given, is unchanged since the plan was made for it."""
         return [module() for module in self._modules] == modules and self._entry is table_entry(network)
 
-    def walk(self, network: nn.Module, mode: Mode, image: Size, sizes: Sequence[Size]) -> list[int]:
-        """The steps back as `ops.backproject` takes them.
+    def backprojection(self, network: nn.Module, mode: Mode, image: Size, sizes: Sequence[Size]) -> list[int]:
+        """The steps of the backprojection, in the form that `ops.backproject` takes.
 
         Args:
-            network: the plan's.
+            network: the one that the plan was made for.
             mode: of `visual_backprop`.
             image: size of the images.
             sizes: of the taps' maps, from the image on.
 
         Returns:
-            Nine numbers a step, the deepest first.
+            Nine numbers per step, the deepest first.
 
         Raises:
             ArttlError: if the taps do not fit the sizes.
         """
         key = (mode, image, tuple(sizes))
-        if key not in self._walks:
-            if len(self._walks) == _MOST_WALKS:
-                self._walks.clear()
-            self._walks[key] = [
-                number
-                for index, between in reversed(list(enumerate(self.steps(network, mode, image, sizes))))
-                # The last step to be walked, the first of the list, meets the map before it.
-                for i, step in reversed(list(enumerate(between)))
-                for number in (
-                    int(index > 0 and i == 0),
-                    *step.size,
-                    *step.kernel,
-                    *step.stride,
-                    *step.padding,
-                )
-            ]
-        return self._walks[key]
+        if key not in self._backprojections:
+            if len(self._backprojections) == _MOST_KEPT:
+                self._backprojections.clear()
+            numbers: list[int] = []
+            for index, steps in reversed(list(enumerate(self.steps(network, mode, image, sizes)))):
+                for i, step in reversed(list(enumerate(steps))):
+                    # Only the first step of a list, the last to be taken, reaches the shallower map.
+                    multiplied = int(index > 0 and i == 0)
+                    numbers += (multiplied, *step.size, *step.kernel, *step.stride, *step.padding)
+            self._backprojections[key] = numbers
+        return self._backprojections[key]
 
     def steps(self, network: nn.Module, mode: Mode, image: Size, sizes: Sequence[Size]) -> list[list[Step]]:
         """For each map the steps, in forward order, that lead from the size before it (the image's) to its own.
 
         Args:
-            network: as for `walk`, and so are the others.
-            mode: see `walk`.
-            image: see `walk`.
-            sizes: see `walk`.
+            network, mode, image, sizes: as for `backprojection`.
 
         Raises:
-            ArttlError: as `walk`.
+            ArttlError: as `backprojection`.
         """
-        if mode == "sabatelli":
-            for before, size in pairwise([image, *sizes]):
-                _refuse_growth(mode, before, size)
-            steps = [published_steps(before, size) for before, size in pairwise([image, *sizes])]
-        else:
-            steps = self._own_steps(network, image, sizes)
-        return [between or [Step(before)] for between, before in zip(steps, [image, *sizes], strict=False)]
-
-    def _own_steps(self, network: nn.Module, image: Size, sizes: Sequence[Size]) -> list[list[Step]]:
-        """The steps of `bojarski`: through the layers that lie between the taps."""
         modules = dict(network.named_modules())
         steps = []
-        for tap, before, size in zip(self.taps, [image, *sizes], sizes, strict=False):
-            if tap.through is None:
+        for tap, (before, size) in zip(self.taps, pairwise([image, *sizes]), strict=True):
+            if mode == "sabatelli":
+                _refuse_growth(mode, before, size)
+                between = published_steps(before, size)
+            elif tap.through is None:
                 _refuse_growth(tap.module, before, size)
-                steps.append([step_between(before, size)])
-                continue
-            walked, reached = steps_through(layers_through(modules, tap.through), before)
-            if reached != size:
-                raise ArttlError(
-                    f"the layers on the way to tap {tap.module!r} ({', '.join(tap.through)}) make {_by(reached)} of "
-                    f"{_by(before)}, but its map is {_by(size)}: give Tap({tap.module!r}, through=(...)) with the "
-                    "layers between the taps, or through=None to go by the sizes"
-                )
-            steps.append(walked)
+                between = [step_between(before, size)]
+            else:
+                between, reached = steps_through(layers_through(modules, tap.through), before)
+                if reached != size:
+                    raise ArttlError(
+                        f"the layers on the way to tap {tap.module!r} ({', '.join(tap.through)}) turn {_by(before)} "
+                        f"into {_by(reached)}, but its map is {_by(size)}: give Tap({tap.module!r}, through=(...)) "
+                        "with the layers between the taps, or through=None to go by the sizes"
+                    )
+            steps.append(between or [Step(before)])
         return steps
 
 
@@ -116,11 +100,10 @@ _plans: weakref.WeakKeyDictionary[nn.Module, Plan] = weakref.WeakKeyDictionary()
 def plan_of(
     model: nn.Module, taps: Sequence[Tap | str] | None = None
 ) -> tuple[nn.Module, list[nn.Module], Plan]:
-    """The network inside a model, its modules, and its plan: the one that is kept, where there are no `taps`.
+    """The network inside a model, its modules, and its plan, which is kept unless `taps` are given.
 
     Args:
-        model: as for `taps_of`.
-        taps: as for `taps_of`.
+        model, taps: as for `taps_of`.
 
     Raises:
         ArttlError: as `taps_of`.
@@ -137,7 +120,7 @@ def plan_of(
 
 
 def modules_of(network: nn.Module) -> list[nn.Module]:
-    """Every module of a network, itself the first; one that is used twice may come twice.
+    """Every module of a network, itself first; a shared module may be listed more than once.
 
     `network.modules()` takes six times as long, half a millisecond for a DenseNet.
     """
@@ -151,8 +134,9 @@ def _by(size: Size) -> str:
     return f"{size[0]}x{size[1]}"
 
 
-def _refuse_growth(what: str, shallow: Size, deep: Size) -> None:
+def _refuse_growth(source: str, shallow: Size, deep: Size) -> None:
     if deep[0] > shallow[0] or deep[1] > shallow[1]:
         raise ArttlError(
-            f"{what}: a map of {_by(deep)} comes after one of {_by(shallow)}: list the taps from the image to the head"
+            f"{source}: a map of {_by(deep)} comes after one of {_by(shallow)}: list the taps from the image to the "
+            "head"
         )

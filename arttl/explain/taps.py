@@ -1,12 +1,12 @@
 """The taps of VisualBackProp: which modules of a network are tapped, and the layers between one tap and the next.
 
-`TAPS` names the taps of each architecture by the name of its class. To teach it another network, add a line:
+`TAPS` has the taps of each architecture by the name of its class. To support another network, add a line:
 
     from arttl.explain.taps import TAPS, Tap
     TAPS["MyNet"] = lambda net: [Tap("stem.act", ("stem",)), Tap("block1", ("pool", "block1.conv"))]
 
 Networks that are not in the table are tapped at the ends of the stages that timm describes, and the steps between the
-stages go by the sizes of their maps.
+stages follow from the sizes of their maps.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ _SHORTCUTS = frozenset({"downsample", "shortcut", "skip"})
 
 @dataclass(frozen=True)
 class Tap:
-    """A module whose output is reduced to one map, and the way to it from the tap before."""
+    """A module whose output is reduced to one map, and the path to it from the previous tap."""
 
     module: str
     """Name of the module, as `named_modules()` has it."""
     through: tuple[str, ...] | None = None
-    """Modules on the way from the tap before (from the image, for the first tap), in forward order. Of each, the
-    convolution and pooling layers inside count, in the order they were registered, but for those on a shortcut. None
-    to go by the sizes of the two maps."""
+    """Modules on the path from the previous tap (for the first tap, from the image), in forward order. The convolution
+    and pooling layers inside each count, in the order they were registered, except for those on a shortcut. None: the
+    step follows from the sizes of the two maps."""
     channels: int | None = None
     """Of the output, to tell [B, C, H, W] from [B, H, W, C]; None to take the layout that the network declares
     (without one, the first)."""
     rectify: bool = False
-    """Whether the output is from before a ReLU, so that max(x, 0) is meant in every mode."""
+    """Whether the output is from before a ReLU, so that every mode takes max(x, 0)."""
 
 
 def taps_of(model: nn.Module, taps: Sequence[Tap | str] | None = None) -> tuple[nn.Module, tuple[Tap, ...]]:
@@ -50,8 +50,8 @@ def taps_of(model: nn.Module, taps: Sequence[Tap | str] | None = None) -> tuple[
     Args:
         model: a network that `TAPS` knows, any timm network, or a model that wraps one (`MultiTaskModel`, a compiled
             or distributed module); with `taps`, any module.
-        taps: instead of the known ones. The way to a plain name goes through every convolution and pooling layer
-            that is registered after the tap before it.
+        taps: instead of the known ones. The path to a plain name goes through every convolution and pooling layer
+            that is registered after the previous tap.
 
     Returns:
         The network that the names of the modules refer to, and the taps.
@@ -83,16 +83,15 @@ def layers_through(modules: Mapping[str, nn.Module], names: Iterable[str]) -> li
     """The layers with a window inside the named modules, in order, without those on a shortcut.
 
     Args:
-        modules: all of the network's, by name, as `named_modules()` has them.
-        names: of those to look into.
+        modules: all modules of the network by name, as `named_modules()` has them.
+        names: of the modules to search.
     """
-    layers = []
-    for name in names:
-        for inner, module in modules[name].named_modules():
-            layer = layer_of(module)
-            if layer is not None and _SHORTCUTS.isdisjoint(inner.split(".")):
-                layers.append(layer)
-    return layers
+    return [
+        layer
+        for name in names
+        for inner, module in modules[name].named_modules()
+        if (layer := layer_of(module)) is not None and _SHORTCUTS.isdisjoint(inner.split("."))
+    ]
 
 
 def taps_along(network: nn.Module, names: Sequence[str]) -> list[Tap]:
@@ -103,33 +102,32 @@ def taps_along(network: nn.Module, names: Sequence[str]) -> list[Tap]:
         names: of the modules to tap, in forward order.
 
     Returns:
-        The taps, each with all the layers registered between it and the one before.
+        The taps, each with all the layers registered between it and the previous one.
 
     Raises:
         ArttlError: if the names are not in that order.
     """
     modules = [name for name, module in network.named_modules() if not next(module.children(), None)]
     taps: list[Tap] = []
-    past = 0
+    start = 0
     for name in names:
         inside = [i for i, leaf in enumerate(modules) if leaf == name or leaf.startswith(name + ".")]
-        if not inside or inside[-1] < past:
+        if not inside or inside[-1] < start:
             raise ArttlError(
                 f"tap {name!r} does not come after {taps[-1].module!r} in the network: order the taps from the image on"
             )
         end = inside[-1] + 1
-        through = (leaf for leaf in modules[past:end] if layer_of(network.get_submodule(leaf)) is not None)
+        through = (leaf for leaf in modules[start:end] if layer_of(network.get_submodule(leaf)) is not None)
         taps.append(Tap(name, tuple(leaf for leaf in through if _SHORTCUTS.isdisjoint(leaf.split(".")))))
-        past = end
+        start = end
     return taps
 
 
 def print_taps(model: nn.Module, taps: Sequence[Tap | str] | None = None) -> None:
-    """Print which modules of a model VisualBackProp taps, and how each map is backprojected to the one before.
+    """Print which modules of a model VisualBackProp taps, and how each map is backprojected to the previous one.
 
     Args:
-        model: as for `taps_of`.
-        taps: as for `taps_of`.
+        model, taps: as for `taps_of`.
     """
     network, resolved = taps_of(model, taps)
     modules = dict(network.named_modules())
@@ -154,10 +152,10 @@ def _describe(modules: Mapping[str, nn.Module], tap: Tap) -> str:
 
 
 def network_of(model: nn.Module) -> nn.Module | None:
-    """The first module whose taps are known, on the way into a model; None if there is none."""
+    """The outermost module in a model's wrappers whose taps are known; None if there is none."""
     module: Any = model
     while isinstance(module, nn.Module):
-        # A compiled module passes its attributes off as its own.
+        # A compiled module forwards attributes of the one inside.
         compiled = "_orig_mod" in dict(module.named_children())
         if not compiled and (table_entry(module) or has_stages(module)):
             return module
@@ -168,7 +166,7 @@ def network_of(model: nn.Module) -> nn.Module | None:
 
 
 def table_entry(network: nn.Module) -> Callable[[nn.Module], list[Tap]] | None:
-    """The function of `TAPS` for a network's class or one that it inherits from."""
+    """The function in `TAPS` for a network's class or a base class."""
     return next((TAPS[kind.__name__] for kind in type(network).__mro__ if kind.__name__ in TAPS), None)
 
 
@@ -186,7 +184,7 @@ def _no_taps(model: nn.Module) -> ArttlError:
 
 
 def _check_names(network: nn.Module, names: Iterable[str]) -> None:
-    known = dict(network.named_modules())  # get_submodule() walks to each name anew
+    known = dict(network.named_modules())  # faster than get_submodule() per name
     for name in names:
         if name not in known:
             raise ArttlError(f"{type(network).__name__} has no module {name!r}{did_you_mean(name, known)}")
@@ -208,85 +206,68 @@ def _resnet(network: nn.Module) -> list[Tap]:
     """The stem's ReLU and every block's output, which is after the block's last ReLU."""
     stem = "act1" if hasattr(network, "act1") else "relu"  # timm's name, torchvision's
     taps = [Tap(stem, ("conv1",))]
-    way: list[str] = ["maxpool"]
+    path = ["maxpool"]
     for stage in ("layer1", "layer2", "layer3", "layer4"):
         for name, block in network.get_submodule(stage).named_children():
             trunk = [child for child in ("conv1", "conv2", "aa", "conv3") if hasattr(block, child)]
-            # Blocks with convolutions beside one another (Res2Net, selective kernels) have no one way through.
+            # Blocks with parallel convolutions (Res2Net, selective kernels) have no single path.
             serial = isinstance(getattr(block, "conv2", None), nn.Conv2d)
-            way += [f"{stage}.{name}.{child}" for child in trunk]
-            taps.append(Tap(f"{stage}.{name}", tuple(way) if serial else None))
-            way = []
+            path += [f"{stage}.{name}.{child}" for child in trunk]
+            taps.append(Tap(f"{stage}.{name}", tuple(path) if serial else None))
+            path = []
     return taps
 
 
 def _inception_v3(network: nn.Module) -> list[Tap]:
-    """The stem's convolutions and every mixed block, along the branch named here."""
-    trunk = {
+    """The stem's convolutions and every mixed block, along one of its branches."""
+    branches = {
         "Mixed_5b": ("branch5x5_1", "branch5x5_2"),
         "Mixed_6a": ("branch3x3",),
         "Mixed_6b": ("branch7x7_1", "branch7x7_2", "branch7x7_3"),
         "Mixed_7a": ("branch3x3_1", "branch3x3_2"),
         "Mixed_7b": ("branch3x3_1", "branch3x3_2a", "branch3x3_2b"),  # 1x3 beside 3x1: together they see 3x3
     }
-    trunk |= dict.fromkeys(("Mixed_5c", "Mixed_5d"), trunk["Mixed_5b"])
-    trunk |= dict.fromkeys(("Mixed_6c", "Mixed_6d", "Mixed_6e"), trunk["Mixed_6b"])
-    trunk |= {"Mixed_7c": trunk["Mixed_7b"]}
-    stem = [
-        "Conv2d_1a_3x3",
-        "Conv2d_2a_3x3",
-        "Conv2d_2b_3x3",
-        "Pool1",
-        "Conv2d_3b_1x1",
-        "Conv2d_4a_3x3",
-        "Pool2",
-    ]
+    branches |= dict.fromkeys(("Mixed_5c", "Mixed_5d"), branches["Mixed_5b"])
+    branches |= dict.fromkeys(("Mixed_6c", "Mixed_6d", "Mixed_6e"), branches["Mixed_6b"])
+    branches |= {"Mixed_7c": branches["Mixed_7b"]}
     taps: list[Tap] = []
-    way: list[str] = []
-    for name in [*stem, *sorted(trunk)]:
-        way += [f"{name}.{branch}" for branch in trunk[name]] if name in trunk else [name]
-        if not name.startswith("Pool"):
-            taps.append(Tap(name, tuple(way)))
-            way = []
+    path: list[str] = []
+    for name, _ in network.named_children():
+        if name in branches:
+            path += [f"{name}.{branch}" for branch in branches[name]]
+        elif name.startswith(("Conv", "Pool")):
+            path.append(name)
+        if path and not name.startswith("Pool"):
+            taps.append(Tap(name, tuple(path)))
+            path = []
     return taps
 
 
 def _xception(network: nn.Module) -> list[Tap]:
     """The ReLUs of the stem and the exit, and every block's output."""
+    first, second, third, fourth = (Tap(f"act{i}", (f"conv{i}",)) for i in range(1, 5))
     blocks = [Tap(f"block{i}", (f"block{i}",), rectify=True) for i in range(1, 13)]
-    return [
-        Tap("act1", ("conv1",)),
-        Tap("act2", ("conv2",)),
-        *blocks,
-        Tap("act3", ("conv3",)),
-        Tap("act4", ("conv4",)),
-    ]
+    return [first, second, *blocks, third, fourth]
 
 
 def _densenet(network: nn.Module) -> list[Tap]:
     """The stem, every dense block and every transition, each after the batch norm and ReLU that follow it.
 
-    The outputs of blocks and transitions are sums before any ReLU; the normalisation that the next layer begins with
-    makes the map that it sees. The way through a dense block is its last layer, whose input is all that came before.
+    The outputs of blocks and transitions are sums before any ReLU; the next layer sees them after the normalisation
+    that it begins with. The path through a dense block is its last layer, whose input is the output of all others.
     """
     features = _children(network, "features")
     stem = features[: features.index("features.pool0")]
     blocks = [name for name in features if "denseblock" in name]
-    last_norm = [name for name in features if ".norm" in name][-1]
-    taps = [
-        Tap([name for name in stem if ".norm" in name][-1], tuple(name for name in stem if ".conv" in name))
-    ]
-    way = ["features.pool0"]
-    for i, block in enumerate(blocks, start=1):
-        way.append(_children(network, block)[-1])
-        if block == blocks[-1]:
-            taps.append(Tap(last_norm, tuple(way)))
-        else:
-            transition = f"features.transition{i}"
-            taps.append(Tap(f"{transition}.norm", tuple(way)))
-            taps.append(Tap(f"{blocks[i]}.denselayer1.norm1", (f"{transition}.conv", f"{transition}.pool")))
-            way = []
-    return taps
+    stem_norm, last_norm = ([name for name in names if ".norm" in name][-1] for names in (stem, features))
+    taps = [Tap(stem_norm, tuple(name for name in stem if ".conv" in name))]
+    path = ["features.pool0"]
+    for i, block in enumerate(blocks[:-1], start=1):
+        transition = f"features.transition{i}"
+        taps.append(Tap(f"{transition}.norm", (*path, _children(network, block)[-1])))
+        taps.append(Tap(f"{blocks[i]}.denselayer1.norm1", (f"{transition}.conv", f"{transition}.pool")))
+        path = []
+    return [*taps, Tap(last_norm, (*path, _children(network, blocks[-1])[-1]))]
 
 
 TAPS: dict[str, Callable[[nn.Module], list[Tap]]] = {

@@ -6,23 +6,23 @@ import unicodedata
 from collections.abc import Iterable
 
 DPI = 64
-"""Of all figures drawn here. A power of two, so that sizes in inches are whole pixels exactly."""
+"""Of all figures of this package. A power of two, so that sizes in inches are exact numbers of pixels."""
 POINT = 72 / DPI
 """A pixel in points."""
 _FAMILY = "DejaVu Sans"  # comes with matplotlib
 
 
 class Typesetter:
-    """The fonts for all texts of a picture: matplotlib's own, and others of the system for letters that it lacks.
+    """The fonts for all texts of a picture: matplotlib's own, and the system's for letters that it lacks.
 
-    Letters that no font has lose their accents, or become question marks.
+    Letters missing from every font lose their accents, or become question marks.
     """
 
     def __init__(self, texts: Iterable[str], size: int) -> None:
         """Choose the fonts.
 
         Args:
-            texts: all that is to be set.
+            texts: all texts to be typeset.
             size: of the letters, in pixels.
         """
         from matplotlib.backends.backend_agg import RendererAgg
@@ -35,7 +35,7 @@ class Typesetter:
         self._renderer = RendererAgg(1, 1, DPI)
 
     def lines(self, text: str, width: float, most: int = 3) -> list[str]:
-        """Break a text into lines no wider than `width` pixels; past `most` lines it ends in an ellipsis.
+        """Break a text into at most `most` lines of `width` pixels; a longer text ends in an ellipsis.
 
         Its own line breaks are kept.
         """
@@ -54,7 +54,7 @@ class Typesetter:
     def _wrapped(self, text: str, width: float) -> list[str]:
         lines = [""]
         for word in _clean(text).translate(self._replacements).split():
-            # A word wider than a whole line, or a script without blanks, breaks anywhere.
+            # A word wider than a line, or a script without spaces, breaks anywhere.
             for piece in [" " + word] if self.width(word) <= width else [" ", *word]:
                 if lines[-1].strip() and self.width((lines[-1] + piece).strip()) > width:
                     lines.append("")
@@ -63,7 +63,7 @@ class Typesetter:
 
 
 def _clean(text: str) -> str:
-    """Composed letters, any run of blanks as one, and no control characters."""
+    """The text with composed letters, single spaces and no control characters."""
     visible = (" " if c.isspace() else c for c in unicodedata.normalize("NFC", text))
     return " ".join("".join(c for c in visible if unicodedata.category(c)[0] != "C").split())
 
@@ -74,7 +74,7 @@ def _replacement(letter: str) -> str:
 
 
 def _families(letters: set[str]) -> tuple[list[str], set[str]]:
-    """The names of as many fonts as it takes to set some letters, and the letters that none of the fonts has."""
+    """The names of the fonts that a set of letters needs, and the letters that none of the fonts has."""
     from matplotlib.font_manager import fontManager, get_font
 
     # Of several files of one name matplotlib takes the first. "Last Resort" has a box for every letter, and the

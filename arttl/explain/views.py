@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from itertools import count
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
@@ -16,70 +18,81 @@ from arttl.explain.overlay import Picture
 from arttl.loading import Preprocess, open_loader
 from arttl.loading.shard_files import ShardFiles
 from arttl.pictures.decoding import decode_picture, read_picture
+from arttl.settings import Parsed
 from arttl.shards.manifest import Manifest
+from arttl.tasks import SPLITS
 
-_BATCH = 8  # pictures at a time, to bound the memory
-_MOST_DETAIL = 4  # times the network's own input: three hundred dots an inch at eight centimetres
+PANEL = "panel"
+"""Name of the file of all pictures together, which no view has."""
+_BATCH = 8  # pictures per batch, to bound the memory
+_MOST_DETAIL = 4  # times the network's own input: 300 dots per inch at eight centimetres
+
+
+def _check_split(split: str) -> None:
+    if split not in SPLITS:
+        raise ArttlError(f"--split {split!r} is none of {', '.join(SPLITS)}")
+
+
+Split = Annotated[str, Parsed(_check_split)]
 
 
 @dataclass(frozen=True)
 class View:
-    """A picture as a network sees it, and what is known of it."""
+    """A picture as each network sees it, and what the catalogue says about it."""
 
     name: str
     """Of the files made of it."""
     catalogued: str
-    """What the catalogue, or the file's name, says."""
+    """Object number and labels in the catalogue, or the file's name."""
     tensors: list[torch.Tensor]
-    """[3, H, W], normalised, one for each model."""
+    """[3, H, W], normalised, one per model."""
     pictures: list[Picture]
-    """The same views to draw upon, [k * H, k * W, 3] uint8, one for each model: as sharp as the file, up to k = 4."""
+    """The same views to draw on, [k * H, k * W, 3] uint8, one per model: as sharp as the file, up to k = 4."""
     labels: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Task name to the catalogue's labels; no entry where unknown."""
 
 
-def views_of_files(
-    paths: Sequence[Path], preprocesses: Sequence[Preprocess], taken: Sequence[str] = ()
-) -> list[View]:
-    """Picture files.
+def views_of_files(paths: Sequence[Path], preprocesses: Sequence[Preprocess]) -> list[View]:
+    """Views of picture files; files of the same name are numbered.
 
     Args:
         paths: of the files.
-        preprocesses: one for each model.
-        taken: names that are not to be used; files of one name get numbers.
+        preprocesses: one per model.
 
     Raises:
         ArttlError: naming the first file that cannot be used.
     """
-    views = []
-    used = set(taken)
+    views: dict[str, View] = {}
     for path in paths:
         rgb = read_picture(path)
-        name, number = path.stem, 2
-        while name in used:
-            name, number = f"{path.stem}-{number}", number + 1
-        used.add(name)
+        name = unused_name(path.stem, {PANEL, *views})
         tensors = [preprocess.apply(rgb) for preprocess in preprocesses]
-        views.append(View(name, path.name, tensors, _in_detail(rgb, preprocesses)))
-    return views
+        views[name] = View(name, path.name, tensors, _in_detail(rgb, preprocesses))
+    return list(views.values())
+
+
+def unused_name(name: str, used: Container[str]) -> str:
+    """The name itself, or with the first number from 2 on that makes it unused."""
+    names = (name if number == 1 else f"{name}-{number}" for number in count(1))
+    return next(candidate for candidate in names if candidate not in used)
 
 
 def views_of_shards(
     folder: Path, split: str, count: int, preprocesses: Sequence[Preprocess], *, objects: str = "*"
 ) -> list[View]:
-    """The first samples of a split, which are a random draw: samples are shuffled when shards are made.
+    """Views of the first samples of a split, which are random ones: samples are shuffled when shards are made.
 
-    The tensors are the loader's own, so that a model says of them what it says when the split is measured.
+    The tensors are the loader's own, so that a model predicts the same of them as when the split is evaluated.
 
     Args:
         folder: of the shards.
         split: `train`, `val` or `test`.
-        count: the most to take.
-        preprocesses: one for each model.
-        objects: a shell pattern; only samples whose object number fits it are taken.
+        count: maximum number of samples.
+        preprocesses: one per model.
+        objects: a shell pattern; only samples whose object number matches it are taken.
 
     Raises:
-        ArttlError: if the shards cannot be read, or no object number fits.
+        ArttlError: if the shards cannot be read, or no object number matches.
     """
     manifest = Manifest.read(folder)
     rows = rows_of_objects(manifest, split, objects)[:count]
@@ -98,13 +111,13 @@ def views_of_shards(
 
 
 def rows_of_objects(manifest: Manifest, split: str, objects: str) -> npt.NDArray[np.int64]:
-    """The rows of a split whose object number fits a shell pattern, ascending."""
+    """The rows of a split whose object number matches a shell pattern, ascending."""
     rows = manifest.rows(split)
     return rows[[fnmatchcase(manifest.object_numbers[row], objects) for row in rows.tolist()]]
 
 
 def _load(manifest: Manifest, rows: npt.NDArray[np.int64], preprocess: Preprocess) -> list[torch.Tensor]:
-    """Samples as the loader gives them, [3, H, W] each, on the CPU."""
+    """Samples from the loader, [3, H, W] each, on the CPU."""
     loader = open_loader(
         manifest, "all", labelled=False, rows=rows, preprocess=preprocess, batch_size=min(_BATCH, len(rows))
     )
@@ -112,7 +125,7 @@ def _load(manifest: Manifest, rows: npt.NDArray[np.int64], preprocess: Preproces
 
 
 def _in_detail(rgb: Picture, preprocesses: Sequence[Preprocess]) -> list[Picture]:
-    """A decoded picture cut as each model sees it, with the file's own detail."""
+    """A decoded picture cropped as each model sees it, at the file's own resolution."""
     pictures = []
     for preprocess in preprocesses:
         detail = int(min(rgb.shape[:2]) / preprocess.resize_to)

@@ -1,4 +1,4 @@
-"""VisualBackProp: which pixels a network looked at, from one forward pass.
+"""VisualBackProp: which pixels a network looks at, from one forward pass.
 
 Bojarski et al., "VisualBackProp: efficient visualization of CNNs" (arXiv 1611.05418). The map depends on the
 network's trunk alone: it is the same for every task and every class.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, get_args
 
 import torch
@@ -35,8 +35,8 @@ def visual_backprop(
     for each image by itself, and differ in a and up:
 
     - `bojarski` (arXiv 1611.05418, section 3): a_i is the mean of max(x, 0), that is, of the maps after the ReLU.
-      up_i goes back through each layer between the two taps with that layer's own kernel, stride and padding.
-      Where `taps_of` gives no layers, it goes by the sizes (`geometry.step_between`).
+      up_i reverses each layer between the two taps with that layer's own kernel, stride and padding.
+      Where `taps_of` gives no layers, it follows from the sizes (`geometry.step_between`).
     - `sabatelli` (the code published with "Deep Transfer Learning for Art Classification Problems", 2018): a_i is the
       mean of x, rescaled to (a - min) / (max - min + 1e-6). up_i is the identity where the sizes are equal, else a
       kernel of 3 and a stride of 2 with TensorFlow's `same` padding. That code takes every convolution of a plain
@@ -44,14 +44,14 @@ def visual_backprop(
       networks are tapped along their trunk, larger ratios take several such steps and maps shrunk by an unpadded
       convolution a step of stride 1, up to the image.
 
-    The running map is rescaled at each step by a power of two, which the last line takes out again, so that no number
-    of steps overflows or vanishes. All is float32, whatever the type of the activations. A map that is constant, of a
-    network that saw nothing, is all zeros; activations that are not finite give NaN.
+    The running map is rescaled at each step by a power of two, which the final min-max cancels, so that no number
+    of steps overflows or vanishes. All is float32, whatever the type of the activations. A constant map, as from
+    activations that are all zero, is all zeros; activations that are not finite give NaN.
 
     Args:
         model: a timm network, a model that wraps one (`MultiTaskModel`), or any module with `taps`. It is run in
             evaluation mode without gradients, and left as it was.
-        images: [B, 3, H, W], normalised as the model wants them; they are moved to its device and type.
+        images: [B, 3, H, W], normalised as the model expects them; they are moved to its device and type.
         mode: see above.
         taps: instead of the known ones (`print_taps` shows those), from the image on: names of modules, or `Tap`s.
 
@@ -71,10 +71,10 @@ def visual_backprop(
     parameter = next(network.parameters(), None)
     if parameter is not None:
         images = images.to(parameter.device, parameter.dtype)
-    # Without the head, where the network tells it apart: it costs time and may insist on an input size.
+    # Without the head, where the network separates it: it costs time and may require an input size.
     run = trunk_of(network) if taps is None else network
     size = (images.shape[2], images.shape[3])
-    with _evaluating(modules), torch.no_grad():
+    with evaluating(modules), torch.no_grad():
         with _hooked(network, plan.taps, size, rectify_all=mode == "bojarski") as maps:
             run(images)
         _check_order(plan.taps, maps)
@@ -82,12 +82,12 @@ def visual_backprop(
         if mode == "sabatelli":
             means = [ops.run_minmax_normalise(mean, 1e-6) for mean in means]
         sizes = [(mean.shape[1], mean.shape[2]) for mean in means]
-        return ops.run_backproject(means, plan.walk(network, mode, size, sizes))
+        return ops.run_backproject(means, plan.backprojection(network, mode, size, sizes))
 
 
 @contextlib.contextmanager
-def _evaluating(modules: Sequence[nn.Module]) -> Iterator[None]:
-    """Every module in evaluation mode, and afterwards each in the mode it had."""
+def evaluating(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """Set every module to evaluation mode, and afterwards back to the mode it was in."""
     training = [module for module in modules if module.training]
     for module in training:
         module.training = False
@@ -104,7 +104,7 @@ def _hooked(
 ) -> Iterator[dict[str, Tensor]]:
     """Collect the channel mean of each tap's output, [B, h, w] float32, while the network runs.
 
-    The mean is taken as soon as the module is done: a layer further on may work in place and change what was kept.
+    The mean is taken as soon as the module is done, since a later layer may change its output in place.
     """
     means: dict[str, Tensor] = {}
 
@@ -123,14 +123,11 @@ def _hooked(
 
         return hook
 
-    handles = []
-    try:
+    with contextlib.ExitStack() as hooks:
         for tap in taps:
-            handles.append(network.get_submodule(tap.module).register_forward_hook(hook_of(tap)))
+            handle = network.get_submodule(tap.module).register_forward_hook(hook_of(tap))
+            hooks.callback(handle.remove)
         yield means
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _as_maps(tap: Tap, output: Any, network: nn.Module, image: Size) -> Tensor:
@@ -153,7 +150,7 @@ def _as_maps(tap: Tap, output: Any, network: nn.Module, image: Size) -> Tensor:
                     return tokens.transpose(1, 2).unflatten(2, (rows, columns))
     shape = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
     raise ArttlError(
-        f"tap {tap.module!r} gives {shape}, which is no stack of maps [B, C, H, W]: tap another module"
+        f"tap {tap.module!r} returns {shape}, which is not a stack of maps [B, C, H, W]: tap another module"
     )
 
 

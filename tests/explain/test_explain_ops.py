@@ -275,7 +275,7 @@ def test_wrong_arrays_are_refused():
     step = [0, 4, 4, 2, 2, 2, 2, 0, 0]
     with pytest.raises(ValueError, match="needs maps"):
         ops.backproject([deep], [])
-    with pytest.raises(ValueError, match="2 maps do not go with steps that name 1"):
+    with pytest.raises(ValueError, match="the steps are for 1 maps, not 2"):
         ops.backproject([deep, deep], step)
     with pytest.raises(ValueError, match=r"a mean must be float32 \[1, 4, 4\]"):
         ops.backproject([deep, deep], [1, *step[1:]])

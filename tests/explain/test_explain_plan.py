@@ -72,19 +72,19 @@ def test_modules_of_are_the_networks_modules():
     assert set(modules_of(network)) == set(network.modules())
 
 
-def test_walk_is_the_steps_in_walking_order():
+def test_the_backprojection_is_the_steps_in_reverse():
     network, taps = taps_of(
         nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.MaxPool2d(2), nn.Conv2d(4, 4, 1)), ["0", "2"]
     )
     plan = Plan(network, taps)
-    assert plan.walk(network, "bojarski", (17, 15), [(8, 7), (4, 3)]) == [
+    assert plan.backprojection(network, "bojarski", (17, 15), [(8, 7), (4, 3)]) == [
         *(1, 8, 7, 2, 2, 2, 2, 0, 0),  # the pool, times the map of "0"
         *(0, 17, 15, 3, 3, 2, 2, 0, 0),
     ]
 
 
-def test_walks_of_ever_new_sizes_do_not_pile_up(two):
+def test_backprojections_of_ever_new_sizes_do_not_pile_up(two):
     network, _, plan = plan_of(two)
-    for size in range(8, 8 + 3 * plans._MOST_WALKS):
-        plan.walk(network, "bojarski", (size, size), [(size - 2, size - 2), (size - 4, size - 4)])
-        assert 1 <= len(plan._walks) <= plans._MOST_WALKS
+    for size in range(8, 8 + 3 * plans._MOST_KEPT):
+        plan.backprojection(network, "bojarski", (size, size), [(size - 2, size - 2), (size - 4, size - 4)])
+        assert 1 <= len(plan._backprojections) <= plans._MOST_KEPT

@@ -329,13 +329,13 @@ def test_wrong_calls_are_one_sentence():
         ([tap("late"), tap("early")], "the taps run in the order early, late"),
         ([tap("relu")], "tap 'relu' runs more than once"),
         ([tap("idle")], "tap 'idle' did not run"),
-        ([Tap("late", ("idle",))], r"make 10x10 of 12x12, but its map is 12x12: give Tap\('late'"),
+        ([Tap("late", ("idle",))], r"turn 12x12 into 10x10, but its map is 12x12: give Tap\('late'"),
         ([tap("early"), Tap("early", ())], "tap 'early' is named twice"),
         (["early", "late"], "tap 'late' does not come after 'early'"),
     ]:
         with pytest.raises(ArttlError, match=sentence):
             visual_backprop(network, images, taps=taps)
-    with pytest.raises(ArttlError, match=r"tap '1' gives \[1, 48\], which is no stack of maps"):
+    with pytest.raises(ArttlError, match=r"tap '1' returns \[1, 48\], which is not a stack of maps"):
         visual_backprop(nn.Sequential(nn.Conv2d(3, 3, 9), nn.Flatten()), images, taps=["1"])
     growing = nn.Sequential(nn.Conv2d(3, 3, 9), nn.Upsample(scale_factor=2))
     with pytest.raises(ArttlError, match="a map of 8x8 comes after one of 4x4"):

@@ -1,0 +1,221 @@
+"""The measurements of `arttl explain score`: every method's maps, and how faithful they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from PIL import Image, ImageFilter
+from torch import Tensor
+
+from arttl.explain import faithfulness
+from arttl.explain.attribution import Method
+from arttl.explain.maps import BATCH, maps_of
+from arttl.explain.overlay import Picture
+from arttl.explain.plan import Mode
+from arttl.inference.labels import probabilities
+from arttl.models import MultiTaskModel
+from arttl.sources.synthetic import drawn_objects
+
+_TRUNK: dict[str, Mode] = {"visual-backprop": "bojarski", "visual-backprop, sabatelli": "sabatelli"}
+_PER_TASK: tuple[Method, ...] = get_args(Method)
+_BASELINES = ("centre prior", "noise")
+METHODS = (*_TRUNK, *_PER_TASK, *_BASELINES)
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Shares of the layers, from the head down, that the randomisation check gives new weights; 0: the head alone."""
+_RANDOMISED = 4  # pictures of the randomisation check, which makes every map five times
+
+
+def scored_tasks(model: MultiTaskModel) -> list[str]:
+    """The tasks that predict classes; a number has no probability that could fall."""
+    return [task.name for task in model.tasks if task.kind != "number"]
+
+
+def all_maps(model: MultiTaskModel, images: Tensor, seed: int) -> dict[str, Tensor]:
+    """The maps of the classes with the highest logits.
+
+    Args:
+        model: on its device.
+        images: [B, 3, H, W].
+        seed: of the noise.
+
+    Returns:
+        Method to maps [T, B, H, W] on the CPU, T the tasks with classes.
+    """
+    count, _, height, width = images.shape
+    noise = torch.rand((count, height, width), generator=torch.Generator().manual_seed(seed))
+    prior = faithfulness.centre_prior(height, width).expand(count, -1, -1)
+    baselines = dict(zip(_BASELINES, (prior, noise), strict=True))
+    return _network_maps(model, images, _likeliest(model, images)) | {
+        name: heat.expand(len(scored_tasks(model)), -1, -1, -1) for name, heat in baselines.items()
+    }
+
+
+def _network_maps(model: MultiTaskModel, images: Tensor, classes: Tensor) -> dict[str, Tensor]:
+    """As `all_maps`, without the baselines, of the given classes [T, B]."""
+    tasks = scored_tasks(model)
+    maps = {}
+    for name, mode in _TRUNK.items():
+        heat = maps_of(model, images, "visual-backprop", mode=mode)
+        maps[name] = heat.expand(len(tasks), -1, -1, -1)
+    for method in _PER_TASK:
+        maps[method] = torch.stack(
+            [
+                maps_of(model, images, method, task=task, classes=of_task)
+                for task, of_task in zip(tasks, classes, strict=True)
+            ]
+        )
+    return maps
+
+
+@torch.no_grad()
+def _logits(model: MultiTaskModel, images: Tensor) -> dict[str, Tensor]:
+    """Task name to logits [B, Q] on the CPU."""
+    device = next(model.parameters()).device
+    parts = [model(batch.to(device)) for batch in images.split(BATCH)]
+    return {name: torch.cat([part[name] for part in parts]).cpu() for name in model.tasks.names}
+
+
+def _likeliest(model: MultiTaskModel, images: Tensor) -> Tensor:
+    """[T, B], the classes with the highest logits."""
+    logits = _logits(model, images)
+    return torch.stack([logits[name].argmax(1) for name in scored_tasks(model)])
+
+
+def curves(
+    model: MultiTaskModel, images: Tensor, maps: dict[str, Tensor], steps: int
+) -> dict[str, dict[str, float]]:
+    """Areas under the deletion and insertion curves, as means over pictures and tasks.
+
+    Pixels are deleted into the mean colour and inserted into the blurred picture, as in the source.
+
+    Args:
+        model: on its device.
+        images: [B, 3, H, W].
+        maps: of `all_maps`.
+        steps: of the curves.
+
+    Returns:
+        Method to {"deletion", "insertion"}.
+    """
+    classes = _likeliest(model, images)  # [T, B]
+    fillers = {"deletion": torch.zeros_like(images), "insertion": _blurred(model, images)}
+    means: dict[str, dict[str, float]] = {}
+    for method in METHODS:
+        means[method] = {}
+        for curve, filler in fillers.items():
+            areas = [
+                faithfulness.area_under_curve(
+                    _probability(model, task, int(classes[number, index])),
+                    image,
+                    filler[index],
+                    maps[method][number, index],
+                    insert=curve == "insertion",
+                    steps=steps,
+                )
+                for index, image in enumerate(images)
+                for number, task in enumerate(scored_tasks(model))
+            ]
+            means[method][curve] = float(np.mean(areas))
+    return means
+
+
+def _probability(model: MultiTaskModel, name: str, index: int) -> faithfulness.Scores:
+    """The probability of one class, [B], of the uncalibrated network."""
+
+    def scores(images: Tensor) -> Tensor:
+        logits = _logits(model, images)[name].numpy()
+        return torch.from_numpy(probabilities(model.tasks[name], logits)[:, index]).float()
+
+    return scores
+
+
+def _blurred(model: MultiTaskModel, images: Tensor) -> Tensor:
+    """The pictures without detail: a Gaussian of 1/22 of the side, about the source's 11 pixels of 224."""
+    blur = ImageFilter.GaussianBlur(images.shape[2] / 22)
+    pictures = [
+        np.asarray(Image.fromarray(picture).filter(blur)) for picture in model.preprocess.denormalise(images)
+    ]
+    values = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
+    mean, std = (torch.tensor(v).view(3, 1, 1) for v in (model.preprocess.mean, model.preprocess.std))
+    return (values / 255 - mean) / std
+
+
+def pointing(model: MultiTaskModel, count: int, seed: int) -> dict[str, Any]:
+    """The shares of the maps inside the boxes of drawn objects.
+
+    Args:
+        model: on its device.
+        count: how many objects to draw.
+        seed: of the objects and their positions.
+
+    Returns:
+        Method to {"mass_inside", "peak_inside"}, and "area": the mean share of the picture that a box covers.
+    """
+    pictures, boxes = [], []
+    random = np.random.default_rng(seed)
+    for drawn in drawn_objects(count, seed):
+        left, top, right, bottom = drawn.photograph.box
+        picture = np.array(drawn.photograph.picture)
+        box = np.zeros_like(picture)
+        box[top:bottom, left:right] = 255
+        # The box is resized and cropped like the picture.
+        picture_tensor, box_tensor = map(model.preprocess.apply, _moved([picture, box], random))
+        pictures.append(picture_tensor)
+        boxes.append(box_tensor)
+    inside = torch.from_numpy(model.preprocess.denormalise(torch.stack(boxes))[..., 0] > 127)  # [B, H, W]
+    shares: dict[str, Any] = {"area": float(inside.double().mean())}
+    for name, maps in all_maps(model, torch.stack(pictures), seed).items():
+        pairs = [pair for of_task in maps for pair in zip(of_task, inside, strict=True)]
+        shares[name] = {
+            "mass_inside": _mean([faithfulness.mass_inside(heat, box) for heat, box in pairs]),
+            "peak_inside": _mean([bool(box.flatten()[heat.argmax()]) for heat, box in pairs]),
+        }
+    return shares
+
+
+def _moved(pictures: Sequence[Picture], random: np.random.Generator) -> list[Picture]:
+    """Pictures of one size at the same random position on a canvas twice as high and wide that continues their edges.
+
+    As drawn, objects fill most of the picture and stand in its middle, where any map has most of its mass.
+    """
+    height, width = pictures[0].shape[:2]
+    top, left = random.integers(height + 1), random.integers(width + 1)
+    margins = ((top, height - top), (left, width - left), (0, 0))
+    return [np.pad(picture, margins, mode="edge") for picture in pictures]
+
+
+def randomised(
+    model: MultiTaskModel, images: Tensor, maps: dict[str, Tensor], seed: int
+) -> dict[str, list[float]]:
+    """Rank correlations with the maps of the trained model, of the same classes, when its weights are randomised.
+
+    Args:
+        model: the trained one.
+        images: [B, 3, H, W], of which the first few are used.
+        maps: of `all_maps`.
+        seed: of the weights.
+
+    Returns:
+        Method, except the baselines, to the mean correlation for each of `SHARES`.
+    """
+    images = images[:_RANDOMISED]
+    classes = _likeliest(model, images)
+    correlations: dict[str, list[float]] = {name: [] for name in (*_TRUNK, *_PER_TASK)}
+    layers = sum(hasattr(layer, "reset_parameters") for layer in model.modules())
+    for share in SHARES:
+        random = faithfulness.randomised_from_the_top(model, max(share, len(model.tasks) / layers), seed)
+        for name, changed in _network_maps(random, images, classes).items():
+            trained = maps[name][:, : len(images)]
+            pairs = zip(changed.flatten(0, 1), trained.flatten(0, 1), strict=True)
+            correlations[name].append(_mean([faithfulness.rank_correlation(*pair) for pair in pairs]))
+    return correlations
+
+
+def _mean(values: Sequence[float]) -> float:
+    """The mean without NaN, which a constant map has for its share and its correlation."""
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan
