@@ -76,11 +76,13 @@ COMMANDS = {
         "show which layers know most about each task",
         "arttl.frozen.layers:LayerSettings",
         "arttl.frozen.layers:run",
+        recipe=True,
     ),
     "rebalance": Command(
         "compare what helps rare classes",
         "arttl.frozen.rebalance:RebalanceSettings",
         "arttl.frozen.rebalance:run",
+        recipe=True,
     ),
     "evaluate": Command(
         "measure a saved model on a split",

@@ -177,7 +177,7 @@ class RunFolder:
             files.remove(self.path / name)
         for folder in (self.path, self.checkpoints):
             files.remove_leftovers(folder)
-        files.write_text(self.path / _CONFIG, _to_yaml(settings))
+        write_config(self.path, settings)
         tasks.save(self.path / "tasks.json")
         device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
         environment = {
@@ -273,6 +273,19 @@ def flat_settings(settings: Any) -> dict[str, Any]:
         else:
             flat[field.name] = converter.unstructure(value)
     return flat
+
+
+def write_config(folder: Path, settings: Mapping[str, object]) -> None:
+    """Write the `config.yaml` from which a command can be started again.
+
+    Args:
+        folder: which the command leaves.
+        settings: of the command, see `flat_settings`.
+
+    Raises:
+        ArttlError: if it cannot be written.
+    """
+    files.write_text(folder / _CONFIG, _to_yaml(settings))
 
 
 def _to_yaml(settings: Mapping[str, object]) -> str:

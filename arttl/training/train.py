@@ -17,11 +17,11 @@ from timm.utils import ModelEmaV3
 
 from arttl.cpu import prepare_cpu
 from arttl.errors import ArttlError
-from arttl.evaluation.classes import class_tables, write_classes
-from arttl.evaluation.metrics import TaskMetrics, measure_predictions, metrics_to_json
+from arttl.evaluation.metrics import TaskMetrics
 from arttl.evaluation.report import metrics_table
 from arttl.explain.command import VisualizeSettings, visualize
 from arttl.frozen.linear_probe import fit_probe
+from arttl.frozen.results import finish_run
 from arttl.frozen.split_features import extract_features
 from arttl.inference.predictions import predict
 from arttl.loading import Augment, Loader, Preprocess, open_loader, read_manifest
@@ -369,17 +369,12 @@ def _test(
         with reporter.progress(f"predictions on {split}", len(views)) as bar:
             by_split[split] = predict(model, model.tasks, views, accelerator.gather, bar.advance)
     calibration, predictions = by_split["val"].calibrate(), by_split["test"]
-    metrics = measure_predictions(predictions, manifest, calibration)
 
-    def finish() -> None:
+    def finish() -> dict[str, TaskMetrics]:
         calibration.save(folder.best)
-        folder.finish(
-            metrics_to_json(metrics),
-            predictions=lambda path: predictions.write(path, manifest, calibration),
-            classes=lambda path: write_classes(path, class_tables(predictions)),
-        )
+        return finish_run(folder, predictions, manifest, calibration)
 
-    on_first_rank(finish)
+    metrics = on_first_rank(finish)
     reporter.show(metrics_table(metrics, "Test split, per cent"))
     return metrics
 
