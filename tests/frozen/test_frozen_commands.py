@@ -111,7 +111,7 @@ def test_probe_refuses_what_it_cannot_use(two_stores, tmp_path) -> None:
         probe(replace(settings, features=(tmp_path,)))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
-    with pytest.raises(ArttlError, match="is no run folder; choose another --out"):
+    with pytest.raises(ArttlError, match="is not a run folder; choose another --out"):
         probe(replace(settings, out=tmp_path / "mine"))
     probe(settings)
     with pytest.raises(ArttlError, match="already holds a run; choose another --out, or pass --overwrite"):
