@@ -55,14 +55,10 @@ COMMANDS = {
         defaults="arttl.training.embedded:embedded_defaults",
     ),
     "features": Command(
-        "compute a frozen network's features once",
-        "arttl.frozen.extract:FeatureSettings",
-        recipe=True,
+        "compute a frozen network's features once", "arttl.frozen.extract:FeatureSettings", recipe=True
     ),
     "probe": Command(
-        "train every usual head on features computed once",
-        "arttl.frozen.probe:ProbeSettings",
-        recipe=True,
+        "train every usual head on features computed once", "arttl.frozen.probe:ProbeSettings", recipe=True
     ),
     "fuse": Command(
         "join several backbones, and measure what that is worth",
@@ -70,48 +66,33 @@ COMMANDS = {
         recipe=True,
     ),
     "layers": Command(
-        "show which layers know most about each task",
-        "arttl.frozen.layers:LayerSettings",
-        recipe=True,
+        "show which layers know most about each task", "arttl.frozen.layers:LayerSettings", recipe=True
     ),
     "rebalance": Command(
-        "compare what helps rare classes",
-        "arttl.frozen.rebalance:RebalanceSettings",
-        recipe=True,
+        "compare what helps rare classes", "arttl.frozen.rebalance:RebalanceSettings", recipe=True
     ),
-    "evaluate": Command(
-        "measure a saved model on a split",
-        "arttl.evaluation.command:EvaluateSettings",
-    ),
+    "evaluate": Command("measure a saved model on a split", "arttl.evaluation.command:EvaluateSettings"),
     "compare": Command(
-        "compare two runs on the same samples",
-        "arttl.evaluation.compare_command:CompareSettings",
+        "compare two runs on the same samples", "arttl.evaluation.compare_command:CompareSettings"
     ),
     "reproduce": Command(
         "run the paper's experiment on two collections",
         "arttl.reproduction.settings:ReproduceSettings",
         "arttl.reproduction.command:run",
     ),
-    "visualize": Command(
-        "draw what a model looks at",
-        "arttl.explain.command:VisualizeSettings",
-    ),
+    "visualize": Command("draw what a model looks at", "arttl.explain.command:VisualizeSettings"),
     "explain": Command(
-        "measure how faithful those pictures are (explain score)",
-        subcommands="arttl.cli:EXPLAIN",
+        "measure how faithful those pictures are (explain score)", subcommands="arttl.cli:EXPLAIN"
     ),
-    "fetch": Command(
-        "download the Rijksmuseum Challenge",
-        "arttl.fetching.fetch:FetchSettings",
-    ),
+    "fetch": Command("download the Rijksmuseum Challenge", "arttl.fetching.fetch:FetchSettings"),
     "import-keras": Command(
-        "turn weights that Keras saved into a model",
-        "arttl.models.keras.command:ImportKerasSettings",
+        "turn weights that Keras saved into a model", "arttl.models.keras.command:ImportKerasSettings"
     ),
 }
 EXPLAIN = {
     "score": (
         "arttl.explain.score:ScoreSettings",
+        "arttl.explain.score:run",
         "measure how faithful a model's maps are",
     )
 }

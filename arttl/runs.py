@@ -22,10 +22,12 @@ from typing import Any, TypeVar
 import cattrs
 import torch
 import yaml
-from accelerate import PartialState
+from accelerate import Accelerator, PartialState
+from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast_object_list
 
 from arttl import files
+from arttl.cpu import prepare_cpu
 from arttl.errors import ArttlError
 from arttl.settings import Settings
 from arttl.tasks import TaskSet
@@ -239,6 +241,26 @@ class RunFolder:
                     f"{self.path} was begun with --{name.replace('_', '-')} {values[0]}, not {values[1]};"
                     " give that again, or another --out"
                 )
+
+
+def open_accelerator(mixed_precision: str | None, threads: int | None, **options: Any) -> Accelerator:
+    """The processes and the device of a run.
+
+    Args:
+        mixed_precision: None: that of `accelerate launch`; an explicit "no" would silently override it.
+        threads: on the CPU; None: one per core.
+        options: further ones of `Accelerator`.
+
+    Raises:
+        ArttlError: for a precision that the device does not have.
+    """
+    AcceleratorState._reset_state()  # kept for the life of the process, and another run may want another precision
+    accelerator = Accelerator(mixed_precision=mixed_precision, **options)
+    if accelerator.device.type == "cpu":
+        if accelerator.mixed_precision == "fp16":
+            raise ArttlError("--mixed-precision fp16 needs a GPU; on the CPU use bf16 or no")
+        prepare_cpu(threads)
+    return accelerator
 
 
 def on_first_rank(work: Callable[[], _T]) -> _T:

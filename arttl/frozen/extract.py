@@ -1,4 +1,4 @@
-"""`arttl features`: one forward pass of a backbone over a collection, kept for everything that trains on it."""
+"""`arttl features`: one forward pass of a backbone over a collection, kept for all heads that are trained on it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ import numpy.typing as npt
 import torch
 import tyro
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 
 from arttl.console import Reporter
-from arttl.cpu import prepare_cpu
 from arttl.errors import ArttlError
 from arttl.frozen.store import FeatureStore, Recipe, StoreWriter, sha256_of_file, sha256_of_weights
 from arttl.loading import Loader, open_loader
@@ -26,7 +24,7 @@ from arttl.loading.settings import EngineSettings
 from arttl.models import Backbone, load_weights
 from arttl.models.settings import NetworkSettings
 from arttl.models.stages import LAST_LAYER, PooledStages, stage_widths
-from arttl.runs import flat_settings, on_first_rank
+from arttl.runs import flat_settings, on_first_rank, open_accelerator
 from arttl.settings import AtLeastOne, OutputSettings
 from arttl.shards.manifest import Manifest
 
@@ -65,12 +63,7 @@ def compute_features(settings: FeatureSettings) -> FeatureStore:
     Raises:
         ArttlError: for input that cannot be used, or features that are not finite.
     """
-    AcceleratorState._reset_state()  # kept for the life of the process, and this pass may want another precision
-    accelerator = Accelerator(mixed_precision=settings.mixed_precision)
-    if accelerator.mixed_precision == "fp16" and accelerator.device.type == "cpu":
-        raise ArttlError("--mixed-precision fp16 needs a GPU; on the CPU use bf16 or no")
-    if accelerator.device.type == "cpu":
-        prepare_cpu(settings.threads)
+    accelerator = open_accelerator(settings.mixed_precision, settings.threads)
     manifest = Manifest.read(settings.shards)
     torch.manual_seed(0)  # --weights none means the same network on every rank, and when the pass is resumed
     backbone = Backbone(settings.backbone)
@@ -114,9 +107,7 @@ def compute_features(settings: FeatureSettings) -> FeatureStore:
         reporter.say(f"engine     {every_sample.engine_reason}")
         kept = writer.num_blocks - len(missing)
         if kept:
-            reporter.say(
-                f"resumed    {kept} of {writer.num_blocks} blocks are there from an interrupted pass"
-            )
+            reporter.say(f"resumed    {kept} of {writer.num_blocks} blocks were done by an interrupted pass")
         _fill(writer, missing, PooledStages(backbone, widths), manifest, open_rows, reporter, accelerator)
     else:
         reporter.say(f"features   {settings.out} holds them already")
