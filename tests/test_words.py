@@ -53,7 +53,6 @@ KNOWN = {
     "name TailOutcome",
     "name TailSettings",
     "name among",
-    "name answers",
     "name carry_out",
     "name climb",
     "name draw",

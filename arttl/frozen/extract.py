@@ -44,7 +44,7 @@ class FeatureSettings(OutputSettings, EngineSettings, NetworkSettings):
     overwrite: bool = False
     """Replace features of another backbone, size or collection that --out already holds."""
     stages: Literal["all", "last"] = "all"
-    """all (the average of every stage that timm describes, and the last pooled layer) or last (that layer alone)."""
+    """All (the average of every stage that timm describes, and the last pooled layer) or last (that layer alone)."""
     batch_size: AtLeastOne = 64
     """Samples per step and process."""
     block_size: AtLeastOne = 1024
