@@ -1,4 +1,4 @@
-"""The `arttl` command: a view of the package, each command one settings dataclass and one function."""
+"""The `arttl` command: a view of the package, each command a settings dataclass and a function."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from arttl.errors import ArttlError, did_you_mean
 
 @dataclass(frozen=True)
 class Command:
-    """A command; what it needs is imported when it is run.
+    """A command; its modules are imported when it is run.
 
     Attributes:
-        text: what it does, for the list of commands.
+        text: its line in the list of commands.
         settings: its settings dataclass, as "module:name"; empty where it only has subcommands.
-        run: the function that takes them, likewise.
+        run: the function that takes them, likewise; by default `run` of the same module.
         recipe: whether it takes `--recipe`, as commands that leave a run do.
-        defaults: "module:name" of a function that gets the settings given without a recipe, and returns the settings
-            to use for what was not given, or None for those of the dataclass.
+        defaults: "module:name" of a function that takes the settings given without a recipe, and returns the settings
+            that replace the defaults, or None to keep the dataclass's own.
         subcommands: "module:name" of a mapping from name to (settings dataclass, function, text).
     """
 
@@ -55,64 +55,38 @@ COMMANDS = {
         defaults="arttl.training.embedded:embedded_defaults",
     ),
     "features": Command(
-        "compute a frozen network's features once",
-        "arttl.frozen.extract:FeatureSettings",
-        "arttl.frozen.extract:run",
-        recipe=True,
+        "compute a frozen network's features once", "arttl.frozen.extract:FeatureSettings", recipe=True
     ),
     "probe": Command(
-        "train every usual head on features computed once",
-        "arttl.frozen.probe:ProbeSettings",
-        "arttl.frozen.probe:run",
-        recipe=True,
+        "train every usual head on features computed once", "arttl.frozen.probe:ProbeSettings", recipe=True
     ),
     "fuse": Command(
         "join several backbones, and measure what that is worth",
         "arttl.frozen.fuse:FuseSettings",
-        "arttl.frozen.fuse:run",
         recipe=True,
     ),
     "layers": Command(
-        "show which layers know most about each task",
-        "arttl.frozen.layers:LayerSettings",
-        "arttl.frozen.layers:run",
+        "show which layers know most about each task", "arttl.frozen.layers:LayerSettings", recipe=True
     ),
     "rebalance": Command(
-        "compare what helps rare classes",
-        "arttl.frozen.rebalance:RebalanceSettings",
-        "arttl.frozen.rebalance:run",
+        "compare what helps rare classes", "arttl.frozen.rebalance:RebalanceSettings", recipe=True
     ),
-    "evaluate": Command(
-        "measure a saved model on a split",
-        "arttl.evaluation.command:EvaluateSettings",
-        "arttl.evaluation.command:run",
-    ),
+    "evaluate": Command("measure a saved model on a split", "arttl.evaluation.command:EvaluateSettings"),
     "compare": Command(
-        "compare two runs on the same samples",
-        "arttl.evaluation.compare_command:CompareSettings",
-        "arttl.evaluation.compare_command:run",
+        "compare two runs on the same samples", "arttl.evaluation.compare_command:CompareSettings"
     ),
     "reproduce": Command(
         "run the paper's experiment on two collections",
         "arttl.reproduction.settings:ReproduceSettings",
         "arttl.reproduction.command:run",
     ),
-    "visualize": Command(
-        "draw what a model looks at",
-        "arttl.explain.command:VisualizeSettings",
-        "arttl.explain.command:run",
-    ),
+    "visualize": Command("draw what a model looks at", "arttl.explain.command:VisualizeSettings"),
     "explain": Command(
-        "measure how faithful those pictures are (explain score)",
-        subcommands="arttl.cli:EXPLAIN",
+        "measure how faithful those pictures are (explain score)", subcommands="arttl.cli:EXPLAIN"
     ),
-    "fetch": Command(
-        "download the Rijksmuseum Challenge", "arttl.fetching.fetch:FetchSettings", "arttl.fetching.fetch:run"
-    ),
+    "fetch": Command("download the Rijksmuseum Challenge", "arttl.fetching.fetch:FetchSettings"),
     "import-keras": Command(
-        "turn weights that Keras saved into a model",
-        "arttl.models.keras.command:ImportKerasSettings",
-        "arttl.models.keras.command:run",
+        "turn weights that Keras saved into a model", "arttl.models.keras.command:ImportKerasSettings"
     ),
 }
 EXPLAIN = {
@@ -125,7 +99,7 @@ EXPLAIN = {
 
 
 def _load(name: Any) -> Any:
-    """What "module:name" names; anything else is itself."""
+    """The object that "module:name" names; anything else is itself."""
     if not isinstance(name, str):
         return name
     module, _, attribute = name.partition(":")
@@ -162,7 +136,7 @@ def _run(command: Command, argv: Sequence[str], prog: str) -> None:
     settings = _parse(kind, argv, prog, values, command.recipe, epilog)
     if command.defaults and not values and (defaults := _load(command.defaults)(settings)):
         settings = _parse(kind, argv, prog, defaults.flat(), command.recipe)
-    _load(command.run)(settings)
+    _load(command.run or command.settings.partition(":")[0] + ":run")(settings)
 
 
 def _parse(
@@ -179,7 +153,7 @@ def _parse(
         kind: their dataclass.
         argv: the arguments.
         prog: the command's name in the help.
-        values: what replaces the defaults, such as a recipe's.
+        values: name to value that replaces the default, such as a recipe's.
         recipe: whether there is a flag --recipe, which has been read already.
         epilog: follows the description in the help.
     """
@@ -206,11 +180,11 @@ def run_command(name: str, argv: Sequence[str] | None = None, prog: str | None =
         prog: its name in the help text.
 
     Returns:
-        The exit status: 0, 2 for a failure the user can mend (one sentence on standard error), 130 for Ctrl-C.
+        The exit status: 0, 2 for a failure the user can mend (a sentence on standard error), 130 for Ctrl-C.
 
     Raises:
-        SystemExit: after the help text, for arguments that cannot be read, and with 141 when whoever read standard
-            output has left, as `head` does.
+        SystemExit: after the help text, for arguments that cannot be read, and with 141 when the reader of standard
+            output has closed it, as `head` does.
     """
     share_cores()  # before anything imports torch
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import NoneType, UnionType
@@ -18,7 +19,7 @@ from tyro.constructors import (
     StructTypeInfo,
 )
 
-from arttl.settings import Bound, Setting, groups_of, settings_of
+from arttl.settings import Bound, Setting, Settings, groups_of, settings_of
 
 _RECIPE = (
     "Read these settings from a YAML file, such as the config.yaml of a run, or from a recipe of arttl by its name,"
@@ -30,43 +31,50 @@ def registry_for(kind: type[Any], values: Mapping[str, Any], recipe: bool) -> Co
     """The rules by which tyro makes flags of a settings dataclass.
 
     Args:
-        kind: the dataclass; its groups become titled sections of the help.
+        kind: the dataclass; the groups that it has or inherits become titled sections of the help.
         values: name to value of the settings whose default is another here.
-        recipe: whether to have a flag --recipe, which is accepted and has no effect: `values` are what it says.
+        recipe: whether to have a flag --recipe, which is accepted and has no effect: it has been read into `values`.
     """
     registry = ConstructorRegistry()
-    groups, settings = groups_of(kind), settings_of(kind)
+    groups, inherited, settings = groups_of(kind), _inherited_groups(kind), settings_of(kind)
+    sections = groups | inherited
+    in_sections = {
+        *groups,
+        *(field.name for base in inherited.values() for field in dataclasses.fields(base)),
+    }
 
-    def without_recipe(recipe: Path | None = None, **given: Any) -> Any:
+    def command(recipe: Path | None = None, **given: Any) -> Any:
+        for name in inherited:
+            given |= vars(given.pop(name))
         return kind(**given)
+
+    def field_of(setting: Setting) -> StructFieldSpec:
+        default = values.get(setting.name, setting.default)
+        if default is dataclasses.MISSING:
+            default = tyro.MISSING_NONPROP
+        shown = tyro.conf.arg(help_behavior_hint=_Behaviour(setting, default))
+        return _field(setting.name, Annotated[setting.hint, shown], default, setting.text)
 
     @registry.struct_rule
     def with_groups(info: StructTypeInfo) -> StructConstructorSpec | None:
-        if info.type is not kind and info.type not in groups.values():
+        if info.type in sections.values():
+            fields = [field_of(settings[field.name]) for field in dataclasses.fields(info.type)]
+            # A group itself, so that tyro shows its docstring.
+            return StructConstructorSpec(instantiate=info.type, fields=tuple(fields))
+        if info.type is not kind:
             return None
-        fields = []
-        if recipe and info.type is kind:
+        fields = [
+            field_of(settings[field.name])
+            for field in dataclasses.fields(kind)
+            if field.name not in in_sections
+        ]
+        if recipe:
             quiet = tyro.conf.arg(help_behavior_hint="")
-            fields.append(_field("recipe", Annotated[Path | None, quiet], None, _RECIPE))
-        for field in dataclasses.fields(info.type):
-            if info.type is kind and field.name in groups:
-                title = tyro.conf.arg(name=field.name.replace("_", "-"))
-                fields.append(_field(field.name, Annotated[groups[field.name], title], tyro.MISSING_NONPROP))
-                continue
-            setting = settings[field.name]
-            default = values.get(field.name, setting.default)
-            if default is dataclasses.MISSING:
-                default = tyro.MISSING_NONPROP
-            hint: Any = Annotated[
-                setting.hint,
-                tyro.conf.arg(help_behavior_hint=_Behaviour(setting, default)),
-            ]
-            fields.append(_field(field.name, hint, default, setting.text))
-
-        # A group itself, so that tyro shows its docstring.
-        return StructConstructorSpec(
-            instantiate=without_recipe if info.type is kind else info.type, fields=tuple(fields)
-        )
+            fields.insert(0, _field("recipe", Annotated[Path | None, quiet], None, _RECIPE))
+        for name, group in sections.items():
+            title = tyro.conf.arg(name=name.replace("_", "-"))
+            fields.append(_field(name, Annotated[group, title], tyro.MISSING_NONPROP))
+        return StructConstructorSpec(instantiate=command, fields=tuple(fields))
 
     @registry.primitive_rule
     def optional(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
@@ -90,16 +98,25 @@ def registry_for(kind: type[Any], values: Mapping[str, Any], recipe: bool) -> Co
 
 @dataclasses.dataclass(frozen=True)
 class _Behaviour:
-    """What stands in brackets after a setting's sentence: its constraints, and its default where it has one."""
+    """The brackets after a setting's sentence: its constraints, and its default where it has one."""
 
     setting: Setting
     default: Any
 
     def __call__(self, label: str) -> str:
         parts = [bound.text for bound in self.setting.annotations(Bound)]
-        if self.default not in (None, ()):
+        if label and self.default not in (None, ()):
             parts.append(f"default: {label}")
         return f"({'; '.join(parts)})" if parts else ""
+
+
+def _inherited_groups(kind: type[Any]) -> dict[str, type[Settings]]:
+    """The groups that a command's settings are derived from, by the first word of their names."""
+    return {
+        re.sub("Settings$", "", base.__name__).lower(): base
+        for base in reversed(kind.__bases__)
+        if issubclass(base, Settings) and base is not Settings
+    }
 
 
 def _field(name: str, hint: Any, default: Any, text: str | None = None) -> StructFieldSpec:

@@ -1,7 +1,7 @@
 """The only writer of files that must appear whole: written under another name, flushed to the disk, then renamed.
 
-What is unfinished is called `.NAME.HOST-PROCESS.unfinished` and lies beside its final name, so that two processes
-never write the same temporary file, and what a killed one has left is removed by the next that writes the same name.
+Until then it is called `.NAME.HOST-PROCESS.unfinished` and lies beside its final name, so that two processes never
+write the same temporary file; the leftovers of a killed process are removed by the next that writes the same name.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class WriteError(ArttlError):
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn the system's errors within into the one sentence that names `path`.
+    """Turn the system's errors within into one sentence that names `path`.
 
     Raises:
         WriteError: for every `OSError`, and for a `WriteError` about a part of `path`.
@@ -62,14 +62,10 @@ def whole_file(path: Path, scratch: Path | None = None) -> Iterator[Path]:
     with writing(path):
         if scratch is None:
             _remove_leftovers_of(path)
-        temporary = _temporary(path) if scratch is None else scratch / f"{path.name}.part"
-        try:
+        with _renamed(
+            _temporary(path) if scratch is None else scratch / f"{path.name}.part", path
+        ) as temporary:
             yield temporary
-            commit(temporary, path)
-        except BaseException:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise
 
 
 @contextmanager
@@ -85,14 +81,20 @@ def whole_folder(path: Path) -> Iterator[Path]:
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_leftovers_of(path)
-        temporary = _temporary(path)
-        temporary.mkdir()
-        try:
+        with _renamed(_temporary(path), path) as temporary:
+            temporary.mkdir()
             yield temporary
-            commit(temporary, path)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
+
+
+@contextmanager
+def _renamed(temporary: Path, final: Path) -> Iterator[Path]:
+    try:
+        yield temporary
+        commit(temporary, final)
+    except BaseException:
+        with suppress(OSError):
+            _delete(temporary)
+        raise
 
 
 def commit(temporary: Path, final: Path) -> None:
@@ -120,15 +122,15 @@ def write_bytes(path: Path, data: bytes | Iterable[bytes], scratch: Path | None 
         file.writelines([data] if isinstance(data, bytes) else data)
 
 
-def write_text(path: Path, text: str, scratch: Path | None = None) -> None:
+def write_text(path: Path, text: str) -> None:
     """Write a whole file of UTF-8, without changing the ends of lines."""
-    write_bytes(path, text.encode(), scratch)
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, value: object, scratch: Path | None = None, *, indent: int | None = 1) -> None:
     """Write a whole file of JSON."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)
-    write_text(path, text if indent is None else text + "\n", scratch)
+    write_bytes(path, (text if indent is None else text + "\n").encode(), scratch)
 
 
 def append_lines(path: Path, lines: Iterable[str]) -> None:
@@ -203,11 +205,15 @@ def remove_leftovers(folder: Path) -> None:
     """
     with writing(folder):
         for path in filter(is_leftover, folder.iterdir() if folder.is_dir() else ()):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            _delete(path)
 
 
-def _temporary(path: Path, what: str = "") -> Path:
-    return path.with_name(f".{path.name}.{_HOST}-{os.getpid()}{what}.unfinished")
+def _delete(path: Path) -> None:
+    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _temporary(path: Path, suffix: str = "") -> Path:
+    return path.with_name(f".{path.name}.{_HOST}-{os.getpid()}{suffix}.unfinished")
 
 
 def _set_aside(folder: Path) -> Path:
@@ -219,11 +225,11 @@ def _set_aside(folder: Path) -> Path:
 
 
 def _remove_leftovers_of(final: Path) -> None:
-    """Remove what processes of this machine that are no more have left of a file or folder."""
+    """Remove what ended processes of this machine have left of a file or folder."""
     for path in final.parent.iterdir():
-        found = _LEFTOVER.fullmatch(path.name)
-        if found and found["name"] == final.name and found["host"] == _HOST:
-            process = int(found["process"])
+        match = _LEFTOVER.fullmatch(path.name)
+        if match and (match["name"], match["host"]) == (final.name, _HOST):
+            process = int(match["process"])
             if process == os.getpid() or not _is_alive(process):
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 

@@ -1,9 +1,9 @@
 """The run folder: its only writer and reader, for every command that leaves a run.
 
 - `config.yaml`: the command's settings, from which it can be started again;
-- `tasks.json`: what is predicted;
+- `tasks.json`: the tasks that are predicted;
 - `environment.json`: the machine and the versions;
-- `metrics.jsonl`: a line per epoch, or per head that was fitted;
+- `metrics.jsonl`: one line per epoch, or per head that was fitted;
 - `best/`: the model with its calibration;
 - `predictions.parquet` and `classes.csv`: of the test split;
 - `test.json`: the figures on the test split, written last: a run with it is done.
@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,16 +22,19 @@ from typing import Any, TypeVar
 import cattrs
 import torch
 import yaml
-from accelerate import PartialState
+from accelerate import Accelerator, PartialState
+from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast_object_list
 
 from arttl import files
+from arttl.cpu import prepare_cpu
 from arttl.errors import ArttlError
+from arttl.settings import Settings
 from arttl.tasks import TaskSet
 
 PREDICTIONS = "predictions.parquet"
 _DONE, _CONFIG, _CHECKPOINTS = "test.json", "config.yaml", "checkpoints"
-# In the order in which they are removed: what says "done" first, what a run is resumed from last.
+# In the order in which they are removed: the file that means "done" first, those a run is resumed from last.
 _CONTENTS = (
     _DONE,
     PREDICTIONS,
@@ -119,7 +122,7 @@ class RunFolder:
 
     @property
     def failure(self) -> str | None:
-        """The sentence that the last attempt ended with, if it failed."""
+        """The error message of the last attempt, if it failed."""
         path = self.path / _FAILURES[0]
         return str(json.loads(path.read_text(encoding="utf-8"))["error"]) if path.is_file() else None
 
@@ -132,7 +135,7 @@ class RunFolder:
         if not self.path.exists() or (self.path.is_dir() and not self._contents()):
             return
         if not (self.path / _CONFIG).is_file():
-            raise ArttlError(f"{self.path} is no run folder; choose another --out")
+            raise ArttlError(f"{self.path} is not a run folder; choose another --out")
         if not overwrite:
             raise ArttlError(f"{self.path} already holds a run; choose another --out, or pass --overwrite")
 
@@ -148,17 +151,18 @@ class RunFolder:
         processes: int = 1,
         mixed_precision: str = "no",
     ) -> None:
-        """Make the folder, or empty it of an earlier run, and write what a run begins with.
+        """Make the folder, or empty it of an earlier run, and write the files that a run begins with.
 
         Files that no run makes are left alone; on resuming, the checkpoints are too.
 
         Args:
             settings: of the command, see `flat_settings`.
             tasks: what is predicted.
-            overwrite: replace a run that is there.
-            resume: continue a run that is there.
+            overwrite: replace an earlier run.
+            resume: continue an earlier run.
             may_change: settings that may differ from those the run was begun with.
-            device, processes, mixed_precision: what the run runs on; by default one process on the GPU if there is one.
+            device, processes, mixed_precision: hardware and precision of the run; by default one process on the GPU if
+                there is one.
 
         Raises:
             ArttlError: if the folder holds a run that is neither to be replaced nor resumed, or one of other settings,
@@ -177,7 +181,7 @@ class RunFolder:
             files.remove(self.path / name)
         for folder in (self.path, self.checkpoints):
             files.remove_leftovers(folder)
-        files.write_text(self.path / _CONFIG, _to_yaml(settings))
+        write_config(self.path, settings)
         tasks.save(self.path / "tasks.json")
         device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
         environment = {
@@ -203,7 +207,7 @@ class RunFolder:
         predictions: Callable[[Path], None],
         classes: Callable[[Path], None],
     ) -> None:
-        """Write what a run ends with, and last the file that says it is done. The calibrated model is there already.
+        """Write the files that a run ends with, last the one that means "done". The calibrated model is there already.
 
         Args:
             figures: on the test split.
@@ -217,7 +221,7 @@ class RunFolder:
         files.write_json(self.path / _DONE, figures)
 
     def fail(self, error: str, traceback: str | None = None) -> None:
-        """Note with which sentence an attempt ended, and for a bug the traceback."""
+        """Record the error message of an attempt, and for a bug the traceback."""
         files.make_folder(self.path)
         if traceback is not None:
             files.write_text(self.path / _FAILURES[1], traceback)
@@ -239,8 +243,28 @@ class RunFolder:
                 )
 
 
+def open_accelerator(mixed_precision: str | None, threads: int | None, **options: Any) -> Accelerator:
+    """The processes and the device of a run.
+
+    Args:
+        mixed_precision: None: that of `accelerate launch`; an explicit "no" would silently override it.
+        threads: on the CPU; None: one per core.
+        options: further ones of `Accelerator`.
+
+    Raises:
+        ArttlError: for a precision that the device does not have.
+    """
+    AcceleratorState._reset_state()  # kept for the life of the process, and another run may want another precision
+    accelerator = Accelerator(mixed_precision=mixed_precision, **options)
+    if accelerator.device.type == "cpu":
+        if accelerator.mixed_precision == "fp16":
+            raise ArttlError("--mixed-precision fp16 needs a GPU; on the CPU use bf16 or no")
+        prepare_cpu(threads)
+    return accelerator
+
+
 def on_first_rank(work: Callable[[], _T]) -> _T:
-    """Do what writes on the first rank; every rank must call this, and gets the result.
+    """Do work that writes files on the first rank; every rank must call this, and gets the result.
 
     Raises:
         ArttlError: on every rank, where the first one's work raises it.
@@ -261,18 +285,25 @@ def on_first_rank(work: Callable[[], _T]) -> _T:
     return result
 
 
-def flat_settings(settings: Any) -> dict[str, Any]:
-    """A settings dataclass as plain values, those of its groups beside its own."""
+def flat_settings(settings: Settings) -> dict[str, Any]:
+    """The settings of a command by name, as plain values for YAML."""
     converter = cattrs.Converter()
     converter.register_unstructure_hook(Path, str)
-    flat: dict[str, Any] = {}
-    for field in fields(settings):
-        value = getattr(settings, field.name)
-        if is_dataclass(value):
-            flat |= flat_settings(value)
-        else:
-            flat[field.name] = converter.unstructure(value)
+    flat: dict[str, Any] = converter.unstructure(settings.flat())
     return flat
+
+
+def write_config(folder: Path, settings: Mapping[str, object]) -> None:
+    """Write the `config.yaml` from which a command can be started again.
+
+    Args:
+        folder: which the command leaves.
+        settings: of the command, see `flat_settings`.
+
+    Raises:
+        ArttlError: if it cannot be written.
+    """
+    files.write_text(folder / _CONFIG, _to_yaml(settings))
 
 
 def _to_yaml(settings: Mapping[str, object]) -> str:

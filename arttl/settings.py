@@ -38,7 +38,7 @@ class Constraint:
 
 @dataclass(frozen=True)
 class Bound(Constraint):
-    """A constraint on a number; the help and the error have the same words.
+    """A constraint on a number, or on each of a tuple; the help and the error have the same words.
 
     Attributes:
         text: ends the sentence "--flag must be".
@@ -50,8 +50,9 @@ class Bound(Constraint):
 
     def check(self, flag: str, value: Any) -> None:
         """See `Constraint.check`."""
-        if value is not None and not self.holds(value):
-            raise ArttlError(f"{flag} must be {self.text}, not {value}")
+        for number in value if isinstance(value, tuple) else (value,):
+            if number is not None and not self.holds(number):
+                raise ArttlError(f"{flag} must be {self.text}, not {number}")
 
 
 class Range(Bound):
@@ -132,7 +133,7 @@ class Setting:
 
     def annotations(self, kind: type[T]) -> Iterator[T]:
         """What the type is annotated with, of one kind, inside of unions and tuples too."""
-        return (found for found in _annotations(self.hint) if isinstance(found, kind))
+        return (annotation for annotation in _annotations(self.hint) if isinstance(annotation, kind))
 
 
 T = TypeVar("T")
@@ -186,13 +187,19 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunSettings(Settings):
-    """The run folder, and what makes a run repeatable."""
+class OutputSettings(Settings):
+    """The folder that is written."""
 
     out: Path
     """Run folder to make."""
     overwrite: bool = False
     """Replace the run that --out already holds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings(OutputSettings):
+    """The run folder, and what makes a run repeatable."""
+
     seed: int = 0
     """Seed of all that is random."""
 
@@ -215,17 +222,17 @@ def settings_of(kind: Any) -> Mapping[str, Setting]:
 @cache  # of Any: mypy does not take classes of dataclasses for hashable
 def _settings_of(kind: Any) -> Mapping[str, Setting]:
     groups, hints = groups_of(kind), get_type_hints(kind, include_extras=True)
-    found: dict[str, Setting] = {}
+    settings: dict[str, Setting] = {}
     for field in dataclasses.fields(kind):
         if field.name in groups:
             inner = settings_of(groups[field.name])
-            added = {name: dataclasses.replace(one, group=field.name) for name, one in inner.items()}
+            added = {name: dataclasses.replace(setting, group=field.name) for name, setting in inner.items()}
         else:
             added = {field.name: Setting(field.name, kind, None, hints[field.name], field)}
-        if both := found.keys() & added.keys():
+        if both := settings.keys() & added.keys():
             raise TypeError(f"{kind.__name__} has two settings of the name {min(both)}")
-        found |= added
-    return found
+        settings |= added
+    return settings
 
 
 def find_recipe(recipe: str | Path) -> Path:
@@ -246,7 +253,7 @@ def find_recipe(recipe: str | Path) -> Path:
 
 
 def recipe_values(recipe: str | Path, kind: type[Any]) -> dict[str, Any]:
-    """What a YAML recipe says.
+    """The settings in a YAML recipe.
 
     Args:
         recipe: its name or path, see `find_recipe`; the `config.yaml` of a run is one.

@@ -11,6 +11,7 @@ from accelerate import PartialState
 from arttl import files
 from arttl.errors import ArttlError
 from arttl.runs import RunFolder, flat_settings, on_first_rank
+from arttl.settings import Settings
 from arttl.tasks import Task, TaskSet, Vocabulary
 
 TASKS = TaskSet([Task("type", "single-label", Vocabulary(("bowl", "vase"), (3, 4), (1,)))])
@@ -116,7 +117,7 @@ def test_early_checks(tmp_path) -> None:
     RunFolder(tmp_path / "new").check(overwrite=False)
     run.check(overwrite=False)
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(ArttlError, match="is no run folder; choose another --out"):
+    with pytest.raises(ArttlError, match="is not a run folder; choose another --out"):
         run.check(overwrite=True)
     begun(tmp_path)
     with pytest.raises(ArttlError, match="already holds a run"):
@@ -124,19 +125,21 @@ def test_early_checks(tmp_path) -> None:
     run.check(overwrite=True)
 
 
+@dataclass(frozen=True)
+class Data(Settings):
+    shards: Path = Path("x/y")
+    tasks: tuple[str, ...] = ("a",)
+
+
+@dataclass(frozen=True)
+class OfGroups(Settings):
+    data: Data = field(default_factory=Data)
+    out: Path | None = None
+    rate: float = 1e-4
+
+
 def test_settings_of_groups_are_flat() -> None:
-    @dataclass(frozen=True)
-    class Data:
-        shards: Path = Path("x/y")
-        tasks: tuple[str, ...] = ("a",)
-
-    @dataclass(frozen=True)
-    class Settings:
-        data: Data = field(default_factory=Data)
-        out: Path | None = None
-        rate: float = 1e-4
-
-    assert flat_settings(Settings()) == {"shards": "x/y", "tasks": ["a"], "out": None, "rate": 1e-4}
+    assert flat_settings(OfGroups()) == {"shards": "x/y", "tasks": ["a"], "out": None, "rate": 1e-4}
 
 
 def rank(number: int, folder: Path) -> None:

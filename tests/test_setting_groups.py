@@ -223,3 +223,14 @@ def test_a_value_out_of_range_is_one_sentence(capsys) -> None:
     assert next(bound.text for bound in settings_of(TrainSettings)["crop_scale"].annotations(Bound)) == (
         Share.__metadata__[0].text
     )
+
+
+def test_inherited_groups_are_sections_of_the_help(capsys) -> None:
+    with pytest.raises(SystemExit):
+        run_command("fuse", ["--help"])
+    shown = capsys.readouterr().out
+    starts = [shown.index(f" {name} options ") for name in ("task", "split", "output")]
+    assert starts == sorted(starts) and "--recipe PATH" in shown
+    for setting in settings_of(FuseSettings).values():
+        assert setting.text is not None and setting.text[0].isupper() and setting.text.endswith(".")
+        assert setting.name == "features" or f" {setting.flag} " in shown or f" {setting.flag}," in shown

@@ -41,7 +41,6 @@ WHOLE = {"place", "places", "draw", "draws", "found", "one", "some"}
 KNOWN = {
     "heading found",
     "name Found",
-    "name answers",
     "name draw",
     "name found",
     "name wanted",

@@ -1,4 +1,4 @@
-"""`arttl features`: one forward pass of a backbone over a collection, kept for everything that trains on it."""
+"""`arttl features`: one forward pass of a backbone over a collection, kept for all heads that are trained on it."""
 
 from __future__ import annotations
 
@@ -15,57 +15,43 @@ import numpy.typing as npt
 import torch
 import tyro
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 
 from arttl.console import Reporter
-from arttl.cpu import prepare_cpu
 from arttl.errors import ArttlError
 from arttl.frozen.store import FeatureStore, Recipe, StoreWriter, sha256_of_file, sha256_of_weights
-from arttl.loading import Engine, Loader, open_loader
+from arttl.loading import Loader, open_loader
+from arttl.loading.settings import EngineSettings
 from arttl.models import Backbone, load_weights
+from arttl.models.settings import NetworkSettings
 from arttl.models.stages import LAST_LAYER, PooledStages, stage_widths
-from arttl.runs import on_first_rank
+from arttl.runs import flat_settings, on_first_rank, open_accelerator
+from arttl.settings import AtLeastOne, OutputSettings
 from arttl.shards.manifest import Manifest
 
 
-@dataclass(frozen=True)
-class FeatureSettings:
+@dataclass(frozen=True, kw_only=True)
+class FeatureSettings(OutputSettings, EngineSettings, NetworkSettings):
     """Compute a frozen backbone's features of every sample, once.
 
     `arttl probe`, `arttl fuse` and `arttl layers` train on the folder it makes, which needs neither the shards nor the
-    weights any more. A pass that was interrupted is resumed when the command is given again.
+    weights any more. An interrupted pass is resumed when the command is given again.
     """
 
     shards: Annotated[Path, tyro.conf.Positional]
-    """Folder of shards, made with make_shards.py."""
+    """Folder of shards, made with arttl shards."""
     out: Path
     """Folder of features to make."""
-    backbone: str = "resnet50"
-    """Any network of timm."""
-    weights: str = "imagenet"
-    """Its weights: imagenet (download), packaged, none, a file, or the folder of a model or run."""
-    stages: Literal["all", "last"] = "all"
-    """all (the average of every stage that timm describes, and the last pooled layer) or last (that layer alone)."""
-    input_size: int | None = None
-    """Side of the network's input in pixels; by default the weights' own."""
-    batch_size: int = 64
-    """Samples per step and process."""
-    block_size: int = 1024
-    """Samples after which features are safe on the disk: what an interruption costs at most."""
-    mixed_precision: Literal["no", "fp16", "bf16"] | None = None
-    """Unset, `accelerate launch --mixed_precision` decides. Features are kept in float32."""
-    engine: Engine = "auto"
-    """What decodes the pictures."""
-    threads: int | None = None
-    """Threads per process, for decoding and on the CPU for computing; by default one per core."""
     overwrite: bool = False
     """Replace features of another backbone, size or collection that --out already holds."""
-
-    def __post_init__(self) -> None:
-        for name in ("input_size", "batch_size", "block_size", "threads"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ArttlError(f"--{name.replace('_', '-')} must be at least 1, not {value}")
+    stages: Literal["all", "last"] = "all"
+    """All (the average of every stage that timm describes, and the last pooled layer) or last (that layer alone)."""
+    batch_size: AtLeastOne = 64
+    """Samples per step and process."""
+    block_size: AtLeastOne = 1024
+    """Samples between writes to the disk: at most so many are computed again after an interruption."""
+    mixed_precision: Literal["no", "fp16", "bf16"] | None = None
+    """Precision of the computation; features are kept in float32. By default as `accelerate launch --mixed_precision`
+    says, else no."""
 
 
 def compute_features(settings: FeatureSettings) -> FeatureStore:
@@ -77,12 +63,7 @@ def compute_features(settings: FeatureSettings) -> FeatureStore:
     Raises:
         ArttlError: for input that cannot be used, or features that are not finite.
     """
-    AcceleratorState._reset_state()  # kept for the life of the process, and this pass may want another precision
-    accelerator = Accelerator(mixed_precision=settings.mixed_precision)
-    if accelerator.mixed_precision == "fp16" and accelerator.device.type == "cpu":
-        raise ArttlError("--mixed-precision fp16 needs a GPU; on the CPU use bf16 or no")
-    if accelerator.device.type == "cpu":
-        prepare_cpu(settings.threads)
+    accelerator = open_accelerator(settings.mixed_precision, settings.threads)
     manifest = Manifest.read(settings.shards)
     torch.manual_seed(0)  # --weights none means the same network on every rank, and when the pass is resumed
     backbone = Backbone(settings.backbone)
@@ -104,7 +85,7 @@ def compute_features(settings: FeatureSettings) -> FeatureStore:
     reporter.say(f"network    {backbone.name}, {loaded.origin}")
     reporter.say(f"stages     {', '.join(f'{name} ({width})' for name, width in widths.items())}")
     reporter.say(f"input      {loaded.preprocess}")
-    writer = StoreWriter(settings.out, recipe, len(manifest), settings.block_size)
+    writer = StoreWriter(settings.out, recipe, manifest, settings.block_size)
     open_rows = partial(
         open_loader,
         manifest,
@@ -119,14 +100,14 @@ def compute_features(settings: FeatureSettings) -> FeatureStore:
         device=accelerator.device,
     )
     every_sample = open_rows()  # finds a missing or damaged shard before any work is done
-    missing = on_first_rank(lambda: writer.begin(backbone, manifest, overwrite=settings.overwrite))
+    missing = on_first_rank(
+        lambda: writer.begin(backbone, flat_settings(settings), overwrite=settings.overwrite)
+    )
     if missing:
         reporter.say(f"engine     {every_sample.engine_reason}")
         kept = writer.num_blocks - len(missing)
         if kept:
-            reporter.say(
-                f"resumed    {kept} of {writer.num_blocks} blocks are there from an interrupted pass"
-            )
+            reporter.say(f"resumed    {kept} of {writer.num_blocks} blocks were done by an interrupted pass")
         _fill(writer, missing, PooledStages(backbone, widths), manifest, open_rows, reporter, accelerator)
     else:
         reporter.say(f"features   {settings.out} holds them already")

@@ -26,19 +26,22 @@ from arttl.frozen.fusion_methods import (
     last_layer,
     method_names,
 )
+from arttl.frozen.results import write_run
 from arttl.frozen.store import FeatureStore
-from arttl.frozen.study import SplitStudySettings, Study, TaskChoice, majority_values
+from arttl.frozen.study import SplitSettings, Study, StudySettings, majority_values
 from arttl.frozen.tables import Gain, add_row, gains_table, measure_gain, task_cells, task_tables
 from arttl.frozen.tokens import Tokens
+from arttl.loading.settings import TaskSettings
 from arttl.models import Provenance
 from arttl.models.fusion import FusedModel, TokenHead
 from arttl.models.stages import PooledStages
 from arttl.runs import RunFolder
+from arttl.settings import AtLeastOne, OutputSettings
 from arttl.tasks import TaskSet
 
 
 @dataclass(frozen=True, kw_only=True)
-class FuseSettings(SplitStudySettings, TaskChoice):
+class FuseSettings(OutputSettings, SplitSettings, TaskSettings, StudySettings):
     """Join several backbones, or the stages of one, into one model, and measure what each part of it is worth.
 
     Every stage of every backbone is a token; heads over one, several or all of them are fitted to convergence on
@@ -48,23 +51,20 @@ class FuseSettings(SplitStudySettings, TaskChoice):
 
     out: Path = Path("runs/fusion")
     """Run folder to make."""
-    last: int = 3
-    """How many stages the method of a backbone's several last stages has."""
+    last: AtLeastOne = 3
+    """How many stages of each backbone the method over its last stages uses."""
     keep: Literal["best on validation", "concatenation", "late fusion", "gates", "attention"] = (
         "best on validation"
     )
-    """The method that is kept as a model, fitted on the shards' own split; the best is of each task its own."""
-    overwrite: bool = False
-    """Replace the run that --out already holds."""
+    """The method that is kept as a model, fitted on the shards' own split. The best one is chosen per task."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def check(self) -> None:
+        """See `Settings.check`."""
+        super().check()
         if len(self.features) == 1 and self.keep in SIMPLE_FUSIONS:
             raise ArttlError(
                 f"--keep {self.keep!r} joins several networks, and there is one folder of features"
             )
-        if self.last < 1:
-            raise ArttlError(f"--last must be at least 1, not {self.last}")
 
 
 Outcomes = Mapping[str, Mapping[str, Sequence[Outcome]]]
@@ -78,7 +78,7 @@ def fuse(settings: FuseSettings) -> tuple[Outcomes, list[Gain]]:
         ArttlError: for input that cannot be used; nothing is written then.
     """
     RunFolder(settings.out).check(overwrite=settings.overwrite)
-    study = Study(settings)
+    study = Study(settings.features, settings)
     backbones = study.names if len(study.names) > 1 else [""]
     methods = method_names(backbones, settings.last)
     outcomes: dict[str, dict[str, list[Outcome]]] = defaultdict(lambda: defaultdict(list))
@@ -126,7 +126,7 @@ def fuse(settings: FuseSettings) -> tuple[Outcomes, list[Gain]]:
         for task in outcomes
         for method in methods
     ]
-    study.write_run(settings.out, model, split, logits, lines)
+    write_run(settings.out, settings, model, split, logits, lines)
     study.reporter.say(
         f"{count} heads in {study.seconds:.0f} s; {settings.keep} as a model in {settings.out / 'best'}"
     )

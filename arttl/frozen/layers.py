@@ -13,17 +13,13 @@ from rich.table import Table
 from arttl.console import Reporter
 from arttl.evaluation.measures import MAIN_MEASURE
 from arttl.evaluation.report import measure_name, measure_text
-from arttl.files import make_folder, whole_file, write_json
+from arttl.files import make_folder, whole_file
 from arttl.frozen.mixing import fit_mixing
-from arttl.frozen.study import (
-    SplitStudySettings,
-    Study,
-    TaskChoice,
-    majority_values,
-    task_values,
-)
+from arttl.frozen.results import write_figures
+from arttl.frozen.study import SplitSettings, Study, StudySettings, majority_values, task_values
 from arttl.frozen.tables import add_row, task_tables
 from arttl.frozen.tokens import Samples, Tokens
+from arttl.loading.settings import TaskSettings
 from arttl.models.fusion import TokenHead
 from arttl.tasks import Task, TaskSet
 
@@ -32,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerSettings(SplitStudySettings, TaskChoice):
+class LayerSettings(SplitSettings, TaskSettings, StudySettings):
     """Show which layers of a network know most about each task.
 
     At every stage a linear probe is fitted to its average over the picture, and gates over all stages together say
@@ -74,23 +70,19 @@ def measure_layers(settings: LayerSettings) -> tuple[list[LayerRow], TaskSet]:
     Raises:
         ArttlError: for input that cannot be used.
     """
-    study = Study(settings)
-    measured: dict[str, list[list[tuple[float, float, float]]]] = {}
-    first: TaskSet | None = None
-    with study.reporter.progress("probes", settings.seeds * len(study.task_names)) as bar:
-        for split, tasks in study.splits(settings.seeds):
-            first = first or tasks
-            tokens = Tokens(study.stores, split, study.device)
-            for task in tasks:
-                measured.setdefault(task.name, []).append(_measure(task, tokens.samples(task)))
-                bar.advance()
-    assert first is not None
-    rows = []
-    for task_name, over_seeds in measured.items():
-        for (owner, stage), of_stage in zip(tokens.names, zip(*over_seeds, strict=True), strict=True):
-            values, majority, shares = zip(*of_stage, strict=True)
-            rows.append(LayerRow(study.names[owner], stage, task_name, values, majority, shares))
-    return rows, first
+    study = Study(settings.features, settings)
+    measured, tasks = study.measure(
+        settings.seeds, lambda split: Tokens(study.stores, split, study.device).samples, _measure
+    )
+    stages = [
+        (name, stage) for name, store in zip(study.names, study.stores, strict=True) for stage in store.stages
+    ]
+    rows = [
+        LayerRow(*name_and_stage, task, *zip(*of_stage, strict=True))
+        for task, of_splits in measured.items()
+        for name_and_stage, of_stage in zip(stages, zip(*of_splits, strict=True), strict=True)
+    ]
+    return rows, tasks
 
 
 def _measure(task: Task, samples: Mapping[str, Samples]) -> list[tuple[float, float, float]]:
@@ -221,7 +213,7 @@ def layers(settings: LayerSettings) -> list[LayerRow]:
     for kind in ("png", "pdf"):
         with whole_file(settings.out / f"layers.{kind}") as temporary:
             figure.savefig(temporary, format=kind, dpi=150)
-    write_json(settings.out / "layers.json", [asdict(row) for row in rows])
+    write_figures(settings.out, settings, "layers.json", [asdict(row) for row in rows])
     reporter.say(f"plotted in {settings.out / 'layers.png'} and layers.pdf, the figures in layers.json")
     return rows
 

@@ -5,30 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import torch
 from rich.table import Table
 
 from arttl.console import Reporter
-from arttl.errors import ArttlError
 from arttl.frozen.class_means import class_mean_head
 from arttl.frozen.grid import MAX_EPOCHS, PAPER, GridHead, train_grid
 from arttl.frozen.linear_probe import fit_probe
-from arttl.frozen.study import Study, StudySettings, TaskChoice, majority_values, task_values
+from arttl.frozen.results import write_run
+from arttl.frozen.study import Study, StudySettings, majority_values, task_values
 from arttl.frozen.tables import add_row, task_cells, task_tables
 from arttl.frozen.tokens import Samples, labelled_samples, standardise
+from arttl.loading.settings import TaskSettings
 from arttl.models import MultiTaskModel, Provenance
 from arttl.models.losses import summed_loss
 from arttl.models.stages import LAST_LAYER
 from arttl.runs import RunFolder
+from arttl.settings import BetweenZeroAndOne, Bound, RunSettings
 from arttl.tasks import Task, TaskSet
 
 Recipe = Literal["paper", "grid", "logistic regression", "class means"]
+_FromZeroToOne = Annotated[float, Bound("from 0 to 1", lambda value: 0 <= value <= 1)]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProbeSettings(StudySettings, TaskChoice):
+class ProbeSettings(RunSettings, TaskSettings, StudySettings):
     """Train every usual head on frozen features, for all tasks, and keep the best.
 
     The heads: the paper's recipe, the best of a whole grid around it, a logistic regression solved to convergence, and
@@ -37,21 +40,13 @@ class ProbeSettings(StudySettings, TaskChoice):
 
     out: Path = Path("runs/probe")
     """Run folder to make."""
-    learning_rates: tuple[float, ...] = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
-    """Of the grid; the paper's 1e-3 is always among them."""
-    weight_decays: tuple[float, ...] = (0.0, 0.1, 1.0)
-    """Of the grid, times the learning rate what a step takes off the weights; the paper's 0 is always among them."""
+    learning_rates: tuple[BetweenZeroAndOne, ...] = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+    """Learning rates of the grid. The paper's 1e-3 is always among them."""
+    weight_decays: tuple[_FromZeroToOne, ...] = (0.0, 0.1, 1.0)
+    """Weight decays of the grid: a step takes this times the learning rate off the weights. The paper's 0 is always
+    among them."""
     seed: int = 0
     """Seed of the grid's first weights and order."""
-    overwrite: bool = False
-    """Replace the run that --out already holds."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if any(not 0 < rate < 1 for rate in self.learning_rates):
-            raise ArttlError(f"--learning-rates {_listed(self.learning_rates)} must be above 0 and below 1")
-        if any(not 0 <= decay <= 1 for decay in self.weight_decays):
-            raise ArttlError(f"--weight-decays {_listed(self.weight_decays)} must be between 0 and 1")
 
 
 @dataclass(frozen=True)
@@ -105,7 +100,7 @@ def probe(settings: ProbeSettings) -> list[Candidate]:
         ArttlError: for input that cannot be used; nothing is written then.
     """
     RunFolder(settings.out).check(overwrite=settings.overwrite)
-    study = Study(settings)
+    study = Study(settings.features, settings)
     ((split, tasks),) = study.splits(1)
     candidates: list[Candidate] = []
     majority: dict[str, dict[str, float]] = {}
@@ -128,7 +123,7 @@ def probe(settings: ProbeSettings) -> list[Candidate]:
             layer.bias.copy_(chosen[task.name].bias)
         logits = model.heads(store.values(LAST_LAYER))
     lines = [candidate.to_dict(study.names[candidate.store]) for candidate in candidates]
-    study.write_run(settings.out, model, split, logits, lines)
+    write_run(settings.out, settings, model, split, logits, lines)
     study.reporter.say(
         f"{len(candidates)} heads in {study.seconds:.1f} s; the best as a model in {settings.out / 'best'}"
     )
@@ -224,10 +219,6 @@ def probe_tables(
 
 def _stopped(head: GridHead) -> str:
     return f"epoch {head.epoch} of {head.epochs}"
-
-
-def _listed(values: Sequence[float]) -> str:
-    return " ".join(f"{value:g}" for value in values)
 
 
 def run(settings: ProbeSettings) -> None:

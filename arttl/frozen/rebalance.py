@@ -16,11 +16,12 @@ from arttl.errors import ArttlError
 from arttl.evaluation.classes import FEW, MANY
 from arttl.evaluation.measures import Floats, Statistic, measures_of
 from arttl.evaluation.metrics import TaskMetrics
-from arttl.files import make_folder, write_json
 from arttl.frozen.rebalance_methods import METHODS, PLAIN, RebalanceOutcome, fit_methods
-from arttl.frozen.study import SplitStudySettings, Study
+from arttl.frozen.results import write_figures
+from arttl.frozen.study import SplitSettings, Study, StudySettings
 from arttl.frozen.tables import Gain, figures_table, gains_table, measure_gain, spread
 from arttl.frozen.tokens import labelled_samples
+from arttl.loading.settings import ClassSettings
 from arttl.models.stages import LAST_LAYER
 from arttl.tasks import Task, TaskSet
 
@@ -29,7 +30,7 @@ _BANDS = {"many": f"over {MANY}", "medium": f"{FEW}–{MANY}", "few": f"under {F
 
 
 @dataclass(frozen=True, kw_only=True)
-class RebalanceSettings(SplitStudySettings):
+class RebalanceSettings(SplitSettings, ClassSettings, StudySettings):
     """Compare what helps rare classes, with heads on frozen features solved to convergence.
 
     A logistic regression as it is; its logits adjusted for the frequency of the classes, afterwards or in training;
@@ -40,8 +41,9 @@ class RebalanceSettings(SplitStudySettings):
     out: Path = Path("runs/rebalance")
     """Folder for rebalance.json."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
+    def check(self) -> None:
+        """See `Settings.check`."""
+        super().check()
         if len(self.features) > 1:
             raise ArttlError(
                 f"arttl rebalance compares heads on one folder of features, and {len(self.features)} are given"
@@ -61,20 +63,18 @@ def compare_methods(settings: RebalanceSettings) -> tuple[Outcomes, TaskSet]:
     Raises:
         ArttlError: for input that cannot be used.
     """
-    study = Study(settings)
+    study = Study(settings.features, settings)
     values = study.stores[0].values(LAST_LAYER)
-    outcomes: dict[str, dict[str, list[RebalanceOutcome]]] = {}
-    first: TaskSet | None = None
-    with study.reporter.progress("heads", len(study.task_names) * settings.seeds) as bar:
-        for split, tasks in study.splits(settings.seeds):
-            first = first or tasks
-            for task in tasks:
-                by_method = outcomes.setdefault(task.name, {method: [] for method in METHODS})
-                for outcome in fit_methods(task, labelled_samples(split, task, [values], study.device)):
-                    by_method[outcome.method].append(outcome)
-                bar.advance()
-    assert first is not None
-    return outcomes, first
+    measured, tasks = study.measure(
+        settings.seeds,
+        lambda split: partial(labelled_samples, split, values=[values], device=study.device),
+        fit_methods,
+    )
+    outcomes = {
+        task: dict(zip(METHODS, zip(*of_splits, strict=True), strict=True))
+        for task, of_splits in measured.items()
+    }
+    return outcomes, tasks
 
 
 def gains(outcomes: Outcomes, tasks: TaskSet) -> list[Gain]:
@@ -156,9 +156,8 @@ def rebalance(settings: RebalanceSettings) -> tuple[Outcomes, list[Gain]]:
         for method, of_method in by_method.items()
         for seed, outcome in enumerate(of_method)
     ]
-    make_folder(settings.out)
-    results = {"heads": heads, "gains": [asdict(gain) for gain in of_methods]}
-    write_json(settings.out / "rebalance.json", results)
+    figures = {"heads": heads, "gains": [asdict(gain) for gain in of_methods]}
+    write_figures(settings.out, settings, "rebalance.json", figures)
     reporter.say(f"the figures in {settings.out / 'rebalance.json'}")
     return outcomes, of_methods
 

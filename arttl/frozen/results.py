@@ -1,4 +1,4 @@
-"""The run folder of training on cached features; it is written at the end, and appears whole."""
+"""What studies on cached features and training leave at their end: the test split's figures, written last."""
 
 from __future__ import annotations
 
@@ -10,78 +10,107 @@ import torch
 
 from arttl.evaluation.classes import class_tables, write_classes
 from arttl.evaluation.metrics import TaskMetrics, measure_predictions, metrics_to_json
-from arttl.files import whole_folder
+from arttl.files import make_folder, whole_folder, write_json
 from arttl.inference.predictions import Predictions
 from arttl.models import MultiTaskModel
+from arttl.models.calibration import Calibration
 from arttl.models.fusion import FusedModel
-from arttl.runs import RunFolder, flat_settings
+from arttl.runs import RunFolder, flat_settings, write_config
+from arttl.settings import Settings
 from arttl.shards.manifest import Manifest
 from arttl.splits.redraw import SplitAssignment
 from arttl.tasks import TaskSet, is_labelled
 
 
-def write_run(
-    out: Path,
-    settings: object,
-    model: MultiTaskModel | FusedModel,
-    lines: Sequence[Mapping[str, object]],
-    val: Predictions,
-    test: Predictions,
-    manifest: Manifest,
+def finish_run(
+    run: RunFolder, predictions: Predictions, manifest: Manifest, calibration: Calibration
 ) -> dict[str, TaskMetrics]:
-    """Write a run folder: the model with its temperatures, what it says of the test split, and what else was tried.
+    """Write what a run folder ends with.
 
     Args:
-        out: the folder; replaced where it exists.
-        settings: the dataclass of the command, for `config.yaml`.
-        model: for `best/`.
-        lines: of `metrics.jsonl`, everything that was trained and how well it did.
-        val: its answers on the validation split, for the temperatures.
-        test: its answers on the test split.
+        run: the folder, with its model.
+        predictions: on the test split.
         manifest: of the shards.
+        calibration: of the model.
 
     Returns:
         Task name to metrics on the test split.
 
     Raises:
+        ArttlError: if something cannot be written.
+    """
+    metrics = measure_predictions(predictions, manifest, calibration)
+    run.finish(
+        metrics_to_json(metrics),
+        predictions=lambda path: predictions.write(path, manifest, calibration),
+        classes=lambda path: write_classes(path, class_tables(predictions)),
+    )
+    return metrics
+
+
+def write_run(
+    out: Path,
+    settings: Settings,
+    model: MultiTaskModel | FusedModel,
+    split: SplitAssignment,
+    logits: Mapping[str, torch.Tensor],
+    lines: Sequence[Mapping[str, object]],
+) -> None:
+    """Write the run folder of a model on cached features; the folder appears whole.
+
+    Args:
+        out: the folder; replaced where it exists.
+        settings: of the command, for `config.yaml`.
+        model: for `best/`; gets its calibration.
+        split: that it was fitted on.
+        logits: task name to its logits [rows, Q] of every row of the manifest.
+        lines: of `metrics.jsonl`, every head that was fitted and its measures.
+
+    Raises:
         ArttlError: if the folder cannot be written.
     """
-    model.calibration = val.calibrate()
-    metrics = measure_predictions(test, manifest, model.calibration)
+    model.calibration = predictions_of_split(split, "val", model.tasks, logits).calibrate()
+    predictions = predictions_of_split(split, "test", model.tasks, logits)
     with whole_folder(out) as unfinished:
         run = RunFolder(unfinished)
         run.begin(flat_settings(settings), model.tasks)
         run.append(*lines)
         model.save(run.best)
-        run.finish(
-            metrics_to_json(metrics),
-            predictions=lambda path: test.write(path, manifest, model.calibration),
-            classes=lambda path: write_classes(path, class_tables(test)),
-        )
-    return metrics
+        finish_run(run, predictions, split.manifest, model.calibration)
 
 
-def answers(
-    draw: SplitAssignment, split: str, tasks: TaskSet, logits: Mapping[str, torch.Tensor]
+def write_figures(out: Path, settings: Settings, name: str, figures: object) -> None:
+    """Write the folder of a study that leaves no model: its `config.yaml`, and last its figures as JSON.
+
+    Raises:
+        ArttlError: if the folder cannot be written.
+    """
+    make_folder(out)
+    write_config(out, flat_settings(settings))
+    write_json(out / name, figures)
+
+
+def predictions_of_split(
+    split: SplitAssignment, part: str, tasks: TaskSet, logits: Mapping[str, torch.Tensor]
 ) -> Predictions:
-    """Predictions of one split from logits of every row of the manifest.
+    """Predictions from logits of every row of the manifest.
 
     Args:
-        draw: tells the split.
-        split: its name.
+        split: which row is in which part.
+        part: train, val or test.
         tasks: what was predicted.
         logits: task name to [rows, Q].
 
     Returns:
-        Those of the rows that carry a label of any of the tasks, as the loaders give them.
+        Those of the part's rows that carry a label of any of the tasks, as the loaders give them.
     """
-    rows = draw.rows(split)
-    targets = {task.name: task.targets(draw.labels(task.name))[rows] for task in tasks}
-    known = np.any([is_labelled(found) for found in targets.values()], axis=0)
-    kept = torch.from_numpy(rows[known])
+    rows = split.rows(part)
+    targets = {task.name: task.targets(split.labels(task.name))[rows] for task in tasks}
+    labelled = np.any([is_labelled(of_task) for of_task in targets.values()], axis=0)
+    kept = torch.from_numpy(rows[labelled])
     return Predictions(
         tasks,
         kept,
-        {name: found.cpu()[kept] for name, found in logits.items()},
-        {name: torch.from_numpy(found[known]) for name, found in targets.items()},
+        {name: of_task.cpu()[kept] for name, of_task in logits.items()},
+        {name: torch.from_numpy(of_task[labelled]) for name, of_task in targets.items()},
     )

@@ -3,8 +3,9 @@
 A folder that needs neither the shards nor the weights any more:
 
 - `features.json`: what the features are of, the stages, and a SHA-256 for every block of rows;
-- `stage-0.npy`, ...: one array [N, D] float32 a stage, row i being row i of the manifest;
+- `stage-0.npy`, ...: one array [N, D] float32 per stage, row i being row i of the manifest;
 - `backbone.safetensors`: the network's weights;
+- `config.yaml`: the settings of `arttl features`;
 - `manifest.parquet`, `dataset.json` and, where the shards have it, `near-duplicates.csv`: copied from the shards.
 """
 
@@ -41,6 +42,7 @@ from arttl.loading import Preprocess
 from arttl.models import Backbone
 from arttl.models.folders import save_tensors
 from arttl.pictures.near_duplicates import NEAR_DUPLICATES_FILE
+from arttl.runs import write_config
 from arttl.shards.manifest import Manifest
 
 FORMAT_VERSION = 1
@@ -74,18 +76,21 @@ class Recipe:
     @property
     def key(self) -> str:
         """SHA-256 of all that decides the numbers; where the weights came from does not."""
-        told = {name: value for name, value in asdict(self).items() if name != "weights"}
-        return hashlib.sha256(json.dumps({"format_version": FORMAT_VERSION, **told}).encode()).hexdigest()
+        text = json.dumps({"format_version": FORMAT_VERSION, **self._deciding()})
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def difference(self, other: Recipe) -> str:
-        """The first thing in which two recipes differ, as `name here, not there`."""
-        for name, mine in asdict(self).items():
-            theirs = asdict(other)[name]
-            if mine != theirs and name != "weights":
+        """The first field in which two recipes differ, as `name there, not here`."""
+        theirs = other._deciding()
+        for name, mine in self._deciding().items():
+            if mine != theirs[name]:
                 if name.endswith("_sha256"):
                     return f"other {name.removesuffix('_sha256')}"
-                return f"{name} {_told(theirs)}, not {_told(mine)}"
+                return f"{name} {_as_text(theirs[name])}, not {_as_text(mine)}"
         return "the same recipe"
+
+    def _deciding(self) -> dict[str, Any]:
+        return {name: value for name, value in asdict(self).items() if name != "weights"}
 
 
 class FeatureStore:
@@ -181,24 +186,32 @@ class FeatureStore:
 
     def _verify(self) -> None:
         arrays = [self._array(stage) for stage in self.recipe.stages]
-        for number, wanted in enumerate(self._blocks):
-            if _block_digest(arrays, _block(number, self._block_size)) != wanted:
+        for number, digest in enumerate(self._blocks):
+            if _block_digest(arrays, _block(number, self._block_size)) != digest:
                 first = number * self._block_size
                 raise ArttlError(
                     f"the features in {self.directory} are damaged from row {first} on; remove the folder and run"
                     " `arttl features` again"
                 )
         if len(self._blocks) != -(-len(self.manifest) // self._block_size):
-            raise ArttlError(f"{self.directory / _DESCRIPTION} has not a digest for every block of rows")
+            raise ArttlError(f"{self.directory / _DESCRIPTION} lacks the digests of some blocks of rows")
 
 
 class StoreWriter:
     """Fills a store under a hidden name beside its own, block by block; a killed pass is resumed from there."""
 
-    def __init__(self, out: Path, recipe: Recipe, samples: int, block_size: int) -> None:
-        self.out, self._recipe = out, recipe
+    def __init__(self, out: Path, recipe: Recipe, manifest: Manifest, block_size: int) -> None:
+        """Prepare to write.
+
+        Args:
+            out: the folder of the finished store.
+            recipe: of the features.
+            manifest: of the shards.
+            block_size: rows per block.
+        """
+        self.out, self._recipe, self._manifest = out, recipe, manifest
         self._folder = out.with_name(f".{out.name}.unfinished")
-        self._samples, self._block_size = samples, block_size
+        self._samples, self._block_size = len(manifest), block_size
         self._arrays: list[np.memmap[Any, Any]] = []
         self._digests: dict[int, str] = {}
 
@@ -212,12 +225,12 @@ class StoreWriter:
         part = _block(block, self._block_size)
         return np.arange(part.start, min(part.stop, self._samples), dtype=np.int64)
 
-    def begin(self, backbone: Backbone, manifest: Manifest, *, overwrite: bool) -> list[int]:
-        """Make the unfinished folder, or take one of the same recipe up again.
+    def begin(self, backbone: Backbone, settings: Mapping[str, object], *, overwrite: bool) -> list[int]:
+        """Make the unfinished folder, or resume one of the same recipe.
 
         Args:
             backbone: whose weights are kept beside the features.
-            manifest: of the shards.
+            settings: of the command, for `config.yaml`.
             overwrite: replace features of another recipe, finished or not.
 
         Returns:
@@ -228,25 +241,25 @@ class StoreWriter:
         """
         if self.out.exists():
             if not (self.out / _DESCRIPTION).is_file():
-                raise ArttlError(f"{self.out} is no folder of features; choose another --out")
-            found = FeatureStore.open(self.out, verify=False).recipe
-            if found.key == self._recipe.key:
+                raise ArttlError(f"{self.out} is not a features folder; choose another --out")
+            finished = FeatureStore.open(self.out, verify=False).recipe
+            if finished.key == self._recipe.key:
                 return []
             if not overwrite:
                 raise ArttlError(
-                    f"{self.out} holds features of {found.difference(self._recipe)}; choose another --out, or pass"
+                    f"{self.out} holds features of {finished.difference(self._recipe)}; choose another --out, or pass"
                     " --overwrite"
                 )
+        identity = {"key": self._recipe.key, "samples": self._samples, "block_size": self._block_size}
         begun = self._begun()
-        if begun is not None and begun != self._identity():
-            if not overwrite:
-                raise ArttlError(
-                    f"{self._folder} holds an unfinished pass of other settings; give those again, or pass --overwrite"
-                )
-            begun = None
+        if begun not in (None, identity) and not overwrite:
+            raise ArttlError(
+                f"{self._folder} holds an unfinished pass of other settings; give those again, or pass --overwrite"
+            )
         with writing(self.out):
-            if begun is None:
-                self._make(backbone, manifest)
+            if begun != identity:
+                self._make(backbone, identity)
+            write_config(self._folder, settings)
             self._arrays = [
                 np.lib.format.open_memmap(_array_path(self._folder, self._recipe, stage), mode="r+")
                 for stage in self._recipe.stages
@@ -266,8 +279,8 @@ class StoreWriter:
         """
         part = _block(block, self._block_size)
         with writing(self.out):
-            for array, found in zip(self._arrays, values, strict=True):
-                array[part] = found
+            for array, of_stage in zip(self._arrays, values, strict=True):
+                array[part] = of_stage
                 array.flush()
         self._digests[block] = _block_digest(self._arrays, part)
         # After the numbers are on the disk: a block that is listed is there.
@@ -288,26 +301,23 @@ class StoreWriter:
             remove(self._folder / name)
         commit(self._folder, self.out)
 
-    def _identity(self) -> dict[str, Any]:
-        return {"key": self._recipe.key, "samples": self._samples, "block_size": self._block_size}
-
     def _begun(self) -> object:
         try:
             return json.loads((self._folder / _BEGUN).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
 
-    def _make(self, backbone: Backbone, manifest: Manifest) -> None:
+    def _make(self, backbone: Backbone, identity: Mapping[str, object]) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
         for name in ("manifest.parquet", "dataset.json", NEAR_DUPLICATES_FILE):
-            if (manifest.directory / name).is_file():
-                write_bytes(self._folder / name, (manifest.directory / name).read_bytes())
+            if (path := self._manifest.directory / name).is_file():
+                write_bytes(self._folder / name, path.read_bytes())
         with whole_file(self._folder / _WEIGHTS) as temporary:
             save_tensors(temporary, backbone.state_dict())
         for stage, width in self._recipe.stages.items():
             self._make_array(_array_path(self._folder, self._recipe, stage), width)
-        write_json(self._folder / _BEGUN, self._identity(), indent=None)
+        write_json(self._folder / _BEGUN, identity, indent=None)
 
     def _make_array(self, path: Path, width: int) -> None:
         array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(self._samples, width))
@@ -321,12 +331,12 @@ class StoreWriter:
         digests = {}
         for line in read_lines(self._folder / _BLOCKS):
             try:
-                found = json.loads(line)
-                block, wanted = found["block"], found["sha256"]
+                entry = json.loads(line)
+                block, listed = entry["block"], entry["sha256"]
             except (ValueError, KeyError):
                 continue
-            if _block_digest(self._arrays, _block(block, self._block_size)) == wanted:
-                digests[block] = wanted
+            if _block_digest(self._arrays, _block(block, self._block_size)) == listed:
+                digests[block] = listed
         return digests
 
 
@@ -364,7 +374,7 @@ def _block_digest(arrays: Sequence[npt.NDArray[np.float32]], part: slice) -> str
     return digest.hexdigest()
 
 
-def _told(value: object) -> str:
+def _as_text(value: object) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {found}" for name, found in value.items())
+        return ", ".join(f"{name} {each}" for name, each in value.items())
     return str(value)

@@ -1,12 +1,12 @@
-"""What the studies on frozen features share: settings, opened stores, splits, measures, and the files they leave."""
+"""What the studies on frozen features share: settings, opened stores, splits and measures."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import torch
 import tyro
@@ -14,102 +14,72 @@ import tyro
 from arttl.console import Reporter
 from arttl.errors import ArttlError
 from arttl.evaluation.measures import majority_logits, measures_of, values_of
-from arttl.frozen.results import answers, write_run
 from arttl.frozen.store import FeatureStore
-from arttl.frozen.tokens import same_collection, store_names
-from arttl.models import MultiTaskModel
-from arttl.models.fusion import FusedModel
+from arttl.frozen.tokens import Samples, same_collection, store_names
+from arttl.loading.settings import ClassSettings
+from arttl.settings import AtLeastOne, Settings
 from arttl.splits.redraw import SplitAssignment, redraw_split
 from arttl.tasks import Task, TaskSet
 
-
-@dataclass(frozen=True, kw_only=True)
-class ClassChoice:
-    """The tasks and classes of a study."""
-
-    tasks: tuple[str, ...] = ()
-    """Tasks, in order; by default all that the shards have."""
-    classes: str = "train"
-    """Class rule: train (every class of the training split), all-splits, min-count=N or rijks2014."""
-
-    def choose(self, split: SplitAssignment) -> TaskSet:
-        """The task set of a split, see `TaskSet.from_manifest`.
-
-        Raises:
-            ArttlError: for a task that the shards do not have, or with fewer than two classes.
-        """
-        names = self.tasks or split.task_names
-        return TaskSet.from_manifest(split, names, classes=self.classes, **self._kinds())
-
-    def _kinds(self) -> dict[str, tuple[str, ...]]:
-        return {}
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TaskChoice(ClassChoice):
-    """The tasks and classes of a study for tasks of every kind."""
-
-    multi_label: tuple[str, ...] = ()
-    """Tasks of --tasks in which an object keeps all its labels; the others take the first."""
-    number: tuple[str, ...] = ()
-    """Tasks of --tasks that are numbers, such as the year."""
-
-    def _kinds(self) -> dict[str, tuple[str, ...]]:
-        return {"multi_label": self.multi_label, "number": self.number}
-
-
-@dataclass(frozen=True, kw_only=True)
-class StudySettings(ClassChoice):
-    """The settings of every study."""
+class StudySettings(Settings):
+    """The features that heads are trained on."""
 
     features: Annotated[tuple[Path, ...], tyro.conf.Positional]
     """Folders made with `arttl features`, of the same shards."""
 
-    def __post_init__(self) -> None:
+    def check(self) -> None:
+        """See `Settings.check`."""
+        super().check()
         if not self.features:
             raise ArttlError("name at least one folder of features, made with `arttl features`")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SplitStudySettings(StudySettings):
-    """The settings of a study that is repeated on other splits."""
+class SplitSettings(Settings):
+    """How often the study is repeated."""
 
-    seeds: int = 1
-    """How many splits: the shards' own and others drawn anew. Five for figures to report."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.seeds < 1:
-            raise ArttlError(f"--seeds must be at least 1, not {self.seeds}")
+    seeds: AtLeastOne = 1
+    """Number of splits: the shards' own, then others drawn anew. Use five for figures to report."""
 
 
 class Study:
-    """One study: its features, the splits of them, and its results.
+    """One study: its features and the splits of them.
 
     Attributes:
         stores: the opened features, all of the same shards.
         names: a short name for each.
-        task_names: the tasks asked for.
         manifest: of the shards.
         device: where heads are fitted.
         reporter: prints.
     """
 
-    def __init__(self, settings: StudySettings) -> None:
+    def __init__(self, features: Sequence[Path], classes: ClassSettings) -> None:
         """Open the features.
+
+        Args:
+            features: their folders.
+            classes: the tasks to study.
 
         Raises:
             ArttlError: if a folder holds no features, or two do not go together.
         """
-        self._settings = settings
+        self._classes = classes
         self._started = time.perf_counter()
-        self.stores = [FeatureStore.open(path) for path in settings.features]
+        self.stores = [FeatureStore.open(path) for path in features]
         same_collection(self.stores)
         self.names = store_names(self.stores)
         self.manifest = self.stores[0].manifest
-        self.task_names = settings.tasks or self.manifest.task_names
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.reporter = Reporter(True)
+
+    @property
+    def task_names(self) -> tuple[str, ...]:
+        """The tasks of the study, in order."""
+        return self._classes.tasks or self.manifest.task_names
 
     @property
     def seconds(self) -> float:
@@ -124,30 +94,37 @@ class Study:
         """
         for seed in range(count):
             split = redraw_split(self.manifest, self.task_names, seed)
-            yield split, self._settings.choose(split)
+            yield split, self._classes.choose(split)
 
-    def write_run(
+    def measure(
         self,
-        out: Path,
-        model: MultiTaskModel | FusedModel,
-        split: SplitAssignment,
-        logits: Mapping[str, torch.Tensor],
-        lines: Sequence[Mapping[str, object]],
-    ) -> None:
-        """Write the run folder of a model.
+        splits: int,
+        samples: Callable[[SplitAssignment], Callable[[Task], Mapping[str, Samples]]],
+        measure: Callable[[Task, Mapping[str, Samples]], T],
+    ) -> tuple[dict[str, list[T]], TaskSet]:
+        """Measure every task on every split.
 
         Args:
-            out: the folder.
-            model: the one that is kept.
-            split: that it was fitted on.
-            logits: task name to its logits [rows, Q] of every row of the manifest.
-            lines: of `metrics.jsonl`, every head that was fitted.
+            splits: how many.
+            samples: of a split, a function that gives the samples of each of its parts for a task.
+            measure: of a task and its samples.
+
+        Returns:
+            Task name to the measurement on each split; and the tasks as the first split has them.
 
         Raises:
-            ArttlError: if the folder cannot be written.
+            ArttlError: see `splits`.
         """
-        val, test = (answers(split, name, model.tasks, logits) for name in ("val", "test"))
-        write_run(out, self._settings, model, lines, val, test, self.manifest)
+        measured: dict[str, list[T]] = {name: [] for name in self.task_names}
+        of_splits = []
+        with self.reporter.progress("heads", splits * len(measured)) as bar:
+            for split, tasks in self.splits(splits):
+                of_splits.append(tasks)
+                samples_of_task = samples(split)
+                for task in tasks:
+                    measured[task.name].append(measure(task, samples_of_task(task)))
+                    bar.advance()
+        return measured, of_splits[0]
 
 
 def task_values(task: Task, logits: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:

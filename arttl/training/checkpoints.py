@@ -1,4 +1,4 @@
-"""Checkpoints: all that a killed training needs to go on as if it had not been killed.
+"""Checkpoints: all that a killed training needs to resume as if it had not been killed.
 
 Tensors are safetensors and the rest is JSON, so that nothing is ever unpickled. Accelerate's own checkpoints are not
 used: they keep the first rank's objects only, and unpickle them.
@@ -31,7 +31,7 @@ _NAME = re.compile(r"step-[0-9]{9}")
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch came to."""
+    """The measures of one epoch."""
 
     epoch: int
     """From 1."""
@@ -47,10 +47,10 @@ class Epoch:
 
 @dataclass
 class Progress:
-    """Where a training stands."""
+    """The progress of a training."""
 
     epoch: int = 1
-    """The epoch that is going on, from 1."""
+    """The current epoch, from 1."""
     steps: int = 0
     """Optimizer steps done since the beginning."""
     losses: list[float] = field(default_factory=list)
@@ -66,7 +66,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Learner:
-    """What changes in training."""
+    """All that changes in training."""
 
     module: nn.Module
     """Not wrapped for ranks."""
@@ -91,44 +91,66 @@ class Checkpoints:
         """
         self._folder, self._accelerator, self._keep = folder, accelerator, keep
 
-    def save(
-        self,
-        progress: Progress,
-        learner: Learner,
-        loader: Mapping[str, Any],
-    ) -> None:
+    def save(self, progress: Progress, learner: Learner, loader: Mapping[str, Any]) -> None:
         """Write a checkpoint; it appears whole or not at all. Every rank must call this.
 
         Args:
-            progress: where the training stands.
-            learner: what has changed.
+            progress: of the training.
+            learner: all that training changes.
             loader: the training loader's state, the same on every rank.
         """
         random = self._random_states()
         losses = self._accelerator.gather(
             torch.tensor([progress.losses], dtype=torch.float64, device=self._device)
         )
-        on_first_rank(lambda: self._write(progress, learner, loader, random, losses))
+        tensors, rest = _flat_optimizer(learner.optimizer)
+        scaler = self._accelerator.scaler
+        state = {
+            "format_version": FORMAT_VERSION,
+            "ranks": self._accelerator.num_processes,
+            "progress": {**asdict(progress), "losses": losses.tolist()},
+            "loader": dict(loader),
+            "optimizer": rest,
+            "balancing": learner.balancing.state_dict(),
+            "scaler": scaler.state_dict() if scaler is not None else None,
+        }
+
+        def write() -> None:
+            with whole_folder(self._folder / f"step-{progress.steps:09d}") as unfinished:
+                save_tensors(unfinished / "weights.safetensors", learner.module.state_dict())
+                if learner.average is not None:
+                    save_tensors(unfinished / "average.safetensors", learner.average.state_dict())
+                save_tensors(unfinished / "optimizer.safetensors", tensors)
+                save_tensors(unfinished / "random.safetensors", random)
+                (unfinished / "state.json").write_text(json.dumps(state), encoding="utf-8")
+            self._prune()
+
+        on_first_rank(write)
 
     def save_best(self, epoch: int, state: Mapping[str, torch.Tensor]) -> None:
         """Keep the weights of the best epoch so far. Every rank must call this."""
-        on_first_rank(lambda: self._write_best(epoch, state))
+
+        def write() -> None:
+            make_folder(self._folder)
+            with whole_file(self._best(epoch)) as unfinished:
+                save_tensors(unfinished, state)
+
+        on_first_rank(write)
 
     def restore(
         self, learner: Learner
     ) -> tuple[Progress, dict[str, Any], dict[str, torch.Tensor] | None] | None:
-        """Put the newest checkpoint back. Every rank must call this.
+        """Restore the newest checkpoint. Every rank must call this.
 
         Returns:
-            Where the training stands, the loader's state, and the weights of the best epoch; None without a checkpoint.
+            The progress, the loader's state, and the weights of the best epoch; None without a checkpoint.
 
         Raises:
             ArttlError: for a checkpoint of another number of ranks, or one that cannot be read.
         """
-        found = sorted(path for path in self._folder.glob("step-*") if _NAME.fullmatch(path.name))
-        if not found:
+        if not (saved := self._saved()):
             return None
-        folder = found[-1]
+        folder = saved[-1]
         rank, ranks = self._accelerator.process_index, self._accelerator.num_processes
         try:
             state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
@@ -138,7 +160,7 @@ class Checkpoints:
                 )
             if state["ranks"] != ranks:
                 raise ArttlError(
-                    f"{folder} was written by {state['ranks']} process(es) and {ranks} go on: launch as many again"
+                    f"{folder} was written by {state['ranks']} process(es) and {ranks} resume it: launch as many again"
                 )
             learner.module.load_state_dict(load_file(folder / "weights.safetensors"))
             if learner.average is not None:
@@ -164,39 +186,6 @@ class Checkpoints:
             torch.cuda.set_rng_state(random[f"cuda-{rank}"], self._device)
         return progress, state["loader"], best
 
-    def _write(
-        self,
-        progress: Progress,
-        learner: Learner,
-        loader: Mapping[str, Any],
-        random: Mapping[str, torch.Tensor],
-        losses: torch.Tensor,
-    ) -> None:
-        tensors, rest = _flat_optimizer(learner.optimizer)
-        scaler = getattr(self._accelerator, "scaler", None)
-        state = {
-            "format_version": FORMAT_VERSION,
-            "ranks": self._accelerator.num_processes,
-            "progress": {**asdict(progress), "losses": losses.tolist()},
-            "loader": dict(loader),
-            "optimizer": rest,
-            "balancing": learner.balancing.state_dict(),
-            "scaler": scaler.state_dict() if scaler is not None else None,
-        }
-        with whole_folder(self._folder / f"step-{progress.steps:09d}") as unfinished:
-            save_tensors(unfinished / "weights.safetensors", learner.module.state_dict())
-            if learner.average is not None:
-                save_tensors(unfinished / "average.safetensors", learner.average.state_dict())
-            save_tensors(unfinished / "optimizer.safetensors", tensors)
-            save_tensors(unfinished / "random.safetensors", random)
-            (unfinished / "state.json").write_text(json.dumps(state), encoding="utf-8")
-        self._forget()
-
-    def _write_best(self, epoch: int, state: Mapping[str, torch.Tensor]) -> None:
-        make_folder(self._folder)
-        with whole_file(self._best(epoch)) as unfinished:
-            save_tensors(unfinished, state)
-
     @property
     def _device(self) -> torch.device:
         device: torch.device = self._accelerator.device
@@ -213,16 +202,20 @@ class Checkpoints:
         states: dict[str, torch.Tensor] = {}
         for name, state in own.items():
             everyone = self._accelerator.gather(state[None].to(self._device)).cpu()
-            states |= {f"{name}-{rank}": one.clone() for rank, one in enumerate(everyone)}
+            states |= {f"{name}-{rank}": of_rank.clone() for rank, of_rank in enumerate(everyone)}
         return states
 
-    def _forget(self) -> None:
+    def _saved(self) -> list[Path]:
+        """The checkpoints that are whole, oldest first."""
+        return sorted(path for path in self._folder.glob("step-*") if _NAME.fullmatch(path.name))
+
+    def _prune(self) -> None:
         """Delete all but the newest few and the best epochs' weights that those need."""
-        newest = sorted(path for path in self._folder.glob("step-*") if _NAME.fullmatch(path.name))
-        for path in newest[: -self._keep]:
+        saved = self._saved()
+        for path in saved[: -self._keep]:
             remove(path)
         needed = set()
-        for path in newest[-self._keep :]:
+        for path in saved[-self._keep :]:
             history = json.loads((path / "state.json").read_text(encoding="utf-8"))["progress"]["history"]
             best = [self._best(epoch["epoch"]) for epoch in history if epoch["best"]]
             needed |= set(best[-1:])
@@ -253,7 +246,7 @@ def _full_optimizer(tensors: Mapping[str, torch.Tensor], rest: Mapping[str, Any]
 
 
 def _match_layout(optimizer: torch.optim.Optimizer) -> None:
-    """Lay each state tensor out in memory as its parameter is, which files do not remember; mixed layouts are slow."""
+    """Give each state tensor its parameter's memory layout, which files do not keep; mixed layouts are slow."""
     for parameter, entries in optimizer.state.items():
         for name, value in entries.items():
             if isinstance(value, torch.Tensor) and value.shape == parameter.shape:

@@ -19,7 +19,7 @@ from arttl.tasks import TaskSet
 from arttl.training.checkpoints import Checkpoints, Epoch, Learner, Progress
 from arttl.training.optimisation import rate_factor
 from arttl.training.settings import OptimisationSettings
-from arttl.training.signals import SignalWatch, Terminated
+from arttl.training.signals import Terminated, watch_sigterm
 from arttl.training.step import TrainingStep
 
 _LOSSES_WAITING = 50  # on a GPU: reading a loss waits for the device
@@ -44,10 +44,10 @@ def fit(
         step: does a step; its model is changed in place, and left with the best epoch's weights.
         train, val: the two splits.
         settings: resolved; `epochs` is also the length of the learning rate's schedule.
-        average: of the weights over time, which is then what is validated and kept.
+        average: of the weights over time, which is then validated and kept.
         training_mode: corrects which of the model's modules are in training, at the beginning of each epoch.
-        checkpoints: where to resume from, and what to leave behind at the end of each epoch.
-        checkpoint_every: steps after which to leave a checkpoint too.
+        checkpoints: to resume from, and to write at the end of each epoch.
+        checkpoint_every: steps between further checkpoints.
         on_step, on_epoch: called after each step and epoch; for those done before a resume too.
 
     Returns:
@@ -73,7 +73,7 @@ def fit(
         for _ in range(progress.steps):
             on_step()
 
-    with SignalWatch() as watch:
+    with watch_sigterm(accelerator) as is_terminated:
         while progress.epoch <= settings.epochs and not _out_of_patience(progress, settings.patience):
             train.set_epoch(progress.epoch)
             step.prepared.train()
@@ -88,7 +88,7 @@ def fit(
                 if average and not accelerator.optimizer_step_was_skipped:
                     average.update(step.model, progress.steps)
                 on_step()
-                terminated = watch.terminated(accelerator)
+                terminated = is_terminated()
                 due = checkpoint_every and progress.steps % checkpoint_every == 0
                 if checkpoints and (terminated or due):
                     losses.read()
@@ -140,10 +140,10 @@ class _Losses:
             self.read()
 
     def read(self) -> None:
-        """Read what waits.
+        """Read the losses that wait.
 
         Raises:
-            ArttlError: for a loss that is no number, naming its samples.
+            ArttlError: for a loss that is not finite, naming its samples.
         """
         for loss, samples in self._waiting:
             value = float(loss)

@@ -1,4 +1,4 @@
-"""What is minimised: the loss of several tasks with missing labels, mixed pictures and teachers.
+"""The objective: the loss of several tasks with missing labels, mixed pictures and teachers.
 
 Each task's loss is divided by its label count over all ranks and all batches of an optimizer step, and not by its own
 batch's, so that the gradient (which is averaged over ranks) is that which a single process would compute on all of them
@@ -20,13 +20,13 @@ from arttl.training.teachers import Teacher
 
 @dataclass(frozen=True)
 class Part:
-    """The labels of one batch's pictures, or what mixing has left of them.
+    """The labels of a batch's pictures, or their share in mixed pictures.
 
     Attributes:
-        share: how much of each picture they describe, 0 to 1.
+        share: of each picture, 0 to 1.
         targets: task name to [B] or [B, Q].
         rows: [B] int64, rows of the manifest, on the CPU.
-        real: [V] int64, the indices of the samples that are no padding.
+        real: [V] int64, the indices of the samples that are not padding.
         labelled: task name to [N] int64, the indices of those with a label.
     """
 
@@ -49,14 +49,14 @@ class Part:
             share: of the new part.
         """
         device = self.real.device
-        there = order.to(device, non_blocking=True)
-        back = order.argsort().to(device, non_blocking=True)  # where each index's labels go
+        source = order.to(device, non_blocking=True)
+        inverse = order.argsort().to(device, non_blocking=True)  # where each index's labels go
         return Part(
             share,
-            {name: targets[there] for name, targets in self.targets.items()},
+            {name: targets[source] for name, targets in self.targets.items()},
             self.rows[order],
-            back[self.real].sort().values,
-            {name: back[labelled].sort().values for name, labelled in self.labelled.items()},
+            inverse[self.real].sort().values,
+            {name: inverse[labelled].sort().values for name, labelled in self.labelled.items()},
         )
 
 
@@ -85,10 +85,10 @@ class Example:
         """
         share = float(torch.distributions.Beta(alpha, alpha).sample())
         order = torch.randperm(len(views[0].rows))
-        there = order.to(views[0].real.device, non_blocking=True)
+        partner = order.to(views[0].real.device, non_blocking=True)
         own = Part.of(views[0], share)
         return cls(
-            tuple(torch.lerp(view.images[there], view.images, share) for view in views),
+            tuple(torch.lerp(view.images[partner], view.images, share) for view in views),
             (own, own.reordered(order, 1 - share)),
         )
 
@@ -101,7 +101,7 @@ class Objective:
         tasks: what is learnt.
         label_smoothing: of single-label tasks (Szegedy et al. 2016): the share of the target that goes to all classes
             alike.
-        log_priors: for tasks trained with logit adjustment (Menon et al. 2021), what is added to their logits, [Q]:
+        log_priors: for tasks trained with logit adjustment (Menon et al. 2021), an offset of their logits, [Q]:
             the strength times the logarithm of the classes' shares in the training split.
         teacher: whose logits are learnt beside the labels, if there is one.
     """
@@ -114,7 +114,7 @@ class Objective:
     def counts(
         self, examples: Sequence[Example], sum_over_ranks: Callable[[torch.Tensor], torch.Tensor]
     ) -> torch.Tensor:
-        """What each task's terms are divided by.
+        """The divisor of each task's terms.
 
         Args:
             examples: all batches of an optimizer step, on this rank.

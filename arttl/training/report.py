@@ -1,4 +1,4 @@
-"""What a run reports: how it begins, and its epochs on the terminal, in `metrics.jsonl` and in TensorBoard."""
+"""The reports of a run: its beginning, and its epochs on the terminal, in `metrics.jsonl` and in TensorBoard."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class EpochReporter(Reporter):
         """Append a line to `metrics.jsonl`. Every rank must call this."""
         on_first_rank(lambda: self._run.append(line))
 
-    def introduce(
+    def describe_run(
         self, model: TrainedModel, note: str, mode: str, manifest: Manifest, accelerator: Accelerator
     ) -> None:
-        """Print what is about to be trained, on what and where.
+        """Print the data, the model and the machine of a run.
 
         Args:
             model: before its first step.

@@ -1,11 +1,12 @@
-"""SIGTERM, a cluster's warning that the time is up: leave a checkpoint and end well."""
+"""SIGTERM, a cluster's warning that the time is up: leave a checkpoint and exit with 0."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from types import FrameType, TracebackType
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 import torch
 from accelerate import Accelerator
@@ -15,32 +16,30 @@ class Terminated(Exception):
     """Training was asked to stop and has left a checkpoint."""
 
 
-class SignalWatch:
-    """Notes SIGTERM while it is entered, instead of ending the process."""
+@contextmanager
+def watch_sigterm(accelerator: Accelerator) -> Iterator[Callable[[], bool]]:
+    """Note SIGTERM within the block, where it would end the process.
 
-    def __init__(self) -> None:
-        self._noted = False
-        self._before: Any = None
-        # Only the main thread may set a handler; elsewhere the caller's own rules stand.
-        self._active = threading.current_thread() is threading.main_thread()
+    Yields:
+        A function that returns whether any rank has received it; every rank must call it, and all get the same result.
+    """
+    received = False
 
-    def terminated(self, accelerator: Accelerator) -> bool:
-        """Whether any rank received SIGTERM; every rank must call this, and all get the same result."""
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal received
+        received = True
+
+    def terminated() -> bool:
         if accelerator.num_processes == 1:
-            return self._noted
-        noted = torch.tensor([int(self._noted)], device=accelerator.device)
-        return bool(accelerator.reduce(noted, "sum"))
+            return received
+        return bool(accelerator.reduce(torch.tensor([int(received)], device=accelerator.device), "sum"))
 
-    def __enter__(self) -> SignalWatch:
-        if self._active:
-            self._before = signal.signal(signal.SIGTERM, self._note)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._active:
-            signal.signal(signal.SIGTERM, self._before)
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self._noted = True
+    # Only the main thread may set a handler; elsewhere the caller's own rules stand.
+    if threading.current_thread() is not threading.main_thread():
+        yield terminated
+        return
+    before = signal.signal(signal.SIGTERM, note)
+    try:
+        yield terminated
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -86,8 +86,8 @@ class TrainingStep:
                 terms = self.objective.terms(example, logits, counts, self.accelerator.num_processes)
                 if self.balancing.learns:
                     # Reading them waits for the device, which fixed weights need not.
-                    here = self._losses(terms)
-                    losses = here if losses is None else losses + here
+                    of_batch = self._losses(terms)
+                    losses = of_batch if losses is None else losses + of_batch
                 loss = sum((weights[name] * term for name, term in terms.items()), torch.zeros_like(total))
                 self.accelerator.backward(loss)
             total = total + loss.detach()
@@ -95,16 +95,11 @@ class TrainingStep:
 
     def _losses(self, terms: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """Each task's loss over all ranks, [T] float64 on the CPU, NaN for tasks without a term."""
-        nothing = torch.tensor(torch.nan, device=self.accelerator.device)
-        names = self.objective.tasks.names
-        here = torch.stack(
-            [terms[name].detach().double() if name in terms else nothing.double() for name in names]
-        )
-        return self.accelerator.reduce(here, "mean").cpu()
+        missing = torch.tensor(torch.nan, device=self.accelerator.device)
+        losses = [terms.get(name, missing).detach().double() for name in self.objective.tasks.names]
+        return self.accelerator.reduce(torch.stack(losses), "mean").cpu()
 
     def _sum_over_ranks(self, counts: torch.Tensor) -> torch.Tensor:
-        if (
-            self.accelerator.num_processes == 1
-        ):  # a round trip to the device would wait for all that it has to do
-            return counts
+        if self.accelerator.num_processes == 1:
+            return counts  # a round trip to the device would wait for all that it has to do
         return self.accelerator.reduce(counts.to(self.accelerator.device), "sum").cpu()

@@ -20,13 +20,13 @@ from arttl.training.settings import DistillationSettings
 
 @dataclass(frozen=True)
 class Teacher:
-    """What trained models predict of the pictures of the training split, seen once and unaugmented.
+    """The logits of trained models on the training split, computed once on unaugmented pictures.
 
     Attributes:
         logits: task name to [N, Q], Q in the order of the learner's classes; several teachers' mean.
         index_of_row: [rows of the manifest] int64, each row's index of the N; -1 for a row without logits.
         share: of the loss, 0 to 1; the labels have the rest.
-        temperature: what logits are divided by before they are compared.
+        temperature: divides the logits before they are compared.
     """
 
     logits: Mapping[str, torch.Tensor]
@@ -108,7 +108,7 @@ def mean_logits(
     return {name: torch.stack(parts).mean(0) for name, parts in by_task.items()}
 
 
-def ask_teachers(
+def load_teacher(
     settings: DistillationSettings,
     tasks: TaskSet,
     open_train: Callable[..., Views],

@@ -11,17 +11,15 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs, set_seed
 from timm.utils import ModelEmaV3
 
-from arttl.cpu import prepare_cpu
 from arttl.errors import ArttlError
-from arttl.evaluation.classes import class_tables, write_classes
-from arttl.evaluation.metrics import TaskMetrics, measure_predictions, metrics_to_json
+from arttl.evaluation.metrics import TaskMetrics
 from arttl.evaluation.report import metrics_table
 from arttl.explain.command import VisualizeSettings, visualize
 from arttl.frozen.linear_probe import fit_probe
+from arttl.frozen.results import finish_run
 from arttl.frozen.split_features import extract_features
 from arttl.inference.predictions import predict
 from arttl.loading import Augment, Loader, Preprocess, open_loader, read_manifest
@@ -30,7 +28,7 @@ from arttl.models import Backbone, MultiTaskModel, Provenance, TrainedModel, loa
 from arttl.models.fusion import is_fused, load_fused
 from arttl.models.losses import log_prior
 from arttl.models.solver import INVERSE_L2_GRID
-from arttl.runs import RunFolder, flat_settings, on_first_rank
+from arttl.runs import RunFolder, flat_settings, on_first_rank, open_accelerator
 from arttl.shards.manifest import Manifest
 from arttl.tasks import SPLITS, TaskSet
 from arttl.training.balancing import open_balancing
@@ -44,14 +42,14 @@ from arttl.training.report import EpochReporter
 from arttl.training.settings import MAY_CHANGE_ON_RESUME, DataSettings, ModelSettings, TrainSettings
 from arttl.training.signals import Terminated
 from arttl.training.step import TrainingStep
-from arttl.training.teachers import ask_teachers
+from arttl.training.teachers import load_teacher
 
 
 def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
     """Train, test the epoch with the lowest validation loss, and leave a run folder.
 
     Args:
-        settings: what to do; `settings.data.shards` must be given.
+        settings: of the run; `settings.data.shards` must be given.
 
     Returns:
         Task name to metrics on the test split.
@@ -62,9 +60,12 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
     """
     settings = settings.resolved()
     folder = RunFolder(settings.run.out)
-    accelerator = _accelerator(settings.optimisation.mixed_precision)
-    if accelerator.device.type == "cpu":
-        prepare_cpu(settings.data.threads)
+    accelerator = open_accelerator(
+        settings.optimisation.mixed_precision,
+        settings.data.threads,
+        # With several tasks a batch may hold no label of a task, and its head then has no gradient.
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
     set_seed(settings.run.seed)
 
     # Data
@@ -102,7 +103,7 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
         )
     )
     reporter = EpochReporter(accelerator.is_main_process, folder)
-    reporter.introduce(model, note, settings.model.mode, manifest, accelerator)
+    reporter.describe_run(model, note, settings.model.mode, manifest, accelerator)
 
     # Optimizer and loop, or a solver
     started = time.perf_counter()
@@ -122,25 +123,11 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
 
 
 def run(settings: TrainSettings) -> None:
-    """`arttl train`: a run that SIGTERM has stopped ends well, with the line that says how to resume it."""
+    """`arttl train`: a run that SIGTERM has stopped exits with 0 and prints how to resume it."""
     try:
         train(settings)
     except Terminated as stop:
         print(stop)
-
-
-def _accelerator(mixed_precision: str | None) -> Accelerator:
-    # Accelerate keeps its state for the life of the process; a second run may ask for another precision.
-    AcceleratorState._reset_state()
-    # Left unset, the launcher's own flag rules; an explicit "no" would silently override it.
-    accelerator = Accelerator(
-        mixed_precision=mixed_precision,
-        # With several tasks a batch may hold no label of a task, and its head then has no gradient.
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
-    )
-    if accelerator.mixed_precision == "fp16" and accelerator.device.type == "cpu":
-        raise ArttlError("--mixed-precision fp16 needs a GPU; on the CPU use bf16 or no")
-    return accelerator
 
 
 @dataclass(frozen=True)
@@ -204,10 +191,10 @@ def open_model(settings: ModelSettings, tasks: TaskSet) -> tuple[TrainedModel, s
         tasks: what to predict.
 
     Returns:
-        The model; and a line on what of the weights is not in it or what is new, empty if there is nothing to say.
+        The model; and a note on weights that were left out or heads that are new, empty if there are none.
 
     Raises:
-        ArttlError: if the weights cannot be had, or do not go with the mode.
+        ArttlError: if the weights cannot be loaded, or do not suit the mode.
     """
     if is_fused(Path(settings.weights)):
         if settings.mode != "fine-tune":
@@ -257,7 +244,7 @@ def _train_by_epochs(
     if settings.data.sampling != "uniform":
         reporter.say(f"sampling   {train.first.sampling.meaning}")
     open_train = partial(splits.open, "train")
-    teacher = ask_teachers(settings.distillation, model.tasks, open_train, reporter, accelerator)
+    teacher = load_teacher(settings.distillation, model.tasks, open_train, reporter, accelerator)
     model.to(accelerator.device).to(memory_format=torch.channels_last)
     average = ModelEmaV3(model, decay=optimisation.ema, use_warmup=True) if optimisation.ema else None
     if optimisation.compile:
@@ -314,7 +301,7 @@ def _train_by_epochs(
 def _solve_heads(
     model: MultiTaskModel, inverse_l2: float | None, splits: Splits, reporter: EpochReporter
 ) -> None:
-    """Off-the-shelf: one pass of the frozen backbone, then heads on its standardised features, and nothing else.
+    """Off-the-shelf: one pass of the frozen backbone, then heads on its standardised features.
 
     The standardisation ends up in the heads.
     """
@@ -369,23 +356,18 @@ def _test(
         with reporter.progress(f"predictions on {split}", len(views)) as bar:
             by_split[split] = predict(model, model.tasks, views, accelerator.gather, bar.advance)
     calibration, predictions = by_split["val"].calibrate(), by_split["test"]
-    metrics = measure_predictions(predictions, manifest, calibration)
 
-    def finish() -> None:
+    def finish() -> dict[str, TaskMetrics]:
         calibration.save(folder.best)
-        folder.finish(
-            metrics_to_json(metrics),
-            predictions=lambda path: predictions.write(path, manifest, calibration),
-            classes=lambda path: write_classes(path, class_tables(predictions)),
-        )
+        return finish_run(folder, predictions, manifest, calibration)
 
-    on_first_rank(finish)
+    metrics = on_first_rank(finish)
     reporter.show(metrics_table(metrics, "Test split, per cent"))
     return metrics
 
 
 def _draw_maps(folder: RunFolder, shards: Path, count: int, reporter: EpochReporter) -> None:
-    """Draw what the trained network looks at in a few test pictures, in the run folder."""
+    """Draw VisualBackProp maps of a few test pictures into the run folder."""
     maps = folder.path / "maps"
     try:
         written = visualize(VisualizeSettings(model=folder.best, shards=shards, count=count, out=maps))

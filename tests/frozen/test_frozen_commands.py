@@ -105,13 +105,13 @@ def test_probe_refuses_what_it_cannot_use(two_stores, tmp_path) -> None:
     settings = ProbeSettings(features=folders(two_stores)[:1], out=tmp_path / "run", tasks=("type",), **FEW)
     with pytest.raises(ArttlError, match="name at least one folder of features"):
         ProbeSettings(features=())
-    with pytest.raises(ArttlError, match=r"--learning-rates 2 must be above 0"):
+    with pytest.raises(ArttlError, match=r"--learning-rates must be between 0 and 1, not 2"):
         replace(settings, learning_rates=(2.0,))
     with pytest.raises(ArttlError, match="holds no finished features"):
         probe(replace(settings, features=(tmp_path,)))
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
-    with pytest.raises(ArttlError, match="is no run folder; choose another --out"):
+    with pytest.raises(ArttlError, match="is not a run folder; choose another --out"):
         probe(replace(settings, out=tmp_path / "mine"))
     probe(settings)
     with pytest.raises(ArttlError, match="already holds a run; choose another --out, or pass --overwrite"):

@@ -11,7 +11,8 @@ import pytest
 from faults import digest, full_disk, operations, states_of_kills
 from frozen_features import features_of
 
-from arttl.frozen import mixing, results, study
+from arttl.frozen import fuse as fusing
+from arttl.frozen import mixing, results
 from arttl.frozen.fuse import FuseSettings, fuse
 from arttl.frozen.store import FeatureStore
 from arttl.inference.predictions import Predictions
@@ -74,9 +75,11 @@ def at_every_operation(
 
 
 def test_features_at_every_operation(small_shards: Path, tmp_path: Path) -> None:
-    first = features_of(small_shards, tmp_path / "first", stages="last", block_size=100)
     root = tmp_path / "root"
     root.mkdir()
+    command = partial(features_of, small_shards, root / "f", stages="last", block_size=100)
+    first = contents(command().directory)
+    shutil.rmtree(root / "f")
 
     def check() -> None:
         if (root / "f").exists():
@@ -84,10 +87,9 @@ def test_features_at_every_operation(small_shards: Path, tmp_path: Path) -> None
 
     def whole() -> None:
         check()
-        assert contents(root / "f") == contents(first.directory)
+        assert contents(root / "f") == first and "config.yaml" in first
         assert [path.name for path in root.iterdir()] == ["f"]
 
-    command = partial(features_of, small_shards, root / "f", stages="last", block_size=100)
     assert at_every_operation(root, tmp_path / "states", command, check, whole) > 30
 
 
@@ -100,7 +102,7 @@ def test_a_fused_run_at_every_operation(two_stores, tmp_path: Path, monkeypatch:
     run = RunFolder(root / "run")
     folders = tuple(store.directory for store in two_stores)
     written: list[tuple] = []
-    monkeypatch.setattr(study, "write_run", lambda *given: written.append(given))
+    monkeypatch.setattr(fusing, "write_run", lambda *given: written.append(given))
     with operations(root, lambda number, what: None) as noted:
         fuse(FuseSettings(features=folders, out=run.path, tasks=("type",)))
     assert noted.count == 0 and len(written) == 1  # all that fuse writes, `write_run` writes
@@ -117,7 +119,7 @@ def test_a_fused_run_at_every_operation(two_stores, tmp_path: Path, monkeypatch:
         }
         assert load_fused(run.path).tasks.names == ("type",)
         assert len(read_predictions(run.path).rows) == run.test()["tasks"]["type"]["n"]
-        assert len(run.metrics()) == len(written[0][3])
+        assert len(run.metrics()) == len(written[0][5])
         assert [path.name for path in root.iterdir()] == ["run"]
 
     assert (

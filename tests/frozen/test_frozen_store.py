@@ -77,7 +77,7 @@ def test_the_same_pass_is_not_computed_twice_and_another_replaces_it_only_when_a
     again = features_of(small_shards, tmp_path / "f", backbone="test_efficientnet", overwrite=True)
     assert again.backbone_name == "test_efficientnet" and again.recipe.key != first.recipe.key
     (tmp_path / "other").mkdir()
-    with pytest.raises(ArttlError, match="is no folder of features"):
+    with pytest.raises(ArttlError, match="is not a features folder"):
         features_of(small_shards, tmp_path / "other")
 
 
