@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from arttl.errors import ArttlError, did_you_mean
 from arttl.evaluation.measures import Statistic
 
 REPLICATES = 1000
@@ -94,10 +95,8 @@ def paired_bootstrap(
         first, second: the measure of each model.
         count, groups, replicates, level, seed: as for `bootstrap_intervals`.
     """
-    drawn = []
-    for weights in resamplings(count, groups=groups, replicates=replicates, seed=seed):
-        drawn.append(second(weights) - first(weights))
-    differences = np.concatenate(drawn)
+    samplings = resamplings(count, groups=groups, replicates=replicates, seed=seed)
+    differences = np.concatenate([second(weights) - first(weights) for weights in samplings])
     differences = differences[~np.isnan(differences)]
     below, above = (differences <= 0).sum(), (differences >= 0).sum()
     p = min(1.0, 2 * (1 + min(below, above)) / (1 + len(differences)))
@@ -114,21 +113,45 @@ def mcnemar(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> floa
     Args:
         first, second: [N] which samples each model got right.
     """
-    one, other = int((first & ~second).sum()), int((second & ~first).sum())
-    count, smaller = one + other, min(one, other)
+    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    count = only_first + only_second
     term, tail = 1, 0
-    for place in range(smaller + 1):
+    for successes in range(min(only_first, only_second) + 1):
         tail += term
-        term = term * (count - place) // (place + 1)
+        term = term * (count - successes) // (successes + 1)
     return min(1.0, 2 * tail / 2**count)  # whole numbers of any size: no sum is cut, no power underflows
 
 
 def groups_of(labels: Sequence[tuple[str, ...] | None]) -> npt.NDArray[np.int64]:
     """Numbers that are equal where the first label is, [N]; a sample without a label is a group of its own."""
     numbers: dict[str, int] = {}
-    found = [numbers.setdefault(one[0], len(numbers)) if one else -1 for one in labels]
+    groups = [numbers.setdefault(label[0], len(numbers)) if label else -1 for label in labels]
     alone = iter(range(len(numbers), len(numbers) + len(labels)))
-    return np.array([next(alone) if number < 0 else number for number in found], dtype=np.int64)
+    return np.array([next(alone) if number < 0 else number for number in groups], dtype=np.int64)
+
+
+def group_column(
+    name: str, object_numbers: Sequence[str], labels: Mapping[str, Sequence[tuple[str, ...] | None]], of: str
+) -> Sequence[tuple[str, ...] | None]:
+    """The labels that --group-by names: those of a task, or the object numbers.
+
+    Args:
+        name: `object_number` or a task.
+        object_numbers: of each sample.
+        labels: task name to the labels of each sample.
+        of: what has the columns, for the message.
+
+    Raises:
+        ArttlError: for another name.
+    """
+    objects = {"object_number": [(number,) for number in object_numbers]}
+    columns = {**objects, **labels, **objects}  # the first in the message, and never a task of that name
+    if name not in columns:
+        raise ArttlError(
+            f"--group-by {name!r} is no column of {of}{did_you_mean(name, columns)}; give one of"
+            f" {', '.join(columns)}"
+        )
+    return columns[name]
 
 
 def resamplings(
@@ -137,9 +160,9 @@ def resamplings(
     """How often each sample is drawn, [R, N] float64 with R at most 64 at a time, `replicates` in all."""
     random = np.random.default_rng(seed)
     if groups is None:
-        units, place_of_sample = count, None
+        units, unit_of_sample = count, None
     else:
-        distinct, place_of_sample = np.unique(groups, return_inverse=True)
+        distinct, unit_of_sample = np.unique(groups, return_inverse=True)
         units = len(distinct)
     for start in range(0, replicates, _CHUNK):
         size = min(_CHUNK, replicates - start)
@@ -148,7 +171,7 @@ def resamplings(
         counts = (
             np.bincount(drawn.reshape(-1), minlength=size * units).reshape(size, units).astype(np.float64)
         )
-        yield counts if place_of_sample is None else counts[:, place_of_sample]
+        yield counts if unit_of_sample is None else counts[:, unit_of_sample]
 
 
 def _interval(values: npt.NDArray[np.float64], level: float) -> tuple[float, float]:

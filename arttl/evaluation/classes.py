@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ class ClassRow:
         train: training samples that carry it.
         samples: samples measured that carry it.
         precision, recall, f1: of the class against all others.
-        mistaken_for: the class most often answered where it was missed; None where it never was.
+        mistaken_for: the class most often predicted where it was missed; None where it never was.
         mistaken: how often.
     """
 
@@ -93,30 +93,18 @@ def class_bands(task: Task, logits: npt.NDArray[Any], targets: npt.NDArray[Any])
         logits: [N, Q], of labelled samples only.
         targets: [N] integers or [N, Q] of 0 and 1.
     """
-    wanted, chosen = _as_sets(task, logits, targets)
-    support, hits = wanted.sum(0), (wanted & chosen).sum(0)
+    present, predicted = _as_sets(task, logits, targets)
+    support, hits = present.sum(0), (present & predicted).sum(0)
     train = np.asarray(task.vocabulary.counts)
     sizes = {"many": train > MANY, "medium": (train >= FEW) & (train <= MANY), "few": train < FEW}
-    found = []
+    bands = []
     for name, of_size in sizes.items():
-        some = of_size & (support > 0)
-        if some.any():
-            recall = hits[some] / support[some]
-            total = int(support[some].sum())
-            found.append(
-                Band(name, int(some.sum()), total, float(hits[some].sum() / total), float(recall.mean()))
-            )
-    return tuple(found)
-
-
-def class_tables(predictions: Predictions) -> dict[str, list[ClassRow]]:
-    """Task name to the rows of its classes, of every task that has classes."""
-    tables = {}
-    for task in predictions.tasks:
-        if task.kind != "number":
-            _, logits, targets = predictions.labelled(task)
-            tables[task.name] = list(class_rows(task, logits.numpy(), targets.numpy()))
-    return tables
+        measured = of_size & (support > 0)
+        if measured.any():
+            recall, total = hits[measured] / support[measured], int(support[measured].sum())
+            share = float(hits[measured].sum() / total)
+            bands.append(Band(name, int(measured.sum()), total, share, float(recall.mean())))
+    return tuple(bands)
 
 
 def class_rows(task: Task, logits: npt.NDArray[Any], targets: npt.NDArray[Any]) -> Iterator[ClassRow]:
@@ -127,27 +115,40 @@ def class_rows(task: Task, logits: npt.NDArray[Any], targets: npt.NDArray[Any]) 
         logits: [N, Q], of labelled samples only.
         targets: [N] integers or [N, Q] of 0 and 1.
     """
-    wanted, chosen = _as_sets(task, logits, targets)
+    present, predicted = _as_sets(task, logits, targets)
     names = task.vocabulary.classes
-    for place, name in enumerate(names):
-        hits = int((wanted[:, place] & chosen[:, place]).sum())
-        support, answered = int(wanted[:, place].sum()), int(chosen[:, place].sum())
-        missed = wanted[:, place] & ~chosen[:, place]
-        wrong = (chosen[missed] & ~wanted[missed]).sum(0)
+    for index, name in enumerate(names):
+        of_class, as_class = present[:, index], predicted[:, index]
+        hits, support, predictions = (
+            int((of_class & as_class).sum()),
+            int(of_class.sum()),
+            int(as_class.sum()),
+        )
+        missed = of_class & ~as_class
+        wrong = (predicted[missed] & ~present[missed]).sum(0)
         worst = int(wrong.argmax())
         yield ClassRow(
             name=name,
-            train=task.vocabulary.counts[place],
+            train=task.vocabulary.counts[index],
             samples=support,
-            precision=hits / answered if answered else None,
+            precision=hits / predictions if predictions else None,
             recall=hits / support if support else None,
-            f1=2 * hits / (support + answered) if support + answered else None,
+            f1=2 * hits / (support + predictions) if support + predictions else None,
             mistaken_for=names[worst] if wrong[worst] else None,
             mistaken=int(wrong[worst]),
         )
 
 
-def write_classes(path: Path, tasks: Mapping[str, list[ClassRow]]) -> None:
+def class_tables(predictions: Predictions) -> dict[str, list[ClassRow]]:
+    """Task name to the rows of its classes, of every task that has classes."""
+    return {
+        task.name: list(class_rows(task, *predictions.labelled(task)[1:]))
+        for task in predictions.tasks
+        if task.kind != "number"
+    }
+
+
+def write_classes(path: Path, tasks: Mapping[str, Sequence[ClassRow]]) -> None:
     """Write the classes of all tasks as one CSV table (UTF-8, RFC 4180); it appears whole.
 
     Args:
@@ -160,16 +161,16 @@ def write_classes(path: Path, tasks: Mapping[str, list[ClassRow]]) -> None:
         for task, rows in tasks.items():
             for row in rows:
                 ratios = [
-                    "" if value is None else f"{value:.4f}" for value in (row.precision, row.recall, row.f1)
+                    None if value is None else f"{value:.4f}" for value in (row.precision, row.recall, row.f1)
                 ]
-                mistaken = [row.mistaken_for, row.mistaken] if row.mistaken_for is not None else ["", 0]
-                writer.writerow([task, row.name, row.train, row.samples, *ratios, *mistaken])
+                counts = (row.train, row.samples)
+                writer.writerow([task, row.name, *counts, *ratios, row.mistaken_for, row.mistaken])
 
 
 def _as_sets(
     task: Task, logits: npt.NDArray[Any], targets: npt.NDArray[Any]
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Wanted and chosen labels, [N, Q] bool each, for either kind."""
+    """Catalogued and predicted labels, [N, Q] bool each, for either kind."""
     if task.kind == "multi-label":
         return targets > 0.5, decide_labels(logits)
     classes = np.arange(len(task.vocabulary))

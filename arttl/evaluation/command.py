@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from rich.console import Console
 
 from arttl.cpu import prepare_cpu_for_inference
-from arttl.errors import ArttlError, did_you_mean
-from arttl.evaluation.bootstrap import groups_of
+from arttl.errors import ArttlError
+from arttl.evaluation.bootstrap import group_column, groups_of
 from arttl.evaluation.classes import class_tables, write_classes
 from arttl.evaluation.metrics import TaskMetrics, measure_predictions, metrics_to_json
 from arttl.evaluation.report import bands_table, metrics_table
 from arttl.files import write_json
-from arttl.inference.predictions import predict
+from arttl.inference.predict import predict
 from arttl.loading import open_loader, read_manifest
+from arttl.loading.settings import DecodingSettings
 from arttl.loading.views import Views
 from arttl.models import load_trained_model
-from arttl.shards.manifest import Manifest
+from arttl.settings import AtLeastOne, Settings
 from arttl.tasks import TaskSet
 
 
-@dataclass(frozen=True)
-class EvaluateSettings:
+@dataclass(frozen=True, kw_only=True)
+class EvaluateSettings(Settings):
     """Measure a saved model on a split of any shards."""
 
     model: Path
@@ -44,12 +42,9 @@ class EvaluateSettings:
     """File for the table of classes, as CSV: precision, recall, and what a class is most often mistaken for."""
     predictions: Path | None = None
     """Parquet file for what was predicted of each sample; `arttl compare` reads it."""
-    batch_size: int = 64
+    batch_size: AtLeastOne = 64
     """Samples per step."""
-    engine: Literal["auto", "dali-gpu", "dali-cpu", "cpu"] = "auto"
-    """What decodes the pictures."""
-    threads: int | None = None
-    """Decoding threads; by default one a core."""
+    decoding: DecodingSettings = field(default_factory=DecodingSettings)
 
 
 def evaluate(settings: EvaluateSettings) -> dict[str, TaskMetrics]:
@@ -58,9 +53,17 @@ def evaluate(settings: EvaluateSettings) -> dict[str, TaskMetrics]:
     Raises:
         ArttlError: if the model or shards cannot be read, or have no task in common.
     """
-    model, _ = load_trained_model(settings.model)
+    model = load_trained_model(settings.model)
     manifest = read_manifest(settings.shards)
-    groups = None if settings.group_by is None else _groups(manifest, settings.group_by)
+    groups = None
+    if settings.group_by is not None:
+        column = group_column(
+            settings.group_by,
+            manifest.object_numbers,
+            {name: manifest.labels(name) for name in manifest.task_names},
+            str(manifest.directory),
+        )
+        groups = groups_of(column)
     tasks = TaskSet([task for task in model.tasks if task.name in manifest.task_names])
     if not len(tasks):
         raise ArttlError(
@@ -78,30 +81,19 @@ def evaluate(settings: EvaluateSettings) -> dict[str, TaskMetrics]:
             tasks,
             preprocess=preprocess,
             batch_size=settings.batch_size,
-            engine=settings.engine,
-            threads=settings.threads,
+            engine=settings.decoding.engine,
+            threads=settings.decoding.threads,
+            on_bad_sample=settings.decoding.on_bad_sample,
             shuffle=False,
             device=device,
         ),
     )
-    predictions = predict(model.to(device), tasks, views)
+    predictions = predict(model.to(device), tasks, views, manifest).calibrated(model.calibration)
     if settings.predictions is not None:
-        predictions.write(settings.predictions, manifest, model.calibration)
+        predictions.write(settings.predictions)
     if settings.classes_csv is not None:
         write_classes(settings.classes_csv, class_tables(predictions))
-    return measure_predictions(predictions, manifest, model.calibration, groups=groups)
-
-
-def _groups(manifest: Manifest, group_by: str) -> npt.NDArray[np.int64]:
-    if group_by == "object_number":
-        return groups_of([(number,) for number in manifest.object_numbers])
-    if group_by not in manifest.task_names:
-        known = ["object_number", *manifest.task_names]
-        raise ArttlError(
-            f"--group-by {group_by!r} is no column of {manifest.directory}{did_you_mean(group_by, known)}; give one of"
-            f" {', '.join(known)}"
-        )
-    return groups_of(manifest.labels(group_by))
+    return measure_predictions(predictions, groups=groups)
 
 
 def run(settings: EvaluateSettings) -> None:
@@ -113,11 +105,11 @@ def run(settings: EvaluateSettings) -> None:
     )
     if (bands := bands_table(metrics)) is not None:
         console.print(bands)
-    for name, found in metrics.items():
-        if found.unknown_class:
-            why = "says no number" if found.kind == "number" else "is of no class that the model knows"
+    for name, of_task in metrics.items():
+        if of_task.unknown_class:
+            why = "says no number" if of_task.kind == "number" else "is of no class that the model knows"
             console.print(
-                f"{name}: {found.unknown_class} sample(s) left out, whose label {why}", markup=False
+                f"{name}: {of_task.unknown_class} sample(s) left out, whose label {why}", markup=False
             )
     if settings.json is not None:
         write_json(settings.json, metrics_to_json(metrics))

@@ -10,7 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from arttl.errors import ArttlError, did_you_mean
-from arttl.evaluation.bootstrap import REPLICATES, Difference, groups_of, mcnemar, paired_bootstrap
+from arttl.evaluation.bootstrap import (
+    REPLICATES,
+    Difference,
+    group_column,
+    groups_of,
+    mcnemar,
+    paired_bootstrap,
+)
 from arttl.evaluation.measures import (
     MAIN_MEASURE,
     Floats,
@@ -19,10 +26,10 @@ from arttl.evaluation.measures import (
     measure_named,
     measures_of,
 )
-from arttl.inference.saved import SavedPredictions
+from arttl.inference.predictions import Predictions
 from arttl.tasks import Task, TaskKind, is_labelled
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 _SHARES_OF_CORRECT = ("accuracy", "within_50")  # what McNemar's test is of
 
@@ -84,12 +91,12 @@ class _Matched:
     tasks: tuple[Task, Task]
     logits: tuple[npt.NDArray[Any], npt.NDArray[Any]]
     targets: tuple[npt.NDArray[Any], npt.NDArray[Any]]
-    units: list[tuple[str, ...]]  # [N], equal for samples that are drawn together
+    units: list[tuple[str, ...]]  # [N], equal for samples that are resampled together
 
     def of_each(
-        self, function: Callable[[Task, npt.NDArray[Any], npt.NDArray[Any]], Found]
-    ) -> tuple[Found, Found]:
-        """What a function of task, logits and targets finds for each model."""
+        self, function: Callable[[Task, npt.NDArray[Any], npt.NDArray[Any]], Result]
+    ) -> tuple[Result, Result]:
+        """A function of task, logits and targets, applied to each model."""
         first, second = zip(self.tasks, self.logits, self.targets, strict=True)
         return function(*first), function(*second)
 
@@ -107,11 +114,11 @@ class _Tested:
     @property
     def units(self) -> list[tuple[str, ...]]:
         """[N] over all pairs."""
-        return [unit for one in self.sides for unit in one.units]
+        return [unit for matched in self.sides for unit in matched.units]
 
 
 def compare_predictions(
-    pairs: Sequence[tuple[SavedPredictions, SavedPredictions]],
+    pairs: Sequence[tuple[Predictions, Predictions]],
     *,
     measure: str | None = None,
     group_by: str | None = None,
@@ -125,9 +132,9 @@ def compare_predictions(
     that both predict it, so that one model of several tasks can be set beside one for each.
 
     Args:
-        pairs: what each model said, one pair or more; the samples of a pair are matched by key.
-        measure: one of `measures_of`; None: each kind's main one. Tasks of a kind without it are left out.
-        group_by: draw whole groups: `object_number`, or a task, whose samples with the same first label are one.
+        pairs: the predictions of both models, one pair or more; the samples of a pair are matched by key.
+        measure: one of `MEASURES`; None: each kind's main one. Tasks of a kind without it are left out.
+        group_by: resample whole groups: `object_number`, or a task, whose samples with the same first label are one.
         replicates, seed: of the paired bootstrap.
 
     Returns:
@@ -137,26 +144,19 @@ def compare_predictions(
         ArttlError: if the models of a pair share no sample or task, disagree on a label, or have a multi-label task of
             other classes; or if a task is of one kind here and of another there.
     """
-    found = []
-    for one in _tested(pairs, measure, group_by):
-        alone = group_by is None and len(one.sides) == 1
-        difference = paired_bootstrap(
-            *one.means,
-            len(one.units),
-            groups=None if alone else groups_of(one.units),
-            replicates=replicates,
-            seed=seed,
-        )
-        exact = alone and one.measure in _SHARES_OF_CORRECT
-        p = mcnemar(*one.sides[0].of_each(is_correct)) if exact else None
-        found.append(
-            TaskComparison(one.task, one.kind, one.measure, len(one.sides), len(one.units), difference, p)
-        )
-    return found
+    comparisons = []
+    for tested in _tested(pairs, measure, group_by):
+        alone = group_by is None and len(tested.sides) == 1
+        difference = _difference([tested], replicates, seed, alone=alone)
+        exact = alone and tested.measure in _SHARES_OF_CORRECT
+        p = mcnemar(*tested.sides[0].of_each(is_correct)) if exact else None
+        sides, n = len(tested.sides), len(tested.units)
+        comparisons.append(TaskComparison(tested.task, tested.kind, tested.measure, sides, n, difference, p))
+    return comparisons
 
 
 def compare_means(
-    pairs: Sequence[tuple[SavedPredictions, SavedPredictions]],
+    pairs: Sequence[tuple[Predictions, Predictions]],
     *,
     measure: str | None = None,
     group_by: str | None = None,
@@ -175,68 +175,60 @@ def compare_means(
         ArttlError: as `compare_predictions` does.
     """
     by_measure: dict[str, list[_Tested]] = {}
-    for one in _tested(pairs, measure, group_by):
-        if measure_named(one.measure).unit == "share":
-            by_measure.setdefault(one.measure, []).append(one)
-    found = []
-    for name, tested in by_measure.items():
-        if len(tested) < 2:
-            continue
-        units = [unit for one in tested for unit in one.units]
-        counts = [len(one.units) for one in tested]
-        first, second = zip(*(one.means for one in tested), strict=True)
-        difference = paired_bootstrap(
-            _mean(first, counts),
-            _mean(second, counts),
-            len(units),
-            groups=groups_of(units),
-            replicates=replicates,
-            seed=seed,
-        )
-        found.append(MeanComparison(name, tuple(one.task for one in tested), difference))
-    return found
+    for of_task in _tested(pairs, measure, group_by):
+        if measure_named(of_task.measure).unit == "share":
+            by_measure.setdefault(of_task.measure, []).append(of_task)
+    return [
+        MeanComparison(name, tuple(of_task.task for of_task in tested), _difference(tested, replicates, seed))
+        for name, tested in by_measure.items()
+        if len(tested) > 1
+    ]
+
+
+def _difference(tested: Sequence[_Tested], replicates: int, seed: int, *, alone: bool = False) -> Difference:
+    """The difference of the mean over tasks; `alone`: every sample is resampled by itself."""
+    units = [unit for of_task in tested for unit in of_task.units]
+    counts = [len(of_task.units) for of_task in tested]
+    first, second = (_mean(means, counts) for means in zip(*(each.means for each in tested), strict=True))
+    groups = None if alone else groups_of(units)
+    return paired_bootstrap(first, second, len(units), groups=groups, replicates=replicates, seed=seed)
 
 
 def _tested(
-    pairs: Sequence[tuple[SavedPredictions, SavedPredictions]], measure: str | None, group_by: str | None
+    pairs: Sequence[tuple[Predictions, Predictions]], measure: str | None, group_by: str | None
 ) -> list[_Tested]:
-    """What can be compared; `compare_predictions` tells the errors."""
+    """What can be compared; raises as `compare_predictions` says."""
     kinds = _tasks_in_common(pairs)
-    matched = [_match(*pair) for pair in pairs]
-    units = [_units(first, group_by) for first, _ in pairs]
-    found, known = [], set()
+    matched = [(*pair, _match(*pair), _units(pair[0], group_by)) for pair in pairs]
+    tested, known = [], set()
     for name, kind in kinds.items():
-        sides = [
-            _of_task(name, *pair, rows, drawn)
-            for pair, rows, drawn in zip(pairs, matched, units, strict=True)
-            if _share(name, *pair)
-        ]
-        measures = [one.of_each(measures_of) for one in sides]
-        of_all = set.intersection(*(set(side) for pair in measures for side in pair))
+        sides = [_of_task(name, *of_pair) for of_pair in matched if _share(name, *of_pair[:2])]
+        measures = [side.of_each(measures_of) for side in sides]
+        of_all = set.intersection(*(set(of_model) for pair in measures for of_model in pair))
         known |= of_all
         chosen = measure or MAIN_MEASURE[kind]
-        counts = [len(one.units) for one in sides]
+        counts = [len(side.units) for side in sides]
         if all(counts) and chosen in of_all:
-            means = (
-                _mean([one[chosen] for one, _ in measures], counts),
-                _mean([other[chosen] for _, other in measures], counts),
+            first, second = (
+                _mean([of_model[chosen] for of_model in of_models], counts)
+                for of_models in zip(*measures, strict=True)
             )
-            found.append(_Tested(name, kind, chosen, sides, means))
+            tested.append(_Tested(name, kind, chosen, sides, (first, second)))
     if measure is not None and measure not in known:
         raise ArttlError(
             f"--measure {measure!r} is of none of the tasks {', '.join(kinds)}"
             f"{did_you_mean(measure, known)}; they have: {', '.join(sorted(known))}"
         )
-    if not found:
+    if not tested:
         raise ArttlError(f"no sample that both predicted has a label of {' or '.join(kinds)} that both know")
-    return found
+    return tested
 
 
-def _share(name: str, first: SavedPredictions, second: SavedPredictions) -> bool:
+def _share(name: str, first: Predictions, second: Predictions) -> bool:
     return name in first.tasks and name in second.tasks and first.tasks[name].kind == second.tasks[name].kind
 
 
-def _tasks_in_common(pairs: Sequence[tuple[SavedPredictions, SavedPredictions]]) -> Mapping[str, TaskKind]:
+def _tasks_in_common(pairs: Sequence[tuple[Predictions, Predictions]]) -> Mapping[str, TaskKind]:
     """The tasks that a pair or more has in common, in the order of the first models, and their kinds."""
     kinds: dict[str, TaskKind] = {}
     for first, second in pairs:
@@ -270,10 +262,10 @@ def _mean(measures: Sequence[Statistic], counts: Sequence[int]) -> Statistic:
     return mean
 
 
-def _match(first: SavedPredictions, second: SavedPredictions) -> npt.NDArray[np.int64]:
-    """The places of the samples that both predicted, [M, 2]."""
-    place = {key: index for index, key in enumerate(second.keys)}
-    both = [(index, place[key]) for index, key in enumerate(first.keys) if key in place]
+def _match(first: Predictions, second: Predictions) -> npt.NDArray[np.int64]:
+    """Indices of the samples that both predicted, [M, 2]."""
+    index_of_key = {key: index for index, key in enumerate(second.keys)}
+    both = [(index, index_of_key[key]) for index, key in enumerate(first.keys) if key in index_of_key]
     if not both:
         raise ArttlError(
             f"the two have no sample in common ({len(first.keys)} and {len(second.keys)}, matched by key): compare"
@@ -284,8 +276,8 @@ def _match(first: SavedPredictions, second: SavedPredictions) -> npt.NDArray[np.
 
 def _of_task(
     name: str,
-    first: SavedPredictions,
-    second: SavedPredictions,
+    first: Predictions,
+    second: Predictions,
     matched: npt.NDArray[np.int64],
     units: Sequence[tuple[str, ...]],
 ) -> _Matched:
@@ -295,42 +287,31 @@ def _of_task(
             f"the two know other classes of the multi-label task {name!r} ({tasks[0].outputs} and {tasks[1].outputs}):"
             " sets of labels can only be compared with one class rule"
         )
-    for one, other in matched.tolist():
-        mine, theirs = first.catalogued[name][one], second.catalogued[name][other]
-        if mine != theirs:
+    for index, other in matched.tolist():
+        labels = first.catalogued[name][index], second.catalogued[name][other]
+        if labels[0] != labels[1]:
+            texts = [" ".join(of_model or ("nothing",)) for of_model in labels]
             raise ArttlError(
-                f"the two disagree on what the catalogue says of {name!r} of {first.keys[one]}"
-                f" ({' '.join(mine or ('nothing',))}, {' '.join(theirs or ('nothing',))}): compare predictions of the"
-                " same shards"
+                f"the two disagree on what the catalogue says of {name!r} of {first.keys[index]} ({texts[0]},"
+                f" {texts[1]}): compare predictions of the same shards"
             )
-    labelled = is_labelled(first.targets[name][matched[:, 0]]) & is_labelled(
-        second.targets[name][matched[:, 1]]
-    )
-    rows = (matched[labelled, 0], matched[labelled, 1])
+    targets = first.targets[name][matched[:, 0]], second.targets[name][matched[:, 1]]
+    labelled = is_labelled(targets[0]) & is_labelled(targets[1])
+    rows = matched[labelled, 0], matched[labelled, 1]
     return _Matched(
         tasks,
         (first.logits[name][rows[0]], second.logits[name][rows[1]]),
-        (first.targets[name][rows[0]], second.targets[name][rows[1]]),
+        (targets[0][labelled], targets[1][labelled]),
         [units[row] for row in rows[0].tolist()],
     )
 
 
-def _units(found: SavedPredictions, group_by: str | None) -> list[tuple[str, ...]]:
-    """What each sample is drawn with: a group, or without one, itself wherever it is tested."""
-    column: Sequence[tuple[str, ...] | None]
+def _units(predictions: Predictions, group_by: str | None) -> list[tuple[str, ...]]:
+    """What each sample is resampled with: a group, or without one, itself wherever it is tested."""
+    keys = predictions.keys
     if group_by is None:
-        column = [None] * len(found.keys)
-    elif group_by == "object_number":
-        column = [(number,) for number in found.object_numbers]
-    elif group_by in found.catalogued:
-        column = found.catalogued[group_by]
-    else:
-        known = ["object_number", *found.catalogued]
-        raise ArttlError(
-            f"--group-by {group_by!r} is no column of the predictions{did_you_mean(group_by, known)}; give one of"
-            f" {', '.join(known)}"
-        )
+        return [(f"sample {key}",) for key in keys]
+    column = group_column(group_by, predictions.object_numbers, predictions.catalogued, "the predictions")
     return [
-        (f"group {label[0]}" if label else f"sample {key}",)
-        for key, label in zip(found.keys, column, strict=True)
+        (f"group {label[0]}" if label else f"sample {key}",) for key, label in zip(keys, column, strict=True)
     ]

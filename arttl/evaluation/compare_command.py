@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from arttl.errors import ArttlError
 from arttl.evaluation.bootstrap import REPLICATES, Difference
 from arttl.evaluation.compare import (
     MeanComparison,
@@ -21,13 +20,14 @@ from arttl.evaluation.compare import (
     compare_predictions,
 )
 from arttl.evaluation.measures import measure_named
-from arttl.evaluation.report import interval_text, measure_name, measure_text
+from arttl.evaluation.report import empty_table, interval_text, measure_name, measure_text
 from arttl.files import write_json
-from arttl.inference.saved import read_predictions
+from arttl.inference.predictions import Predictions
+from arttl.settings import AtLeastOne, Bound, Settings
 
 
 @dataclass(frozen=True)
-class CompareSettings:
+class CompareSettings(Settings):
     """Compare two runs on the samples that both predicted: is one better, and how sure is that?"""
 
     run_a: tyro.conf.Positional[Path]
@@ -42,57 +42,45 @@ class CompareSettings:
     absolute error (number)."""
     group_by: str | None = None
     """Resample whole groups: object_number, or a task, whose samples of one label belong together."""
-    replicates: int = REPLICATES
+    replicates: AtLeastOne = REPLICATES
     """Resamplings of the bootstrap."""
-    seed: int = 0
+    seed: Annotated[int, Bound("at least 0", lambda value: value >= 0)] = 0
     """Seed of the resamplings."""
     json: Path | None = None
     """File for the figures, as JSON."""
-
-    def __post_init__(self) -> None:
-        if self.replicates < 1:
-            raise ArttlError(f"--replicates must be at least 1, not {self.replicates}")
-        if self.seed < 0:
-            raise ArttlError(f"--seed must be at least 0, not {self.seed}")
 
 
 def run(settings: CompareSettings) -> None:
     """Compare, print a table and write the JSON."""
     pairs = ((settings.run_a, settings.run_b), *settings.also)
     # One joint run is often set beside several: each file is read once.
-    files = {path: read_predictions(path) for path in dict.fromkeys(path for pair in pairs for path in pair)}
-    read = [(files[a], files[b]) for a, b in pairs]
+    read = lru_cache(maxsize=None)(Predictions.read)
+    predictions = [(read(a), read(b)) for a, b in pairs]
     options: dict[str, Any] = {
-        "measure": settings.measure,
-        "group_by": settings.group_by,
-        "replicates": settings.replicates,
-        "seed": settings.seed,
+        name: getattr(settings, name) for name in ("measure", "group_by", "replicates", "seed")
     }
-    found = compare_predictions(read, **options)
-    means = compare_means(read, **options)
+    comparisons = compare_predictions(predictions, **options)
+    means = compare_means(predictions, **options)
     console = Console(highlight=False)
-    for place, side in enumerate("AB"):
-        names = ", ".join(str(pair[place]) for pair in pairs)
-        console.print(f"{side}  {names}", markup=False, soft_wrap=True)
-    console.print(comparison_table(found, means))
-    drawn = "samples" if settings.group_by is None else "groups"
+    for side, paths in zip("AB", zip(*pairs, strict=True), strict=True):
+        console.print(f"{side}  {', '.join(map(str, paths))}", markup=False, soft_wrap=True)
+    console.print(comparison_table(comparisons, means))
     over, together = "", []
     if settings.also:
-        numbers = {one.pairs for one in found}
+        numbers = {of_task.pairs for of_task in comparisons}
+        by_task = ", ".join(f"{of_task.task} {of_task.pairs}" for of_task in comparisons)
         over = (
-            f"Means over {numbers.pop()} pairs. "
-            if len(numbers) == 1
-            else f"Means over pairs ({', '.join(f'{one.task} {one.pairs}' for one in found)}). "
+            f"Means over {numbers.pop()} pairs. " if len(numbers) == 1 else f"Means over pairs ({by_task}). "
         )
         together.append("all the splits that test it")
     if means:
         together.append("for the mean all its tasks")
-    if together:
-        drawn += f", each with {' and '.join(together)}"
-    exact = any(one.mcnemar is not None for one in found)
+    units = "samples" if settings.group_by is None else "groups"
+    units += f", each with {' and '.join(together)}" if together else ""
+    exact = any(of_task.mcnemar is not None for of_task in comparisons)
     test = "McNemar's exact test where shares of right answers are compared, else the bootstrap"
     console.print(
-        f"{over}Interval: paired bootstrap, {settings.replicates:,} resamplings of the {drawn}; p:"
+        f"{over}Interval: paired bootstrap, {settings.replicates:,} resamplings of the {units}; p:"
         f" {test if exact else 'the bootstrap'}; not corrected for the number of tasks."
     )
     if settings.json is not None:
@@ -100,26 +88,22 @@ def run(settings: CompareSettings) -> None:
             "a": str(settings.run_a),
             "b": str(settings.run_b),
             "also": [[str(path) for path in pair] for pair in settings.also],
-            "tasks": {one.task: one.to_dict() for one in found},
-            "means": [one.to_dict() for one in means],
+            "tasks": {of_task.task: of_task.to_dict() for of_task in comparisons},
+            "means": [mean.to_dict() for mean in means],
         }
         write_json(settings.json, described)
 
 
-def comparison_table(found: Sequence[TaskComparison], means: Sequence[MeanComparison]) -> Table:
-    """A line a task, and below them their means: both values, their difference with its 95% interval, and p.
+def comparison_table(comparisons: Sequence[TaskComparison], means: Sequence[MeanComparison]) -> Table:
+    """One row per task, and below them their means: both values, their difference with its 95% interval, and p.
 
     In per cent, or the label's unit.
     """
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("task")
-    table.add_column("measure", no_wrap=True)
-    for heading in ("A", "B", "B - A", "95% interval", "p", "n"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for one in found:
-        _add_row(table, one.task, one.measure, one.difference, one.p, str(one.n))
-    if means:
-        table.add_section()
+    figures = ("A", "B", "B - A", "95% interval", "p", "n")
+    table = empty_table(("task", "measure"), figures, padding=(0, 1, 0, 0))
+    for of_task in comparisons:
+        _add_row(table, of_task.task, of_task.measure, of_task.difference, of_task.p, str(of_task.n))
+    table.add_section()
     for mean in means:
         name = f"mean of {len(mean.tasks)}"
         _add_row(table, name, mean.measure, mean.difference, mean.difference.p, "")

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from arttl.evaluation.bootstrap import REPLICATES, bootstrap_intervals
 from arttl.evaluation.classes import Band, class_bands
@@ -17,8 +16,6 @@ from arttl.evaluation.measures import majority_logits, measures_of, values_of
 from arttl.inference.calibration import calibration_error
 from arttl.inference.labels import probabilities
 from arttl.inference.predictions import Predictions
-from arttl.models.calibration import Calibration
-from arttl.shards.manifest import Manifest
 from arttl.tasks import Task, TaskKind
 
 
@@ -29,7 +26,7 @@ class TaskMetrics:
     Attributes:
         kind: of the task.
         values: measure name to value; `docs/metrics.md` defines them. NaN where there is no sample.
-        baseline: the same measures of always answering what is most frequent in the training split, or its median.
+        baseline: the same measures of always predicting what is most frequent in the training split, or its median.
         intervals: measure name to low and high of the 95% bootstrap interval.
         n: samples measured.
         classes: of the vocabulary; 0 for a number.
@@ -62,7 +59,7 @@ class TaskMetrics:
 
     @property
     def majority(self) -> float:
-        """Accuracy of always answering what is most frequent in the training split; NaN for a number."""
+        """Accuracy of always predicting what is most frequent in the training split; NaN for a number."""
         return self.baseline.get("accuracy", math.nan)
 
     def to_dict(self) -> dict[str, Any]:
@@ -84,8 +81,6 @@ class TaskMetrics:
 
 def measure_predictions(
     predictions: Predictions,
-    manifest: Manifest,
-    calibration: Calibration | None = None,
     *,
     groups: npt.NDArray[np.int64] | None = None,
     replicates: int = REPLICATES,
@@ -93,24 +88,21 @@ def measure_predictions(
     """Measure every task.
 
     Args:
-        predictions: of a split.
-        manifest: of the shards predicted on; tells the samples that carry a label of no known class.
-        calibration: of the model.
+        predictions: of a split, with the temperatures of the model.
         groups: of each row of the manifest, equal for samples that belong together, see `bootstrap_intervals`.
         replicates: of the bootstrap; 0: no intervals.
     """
     metrics = {}
     for task in predictions.tasks:
         rows, logits, targets = predictions.labelled(task)
-        labels = manifest.labels(task.name)
-        carrying = sum(labels[row] is not None for row in predictions.rows.tolist())
+        with_label = sum(labels is not None for labels in predictions.catalogued[task.name])
         metrics[task.name] = measure_task(
             task,
             logits,
             targets,
-            carrying - len(rows),
-            temperature=calibration.temperatures.get(task.name) if calibration else None,
-            groups=None if groups is None else groups[rows.numpy()],
+            with_label - len(rows),
+            temperature=predictions.temperatures.get(task.name),
+            groups=None if groups is None else groups[rows],
             replicates=replicates,
         )
     return metrics
@@ -118,8 +110,8 @@ def measure_predictions(
 
 def measure_task(
     task: Task,
-    logits: torch.Tensor,
-    targets: torch.Tensor,
+    logits: npt.ArrayLike,
+    targets: npt.ArrayLike,
     unknown_class: int = 0,
     *,
     temperature: float | None = None,
@@ -139,44 +131,39 @@ def measure_task(
         groups: [N] anything equal for samples that belong together, see `bootstrap_intervals`.
         replicates: of the bootstrap; 0: no intervals.
     """
-    count = len(logits)
-    scores, wanted = logits.detach().cpu().double().numpy(), targets.cpu().numpy()
-    measures = measures_of(task, scores, wanted)
-    constant = majority_logits(task, count)
-    if not count:
-        nothing = dict.fromkeys(measures, math.nan)
-        return TaskMetrics(
-            task.kind, nothing, nothing, 0, _classes(task), unknown_class, temperature=temperature
-        )
-    values = values_of(measures, count)
-    baseline = values_of(measures_of(task, constant, wanted), count)
-    if task.kind != "number":
+    scores, labels = np.asarray(logits, dtype=np.float64), np.asarray(targets)
+    count, has_classes = len(scores), task.kind != "number"
+    measures = measures_of(task, scores, labels)
+    intervals: dict[str, tuple[float, float]] = {}
+    bands: tuple[Band, ...] = ()
+    values = baseline = dict.fromkeys(measures, math.nan)
+    if count:
+        values = values_of(measures, count)
+        baseline = values_of(measures_of(task, majority_logits(task, count), labels), count)
+        if replicates:
+            intervals = bootstrap_intervals(measures, count, groups=groups, replicates=replicates)
+    if count and has_classes:
         values["confidence"] = float(probabilities(task, scores, temperature or 1.0).max(1).mean())
-        values["ece"] = calibration_error(task, scores, wanted)
+        values["ece"] = calibration_error(task, scores, labels)
         if temperature is not None:
-            values["calibrated_ece"] = calibration_error(task, scores, wanted, temperature)
+            values["calibrated_ece"] = calibration_error(task, scores, labels, temperature)
+        bands = class_bands(task, scores, labels)
     return TaskMetrics(
         kind=task.kind,
         values=values,
         baseline=baseline,
         n=count,
-        classes=_classes(task),
+        classes=len(task.vocabulary) if has_classes else 0,
         unknown_class=unknown_class,
-        intervals=bootstrap_intervals(measures, count, groups=groups, replicates=replicates)
-        if replicates
-        else {},
+        intervals=intervals,
         temperature=temperature,
-        bands=() if task.kind == "number" else class_bands(task, scores, wanted),
+        bands=bands,
     )
 
 
 def metrics_to_json(metrics: Mapping[str, TaskMetrics]) -> dict[str, Any]:
     """`{"tasks": {name: {...}}}`, the form of every JSON file of results."""
-    return {"tasks": {name: found.to_dict() for name, found in metrics.items()}}
-
-
-def _classes(task: Task) -> int:
-    return 0 if task.kind == "number" else len(task.vocabulary)
+    return {"tasks": {name: of_task.to_dict() for name, of_task in metrics.items()}}
 
 
 def _known(values: Mapping[str, float]) -> dict[str, float]:

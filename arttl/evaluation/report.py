@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
+from itertools import chain, repeat
+from typing import Any
 
 from rich import box
 from rich.table import Table
@@ -30,50 +33,57 @@ def interval_text(measure: str, low: float, high: float, sign: str = "") -> str:
     return f"{measure_text(measure, low, sign)} to {measure_text(measure, high, sign)}"
 
 
+def empty_table(names: Sequence[str], figures: Sequence[str], **options: Any) -> Table:
+    """An empty table.
+
+    Args:
+        names: headings of the columns of text; only the first may wrap.
+        figures: headings of the columns of figures.
+        options: of `rich.table.Table`.
+    """
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", caption_justify="left", **options
+    )
+    for index, heading in enumerate(names):
+        table.add_column(heading, no_wrap=index > 0)
+    for heading in figures:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
 def metrics_table(metrics: Mapping[str, TaskMetrics], title: str) -> Table:
     """A block of rows per task: each measure with its 95% interval and the majority baseline, in per cent.
 
     Errors of numbers are in the label's unit.
     """
-    table = Table(
+    table = empty_table(
+        ("task", "measure"),
+        ("value", "95% interval", "majority"),
         title=title,
-        title_justify="left",
         title_style="bold",
         caption="majority: always the most frequent answer of the training split (number: its median)",
-        caption_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
     )
-    table.add_column("task")
-    table.add_column("measure", no_wrap=True)
-    table.add_column("found", justify="right", no_wrap=True)
-    table.add_column("95% interval", justify="right", no_wrap=True)
-    table.add_column("majority", justify="right", no_wrap=True)
-    for name, found in metrics.items():
-        heading = [name, f"{found.n} samples", f"{found.classes} classes" if found.classes else ""]
-        for place, (measure, value) in enumerate(found.values.items()):
+    for name, of_task in metrics.items():
+        task_lines = [name, f"{of_task.n} samples", f"{of_task.classes} classes" if of_task.classes else ""]
+        for text, (measure, value) in zip(
+            chain(task_lines, repeat("")), of_task.values.items(), strict=False
+        ):
             table.add_row(
-                heading[place] if place < len(heading) else "",
+                text,
                 measure_name(measure),
                 measure_text(measure, value),
-                interval_text(measure, *found.intervals.get(measure, (float("nan"),) * 2)),
-                measure_text(measure, found.baseline[measure]) if measure in found.baseline else "",
-                end_section=place == len(found.values) - 1,
+                interval_text(measure, *of_task.intervals.get(measure, (math.nan, math.nan))),
+                measure_text(measure, of_task.baseline[measure]) if measure in of_task.baseline else "",
             )
+        table.add_section()
     return table
 
 
 def bands_table(metrics: Mapping[str, TaskMetrics]) -> Table | None:
-    """Accuracy by size of the classes, a row per task and size; None where no task has classes of two sizes."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("task")
-    table.add_column("class size", no_wrap=True)
-    for heading in ("classes", "samples", "accuracy", "balanced"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for name, found in metrics.items():
-        if len(found.bands) < 2:
-            continue
-        for band in found.bands:
+    """Accuracy by size of the classes, one row per task and size; None where no task has classes of two sizes."""
+    table = empty_table(("task", "class size"), ("classes", "samples", "accuracy", "balanced"))
+    for name, of_task in metrics.items():
+        for band in of_task.bands if len(of_task.bands) > 1 else ():
             table.add_row(
                 name,
                 band.training_samples,
@@ -81,6 +91,6 @@ def bands_table(metrics: Mapping[str, TaskMetrics]) -> Table | None:
                 str(band.n),
                 measure_text("accuracy", band.accuracy),
                 measure_text("balanced_accuracy", band.balanced_accuracy),
-                end_section=band is found.bands[-1],
             )
+        table.add_section()
     return table if table.row_count else None

@@ -165,7 +165,7 @@ def run(settings: VisualizeSettings) -> None:
 
 def _load(settings: VisualizeSettings) -> tuple[MultiTaskModel | FusedModel, list[MultiTaskModel]]:
     """The model, and the networks whose maps are shown."""
-    model, _ = load_trained_model(settings.model)
+    model = load_trained_model(settings.model)
     explained_otherwise = settings.method != "visual-backprop"
     for flag, given in (("--compare", settings.compare), ("--method", explained_otherwise)):
         if given and isinstance(model, FusedModel):

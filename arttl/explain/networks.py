@@ -10,7 +10,7 @@ import torch
 
 from arttl.errors import ArttlError, did_you_mean
 from arttl.inference.labels import Prediction
-from arttl.inference.predictions import predict_pictures
+from arttl.inference.predict import predict_pictures
 from arttl.loading import Preprocess
 from arttl.models import (
     Backbone,

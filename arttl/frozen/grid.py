@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 
 from arttl.frozen.tokens import Samples
-from arttl.models.losses import NUMBER_BETA
+from arttl.models.losses import sample_losses
 from arttl.tasks import Task
 
 BATCH_SIZE = 32
@@ -110,7 +109,7 @@ def train_grid(
             at = chosen.to(device)
             logits = heads.logits(values[:, at])
             # The heads do not touch each other: the gradient of the sum is each one's own.
-            heads.step(point_losses(task, logits, train.targets[at]).mean(1).sum())
+            heads.step(sample_losses(task, logits, train.targets[at][None, :, None]).mean(1).sum())
         best.update(epoch, _validate(task, heads, val_values, val.targets))
         on_epoch()
         if not best.running.any():
@@ -120,25 +119,6 @@ def train_grid(
         best.head(index, GridPoint(*pairs[index % len(pairs)], standardised=index >= len(pairs)), mean, std)
         for index in range(2 * len(pairs))
     ]
-
-
-def point_losses(task: Task, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """The loss of every sample under every head, [2, B, G]: what `arttl.models.losses.summed_loss` adds up.
-
-    Args:
-        task: what is predicted.
-        logits: [2, B, G, Q].
-        targets: [B] int64, [B, Q] float32 or [B] float32.
-    """
-    if task.kind == "single-label":
-        index = targets[None, :, None, None].expand(*logits.shape[:3], 1)
-        return logits.logsumexp(3) - logits.gather(3, index)[..., 0]
-    if task.kind == "multi-label":
-        expanded = targets[None, :, None].expand_as(logits)
-        return F.binary_cross_entropy_with_logits(logits, expanded, reduction="none").sum(3)
-    predicted = logits[..., 0]
-    expanded = task.statistics.standardise(targets).float()[None, :, None].expand_as(predicted)
-    return F.smooth_l1_loss(predicted, expanded, reduction="none", beta=NUMBER_BETA)
 
 
 class _Heads:
@@ -258,5 +238,5 @@ def _validate(task: Task, heads: _Heads, values: torch.Tensor, targets: torch.Te
     size = max(1, _AT_ONCE // (2 * heads.count * heads.outputs))
     total = torch.zeros(2, heads.count, device=values.device)
     for part, of_part in zip(values.split(size, dim=1), targets.split(size), strict=True):
-        total += point_losses(task, heads.logits(part), of_part).sum(1)
+        total += sample_losses(task, heads.logits(part), of_part[None, :, None]).sum(1)
     return total / len(targets)

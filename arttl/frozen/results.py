@@ -13,25 +13,19 @@ from arttl.evaluation.metrics import TaskMetrics, measure_predictions, metrics_t
 from arttl.files import make_folder, whole_folder, write_json
 from arttl.inference.predictions import Predictions
 from arttl.models import MultiTaskModel
-from arttl.models.calibration import Calibration
 from arttl.models.fusion import FusedModel
 from arttl.runs import RunFolder, flat_settings, write_config
 from arttl.settings import Settings
-from arttl.shards.manifest import Manifest
 from arttl.splits.redraw import SplitAssignment
 from arttl.tasks import TaskSet, is_labelled
 
 
-def finish_run(
-    run: RunFolder, predictions: Predictions, manifest: Manifest, calibration: Calibration
-) -> dict[str, TaskMetrics]:
+def finish_run(run: RunFolder, predictions: Predictions) -> dict[str, TaskMetrics]:
     """Write what a run folder ends with.
 
     Args:
         run: the folder, with its model.
-        predictions: on the test split.
-        manifest: of the shards.
-        calibration: of the model.
+        predictions: on the test split, with the model's temperatures.
 
     Returns:
         Task name to metrics on the test split.
@@ -39,10 +33,10 @@ def finish_run(
     Raises:
         ArttlError: if something cannot be written.
     """
-    metrics = measure_predictions(predictions, manifest, calibration)
+    metrics = measure_predictions(predictions)
     run.finish(
         metrics_to_json(metrics),
-        predictions=lambda path: predictions.write(path, manifest, calibration),
+        predictions=predictions.write,
         classes=lambda path: write_classes(path, class_tables(predictions)),
     )
     return metrics
@@ -70,13 +64,13 @@ def write_run(
         ArttlError: if the folder cannot be written.
     """
     model.calibration = predictions_of_split(split, "val", model.tasks, logits).calibrate()
-    predictions = predictions_of_split(split, "test", model.tasks, logits)
+    predictions = predictions_of_split(split, "test", model.tasks, logits).calibrated(model.calibration)
     with whole_folder(out) as unfinished:
         run = RunFolder(unfinished)
         run.begin(flat_settings(settings), model.tasks)
         run.append(*lines)
         model.save(run.best)
-        finish_run(run, predictions, split.manifest, model.calibration)
+        finish_run(run, predictions)
 
 
 def write_figures(out: Path, settings: Settings, name: str, figures: object) -> None:
@@ -105,12 +99,11 @@ def predictions_of_split(
         Those of the part's rows that carry a label of any of the tasks, as the loaders give them.
     """
     rows = split.rows(part)
-    targets = {task.name: task.targets(split.labels(task.name))[rows] for task in tasks}
-    labelled = np.any([is_labelled(of_task) for of_task in targets.values()], axis=0)
-    kept = torch.from_numpy(rows[labelled])
-    return Predictions(
+    targets = [task.targets(split.labels(task.name))[rows] for task in tasks]
+    labelled = rows[np.any([is_labelled(of_task) for of_task in targets], axis=0)]
+    return Predictions.of_rows(
         tasks,
-        kept,
-        {name: of_task.cpu()[kept] for name, of_task in logits.items()},
-        {name: torch.from_numpy(of_task[labelled]) for name, of_task in targets.items()},
+        split.manifest,
+        labelled,
+        {name: of_task.cpu().numpy()[labelled] for name, of_task in logits.items()},
     )

@@ -22,8 +22,8 @@ _LEAST_SAMPLES = 30  # a temperature of fewer is noise: the error on other sampl
 
 def calibrate(
     tasks: TaskSet,
-    logits: Mapping[str, torch.Tensor],
-    targets: Mapping[str, torch.Tensor],
+    logits: Mapping[str, npt.NDArray[Any]],
+    targets: Mapping[str, npt.NDArray[Any]],
     split: str = "val",
 ) -> Calibration:
     """Fit one temperature per task (Guo et al. 2017, section 4.2).
@@ -36,16 +36,13 @@ def calibrate(
     """
     fitted = {}
     for task in tasks:
-        if task.kind == "number":
-            continue
-        labelled = torch.from_numpy(is_labelled(targets[task.name].numpy()))
-        if int(labelled.sum()) < _LEAST_SAMPLES:
+        labelled = is_labelled(targets[task.name])
+        if task.kind == "number" or labelled.sum() < _LEAST_SAMPLES:
             continue
         known_logits, known_targets = logits[task.name][labelled], targets[task.name][labelled]
-        temperature = fit_temperature(task, known_logits, known_targets)
+        temperature = fit_temperature(task, torch.from_numpy(known_logits), torch.from_numpy(known_targets))
         before, after = (
-            calibration_error(task, known_logits.numpy(), known_targets.numpy(), divisor)
-            for divisor in (1.0, temperature)
+            calibration_error(task, known_logits, known_targets, divisor) for divisor in (1.0, temperature)
         )
         fitted[task.name] = TaskCalibration(temperature, before, after, len(known_logits))
     return Calibration(split, fitted)
@@ -68,7 +65,7 @@ def fit_temperature(task: Task, logits: torch.Tensor, targets: torch.Tensor) -> 
             loss = F.cross_entropy(scaled, targets)
         else:
             loss = F.binary_cross_entropy_with_logits(scaled, targets.double())
-        # Where every prediction is right the loss falls for ever with the temperature; the term keeps it finite.
+        # Where every prediction is right the loss falls forever with the temperature; the term keeps it finite.
         return loss + 1e-3 / len(logits) * log_temperature.square()
 
     minimise([log_temperature], loss, Tolerances(gradient=1e-9, change=1e-12))

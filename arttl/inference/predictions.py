@@ -1,162 +1,181 @@
-"""A model's predictions of a whole split: logits gathered over ranks, each sample once."""
+"""A model's predictions of a split, in memory and as a Parquet table that people can open.
+
+The table has one row per sample: `row` (of the manifest), `key`, `object_number`, and for each task `TASK.catalogued`
+(the labels of the catalogue; null where unknown), `TASK.predicted` (labels, likeliest first), `TASK.probability` (of
+the first; calibrated where the model is; null for a number) and `TASK.logits` (float32, as the network gave them, in
+the order of the classes). The schema's metadata holds the tasks and their temperatures as JSON.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-import torch
-from torch import nn
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
 
+from arttl.errors import ArttlError
+from arttl.files import whole_file
 from arttl.inference.calibration import calibrate
-from arttl.inference.labels import Prediction, predict_labels
-from arttl.inference.saved import SavedPredictions, write_predictions
-from arttl.loading import Batch
-from arttl.models import TrainedModel
+from arttl.inference.labels import predict_labels
 from arttl.models.calibration import Calibration
+from arttl.runs import PREDICTIONS
 from arttl.shards.manifest import Manifest
 from arttl.tasks import Task, TaskSet, is_labelled
 
-_BATCH = 8  # single pictures at a time, to bound the memory
+TASKS, TEMPERATURES = b"arttl.tasks", b"arttl.temperatures"  # keys of the metadata
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a model predicted of a split.
+    """What a model predicted of a split, with all that is needed to measure it.
 
     Attributes:
         tasks: what was predicted.
-        rows: [N] int64, ascending rows of the manifest.
+        rows: [N] int64, rows of the manifest.
+        keys, object_numbers: of each sample.
+        catalogued: task name to each sample's labels; None where unknown.
         logits: task name to [N, Q] float32.
-        targets: task name to [N] int64, [N, Q] float32 or (a number) [N] float32; -1 or NaN where unknown.
+        temperatures: task name to the temperature of the model's calibration, for tasks that have one.
     """
 
     tasks: TaskSet
-    rows: torch.Tensor
-    logits: dict[str, torch.Tensor]
-    targets: dict[str, torch.Tensor]
+    rows: npt.NDArray[np.int64]
+    keys: list[str]
+    object_numbers: list[str]
+    catalogued: Mapping[str, Sequence[tuple[str, ...] | None]]
+    logits: Mapping[str, npt.NDArray[np.float32]]
+    temperatures: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of_rows(
+        cls,
+        tasks: TaskSet,
+        manifest: Manifest,
+        rows: npt.NDArray[np.int64],
+        logits: Mapping[str, npt.NDArray[np.float32]],
+    ) -> Predictions:
+        """Predictions of some rows of a manifest, with its keys and labels.
+
+        Args:
+            tasks: what was predicted.
+            manifest: of the shards.
+            rows: [N], ascending.
+            logits: task name to [N, Q], in the order of the rows.
+        """
+
+        def chosen(column: Sequence[Any]) -> list[Any]:
+            return [column[row] for row in rows.tolist()]
+
+        catalogued = {name: chosen(manifest.labels(name)) for name in tasks.names}
+        return cls(tasks, rows, chosen(manifest.keys), chosen(manifest.object_numbers), catalogued, logits)
+
+    @cached_property
+    def targets(self) -> dict[str, npt.NDArray[Any]]:
+        """Task name to [N] or [N, Q], see `Task.targets`."""
+        return {task.name: task.targets(self.catalogued[task.name]) for task in self.tasks}
+
+    def labelled(self, task: Task) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+        """The samples that carry a label: their rows [M], logits [M, Q] and targets [M] or [M, Q]."""
+        known = is_labelled(self.targets[task.name])
+        return self.rows[known], self.logits[task.name][known], self.targets[task.name][known]
 
     def calibrate(self, split: str = "val") -> Calibration:
         """The temperatures that suit these logits, which are of the split of that name."""
         return calibrate(self.tasks, self.logits, self.targets, split)
 
-    def labelled(self, task: Task) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The samples that carry a label: their rows [M], logits [M, Q] and targets [M] or [M, Q]."""
-        known = torch.from_numpy(is_labelled(self.targets[task.name].numpy()))
-        return self.rows[known], self.logits[task.name][known], self.targets[task.name][known]
+    def calibrated(self, calibration: Calibration | None) -> Predictions:
+        """The same predictions with a model's temperatures; logits stay as they are."""
+        return replace(self, temperatures=calibration.temperatures if calibration else {})
 
-    def write(self, path: Path, manifest: Manifest, calibration: Calibration | None = None) -> None:
-        """Write a Parquet table of them, see `arttl.inference.saved`; it appears whole.
+    def write(self, path: Path) -> None:
+        """Write the table; it appears whole."""
+        columns: dict[str, Any] = {
+            "row": self.rows,
+            "key": pa.array(self.keys, pa.string()),
+            "object_number": pa.array(self.object_numbers, pa.string()),
+        }
+        names = pa.list_(pa.string())
+        for task in self.tasks:
+            logits = np.ascontiguousarray(self.logits[task.name], dtype=np.float32)
+            labels = predict_labels(task, logits, self.temperatures.get(task.name, 1.0))
+            probabilities = [row.labels[0].probability for row in labels]
+            columns |= {
+                f"{task.name}.catalogued": pa.array(self.catalogued[task.name], names),
+                f"{task.name}.predicted": pa.array([row.names for row in labels], names),
+                f"{task.name}.probability": pa.array(probabilities, pa.float64()),
+                f"{task.name}.logits": pa.FixedSizeListArray.from_arrays(
+                    pa.array(logits.reshape(-1)), task.outputs
+                ),
+            }
+        metadata = {TASKS: self.tasks.to_dict(), TEMPERATURES: dict(self.temperatures)}
+        table = pa.table(columns).replace_schema_metadata(
+            {key: json.dumps(value, ensure_ascii=False).encode() for key, value in metadata.items()}
+        )
+        with whole_file(path) as temporary:
+            pq.write_table(table, temporary, compression="zstd")
+
+    @classmethod
+    def read(cls, path: Path) -> Predictions:
+        """Read what `write` has written.
 
         Args:
-            path: the file.
-            manifest: of the shards predicted on.
-            calibration: of the model; the table's probabilities are calibrated by it.
+            path: the file, or the folder of a run that holds it as `predictions.parquet`.
+
+        Raises:
+            ArttlError: if there is none, or it holds no logits.
         """
-        rows = self.rows.tolist()
-        write_predictions(
-            path,
-            SavedPredictions(
-                tasks=self.tasks,
-                rows=self.rows.numpy(),
-                keys=[manifest.keys[row] for row in rows],
-                object_numbers=[manifest.object_numbers[row] for row in rows],
-                catalogued={
-                    task.name: [labels[row] for row in rows]
-                    for task in self.tasks
-                    for labels in [manifest.labels(task.name)]
-                },
-                logits={name: logits.numpy() for name, logits in self.logits.items()},
-                temperatures=calibration.temperatures if calibration else {},
-            ),
+        file = path / PREDICTIONS if path.is_dir() else path
+        if not file.is_file():
+            raise ArttlError(
+                f"{path} holds no predictions.parquet; name a run's folder, or a file that arttl evaluate"
+                " --predictions has written"
+            )
+        try:
+            return cls._from_table(pq.read_table(file))
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            pa.ArrowException,
+            ArttlError,
+        ) as error:
+            raise ArttlError(
+                f"the predictions in {file} cannot be read: {str(error).splitlines()[0]}; write them again with arttl"
+                " evaluate --predictions"
+            ) from error
+
+    @classmethod
+    def _from_table(cls, table: pa.Table) -> Predictions:
+        metadata = table.schema.metadata or {}
+        if TASKS not in metadata:
+            raise ValueError("it holds labels and no logits, as earlier versions wrote it")
+        tasks = TaskSet.from_dict(json.loads(metadata[TASKS]))
+        temperatures = json.loads(metadata.get(TEMPERATURES, b"{}"))
+        return cls(
+            tasks=tasks,
+            rows=table["row"].to_numpy(),
+            keys=table["key"].to_pylist(),
+            object_numbers=table["object_number"].to_pylist(),
+            catalogued={
+                name: [
+                    tuple(labels) if labels else None for labels in table[f"{name}.catalogued"].to_pylist()
+                ]
+                for name in tasks.names
+            },
+            logits={task.name: _logits(table, task) for task in tasks},
+            temperatures={str(name): float(value) for name, value in temperatures.items()},
         )
 
 
-def predict(
-    module: nn.Module,
-    tasks: TaskSet,
-    views: Iterable[Sequence[Batch]],
-    gather: Callable[[torch.Tensor], torch.Tensor] = lambda tensor: tensor,
-    on_batch: Callable[[], None] = lambda: None,
-) -> Predictions:
-    """Run a model over a split, in evaluation mode and without gradients.
-
-    Args:
-        module: gives task name to logits [B, Q] from the images of a batch for each of its inputs.
-        tasks: what it predicts.
-        views: of one split, batch after batch: one for each input, of the same samples.
-        gather: concatenates a tensor over ranks (`Accelerator.gather`); every rank must have equal batches.
-        on_batch: called after each batch, for a progress bar.
-    """
-    rows, logits, targets = gather_logits(module, views, gather, on_batch)
-    return Predictions(
-        tasks,
-        rows,
-        {name: logits[name] for name in tasks.names},
-        {name: targets[name] for name in tasks.names},
-    )
-
-
-@torch.inference_mode()
-def gather_logits(
-    module: nn.Module,
-    views: Iterable[Sequence[Batch]],
-    gather: Callable[[torch.Tensor], torch.Tensor],
-    on_batch: Callable[[], None],
-) -> tuple[torch.Tensor, dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-    """Run a model as `predict` does, whatever tasks the model and the batches are of.
-
-    Returns:
-        Rows of the manifest [N] int64, ascending; task name to logits [N, Q] float32, of the model's tasks; and task
-        name to targets [N, ...], of the batches' tasks. All on the CPU.
-    """
-    module.eval()
-    rows: list[torch.Tensor] = []
-    logits: dict[str, list[torch.Tensor]] = {}
-    targets: dict[str, list[torch.Tensor]] = {}
-    for batches in views:
-        batch = batches[0]
-        # Padding is known by the mask, not by position: every rank pads its own batches.
-        real = gather(batch.valid).cpu()
-        rows.append(gather(batch.rows.to(batch.valid.device)).cpu()[real])
-        for name, of_task in module(*[view.images for view in batches]).items():
-            logits.setdefault(name, []).append(gather(of_task.float()).cpu()[real])
-        for name, of_task in batch.targets.items():
-            targets.setdefault(name, []).append(gather(of_task).cpu()[real])
-        on_batch()
-    all_rows = torch.cat(rows)
-    order = all_rows.argsort(stable=True)
-    return (
-        all_rows[order],
-        {name: torch.cat(parts)[order] for name, parts in logits.items()},
-        {name: torch.cat(parts)[order] for name, parts in targets.items()},
-    )
-
-
-@torch.inference_mode()
-def predict_pictures(
-    model: TrainedModel, inputs: Sequence[Sequence[torch.Tensor]], top: int = 1
-) -> list[dict[str, Prediction]]:
-    """What a model says of single pictures, calibrated where it is.
-
-    Args:
-        model: in evaluation mode; left on its device.
-        inputs: for each of its `preprocesses`, the pictures [3, H, W].
-        top: see `predict_labels`.
-
-    Returns:
-        Per picture, task name to prediction; of a model without tasks nothing.
-    """
-    device = next(model.parameters()).device
-    temperatures = model.calibration.temperatures if model.calibration else {}
-    predictions: list[dict[str, Prediction]] = [{} for _ in inputs[0]]
-    for start in range(0, len(predictions), _BATCH):
-        images = [torch.stack(list(pictures[start : start + _BATCH])).to(device) for pictures in inputs]
-        logits = model(*images)
-        for task in model.tasks:
-            scores = logits[task.name].float().cpu().numpy()
-            labels = predict_labels(task, scores, temperatures.get(task.name, 1.0), top)
-            for picture, prediction in zip(predictions[start:], labels, strict=False):
-                picture[task.name] = prediction
-    return predictions
+def _logits(table: pa.Table, task: Task) -> npt.NDArray[np.float32]:
+    flat = table[f"{task.name}.logits"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return np.asarray(flat.astype(np.float32, copy=False).reshape(len(table), task.outputs))

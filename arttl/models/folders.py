@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from torch import nn
 
+from arttl.errors import ArttlError
 from arttl.files import whole_folder
 from arttl.models.calibration import Calibration
 from arttl.runs import RunFolder
+
+FORMAT_VERSION = 1
+M = TypeVar("M", bound=nn.Module)
 
 
 def find_model_folder(path: Path, name: str) -> Path | None:
@@ -34,10 +39,10 @@ def write_model_folder(
     """Write `NAME.safetensors`, `NAME.json` and, for a calibrated model, `calibration.json`.
 
     Args:
-        folder: replaced if it is there.
+        folder: replaced if it exists.
         name: of both files.
         state: tensors by name.
-        description: JSON-ready.
+        description: JSON-ready; the version of the format is put before it.
         calibration: of the model; None for a model without.
 
     Raises:
@@ -45,10 +50,51 @@ def write_model_folder(
     """
     with whole_folder(folder) as unfinished:
         save_tensors(unfinished / f"{name}.safetensors", state)
-        text = json.dumps(description, ensure_ascii=False, indent=1) + "\n"
+        described = {"format_version": FORMAT_VERSION, **description}
+        text = json.dumps(described, ensure_ascii=False, indent=1) + "\n"
         (unfinished / f"{name}.json").write_text(text, encoding="utf-8")
         if calibration is not None:
             calibration.save(unfinished)
+
+
+def read_model_folder(folder: Path, name: str, kind: str, build: Callable[[Mapping[str, Any]], M]) -> M:
+    """The inverse of `write_model_folder`, but for the calibration.
+
+    Args:
+        folder: that holds the two files.
+        name: of both.
+        kind: what messages call the model.
+        build: makes the model, its weights aside, from its description.
+
+    Returns:
+        The model in evaluation mode, on the CPU.
+
+    Raises:
+        ArttlError: if a file cannot be read, is of another version, or does not fit the description.
+    """
+    try:
+        description = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        version = description.get("format_version")
+        if version != FORMAT_VERSION:
+            raise ArttlError(f"{folder} has {kind} format {version!r}; this version reads {FORMAT_VERSION}")
+        model = build(description)
+        model.load_state_dict(load_file(folder / f"{name}.safetensors"))
+    except (
+        OSError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ValueError,
+        RuntimeError,
+        SafetensorError,
+    ) as error:
+        raise ArttlError(f"the {kind} in {folder} cannot be read: {first_line(error)}") from error
+    return model.eval()
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, or its name where it has none."""
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def save_tensors(path: Path, state: Mapping[str, torch.Tensor]) -> None:
@@ -59,5 +105,5 @@ def save_tensors(path: Path, state: Mapping[str, torch.Tensor]) -> None:
     """
     try:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}, path)
-    except SafetensorError as error:  # how it tells of a full disk
+    except SafetensorError as error:  # how it reports a full disk
         raise OSError(str(error)) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,22 +9,18 @@ from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
 from arttl.errors import ArttlError
 from arttl.loading.preprocess import Preprocess
 from arttl.models.backbones import Backbone
 from arttl.models.calibration import Calibration
-from arttl.models.folders import find_model_folder, write_model_folder
-from arttl.models.multitask import MultiTaskModel, Provenance, load_model, model_folder
+from arttl.models.folders import find_model_folder, read_model_folder, write_model_folder
+from arttl.models.multitask import MultiTaskModel, Provenance, load_model
 from arttl.models.stages import PooledStages
 from arttl.tasks import TaskSet
 
-FORMAT_VERSION = 1
 _NAME = "fused"
-_DESCRIPTION, _WEIGHTS = f"{_NAME}.json", f"{_NAME}.safetensors"
 
 Mixing = Literal["uniform", "gates", "attention"]
 
@@ -228,7 +223,6 @@ class FusedModel(nn.Module):
     def save(self, folder: Path) -> None:
         """Write `fused.safetensors`, `fused.json` and any `calibration.json`; a folder appears whole or not at all."""
         description = {
-            "format_version": FORMAT_VERSION,
             "mixing": self.mixing,
             "backbones": [
                 {"name": network.backbone.name, "stages": network.widths, "preprocess": preprocess.to_dict()}
@@ -248,22 +242,19 @@ def is_fused(folder: Path) -> bool:
     return find_model_folder(folder, _NAME) is not None
 
 
-def load_trained_model(folder: str | Path) -> tuple[TrainedModel, Path]:
+def load_trained_model(folder: str | Path) -> TrainedModel:
     """Load a saved model of either kind; both are called with a batch for each of their `preprocesses`.
 
     Args:
         folder: a model's folder, or a run folder.
 
     Returns:
-        The model in evaluation mode, on the CPU; and the folder that holds it.
+        The model in evaluation mode, on the CPU.
 
     Raises:
         ArttlError: as for `load_model` and `load_fused`.
     """
-    path = Path(folder)
-    if (fused := find_model_folder(path, _NAME)) is not None:
-        return load_fused(fused), fused
-    return load_model(path), model_folder(path)
+    return load_fused(folder) if is_fused(Path(folder)) else load_model(folder)
 
 
 def load_fused(folder: str | Path) -> FusedModel:
@@ -278,47 +269,31 @@ def load_fused(folder: str | Path) -> FusedModel:
     Raises:
         ArttlError: if the folder holds no fused model, or one that does not fit its own description.
     """
-    path = find_model_folder(Path(folder), _NAME) or Path(folder)
-    try:
-        description: dict[str, Any] = json.loads((path / _DESCRIPTION).read_text(encoding="utf-8"))
-        version = description.get("format_version")
-        if version != FORMAT_VERSION:
-            raise ArttlError(
-                f"{path} has fused model format {version!r}; this version reads {FORMAT_VERSION}"
-            )
-        mixing: dict[str, Mixing] = {
-            task: next(known for known in get_args(Mixing) if known == name)
-            for task, name in description["mixing"].items()
-        }
-        backbones = [
+    path = find_model_folder(Path(folder), _NAME)
+    if path is None:
+        raise ArttlError(
+            f"{folder} holds no fused model: expected {_NAME}.json and {_NAME}.safetensors, as `arttl fuse` leaves them"
+        )
+    model = read_model_folder(path, _NAME, "fused model", _build)
+    model.calibration = Calibration.load(path)
+    return model
+
+
+def _build(description: Mapping[str, Any]) -> FusedModel:
+    mixing: dict[str, Mixing] = description["mixing"]
+    for name in mixing.values():
+        if name not in get_args(Mixing):
+            raise ValueError(f"unknown mixing {name!r}")
+    backbones = description["backbones"]
+    return FusedModel(
+        [
             PooledStages(
                 Backbone(entry["name"]), {str(stage): int(width) for stage, width in entry["stages"].items()}
             )
-            for entry in description["backbones"]
-        ]
-        model = FusedModel(
-            backbones,
-            [Preprocess.from_dict(entry["preprocess"]) for entry in description["backbones"]],
-            TaskSet.from_dict(description),
-            mixing,
-            Provenance(**description["provenance"]),
-        )
-        model.load_state_dict(load_file(path / _WEIGHTS))
-    except FileNotFoundError as error:
-        raise ArttlError(
-            f"{folder} holds no fused model: expected {_DESCRIPTION} and {_WEIGHTS}, as `arttl fuse` leaves them"
-        ) from error
-    except (
-        OSError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        ValueError,
-        RuntimeError,
-        StopIteration,
-        SafetensorError,
-    ) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ArttlError(f"the fused model in {path} cannot be read: {reason}") from error
-    model.calibration = Calibration.load(path)
-    return model.eval()
+            for entry in backbones
+        ],
+        [Preprocess.from_dict(entry["preprocess"]) for entry in backbones],
+        TaskSet.from_dict(description),
+        mixing,
+        Provenance(**description["provenance"]),
+    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -22,10 +23,12 @@ NUMBER_BETA = 0.25
 
 @dataclass(frozen=True)
 class LossOptions:
-    """How `summed_loss` is changed; a loss of another kind than single-label ignores both."""
+    """How a loss is computed; one of another kind than single-label ignores the smoothing and the prior."""
 
     label_smoothing: float = 0.0
     log_prior: torch.Tensor | None = None
+    reduction: Literal["sum", "none"] = "sum"
+    """Over samples; with none, see `sample_losses`, there is no smoothing."""
 
 
 Loss = Callable[[Task, torch.Tensor, torch.Tensor, LossOptions], torch.Tensor]
@@ -37,6 +40,9 @@ def _cross_entropy(
 ) -> torch.Tensor:
     if options.log_prior is not None:
         logits = logits + options.log_prior
+    if options.reduction == "none":
+        index = targets.expand(logits.shape[:-1])[..., None]
+        return logits.logsumexp(-1) - logits.gather(-1, index)[..., 0]
     return F.cross_entropy(logits, targets, reduction="sum", label_smoothing=options.label_smoothing)
 
 
@@ -44,18 +50,20 @@ def _binary_cross_entropy(
     task: Task, logits: torch.Tensor, targets: torch.Tensor, options: LossOptions
 ) -> torch.Tensor:
     """Summed over the classes too."""
-    return F.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
+    loss = F.binary_cross_entropy_with_logits(logits, targets.expand_as(logits), reduction=options.reduction)
+    return loss if options.reduction == "sum" else loss.sum(-1)
 
 
 def _smooth_l1(task: Task, logits: torch.Tensor, targets: torch.Tensor, options: LossOptions) -> torch.Tensor:
     """Smooth L1 loss of the standardised value.
 
     Huber 1964, divided by its delta: squared up to `NUMBER_BETA` and linear beyond. It is near the measures, mean
-    absolute error and the share within 50 years, and a few wrong dates, which every catalogue has, do not take it over
+    absolute error and the share within 50 years, and a few wrong dates, which every catalogue has, do not dominate it
     (`docs/metrics.md` has what was measured).
     """
-    standardised = task.statistics.standardise(targets).float()
-    return F.smooth_l1_loss(logits[:, 0], standardised, reduction="sum", beta=NUMBER_BETA)
+    predicted = logits[..., 0]
+    standardised = task.statistics.standardise(targets).float().expand_as(predicted)
+    return F.smooth_l1_loss(predicted, standardised, reduction=options.reduction, beta=NUMBER_BETA)
 
 
 LOSSES: dict[TaskKind, Loss] = {
@@ -87,6 +95,17 @@ def summed_loss(
             other kinds.
     """
     return LOSSES[task.kind](task, logits.float(), targets, LossOptions(label_smoothing, log_prior))
+
+
+def sample_losses(task: Task, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """The loss of each sample, [...], by `LOSSES`; `summed_loss` is their sum.
+
+    Args:
+        task: the task.
+        logits: [..., Q] float32, of labelled samples only.
+        targets: as for `summed_loss`, with axes that broadcast to those of the logits.
+    """
+    return LOSSES[task.kind](task, logits, targets, LossOptions(reduction="none"))
 
 
 def log_prior(task: Task, strength: float = 1.0) -> torch.Tensor:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
 from arttl.errors import ArttlError
 from arttl.loading.preprocess import Preprocess
 from arttl.models.backbones import Backbone
 from arttl.models.calibration import Calibration
-from arttl.models.folders import find_model_folder, write_model_folder
+from arttl.models.folders import find_model_folder, read_model_folder, write_model_folder
 from arttl.models.heads import Heads
 from arttl.tasks import TaskSet
-
-FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -103,7 +98,6 @@ class MultiTaskModel(nn.Module):
     def save(self, folder: Path) -> None:
         """Write `model.safetensors`, `model.json` and any `calibration.json`; a folder appears whole or not at all."""
         description = {
-            "format_version": FORMAT_VERSION,
             "backbone": self.backbone.name,
             "head": self.heads.specification,
             "preprocess": self.preprocess.to_dict(),
@@ -144,21 +138,16 @@ def load_model(folder: str | Path) -> MultiTaskModel:
         ArttlError: if the folder holds no model, or one that does not fit its own description.
     """
     folder = model_folder(Path(folder))
-    try:
-        description: dict[str, Any] = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        version = description.get("format_version")
-        if version != FORMAT_VERSION:
-            raise ArttlError(f"{folder} has model format {version!r}; this version reads {FORMAT_VERSION}")
-        model = MultiTaskModel(
+
+    def build(description: Mapping[str, Any]) -> MultiTaskModel:
+        return MultiTaskModel(
             Backbone(description["backbone"]),
             TaskSet.from_dict(description),
             Preprocess.from_dict(description["preprocess"]),
             Provenance(**description["provenance"]),
             description.get("head", "linear"),
         )
-        model.load_state_dict(load_file(folder / "model.safetensors"))
-    except (OSError, KeyError, TypeError, AttributeError, ValueError, RuntimeError, SafetensorError) as error:
-        reason = str(error).splitlines()[0]
-        raise ArttlError(f"the model in {folder} cannot be read: {reason}") from error
+
+    model = read_model_folder(folder, "model", "model", build)
     model.calibration = Calibration.load(folder)
-    return model.eval()
+    return model

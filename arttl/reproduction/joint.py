@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from arttl.evaluation.bootstrap import Difference
 from arttl.evaluation.compare import compare_means
 from arttl.evaluation.report import interval_text, measure_text
-from arttl.inference.saved import SavedPredictions
+from arttl.inference.predictions import Predictions
 from arttl.reproduction.cells import IMAGENET, Cell
 from arttl.reproduction.costs import Cost, network_size
 from arttl.reproduction.results import Result, Results, compare_task
@@ -52,7 +52,7 @@ def joint_table(results: Results, costs: Mapping[str, Cost]) -> ReportTable:
     )
     for collection, backbone in groups:
         compared = 0
-        of_all_tasks: list[tuple[SavedPredictions, SavedPredictions]] = []
+        of_all_tasks: list[tuple[Predictions, Predictions]] = []
         for cell in results.cells(mode="joint", collection=collection, backbone=backbone, seed=0):
             single = results.cells(**{**cell.figure, "mode": "fine-tune", "weights": IMAGENET})
             joint = results.cells(**cell.figure)
@@ -97,7 +97,7 @@ def _accuracy(result: Result | str) -> str:
 
 def _pairs(
     results: Results, single: Sequence[Cell], joint: Sequence[Cell]
-) -> list[tuple[SavedPredictions, SavedPredictions]]:
+) -> list[tuple[Predictions, Predictions]]:
     """The predictions of both, for each seed that is done."""
     return [
         (results.predictions(alone), results.predictions(together))

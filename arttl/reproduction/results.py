@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from arttl.evaluation.compare import TaskComparison, compare_predictions
-from arttl.inference.saved import SavedPredictions, read_predictions
+from arttl.inference.predictions import Predictions
 from arttl.reproduction.cells import Cell
 from arttl.reproduction.experiment import Plan
 from arttl.runs import RunFolder
@@ -48,7 +48,7 @@ class Results:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self._test = lru_cache(maxsize=None)(lambda folder: RunFolder(folder).test())
-        self._predictions = lru_cache(maxsize=64)(read_predictions)
+        self._predictions = lru_cache(maxsize=64)(Predictions.read)
 
     def cells(self, **attributes: Any) -> list[Cell]:
         """The cells with the given attributes, of all seeds."""
@@ -105,7 +105,7 @@ class Results:
                 return "the run that gives its weights failed"
         return "not run yet"
 
-    def predictions(self, cell: Cell) -> SavedPredictions:
+    def predictions(self, cell: Cell) -> Predictions:
         """The predictions of the cell's network on the test split."""
         return self._predictions(self.folder(cell))
 
@@ -124,6 +124,6 @@ class Results:
         return [line for line in RunFolder(self.folder(cell)).metrics() if "epoch" in line]
 
 
-def compare_task(pairs: Sequence[tuple[SavedPredictions, SavedPredictions]], task: str) -> TaskComparison:
+def compare_task(pairs: Sequence[tuple[Predictions, Predictions]], task: str) -> TaskComparison:
     """The comparison of `compare_predictions` on one task."""
     return next(comparison for comparison in compare_predictions(pairs) if comparison.task == task)

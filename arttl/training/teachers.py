@@ -11,7 +11,7 @@ from accelerate import Accelerator
 
 from arttl.console import Reporter
 from arttl.errors import ArttlError
-from arttl.inference.predictions import gather_logits
+from arttl.inference.predict import gather_logits
 from arttl.loading.views import Views
 from arttl.models import load_trained_model
 from arttl.tasks import Task, TaskSet
@@ -132,7 +132,7 @@ def load_teacher(
     teachers = []
     rows = torch.zeros(0, dtype=torch.int64)
     for folder in settings.teachers:
-        model = load_trained_model(folder)[0].to(accelerator.device)
+        model = load_trained_model(folder).to(accelerator.device)
         known = [
             name for name in tasks.names if name in model.tasks and model.tasks[name].kind == tasks[name].kind
         ]
@@ -142,7 +142,7 @@ def load_teacher(
             )
         views = open_train(preprocesses=model.preprocesses)
         with reporter.progress(f"logits of {folder.name}", len(views)) as bar:
-            rows, logits, _ = gather_logits(model, views, accelerator.gather, bar.advance)
+            rows, logits = gather_logits(model, views, accelerator.gather, bar.advance)
         teachers.append((model.tasks, logits))
         reporter.say(f"teacher    {folder}: {', '.join(known)}")
     index_of_row = torch.full((int(rows.max()) + 1,), -1)

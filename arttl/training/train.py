@@ -21,7 +21,7 @@ from arttl.explain.command import VisualizeSettings, visualize
 from arttl.frozen.linear_probe import fit_probe
 from arttl.frozen.results import finish_run
 from arttl.frozen.split_features import extract_features
-from arttl.inference.predictions import predict
+from arttl.inference.predict import predict
 from arttl.loading import Augment, Loader, Preprocess, open_loader, read_manifest
 from arttl.loading.views import Views
 from arttl.models import Backbone, MultiTaskModel, Provenance, TrainedModel, load_trained_model, load_weights
@@ -349,17 +349,18 @@ def _test(
 ) -> dict[str, TaskMetrics]:
     """Calibrate and measure the model as saved, so that `arttl evaluate` finds the same figures."""
     accelerator = splits.accelerator
-    model = load_trained_model(folder.best)[0].to(accelerator.device)
+    model = load_trained_model(folder.best).to(accelerator.device)
     by_split = {}
     for split in ("val", "test"):
         views = splits.open(split)
         with reporter.progress(f"predictions on {split}", len(views)) as bar:
-            by_split[split] = predict(model, model.tasks, views, accelerator.gather, bar.advance)
-    calibration, predictions = by_split["val"].calibrate(), by_split["test"]
+            by_split[split] = predict(model, model.tasks, views, manifest, accelerator.gather, bar.advance)
+    calibration = by_split["val"].calibrate()
+    predictions = by_split["test"].calibrated(calibration)
 
     def finish() -> dict[str, TaskMetrics]:
         calibration.save(folder.best)
-        return finish_run(folder, predictions, manifest, calibration)
+        return finish_run(folder, predictions)
 
     metrics = on_first_rank(finish)
     reporter.show(metrics_table(metrics, "Test split, per cent"))

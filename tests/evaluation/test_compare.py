@@ -14,13 +14,13 @@ from arttl.errors import ArttlError
 from arttl.evaluation.bootstrap import paired_bootstrap
 from arttl.evaluation.compare import compare_means, compare_predictions
 from arttl.evaluation.measures import measures_of
-from arttl.inference.saved import SavedPredictions, write_predictions
+from arttl.inference.predictions import Predictions
 from arttl.tasks import Task, TaskKind, TaskSet, Vocabulary
 
 N = 90
 
 
-def saved(seed: int, kinds: tuple[TaskKind, ...] = get_args(TaskKind)) -> SavedPredictions:
+def saved(seed: int, kinds: tuple[TaskKind, ...] = get_args(TaskKind)) -> Predictions:
     """A model's predictions: the same samples and labels whatever the seed, other logits."""
     tasks, catalogued, logits = [], {}, {}
     noise = np.random.default_rng(seed)
@@ -40,10 +40,10 @@ def saved(seed: int, kinds: tuple[TaskKind, ...] = get_args(TaskKind)) -> SavedP
         logits[one.name] = (some + 0.5 * noise.normal(size=some.shape)).astype(np.float32)
     numbers_of_objects = [f"A.{place // 3}" for place in range(N)]
     keys = [f"k{place}" for place in range(N)]
-    return SavedPredictions(TaskSet(tasks), np.arange(N), keys, numbers_of_objects, catalogued, logits, {})
+    return Predictions(TaskSet(tasks), np.arange(N), keys, numbers_of_objects, catalogued, logits, {})
 
 
-def part(found: SavedPredictions, places: np.ndarray) -> SavedPredictions:
+def part(found: Predictions, places: np.ndarray) -> Predictions:
     return replace(
         found,
         rows=found.rows[places],
@@ -158,7 +158,7 @@ def test_one_model_for_all_tasks_is_compared_with_one_for_each() -> None:
         compare_predictions([*pairs, (other, other)])
 
 
-def two_tasks(seed: int, labelled: np.ndarray) -> SavedPredictions:
+def two_tasks(seed: int, labelled: np.ndarray) -> Predictions:
     """Two single-label tasks of the same samples, the second with labels of some."""
     first, second = saved(seed, ("single-label",)), saved(seed + 50, ("single-label",))
     tasks = TaskSet([first.tasks["single"], replace(first.tasks["single"], name="other")])
@@ -255,7 +255,7 @@ def test_runs_that_cannot_be_compared() -> None:
 def two_runs(tmp_path):
     for name, found in (("a", saved(1)), ("b", saved(2))):
         (tmp_path / name).mkdir()
-        write_predictions(tmp_path / name / "predictions.parquet", found)
+        found.write(tmp_path / name / "predictions.parquet")
     return tmp_path
 
 
@@ -305,7 +305,7 @@ def test_the_command_prints_the_mean_of_tasks(tmp_path, capsys, monkeypatch) -> 
     paths = [str(tmp_path / name) for name in ("a", "b", "c", "d")]
     for path, one in zip(paths, (one for pair in pairs for one in pair), strict=True):
         (tmp_path / path).mkdir()
-        write_predictions(tmp_path / path / "predictions.parquet", one)
+        one.write(tmp_path / path / "predictions.parquet")
     argv = [*paths[:2], "--also", *paths[2:], "--json", str(tmp_path / "c.json")]
     assert run_command("compare", argv) == 0
     shown = capsys.readouterr().out

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from arttl.cli import run_command
-from arttl.inference.saved import read_predictions
+from arttl.inference.predictions import Predictions
 from arttl.loading import Preprocess
 from arttl.models import Backbone, MultiTaskModel
 from arttl.models.calibration import Calibration, TaskCalibration
@@ -69,7 +69,7 @@ def test_all_kinds_are_measured_and_written(dated, tmp_path, capsys, monkeypatch
     table = shown[shown.index("95% interval") : shown.index("majority: ")]
     assert "…" not in table and all(len(line) <= 80 for line in table.splitlines())
     found = json.loads(files["f.json"].read_text())["tasks"]
-    manifest, saved = Manifest.read(shards), read_predictions(files["p.parquet"])
+    manifest, saved = Manifest.read(shards), Predictions.read(files["p.parquet"])
     years = [manifest.labels("year")[row] for row in saved.rows]
     known = np.array([np.nan if (year := parse_number(one[0])) is None else year for one in years])
     assert (found["year"]["n"], found["year"]["unknown_class"]) == (sum(known == known), sum(known != known))
@@ -101,7 +101,7 @@ def test_a_calibration_beside_the_model_is_used(dated, tmp_path, capsys) -> None
     found = json.loads((tmp_path / "f.json").read_text())["tasks"]
     assert found["type"]["temperature"] == 4.0 and found["type"]["calibrated_ece"] != found["type"]["ece"]
     assert "temperature" not in found["material"] and "calibrated_ece" not in found["material"]
-    assert read_predictions(tmp_path / "p.parquet").temperatures == {"type": 4.0}
+    assert Predictions.read(tmp_path / "p.parquet").temperatures == {"type": 4.0}
     assert "after temperature" in capsys.readouterr().out
 
 

@@ -11,12 +11,12 @@ import pytest
 from faults import digest, full_disk, operations, states_of_kills
 from frozen_features import features_of
 
+from arttl.evaluation.metrics import measure_predictions
 from arttl.frozen import fuse as fusing
 from arttl.frozen import mixing, results
 from arttl.frozen.fuse import FuseSettings, fuse
 from arttl.frozen.store import FeatureStore
 from arttl.inference.predictions import Predictions
-from arttl.inference.saved import read_predictions
 from arttl.models import load_fused
 from arttl.models.solver import Tolerances
 from arttl.runs import RunFolder
@@ -96,7 +96,7 @@ def test_features_at_every_operation(small_shards: Path, tmp_path: Path) -> None
 def test_a_fused_run_at_every_operation(two_stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mixing, "TOKEN_GRID", (100.0,))
     monkeypatch.setattr(mixing, "_TOLERANCES", Tolerances(5, 1e-4, 1e-6))
-    monkeypatch.setitem(Predictions.measure.__kwdefaults__, "replicates", 5)
+    monkeypatch.setitem(measure_predictions.__kwdefaults__, "replicates", 5)
     root = tmp_path / "root"
     root.mkdir()
     run = RunFolder(root / "run")
@@ -118,7 +118,7 @@ def test_a_fused_run_at_every_operation(two_stores, tmp_path: Path, monkeypatch:
             *("classes.csv", "test.json"),
         }
         assert load_fused(run.path).tasks.names == ("type",)
-        assert len(read_predictions(run.path).rows) == run.test()["tasks"]["type"]["n"]
+        assert len(Predictions.read(run.path).rows) == run.test()["tasks"]["type"]["n"]
         assert len(run.metrics()) == len(written[0][5])
         assert [path.name for path in root.iterdir()] == ["run"]
 

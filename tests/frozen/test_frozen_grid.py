@@ -8,8 +8,8 @@ import pytest
 import torch
 from frozen_problems import problem
 
-from arttl.frozen.grid import BATCH_SIZE, PAPER, PATIENCE, GridPoint, point_losses, train_grid
-from arttl.models.losses import summed_loss
+from arttl.frozen.grid import BATCH_SIZE, PAPER, PATIENCE, GridPoint, train_grid
+from arttl.models.losses import sample_losses, summed_loss
 
 KINDS = ["single-label", "multi-label", "number"]
 
@@ -82,7 +82,7 @@ def test_every_head_is_the_one_trained_alone(kind: str) -> None:
 def test_the_loss_of_each_head_is_the_loss_of_training(kind: str) -> None:
     task, samples = problem(kind, 11)
     logits = torch.randn(2, 11, 5, task.outputs)
-    losses = point_losses(task, logits, samples.targets)
+    losses = sample_losses(task, logits, samples.targets[None, :, None])
     assert losses.shape == (2, 11, 5)
     for half in range(2):
         for head in range(5):

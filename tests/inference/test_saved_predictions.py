@@ -12,14 +12,14 @@ from evaluation_cases import multi, numbers, single, task
 from scipy.special import softmax
 
 from arttl.errors import ArttlError
-from arttl.inference.saved import TASKS, SavedPredictions, read_predictions, write_predictions
+from arttl.inference.predictions import TASKS, Predictions
 from arttl.tasks import Task, TaskSet, is_labelled
 
 N = 20
 
 
 @pytest.fixture
-def saved() -> SavedPredictions:
+def saved() -> Predictions:
     """A task of each kind, every third label missing, one label that no vocabulary has."""
     logits = {
         "type": single(0, N, 3)[0].astype(np.float32),
@@ -43,7 +43,7 @@ def saved() -> SavedPredictions:
             Task("year", "number", task("number").training),
         ]
     )
-    return SavedPredictions(
+    return Predictions(
         tasks=tasks,
         rows=np.arange(7, 7 + N),
         keys=[f"key{place}" for place in range(N)],
@@ -55,9 +55,9 @@ def saved() -> SavedPredictions:
 
 
 def test_what_is_read_is_what_was_written(saved, tmp_path) -> None:
-    write_predictions(tmp_path / "predictions.parquet", saved)
+    saved.write(tmp_path / "predictions.parquet")
     for path in (tmp_path, tmp_path / "predictions.parquet"):
-        found = read_predictions(path)
+        found = Predictions.read(path)
         assert found.tasks == saved.tasks and found.temperatures == saved.temperatures
         assert (found.keys, found.object_numbers) == (saved.keys, saved.object_numbers)
         assert found.catalogued == saved.catalogued
@@ -74,7 +74,7 @@ def test_targets_come_from_the_labels(saved) -> None:
 
 
 def test_the_table_is_readable(saved, tmp_path) -> None:
-    write_predictions(tmp_path / "p.parquet", saved)
+    saved.write(tmp_path / "p.parquet")
     table = pq.read_table(tmp_path / "p.parquet").to_pydict()
     assert table["key"] == saved.keys and table["type.catalogued"][2] == ["class 1", "class 0"]
     best = saved.logits["type"].argmax(1)
@@ -90,7 +90,7 @@ def test_the_table_is_readable(saved, tmp_path) -> None:
 
 
 def test_no_samples(saved, tmp_path) -> None:
-    nothing = SavedPredictions(
+    nothing = Predictions(
         tasks=saved.tasks,
         rows=np.zeros(0, dtype=np.int64),
         keys=[],
@@ -99,8 +99,8 @@ def test_no_samples(saved, tmp_path) -> None:
         logits={name: logits[:0] for name, logits in saved.logits.items()},
         temperatures={},
     )
-    write_predictions(tmp_path / "p.parquet", nothing)
-    found = read_predictions(tmp_path / "p.parquet")
+    nothing.write(tmp_path / "p.parquet")
+    found = Predictions.read(tmp_path / "p.parquet")
     assert found.keys == [] and found.logits["material"].shape == (0, 4)
 
 
@@ -130,20 +130,20 @@ def with_metadata(path: Path, changed: dict[bytes, bytes]) -> None:
 )
 def test_files_that_are_no_predictions(saved, tmp_path, spoil: Callable[[Path], object], reason: str) -> None:
     path = tmp_path / "predictions.parquet"
-    write_predictions(path, saved)
+    saved.write(path)
     spoil(path)
     with pytest.raises(ArttlError, match=reason) as caught:
-        read_predictions(path)
+        Predictions.read(path)
     assert "\n" not in str(caught.value) and str(tmp_path) in str(caught.value)
 
 
 def test_tasks_of_strangers_are_data(saved, tmp_path) -> None:
     """A width that the logits do not have is refused, not believed."""
     path = tmp_path / "predictions.parquet"
-    write_predictions(path, saved)
+    saved.write(path)
     described = saved.tasks.to_dict()
     described["tasks"][0]["classes"].append("more")
     described["tasks"][0]["train_counts"].append(1)
     with_metadata(path, {TASKS: json.dumps(described).encode()})
     with pytest.raises(ArttlError, match="cannot be read"):
-        read_predictions(path)
+        Predictions.read(path)

@@ -27,12 +27,12 @@ def a_model(fused: bool) -> MultiTaskModel | FusedModel:
 def test_a_calibration_is_saved_and_loaded_with_its_model(tmp_path, fused) -> None:
     model = a_model(fused)
     model.save(tmp_path / "m")
-    assert load_trained_model(tmp_path / "m")[0].calibration is None
+    assert load_trained_model(tmp_path / "m").calibration is None
     CALIBRATION.save(tmp_path / "m")  # beside the weights, as folders saved earlier have it
-    assert load_trained_model(tmp_path / "m")[0].calibration == CALIBRATION
+    assert load_trained_model(tmp_path / "m").calibration == CALIBRATION
     model.calibration = CALIBRATION
     model.save(tmp_path / "again")
-    loaded = load_trained_model(tmp_path / "again")[0]
+    loaded = load_trained_model(tmp_path / "again")
     assert loaded.calibration == CALIBRATION
     assert (tmp_path / "again" / "calibration.json").read_bytes() == (
         tmp_path / "m" / "calibration.json"

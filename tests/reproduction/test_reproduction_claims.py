@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from arttl.inference.saved import SavedPredictions, write_predictions
+from arttl.inference.predictions import Predictions
 from arttl.reproduction.cells import Collection, Matrix, build_matrix
 from arttl.reproduction.claims import Claim, examine_claims, holm
 from arttl.reproduction.experiment import Plan
@@ -49,18 +49,15 @@ class World:
             tasks = TaskSet(
                 [Task(name, "single-label", Vocabulary(CLASSES, (9, 3, 2, 1), (0,))) for name in run.tasks]
             )
-            write_predictions(
-                folder / "predictions.parquet",
-                SavedPredictions(
-                    tasks,
-                    np.arange(SAMPLES),
-                    [f"k{row}" for row in range(SAMPLES)],
-                    [f"n{row}" for row in range(SAMPLES)],
-                    {name: [(CLASSES[label],) for label in TRUTH] for name in run.tasks},
-                    {name: np.eye(4, dtype=np.float32)[predicted] for name in run.tasks},
-                    {},
-                ),
-            )
+            Predictions(
+                tasks,
+                np.arange(SAMPLES),
+                [f"k{row}" for row in range(SAMPLES)],
+                [f"n{row}" for row in range(SAMPLES)],
+                {name: [(CLASSES[label],) for label in TRUTH] for name in run.tasks},
+                {name: np.eye(4, dtype=np.float32)[predicted] for name in run.tasks},
+                {},
+            ).write(folder / "predictions.parquet")
             metrics = {
                 "accuracy": rate,
                 "balanced_accuracy": rate / 2,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import arttl
-from arttl.inference.saved import read_predictions
+from arttl.inference.predictions import Predictions
 from arttl.packing.pack import pack
 from arttl.packing.settings import PackSettings
 from arttl.sources.synthetic import synthetic_artworks
@@ -50,7 +50,7 @@ def test_a_year_is_learnt_beside_a_type(settings, dated_shards, mode: str) -> No
     year = metrics["year"]
     if mode == "scratch":  # on features of a network of six epochs there is not much to find
         assert year.values["mean_absolute_error"] < year.baseline["mean_absolute_error"]
-    found = read_predictions(run.run.out)
+    found = Predictions.read(run.run.out)
     labels = np.array([np.nan if label is None else 0.0 for label in found.catalogued["year"]])
     targets = found.targets["year"]
     assert np.isnan(targets).sum() > np.isnan(labels).sum()  # the undated

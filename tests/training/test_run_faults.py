@@ -11,7 +11,7 @@ from faults import digest, full_disk, states_of_kills
 
 import arttl
 from arttl.evaluation.metrics import measure_predictions
-from arttl.inference.saved import read_predictions
+from arttl.inference.predictions import Predictions
 from arttl.runs import RunFolder
 from arttl.training.settings import TrainSettings
 from arttl.training.train import train
@@ -32,7 +32,7 @@ def check(run: RunFolder, whole: dict) -> None:
     if run.is_done:
         assert run.test() == whole
         assert arttl.load_model(run.path).tasks.names == ("type",)
-        assert len(read_predictions(run.path).rows) == whole["tasks"]["type"]["n"]
+        assert len(Predictions.read(run.path).rows) == whole["tasks"]["type"]["n"]
         assert (run.path / "classes.csv").read_text().startswith("task,")
         assert len(run.metrics()) == 1 and run.settings()["mode"] == "scratch"
 

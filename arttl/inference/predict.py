@@ -1,0 +1,97 @@
+"""Running a model: over a whole split, gathered over ranks with each sample once, or on single pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+from torch import nn
+
+from arttl.inference.labels import Prediction, predict_labels
+from arttl.inference.predictions import Predictions
+from arttl.loading import Batch
+from arttl.models import TrainedModel
+from arttl.shards.manifest import Manifest
+from arttl.tasks import TaskSet
+
+_BATCH = 8  # single pictures per step, to bound the memory
+
+
+def predict(
+    module: nn.Module,
+    tasks: TaskSet,
+    views: Iterable[Sequence[Batch]],
+    manifest: Manifest,
+    gather: Callable[[torch.Tensor], torch.Tensor] = lambda tensor: tensor,
+    on_batch: Callable[[], None] = lambda: None,
+) -> Predictions:
+    """Run a model over a split, in evaluation mode and without gradients.
+
+    Args:
+        module: maps the images of a batch, one tensor per input, to task name and logits [B, Q].
+        tasks: what is kept of its predictions.
+        views: of one split, batch after batch: one per input, of the same samples.
+        manifest: of the shards.
+        gather: concatenates a tensor over ranks (`Accelerator.gather`); every rank must have equal batches.
+        on_batch: called after each batch, for a progress bar.
+    """
+    rows, logits = gather_logits(module, views, gather, on_batch)
+    return Predictions.of_rows(
+        tasks, manifest, rows.numpy(), {name: logits[name].numpy() for name in tasks.names}
+    )
+
+
+@torch.inference_mode()
+def gather_logits(
+    module: nn.Module,
+    views: Iterable[Sequence[Batch]],
+    gather: Callable[[torch.Tensor], torch.Tensor],
+    on_batch: Callable[[], None],
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Run a model as `predict` does, for all of its tasks.
+
+    Returns:
+        Rows of the manifest [N] int64, ascending; and task name to logits [N, Q] float32. All on the CPU.
+    """
+    module.eval()
+    rows: list[torch.Tensor] = []
+    logits: dict[str, list[torch.Tensor]] = {}
+    for batches in views:
+        batch = batches[0]
+        # Padding is known by the mask, not by position: every rank pads its own batches.
+        real = gather(batch.valid).cpu()
+        rows.append(gather(batch.rows.to(batch.valid.device)).cpu()[real])
+        for name, of_task in module(*[view.images for view in batches]).items():
+            logits.setdefault(name, []).append(gather(of_task.float()).cpu()[real])
+        on_batch()
+    all_rows = torch.cat(rows)
+    order = all_rows.argsort(stable=True)
+    return all_rows[order], {name: torch.cat(parts)[order] for name, parts in logits.items()}
+
+
+@torch.inference_mode()
+def predict_pictures(
+    model: TrainedModel, inputs: Sequence[Sequence[torch.Tensor]], top: int = 1
+) -> list[dict[str, Prediction]]:
+    """Predictions for single pictures, calibrated where the model is.
+
+    Args:
+        model: in evaluation mode; left on its device.
+        inputs: for each of its `preprocesses`, the pictures [3, H, W].
+        top: see `predict_labels`.
+
+    Returns:
+        Per picture, task name to prediction; empty for a model without tasks.
+    """
+    device = next(model.parameters()).device
+    temperatures = model.calibration.temperatures if model.calibration else {}
+    predictions: list[dict[str, Prediction]] = [{} for _ in inputs[0]]
+    for start in range(0, len(predictions), _BATCH):
+        images = [torch.stack(list(pictures[start : start + _BATCH])).to(device) for pictures in inputs]
+        logits = model(*images)
+        for task in model.tasks:
+            scores = logits[task.name].float().cpu().numpy()
+            labels = predict_labels(task, scores, temperatures.get(task.name, 1.0), top)
+            for picture, prediction in zip(predictions[start:], labels, strict=False):
+                picture[task.name] = prediction
+    return predictions
