@@ -1,4 +1,4 @@
-"""How sure a measured figure is: bootstrap intervals, and tests of two models on the same samples."""
+"""Uncertainty of measured figures: bootstrap intervals, and tests of two models on the same samples."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def bootstrap_intervals(
         measures: by name, of `count` samples.
         count: N.
         groups: [N] anything that is equal for samples that belong together (pictures of one object, works of one
-            artist): whole groups are drawn then, which is right where their samples are not independent. None:
+            artist): whole groups are resampled then, which is right where their samples are not independent. None:
             every sample by itself.
         replicates: how many resamplings.
         level: the share of replicates inside.
@@ -108,7 +108,8 @@ def paired_bootstrap(
 def mcnemar(first: npt.NDArray[np.bool_], second: npt.NDArray[np.bool_]) -> float:
     """McNemar's exact test (1947): the two-sided p-value that two models are right equally often.
 
-    Samples on which both are right or both wrong say nothing; of the others, either is right with probability 1/2.
+    Samples on which both are right or both wrong carry no information; of the others, either is right with probability
+    1/2.
 
     Args:
         first, second: [N] which samples each model got right.

@@ -31,7 +31,7 @@ from arttl.tasks import Task, TaskKind, is_labelled
 
 Result = TypeVar("Result")
 
-_SHARES_OF_CORRECT = ("accuracy", "within_50")  # what McNemar's test is of
+_SHARES_OF_CORRECT = ("accuracy", "within_50")  # the measures that McNemar's test applies to
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class TaskComparison:
         pairs: of models that were compared on it.
         n: samples that both predicted and have a target for, the sum over pairs.
         difference: the measure's values, and the interval of second less first.
-        mcnemar: McNemar's exact p-value, for accuracy of one pair's samples that stand alone.
+        mcnemar: McNemar's exact p-value, for the accuracy of one pair whose samples are resampled one by one.
     """
 
     task: str
@@ -71,8 +71,8 @@ class MeanComparison:
     Attributes:
         measure: what was compared.
         tasks: whose, two or more; each counts alike, whatever its samples.
-        difference: the means of both models, and the interval of second less first. A sample is drawn with all tasks
-            that it has a label of.
+        difference: the means of both models, and the interval of second less first. A sample is resampled
+            with all tasks that it has a label of.
     """
 
     measure: str
@@ -103,7 +103,7 @@ class _Matched:
 
 @dataclass(frozen=True)
 class _Tested:
-    """One task's measure over all pairs that know it, of their samples one after another."""
+    """One task's measure over all pairs that have it, their samples concatenated."""
 
     task: str
     kind: TaskKind
@@ -128,8 +128,8 @@ def compare_predictions(
     """Compare two models on every task that both predict, on the samples that both have a target for.
 
     With several pairs, one for each seed or split, the means over the pairs are compared; a sample tested in several
-    splits is then drawn with all of them, so that it does not count as several. A task is compared over those pairs
-    that both predict it, so that one model of several tasks can be set beside one for each.
+    splits is then resampled with all of them, so that it does not count as several. A task is compared over those pairs
+    that both predict it, so that one model of several tasks can be compared with one model per task.
 
     Args:
         pairs: the predictions of both models, one pair or more; the samples of a pair are matched by key.
@@ -142,7 +142,7 @@ def compare_predictions(
 
     Raises:
         ArttlError: if the models of a pair share no sample or task, disagree on a label, or have a multi-label task of
-            other classes; or if a task is of one kind here and of another there.
+            other classes; or if a task is of one kind in some pairs and of another in others.
     """
     comparisons = []
     for tested in _tested(pairs, measure, group_by):
@@ -163,7 +163,7 @@ def compare_means(
     replicates: int = REPLICATES,
     seed: int = 0,
 ) -> list[MeanComparison]:
-    """Compare the means over tasks: is one network for all as good as one for each?
+    """Compare the means over tasks: is one network for all tasks as good as one per task?
 
     Args:
         pairs, measure, group_by, replicates, seed: as for `compare_predictions`.
@@ -249,7 +249,7 @@ def _tasks_in_common(pairs: Sequence[tuple[Predictions, Predictions]]) -> Mappin
 
 
 def _mean(measures: Sequence[Statistic], counts: Sequence[int]) -> Statistic:
-    """The mean of measures whose samples lie one after another, so many of each."""
+    """The mean of measures whose samples are concatenated, `counts` of each."""
     if len(measures) == 1:
         return measures[0]
     edges = np.cumsum(counts)[:-1]

@@ -53,7 +53,7 @@ class CompareSettings(Settings):
 def run(settings: CompareSettings) -> None:
     """Compare, print a table and write the JSON."""
     pairs = ((settings.run_a, settings.run_b), *settings.also)
-    # One joint run is often set beside several: each file is read once.
+    # One joint run is often compared with several others: each file is read once.
     read = lru_cache(maxsize=None)(Predictions.read)
     predictions = [(read(a), read(b)) for a, b in pairs]
     options: dict[str, Any] = {
@@ -78,7 +78,7 @@ def run(settings: CompareSettings) -> None:
     units = "samples" if settings.group_by is None else "groups"
     units += f", each with {' and '.join(together)}" if together else ""
     exact = any(of_task.mcnemar is not None for of_task in comparisons)
-    test = "McNemar's exact test where shares of right answers are compared, else the bootstrap"
+    test = "McNemar's exact test where shares of correct predictions are compared, else the bootstrap"
     console.print(
         f"{over}Interval: paired bootstrap, {settings.replicates:,} resamplings of the {units}; p:"
         f" {test if exact else 'the bootstrap'}; not corrected for the number of tasks."

@@ -1,4 +1,4 @@
-"""Logit adjustment after the fact: a trained network's answers, corrected for how frequent the classes were."""
+"""Logit adjustment after the fact: a trained network's logits, corrected for the frequency of the classes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Adjustment:
     Attributes:
         strength: tau.
         temperature: of the adjusted logits.
-        balanced_accuracy: of the validation split's answers, adjusted.
+        balanced_accuracy: of the validation split's predictions, adjusted.
         unadjusted: the same without adjustment.
     """
 
@@ -36,8 +36,8 @@ class Adjustment:
 def adjust_logits(task: Task, logits: torch.Tensor, strength: float) -> torch.Tensor:
     """`logits - strength * log(share of each class in the training split)`, [N, Q] (Menon et al. 2021, equation 9).
 
-    With strength 1 and a network that has learnt the training split's probabilities, the largest is the answer of the
-    best balanced accuracy.
+    With strength 1 and a network that has learnt the training split's probabilities, the largest is the
+    prediction of the best balanced accuracy.
 
     Args:
         task: a single-label task.
@@ -62,15 +62,15 @@ def choose_adjustment(
         targets: [N] int64.
         strengths: those tried, rising.
     """
-    found = [
+    accuracies = [
         _balanced(task, adjust_logits(task, logits.double(), strength), targets) for strength in strengths
     ]
-    best = int(np.argmax(found))
+    best = int(np.argmax(accuracies))
     adjusted = adjust_logits(task, logits.double(), strengths[best])
     return Adjustment(
         strength=strengths[best],
         temperature=fit_temperature(task, adjusted, targets),
-        balanced_accuracy=found[best],
+        balanced_accuracy=accuracies[best],
         unadjusted=_balanced(task, logits, targets),
     )
 

@@ -1,9 +1,9 @@
 """The measures of each kind of task, as functions of the samples' weights.
 
-A measure makes a statistic from logits and targets once, which then takes any number of weightings: all ones give its
+A measure makes a statistic from logits and targets once, which is then evaluated under any weights: all ones give its
 value, the counts of a resampling give a bootstrap replicate of exactly the same quantity.
 
-`MEASURES` lists them per kind. Tables, JSON files, intervals and comparisons take what they show from it. To add a
+`MEASURES` lists them per kind. Tables, JSON files, intervals and comparisons show what it lists. To add a
 measure, register it:
 
     from arttl.evaluation.measures import MEASURES, Measure, mean_of

@@ -30,8 +30,8 @@ class TaskMetrics:
         intervals: measure name to low and high of the 95% bootstrap interval.
         n: samples measured.
         classes: of the vocabulary; 0 for a number.
-        unknown_class: labelled samples left out, since the vocabulary has none of their labels, or their label says
-            no number.
+        unknown_class: labelled samples left out, since the vocabulary has none of their labels, or their label is
+            not a number.
         temperature: what the logits were divided by for `confidence` and `calibrated_ece`; None where the model has
             none.
         bands: by size of the classes in the training split.

@@ -20,7 +20,7 @@ class _Ranking:
 
     Attributes:
         order: [M] the samples.
-        blocks: [P] where each positive's stretch begins: the negatives before it and itself.
+        blocks: [P] start of each positive's block: the negatives before it and itself.
         positives: [P] the positive samples.
         ends: [P] per positive the last positive with an equal score.
     """
@@ -31,43 +31,44 @@ class _Ranking:
     ends: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, scores: Floats, wanted: npt.NDArray[np.bool_]) -> _Ranking:
-        # Among equal scores negatives go first: a threshold cannot part them, so all count against each positive.
-        order = np.lexsort((wanted, -scores))
-        places = np.flatnonzero(wanted[order])
-        positives = order[places]
-        blocks = np.concatenate([[0], places[:-1] + 1])
+    def of(cls, scores: Floats, labels: npt.NDArray[np.bool_]) -> _Ranking:
+        # At equal scores negatives go first: a threshold cannot separate them, so all count against each positive.
+        order = np.lexsort((labels, -scores))
+        ranks = np.flatnonzero(labels[order])
+        positives = order[ranks]
+        blocks = np.concatenate([[0], ranks[:-1] + 1])
         score = scores[positives]
         ends = np.searchsorted(-score, -score, side="right") - 1
-        return cls(order[: places[-1] + 1], blocks, positives, ends)
+        return cls(order[: ranks[-1] + 1], blocks, positives, ends)
 
     def precision_and_recall(self, weights: Floats) -> tuple[Floats, Floats, Floats]:
         """At the threshold of each positive: precision, recall, and the positive's share of all; [R, P] each."""
         all_weights = np.add.reduceat(weights[:, self.order], self.blocks, axis=1).cumsum(1)[:, self.ends]
         own = weights[:, self.positives]
-        found = own.cumsum(1)
-        total = found[:, -1:]
-        found = found[:, self.ends]
+        retrieved = own.cumsum(1)
+        total = retrieved[:, -1:]
+        retrieved = retrieved[:, self.ends]
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.where(all_weights > 0, found / all_weights, 0.0), found / total, own / total
+            precision = np.where(all_weights > 0, retrieved / all_weights, 0.0)
+            return precision, retrieved / total, own / total
 
 
 class RankedClasses:
     """The classes of a multi-label task, their samples ranked by score.
 
-    Classes without a positive do not count; nor, in a weighting, those whose positives all weigh nothing.
+    Classes without a positive do not count; nor, under given weights, those whose positives all have weight zero.
     """
 
-    def __init__(self, scores: npt.NDArray[Any], wanted: npt.NDArray[np.bool_]) -> None:
+    def __init__(self, scores: npt.NDArray[Any], labels: npt.NDArray[np.bool_]) -> None:
         """Rank.
 
         Args:
             scores: [N, Q], higher is likelier.
-            wanted: [N, Q], the labels.
+            labels: [N, Q], which labels each sample has.
         """
         self._classes = [
-            _Ranking.of(scores[:, place].astype(np.float64), wanted[:, place])
-            for place in np.flatnonzero(wanted.any(0))
+            _Ranking.of(scores[:, index].astype(np.float64), labels[:, index])
+            for index in np.flatnonzero(labels.any(0))
         ]
 
     def average_precision(self, weights: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""How far a model's probabilities can be believed: calibration error, and the temperature that corrects it."""
+"""How well a model's probabilities are calibrated: the calibration error, and the temperature that corrects it."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ class Prediction:
 def predict_labels(
     task: Task, logits: npt.NDArray[Any], temperature: float = 1.0, top: int = 1
 ) -> list[Prediction]:
-    """What logits say, sample by sample.
+    """The labels that logits predict, sample by sample.
 
     Args:
         task: of any kind.

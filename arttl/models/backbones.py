@@ -44,7 +44,7 @@ def timm_name(name: str) -> str:
 
 
 class Backbone(nn.Module):
-    """A timm network that ends in its pooled features; what others ask of the network, they ask here.
+    """A timm network that ends in its pooled features; all that other modules need of the network.
 
     Pooling is the network's own, which for every network of the paper is global average pooling. timm's VGG keeps
     two fully connected layers of 4096 before its classifier; the paper's VGG19 does not, so they are left out and

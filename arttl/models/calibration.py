@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from arttl.errors import ArttlError
 from arttl.files import write_json
@@ -21,7 +20,7 @@ class TaskCalibration:
     """One task's temperature and what it did on the samples that it was fitted on.
 
     Attributes:
-        temperature: what logits are divided by before the softmax or sigmoid; above 1 where a model is too sure.
+        temperature: what logits are divided by before the softmax or sigmoid; above 1 for an overconfident model.
         error_before, error_after: expected calibration error, 0 to 1.
         n: samples.
     """
@@ -30,6 +29,10 @@ class TaskCalibration:
     error_before: float
     error_after: float
     n: int
+
+    def __post_init__(self) -> None:
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(f"a temperature of {self.temperature}")
 
 
 @dataclass(frozen=True)
@@ -74,21 +77,9 @@ class Calibration:
                 raise ValueError(
                     f"format {described['format_version']!r}, this version reads {FORMAT_VERSION}"
                 )
-            tasks = {str(name): _task_calibration(task) for name, task in described["tasks"].items()}
+            tasks = {str(name): TaskCalibration(**task) for name, task in described["tasks"].items()}
             return cls(str(described["split"]), tasks)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ArttlError(
                 f"{path} is not a calibration ({error}); without the file the model is used uncalibrated"
             ) from error
-
-
-def _task_calibration(described: Mapping[str, Any]) -> TaskCalibration:
-    calibration = TaskCalibration(
-        float(described["temperature"]),
-        float(described["error_before"]),
-        float(described["error_after"]),
-        int(described["n"]),
-    )
-    if not 0 < calibration.temperature < math.inf:
-        raise ValueError(f"a temperature of {calibration.temperature}")
-    return calibration

@@ -128,8 +128,8 @@ def build_head(specification: Mapping[str, Any], in_features: int, out_features:
 class Heads(nn.Module):
     """One head per task, all of one kind and on the same features.
 
-    They stand in a list, in the order of the tasks: task names are users' words, and some of them (`type`, `train`)
-    cannot name a submodule.
+    They are in a list, in the order of the tasks: task names come from users, and some of them (`type`, `train`) cannot
+    name a submodule.
 
     Attributes:
         tasks: what is predicted.

@@ -1,6 +1,6 @@
-"""What a timm network says of itself; no module outside `arttl.models` reads timm's attributes.
+"""What a timm network declares about itself; no module outside `arttl.models` reads timm's attributes.
 
-The functions take any torch module: one that says nothing has no stages, is all trunk, and puts channels first.
+The functions take any torch module: one that declares nothing has no stages, is all trunk, and has channels first.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def stages_of(network: nn.Module) -> tuple[Stage, ...]:
 
 
 def trunk_of(network: nn.Module) -> Callable[..., Any]:
-    """The network up to its unpooled maps where it tells them apart from its head, else all of it."""
+    """The network up to its unpooled maps where it separates them from its head, else all of it."""
     trunk: Callable[..., Any] = getattr(network, "forward_features", network)
     return trunk
 

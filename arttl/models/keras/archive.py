@@ -1,6 +1,6 @@
 """Keras 3's own format: a zip of `config.json`, which names the layers, and `model.weights.h5`, which numbers them.
 
-Inside the weights a layer is called after its class, with a number where several of a class stand beside each other
+Inside the weights a layer is called after its class, with a number where several of a class are siblings
 (`keras.src.saving.saving_lib`); which is which follows from the order of the layers in the configuration. Nothing of
 the configuration is ever built or executed: only names, classes and nesting are taken from it.
 """
@@ -12,14 +12,13 @@ import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from arttl.errors import ArttlError
 from arttl.models.keras.hdf5 import KerasFile, LegacyFile
 
 _CONFIGURATION, _WEIGHTS = "config.json", "model.weights.h5"
-_LARGEST_CONFIGURATION = 16 << 20  # bytes; that of a large network has some hundred thousand
+_LARGEST_CONFIGURATION = 16 << 20  # bytes; that of a large network has about a hundred thousand
 
 
 class KerasArchive(KerasFile):
@@ -64,22 +63,20 @@ class KerasArchive(KerasFile):
         layers = {}
         for name, path in self._group_names.items():
             container, _, own = path.rpartition("/")
-            beside = self._inside(root, container, self._h5py.Group)
+            parent = self._inside(root, container, self._h5py.Group)
             # A layer that is used twice is stored where it is used first.
-            if beside.get(own, getlink=True) is not None:
+            if parent.get(own, getlink=True) is not None:
                 group = self._inside(root, f"{path}/vars", self._h5py.Group)
-                layers[name] = (group, tuple(str(number) for number in range(len(group))))
+                layers[name] = (group, tuple(map(str, range(len(group)))))
         return layers
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        super().__exit__(kind, error, trace)
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
         self._zip.close()
 
 
 def _not_keras(path: Path, error: Exception) -> ArttlError:
-    return ArttlError(f"{path} is no model that Keras 3 saved: {' '.join(str(error).split())}")
+    return ArttlError(f"{path} is not a model that Keras 3 saved: {' '.join(str(error).split())}")
 
 
 def open_keras(path: Path) -> KerasFile:

@@ -1,27 +1,28 @@
-"""`arttl import-keras`: weights that Keras saved, as a model of ours."""
+"""`arttl import-keras`: weights that Keras saved, as a model of arttl."""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import tyro
 
 from arttl.errors import ArttlError
 from arttl.models.backbones import Backbone, default_preprocess
 from arttl.models.keras.archive import open_keras
-from arttl.models.keras.layers import Network, era_of, load_layers, read_head
+from arttl.models.keras.layers import Era, Network, era_of, load_layers, read_head
 from arttl.models.keras.networks import CAFFE_MEAN, CAFFE_STD
 from arttl.models.multitask import MultiTaskModel, Provenance
+from arttl.settings import AtLeastOne, Settings
 from arttl.tasks import Task, TaskSet, Vocabulary
 
 # Networks whose Keras scaling is `caffe` (blue, green, red; the mean subtracted); the others have `tf` (-1 to 1).
 _CAFFE = ("resnet50", "vgg19")
 
 
-@dataclass(frozen=True)
-class ImportKerasSettings:
+@dataclass(frozen=True, kw_only=True)
+class ImportKerasSettings(Settings):
     """Turn weights that Keras saved (.keras, or .h5 in the legacy layout) into a model folder.
 
     With --classes the softmax layer becomes the model's one task; without, the folder holds the network alone, as first
@@ -30,23 +31,23 @@ class ImportKerasSettings:
 
     file: tyro.conf.Positional[Path]
     """The weights, such as creator_ResNet_weights.h5 or model.keras."""
-    backbone: Literal["resnet50", "vgg19", "inception_v3", "xception"]
-    """Whose they are."""
+    backbone: Network
+    """The network that they belong to."""
     out: Path
     """Model folder to make."""
     classes: Path | None = None
     """Text file with the names of the classes, one per line, in the order of the softmax layer's outputs."""
     task: str = "label"
     """Name of the task, with --classes."""
-    keras_era: Literal["2018", "3"] | None = None
+    keras_era: Era | None = None
     """Which Keras made a resnet50: early 2018's (BatchNorm epsilon 1e-3, max-pool without padding) or 3. By default
-    seen from the names of its layers; of no effect on the other networks."""
-    size: int | None = None
-    """Side of the input in pixels; by default Keras's, 224 or 299."""
+    recognised by the names of its layers; of no effect on the other networks."""
+    size: AtLeastOne | None = None
+    """Side of the input in pixels. By default Keras's, 224 or 299."""
 
 
 def import_keras(settings: ImportKerasSettings) -> MultiTaskModel:
-    """Read a file of Keras's and save it as a model.
+    """Read a Keras file and save it as a model.
 
     Args:
         settings: of the command.
@@ -60,20 +61,21 @@ def import_keras(settings: ImportKerasSettings) -> MultiTaskModel:
     if settings.out.exists():
         raise ArttlError(f"--out {settings.out} exists already: name a folder to be made")
     classes = None if settings.classes is None else _read_classes(settings.classes)
-    network: Network = settings.backbone
+    network = settings.backbone
     caffe = network in _CAFFE
     with open_keras(settings.file) as file:
-        backbone = Backbone(
-            _form(network, settings.keras_era or (era_of(file) if network == "resnet50" else "3"))
-        )
+        era = settings.keras_era or (era_of(file) if network == "resnet50" else "3")
+        backbone = Backbone(_form(network, era))
         softmax = load_layers(file, network, backbone, swap_channels=caffe)
-        preprocess = default_preprocess(backbone, settings.size)
-        if caffe:
-            preprocess = replace(preprocess, mean=CAFFE_MEAN, std=CAFFE_STD)
-        else:
-            preprocess = replace(preprocess, mean=(0.5,) * 3, std=(0.5,) * 3)
-        # Keras's load_img, which has no other way: both sides are resized, taking the nearest pixel.
-        preprocess = replace(preprocess, crop_pct=1.0, fit="squash", filter="nearest")
+        # Keras's load_img has only this way: both sides are resized, taking the nearest pixel.
+        preprocess = replace(
+            default_preprocess(backbone, settings.size),
+            mean=CAFFE_MEAN if caffe else (0.5,) * 3,
+            std=CAFFE_STD if caffe else (0.5,) * 3,
+            crop_pct=1.0,
+            fit="squash",
+            filter="nearest",
+        )
         model = MultiTaskModel(
             backbone,
             TaskSet([] if classes is None else [_task(settings.task, classes)]),
@@ -98,7 +100,7 @@ def import_keras(settings: ImportKerasSettings) -> MultiTaskModel:
 
 
 def run(settings: ImportKerasSettings) -> None:
-    """Import, and say what the folder is good for."""
+    """Import, and print how to use the folder."""
     model = import_keras(settings)
     name = model.backbone.name
     print(f"{settings.file.name} is now {settings.out}, a {name} with {model.preprocess.size} px input")
@@ -117,7 +119,7 @@ def _form(network: Network, era: str) -> str:
 
 
 def _task(name: str, classes: tuple[str, ...]) -> Task:
-    # Keras's file does not say how often a class was seen; a count of 0 stands for unknown.
+    # Keras's file does not record how often a class was seen; a count of 0 stands for unknown.
     return Task(name, "single-label", Vocabulary(classes, (0,) * len(classes), (0,)))
 
 
@@ -129,8 +131,8 @@ def _read_classes(path: Path) -> tuple[str, ...]:
         raise ArttlError(f"--classes {path} cannot be read: {reason}") from error
     while lines and not lines[-1]:
         lines.pop()
-    repeated = next((name for i, name in enumerate(lines) if name in lines[:i]), None)
-    if not lines or repeated is not None:
-        what = "is empty" if not lines else f"names {repeated!r} twice"
-        raise ArttlError(f"--classes {path} {what}: write every class once, one per line")
+    repeated = [name for name, count in Counter(lines).items() if count > 1]
+    if not lines or repeated:
+        reason = f"names {repeated[0]!r} twice" if repeated else "is empty"
+        raise ArttlError(f"--classes {path} {reason}: write every class once, one per line")
     return tuple(lines)

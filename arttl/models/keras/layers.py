@@ -1,4 +1,4 @@
-"""Which layer of Keras's networks is which module of timm's, and the tensors carried over."""
+"""Which layer of Keras's networks corresponds to which module of timm's, and the copying of tensors."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def load_layers(file: KerasFile, network: Network, backbone: Backbone, *, swap_c
         several, as those of an ImageNet VGG19.
 
     Raises:
-        ArttlError: if a tensor is missing or of another shape, or a layer is left over that is no dense one.
+        ArttlError: if a tensor is missing or of another shape, or a layer is left over that is not a dense one.
     """
     units = list(_UNITS[network](file, backbone.network))
     state = backbone.network.state_dict()
@@ -137,7 +137,7 @@ def _load_unit(file: KerasFile, unit: Unit, state: dict[str, torch.Tensor], netw
     if not unit.gamma:
         state[f"{unit.norm_module}.weight"] = torch.ones_like(state[f"{unit.norm_module}.bias"])
     if bias is not None:
-        # A constant before a normalisation does nothing but move the mean that is subtracted there.
+        # A constant added before a normalisation only shifts the mean that it subtracts.
         state[f"{unit.norm_module}.running_mean"] -= bias
 
 

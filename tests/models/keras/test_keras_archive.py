@@ -111,11 +111,11 @@ def test_deep_nesting_is_no_traceback(tmp_path: Path) -> None:
 def test_archives_that_keras_does_not_make_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ArttlError, match="compressed or encrypted"):
         KerasArchive(write(tmp_path / "bomb.keras", compression=zipfile.ZIP_DEFLATED))
-    with pytest.raises(ArttlError, match=r"no model that Keras 3 saved: .*model\.weights\.h5"):
+    with pytest.raises(ArttlError, match=r"not a model that Keras 3 saved: .*model\.weights\.h5"):
         with zipfile.ZipFile(tmp_path / "half.keras", "w") as archive:
             archive.writestr("config.json", "{}")
         KerasArchive(tmp_path / "half.keras")
-    with pytest.raises(ArttlError, match="no model that Keras 3 saved"):
+    with pytest.raises(ArttlError, match="not a model that Keras 3 saved"):
         KerasArchive(tmp_path / "nowhere.keras")
     with pytest.raises(ArttlError, match="cannot be read as HDF5"):
         KerasArchive(write(tmp_path / "text.keras", **{"model.weights.h5": b"weights"}))

@@ -128,7 +128,7 @@ def test_what_is_no_floating_point_number(path, values: np.ndarray) -> None:
 def test_a_group_in_place_of_a_tensor(path) -> None:
     with replace(path) as file:
         file.create_group(KERNEL)
-    with pytest.raises(ArttlError, match="is no dataset of HDF5"):
+    with pytest.raises(ArttlError, match="is not a dataset of HDF5"):
         read(path)
 
 
@@ -142,7 +142,7 @@ def test_a_name_that_is_not_there(path) -> None:
 def test_attributes_that_are_no_names(path) -> None:
     with h5py.File(path, "r+") as file:
         file.attrs["layer_names"] = np.arange(4)
-    with pytest.raises(ArttlError, match="the attribute 'layer_names' of / is no list of names"):
+    with pytest.raises(ArttlError, match="the attribute 'layer_names' of / is not a list of names"):
         LegacyFile(path)
 
 
