@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from safetensors import SafetensorError
@@ -14,11 +16,16 @@ from torch import nn
 
 from arttl.errors import ArttlError
 from arttl.files import whole_folder
+from arttl.loading.preprocess import Preprocess
+from arttl.models.backbones import Backbone
 from arttl.models.calibration import Calibration
 from arttl.runs import RunFolder
+from arttl.tasks import TaskSet
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 FORMAT_VERSION = 1
-M = TypeVar("M", bound=nn.Module)
 
 
 def find_model_folder(path: Path, name: str) -> Path | None:
@@ -29,67 +36,132 @@ def find_model_folder(path: Path, name: str) -> Path | None:
     return None
 
 
-def write_model_folder(
-    folder: Path,
-    name: str,
-    state: Mapping[str, torch.Tensor],
-    description: Mapping[str, Any],
-    calibration: Calibration | None,
-) -> None:
-    """Write `NAME.safetensors`, `NAME.json` and, for a calibrated model, `calibration.json`.
+@dataclass(frozen=True)
+class Provenance:
+    """How a model came to be; saved with it and printed by the commands that use it."""
 
-    Args:
-        folder: replaced if it exists.
-        name: of both files.
-        state: tensors by name.
-        description: JSON-ready; the version of the format is put before it.
-        calibration: of the model; None for a model without.
+    mode: str = "untrained"
+    """off-the-shelf, fine-tune or scratch."""
+    weights: str = "none"
+    """Where the backbone's first weights came from."""
 
-    Raises:
-        ArttlError: if it cannot be written.
+
+class TrainedModel(nn.Module, ABC):
+    """Networks and one head per task, with all that a prediction needs.
+
+    Attributes:
+        file_name: of `NAME.safetensors` and `NAME.json` in its folder.
+        noun: what messages call it.
+        heads: one per task.
+        tasks: what is predicted.
+        preprocesses: the evaluation transform of each argument of a call.
+        provenance: how the model came to be.
+        calibration: the temperatures of its tasks, saved and loaded with it; None before they are fitted.
     """
-    with whole_folder(folder) as unfinished:
-        save_tensors(unfinished / f"{name}.safetensors", state)
-        described = {"format_version": FORMAT_VERSION, **description}
-        text = json.dumps(described, ensure_ascii=False, indent=1) + "\n"
-        (unfinished / f"{name}.json").write_text(text, encoding="utf-8")
-        if calibration is not None:
-            calibration.save(unfinished)
 
+    file_name: ClassVar[str]
+    noun: ClassVar[str]
+    heads: nn.Module
 
-def read_model_folder(folder: Path, name: str, kind: str, build: Callable[[Mapping[str, Any]], M]) -> M:
-    """The inverse of `write_model_folder`, but for the calibration.
+    def __init__(
+        self, tasks: TaskSet, preprocesses: Sequence[Preprocess], provenance: Provenance | None
+    ) -> None:
+        """Begin a model without networks; the augmentation of its transforms is dropped."""
+        super().__init__()
+        self.tasks = tasks
+        self.preprocesses = tuple(each.without_augmentation() for each in preprocesses)
+        self.provenance = provenance or Provenance()
+        self.calibration: Calibration | None = None
 
-    Args:
-        folder: that holds the two files.
-        name: of both.
-        kind: what messages call the model.
-        build: makes the model, its weights aside, from its description.
+    @property
+    @abstractmethod
+    def networks(self) -> tuple[Backbone, ...]:
+        """The backbones, one per argument of a call."""
 
-    Returns:
-        The model in evaluation mode, on the CPU.
+    @abstractmethod
+    def features(self, *images: torch.Tensor) -> list[torch.Tensor]:
+        """What all tasks share, [B, D] each, of images [B, 3, H, W], normalised as `preprocesses` says."""
 
-    Raises:
-        ArttlError: if a file cannot be read, is of another version, or does not fit the description.
-    """
-    try:
-        description = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        version = description.get("format_version")
-        if version != FORMAT_VERSION:
-            raise ArttlError(f"{folder} has {kind} format {version!r}; this version reads {FORMAT_VERSION}")
-        model = build(description)
-        model.load_state_dict(load_file(folder / f"{name}.safetensors"))
-    except (
-        OSError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        ValueError,
-        RuntimeError,
-        SafetensorError,
-    ) as error:
-        raise ArttlError(f"the {kind} in {folder} cannot be read: {first_line(error)}") from error
-    return model.eval()
+    @abstractmethod
+    def logits(self, features: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
+        """Task name to logits [B, Q], from `features`."""
+
+    @abstractmethod
+    def description(self) -> dict[str, Any]:
+        """What `build` needs besides the tasks and the provenance; JSON-ready."""
+
+    @classmethod
+    @abstractmethod
+    def build(cls, description: Mapping[str, Any]) -> Self:
+        """A model from the description in its folder, with random weights."""
+
+    def forward(self, *images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Logits of every task.
+
+        Args:
+            images: for each of `preprocesses` [B, 3, H, W], the same pictures, normalised as it says.
+
+        Returns:
+            Task name to logits [B, Q].
+        """
+        return self.logits(self.features(*images))
+
+    def save(self, folder: Path) -> None:
+        """Write the weights, the description and any `calibration.json`; a folder appears whole or not at all.
+
+        Args:
+            folder: replaced if it exists.
+
+        Raises:
+            ArttlError: if it cannot be written.
+        """
+        description = {
+            "format_version": FORMAT_VERSION,
+            **self.description(),
+            "provenance": asdict(self.provenance),
+            **self.tasks.to_dict(),
+        }
+        with whole_folder(folder) as unfinished:
+            save_tensors(unfinished / f"{self.file_name}.safetensors", self.state_dict())
+            text = json.dumps(description, ensure_ascii=False, indent=1) + "\n"
+            (unfinished / f"{self.file_name}.json").write_text(text, encoding="utf-8")
+            if self.calibration is not None:
+                self.calibration.save(unfinished)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """The inverse of `save`.
+
+        Args:
+            folder: that holds the files.
+
+        Returns:
+            The model in evaluation mode, on the CPU.
+
+        Raises:
+            ArttlError: if a file cannot be read, is of another version, or does not fit the description.
+        """
+        try:
+            description = json.loads((folder / f"{cls.file_name}.json").read_text(encoding="utf-8"))
+            version = description.get("format_version")
+            if version != FORMAT_VERSION:
+                raise ArttlError(
+                    f"{folder} has {cls.noun} format {version!r}; this version reads {FORMAT_VERSION}"
+                )
+            model = cls.build(description)
+            model.load_state_dict(load_file(folder / f"{cls.file_name}.safetensors"))
+        except (
+            OSError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            ValueError,
+            RuntimeError,
+            SafetensorError,
+        ) as error:
+            raise ArttlError(f"the {cls.noun} in {folder} cannot be read: {first_line(error)}") from error
+        model.calibration = Calibration.load(folder)
+        return model.eval()
 
 
 def first_line(error: Exception) -> str:

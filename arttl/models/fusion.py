@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -14,13 +14,10 @@ from torch import nn
 from arttl.errors import ArttlError
 from arttl.loading.preprocess import Preprocess
 from arttl.models.backbones import Backbone
-from arttl.models.calibration import Calibration
-from arttl.models.folders import find_model_folder, read_model_folder, write_model_folder
-from arttl.models.multitask import MultiTaskModel, Provenance, load_model
+from arttl.models.folders import Provenance, TrainedModel, find_model_folder
+from arttl.models.multitask import MultiTaskModel, load_model
 from arttl.models.stages import PooledStages
 from arttl.tasks import TaskSet
-
-_NAME = "fused"
 
 Mixing = Literal["uniform", "gates", "attention"]
 
@@ -99,19 +96,19 @@ class Token:
     """A name of `arttl.models.stages.stage_widths`."""
 
 
-class FusedModel(nn.Module):
+class FusedModel(TrainedModel):
     """Several backbones whose pooled stages are mixed per task.
 
     Attributes:
         backbones: one `PooledStages` per network.
-        preprocesses: the evaluation transform of each: their pictures may differ in size.
         tokens: what is mixed, in order; those of a backbone in the order of its stages.
-        tasks: what is predicted.
         mixing: task name to how its shares come about.
         heads: one `TokenHead` per task.
-        provenance: how the model came to be.
-        calibration: the temperatures of its tasks, saved and loaded with it; None before they are fitted.
     """
+
+    file_name = "fused"
+    noun = "fused model"
+    heads: nn.ModuleList
 
     def __init__(
         self,
@@ -125,37 +122,23 @@ class FusedModel(nn.Module):
 
         Args:
             backbones: with their weights, cut to the stages that are to be mixed.
-            preprocesses: of each.
+            preprocesses: of each; their pictures may differ in size.
             tasks: what to predict.
             mixing: for each task, see `TokenHead`.
             provenance: how the model came to be.
         """
-        super().__init__()
+        super().__init__(tasks, preprocesses, provenance)
         self.backbones = nn.ModuleList(backbones)
-        self.preprocesses = tuple(each.without_augmentation() for each in preprocesses)
         self.tokens = tuple(
             Token(index, stage) for index, network in enumerate(backbones) for stage in network.widths
         )
-        self.tasks, self.mixing = tasks, {name: mixing[name] for name in tasks.names}
-        self.provenance = provenance or Provenance()
-        self.calibration: Calibration | None = None
+        self.mixing = {name: mixing[name] for name in tasks.names}
         widths = [width for network in backbones for width in network.widths.values()]
         self.heads = nn.ModuleList(TokenHead(widths, task.outputs, mixing[task.name]) for task in tasks)
         self.mean: torch.Tensor
         self.scale: torch.Tensor
         self.register_buffer("mean", torch.zeros(sum(widths)))
         self.register_buffer("scale", torch.ones(sum(widths)))
-
-    def forward(self, *images: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Logits of every task.
-
-        Args:
-            images: for each backbone [B, 3, H, W], the same pictures, normalised as its `preprocesses` says.
-
-        Returns:
-            Task name to logits [B, Q].
-        """
-        return self.logits(self.features(*images))
 
     def features(self, *images: torch.Tensor) -> list[torch.Tensor]:
         """What all tasks share, [B, D] for each of `tokens`: the backbones' pooled stages, normalised."""
@@ -220,29 +203,40 @@ class FusedModel(nn.Module):
             shares[task.name] = dict(zip(self.tokens, head.gates.softmax(0).tolist(), strict=True))
         return shares
 
-    def save(self, folder: Path) -> None:
-        """Write `fused.safetensors`, `fused.json` and any `calibration.json`; a folder appears whole or not at all."""
-        description = {
+    def description(self) -> dict[str, Any]:
+        """See `TrainedModel`."""
+        return {
             "mixing": self.mixing,
             "backbones": [
                 {"name": network.backbone.name, "stages": network.widths, "preprocess": preprocess.to_dict()}
                 for network, preprocess in zip(self._stages, self.preprocesses, strict=True)
             ],
-            "provenance": asdict(self.provenance),
-            **self.tasks.to_dict(),
         }
-        write_model_folder(folder, _NAME, self.state_dict(), description, self.calibration)
 
-
-TrainedModel = MultiTaskModel | FusedModel
+    @classmethod
+    def build(cls, description: Mapping[str, Any]) -> FusedModel:
+        """See `TrainedModel`."""
+        mixing: dict[str, Mixing] = description["mixing"]
+        for name in mixing.values():
+            if name not in get_args(Mixing):
+                raise ValueError(f"unknown mixing {name!r}")
+        entries = description["backbones"]
+        widths = [{str(name): int(width) for name, width in entry["stages"].items()} for entry in entries]
+        return cls(
+            [PooledStages(Backbone(entry["name"]), own) for entry, own in zip(entries, widths, strict=True)],
+            [Preprocess.from_dict(entry["preprocess"]) for entry in entries],
+            TaskSet.from_dict(description),
+            mixing,
+            Provenance(**description["provenance"]),
+        )
 
 
 def is_fused(folder: Path) -> bool:
     """Whether a folder is that of a fused model, or a run that has left one."""
-    return find_model_folder(folder, _NAME) is not None
+    return find_model_folder(folder, FusedModel.file_name) is not None
 
 
-def load_trained_model(folder: str | Path) -> TrainedModel:
+def load_trained_model(folder: str | Path) -> MultiTaskModel | FusedModel:
     """Load a saved model of either kind; both are called with a batch for each of their `preprocesses`.
 
     Args:
@@ -269,31 +263,9 @@ def load_fused(folder: str | Path) -> FusedModel:
     Raises:
         ArttlError: if the folder holds no fused model, or one that does not fit its own description.
     """
-    path = find_model_folder(Path(folder), _NAME)
+    path = find_model_folder(Path(folder), FusedModel.file_name)
     if path is None:
         raise ArttlError(
-            f"{folder} holds no fused model: expected {_NAME}.json and {_NAME}.safetensors, as `arttl fuse` leaves them"
+            f"{folder} holds no fused model: expected fused.json and fused.safetensors, as `arttl fuse` leaves them"
         )
-    model = read_model_folder(path, _NAME, "fused model", _build)
-    model.calibration = Calibration.load(path)
-    return model
-
-
-def _build(description: Mapping[str, Any]) -> FusedModel:
-    mixing: dict[str, Mixing] = description["mixing"]
-    for name in mixing.values():
-        if name not in get_args(Mixing):
-            raise ValueError(f"unknown mixing {name!r}")
-    backbones = description["backbones"]
-    return FusedModel(
-        [
-            PooledStages(
-                Backbone(entry["name"]), {str(stage): int(width) for stage, width in entry["stages"].items()}
-            )
-            for entry in backbones
-        ],
-        [Preprocess.from_dict(entry["preprocess"]) for entry in backbones],
-        TaskSet.from_dict(description),
-        mixing,
-        Provenance(**description["provenance"]),
-    )
+    return FusedModel.read(path)

@@ -3,38 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from arttl.errors import ArttlError
 from arttl.loading.preprocess import Preprocess
 from arttl.models.backbones import Backbone
-from arttl.models.calibration import Calibration
-from arttl.models.folders import find_model_folder, read_model_folder, write_model_folder
+from arttl.models.folders import Provenance, TrainedModel, find_model_folder
 from arttl.models.heads import Heads
 from arttl.tasks import TaskSet
 
 
-@dataclass(frozen=True)
-class Provenance:
-    """How a model came to be; saved with it and printed by the commands that use it."""
+class MultiTaskModel(TrainedModel):
+    """A backbone shared by one head per task: material, type and artist from one forward pass."""
 
-    mode: str = "untrained"
-    """off-the-shelf, fine-tune or scratch."""
-    weights: str = "none"
-    """Where the backbone's first weights came from."""
-
-
-class MultiTaskModel(nn.Module):
-    """A backbone shared by one head per task: material, type and artist from one forward pass.
-
-    Attributes:
-        calibration: the temperatures of its tasks, saved and loaded with it; None before they are fitted.
-    """
+    file_name = noun = "model"
+    heads: Heads
 
     def __init__(
         self,
@@ -53,58 +39,47 @@ class MultiTaskModel(nn.Module):
             provenance: how the model came to be.
             head: the kind of the heads, or their specification, see `Heads`.
         """
-        super().__init__()
+        super().__init__(tasks, [preprocess], provenance)
         self.backbone = backbone
         self.heads = Heads(backbone.num_features, tasks, head)
-        self.preprocess = preprocess.without_augmentation()
-        self.provenance = provenance or Provenance()
-        self.calibration: Calibration | None = None
 
     @property
-    def tasks(self) -> TaskSet:
-        """What the model predicts."""
-        return self.heads.tasks
-
-    @property
-    def preprocesses(self) -> tuple[Preprocess, ...]:
-        """The evaluation transform of each argument of a call, as `FusedModel` has it."""
-        return (self.preprocess,)
+    def preprocess(self) -> Preprocess:
+        """The evaluation transform."""
+        return self.preprocesses[0]
 
     @property
     def networks(self) -> tuple[Backbone, ...]:
-        """The backbone, as `FusedModel` has several."""
+        """See `TrainedModel`."""
         return (self.backbone,)
 
-    def features(self, images: torch.Tensor) -> list[torch.Tensor]:
-        """What all tasks share: the pooled features [B, D] of images [B, 3, H, W], normalised as `preprocess` says."""
-        return [self.backbone(images)]
+    def features(self, *images: torch.Tensor) -> list[torch.Tensor]:
+        """The pooled features [B, D] of images [B, 3, H, W], normalised as `preprocess` says."""
+        return [self.backbone(*images)]
 
     def logits(self, features: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Task name to logits [B, Q], from `features`."""
+        """See `TrainedModel`."""
         by_task: dict[str, torch.Tensor] = self.heads(features[0])
         return by_task
 
-    def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Logits of every task.
-
-        Args:
-            images: [B, 3, H, W], normalised as `preprocess` says.
-
-        Returns:
-            Task name to logits [B, Q].
-        """
-        return self.logits(self.features(images))
-
-    def save(self, folder: Path) -> None:
-        """Write `model.safetensors`, `model.json` and any `calibration.json`; a folder appears whole or not at all."""
-        description = {
+    def description(self) -> dict[str, Any]:
+        """See `TrainedModel`."""
+        return {
             "backbone": self.backbone.name,
             "head": self.heads.specification,
             "preprocess": self.preprocess.to_dict(),
-            "provenance": asdict(self.provenance),
-            **self.tasks.to_dict(),
         }
-        write_model_folder(folder, "model", self.state_dict(), description, self.calibration)
+
+    @classmethod
+    def build(cls, description: Mapping[str, Any]) -> MultiTaskModel:
+        """See `TrainedModel`."""
+        return cls(
+            Backbone(description["backbone"]),
+            TaskSet.from_dict(description),
+            Preprocess.from_dict(description["preprocess"]),
+            Provenance(**description["provenance"]),
+            description.get("head", "linear"),
+        )
 
 
 def model_folder(path: Path) -> Path:
@@ -137,17 +112,4 @@ def load_model(folder: str | Path) -> MultiTaskModel:
     Raises:
         ArttlError: if the folder holds no model, or one that does not fit its own description.
     """
-    folder = model_folder(Path(folder))
-
-    def build(description: Mapping[str, Any]) -> MultiTaskModel:
-        return MultiTaskModel(
-            Backbone(description["backbone"]),
-            TaskSet.from_dict(description),
-            Preprocess.from_dict(description["preprocess"]),
-            Provenance(**description["provenance"]),
-            description.get("head", "linear"),
-        )
-
-    model = read_model_folder(folder, "model", "model", build)
-    model.calibration = Calibration.load(folder)
-    return model
+    return MultiTaskModel.read(model_folder(Path(folder)))

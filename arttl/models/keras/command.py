@@ -10,10 +10,11 @@ import tyro
 
 from arttl.errors import ArttlError
 from arttl.models.backbones import Backbone, default_preprocess
+from arttl.models.folders import Provenance
 from arttl.models.keras.archive import open_keras
 from arttl.models.keras.layers import Era, Network, era_of, load_layers, read_head
 from arttl.models.keras.networks import CAFFE_MEAN, CAFFE_STD
-from arttl.models.multitask import MultiTaskModel, Provenance
+from arttl.models.multitask import MultiTaskModel
 from arttl.settings import AtLeastOne, Settings
 from arttl.tasks import Task, TaskSet, Vocabulary
 
