@@ -71,7 +71,7 @@ def test_probe_leaves_a_run_folder_whose_model_says_what_the_features_said(
     assert json.loads((tmp_path / "run" / "environment.json").read_text())["packages"]["torch"]
     chosen = best_heads(candidates, model.tasks)
     # Standardisation absorbed, the saved model finds on pictures what the heads found on features.
-    metrics = evaluate(EvaluateSettings(model=tmp_path / "run", shards=small_shards, threads=1))
+    metrics = evaluate(EvaluateSettings.of(model=tmp_path / "run", shards=small_shards, threads=1))
     told = json.loads((tmp_path / "run" / "test.json").read_text())["tasks"]
     for name, one in chosen.items():
         assert metrics[name].accuracy == pytest.approx(one.test["accuracy"])
@@ -141,7 +141,7 @@ def test_the_fused_model_says_of_pictures_what_its_features_said(
     assert ((logits.argmax(1) == targets)[known].numpy() == found.correct).all()
     told = json.loads((tmp_path / "run" / "test.json").read_text())["tasks"]["type"]
     assert told["accuracy"] == pytest.approx(found.correct.mean())
-    metrics = evaluate(EvaluateSettings(model=tmp_path / "run", shards=small_shards, threads=1))
+    metrics = evaluate(EvaluateSettings.of(model=tmp_path / "run", shards=small_shards, threads=1))
     assert metrics["type"].accuracy == pytest.approx(found.correct.mean())
     assert metrics["type"].temperature == told.get("temperature")
     assert metrics["type"].values["ece"] == pytest.approx(told["ece"], abs=1e-4)
@@ -209,7 +209,7 @@ def test_the_stages_of_one_network_are_fused_too(
     assert {token.backbone for token in model.tokens} == {0} and len(model.tokens) == len(
         two_stores[0].stages
     )
-    metrics = evaluate(EvaluateSettings(model=out, shards=small_shards, threads=1))
+    metrics = evaluate(EvaluateSettings.of(model=out, shards=small_shards, threads=1))
     assert metrics["type"].accuracy == pytest.approx(by_method[CHOSEN].correct.mean())
 
 

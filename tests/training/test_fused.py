@@ -65,7 +65,7 @@ def test_it_learns_and_is_saved_as_it_was_measured(settings, changes, capsys) ->
     model = load_fused(run.run.out)
     assert [one.size for one in model.preprocesses] == ([32, 32] if "input_size" in changes else [32, 48])
     assert all(parameter.isfinite().all() for parameter in model.parameters())
-    assert evaluate(EvaluateSettings(model=run.run.out, shards=run.data.shards, threads=1)) == metrics
+    assert evaluate(EvaluateSettings.of(model=run.run.out, shards=run.data.shards, threads=1)) == metrics
 
 
 def test_it_begins_where_the_fused_model_stood(settings, capsys) -> None:

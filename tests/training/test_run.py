@@ -58,7 +58,9 @@ def test_a_run_leaves_what_it_promises(settings, capsys) -> None:
 
 def test_evaluating_the_saved_model_finds_the_same_figures(settings, tmp_path) -> None:
     metrics = train(settings)
-    assert evaluate(EvaluateSettings(model=settings.run.out / "best", shards=settings.data.shards)) == metrics
+    assert (
+        evaluate(EvaluateSettings.of(model=settings.run.out / "best", shards=settings.data.shards)) == metrics
+    )
     argv = [
         "--model",
         str(settings.run.out),
@@ -113,7 +115,7 @@ def test_heads_with_a_hidden_layer_are_trained_saved_and_measured(settings) -> N
     metrics = train(settings.replace(head="mlp"))
     model = arttl.load_model(settings.run.out)
     assert [head.specification()["kind"] for head in model.heads.layers] == ["mlp", "mlp"]
-    again = evaluate(EvaluateSettings(model=settings.run.out, shards=settings.data.shards, threads=1))
+    again = evaluate(EvaluateSettings.of(model=settings.run.out, shards=settings.data.shards, threads=1))
     assert metrics_to_json(again) == metrics_to_json(metrics)
 
 
@@ -240,7 +242,7 @@ def test_two_processes_measure_every_sample_once(settings) -> None:
     assert done.stdout.count("Joint model: type, material") == 1 and "2 process(es) of" in done.stdout
     rows = pq.read_table(settings.run.out / "predictions.parquet")["row"].to_pylist()
     assert len(rows) == len(set(rows))
-    metrics = evaluate(EvaluateSettings(model=settings.run.out, shards=settings.data.shards))
+    metrics = evaluate(EvaluateSettings.of(model=settings.run.out, shards=settings.data.shards))
     found = json.loads((settings.run.out / "test.json").read_text())["tasks"]
     for name, one in metrics.items():
         assert found[name]["n"] == one.n
