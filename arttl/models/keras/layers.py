@@ -169,22 +169,19 @@ def _vgg19(file: KerasFile, network: Any) -> Iterator[Unit]:
 def _resnet50(file: KerasFile, network: Any) -> Iterator[Unit]:
     old = _OLD_NAME in file.layers
     yield Unit(*(("conv1", "conv1", "bn_conv1") if old else ("conv1_conv", "conv1", "conv1_bn")), "bn1")
+    convolutions = [(f"conv{number}", f"bn{number}", f"2{'abc'[number - 1]}", number) for number in (1, 2, 3)]
+    shortcut = ("downsample.0", "downsample.1", "1", 0)
     for stage, blocks in enumerate(_RESNET_BLOCKS, 2):
         for block in range(blocks):
-            ours = f"layer{stage - 1}.{block}"
-            parts = [(2, 1, "a"), (2, 2, "b"), (2, 3, "c")]
-            for branch, number, letter in parts:
+            for module, norm_module, branch, number in convolutions if block else (*convolutions, shortcut):
                 if old:
-                    theirs = f"{stage}{'abcdef'[block]}_branch{branch}{letter}"
-                    layer, norm = f"res{theirs}", f"bn{theirs}"
+                    name = f"{stage}{'abcdef'[block]}_branch{branch}"
+                    layer, norm = f"res{name}", f"bn{name}"
                 else:
-                    theirs = f"conv{stage}_block{block + 1}_{number}"
-                    layer, norm = f"{theirs}_conv", f"{theirs}_bn"
-                yield Unit(layer, f"{ours}.conv{number}", norm, f"{ours}.bn{number}")
-            if block == 0:
-                theirs = f"{stage}a_branch1" if old else f"conv{stage}_block1_0"
-                layer, norm = (f"res{theirs}", f"bn{theirs}") if old else (f"{theirs}_conv", f"{theirs}_bn")
-                yield Unit(layer, f"{ours}.downsample.0", norm, f"{ours}.downsample.1")
+                    name = f"conv{stage}_block{block + 1}_{number}"
+                    layer, norm = f"{name}_conv", f"{name}_bn"
+                ours = f"layer{stage - 1}.{block}"
+                yield Unit(layer, f"{ours}.{module}", norm, f"{ours}.{norm_module}")
 
 
 def _inception_v3(file: KerasFile, network: Any) -> Iterator[Unit]:
