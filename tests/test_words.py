@@ -39,11 +39,7 @@ PHRASES = ("walk back", "walked back", "carry out", "carried out", "go on", "goe
 WHOLE = {"place", "places", "draw", "draws", "found", "one", "some"}
 
 KNOWN = {
-    "heading found",
-    "name Found",
     "name draw",
-    "name found",
-    "name wanted",
 }
 """What is still there: each entry leaves with the word, and no other may come."""
 
