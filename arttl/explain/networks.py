@@ -25,7 +25,7 @@ from arttl.models.stages import PooledStages
 from arttl.tasks import TaskSet
 
 
-def networks_side_by_side(model: TrainedModel, compare: str | None) -> list[MultiTaskModel]:
+def networks_side_by_side(model: MultiTaskModel | FusedModel, compare: str | None) -> list[MultiTaskModel]:
     """The networks of a fused model; otherwise the model, after the one to compare it with.
 
     Args:
