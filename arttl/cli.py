@@ -58,10 +58,12 @@ COMMANDS = {
         "compute a frozen network's features once", "arttl.frozen.extract:FeatureSettings", recipe=True
     ),
     "probe": Command(
-        "train every usual head on features computed once", "arttl.frozen.probe:ProbeSettings", recipe=True
+        "compare several kinds of heads on features computed once",
+        "arttl.frozen.probe:ProbeSettings",
+        recipe=True,
     ),
     "fuse": Command(
-        "join several backbones, and measure what that is worth",
+        "join several backbones, and measure the gain",
         "arttl.frozen.fuse:FuseSettings",
         recipe=True,
     ),

@@ -61,7 +61,7 @@ def metrics_table(metrics: Mapping[str, TaskMetrics], title: str) -> Table:
         ("value", "95% interval", "majority"),
         title=title,
         title_style="bold",
-        caption="majority: always the most frequent answer of the training split (number: its median)",
+        caption="majority: always the most frequent training label (number: its median)",
     )
     for name, of_task in metrics.items():
         task_lines = [name, f"{of_task.n} samples", f"{of_task.classes} classes" if of_task.classes else ""]

@@ -33,11 +33,11 @@ class Sheet:
     """A panel or contact sheet, to be drawn for the screen or larger for print.
 
     Attributes:
-        draw: `panel` or `contact_sheet` with all arguments but `cell`.
+        layout: `panel` or `contact_sheet` with all arguments but `cell`.
         cell: width of a column on the screen, in pixels.
     """
 
-    draw: Callable[..., Picture]
+    layout: Callable[..., Picture]
     cell: int
 
 
@@ -68,8 +68,8 @@ def class_sheets(
         plain = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode()
         name = unused_name(f"sheet-{re.sub(r'[^A-Za-z0-9_-]+', '_', plain)[:60]}", sheets)
         members_pictures = [pictures[i] for i in members]
-        draw = partial(contact_sheet, members_pictures, captions, f"{task}: {label}", legends=legends)
-        sheets[name] = Sheet(draw, 160)
+        layout = partial(contact_sheet, members_pictures, captions, f"{task}: {label}", legends=legends)
+        sheets[name] = Sheet(layout, 160)
     return sheets
 
 
@@ -85,9 +85,9 @@ def write_pictures(
     written = [_write_picture(out / f"{name}.png", picture) for name, picture in pictures.items()]
     for name, sheet in sheets.items():
         if pdf:
-            picture = sheet.draw(cell=_PRINT_SCALE * sheet.cell)
+            picture = sheet.layout(cell=_PRINT_SCALE * sheet.cell)
             written.append(_write_picture(out / f"{name}.pdf", picture, **_PDF))
-        written.append(_write_picture(out / f"{name}.png", sheet.draw(cell=sheet.cell)))
+        written.append(_write_picture(out / f"{name}.png", sheet.layout(cell=sheet.cell)))
     return written
 
 

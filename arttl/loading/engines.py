@@ -25,7 +25,7 @@ def choose_engine(engine: Engine, device: torch.device) -> tuple[Engine, str]:
     if engine == "cpu":
         return "cpu", "cpu: as asked"
     if engine == "auto" and device.type != "cuda":
-        return "cpu", f"cpu: the device is {device}, where it needs no DALI and is the faster"
+        return "cpu", f"cpu: the device is {device}, where it needs no DALI and is faster"
     if engine == "dali-gpu" and device.type != "cuda":
         raise ArttlError(f"--engine dali-gpu needs a GPU and the device is {device}; choose dali-cpu or cpu")
     if engine == "dali-cpu" and device.type == "cuda":

@@ -103,6 +103,17 @@ HEADS: dict[str, type[Head]] = {"linear": LinearHead, "mlp": MlpHead}
 """Kind of head, as `--head` and `model.json` name it, to its class."""
 
 
+def check_head(kind: str) -> None:
+    """Check that a kind is registered.
+
+    Raises:
+        ArttlError: if it is not.
+    """
+    if kind not in HEADS:
+        known = ", ".join(HEADS)
+        raise ArttlError(f"--head {kind!r} is not known{did_you_mean(kind, HEADS)}; there are: {known}")
+
+
 def build_head(specification: Mapping[str, Any], in_features: int, out_features: int) -> Head:
     """A new head: the inverse of `Head.specification`, but for the weights.
 
@@ -116,9 +127,7 @@ def build_head(specification: Mapping[str, Any], in_features: int, out_features:
     """
     keywords = dict(specification)
     kind = str(keywords.pop("kind"))
-    if kind not in HEADS:
-        known = ", ".join(HEADS)
-        raise ArttlError(f"--head {kind!r} is not known{did_you_mean(kind, HEADS)}; there are: {known}")
+    check_head(kind)
     try:
         return HEADS[kind](in_features, out_features, **keywords)
     except (TypeError, ValueError) as error:

@@ -74,7 +74,7 @@ def _dry_notes(plan: Plan, settings: PackSettings) -> list[str]:
     if plan.unlabelled:
         notes.append(_left_out(plan.unlabelled, plan.tasks))
     if settings.images is None:
-        notes.append("without --images every picture counts as there, and as different from all others")
+        notes.append("without --images every picture is assumed to be present and distinct")
     else:
         lost = sum(not plan.has_image(row) for split in plan.jobs.values() for row in split.rows.tolist())
         notes.append(

@@ -95,7 +95,10 @@ def _progress_bar(total: int, done: int, workers: int, *, shown: bool) -> Progre
     console = Console(stderr=True, quiet=not shown)
     if not console.is_terminal:
         before = f" ({done:,} of them done before)" if done else ""
-        console.print(f"packing {total:,} pictures{before}, {workers} process(es)", highlight=False)
+        console.print(
+            f"packing {total:,} pictures{before}, {workers} {'process' if workers == 1 else 'processes'}",
+            highlight=False,
+        )
     return ProgressBar(console, "packing", total, done=done, keep=True, note="0 rejected")
 
 

@@ -105,7 +105,7 @@ def _measure_costs(plan: Plan, runs: Iterable[Run]) -> dict[str, Cost]:
 def _matrix_table(matrix: Matrix) -> Table:
     """The number of cells and runs of each kind, and what prevents some of them."""
     table = _table("Cells", "part", "collection", "mode", "weights", "cells>", "runs>")
-    table.add_column("cannot be")
+    table.add_column("not run")
     groups = defaultdict(list)
     for cell in matrix.cells:
         groups[cell.part, cell.collection, cell.mode, cell.weights].append(cell)

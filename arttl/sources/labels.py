@@ -94,12 +94,12 @@ class LabelRules:
 
     def notes(self) -> list[str]:
         """Sentences on what was done to labels: how many a rule has changed, which entries never occurred."""
-        sentences = ["labels: Unicode NFC, blanks around them trimmed"]
+        sentences = ["labels: Unicode NFC, surrounding blanks trimmed"]
         distinct = (
             f"{task} {len(raw):,}" + (f" to {len(kept):,}" if len(kept) != len(raw) else "")
             for task, (raw, kept) in self._distinct.items()
         )
-        sentences.append(f"distinct labels, as catalogued to as learnt: {', '.join(distinct)}")
+        sentences.append(f"distinct labels, raw to normalised: {', '.join(distinct)}")
         if self._fold_case:
             sentences[0] += f", letter case folded ({self._folded:,} labels changed by it)"
         for task, mapping in self._mappings.items():

@@ -81,7 +81,9 @@ def guess_columns(settings: S) -> tuple[S, list[str]]:
             shown.append(f"--tasks {' '.join(map(_quoted, tasks))}")
     if not shown:
         return settings, []
-    return settings.replace(**changes), [f"columns guessed: {' '.join(shown)}; name others with these flags"]
+    return settings.replace(**changes), [
+        f"columns guessed: {' '.join(shown)}; override them with these flags"
+    ]
 
 
 def _usual(columns: list[str], usual: tuple[str, ...]) -> str | None:

@@ -38,7 +38,7 @@ def pack_embedded_collection(shards: Path) -> None:
         if (shards / "dataset.json").is_file():
             return
         with tempfile.TemporaryDirectory(prefix="arttl-") as folder:
-            print(f"Drawing a small collection and packing it into {shards}", flush=True)
+            print(f"Generating a small collection and packing it into {shards}", flush=True)
             artworks = list(synthetic_artworks(Path(folder)))
             pack(
                 artworks, PackSettings(out=shards, tasks=EMBEDDED_SETTINGS.data.tasks, workers=1, resume=True)

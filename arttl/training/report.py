@@ -15,6 +15,7 @@ from arttl.files import writing
 from arttl.models import TrainedModel
 from arttl.runs import RunFolder, on_first_rank
 from arttl.shards.manifest import Manifest
+from arttl.tasks import is_labelled
 from arttl.training.checkpoints import Epoch
 
 if TYPE_CHECKING:
@@ -57,9 +58,12 @@ class EpochReporter(Reporter):
         self.say(f"shards     {manifest.directory} ({len(manifest)} samples)")
         for task in model.tasks:
             labels = manifest.labels(task.name)
-            known = sum(label is not None for label in labels)
+            known = int(is_labelled(task.targets(labels)).sum())
+            without = sum(label is None for label in labels)
+            other = len(labels) - known - without
             self.say(
-                f"task       {task.name}: {task.summary}, {known} labelled, {len(labels) - known} without"
+                f"task       {task.name}: {task.summary}, {known} labelled"
+                f"{f', {other} with labels of no class' if other else ''}, {without} without"
             )
         networks = " + ".join(network.name for network in model.networks)
         self.say(f"network    {networks}, {parameters:.1f} million parameters, {mode}")

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from arttl.errors import ArttlError
 from arttl.loading import Augment, Preprocess
 from arttl.loading.settings import DecodingSettings, TaskSettings
+from arttl.models.heads import check_head
 from arttl.models.settings import NetworkSettings
 from arttl.settings import (
     AtLeastOne,
@@ -75,7 +76,7 @@ BACKBONE_LEARNS = Needs(backbone=True)
 class _Shards(Settings):
     # A base class, so that it is the first of its group.
     shards: Path | None = None
-    """Folder of shards, made with arttl shards. Without it a small collection is drawn and trained on."""
+    """Folder of shards, made with arttl shards. Without it a small collection is generated and trained on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +141,7 @@ class ModelSettings(NetworkSettings, _Mode):
     def check(self) -> None:
         """See `Settings.check`."""
         super().check()
+        check_head(self.head)
         if self.mode == "scratch" and self.weights not in ("none", "imagenet"):
             raise ArttlError(f"--mode scratch starts from random weights, but --weights is {self.weights}")
         if self.mode == "off-the-shelf" and self.weights == "none":
@@ -281,7 +283,7 @@ class TrainRunSettings(RunSettings):
 class TrainSettings(Settings):
     """Train one network on one task (a single-task baseline) or on several (the joint model).
 
-    Without --shards it trains on a small collection that it draws itself.
+    Without --shards it trains on a small collection that it generates itself.
     """
 
     data: DataSettings = field(default_factory=DataSettings)

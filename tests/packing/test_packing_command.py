@@ -53,7 +53,7 @@ def test_a_table_to_shards_and_tables(collection: PackSettings, capfd: pytest.Ca
     assert Counter(manifest.labels("type")) == {("vase",): 12, ("bowl",): 11, None: 1}
     assert Counter(manifest.labels("material")) == {("oak", "oil"): 16, None: 8}
     out, err = capfd.readouterr()
-    assert "packing 25 pictures, 1 process(es)" in err
+    assert "packing 25 pictures, 1 process" in err
     assert "mapping of type: 12 labels replaced by 2 entries, 1 never found (such as 'Urn')" in out
     assert "1 artwork(s) left out: no label for type, material" in out
     assert re.search(r"train +19 +79\.2% +1", out)
@@ -118,7 +118,7 @@ def test_a_dry_run(collection: PackSettings, capfd: pytest.CaptureFixture[str]) 
     assert re.search(r"outside-folder +1\b", out)
     assert out.rstrip().endswith("dry run: nothing was written")
     run(dataclasses.replace(collection, dry_run=True, images=None, image=None))
-    assert "without --images every picture counts as there" in capfd.readouterr().out
+    assert "without --images every picture is assumed to be present and distinct" in capfd.readouterr().out
     with pytest.raises(ArttlError, match="--max-side -1"):
         run(dataclasses.replace(collection, dry_run=True, max_side=-1))
 

@@ -57,7 +57,7 @@ def test_new_labels_for_the_same_pictures(settings: RelabelSettings) -> None:
     old = Manifest.read(settings.folder)
     made, notes = relabel(settings)
     assert made.task_names == ("genre",)
-    assert notes[-1] == "distinct labels, as catalogued to as learnt: genre 5 to 4"
+    assert notes[-1] == "distinct labels, raw to normalised: genre 5 to 4"
     kept = [number for number in old.object_numbers if number not in ("A.3", "A.28", "A.29")]
     assert made.object_numbers == kept
     split_of = dict(zip(old.object_numbers, old.splits, strict=True))

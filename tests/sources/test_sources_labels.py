@@ -59,8 +59,8 @@ def test_mapping(tmp_path: Path) -> None:
     assert unknown.labels == {}
     assert unknown.raw_labels == {"artist": ("onbekend",)}
     assert rules.notes() == [
-        "labels: Unicode NFC, blanks around them trimmed",
-        "distinct labels, as catalogued to as learnt: artist 5 to 2, type 1",
+        "labels: Unicode NFC, surrounding blanks trimmed",
+        "distinct labels, raw to normalised: artist 5 to 2, type 1",
         "mapping of artist: 4 labels replaced by 4 entries, 1 never found (such as 'no one')",
     ]
 

@@ -139,7 +139,7 @@ def test_columns_are_guessed(tmp_path: Path) -> None:
     }
     assert shown == [
         'columns guessed: --object-number "Object Number" --image Image_File --tasks material=Medium'
-        ' "type=Object Name" "artist=Artist Display Name"; name others with these flags'
+        ' "type=Object Name" "artist=Artist Display Name"; override them with these flags'
     ]
     again, nothing = guess_columns(settings)
     assert (again, nothing) == (settings, [])
@@ -150,7 +150,7 @@ def test_columns_are_guessed(tmp_path: Path) -> None:
         ("x=Medium",),
         "Object Number",
     )
-    assert shown == ['columns guessed: --object-number "Object Number"; name others with these flags']
+    assert shown == ['columns guessed: --object-number "Object Number"; override them with these flags']
 
 
 def test_a_dry_run_needs_no_images(tmp_path: Path) -> None:
