@@ -114,6 +114,8 @@ class RemoteShards:
         self._positions: dict[str, int] = {}  # of tars, in the order in which the epoch reads them
         self._reached = -1  # position of the last tar that was read from
         self._advanced = threading.Condition()
+        self._reserved = 0  # bytes of the files that are being fetched
+        self._room_changed = threading.Condition()
 
     @classmethod
     def of(cls, manifest: Manifest) -> RemoteShards | None:
@@ -165,9 +167,23 @@ class RemoteShards:
             return
         with FileLock(self._folder / f"{name}.lock"):
             if not _is_whole(path, file):
-                _make_room(self._folder.parent, file.bytes, self._limit)
-                self._fetch(name, stop)
+                with self._room_for(file.bytes):
+                    self._fetch(name, stop)
             self._verified.add(name)
+
+    @contextlib.contextmanager
+    def _room_for(self, size: int) -> Iterator[None]:
+        """Room in the cache for a file that is fetched in this context, beside those that other threads fetch."""
+        with self._room_changed:
+            self._room_changed.wait_for(lambda: not self._reserved or self._reserved + size <= self._limit)
+            _make_room(self._folder.parent, self._reserved + size, self._limit)
+            self._reserved += size
+        try:
+            yield
+        finally:
+            with self._room_changed:
+                self._reserved -= size
+                self._room_changed.notify_all()
 
     def _touch(self, name: str) -> None:
         """Mark a file as the most recently used."""

@@ -6,8 +6,10 @@ import contextlib
 import json
 import shutil
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -125,6 +127,34 @@ def test_the_cache_stays_within_its_bounds(
         assert sorted(seen) == loader.rows.tolist()
     assert 0 < largest <= limit
     assert sum(reads[path.name] for path in tars) > len(tars)  # or the bound was none
+
+
+def test_threads_that_fetch_at_once_stay_within_the_bounds_together(
+    served: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tars = sorted(served.glob("train-*.tar"))
+    limit = 2.5 * max(path.stat().st_size for path in tars)
+    monkeypatch.setenv("ARTTL_CACHE_GIB", str(limit / 2**30))
+    manifest = remote.read_manifest(f"file://{served}")
+    shards = remote.RemoteShards.of(manifest)
+    assert shards is not None and len(tars) >= 4
+    download = remote._download
+    sizes: list[int] = []
+
+    def slow_download(address: str, to: Path, stop: threading.Event) -> str:
+        digest = download(address, to, stop)
+        time.sleep(0.05)  # the other threads make room meanwhile
+        return digest
+
+    monkeypatch.setattr(remote, "_download", slow_download)
+
+    def fetch(name: str) -> None:
+        shards.ensure(name)
+        sizes.append(size_of(manifest.directory))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(fetch, [path.name for path in tars] * 3))
+    assert 0 < max(sizes) <= limit
 
 
 def test_dali_says_when_the_cache_is_too_small_for_it(
