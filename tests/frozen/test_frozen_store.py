@@ -191,7 +191,7 @@ def test_a_killed_pass_keeps_its_blocks_and_ends_as_an_uninterrupted_one(
         file.write('{"block": 19, "sha')
     argv = [str(small_shards), *PASS, "--block-size", "8", "--out", str(tmp_path / "f")]
     assert run_command("features", argv) == 0
-    assert f"{len(kept) - 1} of 20 blocks are there from an interrupted pass" in capsys.readouterr().out
+    assert f"{len(kept) - 1} of 20 blocks were done by an interrupted pass" in capsys.readouterr().out
     assert bytes_of(tmp_path / "f") == bytes_of(whole.directory)
     assert FeatureStore.open(tmp_path / "f").recipe == whole.recipe
     assert sorted(path.name for path in tmp_path.iterdir()) == ["f", "whole"]
