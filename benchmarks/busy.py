@@ -27,6 +27,7 @@ import io
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -84,8 +85,8 @@ def command_job(command: str, shards: Path, folder: Path, threads: int) -> Calla
     arguments += ["--threads", str(threads)]
 
     def run() -> None:
-        if command == "features" and (folder / "features" / "features.json").exists():
-            (folder / "features" / "features.json").unlink()  # or there is nothing left to do
+        if command == "features":
+            shutil.rmtree(folder / "features", ignore_errors=True)  # or there is nothing left to do
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             status = run_command(command, arguments)
