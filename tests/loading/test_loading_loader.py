@@ -159,7 +159,7 @@ def test_ranks_are_the_process_groups(painted_collection: Manifest, monkeypatch:
 def test_auto_takes_the_cpu_engine_on_a_cpu_and_says_why(painted_collection: Manifest) -> None:
     loader = opened(painted_collection, engine="auto")
     assert loader.engine == "cpu"
-    assert loader.engine_reason == "cpu: the device is cpu, where it needs no DALI and is the faster"
+    assert loader.engine_reason == "cpu: the device is cpu, where it needs no DALI and is faster"
     assert opened(painted_collection).engine_reason == "cpu: as asked"
 
 
