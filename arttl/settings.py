@@ -306,7 +306,8 @@ def read_recipe(recipe: str | Path, kind: type[S]) -> S:
     return kind.of(**values)
 
 
-def _texts(owner: type[Any]) -> dict[str, str]:
+@cache
+def _texts(owner: Any) -> Mapping[str, str]:
     """The string under each field of a class."""
     if "__dataclass_fields__" not in vars(owner):
         return {}
