@@ -18,7 +18,8 @@ from accelerate import Accelerator
 
 from arttl.console import Reporter
 from arttl.errors import ArttlError
-from arttl.frozen.store import FeatureStore, Recipe, StoreWriter, sha256_of_file, sha256_of_weights
+from arttl.files import digest_of_file
+from arttl.frozen.store import FeatureStore, Recipe, StoreWriter, sha256_of_weights
 from arttl.loading import Loader, open_loader
 from arttl.loading.settings import EngineSettings
 from arttl.models import Backbone, load_weights
@@ -72,7 +73,7 @@ def compute_features(settings: FeatureSettings) -> FeatureStore:
     if settings.stages == "last":
         widths = {LAST_LAYER: widths[LAST_LAYER]}
     recipe = Recipe(
-        shards_sha256=sha256_of_file(settings.shards / "manifest.parquet"),
+        shards_sha256=digest_of_file(settings.shards / "manifest.parquet"),
         backbone=backbone.name,
         weights_sha256=sha256_of_weights(backbone),
         weights=loaded.origin,

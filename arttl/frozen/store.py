@@ -31,6 +31,7 @@ from arttl.errors import ArttlError
 from arttl.files import (
     append_lines,
     commit,
+    digest_of_file,
     read_lines,
     remove,
     whole_file,
@@ -129,7 +130,7 @@ class FeatureStore:
                 int(description["block_size"]),
                 tuple(map(str, description["blocks"])),
             )
-            if sha256_of_file(directory / "manifest.parquet") != store.recipe.shards_sha256:
+            if digest_of_file(directory / "manifest.parquet") != store.recipe.shards_sha256:
                 raise ArttlError(f"{directory / 'manifest.parquet'} is not the one the features were made of")
             for stage in store.recipe.stages:
                 store._array(stage)
@@ -346,15 +347,6 @@ def sha256_of_weights(backbone: Backbone) -> str:
     for name, tensor in backbone.state_dict().items():
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def sha256_of_file(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
     return digest.hexdigest()
 
 

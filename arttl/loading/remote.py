@@ -21,7 +21,7 @@ import fsspec  # type: ignore[import-untyped]
 from filelock import FileLock
 
 from arttl.errors import ArttlError
-from arttl.files import make_folder, whole_file, write_bytes, write_json
+from arttl.files import digest_of_file, make_folder, whole_file, write_bytes, write_json
 from arttl.shards.manifest import Manifest
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):(//?)(?=.)")  # a Path leaves one slash of two
@@ -292,15 +292,9 @@ def _fetch_dataset(address: str) -> bytes:
 
 def _is_whole(path: Path, file: _File) -> bool:
     try:
-        if path.stat().st_size != file.bytes:
-            return False
-        digest = hashlib.sha256()
-        with path.open("rb") as opened:
-            while chunk := opened.read(_CHUNK):
-                digest.update(chunk)
+        return path.stat().st_size == file.bytes and digest_of_file(path) == file.sha256
     except OSError:
         return False
-    return digest.hexdigest() == file.sha256
 
 
 def _make_room(cache: Path, needed: int, limit: int) -> None:
