@@ -24,6 +24,10 @@ class Artwork:
         labels: task name to labels, in the order of the catalogue. No entry: unknown. Never an empty tuple.
         raw_labels: task name to the strings as catalogued, before any normalisation.
         title, date, source: free provenance, kept with the sample.
+        institution: the museum that holds the object, where the metadata or `--institution` give it.
+        identifiers: task name to label as catalogued to its identifiers in vocabularies, such as
+            `{"material": {"oil paint": ("http://vocab.getty.edu/aat/300015050",)}}`.
+        attributions: makers that are not named as such, each as qualifier and name: `("circle of", "Rembrandt")`.
         split: the metadata's own split (`train`, `val` or `test`), where there is one.
         group: shared by all artworks that must stay in one split; None: the object number.
     """
@@ -36,6 +40,9 @@ class Artwork:
     title: str | None = None
     date: str | None = None
     source: str | None = None
+    institution: str | None = None
+    identifiers: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    attributions: tuple[tuple[str, str], ...] = ()
     split: str | None = None
     group: str | None = None
 

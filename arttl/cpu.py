@@ -15,7 +15,7 @@ _M_TRIM_THRESHOLD = -1
 _M_MMAP_MAX = -4
 
 WAITING = {
-    "GOMP_SPINCOUNT": "5000",  # iterations in GNU's OpenMP: some tens of microseconds
+    "GOMP_SPINCOUNT": "20000",  # iterations in GNU's OpenMP: some hundred microseconds
     "KMP_BLOCKTIME": "1",  # milliseconds in LLVM's and Intel's OpenMP, whose default is 200
 }
 """The variables that `share_cores` sets."""

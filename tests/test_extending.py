@@ -217,8 +217,7 @@ def test_a_metadata_format(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     with pytest.raises(ArttlError, match="--source 'toy' is not known"):
         open_source(settings)
     monkeypatch.setitem(SOURCES, "toy", Source(read, ("type",)))
-    artworks, _ = open_source(settings)
-    pack(artworks, settings)
+    pack(open_source(settings), settings)
     manifest = Manifest.read(tmp_path / "shards")
     assert manifest.task_names == ("type",) and len(manifest) == 30
     assert sorted(labels[0] for labels in manifest.labels("type") if labels) == sorted(names.values())

@@ -77,6 +77,7 @@ class Catalogue:
 
     Attributes:
         labels: task name to labels, for every task that any artwork has a label for.
+        institutions: the museum of each artwork, where it is known.
     """
 
     def __init__(self, directory: Path | None = None) -> None:
@@ -86,6 +87,7 @@ class Catalogue:
             directory: for the temporary file; by default the system's.
         """
         self.labels: dict[str, LabelColumn] = {}
+        self.institutions = LabelColumn()
         where = None if directory is None else str(directory)
         self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=where)  # noqa: SIM115 - as long as this lives
         self._end = 0
@@ -120,8 +122,10 @@ class Catalogue:
         """Replace the artwork of a row; its group stays."""
         artwork = job.artwork
         record = [artwork.key, artwork.object_number, job.file, artwork.title, artwork.date, artwork.source]
-        record += [artwork.split, artwork.group]
-        data = json.dumps([record, dict(artwork.labels), dict(artwork.raw_labels)]).encode()
+        record += [artwork.institution, artwork.split, artwork.group]
+        identifiers = {task: dict(of_labels) for task, of_labels in artwork.identifiers.items()}
+        content = [record, dict(artwork.labels), dict(artwork.raw_labels), identifiers, artwork.attributions]
+        data = json.dumps(content).encode()
         member = ""
         if isinstance(artwork, ArchivedArtwork):
             member = json.dumps([artwork.member, artwork.offset, artwork.size])
@@ -132,12 +136,14 @@ class Catalogue:
         self._end += len(whole)
         for task, labels in artwork.labels.items():
             self.labels.setdefault(task, LabelColumn()).set(row, labels)
+        if artwork.institution is not None:
+            self.institutions.set(row, (artwork.institution,))
 
     def job(self, row: int) -> Job:
         """The artwork of a row, with the name of its image."""
         data, member, image = self._read(row).split(b"\n", 2)
-        record, labels, raw = json.loads(data)
-        key, number, file, title, date, source, split, group = record
+        record, labels, raw, identifiers, attributions = json.loads(data)
+        key, number, file, title, date, source, institution, split, group = record
         fields: dict[str, Any] = {}
         if member:
             fields = dict(zip(("member", "offset", "size"), json.loads(member), strict=True))
@@ -150,6 +156,12 @@ class Catalogue:
             title=title,
             date=date,
             source=source,
+            institution=institution,
+            identifiers={
+                task: {label: tuple(several) for label, several in of_labels.items()}
+                for task, of_labels in identifiers.items()
+            },
+            attributions=tuple((qualifier, name) for qualifier, name in attributions),
             split=split,
             group=group,
             **fields,

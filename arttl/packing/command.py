@@ -33,21 +33,22 @@ def run(settings: PackSettings) -> None:
     if settings.source == "table":
         settings, guessed = guess_columns(settings)
         print_sentences(*guessed)
-    artworks, rules = open_source(settings)
+    artworks = open_source(settings)
     settings = settings.replace(tasks=settings.tasks or SOURCES[settings.source].tasks)
     if settings.dry_run:
         plan = make_plan(artworks, settings)
         summary = Summary.of_plan(plan, settings.shard_size)
-        print_sentences(*rules.notes(), *_dry_notes(plan, settings))
+        print_sentences(*artworks.sentences(), *_dry_notes(plan, settings))
         console.print(packing_tables(summary, left_out="Would be left out"))
         console.print(class_tables(summary, _MOST_CLASSES))
     else:
         manifest = pack(artworks, settings, progress=True)
         summary = Summary.of_manifest(manifest)
-        print_sentences(*rules.notes())
+        print_sentences(*artworks.sentences())
         if summary.unlabelled:
             print_sentences(_left_out(summary.unlabelled, manifest.task_names))
         console.print(packing_tables(summary))
+        print_sentences(*_scaled_down(summary, settings.max_side))
     if settings.source == "rijks2014":
         console.print(paper_table(summary, PAPER_FIGURES))
     if settings.dry_run:
@@ -67,6 +68,18 @@ def print_sentences(*sentences: str) -> None:
 
 def _left_out(unlabelled: int, tasks: tuple[str, ...]) -> str:
     return f"{unlabelled:,} artwork(s) left out: no label for {', '.join(tasks)}"
+
+
+def _scaled_down(summary: Summary, max_side: int) -> list[str]:
+    """How much smaller pictures became, since details such as a craquelure or a weave may tell the material."""
+    if summary.scaled_down is None or not summary.scaled_down[0]:
+        return []
+    count, factor = summary.scaled_down
+    share = count / summary.samples.sum()
+    return [
+        f"--max-side {max_side}: {count:,} pictures ({share:.1%}) were scaled down, half of them to 1/{factor:.1f} of"
+        " their size or less; fine structure that tells materials apart may be lost (recipes/resolution.md)"
+    ]
 
 
 def _dry_notes(plan: Plan, settings: PackSettings) -> list[str]:

@@ -85,7 +85,9 @@ def find_leaks(manifest: Manifest, leaf: re.Pattern[str] | None = None) -> LeakC
     table = manifest.table
     split_of = pc.index_in(table["split"], pa.array(SPLITS)).to_numpy()
     numbers = table["object_number"]
-    objects = numbers if leaf is None else pa.array([without_leaf(n, leaf) for n in manifest.object_numbers])
+    # Two museums may give two objects the same number.
+    owned = zip(manifest.institutions, manifest.object_numbers, strict=True)
+    objects = pa.array([f"{owner or ''}\n{without_leaf(number, leaf)}" for owner, number in owned])
 
     def number_of(row: int) -> str:
         return str(numbers[row].as_py())

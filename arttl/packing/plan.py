@@ -12,9 +12,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from arttl.artworks import ArchivedArtwork, Artwork, sample_key
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, did_you_mean
 from arttl.packing.catalogue import Catalogue
 from arttl.packing.duplicates import merge_labels
 from arttl.packing.lazy import LazyRows
@@ -26,7 +27,7 @@ from arttl.pictures.duplicates import same_bytes
 from arttl.pictures.near_duplicates import joined
 from arttl.pictures.picture_file import PictureFile
 from arttl.shards.rejects import Reason, Reject
-from arttl.splits.split import Rows, grouped_split, paper_split, shuffled
+from arttl.splits.split import Rows, grouped_split, held_out_split, paper_split, shuffled
 from arttl.splits.stratify import Labels, stratified_split
 from arttl.tasks import SPLITS
 
@@ -112,6 +113,9 @@ def _fill(
             unlabelled += 1
         elif needs_split and artwork.split is None:
             rejects.append(_reject(job, "no-split", "the metadata's split is empty here"))
+        elif settings.split == "by-institution" and artwork.institution is None:
+            detail = "no institution is named, which --split by-institution needs; see --institution"
+            rejects.append(_reject(job, "no-split", detail))
         else:
             catalogue.add(job, artwork.group or without_leaf(artwork.object_number, leaf))
     return unlabelled
@@ -204,17 +208,44 @@ def _split(
         # Over all rows: the repository divides them before it looks at any picture.
         divided = paper_split(len(rows), settings.seed)
         return {split: np.intersect1d(rows[indices], kept) for split, indices in divided.items()}
-    if settings.split not in ("grouped", "stratified"):
+    if settings.split not in ("grouped", "stratified", "by-institution"):
         named = np.array([SPLITS.index(catalogue.job(int(row)).artwork.split or "") for row in kept])
         return {split: kept[named == number] for number, split in enumerate(SPLITS)}
     groups = catalogue.groups(kept)
     if settings.near_duplicates == "together" and not settings.dry_run:
         groups = _with_near_duplicates(catalogue, kept, groups, settings)
-    if settings.split == "grouped":
+    if settings.split == "by-institution":
+        divided = held_out_split(
+            groups, _of_institutions(catalogue, kept, settings.test_institution), settings.seed
+        )
+    elif settings.split == "grouped":
         divided = grouped_split(groups, settings.seed)
     else:
         divided = stratified_split(groups, _labels(catalogue, kept, tasks), settings.seed)
     return {split: kept[indices] for split, indices in divided.items()}
+
+
+def _of_institutions(
+    catalogue: Catalogue, rows: Rows, institutions: tuple[str, ...]
+) -> npt.NDArray[np.bool_]:
+    """Which rows are of one of the institutions.
+
+    Raises:
+        ArttlError: for an institution that no row has.
+    """
+    indices, numbers = catalogue.institutions.entries(rows)
+    names = catalogue.institutions.names
+    known = [names[number] for number in np.unique(numbers).tolist()]
+    for institution in institutions:
+        if institution not in known:
+            there = ", ".join(known) or "none, see --institution and --institution-column"
+            raise ArttlError(
+                f"--test-institution {institution!r}: no object is of this institution"
+                f"{did_you_mean(institution, known)}; there are: {there}"
+            )
+    is_test = np.zeros(len(rows), dtype=bool)
+    is_test[indices] = np.isin(numbers, [names.index(institution) for institution in institutions])
+    return is_test
 
 
 def _with_near_duplicates(catalogue: Catalogue, rows: Rows, groups: Rows, settings: PackSettings) -> Rows:
@@ -315,6 +346,13 @@ def clean(artwork: Artwork, tasks: tuple[str, ...]) -> Artwork:
         title=artwork.title and _text(artwork.title),
         date=artwork.date and _text(artwork.date),
         source=artwork.source and _text(artwork.source),
+        institution=artwork.institution and _text(artwork.institution),
+        identifiers={
+            task: {_text(label): tuple(map(_text, several)) for label, several in of_labels.items()}
+            for task, of_labels in artwork.identifiers.items()
+            if not tasks or task in tasks
+        },
+        attributions=tuple((_text(qualifier), _text(name)) for qualifier, name in artwork.attributions),
         group=artwork.group and _text(artwork.group),
     )
 

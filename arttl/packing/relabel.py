@@ -16,14 +16,13 @@ from arttl.packing.folder import check_folder
 from arttl.packing.lazy import LazyRows
 from arttl.packing.plan import clean, clean_reject
 from arttl.packing.rewriting import Copy, Rewriting, write_copies
-from arttl.packing.samples import Job
+from arttl.packing.samples import Job, provenance
 from arttl.packing.settings import FolderSettings, OutputSettings, recorded
 from arttl.settings import settings_of
 from arttl.shards.index import ShardRows
 from arttl.shards.manifest import Manifest
 from arttl.shards.rejects import Reject
-from arttl.sources.labels import LabelRules
-from arttl.sources.registry import SOURCES, open_source
+from arttl.sources.registry import SOURCES, Reading, open_source
 from arttl.sources.settings import MetadataSettings, SourceSettings
 from arttl.sources.table import guess_columns
 from arttl.tasks import SPLITS
@@ -65,7 +64,7 @@ def relabel(settings: RelabelSettings, *, progress: bool = False) -> tuple[Manif
     check_folder(settings)
     manifest = Manifest.read(settings.folder)
     manifest.require("digest", "settings")
-    reading, rules, notes = _opened(settings)
+    reading, notes = _opened(settings)
     records = _Records(reading, tuple(settings.task_columns()) or SOURCES[settings.source].tasks)
     relabelled = _Relabelled(manifest, records)
     if not len(relabelled.kept):
@@ -91,17 +90,17 @@ def relabel(settings: RelabelSettings, *, progress: bool = False) -> tuple[Manif
         progress=progress,
         may_change=("metadata",),
     )
-    return made, [*notes, *rules.notes()]
+    return made, [*notes, *reading.sentences()]
 
 
-def _opened(settings: RelabelSettings) -> tuple[Iterable[Artwork | Reject], LabelRules, list[str]]:
+def _opened(settings: RelabelSettings) -> tuple[Reading, list[str]]:
     fields = {name: getattr(settings, name) for name in settings_of(MetadataSettings)}
     # A dry run reads records without looking for their pictures.
     source = SourceSettings(**fields, dry_run=True)
     notes: list[str] = []
     if source.source == "table":
         source, notes = guess_columns(source)
-    return (*open_source(source), notes)
+    return open_source(source), notes
 
 
 class _Records:
@@ -168,9 +167,11 @@ class _Relabelled:
             "title": artwork.title,
             "date": artwork.date,
             "source": artwork.source,
+            **provenance(artwork),
         }
         labels = {task: list(values) for task, values in artwork.labels.items()}
-        record = dataclasses.replace(self._manifest.record(row), labels=labels)
+        old = self._manifest.record(row)
+        record = dataclasses.replace(old, labels=labels, institution=artwork.institution or old.institution)
         return Copy(self._rows.members(row), record, changes)
 
     def content(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from arttl.artworks import Artwork
 from arttl.pictures.decoding import BadPicture, decode_picture, read_image
@@ -49,7 +50,7 @@ def make_sample(job: Job, limits: Limits) -> Sample | Reject:
         return Reject(artwork.object_number, artwork.key, job.file, error.reason, error.detail)
     digest = hashlib.sha256(data).hexdigest()
     labels = {task: list(names) for task, names in artwork.labels.items()}
-    metadata = {
+    metadata: dict[str, Any] = {
         "key": artwork.key,
         "object_number": artwork.object_number,
         "labels": labels,
@@ -64,6 +65,7 @@ def make_sample(job: Job, limits: Limits) -> Sample | Reject:
             "width": stored.original_width,
             "height": stored.original_height,
         },
+        **provenance(artwork),
     }
     near_hash = None
     if limits.with_hash:
@@ -78,10 +80,24 @@ def make_sample(job: Job, limits: Limits) -> Sample | Reject:
         sha256=digest,
         stored_sha256=digest if stored.jpeg is data else hashlib.sha256(stored.jpeg).hexdigest(),
         group=artwork.group,
+        institution=artwork.institution,
         labels=labels,
         near_hash=near_hash,
     )
     return Sample(stored.jpeg, json.dumps(metadata, ensure_ascii=False).encode(), record)
+
+
+def provenance(artwork: Artwork) -> dict[str, Any]:
+    """The entries of a sample's JSON that few collections have; only those that are known."""
+    entries = {
+        "institution": artwork.institution,
+        "identifiers": {
+            task: {label: list(several) for label, several in of_labels.items()}
+            for task, of_labels in artwork.identifiers.items()
+        },
+        "attributions": [{"qualifier": qualifier, "name": name} for qualifier, name in artwork.attributions],
+    }
+    return {name: value for name, value in entries.items() if value}
 
 
 def hash_picture(job: Job, limits: Limits) -> int | None:

@@ -75,8 +75,14 @@ class PackSettings(ShuffledSettings, SourceSettings):
         """Check combinations of settings.
 
         Raises:
-            ArttlError: if near duplicates cannot be kept together in the kind of split.
+            ArttlError: if near duplicates cannot be kept together in the kind of split, or the museums of the test
+                split are named without that kind of split or the other way round.
         """
+        if (self.split == "by-institution") != bool(self.test_institution):
+            raise ArttlError(
+                "--split by-institution and --test-institution NAME go together: the objects of that museum are the"
+                " test split"
+            )
         if self.near_duplicates == "together" and self.split not in ("grouped", "stratified"):
             raise ArttlError(
                 f"--near-duplicates together and --split {self.split}: only --split grouped and stratified can keep"

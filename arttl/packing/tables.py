@@ -22,6 +22,8 @@ _TAIL = (1, 4, 9, 19, 49, 99, 999, 9_999, 99_999, 999_999)
 def packing_tables(summary: Summary, *, left_out: str = _LEFT_OUT) -> RenderableType:
     """Samples per split, labels per task, and rejects per reason, where there are any."""
     tables: list[RenderableType] = [_samples(summary), _tasks(summary)]
+    if summary.institutions:
+        tables.append(_institutions(summary))
     if summary.rejected:
         tables.append(_rejects(summary.rejected, left_out))
     return _stacked(tables)
@@ -114,6 +116,17 @@ def _tasks(summary: Summary) -> Table:
             Text(task.classes[largest] if largest >= 0 else "none"),
             _share(counts[largest], labelled) if labelled else "",
         )
+    return table
+
+
+def _institutions(summary: Summary) -> Table:
+    table = _table("Institutions", "institution", "samples", *SPLITS, "share")
+    table.columns[0].no_wrap = False
+    table.columns[0].overflow = "fold"
+    total = int(summary.samples.sum())
+    for name, samples in summary.institutions.items():
+        numbers = (f"{number:,}" for number in (samples.sum(), *samples))
+        table.add_row(Text(name or "not named"), *numbers, _share(samples.sum(), total))
     return table
 
 

@@ -34,12 +34,14 @@ _FIXED_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
 )
 # Shared by a series, or by an artist's works; null: the object number. Folders of earlier versions lack it.
 _GROUP = ("group", pa.string())
+# The museum that holds the object; null: unknown. Folders of earlier versions lack it.
+_INSTITUTION = ("institution", pa.string())
 
 
 def manifest_schema(tasks: tuple[str, ...]) -> pa.Schema:
     """Columns of `manifest.parquet` for the given tasks. Row i of the table is the sample whose `.row` is i."""
     labels = [(LABEL_COLUMN + task, pa.list_(pa.string())) for task in tasks]
-    return pa.schema([*_FIXED_COLUMNS, _GROUP, *labels])
+    return pa.schema([*_FIXED_COLUMNS, _GROUP, _INSTITUTION, *labels])
 
 
 class Manifest:
@@ -125,6 +127,12 @@ class Manifest:
     def shards(self) -> list[str]:
         """The shard's file name of each row."""
         return self._strings("shard")
+
+    @cached_property
+    def institutions(self) -> list[str | None]:
+        """The institution of each row; None where it is unknown."""
+        known = _INSTITUTION[0] in self.table.column_names
+        return self._strings(_INSTITUTION[0]) if known else [None] * len(self)
 
     def tar(self, name: str) -> Path:
         """The path of a shard.

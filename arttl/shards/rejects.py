@@ -19,6 +19,7 @@ Reason = Literal[
     "no-split",  # the metadata's own split leaves the row out
     "duplicate-row",  # the same object and the same image again
     "duplicate-picture",  # a file of the same bytes as another, which is kept
+    "ambiguous-picture",  # several files could be the image that is meant, and none exactly
     "missing",  # there is no such image file
     "unreadable",  # the file is there and cannot be read: permissions, a folder, a broken disk
     "empty",  # the file has no bytes

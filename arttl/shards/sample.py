@@ -24,6 +24,7 @@ class SampleRecord:
         sha256: of the source file's bytes, hex.
         stored_sha256: of the stored JPEG's bytes, hex.
         group: shared by all that must stay in one split; None: the object number is.
+        institution: the museum that holds the object; None: unknown.
         labels: task name to labels; no entry: unknown.
         near_hash: perceptual hash of the picture, where it was computed; not a column.
     """
@@ -38,6 +39,7 @@ class SampleRecord:
     stored_sha256: str
     group: str | None
     labels: Mapping[str, list[str]]
+    institution: str | None = None
     near_hash: int | None = None
 
     @classmethod

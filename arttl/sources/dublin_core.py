@@ -32,10 +32,11 @@ from lxml.etree import _Element as Element
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError, did_you_mean
+from arttl.records.reading import metadata_files
+from arttl.records.xml_records import in_language, read_records, words
 from arttl.shards.rejects import Reject
-from arttl.sources.pictures import PictureFolder
+from arttl.sources.pictures import NoPicture, PictureFolder
 from arttl.sources.settings import SourceSettings
-from arttl.sources.xml_records import in_language, read_records, words, xml_files
 
 TASK_COLUMNS = {"type": "dc:type", "artist": "dc:creator"}
 
@@ -129,7 +130,7 @@ def read_dublin_core(settings: SourceSettings) -> Iterator[Artwork | Reject]:
     number_field = settings.object_number and parse_field(settings.object_number, "--object-number")
     image_field = settings.image and parse_field(settings.image, "--image")
     pictures = PictureFolder.of(settings, "dublin-core")
-    for file in xml_files(settings.metadata):
+    for file in metadata_files(settings.metadata, (".xml",)):
         for index, record in enumerate(read_records(file, _RECORDS), start=1):
             header = record.find(_OAI + "header")
             if header is not None and header.get("status") == "deleted":
@@ -143,15 +144,15 @@ def read_dublin_core(settings: SourceSettings) -> Iterator[Artwork | Reject]:
             if image_field and name is None:
                 yield Reject(number, "", "", "no-image-named", where)
                 continue
-            path = pictures.of_object(number) if name is None else pictures.named(name)
-            if path is None:
-                yield Reject(number, "", name or "", "outside-folder", where)
+            picture = pictures.of_object(number) if name is None else pictures.named(name)
+            if isinstance(picture, NoPicture):
+                yield picture.reject(number)
                 continue
             labels = {task: field.values(record, settings.language) for task, field in tasks.items()}
             yield Artwork(
                 key=sample_key(number),
                 object_number=number,
-                image=path,
+                image=picture,
                 labels=labels,
                 raw_labels={
                     task: Field(field.element, None).values(record, settings.language)

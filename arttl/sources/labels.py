@@ -10,8 +10,8 @@ from pathlib import Path
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError, did_you_mean
+from arttl.records.delimited import read_columns, read_rows
 from arttl.shards.rejects import Reject
-from arttl.sources.delimited import read_columns, read_rows
 
 
 def normalise(label: str, *, fold_case: bool = False) -> str:

@@ -39,10 +39,11 @@ from lxml.etree import _Element as Element
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError, did_you_mean
+from arttl.records.reading import metadata_files
+from arttl.records.xml_records import in_language, read_records, words
 from arttl.shards.rejects import Reject
-from arttl.sources.pictures import PictureFolder
+from arttl.sources.pictures import NoPicture, PictureFolder
 from arttl.sources.settings import SourceSettings
-from arttl.sources.xml_records import in_language, read_records, words, xml_files
 
 TASKS = ("material", "type", "artist")
 
@@ -99,17 +100,21 @@ def read_lido(settings: SourceSettings) -> Iterator[Artwork | Reject]:
                 f" {', '.join(_FIELDS)}"
             )
     pictures = PictureFolder.of(settings, "lido")
-    for file in xml_files(settings.metadata):
+    for file in metadata_files(settings.metadata, (".xml",)):
         for index, record in enumerate(read_records(file, [_NS + "lido"]), start=1):
             number = _object_number(record)
             if not number:
                 yield Reject("", "", "", "no-object-number", f"record {index} of {file.name}")
                 continue
+            picture = _image(record, number, pictures)
+            if isinstance(picture, NoPicture):
+                yield picture.reject(number)
+                continue
             language = settings.language
             yield Artwork(
                 key=sample_key(number),
                 object_number=number,
-                image=_image(record, number, pictures),
+                image=picture,
                 labels={task: _FIELDS[column](record, language) for task, column in tasks.items()},
                 title=_title(record, language),
                 date=_date(record),
@@ -125,10 +130,10 @@ def _object_number(record: Element) -> str:
     return next(filter(None, map(words, numbers)), "") or words(record.find(_NS + "lidoRecID"))
 
 
-def _image(record: Element, number: str, pictures: PictureFolder) -> Path:
+def _image(record: Element, number: str, pictures: PictureFolder) -> Path | NoPicture:
     for link in record.iter(_NS + "linkResource"):
         path = pictures.named(words(link))
-        if path is not None and path.is_file():
+        if isinstance(path, Path) and path.is_file():
             return path
     return pictures.of_object(number)
 

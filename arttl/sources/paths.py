@@ -4,32 +4,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from arttl.errors import ArttlError
 
 _DRIVE = re.compile(r"[A-Za-z]:")
-
-
-@contextmanager
-def readable(path: Path, flag: str) -> Iterator[None]:
-    """Around the reading of a file.
-
-    Args:
-        path: the file.
-        flag: the one that named it.
-
-    Raises:
-        ArttlError: if it does not exist or cannot be read.
-    """
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise ArttlError(f"{flag} {path} does not exist") from error
-    except OSError as error:
-        raise ArttlError(f"{flag} {path} cannot be read: {error.strerror}") from error
 
 
 def image_folder(images: Path | None, source: str) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError, did_you_mean
@@ -13,6 +13,7 @@ from arttl.sources.dublin_core import read_dublin_core
 from arttl.sources.folders import read_folders
 from arttl.sources.labels import LabelRules
 from arttl.sources.lido import read_lido
+from arttl.sources.remarks import Note, PassedOver, Remarks
 from arttl.sources.rijks2014 import read_rijks2014
 from arttl.sources.sabatelli2018 import read_sabatelli2018
 from arttl.sources.settings import SourceSettings
@@ -26,14 +27,15 @@ class Source:
     """A kind of metadata.
 
     Attributes:
-        read: settings to artworks and rejected rows, in the order of the metadata; labels not yet normalised.
+        read: settings to artworks and rejected rows, in the order of the metadata; labels not yet normalised. It
+            may also yield remarks, on what it passes over for instance.
         tasks: its own where `--tasks` is not given, in the form of that flag.
         has_columns: whether columns can give the split and the group.
         has_official_split: whether `--split official` is possible.
         has_records: whether it reads records apart from the pictures, so that `arttl shards relabel` can take it.
     """
 
-    read: Callable[[SourceSettings], Iterator[Artwork | Reject]]
+    read: Callable[[SourceSettings], Iterator[Artwork | Reject | PassedOver | Note]]
     tasks: tuple[str, ...]
     has_columns: bool = False
     has_official_split: bool = False
@@ -52,10 +54,47 @@ SOURCES: dict[str, Source] = {
 }
 
 
-def open_source(settings: SourceSettings) -> tuple[Iterator[Artwork | Reject], LabelRules]:
-    """The artworks that `settings` describe, their labels normalised, and the rules that do so.
+class Reading:
+    """The artworks of a source, read once, and what there is to say when the last one was read."""
 
-    Nothing is read before the iterator is used; the rules' notes are complete when it has ended.
+    def __init__(
+        self,
+        items: Iterator[Artwork | Reject | PassedOver | Note],
+        rules: LabelRules,
+        institution: str | None,
+    ) -> None:
+        """Prepare the reading.
+
+        Args:
+            items: of a source.
+            rules: for labels.
+            institution: of artworks that name none.
+        """
+        self._items = items
+        self._rules = rules
+        self._institution = institution
+        self._remarks = Remarks()
+
+    def __iter__(self) -> Iterator[Artwork | Reject]:
+        """The artworks, their labels normalised, and rejected rows, in the order of the metadata."""
+        return self._rules.apply(self._without_remarks())
+
+    def sentences(self) -> list[str]:
+        """What was done to labels, what was passed over, and what was noticed; complete when all has been read."""
+        return [*self._rules.notes(), *self._remarks.sentences()]
+
+    def _without_remarks(self) -> Iterator[Artwork | Reject]:
+        for item in self._items:
+            if isinstance(item, PassedOver | Note):
+                self._remarks.add(item)
+            elif isinstance(item, Artwork) and item.institution is None and self._institution is not None:
+                yield replace(item, institution=self._institution)
+            else:
+                yield item
+
+
+def open_source(settings: SourceSettings) -> Reading:
+    """The artworks that `settings` describe; nothing is read before they are iterated over.
 
     Raises:
         ArttlError: for an unknown source, a split that it does not have, or a mapping that cannot be used. The
@@ -79,4 +118,4 @@ def open_source(settings: SourceSettings) -> tuple[Iterator[Artwork | Reject], L
         )
     tasks = tuple(settings.task_columns()) or tuple(task.partition("=")[0] for task in source.tasks)
     rules = LabelRules.read(settings.mapping, tasks, fold_case=settings.fold_case)
-    return rules.apply(source.read(settings)), rules
+    return Reading(source.read(settings), rules, settings.institution)

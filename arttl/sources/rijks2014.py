@@ -27,13 +27,13 @@ from lxml.etree import _Element as Element
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError, did_you_mean
+from arttl.records.xml_records import BadXml, read_records
 from arttl.shards.rejects import Reject
 from arttl.sources.dublin_core import DATE, TITLE, Field, parse_field, without_role
 from arttl.sources.paths import image_folder
 from arttl.sources.rijks_ground_truth import GroundTruth, read_ground_truth
 from arttl.sources.sabatelli2018 import object_number_of
 from arttl.sources.settings import SourceSettings
-from arttl.sources.xml_records import BadXml, read_records
 
 TASK_COLUMNS = {"material": "dc:format[materiaal]", "type": "dc:type", "artist": "dc:creator[]"}
 

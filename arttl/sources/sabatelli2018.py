@@ -18,8 +18,8 @@ from collections.abc import Iterator
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError
+from arttl.records.delimited import read_rows
 from arttl.shards.rejects import Reject
-from arttl.sources.delimited import read_rows
 from arttl.sources.paths import image_folder, image_path
 from arttl.sources.settings import SourceSettings
 

@@ -19,13 +19,14 @@ def split_column(split: str) -> str | None:
     Raises:
         ArttlError: for a value that is not a way to split.
     """
-    if split in ("paper", "official", "grouped", "stratified"):
+    if split in ("paper", "official", "grouped", "stratified", "by-institution"):
         return None
     kind, _, column = split.partition("=")
     if kind == "column" and column:
         return column
     raise ArttlError(
-        f"--split {split!r} is not a way to split; use paper, grouped, stratified, official or column=NAME"
+        f"--split {split!r} is not a way to split; use paper, grouped, stratified, by-institution, official or"
+        " column=NAME"
     )
 
 
@@ -87,6 +88,20 @@ class MetadataSettings(Settings):
     """Synonyms and translations, `task=file.csv` for each task that has them: a CSV with the columns `catalogued`
     and `label` (or `found` and `wanted`). An empty `label` makes the label unknown."""
 
+    unknown: tuple[str, ...] = ()
+    """Labels that mean that nothing is known, such as `--unknown n/a onbekend`; letter case does not matter. Labels
+    that look like it are printed."""
+
+    attributed: bool = False
+    """Take makers who are not named as such (`after`, `circle of`, `attributed to`) as artists too (`lido`,
+    `linked-art`). They are kept with the sample in any case."""
+
+    institution: str | None = None
+    """The museum that holds the objects, where the metadata do not name it."""
+
+    institution_column: str | None = None
+    """Column of the museum that holds the object (`table`)."""
+
     title: str | None = None
     """Column of the object's title, kept with the sample (`table`)."""
 
@@ -131,9 +146,16 @@ class SourceSettings(MetadataSettings):
     split: Annotated[str, Parsed(split_column)] = "paper"
     """How samples are divided: `paper` (random 80/10/10 of photographs, as the paper's repository does it), `grouped`
     (the same with all photographs of an object in one split), `stratified` (so too, and every class that can be is in
-    every split), `column=NAME` (the metadata's own column, holding train, val or test) or `official` (the split that
+    every split), `by-institution` (the museums of `--test-institution` are the test split, the others are divided as
+    by `grouped`), `column=NAME` (the metadata's own column, holding train, val or test) or `official` (the split that
     comes with `rijks2014`, the folders train, val and test above the classes of `folders`, or the names of the tars of
     `webdataset`)."""
+
+    test_institution: tuple[str, ...] = ()
+    """The museums whose objects are the test split, for `--split by-institution`."""
+
+    all_canvases: bool = False
+    """Take every page of a manifest, one sample each; by default the first (`iiif`)."""
 
     group_column: str | None = None
     """Column whose value is shared by all that must stay in one split, such as a series or an artist, for

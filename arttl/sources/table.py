@@ -21,9 +21,9 @@ from typing import TypeVar
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError
+from arttl.records.rows import column_names, read_any_rows
 from arttl.shards.rejects import Reject
 from arttl.sources.paths import image_folder, image_path
-from arttl.sources.rows import column_names, read_any_rows
 from arttl.sources.settings import SourceSettings
 
 S = TypeVar("S", bound=SourceSettings)
@@ -121,6 +121,7 @@ def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject]:
         ("--title", settings.title),
         ("--date", settings.date),
         ("--provenance", settings.provenance),
+        ("--institution-column", settings.institution_column),
         ("--split", split),
         ("--group-column", settings.group_column),
     ]
@@ -156,6 +157,7 @@ def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject]:
                 title=_optional(cells, settings.title),
                 date=_optional(cells, settings.date),
                 source=_optional(cells, settings.provenance),
+                institution=_optional(cells, settings.institution_column),
                 split=split_in_column(
                     _optional(cells, split), split, f"{row.location} of {settings.metadata}"
                 ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -56,11 +57,35 @@ def grouped_split(groups: Rows, seed: int) -> dict[str, Rows]:
     Raises:
         ArttlError: if there are too few groups for three splits.
     """
-    sizes = group_sizes(groups, "grouped")
+    return _divided(groups, seed, {"test": SHARES["test"], "val": SHARES["val"]}, "grouped")
+
+
+def held_out_split(groups: Rows, held_out: npt.NDArray[np.bool_], seed: int) -> dict[str, Rows]:
+    """A split whose test rows are given, such as one museum's; the others are divided 8 to 1 as by `grouped_split`.
+
+    Args:
+        groups: [N] the group of each row, numbered from 0.
+        held_out: [N] whether it is a test row; a group may have rows of both kinds.
+        seed: of the order.
+
+    Returns:
+        Split name to ascending row numbers; together each number once.
+
+    Raises:
+        ArttlError: if there are too few groups besides the test rows.
+    """
+    rest = np.flatnonzero(~held_out)
+    of_rest = np.unique(groups[rest], return_inverse=True)[1].astype(np.int64).reshape(-1)
+    divided = _divided(of_rest, seed, {"val": SHARES["val"] / (1 - SHARES["test"])}, "by-institution")
+    return {split: rest[rows] for split, rows in divided.items()} | {"test": np.flatnonzero(held_out)}
+
+
+def _divided(groups: Rows, seed: int, shares: Mapping[str, float], kind: str) -> dict[str, Rows]:
+    sizes = group_sizes(groups, kind)
     waiting = np.random.RandomState(seed).permutation(len(sizes))
     split_of_group = np.full(len(sizes), SPLITS.index("train"))
-    for split in ("test", "val"):
-        room = SHARES[split] * len(groups)
+    for split, share in shares.items():
+        room = share * len(groups)
         passed_over = []
         for index, group in enumerate(waiting):
             if room < 0.5:

@@ -25,7 +25,7 @@ _CSV = r""",ImageId,dc_creator,dc_materiaal,dc_type
 def _read(tmp_path: Path, **changes: object) -> list[Artwork | Reject]:
     (tmp_path / "meta.csv").write_text(_CSV, encoding="utf-8")
     values = {"source": "sabatelli2018", "metadata": tmp_path / "meta.csv", "images": tmp_path, **changes}
-    return list(open_source(SourceSettings(**values))[0])  # type: ignore[arg-type]
+    return list(open_source(SourceSettings(**values)))  # type: ignore[arg-type]
 
 
 def test_the_published_layout(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from arttl.errors import ArttlError, did_you_mean
-from arttl.sources.paths import readable
+from arttl.records.reading import readable
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arttl.errors import ArttlError
-from arttl.sources.xml_records import in_language, read_records, words, xml_files
+from arttl.records.xml_records import in_language, read_records, words
 
 _BOMB = """<?xml version="1.0"?>
 <!DOCTYPE lolz [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">
@@ -110,15 +110,7 @@ def test_a_large_file_is_not_held(tmp_path: Path) -> None:
     assert grown < 20_000, f"{grown} kB more for a file of {path.stat().st_size // 1000} kB"
 
 
-def test_files_of_a_folder(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    for name in ("b.xml", "a/c.xml", "d.txt"):
-        (tmp_path / name).touch()
-    assert xml_files(tmp_path) == [tmp_path / "a" / "c.xml", tmp_path / "b.xml"]
-    assert xml_files(tmp_path / "b.xml") == [tmp_path / "b.xml"]
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ArttlError, match=r"empty holds no \.xml file"):
-        xml_files(tmp_path / "empty")
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ArttlError, match="does not exist"):
         list(read_records(tmp_path / "none.xml", ["r"]))
 

@@ -15,7 +15,7 @@ from lxml import etree
 from lxml.etree import _Element as Element
 
 from arttl.errors import ArttlError
-from arttl.sources.paths import readable
+from arttl.records.reading import readable
 
 _CHUNK = 64 * 1024
 _MOST_CHARACTERS = 8 * 2**20  # of a record, text and markup; real ones have some thousands
@@ -25,20 +25,6 @@ XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 class BadXml(ArttlError):
     """A file that is not well-formed XML, or is of a kind that is refused."""
-
-
-def xml_files(path: Path) -> list[Path]:
-    """The file itself, or a folder's `*.xml` at any depth, sorted.
-
-    Raises:
-        ArttlError: if there is none.
-    """
-    if not path.is_dir():
-        return [path]
-    files = sorted(file for file in path.rglob("*.xml") if file.is_file())
-    if not files:
-        raise ArttlError(f"--metadata {path} holds no .xml file")
-    return files
 
 
 def read_records(path: Path, names: Collection[str]) -> Iterator[Element]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from arttl.sources.delimited import Row, read_columns, read_rows
-from arttl.sources.structured import json_columns, parquet_columns, read_json_lines, read_parquet
+from arttl.records.delimited import Row, read_columns, read_rows
+from arttl.records.structured import json_columns, parquet_columns, read_json_lines, read_parquet
 
 _JSON_LINES = (".jsonl", ".ndjson", ".jsonlines")
 _PARQUET = (".parquet", ".pq")

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from arttl.errors import ArttlError, one_line
-from arttl.sources.delimited import Row, check_columns
-from arttl.sources.paths import readable
+from arttl.records.delimited import Row, check_columns
+from arttl.records.reading import readable
 
 _LONGEST_LINE = 16 * 2**20  # bytes; a file without line ends must not fill the memory
 _COLUMNS_LOOKED_FOR = 1000  # lines of JSON, any of which may be the first with a column

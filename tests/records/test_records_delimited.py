@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arttl.errors import ArttlError
-from arttl.sources.delimited import Row, read_rows
+from arttl.records.delimited import Row, read_rows
 
 _NAMES = [("--image", "file"), ("--tasks type", "what")]
 

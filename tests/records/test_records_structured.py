@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arttl.errors import ArttlError
-from arttl.sources.rows import column_names, read_any_rows
+from arttl.records.rows import column_names, read_any_rows
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 

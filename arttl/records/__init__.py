@@ -1,0 +1,1 @@
+"""Metadata files to rows and records, safely: delimited text, JSON, Parquet, XML."""

@@ -1,0 +1,81 @@
+"""JSON documents of metadata, in files or folders of files, within fixed limits.
+
+A file holds one document, a list of documents, or one document per line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from arttl.errors import ArttlError, one_line
+from arttl.records.reading import metadata_files, readable
+
+JSON_SUFFIXES = (".json", ".jsonld", ".jsonl", ".ndjson", ".jsonlines")
+_LINES = (".jsonl", ".ndjson", ".jsonlines")
+_LONGEST = 64 * 2**20  # bytes of a document, or of a line; real ones have some megabytes at most
+
+
+def read_documents(path: Path) -> Iterator[tuple[str, Any]]:
+    """The JSON documents of a file, or of a folder's files, sorted by path.
+
+    Args:
+        path: of `--metadata`.
+
+    Yields:
+        Where the document is, for messages (`record 3 of a.json`), and the document.
+
+    Raises:
+        ArttlError: if a file is missing, has more than 64 MiB in one document, or is not JSON in UTF-8.
+    """
+    for file in metadata_files(path, JSON_SUFFIXES):
+        if file.suffix.lower() in _LINES:
+            yield from _documents_of_lines(file)
+            continue
+        document = read_document(file)
+        if isinstance(document, list):
+            for index, entry in enumerate(document, start=1):
+                yield f"record {index} of {file.name}", entry
+        else:
+            yield file.name, document
+
+
+def read_document(file: Path) -> Any:
+    """The one JSON document of a file.
+
+    Raises:
+        ArttlError: if the file is missing, has more than 64 MiB, or is not JSON in UTF-8.
+    """
+    with readable(file, "--metadata"), file.open("rb") as opened:
+        data = opened.read(_LONGEST + 1)
+    return parse_document(data, str(file))
+
+
+def parse_document(data: bytes, where: str) -> Any:
+    """A JSON document from its bytes.
+
+    Args:
+        data: UTF-8, with or without a byte order mark.
+        where: it is, for messages.
+
+    Raises:
+        ArttlError: if it has more than 64 MiB, or is not JSON.
+    """
+    if len(data) > _LONGEST:
+        raise ArttlError(f"{where} has more than 64 MiB in one JSON document")
+    try:
+        return json.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise ArttlError(f"{where} is not JSON: {one_line(error)}") from error
+
+
+def _documents_of_lines(file: Path) -> Iterator[tuple[str, Any]]:
+    with readable(file, "--metadata"), file.open("rb") as opened:
+        number = 0
+        while line := opened.readline(_LONGEST + 1):
+            number += 1
+            if line.strip():
+                where = f"line {number} of {file.name}"
+                yield where, parse_document(line, f"line {number} of {file}")

@@ -1,0 +1,48 @@
+"""Files and folders of metadata, opened with messages that name the flag."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from arttl.errors import ArttlError
+
+
+@contextmanager
+def readable(path: Path, flag: str) -> Iterator[None]:
+    """Around the reading of a file.
+
+    Args:
+        path: the file.
+        flag: the one that named it.
+
+    Raises:
+        ArttlError: if it does not exist or cannot be read.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ArttlError(f"{flag} {path} does not exist") from error
+    except OSError as error:
+        raise ArttlError(f"{flag} {path} cannot be read: {error.strerror}") from error
+
+
+def metadata_files(path: Path, suffixes: Collection[str]) -> list[Path]:
+    """The file itself, or a folder's files of the given suffixes at any depth, sorted; letter case does not matter.
+
+    Args:
+        path: of `--metadata`.
+        suffixes: lower case, such as `.xml`.
+
+    Raises:
+        ArttlError: if there is none.
+    """
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes and file.is_file())
+    if not files:
+        raise ArttlError(
+            f"--metadata {path} holds no file named {' or '.join(f'*{suffix}' for suffix in suffixes)}"
+        )
+    return files

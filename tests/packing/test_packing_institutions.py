@@ -1,0 +1,127 @@
+"""Museums: kept with the samples, counted, and one of them left out for the test split."""
+
+from __future__ import annotations
+
+import csv
+import json
+import tarfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from arttl.errors import ArttlError
+from arttl.packing.command import run
+from arttl.packing.leaks import find_leaks
+from arttl.packing.settings import PackSettings
+from arttl.packing.summary import Summary
+from arttl.shards.manifest import Manifest
+from arttl.shards.rejects import read_rejects
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty pictures of three museums, of which Antwerp and Ghent number their objects alike; two name no museum."""
+    folder = tmp_path_factory.mktemp("museums")
+    random = np.random.default_rng(1)
+    with (folder / "objects.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["number", "image", "type", "museum"])
+        for index in range(60):
+            museum = "Antwerp" if index < 20 else "Ghent" if index < 40 else "Bruges" if index < 58 else ""
+            name = f"{index}.png"
+            Image.fromarray(random.integers(0, 255, (40, 60, 3), dtype=np.uint8)).save(folder / name)
+            table.writerow([f"{index % 20 if index < 40 else index}", name, "ab"[index % 2], museum])
+    return folder
+
+
+def packed(collection: Path, out: Path, **changes: object) -> Manifest:
+    settings = PackSettings(
+        metadata=collection / "objects.csv",
+        images=collection,
+        object_number="number",
+        image="image",
+        tasks=("type",),
+        institution_column="museum",
+        out=out,
+        workers=1,
+        near_duplicates="off",
+    ).replace(**changes)
+    settings.check()
+    run(settings)
+    return Manifest.read(out)
+
+
+def test_a_museum_is_left_out_for_the_test_split(
+    collection: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = packed(
+        collection, tmp_path / "shards", split="by-institution", test_institution=("Ghent",), max_side=32
+    )
+    of_split = Counter(zip(manifest.splits, manifest.institutions, strict=True))
+    assert of_split["test", "Ghent"] == 20 and {museum for split, museum in of_split if split == "test"} == {
+        "Ghent"
+    }
+    assert of_split["val", "Antwerp"] + of_split["val", "Bruges"] == 4  # of 38, 8 to 1
+    assert of_split["train", "Antwerp"] + of_split["train", "Bruges"] == 34
+    rejects = list(read_rejects(tmp_path / "shards"))
+    assert [reject.reason for reject in rejects] == ["no-split"] * 2
+    assert "no institution is named" in rejects[0].detail
+    summary = Summary.of_manifest(manifest)
+    assert {name: counts.tolist() for name, counts in summary.institutions.items()}["Ghent"] == [0, 0, 20]
+    assert summary.scaled_down == (58, pytest.approx(60 / 32))
+    # Antwerp and Ghent share numbers, which is no leak.
+    assert not find_leaks(manifest).leaks
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "Ghent 20 0 0 20 34.5%" in printed
+    assert (
+        "--max-side 32: 58 pictures (100.0%) were scaled down, half of them to 1/1.9 of their size" in printed
+    )
+
+
+def test_the_museum_is_kept_with_each_sample(collection: Path, tmp_path: Path) -> None:
+    manifest = packed(collection, tmp_path / "shards", institution="Mechelen")
+    assert Counter(manifest.institutions) == {"Antwerp": 20, "Ghent": 20, "Bruges": 18, "Mechelen": 2}
+    table = pq.read_table(tmp_path / "shards" / "manifest.parquet")
+    assert table["institution"].to_pylist() == manifest.institutions
+    with tarfile.open(tmp_path / "shards" / "test-00000.tar") as tar:
+        texts = [json.load(tar.extractfile(name)) for name in tar.getnames() if name.endswith(".json")]  # type: ignore[arg-type]
+    by_key = dict(zip(manifest.keys, manifest.institutions, strict=True))
+    assert {text["key"]: text["institution"] for text in texts} == {
+        key: by_key[key] for key in (text["key"] for text in texts)
+    }
+
+
+def test_a_dry_run_counts_museums(
+    collection: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(
+        PackSettings(
+            metadata=collection / "objects.csv",
+            object_number="number",
+            image="image",
+            tasks=("type",),
+            institution_column="museum",
+            out=tmp_path / "none",
+            dry_run=True,
+        )
+    )
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "Bruges 18" in printed and "not named 2" in printed
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"test_institution": ("Gent",)}, "no object is of this institution (did you mean 'Ghent'?)"),
+        ({"test_institution": ()}, "go together"),
+        ({"split": "paper", "test_institution": ("Ghent",)}, "go together"),
+    ],
+)
+def test_what_is_refused(changes: dict[str, object], message: str, collection: Path, tmp_path: Path) -> None:
+    with pytest.raises(ArttlError) as refused:
+        packed(collection, tmp_path / "shards", **({"split": "by-institution"} | changes))
+    assert message in str(refused.value)
