@@ -139,6 +139,18 @@ class RunFolder:
         if not overwrite:
             raise ArttlError(f"{self.path} already holds a run; choose another --out, or pass --overwrite")
 
+    def refuse_earlier_run(self, *, overwrite: bool, resume: bool) -> None:
+        """Find out before any work whether `begin` would refuse the folder because of an earlier run.
+
+        Raises:
+            ArttlError: if it holds one that is neither to be replaced nor resumed.
+        """
+        resumed = resume and (self.path / _CONFIG).is_file()
+        if not (overwrite or resumed) and any((self.path / name).exists() for name in _CONTENTS):
+            raise ArttlError(
+                f"{self.path} already holds a run; choose another --out, or pass --overwrite or --resume"
+            )
+
     def begin(
         self,
         settings: Mapping[str, object],
@@ -173,10 +185,8 @@ class RunFolder:
         if resume and _CONFIG in present:
             self._compare(settings, may_change)
             present = [name for name in present if name not in (_CONFIG, _CHECKPOINTS)]
-        elif present and not overwrite:
-            raise ArttlError(
-                f"{self.path} already holds a run; choose another --out, or pass --overwrite or --resume"
-            )
+        else:
+            self.refuse_earlier_run(overwrite=overwrite, resume=resume)
         for name in (*present, *_FAILURES):
             files.remove(self.path / name)
         for folder in (self.path, self.checkpoints):

@@ -59,7 +59,7 @@ SHOW = """
 import os
 print([os.environ.get(name) for name in ("GOMP_SPINCOUNT", "KMP_BLOCKTIME", "OMP_WAIT_POLICY")])
 """
-SET = "['5000', '1', None]\n"
+SET = "['20000', '1', None]\n"
 
 
 def test_waiting_is_set_before_torch_without_a_word() -> None:

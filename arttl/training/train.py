@@ -67,6 +67,9 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
     set_seed(settings.run.seed)
+    on_first_rank(
+        lambda: folder.refuse_earlier_run(overwrite=settings.run.overwrite, resume=settings.run.resume)
+    )
 
     # Data
     if settings.data.shards is None:
