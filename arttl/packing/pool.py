@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
-import multiprocessing
-import multiprocessing.connection
-import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from arttl.cpu import usable_cores
 from arttl.errors import ArttlError
+from arttl.packing.processes import ProcessDied, ProcessPool
 from arttl.packing.samples import Job, Limits, make_sample
 from arttl.shards.rejects import Reject
 from arttl.shards.sample import Sample
@@ -37,6 +33,9 @@ _CHUNK = 4  # jobs sent to a process at once
 _LARGE_CHUNK = 16  # the same where results are small, so that they are not outweighed by the sending
 _SMALL_SIDE = 1024  # pixels
 _SCHEDULER_TIMEOUT = 10.0  # seconds
+_SECONDS_WITHOUT_WORKERS = 8.0  # after which a Dask cluster is given up
+_SECONDS_BETWEEN_LOOKS = 1.0
+_RESUME = "if memory ran out, give fewer --workers or a lower --max-pixels, and continue with --resume"
 _CHUNKS_AHEAD = 3  # for each process: one at work, two waiting
 
 
@@ -64,6 +63,7 @@ def in_order(
     scheduler: str | None = None,
     *,
     chunk_size: int = _CHUNK,
+    remedy: str = _RESUME,
 ) -> Generator[T, None, None]:
     """The result of every job, in the jobs' order.
 
@@ -75,6 +75,7 @@ def in_order(
         workers: processes.
         scheduler: address of a Dask scheduler, whose workers are used instead.
         chunk_size: jobs sent to a process at once.
+        remedy: end of the message if a process dies.
 
     Raises:
         ArttlError: if a process dies, of lack of memory for instance, or the scheduler cannot be used.
@@ -83,25 +84,23 @@ def in_order(
         yield from map(work, jobs)
         return
     with _dask(scheduler) if scheduler else _processes(workers) as (submit, width):
-        whole = partial(_all, work)
         waiting: deque[tuple[list[J], _Future]] = deque()
         jobs = iter(jobs)
         while chunk := list(itertools.islice(jobs, chunk_size)):
-            waiting.append((chunk, submit(whole, chunk)))
+            waiting.append((chunk, submit(work, chunk)))
             if len(waiting) > width * _CHUNKS_AHEAD:
-                yield from _result(*waiting.popleft())
+                yield from _result(*waiting.popleft(), remedy)
         while waiting:
-            yield from _result(*waiting.popleft())
+            yield from _result(*waiting.popleft(), remedy)
 
 
 @contextmanager
 def _processes(workers: int) -> Iterator[tuple[Callable[..., _Future], int]]:
-    # Fresh processes rather than forks: the caller may have threads or a card open.
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start_worker)
+    pool = ProcessPool(workers)
     try:
         yield pool.submit, workers
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.close()
 
 
 @contextmanager
@@ -122,45 +121,56 @@ def _dask(scheduler: str) -> Iterator[tuple[Callable[..., _Future], int]]:
             raise ArttlError(
                 f"--scheduler {scheduler} has no workers; start some with dask worker {scheduler}"
             )
-        # Not pure: the same chunk submitted again is read again.
-        yield partial(client.submit, pure=False), width
+
+        def submit(work: Callable[[J], T], chunk: list[J]) -> _Future:
+            # Not pure: the same chunk submitted again is read again.
+            return _DaskFuture(client, client.submit(_all, work, chunk, pure=False))
+
+        yield submit, width
     finally:
         client.close()
 
 
-def _result(chunk: Sequence[_Job], future: _Future) -> list[Any]:
+@dataclass(frozen=True)
+class _DaskFuture:
+    """A future that fails when no worker is left, where Dask's own would wait for a new one."""
+
+    client: Any
+    future: Any
+
+    def result(self) -> Any:
+        without_workers = 0.0
+        while True:
+            try:
+                return self.future.result(timeout=_SECONDS_BETWEEN_LOOKS)
+            except (TimeoutError, asyncio.TimeoutError):  # two classes until Python 3.11
+                if self.future.status == "error":  # the work's own
+                    raise
+            except OSError as error:
+                raise ProcessDied("the Dask scheduler is gone") from error
+            if self.future.done() or self.client.nthreads():
+                without_workers = 0.0
+                continue
+            without_workers += _SECONDS_BETWEEN_LOOKS
+            if without_workers >= _SECONDS_WITHOUT_WORKERS:
+                raise ProcessDied("all Dask workers are gone")
+
+
+def _result(chunk: Sequence[_Job], future: _Future, remedy: str) -> list[Any]:
     try:
         results: list[Any] = future.result()
-    except BrokenProcessPool as error:
-        raise _died(chunk, "a packing process died") from error
+    except ProcessDied as error:
+        picture = f"at {error.job.file}" if error.job else f"at or soon after {chunk[0].file}"
+        raise ArttlError(f"{error.event} {picture}; {remedy}") from error
     except ModuleNotFoundError as error:
         raise ArttlError(f"the workers of --scheduler lack {error.name!r}; install arttl there") from error
     except Exception as error:
         if type(error).__module__.split(".")[0] != "distributed":
             raise
-        raise _died(chunk, f"a Dask worker failed ({type(error).__name__})") from error
+        event = f"a Dask worker failed ({type(error).__name__}) at or soon after {chunk[0].file}"
+        raise ArttlError(f"{event}; {remedy}") from error
     return results
-
-
-def _died(chunk: Sequence[_Job], event: str) -> ArttlError:
-    return ArttlError(
-        f"{event}, at or soon after {chunk[0].file}; if memory ran out, give fewer --workers or a lower --max-pixels,"
-        " and continue with --resume"
-    )
 
 
 def _all(work: Callable[[J], T], jobs: list[J]) -> list[T]:
     return [work(job) for job in jobs]
-
-
-def _start_worker() -> None:
-    """Leave Ctrl-C to the parent, and end when it ends, even if it was killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
-
-
-def _end_with(sentinel: int) -> None:
-    multiprocessing.connection.wait([sentinel])
-    os._exit(1)

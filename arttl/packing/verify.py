@@ -62,7 +62,9 @@ def verify(directory: str | Path, *, workers: int = 0) -> Iterator[str]:
     yield from _files(manifest)
     yield from _manifest(manifest)
     shards = list(_shards(manifest))
-    work = in_order(_check_shard, shards, workers or default_workers(len(manifest)), chunk_size=1)
+    processes = workers or default_workers(len(manifest))
+    remedy = "if memory ran out, give fewer --workers, and run it again"
+    work = in_order(_check_shard, shards, processes, chunk_size=1, remedy=remedy)
     with closing(work) as results:
         for problems in results:
             yield from problems

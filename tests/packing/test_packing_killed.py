@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -91,3 +93,49 @@ def test_killed_anywhere_and_resumed(tmp_path: Path, images: Path) -> None:
         assert _start(tmp_path, images, out).wait(timeout=120) == 0
         assert _contents(out) == expected
     assert in_a_shard >= 3
+
+
+def test_a_worker_killed_at_any_moment(tmp_path: Path, images: Path) -> None:
+    """One sentence within ten seconds, wherever the workers are; and the same bytes after the run is resumed."""
+    expected_run = _start(tmp_path, images, tmp_path / "whole")
+    assert expected_run.wait(timeout=120) == 0
+    expected = _contents(tmp_path / "whole")
+    draw = random.Random(5)
+    died = 0
+    for number in range(10):
+        out = tmp_path / f"worker-{number}"
+        process = _start(tmp_path, images, out)
+        workers = _workers(process, at_least=1 + number % 2)
+        time.sleep(draw.random() * 1.5)
+        for worker in draw.sample(workers, draw.randint(1, len(workers))):  # with the last one included
+            with contextlib.suppress(psutil.NoSuchProcess):
+                worker.kill()
+        killed = time.monotonic()
+        status = process.wait(timeout=60)
+        assert process.stderr is not None
+        errors = process.stderr.read().decode()
+        if status:
+            died += 1
+            assert time.monotonic() - killed < 10
+            assert re.search(
+                r"ArttlError: a process died at (or soon after )?\d{4}\.jpg; .* --resume$", errors.strip()
+            )
+            assert not (out / "dataset.json").exists()
+            assert _start(tmp_path, images, out).wait(timeout=120) == 0
+        assert _contents(out) == expected
+    assert died >= 5
+
+
+def _workers(process: subprocess.Popen[bytes], at_least: int) -> list[psutil.Process]:
+    """The processes of the pool, as soon as there are that many."""
+    while process.poll() is None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            workers = [
+                child
+                for child in psutil.Process(process.pid).children()
+                if "spawn_main" in " ".join(child.cmdline())
+            ]
+            if len(workers) >= at_least:
+                return workers
+        time.sleep(0.002)
+    raise AssertionError("the run ended before its processes began")

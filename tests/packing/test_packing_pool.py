@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,8 +17,9 @@ from arttl.errors import ArttlError
 from arttl.packing import pool
 from arttl.packing.pack import pack
 from arttl.packing.pool import default_workers, in_order, samples_in_order
-from arttl.packing.samples import Job, Limits, Sample
+from arttl.packing.samples import Job, Limits
 from arttl.packing.settings import PackSettings
+from arttl.shards.sample import Sample
 
 _ROOT = Path(__file__).resolve().parents[2]
 _LIMITS = Limits(max_side=512, max_pixels=10**8)
@@ -46,12 +49,28 @@ def test_order_and_a_bounded_number_ahead(
     assert keys == [job.artwork.key for job in jobs]
 
 
-def test_a_dead_process_is_named(
-    make_artworks: Callable[..., list[Artwork]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pool, "_start_worker", os.abort)
-    with pytest.raises(ArttlError, match=r"died, at or soon after 0\.jpg; .* --resume"):
-        list(samples_in_order(_jobs(make_artworks(3)), _LIMITS, 2))
+def test_a_dead_process_is_named_with_its_picture(make_artworks: Callable[..., list[Artwork]]) -> None:
+    jobs = _jobs(make_artworks(12))
+    for count in (1, 2, 3):  # with the last one included
+        with pytest.raises(ArttlError, match=r"^a process died at 7\.jpg; .* --resume"):
+            list(in_order(_end_at_the_eighth, jobs, count + 1, chunk_size=5))
+
+
+def _end_at_the_eighth(job: Job) -> str:
+    if job.file == "7.jpg":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return job.file
+
+
+def test_what_work_raises_comes_with_its_own_traceback(make_artworks: Callable[..., list[Artwork]]) -> None:
+    with pytest.raises(ValueError, match="not 1") as raised:
+        list(in_order(_refuse, _jobs(make_artworks(3)), 2, chunk_size=1))
+    assert "in _refuse" in str(raised.value.__cause__)
+
+
+def _refuse(job: Job) -> None:
+    if job.file == "1.jpg":
+        raise ValueError("not 1")
 
 
 _WAITING = """
@@ -170,8 +189,26 @@ def test_a_scheduler_that_is_not_there(
 
 @pytest.mark.slow
 def test_a_failing_dask_worker_is_named(make_artworks: Callable[..., list[Artwork]], scheduler: str) -> None:
-    with pytest.raises(ArttlError, match=r"a Dask worker failed \(KilledWorker\), at or soon after 0\.jpg"):
+    with pytest.raises(ArttlError, match=r"a Dask worker failed \(KilledWorker\) at or soon after 0\.jpg"):
         list(in_order(_end_the_process, _jobs(make_artworks(3)), 1, scheduler))
+
+
+@pytest.mark.slow
+def test_the_last_dask_worker_dies(make_artworks: Callable[..., list[Artwork]]) -> None:
+    distributed = pytest.importorskip("distributed", reason="the extra `dask` is not installed")
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+    ) as cluster:
+        results = in_order(_wait, _jobs(make_artworks(3)), 1, cluster.scheduler_address, chunk_size=1)
+        threading.Timer(1.0, lambda: cluster.scale(0)).start()
+        started = time.monotonic()
+        with pytest.raises(ArttlError, match=r"all Dask workers are gone at or soon after 0\.jpg"):
+            next(results)
+        assert time.monotonic() - started < 20
+
+
+def _wait(job: Job) -> None:
+    time.sleep(600)
 
 
 def _end_the_process(job: Job) -> None:
