@@ -13,7 +13,7 @@ from tyro.conf import Positional
 from arttl.errors import ArttlError
 from arttl.packing.command import print_sentences
 from arttl.packing.command import run as pack
-from arttl.packing.leaks import LeakCheck, find_leaks
+from arttl.packing.leaks import find_leaks
 from arttl.packing.merge import MergeSettings, merge
 from arttl.packing.relabel import RelabelSettings, relabel
 from arttl.packing.settings import FolderSettings, PackSettings, WorkerSettings
@@ -43,8 +43,8 @@ class LeaksSettings(FolderSettings):
     """Whether an object, a series or a picture is in more than one split."""
 
     leaf: Annotated[str | None, Parsed(leaf_pattern)] = None
-    """Regular expression for the end of an object number that tells the leaves of one object apart; by default the
-    one that the shards were packed with."""
+    """Regular expression for the end of an object number that tells the leaves of one object apart. Those that the
+    shards were packed with are checked in any case, as series. A pattern in the shards themselves is never used."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +95,7 @@ def leaks(settings: LeaksSettings) -> None:
         ArttlError: if there is a leak.
     """
     manifest = Manifest.read(settings.folder)
-    check = _leak_check(manifest, settings.leaf)
+    check = find_leaks(manifest, leaf_pattern(settings.leaf))
     print_sentences(*check.sentences())
     if check.leaks:
         kinds = " and ".join(leak.kind for leak in check.leaks)
@@ -123,15 +123,7 @@ def run_verify(settings: VerifySettings) -> None:
 
 def _finished(manifest: Manifest) -> None:
     Console().print(packing_tables(Summary.of_manifest(manifest)))
-    print_sentences(*_leak_check(manifest).sentences(), f"{len(manifest):,} samples in {manifest.directory}")
-
-
-def _leak_check(manifest: Manifest, leaf: str | None = None) -> LeakCheck:
-    """The leak check with the pattern that is given, or that the shards were packed with."""
-    manifest.require("settings")
-    return find_leaks(
-        manifest, leaf_pattern(manifest.dataset["settings"].get("leaf") if leaf is None else leaf)
-    )
+    print_sentences(*find_leaks(manifest).sentences(), f"{len(manifest):,} samples in {manifest.directory}")
 
 
 COMMANDS: dict[str, tuple[type[Any], Callable[[Any], None], str]] = {

@@ -73,7 +73,7 @@ def find_leaks(manifest: Manifest, leaf: re.Pattern[str] | None = None) -> LeakC
     """Look for objects, series and pictures that are in more than one split.
 
     A picture is one file (by SHA-256 of the source and of the stored JPEG); an object is its number without its leaf;
-    a series is what `--group-column` gave.
+    a series is what `--group-column` gave, or an object whose leaves `--leaf` told apart when it was packed.
 
     Args:
         manifest: of finished shards.

@@ -108,6 +108,8 @@ def _fill(
             rejects.append(clean_reject(artwork))
             continue
         artwork = clean(artwork, tasks)
+        if leaf is not None and artwork.group is None:
+            artwork = dataclasses.replace(artwork, group=without_leaf(artwork.object_number, leaf))
         job = Job(artwork, _file_name(artwork, settings.images))
         if not artwork.labels:
             unlabelled += 1
@@ -117,7 +119,7 @@ def _fill(
             detail = "no institution is named, which --split by-institution needs; see --institution"
             rejects.append(_reject(job, "no-split", detail))
         else:
-            catalogue.add(job, artwork.group or without_leaf(artwork.object_number, leaf))
+            catalogue.add(job, artwork.group or artwork.object_number)
     return unlabelled
 
 

@@ -131,8 +131,12 @@ class Manifest:
     @cached_property
     def institutions(self) -> list[str | None]:
         """The institution of each row; None where it is unknown."""
-        known = _INSTITUTION[0] in self.table.column_names
-        return self._strings(_INSTITUTION[0]) if known else [None] * len(self)
+        return self._optional_strings(_INSTITUTION[0])
+
+    @cached_property
+    def groups(self) -> list[str | None]:
+        """What each row shares with all that must stay in its split; None where that is its object number."""
+        return self._optional_strings(_GROUP[0])
 
     def tar(self, name: str) -> Path:
         """The path of a shard.
@@ -191,3 +195,7 @@ class Manifest:
 
     def _strings(self, column: str) -> list[Any]:
         return list(self.table.column(column).to_pylist())
+
+    def _optional_strings(self, column: str) -> list[str | None]:
+        known = column in self.table.column_names
+        return self._strings(column) if known else [None] * len(self)

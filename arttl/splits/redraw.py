@@ -74,7 +74,7 @@ def redraw_split(manifest: Manifest, tasks: Sequence[str], seed: int) -> SplitAs
 
 
 def object_groups(manifest: Manifest) -> npt.NDArray[np.int64]:
-    """The group of each row, numbered from 0: rows of one object, or that look the same, share one, [N].
+    """The group of each row, numbered from 0: rows of one object or series, or that look the same, share one, [N].
 
     Near duplicates are those of `near-duplicates.csv` beside the manifest; where there is none, objects alone count.
 
@@ -83,6 +83,7 @@ def object_groups(manifest: Manifest) -> npt.NDArray[np.int64]:
     """
     row_of_key = {key: row for row, key in enumerate(manifest.keys)}
     members = [(("object", number), row) for row, number in enumerate(manifest.object_numbers)]
+    members += [(("series", group), row) for row, group in enumerate(manifest.groups) if group is not None]
     for entry in read_near_duplicates(manifest.directory) or ():
         if entry["key"] in row_of_key:
             members.append((("near duplicates", entry["group"]), row_of_key[entry["key"]]))

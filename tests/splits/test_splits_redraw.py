@@ -22,6 +22,7 @@ class Listed:
     directory: Path
     object_numbers: list[str]
     keys: list[str]
+    groups: list[str | None]
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -55,19 +56,24 @@ def test_other_seeds_draw_other_splits_of_the_same_rows(small_shards: Path) -> N
 
 @settings(deadline=None, max_examples=60)
 @given(
-    numbers=st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=24),
+    rows=st.lists(
+        st.tuples(st.sampled_from("abcdefgh"), st.sampled_from([None, None, "a", "s", "t"])),
+        min_size=1,
+        max_size=24,
+    ),
     near=st.lists(st.tuples(st.integers(1, 4), st.integers(0, 30)), max_size=12),
 )
-def test_groups_are_the_connected_components(tmp_path_factory, numbers, near) -> None:
+def test_groups_are_the_connected_components(tmp_path_factory, rows, near) -> None:
+    numbers, series = zip(*rows, strict=True)
     folder = tmp_path_factory.mktemp("listed")
     keys = [f"k{row}" for row in range(len(numbers))]
     lines = [f"{group},k{row},n,train,0" for group, row in near]
     (folder / NEAR_DUPLICATES_FILE).write_text(
         "\n".join(["group,key,object_number,split,distance", *lines]) + "\n"
     )
-    found = object_groups(Listed(folder, list(numbers), keys))  # type: ignore[arg-type]
-    # The transitive closure of "one object or near duplicates", by repeated squaring of the relation.
-    together = np.array([[a == b for b in numbers] for a in numbers])
+    found = object_groups(Listed(folder, list(numbers), keys, list(series)))  # type: ignore[arg-type]
+    # The transitive closure of "one object, one series or near duplicates", by repeated squaring of the relation.
+    together = np.array([[a == b or (c is not None and c == d) for b, d in rows] for a, c in rows])
     for first, row in near:
         for second, other in near:
             if first == second and row < len(keys) and other < len(keys):
@@ -80,4 +86,4 @@ def test_groups_are_the_connected_components(tmp_path_factory, numbers, near) ->
 def test_a_broken_table_of_near_duplicates_is_named(tmp_path: Path) -> None:
     (tmp_path / NEAR_DUPLICATES_FILE).write_text("a,b\n1,2\n")
     with pytest.raises(ArttlError, match=r"near-duplicates\.csv cannot be read"):
-        object_groups(Listed(tmp_path, ["a"], ["k"]))  # type: ignore[arg-type]
+        object_groups(Listed(tmp_path, ["a"], ["k"], [None]))  # type: ignore[arg-type]
