@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
+import io
 import os
 import select
 import signal
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from arttl.cpu import share_cores
-from arttl.errors import ArttlError, did_you_mean
+from arttl.errors import ArttlError, did_you_mean, printable
 
 
 @dataclass(frozen=True)
@@ -189,17 +190,25 @@ def run_command(name: str, argv: Sequence[str] | None = None, prog: str | None =
             output has closed it, as `head` does.
     """
     share_cores()  # before anything imports torch
+    _tolerate_encodings()
     try:
         with _readers_may_leave():
             _run(COMMANDS[name], sys.argv[1:] if argv is None else argv, prog or f"arttl {name}")
     except ArttlError as error:
         if os.environ.get("RANK", "0") == "0":  # every process of a run meets the same failure
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {printable(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def _tolerate_encodings() -> None:
+    """Let standard output and error print as escapes what their encoding lacks, where they would fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 @contextmanager

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from rich.console import Console
+from collections.abc import Iterator
+from typing import Any
+
+import rich.console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -14,6 +17,18 @@ from rich.progress import (
 )
 from rich.table import Table
 from rich.text import Text
+
+from arttl.errors import printable
+
+
+class Console(rich.console.Console):
+    """A console of rich that prints no control characters of the texts themselves, see `printable`."""
+
+    def render(self, *arguments: Any, **options: Any) -> Iterator[Any]:
+        """Segments, their texts made printable; everything that is printed passes here."""
+        for segment in super().render(*arguments, **options):
+            text = segment.text if segment.control else printable(segment.text)
+            yield segment if text == segment.text else segment._replace(text=text)
 
 
 class Reporter:

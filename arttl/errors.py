@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+# Escape sequences begin with U+001B or U+009B; U+202A to 202E and 2066 to 2069 are Unicode's bidirectional controls.
+_ACTIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 class ArttlError(Exception):
@@ -16,6 +20,15 @@ class ArttlError(Exception):
 def one_line(error: BaseException) -> str:
     """The message of an error of a library, in one line; its type where it has no message."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def printable(text: str) -> str:
+    r"""Text that does nothing to a terminal but fill it: metadata, paths and files of strangers may hold anything.
+
+    Control characters (Unicode's category Cc, but for tabs and line ends) and the marks that turn the direction of the
+    text around them become escapes such as `\x1b`.
+    """
+    return _ACTIVE.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

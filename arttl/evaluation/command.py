@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from rich.console import Console
 
+from arttl.console import Console
 from arttl.cpu import prepare_cpu_for_inference
 from arttl.errors import ArttlError
 from arttl.evaluation.bootstrap import group_column, groups_of

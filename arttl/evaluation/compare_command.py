@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from rich.console import Console
 from rich.table import Table
 
+from arttl.console import Console
 from arttl.evaluation.bootstrap import REPLICATES, Difference
 from arttl.evaluation.compare import (
     MeanComparison,

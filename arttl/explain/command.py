@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from rich.console import Console
 
+from arttl.console import Console
 from arttl.errors import ArttlError
 from arttl.explain.maps import AnyMethod, maps_of, to_device
 from arttl.explain.networks import check_task, networks_side_by_side, predictions_side_by_side, title_of

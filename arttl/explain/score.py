@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import torch
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from arttl.console import Console
 from arttl.errors import ArttlError
 from arttl.explain.maps import to_device
 from arttl.explain.score_maps import METHODS, SHARES, all_maps, curves, pointing, randomised, scored_tasks

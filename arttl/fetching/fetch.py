@@ -15,9 +15,9 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import tyro
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from arttl.console import Console
 from arttl.errors import ArttlError
 from arttl.fetching.download import RemoteFile, download
 from arttl.fetching.unpack import kind_of, unpack

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from rich.console import Console
 from rich.text import Text
 
+from arttl.console import Console
 from arttl.packing.leaks import find_leaks
 from arttl.packing.pack import pack
 from arttl.packing.plan import Plan, make_plan

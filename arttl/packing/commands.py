@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from rich.console import Console
 from tyro.conf import Positional
 
+from arttl.console import Console
 from arttl.errors import ArttlError
 from arttl.packing.command import print_sentences
 from arttl.packing.command import run as pack

@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import simplejpeg
 
-from arttl.errors import ArttlError, one_line
+from arttl.errors import ArttlError, one_line, printable
 from arttl.files import digest_of_file
 from arttl.packing.finish import digest_of_all
 from arttl.packing.parts import SCRATCH
@@ -180,7 +180,7 @@ def verified(directory: Path, workers: int) -> str:
     """
     count = 0
     for problem in verify(directory, workers=workers):
-        print(problem, flush=True)
+        print(printable(problem), flush=True)
         count += 1
     if count:
         raise ArttlError(f"{count:,} thing(s) in {directory} are not as they were written; pack it again")

@@ -7,9 +7,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import Any, Protocol
 
-from rich.console import Console
-
-from arttl.console import ProgressBar
+from arttl.console import Console, ProgressBar
 from arttl.packing.parts import Done, Part, Parts
 from arttl.packing.pool import default_workers
 from arttl.packing.settings import OutputSettings
