@@ -14,6 +14,7 @@ import numpy.typing as npt
 from arttl.files import whole_file
 from arttl.inference.labels import decide_labels
 from arttl.inference.predictions import Predictions
+from arttl.shards.csv_files import safe_cell
 from arttl.tasks import Task
 
 MANY, FEW = 100, 20
@@ -164,7 +165,8 @@ def write_classes(path: Path, tasks: Mapping[str, Sequence[ClassRow]]) -> None:
                     None if value is None else f"{value:.4f}" for value in (row.precision, row.recall, row.f1)
                 ]
                 counts = (row.train, row.samples)
-                writer.writerow([task, row.name, *counts, *ratios, row.mistaken_for, row.mistaken])
+                cells = [task, row.name, *counts, *ratios, row.mistaken_for, row.mistaken]
+                writer.writerow(map(safe_cell, cells))
 
 
 def _as_sets(

@@ -13,6 +13,8 @@ import rich.console
 import rich.table
 import rich.text
 
+from arttl.shards.csv_files import safe_cell
+
 
 @dataclass(frozen=True)
 class ReportTable:
@@ -40,7 +42,8 @@ class ReportTable:
     def to_csv(self) -> str:
         """Comma-separated, with a heading."""
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([self.columns, *self.rows])
+        rows = ([*map(safe_cell, row[: self.names]), *row[self.names :]] for row in self.rows)
+        csv.writer(text, lineterminator="\n").writerows([self.columns, *rows])
         return text.getvalue()
 
     def to_markdown(self) -> str:

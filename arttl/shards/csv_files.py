@@ -1,9 +1,14 @@
-"""The CSV tables beside the shards: UTF-8, a line feed after each row."""
+"""CSV tables that a spreadsheet may open: UTF-8, a line feed after each row, no cell that would run as a formula.
+
+A text that begins with `=`, `+`, `-`, `@`, a tab or a carriage return, and is not a number, gets an apostrophe in front
+(OWASP, CSV injection), as does one that begins with apostrophes and such a character; `plain_cell` takes it off again.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +16,31 @@ from typing import Any
 from arttl.errors import ArttlError
 
 _CHUNK = 1 << 16  # characters
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_NUMBER = re.compile(r"[+-]\d+(?:\.\d+)?%?\Z", re.ASCII)
+
+
+class _Lines(io.StringIO):
+    """Rows of a `csv.writer`, ended by a line feed alone.
+
+    With a line feed as its `lineterminator` the writer would leave a carriage return in a cell unquoted, and readers
+    would end the row there (before Python 3.13).
+    """
+
+    def write(self, row: str) -> int:
+        return super().write(row.removesuffix("\r\n") + "\n")
+
+
+def safe_cell(cell: Any) -> Any:
+    """A cell that no spreadsheet runs; what is no text stays as it is."""
+    if isinstance(cell, str) and _FORMULA.match(cell) and not _NUMBER.match(cell):
+        return "'" + cell
+    return cell
+
+
+def plain_cell(cell: str) -> str:
+    """The inverse of `safe_cell`, for texts."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def csv_chunks(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
@@ -20,11 +50,11 @@ def csv_chunks(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterato
         columns: the headings.
         rows: a cell for each column.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    text = _Lines()
+    writer = csv.writer(text)
     writer.writerow(columns)
     for row in rows:
-        writer.writerow(row)
+        writer.writerow(map(safe_cell, row))
         if text.tell() > _CHUNK:
             yield text.getvalue().encode()
             text.seek(0)
@@ -41,6 +71,6 @@ def read_csv(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file, strict=True):
-                yield {column: row[column] for column in columns}
+                yield {column: plain_cell(row[column] or "") for column in columns}
     except (OSError, ValueError, KeyError, csv.Error) as error:
         raise ArttlError(f"{path} cannot be read: {error}; run arttl shards verify") from error
