@@ -28,7 +28,7 @@ from accelerate.utils import broadcast_object_list
 
 from arttl import files
 from arttl.cpu import prepare_cpu
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, without_credentials
 from arttl.settings import Settings
 from arttl.tasks import TaskSet
 
@@ -296,9 +296,10 @@ def on_first_rank(work: Callable[[], _T]) -> _T:
 
 
 def flat_settings(settings: Settings) -> dict[str, Any]:
-    """The settings of a command by name, as plain values for YAML."""
+    """The settings of a command by name, as plain values for YAML; addresses without credentials."""
     converter = cattrs.Converter()
-    converter.register_unstructure_hook(Path, str)
+    converter.register_unstructure_hook(Path, lambda path: without_credentials(str(path)))
+    converter.register_unstructure_hook(str, without_credentials)
     flat: dict[str, Any] = converter.unstructure(settings.flat())
     return flat
 

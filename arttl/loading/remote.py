@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,14 +21,16 @@ from typing import Any, TypeVar
 import fsspec  # type: ignore[import-untyped]
 from filelock import FileLock
 
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, without_credentials
 from arttl.files import digest_of_file, make_folder, whole_file, write_bytes, write_json
 from arttl.shards.manifest import Manifest
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):(//?)(?=.)")  # a Path leaves one slash of two
 _SMALL_FILE = re.compile(r"[a-z]+-[0-9]{5,}\.idx|manifest\.parquet")
+_FOLDER = re.compile(r"[0-9a-f]{24}")
 _TAR = re.compile(r"[a-z]+-[0-9]{5,}\.tar")
 _SOURCE = "source.json"
+_LARGEST_DESCRIPTION = 64 << 20  # bytes of a dataset.json
 _ATTEMPTS = 5
 _JOIN_TIMEOUT = 10.0  # seconds
 _PAUSE = 0.5  # seconds before the second attempt; twice as long before each further one
@@ -36,6 +39,9 @@ _GIB = 1 << 30
 
 
 T = TypeVar("T")
+
+
+_addresses: dict[Path, str] = {}  # with their credentials, which no file has, by folder of the cache
 
 
 class _StoppedError(Exception):
@@ -75,7 +81,8 @@ def read_manifest(shards: str | Path) -> Manifest:
     name = hashlib.sha256(address.encode() + dataset).hexdigest()[:24]  # another packing is another folder
     folder = _cache() / name
     make_folder(folder)
-    write_json(folder / _SOURCE, {"address": address}, indent=None)
+    _addresses[folder] = address
+    write_json(folder / _SOURCE, {"address": without_credentials(address)}, indent=None)
     remote = RemoteShards(folder, address, files)
     for file in files:
         if _SMALL_FILE.fullmatch(file):
@@ -124,7 +131,8 @@ class RemoteShards:
             return None
         try:
             source = json.loads((manifest.directory / _SOURCE).read_text(encoding="utf-8"))
-            return cls(manifest.directory, source["address"], _checked(manifest.dataset["files"]))
+            address = _addresses.get(manifest.directory, str(source["address"]))
+            return cls(manifest.directory, address, _checked(manifest.dataset["files"]))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -231,7 +239,7 @@ class RemoteShards:
         with whole_file(self._folder / name) as temporary:
 
             def attempt() -> None:
-                if _download(address, temporary, stop) != file.sha256:
+                if _download(address, temporary, stop, file.bytes) != file.sha256:
                     size = temporary.stat().st_size
                     raise _DamagedError(f"it has {size} bytes of another digest than dataset.json says")
 
@@ -240,6 +248,7 @@ class RemoteShards:
 
 def _retry(attempt: Callable[[], T], address: str, stop: threading.Event) -> T:
     """The result of the first attempt that succeeds."""
+    shown = without_credentials(address)
     for number in range(_ATTEMPTS):
         if number and stop.wait(_PAUSE * 2 ** (number - 1)):
             raise _StoppedError
@@ -249,26 +258,26 @@ def _retry(attempt: Callable[[], T], address: str, stop: threading.Event) -> T:
             raise
         except ImportError as error:
             raise ArttlError(
-                f'{address} cannot be read: {error}; pip install "fsspec[http]" (s3, gs, ...) for it'
+                f'{shown} cannot be read: {error}; pip install "fsspec[http]" (s3, gs, ...) for it'
             ) from error
         except _DamagedError as error:
             reason = str(error)
         except Exception as error:  # each file system has its own
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            reason = without_credentials(f"{type(error).__name__}: {error}".splitlines()[0])
     raise ArttlError(
-        f"{address} could not be fetched in {_ATTEMPTS} attempts ({reason}); check the address and the connection, or"
+        f"{shown} could not be fetched in {_ATTEMPTS} attempts ({reason}); check the address and the connection, or"
         " copy the shards to a folder"
     )
 
 
-def _download(address: str, to: Path, stop: threading.Event) -> str:
-    """Write a file and return its SHA-256."""
+def _download(address: str, to: Path, stop: threading.Event, most: int) -> str:
+    """Write a file, no more than so many bytes and one, and return its SHA-256."""
     digest = hashlib.sha256()
     with (
         fsspec.open(address, "rb", cache_type="readahead", block_size=8 * _CHUNK) as source,
         to.open("wb") as file,
     ):
-        while chunk := source.read(_CHUNK):
+        while chunk := source.read(min(_CHUNK, most + 1 - file.tell())):
             if stop.is_set():
                 raise _StoppedError
             file.write(chunk)
@@ -277,34 +286,45 @@ def _download(address: str, to: Path, stop: threading.Event) -> str:
 
 
 def _fetch_dataset(address: str) -> bytes:
+    shown = without_credentials(address)
+
     def attempt() -> bytes:
         try:
             with fsspec.open(f"{address}/dataset.json", "rb") as file:
-                return bytes(file.read())
+                return bytes(file.read(_LARGEST_DESCRIPTION + 1))
         except (FileNotFoundError, ValueError) as error:
             # ValueError: a protocol that fsspec does not support.
             raise ArttlError(
-                f"there are no finished shards at {address}: dataset.json is missing ({error})"
+                f"there are no finished shards at {shown}: dataset.json is missing"
+                f" ({without_credentials(str(error))})"
             ) from error
 
-    return _retry(attempt, f"{address}/dataset.json", threading.Event())
+    dataset = _retry(attempt, f"{address}/dataset.json", threading.Event())
+    if len(dataset) > _LARGEST_DESCRIPTION:
+        raise ArttlError(f"{shown}/dataset.json has more than 64 MiB, which no collection needs")
+    return dataset
 
 
 def _is_whole(path: Path, file: _File) -> bool:
     try:
-        return path.stat().st_size == file.bytes and digest_of_file(path) == file.sha256
+        status = path.lstat()  # a link in the cache is not ours
+        whole = stat.S_ISREG(status.st_mode) and status.st_size == file.bytes
+        return whole and digest_of_file(path) == file.sha256
     except OSError:
         return False
 
 
 def _make_room(cache: Path, needed: int, limit: int) -> None:
-    """Delete the least recently used tars until so many bytes fit."""
+    """Delete the least recently used tars until so many bytes fit; only those that were fetched into the cache."""
     if needed > limit:
         raise ArttlError(
             f"a shard of {needed / _GIB:.2f} GiB does not fit in a cache of {limit / _GIB:.2f}: raise $ARTTL_CACHE_GIB"
         )
     kept = []
-    for path in cache.glob("*/*.tar"):
+    fetched = (path for source in cache.glob(f"*/{_SOURCE}") for path in source.parent.glob("*.tar"))
+    for path in fetched:
+        if path.is_symlink() or path.parent.is_symlink() or not _FOLDER.fullmatch(path.parent.name):
+            continue
         with contextlib.suppress(OSError):  # another process deleted it
             status = path.stat()
             kept.append((status.st_mtime_ns, status.st_size, path))

@@ -141,8 +141,8 @@ def test_threads_that_fetch_at_once_stay_within_the_bounds_together(
     download = remote._download
     sizes: list[int] = []
 
-    def slow_download(address: str, to: Path, stop: threading.Event) -> str:
-        digest = download(address, to, stop)
+    def slow_download(address: str, to: Path, stop: threading.Event, most: int) -> str:
+        digest = download(address, to, stop, most)
         time.sleep(0.05)  # the other threads make room meanwhile
         return digest
 
@@ -323,3 +323,77 @@ def test_a_server_that_always_breaks_off_is_named(
         list(opened(f"http://127.0.0.1:{server.server_address[1]}"))
     assert "could not be fetched in 5 attempts" in str(caught.value) and "\n" not in str(caught.value)
     assert left_behind() == []
+
+
+def test_the_cache_deletes_only_what_it_fetched(
+    served: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pointed at a folder of one's own shards, or at one with links out of it, it leaves them alone."""
+    own = cache / "mine"
+    shutil.copytree(served, own)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "train-00000.tar").write_bytes(b"x" * 1000)
+    (outside / "source.json").write_text("{}")
+    (cache / ("0" * 24)).symlink_to(outside)
+    size = size_of(served) / 2
+    monkeypatch.setenv("ARTTL_CACHE_GIB", str(size / 2**30))
+    assert numbers(opened(f"file://{served}")) == numbers(opened(served))
+    assert {path.name for path in own.iterdir()} == {path.name for path in served.iterdir()}
+    assert (outside / "train-00000.tar").stat().st_size == 1000
+
+
+def test_a_link_in_the_cache_is_not_followed(served: Path, cache: Path, tmp_path: Path) -> None:
+    manifest = remote.read_manifest(f"file://{served}")
+    name = next(served.glob("*.tar")).name
+    elsewhere = tmp_path / "elsewhere.tar"
+    shutil.copy(served / name, elsewhere)
+    (manifest.directory / name).symlink_to(elsewhere)
+    shards = remote.RemoteShards.of(manifest)
+    assert shards is not None
+    shards.ensure(name)
+    assert not (manifest.directory / name).is_symlink()
+    assert (manifest.directory / name).read_bytes() == elsewhere.read_bytes()
+
+
+def test_no_more_is_read_than_was_announced(served: Path, cache: Path) -> None:
+    """A server that sends for ever does not fill the disk."""
+    manifest = remote.read_manifest(f"file://{served}")
+    name = next(served.glob("*.tar")).name
+    size = (served / name).stat().st_size
+    with (served / name).open("ab") as file:
+        file.truncate(size + 100 * 2**20)
+    to = cache / "received"
+    remote._download(f"file://{served / name}", to, threading.Event(), size)
+    assert to.stat().st_size == size + 1
+    shards = remote.RemoteShards.of(manifest)
+    assert shards is not None
+    with pytest.raises(ArttlError, match="another digest"):
+        shards.ensure(name)
+
+
+def test_credentials_are_neither_saved_nor_shown(
+    served: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    real_open = fsspec.open
+
+    def opened_without(address: str, *arguments: object, **options: object) -> object:
+        asked.append(address)
+        if "gone" in address:
+            raise OSError(f"401 for {address}")
+        return real_open(
+            address.replace("https://me:secret@museum.example", "file://"), *arguments, **options
+        )
+
+    monkeypatch.setattr(fsspec, "open", opened_without)
+    manifest = remote.read_manifest(f"https://me:secret@museum.example{served}")
+    shards = remote.RemoteShards.of(manifest)
+    assert shards is not None
+    shards.ensure(next(served.glob("*.tar")).name)
+    assert all("me:secret@" in address for address in asked)
+    assert not any(b"secret" in path.read_bytes() for path in cache.rglob("*") if path.is_file())
+    monkeypatch.setattr(remote, "_PAUSE", 0.0)
+    with pytest.raises(ArttlError) as refused:
+        remote.read_manifest("https://me:secret@museum.example/gone")
+    assert "secret" not in str(refused.value) and "https://museum.example/gone" in str(refused.value)
