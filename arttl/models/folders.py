@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -148,8 +148,11 @@ class TrainedModel(nn.Module, ABC):
                 raise ArttlError(
                     f"{folder} has {cls.noun} format {version!r}; this version reads {FORMAT_VERSION}"
                 )
+            tensors = folder / f"{cls.file_name}.safetensors"
+            with torch.device("meta"):
+                check_shapes(cls.build(description), tensors)
             model = cls.build(description)
-            model.load_state_dict(load_file(folder / f"{cls.file_name}.safetensors"))
+            model.load_state_dict(load_file(tensors))
         except (
             OSError,
             LookupError,
@@ -162,6 +165,27 @@ class TrainedModel(nn.Module, ABC):
             raise ArttlError(f"the {cls.noun} in {folder} cannot be read: {first_line(error)}") from error
         model.calibration = Calibration.load(folder)
         return model.eval()
+
+
+def check_shapes(model: nn.Module, tensors: Path) -> None:
+    """Compare a model with the header of its tensors, before either takes memory.
+
+    Args:
+        model: built on the meta device: a description alone can ask for any number of classes or the largest network.
+        tensors: the safetensors file.
+
+    Raises:
+        ValueError: naming the first tensor that differs.
+    """
+    described = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    with safe_open(tensors, framework="pt") as file:
+        stored = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    for name in (*described, *stored):
+        of_file, of_description = stored.get(name, "none"), described.get(name, "none")
+        if of_file != of_description:
+            raise ValueError(
+                f"{name} has the shape {of_file} in {tensors.name} and {of_description} by {tensors.stem}.json"
+            )
 
 
 def first_line(error: Exception) -> str:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import resource
 
 import pytest
 import torch
@@ -80,7 +81,10 @@ def test_a_folder_without_a_model(tmp_path) -> None:
     ("change", "reason"),
     [
         ({"backbone": "hf-hub:someone/something"}, "is not a network of timm"),
-        ({"backbone": "resnet18"}, "cannot be read: Error.s. in loading state_dict"),
+        (
+            {"backbone": "resnet18"},
+            r"cannot be read: \S+ has the shape .* in model.safetensors and .* by model.json",
+        ),
         ({"format_version": 99}, "has model format 99; this version reads 1"),
         ({"preprocess": {"sizes": 3}}, "sizes"),
         ({"tasks": None}, "not a task set"),
@@ -93,6 +97,25 @@ def test_models_that_do_not_fit_their_description(model, tmp_path, change, reaso
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(ArttlError, match=reason):
         load_model(tmp_path / "m")
+
+
+@pytest.mark.parametrize("giant", ["classes", "backbone"])
+def test_a_description_cannot_ask_for_memory(model, tmp_path, giant) -> None:
+    """Three million classes would take gigabytes, as the largest networks do; the header of the tensors is small."""
+    model.save(tmp_path / "m")
+    path = tmp_path / "m" / "model.json"
+    description = json.loads(path.read_text())
+    if giant == "backbone":
+        description["backbone"] = "vit_gigantic_patch14_clip_224"
+    else:
+        names = [str(index) for index in range(300_000)]
+        description["tasks"][0] |= {"classes": names, "train_counts": [1] * len(names)}
+    path.write_text(json.dumps(description))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ArttlError, match=r"cannot be read: .* has the shape"):
+        load_model(tmp_path / "m")
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown < 400_000, f"{grown} kB"
 
 
 def test_damaged_files(model, tmp_path) -> None:
