@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 _DEEPEST = 6  # levels of which names are listed
@@ -17,24 +17,23 @@ def nested_field(values: Mapping[str, Any], name: str) -> Any:
     """
     if name in values:
         return values[name]
-    found: list[Any] = [values]
+    reached: list[Any] = [values]
     several = False
     for part in name.split("."):
         entries: list[Any] = []
-        for value in found:
+        for value in reached:
             if isinstance(value, list):
                 several = True
                 entries += [entry.get(part) for entry in value if isinstance(entry, Mapping)]
             else:
                 entries.append(value.get(part) if isinstance(value, Mapping) else None)
-        found = entries
-    return found if several else found[0]
+        reached = entries
+    return reached if several else reached[0]
 
 
-def with_nested_fields(values: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
-    """The object with the named fields inside others added under their whole names."""
-    added = {name: nested_field(values, name) for name in names if "." in name and name not in values}
-    return {**values, **added} if added else values
+def named_fields(values: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """The named fields alone, also those inside others; the object as it is where no name is given."""
+    return {name: nested_field(values, name) for name in names} if names else values
 
 
 def field_names(values: Mapping[str, Any], *, depth: int = 0) -> Iterator[str]:

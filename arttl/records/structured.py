@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from arttl.errors import ArttlError, one_line
 from arttl.records.delimited import Row, check_columns
-from arttl.records.nested import field_names, outermost, with_nested_fields
+from arttl.records.nested import field_names, named_fields, outermost
 from arttl.records.reading import readable
 
 _LONGEST_LINE = 16 * 2**20  # bytes; a file without line ends must not fill the memory
@@ -34,7 +34,7 @@ def read_json_lines(path: Path, required: Iterable[tuple[str, str]]) -> Iterator
     check_columns(path, json_columns(path), required)
     names = [column for _, column in required]
     for number, values in _objects(path):
-        yield _row(f"line {number}", with_nested_fields(values, names))
+        yield _row(f"line {number}", named_fields(values, names))
 
 
 def json_columns(path: Path) -> list[str]:
@@ -67,7 +67,7 @@ def read_parquet(path: Path, required: Iterable[tuple[str, str]]) -> Iterator[Ro
             for batch in file.iter_batches(batch_size=1000, columns=names):
                 for values in batch.to_pylist():
                     number += 1
-                    yield _row(f"row {number}", with_nested_fields(values, inner))
+                    yield _row(f"row {number}", named_fields(values, inner))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ArttlError(f"row {number + 1} or later of {path} cannot be read: {one_line(error)}") from error
     if not number:

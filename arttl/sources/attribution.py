@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from arttl.artworks import Artwork
 from arttl.sources.remarks import Note
 
-# The attribution qualifiers of the Art & Architecture Thesaurus, below 300404264.
+# The attribution qualifiers of the Art & Architecture Thesaurus, most of them below 300404264.
 AAT_QUALIFIERS = {
     "300404269": "attributed to",
     "300404270": "formerly attributed to",
@@ -35,6 +35,7 @@ AAT_QUALIFIERS = {
     "300404287": "copyist of",
     "300404288": "manner of",
     "300435722": "possibly by",
+    "300252887": "falsification",
 }
 
 # Words of qualifiers that stand before a name, in the languages of the catalogues that were looked at.
@@ -175,9 +176,8 @@ class Qualifiers:
         shown = ", ".join(f"{qualifier} ({count:,})" for qualifier, count in most)
         more = ", ..." if len(self._counts) > len(most) else ""
         kept = f"{self._task}: {self._counts.total():,} makers are kept as attributions ({shown}{more})"
-        if self._attributed:
-            yield Note(
-                f"{kept} and, with --attributed, those that are not denied or publishers are labels too"
-            )
-        else:
-            yield Note(f"{kept} and are no labels; --attributed makes them labels")
+        yield Note(
+            f"{kept}; with --attributed those in doubt are labels too"
+            if self._attributed
+            else f"{kept} and are no labels; see --attributed"
+        )

@@ -55,7 +55,7 @@ PRESETS = (
     Preset(
         table="the table of the Metropolitan Museum of Art",
         header=frozenset(("Object Number", "Object ID", "Is Public Domain", "Artist Display Name", "Medium")),
-        institution="The Metropolitan Museum of Art",
+        institution="Metropolitan Museum of Art",
         object_number="Object Number",
         title="Title",
         date="Object Date",

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from arttl.artworks import Artwork
-from arttl.sources.makers import InColumns, InSentence
+from arttl.records.delimited import Row
+from arttl.sources.makers import InColumns, InName, InObjects, InSentence
 from arttl.sources.presets import PRESETS, recognised
 from arttl.sources.registry import open_source
 from arttl.sources.remarks import Note
@@ -168,7 +171,7 @@ def test_the_met(tmp_path: Path) -> None:
         "objects.csv looks like the table of the Metropolitan Museum of Art; columns guessed:"
         ' --object-number "Object Number" --image "Object Number" --tasks material=Medium "type=Object Name"'
         ' "artist=Artist Display Name" --label-separator \'|\' --title Title --date "Object Date"'
-        ' --institution "The Metropolitan Museum of Art"; override them with these flags'
+        ' --institution "Metropolitan Museum of Art"; override them with these flags'
     ]
     assert [artwork.labels.get("artist") for artwork in artworks] == [
         ("John La Farge",),
@@ -180,7 +183,7 @@ def test_the_met(tmp_path: Path) -> None:
     assert artworks[0].labels["material"] == ("Oil on canvas",)
     assert artworks[0].labels["type"] == ("Painting",)
     assert (artworks[0].title, artworks[0].date) == ("Branch", "ca. 1883")
-    assert {artwork.institution for artwork in artworks} == {"The Metropolitan Museum of Art"}
+    assert {artwork.institution for artwork in artworks} == {"Metropolitan Museum of Art"}
     assert artworks[1].attributions == (("Workshop of", "El Greco"),)
     assert artworks[2].attributions == (
         ("After", "Bartholomeus Spranger"),
@@ -194,7 +197,7 @@ def test_the_met(tmp_path: Path) -> None:
     assert artworks[3].attributions == tuple(("role unclear", name) for name in "ABC")
     assert (
         "artist: 6 makers are kept as attributions (role unclear (3), workshop of (1), after (1), published by (1))"
-        " and are no labels; --attributed makes them labels" in sentences
+        " and are no labels; see --attributed" in sentences
     )
     wide, _, sentences = _read(_file(tmp_path, rows), attributed=True)
     assert wide[2].labels["artist"] == ("Jan Muller", "Bartholomeus Spranger")
@@ -235,8 +238,6 @@ def test_cleveland(tmp_path: Path) -> None:
 
 
 def test_a_long_sentence_of_makers_takes_no_time() -> None:
-    from arttl.records.delimited import Row
-
     makers = InSentence("creators", "tombstone")
     for text in ("A (" * 100_000, "a, b" * 400, ("A (b), c " * 200)[:1999]):
         assert len(makers.read(Row("line 2", {"creators": text, "tombstone": text}))) <= 1
@@ -332,6 +333,15 @@ def test_axiell(tmp_path: Path) -> None:
     days = [{**_AXIELL, "datering.datum.start": "1802-05-14", "datering.datum.eind": "1802-06-01"}]
     (dated,), _, _ = _read(_file(tmp_path, days, delimiter=";"))
     assert dated.date == "1802-05-14/1802-06-01"
+    # As Excel and Axiell write it: a byte order mark, quotes inside cells, quoted empty cells, Windows line ends.
+    text = (
+        "\ufeffrecordnummer;objectnummer;titel;vervaardiger;materiaal;objectnaam\r\n"
+        '1;SK-A-1;Plantage "Voorburg"$"Manumittée";"";papier$inkt;"a ""b"""\r\n'
+    )
+    (tmp_path / "objects.csv").write_bytes(text.encode())
+    (artwork,), _, _ = _read(tmp_path / "objects.csv")
+    assert artwork.labels == {"material": ("papier", "inkt"), "type": ('a "b"',)}
+    assert artwork.title == 'Plantage "Voorburg"$"Manumittée"'
     # Another museum with the same program is not the Rijksmuseum.
     other = [{**_AXIELL, "PID_werk.URI": "https://pid.example/1"}]
     (artwork,), shown, _ = _read(_file(tmp_path, other, delimiter=";"))
@@ -374,12 +384,29 @@ def test_a_table_of_one_s_own_is_read_as_before(tmp_path: Path) -> None:
 
 
 def test_roles_beside_names_of_one_row() -> None:
-    from arttl.records.delimited import Row
-
     makers = InColumns("n", ("r",), separator="|")
     row = Row("line 2", {"n": "A||B", "r": "after||"})
     assert [(maker.name, maker.qualifier) for maker in makers.read(row)] == [("A", "after"), ("B", "")]
     assert makers.read(Row("line 3", {"n": "", "r": ""})) == []
+
+
+@given(
+    st.text(alphabet='Ab (),;|?after of\n{"', max_size=60),
+    st.text(alphabet="after| of?", max_size=20),
+    st.booleans(),
+)
+def test_any_cells(names: str, roles: str, joins: bool) -> None:
+    row = Row("line 2", {"n": names, "r": roles}, lists={"l": (names, json.dumps({"n": names, "r": roles}))})
+    readers = (
+        InColumns("n", ("r",), separator="|", joins=joins),
+        InObjects("l", "n", "r", joins=joins),
+        InName("n"),
+        InSentence("n", "r"),
+    )
+    for reader in readers:
+        for maker in reader.read(row):
+            assert maker.name
+            assert maker.name in names or not isinstance(reader, InColumns | InName)
 
 
 @pytest.mark.real
