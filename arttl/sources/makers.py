@@ -178,14 +178,17 @@ class InSentence:
         while len(cell) <= _LONGEST and (match := _CREATOR.match(cell, at)):
             at = match.end()
             # `Henry Bone (British, 1755-1834), after Titian (Italian, c. 1488-1576), artist`
-            name, *others = in_name(_LIFE.sub("", match["name"])) or [Maker("")]
-            qualifier = name.qualifier or (match["role"] if qualifies(match["role"]) else "")
-            makers.append(Maker(name.name, qualifier or _qualifier_in(label, name.name)))
-            makers += others
+            named = in_name(_LIFE.sub("", match["name"]))
+            makers += [_with_role(maker, match["role"], label) for maker in named[:1]] + named[1:]
         if at < len(cell.rstrip()):
-            whole = cell.strip()
-            return [Maker(whole, _qualifier_in(label, whole))] if whole else []
+            return [_with_role(maker, "", label) for maker in in_name(cell)]
         return makers
+
+
+def _with_role(maker: Maker, role: str, label: str) -> Maker:
+    """A maker with the qualifier of the name, else of the role, else of the label of the object."""
+    qualifier = maker.qualifier or (role if qualifies(role) else "") or _qualifier_in(label, maker.name)
+    return Maker(maker.name, qualifier)
 
 
 def _qualifier_in(label: str, name: str) -> str:

@@ -221,6 +221,14 @@ def test_cleveland(tmp_path: Path) -> None:
         },
         {**_CLEVELAND, "accession_number": "4", "tombstone": "", "creators": "Somebody of another form"},
         {**_CLEVELAND, "accession_number": "5", "creators": ""},
+        {**_CLEVELAND, "accession_number": "6", "tombstone": "", "creators": "Follower of Bosch"},
+        {**_CLEVELAND, "accession_number": "7", "tombstone": "", "creators": "(Italian), artist"},
+        {
+            **_CLEVELAND,
+            "accession_number": "8",
+            "tombstone": "",
+            "creators": "A (x), artist, B (y), print publisher",
+        },
     ]
     artworks, shown, _ = _read(_file(tmp_path, rows))
     assert "--image image_web" in shown[0]
@@ -231,6 +239,9 @@ def test_cleveland(tmp_path: Path) -> None:
         (("Martin, Le Vieux",), (("publisher", "Jane Roe"),)),
         (("Somebody of another form",), ()),
         ((), ()),
+        ((), (("Follower of", "Bosch"),)),
+        ((), ()),
+        (("A",), (("print publisher", "B"),)),
     ]
     assert artworks[0].labels["material"] == ("Black chalk",)
     assert artworks[0].raw_labels["artist"] == (_CLEVELAND["creators"],)
