@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from arttl.artworks import Artwork, sample_key
+from arttl.attribution.qualifiers import Qualifiers
 from arttl.errors import ArttlError, did_you_mean
+from arttl.linked_art.record import LinkedArtObject
+from arttl.linked_art.terms import address, kind, several
 from arttl.records.json_records import read_documents
 from arttl.shards.rejects import Reject
-from arttl.sources.attribution import Qualifiers
-from arttl.sources.linked_art_object import LinkedArtObject
-from arttl.sources.linked_art_terms import address, kind, several
 from arttl.sources.pictures import NoPicture, PictureFolder
 from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
@@ -94,9 +94,9 @@ def read_linked_art(settings: SourceSettings) -> Iterator[Artwork | Reject | Pas
             qualifiers.add(artwork)
             said.update(record.said)
             yield artwork
-            yield from record.remarks
+            yield from (PassedOver(what, name) for what, name in record.passed_over)
             yield from (PassedOver("further pictures of an object", names[0]) for names in named[1:])
-    yield from qualifiers.notes()
+    yield from map(Note, qualifiers.sentences())
     yield from (Note(_SAID[kind_of].format(count=count)) for kind_of, count in said.items())
 
 

@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from arttl.artworks import Artwork
+from arttl.attribution.qualifiers import Qualifiers, artists, attributions
+from arttl.attribution.table_makers import InColumns, InName, InObjects, InSentence, Makers, present
 from arttl.records.delimited import Row
 from arttl.records.nested import outermost
 from arttl.records.rows import column_names, read_any_rows
-from arttl.sources.attribution import Qualifiers, artists, attributions
-from arttl.sources.makers import InColumns, InName, InObjects, InSentence, Makers, present
 from arttl.sources.remarks import Note
 from arttl.sources.settings import SourceSettings
 
@@ -258,7 +258,7 @@ class Refinement:
 
     def notes(self) -> Iterator[Note]:
         """What there is to say when all rows were read."""
-        yield from self._qualifiers.notes()
+        yield from map(Note, self._qualifiers.sentences())
 
 
 def _span(first: str | None, last: str) -> str | None:

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
+from arttl.linked_art.makers import makers
 from arttl.shards.rejects import Reject
 from arttl.sources.linked_art import read_linked_art
-from arttl.sources.linked_art_makers import makers
-from arttl.sources.linked_art_terms import aat, addresses, kind, name_of
 from arttl.sources.registry import open_source
 from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
@@ -165,13 +164,6 @@ def test_the_language(tmp_path: Path) -> None:
     assert _one(tmp_path, _OBJECT).title == "Zelfportret"
     # A language that a record does not have: what has no language, then anything.
     assert _one(tmp_path, _OBJECT, language="fr").title == "Zelfportret"
-    named = {"notation": [{"@language": "en", "@value": "wood"}, {"@language": "nl", "@value": "hout"}]}
-    assert (name_of(named, "nl"), name_of(named, "en-GB"), name_of(named, None)) == ("hout", "wood", "wood")
-    assert name_of({"_label": {"en": ["Irises"], "fr": ["Les Iris"]}}, "fr") == "Les Iris"
-    by_label = {
-        "identified_by": [{"content": "Holz", "language": [{"_label": "German"}]}, {"content": "wood"}]
-    }
-    assert (name_of(by_label, "de"), name_of(by_label, "en")) == ("Holz", "wood")
 
 
 def _without_lists(value: Any) -> Any:
@@ -552,23 +544,6 @@ def test_bad_settings(tmp_path: Path) -> None:
         _read(tmp_path, _OBJECT, tasks=("materials",))
     with pytest.raises(ArttlError, match="needs --images"):
         _read(tmp_path, _OBJECT, dry_run=False)
-
-
-def test_addresses() -> None:
-    for text in (
-        *("http://vocab.getty.edu/aat/300435443", "https://vocab.getty.edu/aat/300435443"),
-        *(
-            "aat:300435443",
-            "http://vocab.getty.edu/page/aat/300435443",
-            "http://vocab/getty.edu/aat/300435443",
-        ),
-    ):
-        assert aat({"id": text}) == aat({"@id": text}) == "300435443"
-    assert aat({"id": "https://m.example/300435443"}) == ""
-    assert addresses({"id": "733"}) == addresses({"id": "_:b0"}) == ()
-    assert (
-        kind({"@type": ["http://www.cidoc-crm.org/cidoc-crm/E22_Man-Made_Object"]}) == "E22_Man-Made_Object"
-    )
 
 
 _keys = st.sampled_from(

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from arttl.attribution.qualifiers import Maker, qualifies, split_after, split_name
 from arttl.records.delimited import Row
-from arttl.sources.attribution import Maker, qualifies, split_after, split_name
 
 # Where two readings are possible, nobody is taken for the artist: a row with another number of roles than of names, or,
 # in the records of the Carnegie Museum, `after` beside a name without a role. There `Claude Mellan after` followed by

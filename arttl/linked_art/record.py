@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from arttl.sources.attribution import artists, attributions
-from arttl.sources.linked_art_makers import makers, productions
-from arttl.sources.linked_art_terms import (
+from arttl.attribution.qualifiers import artists, attributions
+from arttl.linked_art.makers import makers, productions
+from arttl.linked_art.terms import (
     Node,
     aat,
     address,
@@ -22,13 +22,12 @@ from arttl.sources.linked_art_terms import (
     several,
     texts_in_language,
 )
-from arttl.sources.pictures import PICTURE_SUFFIXES
-from arttl.sources.remarks import PassedOver
 
 # Concepts of the AAT.
 _TYPE_OF_WORK, _ARTWORK, _MATERIAL_STATEMENT, _MUSEUM = "300435443", "300133025", "300435429", "300312281"
 _NUMBERS = ("300312355", "300404621", "300435704")  # accession, repository and system-assigned numbers
 _ACCESSION = ("accession number", "inventory number", "object number", "inventarnummer", "objectnummer")
+_PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".jp2")
 _YEAR = re.compile(r"(-?\d{1,6})(?:-\d\d|\Z)")
 
 
@@ -38,14 +37,14 @@ class LinkedArtObject:
 
     Attributes:
         identifiers: task field to label to addresses.
-        remarks: on what was passed over in it.
+        passed_over: kind and name of what was not read of it.
         said: kinds of decisions that were taken, to be counted.
     """
 
     node: Node
     language: str | None
     identifiers: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
-    remarks: list[PassedOver] = field(default_factory=list)
+    passed_over: list[tuple[str, str]] = field(default_factory=list)
     said: set[str] = field(default_factory=set)
 
     def terms(self, column: str, concepts: list[Node]) -> tuple[str, ...]:
@@ -74,7 +73,7 @@ class LinkedArtObject:
         for concept in concepts:
             if concept not in chosen:
                 name = name_of(concept, self.language) or address(concept)
-                self.remarks.append(PassedOver("classifications that are no types of work", name))
+                self.passed_over.append(("classifications that are no types of work", name))
         return self.terms("type", chosen)
 
     def materials(self) -> tuple[str, ...]:
@@ -193,8 +192,8 @@ class LinkedArtObject:
             labels[name] = tuple(dict.fromkeys((*labels.get(name, ()), *kept)))
 
     def _nameless(self, column: str, what: str) -> None:
-        self.remarks.append(
-            PassedOver(f"values of {column} that have an address and no name", what or "no address")
+        self.passed_over.append(
+            (f"values of {column} that have an address and no name", what or "no address")
         )
 
 
@@ -211,9 +210,7 @@ def _is_type_of(mark: Node) -> bool:
 def _is_file(work: Node) -> bool:
     """Whether a picture is itself given as a file, which is not the model's way and common."""
     return (
-        kind(work) == "DigitalObject"
-        or "format" in work
-        or Path(address(work)).suffix.lower() in PICTURE_SUFFIXES
+        kind(work) == "DigitalObject" or "format" in work or Path(address(work)).suffix.lower() in _PICTURES
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arttl.sources.attribution import Maker, artists, attributions, qualifies, split_after, split_name
+from arttl.attribution.qualifiers import Maker, artists, attributions, qualifies, split_after, split_name
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from arttl.artworks import Artwork
-from arttl.sources.remarks import Note
 
 # The attribution qualifiers of the Art & Architecture Thesaurus, most of them below 300404264.
 AAT_QUALIFIERS = {
@@ -168,15 +167,15 @@ class Qualifiers:
             known = qualifier.casefold()
             self._counts[known if known in self._counts or len(self._counts) < self._MOST else "others"] += 1
 
-    def notes(self) -> Iterator[Note]:
-        """The sentence; none where there is nothing to say."""
+    def sentences(self) -> Iterator[str]:
+        """What there is to say: one sentence, or none."""
         if not self._counts:
             return
         most = self._counts.most_common(self._SHOWN)
         shown = ", ".join(f"{qualifier} ({count:,})" for qualifier, count in most)
         more = ", ..." if len(self._counts) > len(most) else ""
         kept = f"{self._task}: {self._counts.total():,} makers are kept as attributions ({shown}{more})"
-        yield Note(
+        yield (
             f"{kept}; with --attributed those in doubt are labels too"
             if self._attributed
             else f"{kept} and are no labels; see --attributed"

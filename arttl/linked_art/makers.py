@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from arttl.sources.attribution import AAT_QUALIFIERS, Maker, qualifies, split_name
-from arttl.sources.linked_art_terms import Node, aat, address, addresses, kind, name_of, nodes, several
+from arttl.attribution.qualifiers import AAT_QUALIFIERS, Maker, qualifies, split_name
+from arttl.linked_art.terms import Node, aat, address, addresses, kind, name_of, nodes, several
 
 _ACTORS = ("Person", "Group", "Actor", "E21_Person", "E74_Group", "E39_Actor")
 _PRODUCTIONS = ("Production", "Creation", "Activity", "E12_Production")
