@@ -38,14 +38,14 @@ class LinkedArtObject:
     Attributes:
         identifiers: task field to label to addresses.
         passed_over: kind and name of what was not read of it.
-        said: kinds of decisions that were taken, to be counted.
+        decisions: kinds of decisions that were taken, to be counted.
     """
 
     node: Node
     language: str | None
     identifiers: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
     passed_over: list[tuple[str, str]] = field(default_factory=list)
-    said: set[str] = field(default_factory=set)
+    decisions: set[str] = field(default_factory=set)
 
     def terms(self, column: str, concepts: list[Node]) -> tuple[str, ...]:
         """The names of concepts, whose addresses are kept; those without a name are counted."""
@@ -69,7 +69,7 @@ class LinkedArtObject:
             if aat(concept) != _ARTWORK and all(map(_is_type_of, nodes(concept, "classified_as")))
         ]
         if chosen and not marked:
-            self.said.add("unmarked type")
+            self.decisions.add("unmarked type")
         for concept in concepts:
             if concept not in chosen:
                 name = name_of(concept, self.language) or address(concept)
@@ -86,7 +86,7 @@ class LinkedArtObject:
         ]
         texts = texts_in_language(statements, self.language)
         if texts:
-            self.said.add("statement")
+            self.decisions.add("statement")
         return tuple(dict.fromkeys(texts))
 
     def techniques(self) -> tuple[str, ...]:
@@ -161,7 +161,7 @@ class LinkedArtObject:
             ]
             if texts:
                 if len(set(texts)) > 1:
-                    self.said.add("several numbers")
+                    self.decisions.add("several numbers")
                 return texts[0].strip(), True
         last = address(self.node).rstrip("/#").rpartition("/")[2]
         return re.sub(r"\.json(?:ld)?\Z", "", last), False

@@ -36,8 +36,8 @@ TASKS = ("material", "type", "artist")
 
 _FIELDS = ("material", "type", "artist", "technique", "date", "year")
 _OBJECTS = ("HumanMadeObject", "ManMadeObject", "E22_Human-Made_Object", "E22_Man-Made_Object")
-# Decisions of `LinkedArtObject.said`, and of `_Numbers`.
-_SAID = {
+# What is printed of `LinkedArtObject.decisions` and of `_Numbers`.
+_DECISIONS = {
     "unmarked type": "{count:,} object(s) have no classification that is marked as a type of work (AAT 300435443):"
     " those without a mark were taken as types",
     "statement": "{count:,} object(s) have no material (made_of): their material statement was taken, as one label",
@@ -70,7 +70,7 @@ def read_linked_art(settings: SourceSettings) -> Iterator[Artwork | Reject | Pas
             )
     pictures = PictureFolder.of(settings, "linked-art")
     numbers = _Numbers()
-    said: Counter[str] = Counter()
+    decisions: Counter[str] = Counter()
     artist_task = next((task for task, column in tasks.items() if column == "artist"), "artist")
     qualifiers = Qualifiers(artist_task, attributed=settings.attributed)
     for where, document in read_documents(settings.metadata):
@@ -81,7 +81,7 @@ def read_linked_art(settings: SourceSettings) -> Iterator[Artwork | Reject | Pas
             record = LinkedArtObject(node, settings.language)
             number, is_own = record.number()
             if not is_own:
-                number = numbers.distinct(number, address(node), said)
+                number = numbers.distinct(number, address(node), decisions)
             if not number:
                 yield Reject("", "", "", "no-object-number", where)
                 continue
@@ -92,12 +92,12 @@ def read_linked_art(settings: SourceSettings) -> Iterator[Artwork | Reject | Pas
                 continue
             artwork = _artwork(record, number, picture, tasks, settings)
             qualifiers.add(artwork)
-            said.update(record.said)
+            decisions.update(record.decisions)
             yield artwork
             yield from (PassedOver(what, name) for what, name in record.passed_over)
             yield from (PassedOver("further pictures of an object", names[0]) for names in named[1:])
     yield from map(Note, qualifiers.sentences())
-    yield from (Note(_SAID[kind_of].format(count=count)) for kind_of, count in said.items())
+    yield from (Note(_DECISIONS[kind_of].format(count=count)) for kind_of, count in decisions.items())
 
 
 def _entries(document: Any) -> list[Any]:
@@ -166,9 +166,9 @@ class _Numbers:
     def __init__(self) -> None:
         self._addresses: dict[int, int] = {}  # hashes, so that a million records do not fill the memory
 
-    def distinct(self, number: str, whole: str, said: Counter[str]) -> str:
+    def distinct(self, number: str, whole: str, decisions: Counter[str]) -> str:
         """The number, or more of the address where another address has it."""
         if not number or self._addresses.setdefault(hash(number), hash(whole)) == hash(whole):
             return number
-        said["longer number"] += 1
+        decisions["longer number"] += 1
         return "/".join(whole.rstrip("/#").split("/")[-2:])

@@ -29,12 +29,14 @@ _IMAGE, _MEDIUM, _MUSEUM, _NUMBER, _SUBSET = (
     *("Museum-based instance ID", "Subset"),
 )
 _FIELDS = ("material", _MEDIUM)
+_GROUPED = ("grouped", "stratified", "by-institution")
 
 
 def read_mame(settings: SourceSettings) -> Iterator[Artwork | Reject]:
     """Artworks of the table, one per photograph.
 
-    Two museums may give two objects one number; they get keys and groups of their own.
+    Two museums may give two objects one number; they get keys, and where a split keeps objects together
+    groups, of their own.
 
     Args:
         settings: `metadata` is required, and `images` but for a dry run.
@@ -72,5 +74,5 @@ def read_mame(settings: SourceSettings) -> Iterator[Artwork | Reject]:
                 split=split_in_column(subset, _SUBSET, f"{row.location} of {settings.metadata}")
                 if settings.split == "official"
                 else None,
-                group=f"{museum}: {number}",
+                group=f"{museum}: {number}" if settings.split in _GROUPED else None,
             )

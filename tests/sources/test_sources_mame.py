@@ -46,7 +46,8 @@ def test_artworks(tmp_path: Path) -> None:
     assert [a.image.name for a in artworks] == ["1.jpg", "b.jpeg", "c.jpg"]
     # The two objects of one number are two.
     assert len({a.key for a in artworks}) == 3
-    assert len({a.group for a in artworks}) == 3
+    apart = read_mame(_settings(tmp_path, split="by-institution"))
+    assert len({item.group for item in apart if isinstance(item, Artwork)}) == 3
     assert [(r.object_number, r.reason) for r in items if isinstance(r, Reject)] == [
         ("7.2", "missing"),
         ("7.3", "outside-folder"),
@@ -97,5 +98,5 @@ def test_the_real_table(real_data: Path) -> None:
     }
     # One number of two museums' objects, and two photographs of one object.
     twice = [artwork for artwork in artworks if artwork.object_number == "1998.377"]
-    assert len({artwork.institution for artwork in twice}) == len({a.group for a in twice}) == 2
-    assert len({a.group for a in artworks if a.object_number == "46.38.5"}) == 1
+    assert len({artwork.institution for artwork in twice}) == len({a.key for a in twice}) == 2
+    assert len({a.key for a in artworks if a.object_number == "46.38.5"}) == 1
