@@ -11,6 +11,13 @@ from typing import Any
 from arttl.attribution.qualifiers import artists, attributions
 from arttl.linked_art.makers import makers, productions
 from arttl.linked_art.terms import (
+    ACCESSION_NUMBER,
+    ARTWORK,
+    MATERIAL_STATEMENT,
+    MUSEUM,
+    REPOSITORY_NUMBER,
+    SYSTEM_NUMBER,
+    TYPE_OF_WORK,
     Node,
     aat,
     address,
@@ -23,10 +30,7 @@ from arttl.linked_art.terms import (
     texts_in_language,
 )
 
-# Concepts of the AAT.
-_TYPE_OF_WORK, _ARTWORK, _MATERIAL_STATEMENT, _MUSEUM = "300435443", "300133025", "300435429", "300312281"
-_NUMBERS = ("300312355", "300404621", "300435704")  # accession, repository and system-assigned numbers
-_ACCESSION = ("accession number", "inventory number", "object number", "inventarnummer", "objectnummer")
+_NUMBERS = (ACCESSION_NUMBER, REPOSITORY_NUMBER, SYSTEM_NUMBER)
 _PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".jp2")
 _YEAR = re.compile(r"(-?\d{1,6})(?:-\d\d|\Z)")
 
@@ -62,11 +66,11 @@ class LinkedArtObject:
     def types(self) -> tuple[str, ...]:
         """The classifications that are types of work: those marked so, else those that are not marked at all."""
         concepts = list(nodes(self.node, "classified_as"))
-        marked = [concept for concept in concepts if _TYPE_OF_WORK in classes(concept)]
+        marked = [concept for concept in concepts if TYPE_OF_WORK in classes(concept)]
         chosen = marked or [
             concept
             for concept in concepts
-            if aat(concept) != _ARTWORK and all(map(_is_type_of, nodes(concept, "classified_as")))
+            if aat(concept) != ARTWORK and all(map(_is_type_of, nodes(concept, "classified_as")))
         ]
         if chosen and not marked:
             self.decisions.add("unmarked type")
@@ -82,7 +86,7 @@ class LinkedArtObject:
         if terms:
             return terms
         statements = [
-            entry for entry in nodes(self.node, "referred_to_by") if _MATERIAL_STATEMENT in classes(entry)
+            entry for entry in nodes(self.node, "referred_to_by") if MATERIAL_STATEMENT in classes(entry)
         ]
         texts = texts_in_language(statements, self.language)
         if texts:
@@ -140,9 +144,9 @@ class LinkedArtObject:
         holders = [
             *nodes(self.node, "current_owner", "current_keeper", "current_custodian"),
             *nodes(self.node, "current_permanent_custodian"),
-            *(group for group in nodes(self.node, "member_of") if _MUSEUM in classes(group)),
+            *(group for group in nodes(self.node, "member_of") if MUSEUM in classes(group)),
         ]
-        holders.sort(key=lambda holder: _MUSEUM not in classes(holder))
+        holders.sort(key=lambda holder: MUSEUM not in classes(holder))
         return next((name for holder in holders if (name := name_of(holder, self.language))), None)
 
     def number(self) -> tuple[str, bool]:
@@ -155,7 +159,6 @@ class LinkedArtObject:
                 text
                 for entry in identifiers
                 if concept in classes(entry)
-                or (concept == _NUMBERS[0] and any(map(_is_accession, nodes(entry, "classified_as"))))
                 for text in map(str, several(entry.get("content", entry.get("value"))))
                 if text.strip()
             ]
@@ -195,11 +198,6 @@ class LinkedArtObject:
         self.passed_over.append(
             (f"values of {column} that have an address and no name", what or "no address")
         )
-
-
-def _is_accession(concept: Node) -> bool:
-    """Whether a concept without an address of the AAT is by its name that of accession numbers."""
-    return not aat(concept) and name_of(concept, "en").casefold() in _ACCESSION
 
 
 def _is_type_of(mark: Node) -> bool:

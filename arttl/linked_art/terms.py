@@ -8,7 +8,24 @@ from typing import Any
 
 Node = dict[str, Any]
 
-PREFERRED = "300404670"  # of the Art & Architecture Thesaurus (AAT): preferred terms
+# Concepts of the Art & Architecture Thesaurus (AAT).
+PREFERRED = "300404670"  # preferred terms
+TYPE_OF_WORK, ARTWORK, MUSEUM = "300435443", "300133025", "300312281"
+MATERIAL_STATEMENT = "300435429"
+ACCESSION_NUMBER, REPOSITORY_NUMBER, SYSTEM_NUMBER = "300312355", "300404621", "300435704"
+_CONCEPTS = {
+    **dict.fromkeys(("primary name", "preferred term", "preferred terms"), PREFERRED),
+    "type of work": TYPE_OF_WORK,
+    **dict.fromkeys(("artwork", "works of art"), ARTWORK),
+    **dict.fromkeys(("museum", "museums (institutions)"), MUSEUM),
+    **dict.fromkeys(
+        ("material statement", "materials statement", "materials description"), MATERIAL_STATEMENT
+    ),
+    **dict.fromkeys(("accession number", "accession numbers", "inventory number"), ACCESSION_NUMBER),
+    **dict.fromkeys(("object number", "inventarnummer", "objectnummer"), ACCESSION_NUMBER),
+    **dict.fromkeys(("owner-assigned number", "repository number", "repository numbers"), REPOSITORY_NUMBER),
+    "system-assigned number": SYSTEM_NUMBER,
+}
 _LANGUAGES = {
     "300388277": "en",
     "300388256": "nl",
@@ -86,9 +103,19 @@ def addresses(node: Node) -> tuple[str, ...]:
 
 
 def aat(node: Node) -> str:
-    """The number of a concept of the AAT; empty for any other node."""
+    """The number of a concept of the AAT; empty for any other node.
+
+    It is in the concept's own address, else in that of one that it is the same as (`equivalent`), since collections
+    have vocabularies of their own; else its label is that of a concept that this package must know.
+    """
     match = _AAT.search(address(node))
-    return match[1] if match else ""
+    if match is None:
+        matches = (_AAT.search(address(other)) for other in nodes(node, "equivalent"))
+        match = next(filter(None, matches), None)
+    if match is not None:
+        return match[1]
+    label = node.get("_label")
+    return _CONCEPTS.get(label.strip().casefold(), "") if isinstance(label, str) else ""
 
 
 def classes(node: Node) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arttl.linked_art.terms import aat, addresses, kind, name_of
+from arttl.linked_art.terms import aat, addresses, classes, kind, name_of
 
 
 def test_addresses() -> None:
@@ -16,6 +16,16 @@ def test_addresses() -> None:
     ):
         assert aat({"id": text}) == aat({"@id": text}) == "300435443"
     assert aat({"id": "https://m.example/300435443"}) == ""
+    # A vocabulary of one's own, and a concept that is known by its label alone.
+    own = {
+        "id": "https://lux.example/concept/1",
+        "equivalent": [{"id": "http://vocab.getty.edu/aat/300312355"}],
+    }
+    assert aat(own) == aat({"_label": "Accession Number"}) == "300312355"
+    assert classes({"classified_as": [own, {"_label": "Type of Work"}, {"_label": "Other"}]}) == {
+        "300312355",
+        "300435443",
+    }
     assert addresses({"id": "733"}) == addresses({"id": "_:b0"}) == ()
     assert (
         kind({"@type": ["http://www.cidoc-crm.org/cidoc-crm/E22_Man-Made_Object"]}) == "E22_Man-Made_Object"
