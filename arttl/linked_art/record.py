@@ -151,21 +151,18 @@ class LinkedArtObject:
 
     def number(self) -> tuple[str, bool]:
         """The object number, and whether it is a number of the museum's and not the last part of the address."""
-        identifiers = [
-            entry for entry in nodes(self.node, "identified_by") if kind(entry) in ("Identifier", "")
-        ]
+        by_class: dict[str, list[str]] = {}
+        for entry in nodes(self.node, "identified_by"):
+            if kind(entry) in ("Identifier", ""):
+                for value in several(entry.get("content", entry.get("value"))):
+                    if text := str(value).strip():
+                        for concept in classes(entry):
+                            by_class.setdefault(concept, []).append(text)
         for concept in _NUMBERS:
-            texts = [
-                text
-                for entry in identifiers
-                if concept in classes(entry)
-                for text in map(str, several(entry.get("content", entry.get("value"))))
-                if text.strip()
-            ]
-            if texts:
+            if texts := by_class.get(concept):
                 if len(set(texts)) > 1:
                     self.decisions.add("several numbers")
-                return texts[0].strip(), True
+                return texts[0], True
         last = address(self.node).rstrip("/#").rpartition("/")[2]
         return re.sub(r"\.json(?:ld)?\Z", "", last), False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 Node = dict[str, Any]
@@ -54,6 +55,7 @@ _LANGUAGE_NAMES = {
 }
 # Also the forms that real files have: `aat:300435443`, https, /page/, and in error http://vocab/getty.edu/aat/300264578.
 _AAT = re.compile(r"(?:\baat:|\bgetty\.edu/(?:page/)?aat/)(\d{9})\b")
+_LONGEST_ADDRESS = 2000
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+\Z")
 _CODE = re.compile(r"[A-Za-z]{2}(?:-[A-Za-z0-9]+)*\Z")
 
@@ -65,24 +67,27 @@ def several(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def nodes(node: Node, *names: str) -> Iterator[Node]:
+def nodes(node: Node, *names: str) -> list[Node]:
     """The nodes under properties, in order; an address alone is a node that has nothing else."""
+    entries: list[Node] = []
     for name in names:
         value = node.get(name)
         if value is None:
             continue
         for entry in value if isinstance(value, list) else (value,):
             if isinstance(entry, dict):
-                yield entry
+                entries.append(entry)
             elif isinstance(entry, str):
-                yield {"id": entry}
+                entries.append({"id": entry})
+    return entries
 
 
 def kind(node: Node) -> str:
     """The class of a node, such as `HumanMadeObject`; empty where it has none."""
-    for value in several(node.get("type", node.get("@type"))):
+    own = node.get("type", node.get("@type"))
+    for value in several(own):
         if isinstance(value, str):
-            return _last_part(value)
+            return value if value.isalpha() else _last_part(value)
     return ""
 
 
@@ -91,9 +96,9 @@ def _last_part(text: str) -> str:
 
 
 def address(node: Node) -> str:
-    """The node's own address or other `id`; empty where it has none."""
+    """The node's own address or other `id`; empty where it has none, or one of more than 2,000 characters."""
     value = node.get("id", node.get("@id"))
-    return value.strip() if isinstance(value, str) else ""
+    return value.strip() if isinstance(value, str) and len(value) <= _LONGEST_ADDRESS else ""
 
 
 def addresses(node: Node) -> tuple[str, ...]:
@@ -108,14 +113,19 @@ def aat(node: Node) -> str:
     It is in the concept's own address, else in that of one that it is the same as (`equivalent`), since collections
     have vocabularies of their own; else its label is that of a concept that this package must know.
     """
-    match = _AAT.search(address(node))
-    if match is None:
-        matches = (_AAT.search(address(other)) for other in nodes(node, "equivalent"))
-        match = next(filter(None, matches), None)
-    if match is not None:
-        return match[1]
+    number = _number_in(address(node))
+    if not number and "equivalent" in node:
+        number = next(filter(None, (_number_in(address(other)) for other in nodes(node, "equivalent"))), "")
+    if number:
+        return number
     label = node.get("_label")
     return _CONCEPTS.get(label.strip().casefold(), "") if isinstance(label, str) else ""
+
+
+@lru_cache(4096)
+def _number_in(text: str) -> str:
+    match = _AAT.search(text)
+    return match[1] if match else ""
 
 
 def classes(node: Node) -> set[str]:
@@ -130,9 +140,9 @@ def name_of(node: Node, language: str | None) -> str:
         node: with names (`identified_by`), language-tagged text (`notation`), or a label (`_label`).
         language: such as `en`; None: that of the first preferred name.
     """
-    names = [entry for entry in nodes(node, "identified_by") if kind(entry) in ("Name", "")]
+    names = nodes(node, "identified_by")
     return (
-        text_in_language(names, language)
+        (names and text_in_language([entry for entry in names if kind(entry) in ("Name", "")], language))
         or _tagged(node.get("notation"), language)
         or _tagged(node.get("_label", node.get("label")), language)
     )
@@ -148,6 +158,9 @@ def text_in_language(entries: list[Node], language: str | None) -> str:
 
 def texts_in_language(entries: list[Node], language: str | None) -> list[str]:
     """The texts (`content`) of names or statements in a language, preferred ones first; see `text_in_language`."""
+    if len(entries) == 1 and isinstance(entries[0].get("content"), str):
+        text = " ".join(entries[0]["content"].split())
+        return [text] if text else []
     preferred: list[tuple[str, set[str]]] = []
     others: list[tuple[str, set[str]]] = []
     for entry in entries:
@@ -188,6 +201,8 @@ def _code(value: Any) -> set[str]:
 
 def _tagged(value: Any, language: str | None) -> str:
     """A text, given alone, as `{"@value": ..., "@language": ...}`, as `{"en": [...]}`, or as a list of these."""
+    if value is None or isinstance(value, str):
+        return " ".join(value.split()) if value else ""
     texts: list[tuple[str, set[str]]] = []
     for entry in several(value):
         if isinstance(entry, str):
