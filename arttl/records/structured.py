@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from arttl.errors import ArttlError, one_line
 from arttl.records.delimited import Row, check_columns
+from arttl.records.nested import field_names, named_fields, outermost
 from arttl.records.reading import readable
 
 _LONGEST_LINE = 16 * 2**20  # bytes; a file without line ends must not fill the memory
@@ -23,45 +24,50 @@ def read_json_lines(path: Path, required: Iterable[tuple[str, str]]) -> Iterator
 
     Args:
         path: the file.
-        required: columns that the file must have, each as the flag that named it and its name. An object may lack any.
+        required: columns that the file must have, each as the flag that named it and its name, fields inside others
+            with dots (`contributors.fc`). An object may lack any.
 
     Raises:
         ArttlError: if the file is missing, is not such a file, has no rows, or its first 1,000 objects lack a column.
     """
+    required = list(required)
     check_columns(path, json_columns(path), required)
+    names = [column for _, column in required]
     for number, values in _objects(path):
-        yield _row(f"line {number}", values)
+        yield _row(f"line {number}", named_fields(values, names))
 
 
 def json_columns(path: Path) -> list[str]:
-    """The names that occur in the first 1,000 objects of a file of JSON lines."""
+    """The names that occur in the first 1,000 objects of a file of JSON lines, those inside others with dots."""
     names: dict[str, None] = {}
     for index, (_, values) in enumerate(_objects(path)):
         if index == _COLUMNS_LOOKED_FOR:
             break
-        names.update(dict.fromkeys(values))
+        names.update(dict.fromkeys(field_names(values)))
     if not names:
         raise ArttlError(f"{path} holds no rows; each of its lines must be a JSON object")
     return list(names)
 
 
 def read_parquet(path: Path, required: Iterable[tuple[str, str]]) -> Iterator[Row]:
-    """Read a Parquet file; only the required columns, where any are given.
+    """Read a Parquet file; only the required columns, where any are given; fields inside others with dots.
 
     Raises:
         ArttlError: if the file is missing, is no Parquet file, has no rows, or lacks a column.
     """
     required = list(required)
     columns = parquet_columns(path)
-    check_columns(path, columns, required)
-    names = list(dict.fromkeys(column for _, column in required)) or columns
+    own = [(flag, outermost(column, columns)) for flag, column in required]
+    check_columns(path, columns, own)
+    names = list(dict.fromkeys(column for _, column in own)) or columns
+    inner = [column for _, column in required]
     number = 0
     try:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=1000, columns=names):
                 for values in batch.to_pylist():
                     number += 1
-                    yield _row(f"row {number}", values)
+                    yield _row(f"row {number}", named_fields(values, inner))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ArttlError(f"row {number + 1} or later of {path} cannot be read: {one_line(error)}") from error
     if not number:

@@ -8,11 +8,23 @@ from dataclasses import dataclass, replace
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError, did_you_mean
 from arttl.shards.rejects import Reject
-from arttl.sources import dublin_core, folders, lido, rijks2014, sabatelli2018, synthetic, webdataset
+from arttl.sources import (
+    dublin_core,
+    folders,
+    lido,
+    linked_art,
+    mame,
+    rijks2014,
+    sabatelli2018,
+    synthetic,
+    webdataset,
+)
 from arttl.sources.dublin_core import read_dublin_core
 from arttl.sources.folders import read_folders
 from arttl.sources.labels import LabelRules
 from arttl.sources.lido import read_lido
+from arttl.sources.linked_art import read_linked_art
+from arttl.sources.mame import read_mame
 from arttl.sources.remarks import Note, PassedOver, Remarks
 from arttl.sources.rijks2014 import read_rijks2014
 from arttl.sources.sabatelli2018 import read_sabatelli2018
@@ -46,8 +58,10 @@ SOURCES: dict[str, Source] = {
     "table": Source(read_table, (), has_columns=True, has_records=True),
     "dublin-core": Source(read_dublin_core, tuple(dublin_core.TASK_COLUMNS), has_records=True),
     "lido": Source(read_lido, lido.TASKS, has_records=True),
+    "linked-art": Source(read_linked_art, linked_art.TASKS, has_records=True),
     "folders": Source(read_folders, folders.TASKS, has_official_split=True),
     "rijks2014": Source(read_rijks2014, tuple(rijks2014.TASK_COLUMNS), has_official_split=True),
+    "mame": Source(read_mame, mame.TASKS, has_official_split=True),
     "sabatelli2018": Source(read_sabatelli2018, tuple(sabatelli2018.TASK_COLUMNS)),
     "webdataset": Source(read_webdataset, webdataset.TASKS, has_columns=True, has_official_split=True),
     "synthetic": Source(read_synthetic, synthetic.TASKS),

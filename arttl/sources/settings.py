@@ -50,13 +50,14 @@ class MetadataSettings(Settings):
 
     source: str = "table"
     """Kind of metadata: `table` (CSV, TSV, JSON lines or Parquet), `dublin-core` (OAI-PMH dumps in `oai_dc`), `lido`
-    (LIDO 1.0 and 1.1), `folders` (one folder of pictures per class, no metadata), `rijks2014` (the Rijksmuseum
-    Challenge as distributed), `sabatelli2018` (the CSV layout of the paper's published repository), `webdataset`
-    (tars made by others) or `synthetic` (drawn objects, no metadata)."""
+    (LIDO 1.0 and 1.1), `linked-art` (JSON-LD as linked.art describes it), `folders` (one folder of pictures per class,
+    no metadata), `rijks2014` (the Rijksmuseum Challenge as distributed), `mame` (the MAMe data set as distributed),
+    `sabatelli2018` (the CSV layout of the paper's published repository), `webdataset` (tars made by others) or
+    `synthetic` (drawn objects, no metadata)."""
 
     metadata: Path | None = None
-    """The metadata file. For `dublin-core` and `lido` a file or a folder of them, for `rijks2014` the folder of
-    XML files."""
+    """The metadata file. For `dublin-core`, `lido` and `linked-art` a file or a folder of them, for `rijks2014` the
+    folder of XML files."""
 
     ground_truth: Path | None = None
     """The file `rijksgt.mat`, for the official split and labels (`rijks2014`)."""
@@ -78,8 +79,8 @@ class MetadataSettings(Settings):
     """Separates several labels in one cell, such as `;` or `|`. By default a cell is one label (`table`)."""
 
     language: str | None = None
-    """Language to take labels in, such as `en`, where a record has them in several (`dublin-core`, `lido`). By
-    default the first that a record has."""
+    """Language to take labels in, such as `en`, where a record has them in several (`dublin-core`, `lido`,
+    `linked-art`). By default the first that a record has."""
 
     fold_case: bool = False
     """Ignore the letter case of labels: all become lower case (Unicode case folding), then are mapped."""
@@ -94,7 +95,7 @@ class MetadataSettings(Settings):
 
     attributed: bool = False
     """Take makers who are not named as such (`after`, `circle of`, `attributed to`) as artists too (`lido`,
-    `linked-art`). They are kept with the sample in any case."""
+    `linked-art`, and the published tables of museums). They are kept with the sample in any case."""
 
     institution: str | None = None
     """The museum that holds the objects, where the metadata do not name it."""
@@ -148,8 +149,8 @@ class SourceSettings(MetadataSettings):
     (the same with all photographs of an object in one split), `stratified` (so too, and every class that can be is in
     every split), `by-institution` (the museums of `--test-institution` are the test split, the others are divided as
     by `grouped`), `column=NAME` (the metadata's own column, holding train, val or test) or `official` (the split that
-    comes with `rijks2014`, the folders train, val and test above the classes of `folders`, or the names of the tars of
-    `webdataset`)."""
+    comes with `rijks2014` or `mame`, the folders train, val and test above the classes of `folders`, or the names of
+    the tars of `webdataset`)."""
 
     test_institution: tuple[str, ...] = ()
     """The museums whose objects are the test split, for `--split by-institution`."""

@@ -15,6 +15,7 @@ lines and Parquet a cell may be a list of labels:
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -24,6 +25,8 @@ from arttl.errors import ArttlError
 from arttl.records.rows import column_names, read_any_rows
 from arttl.shards.rejects import Reject
 from arttl.sources.paths import image_folder, image_path
+from arttl.sources.presets import Refinement, guesses, recognised
+from arttl.sources.remarks import Note
 from arttl.sources.settings import SourceSettings
 
 S = TypeVar("S", bound=SourceSettings)
@@ -42,6 +45,13 @@ _USUAL_TASKS = {
     "type": ("type", "objecttype", "objectname", "worktype", "classification", "objectsoort", "dctype"),
     "artist": ("artist", "creator", "maker", "artistdisplayname", "artistname", "kunstenaar", "dccreator"),
 }
+# The flags whose columns are guessed, in the order in which they are printed.
+_GUESSED = {
+    **{
+        f"--{name.replace('_', '-')}": name for name in ("object_number", "image", "tasks", "label_separator")
+    },
+    **{f"--{name}": name for name in ("title", "date", "institution")},
+}
 _SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
@@ -50,7 +60,7 @@ _SPLITS = {
 
 
 def guess_columns(settings: S) -> tuple[S, list[str]]:
-    """Settings with the columns that were not named, where the file has one of a usual name.
+    """Settings with the columns that were not named, where the file is a known table or has one of a usual name.
 
     Returns:
         The settings, and a sentence on what was guessed, if anything was.
@@ -60,30 +70,34 @@ def guess_columns(settings: S) -> tuple[S, list[str]]:
     """
     if settings.metadata is None:
         return settings, []
-    if settings.object_number is not None and settings.image is not None and settings.tasks:
-        return settings, []
     columns = column_names(settings.metadata)
-    changes: dict[str, str | tuple[str, ...]] = {}
-    shown = []
-    for name, flag, usual in (
-        ("object_number", "--object-number", _USUAL_NUMBERS),
-        ("image", "--image", _USUAL_IMAGES),
-    ):
-        column = _usual(columns, usual)
-        if getattr(settings, name) is None and column is not None:
-            changes[name] = column
-            shown.append(f"{flag} {_quoted(column)}")
-    if not settings.tasks:
-        guesses = {task: _usual(columns, usual) for task, usual in _USUAL_TASKS.items()}
-        tasks = [f"{task}={column}" for task, column in guesses.items() if column is not None]
-        if tasks:
-            changes["tasks"] = tuple(tasks)
-            shown.append(f"--tasks {' '.join(map(_quoted, tasks))}")
-    if not shown:
+    preset = recognised(columns)
+    # A picture's file name that someone has added to a published table is nearer than the address it came with.
+    changes = {} if settings.image is not None else _guess(columns, "image", _USUAL_IMAGES)
+    if preset is not None:
+        changes = {**guesses(preset, columns, settings), **changes}
+    elif settings.object_number is None:
+        changes |= _guess(columns, "object_number", _USUAL_NUMBERS)
+    if not settings.tasks and "tasks" not in changes:
+        of_tasks = {task: _usual(columns, usual) for task, usual in _USUAL_TASKS.items()}
+        if tasks := tuple(f"{task}={column}" for task, column in of_tasks.items() if column is not None):
+            changes["tasks"] = tasks
+    if not changes:
         return settings, []
+    shown = (
+        f"{flag} {' '.join(map(_quoted, [value] if isinstance(value, str) else value))}"
+        for flag, name in _GUESSED.items()
+        if (value := changes.get(name))
+    )
+    where = f"{settings.metadata.name} looks like {preset.table}; " if preset is not None else ""
     return settings.replace(**changes), [
-        f"columns guessed: {' '.join(shown)}; override them with these flags"
+        f"{where}columns guessed: {' '.join(shown)}; override them with these flags"
     ]
+
+
+def _guess(columns: list[str], name: str, usual: tuple[str, ...]) -> dict[str, str | tuple[str, ...]]:
+    column = _usual(columns, usual)
+    return {name: column} if column is not None else {}
 
 
 def _usual(columns: list[str], usual: tuple[str, ...]) -> str | None:
@@ -92,11 +106,16 @@ def _usual(columns: list[str], usual: tuple[str, ...]) -> str | None:
 
 
 def _quoted(text: str) -> str:
+    """As a shell takes it."""
+    if re.search(r"[^\w\s.,:=/-]", text):
+        return shlex.quote(text)
     return f'"{text}"' if " " in text else text
 
 
-def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject]:
+def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject | Note]:
     """Artworks of a table, one per row; a row that names no usable image becomes a reject.
+
+    The makers of the published tables of museums are read with their qualifiers, see `presets.py`.
 
     Args:
         settings: `metadata`, `images`, `object_number`, `image` and `tasks` are required; in a dry run neither
@@ -132,7 +151,9 @@ def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject]:
         columns = ", ".join(filter(None, column_names(settings.metadata)))
         raise ArttlError(f"--source table needs {lacking} COLUMN; {settings.metadata} has: {columns}")
     given = [(flag, column) for flag, column in (*required, *optional) if column is not None]
-    for row in read_any_rows(settings.metadata, given):
+    refinement = Refinement.of(settings)
+    needed = [*given, *(("--metadata", column) for column in refinement.columns)]
+    for row in read_any_rows(settings.metadata, needed):
         cells = {column: row.cells.get(column, "").strip() for _, column in given}
         name = cells[image] if image is not None else sample_key(cells[number])
         path = image_path(folder, name)
@@ -145,7 +166,7 @@ def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject]:
         elif path is None:
             yield Reject(cells[number], "", name, "outside-folder", row.location)
         else:
-            yield Artwork(
+            artwork = Artwork(
                 key=sample_key(cells[number]),
                 object_number=cells[number],
                 image=path,
@@ -163,6 +184,8 @@ def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject]:
                 ),
                 group=_optional(cells, settings.group_column),
             )
+            yield refinement.apply(artwork, row)
+    yield from refinement.notes()
 
 
 def _labels(cell: str, separator: str | None) -> tuple[str, ...]:

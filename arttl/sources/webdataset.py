@@ -24,6 +24,7 @@ from typing import Any
 
 from arttl.artworks import ArchivedArtwork, sample_key
 from arttl.errors import ArttlError, one_line
+from arttl.records.nested import nested_field
 from arttl.shards.rejects import Reason, Reject
 from arttl.sources.paths import image_folder
 from arttl.sources.pictures import PICTURE_SUFFIXES
@@ -56,11 +57,7 @@ class _Sample:
         """The labels under a column; none where the sample lacks it."""
         if name in self.texts:
             return (self.texts[name],)
-        value: Any = self.fields.get(name)
-        if value is None:
-            value = self.fields
-            for part in name.split("."):
-                value = value.get(part) if isinstance(value, Mapping) else None
+        value = nested_field(self.fields, name)
         values = value if isinstance(value, list) else [value]
         return tuple(
             value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

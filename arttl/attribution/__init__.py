@@ -1,0 +1,1 @@
+"""Who made an object and how surely: qualifiers, roles, and where tables of museums give them."""
