@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from arttl.errors import ArttlError
+from arttl.shards.parquet import read_bounded_table
 from arttl.shards.sample import LABEL_COLUMN, SampleRecord
 
 FORMAT_VERSION = 1
@@ -42,6 +42,12 @@ def manifest_schema(tasks: tuple[str, ...]) -> pa.Schema:
     """Columns of `manifest.parquet` for the given tasks. Row i of the table is the sample whose `.row` is i."""
     labels = [(LABEL_COLUMN + task, pa.list_(pa.string())) for task in tasks]
     return pa.schema([*_FIXED_COLUMNS, _GROUP, _INSTITUTION, *labels])
+
+
+def _column_type(name: str) -> pa.DataType | None:
+    if name.startswith(LABEL_COLUMN):
+        return pa.list_(pa.string())
+    return dict([*_FIXED_COLUMNS, _GROUP, _INSTITUTION]).get(name)
 
 
 class Manifest:
@@ -73,12 +79,12 @@ class Manifest:
                 )
         try:
             dataset = json.loads((directory / "dataset.json").read_text(encoding="utf-8"))
-            table = pq.read_table(directory / "manifest.parquet")
-        except (OSError, ValueError, pa.ArrowException) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ArttlError(f"the shards in {directory} cannot be read: {error}") from error
         version = dataset.get("format_version") if isinstance(dataset, dict) else None
         if version != FORMAT_VERSION:
             raise ArttlError(f"{directory} has shard format {version!r}; this version reads {FORMAT_VERSION}")
+        table = read_bounded_table(directory / "manifest.parquet", _column_type)
         missing = [name for name, _ in _FIXED_COLUMNS if name not in table.column_names]
         if missing:
             raise ArttlError(f"{directory / 'manifest.parquet'} lacks the column {missing[0]!r}")

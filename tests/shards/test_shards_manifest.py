@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +51,55 @@ def test_a_damaged_folder(shards: Path, name: str) -> None:
     (shards / name).write_bytes(b"PAR1{")
     with pytest.raises(ArttlError, match="cannot be read"):
         Manifest.read(shards)
+
+
+def test_a_manifest_that_inflates(shards: Path) -> None:
+    """Rows that share a text of five kilobytes: little on the disk, gigabytes in memory."""
+    path = shards / "manifest.parquet"
+    table = pq.read_table(path)
+    column = pa.DictionaryArray.from_arrays(pa.array([0] * 400_000, pa.int32()), ["x" * 5000])
+    columns = {
+        name: column if name == "key" else [table[name][0].as_py()] * 400_000 for name in table.column_names
+    }
+    pq.write_table(pa.table(columns), path)
+    assert path.stat().st_size < 2**20
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ArttlError, match="more than 2 KiB per row"):
+        Manifest.read(shards)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1_200_000
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("width", [b"x"] * 12, "'width' of .* holds binary, not int32"),
+        ("labels.type", ["vase"] * 12, "'labels.type' of .* holds string, not list"),
+        ("key", [[1]] * 12, "'key' of .* holds list<.*>, not string"),
+        ("width", [2**40] * 12, "cannot be read as Parquet: .*"),
+    ],
+)
+def test_columns_of_other_types(shards: Path, column: str, values: list[object], message: str) -> None:
+    path = shards / "manifest.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(table.column_names.index(column), column, pa.array(values)), path)
+    with pytest.raises(ArttlError, match=message):
+        Manifest.read(shards)
+
+
+def test_what_other_programs_write_is_read(shards: Path) -> None:
+    """Larger types of the same kind, and columns of their own."""
+    path = shards / "manifest.parquet"
+    before = Manifest.read(shards).table
+    table = pq.read_table(path)
+    for name, kind in (
+        ("key", pa.large_string()),
+        ("width", pa.int64()),
+        ("labels.type", pa.large_list(pa.large_string())),
+    ):
+        index = table.column_names.index(name)
+        table = table.set_column(index, name, table[name].cast(kind))
+    pq.write_table(table.append_column("mine", pa.array([{"a": 1}] * 12)), path)
+    assert Manifest.read(shards).table.equals(before)
 
 
 def test_another_version(shards: Path) -> None:

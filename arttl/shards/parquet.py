@@ -1,0 +1,65 @@
+"""Parquet tables of strangers: rows and column types are checked in the footer, and memory is bounded while reading.
+
+A file of some megabytes may hold gigabytes: a long text that many rows share is stored once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from arttl.errors import ArttlError, one_line
+
+MOST_ROWS = 50_000_000
+_BYTES_PER_ROW, _BYTES_BESIDE = 2048, 64 * 2**20  # real manifests have some 300 per row
+_BATCH = 8192  # rows
+
+
+def read_bounded_table(path: Path, type_of: Callable[[str], pa.DataType | None]) -> pa.Table:
+    """The columns of a table that are known, each of its type.
+
+    Args:
+        path: the file.
+        type_of: of a column's name, the type that its values get; None for a column that is not read.
+
+    Raises:
+        ArttlError: if the file is not Parquet, a column holds another type, or there are more than `MOST_ROWS` rows or
+            2 KiB per row.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            stored = file.schema_arrow
+            types = {field.name: type_of(field.name) for field in stored}
+            schema = pa.schema([(name, type_) for name, type_ in types.items() if type_ is not None])
+            for field in schema:
+                if not _fits(stored.field(field.name).type, field.type):
+                    raise ArttlError(
+                        f"the column {field.name!r} of {path} holds {stored.field(field.name).type}, not {field.type}"
+                    )
+            rows = file.metadata.num_rows
+            if rows > MOST_ROWS:
+                raise ArttlError(f"{path} has {rows:,} rows, more than {MOST_ROWS:,}")
+            tables, size = [schema.empty_table()], 0
+            for batch in file.iter_batches(_BATCH, columns=schema.names):
+                tables.append(pa.Table.from_batches([batch]).select(schema.names).cast(schema))
+                size += tables[-1].nbytes  # after the cast, since a dictionary hides what it stands for
+                if size > _BYTES_PER_ROW * rows + _BYTES_BESIDE:
+                    raise ArttlError(f"{path} holds more than 2 KiB per row, which is no manifest's")
+            return pa.concat_tables(tables)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise ArttlError(f"{path} cannot be read as Parquet: {one_line(error)}") from error
+
+
+def _fits(stored: pa.DataType, needed: pa.DataType) -> bool:
+    """Whether values of a type can be cast to another without a loss: other programs write larger types of a kind."""
+    if pa.types.is_list(needed):
+        is_list = pa.types.is_list(stored) or pa.types.is_large_list(stored)
+        return pa.types.is_null(stored) or (is_list and _fits(stored.value_type, needed.value_type))
+    if pa.types.is_string(needed):
+        if pa.types.is_dictionary(stored):
+            return _fits(stored.value_type, needed)
+        return pa.types.is_string(stored) or pa.types.is_large_string(stored) or pa.types.is_null(stored)
+    return pa.types.is_integer(stored) if pa.types.is_integer(needed) else bool(stored == needed)
