@@ -22,7 +22,15 @@ _LARGEST_REST = 209
 
 
 class UnclearNumbers(ValueError):
-    """A column whose numbers can be read in two ways, or are written in two; the message counts and shows them."""
+    """A column whose numbers can be read in two ways, or are written in two; the message counts and shows them.
+
+    Attributes:
+        numbers: labels of the column that are numbers.
+    """
+
+    def __init__(self, message: str, numbers: int) -> None:
+        super().__init__(message)
+        self.numbers = numbers
 
 
 @dataclass(frozen=True)
@@ -143,7 +151,7 @@ def _separators(counts: Mapping[str, int]) -> tuple[str, str]:
     numbers = set().union(*readings.values())
     complete = [pair for pair in _SEPARATORS if len(readings[pair]) == len(numbers)]
     if not complete:
-        raise UnclearNumbers(_mixed(counts, list(readings.values()), numbers))
+        raise UnclearNumbers(_mixed(counts, list(readings.values()), numbers), _total(counts, numbers))
     first = readings[complete[0]]
     for pair in complete[1:]:
         unclear = [label for label in first if readings[pair][label] != first[label]]
@@ -151,7 +159,8 @@ def _separators(counts: Mapping[str, int]) -> tuple[str, str]:
             example = _most_frequent(counts, unclear)
             raise UnclearNumbers(
                 f"{_total(counts, unclear):,} of its {_total(counts, numbers):,} numbers, such as {example!r}, may be"
-                f" {first[example]:.15g} or {readings[pair][example]:.15g}"
+                f" {first[example]:.15g} or {readings[pair][example]:.15g}",
+                _total(counts, numbers),
             )
     return complete[0]
 

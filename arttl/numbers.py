@@ -91,9 +91,10 @@ def unused_numbers(labels: Sequence[str], number_format: NumberFormat) -> list[s
             f"{wide.total():,} of them spans of {WIDEST_RANGE} years or more ({examples_of(wide)})"
         )
     if no_year:
+        with_era = next((f"{label} CE" for label, _ in no_year.most_common() if label.isdigit()), "165 CE")
         sentences.append(
-            f"{no_year.total():,} of them not used, since they are no years of four digits as the others are"
-            f" ({examples_of(no_year)}; where 165 is not the rest of 1650, write 165 CE)"
+            f"{no_year.total():,} of them not used, since they are no years of four digits as the others are and may"
+            f" lack some ({examples_of(no_year)}; {with_era!r} would be used)"
         )
     if (
         number_format == NumberFormat(years=False)

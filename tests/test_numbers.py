@@ -132,8 +132,8 @@ def test_what_a_person_must_know_of_labels_that_are_not_used() -> None:
     assert unused_numbers(years, NumberFormat.of(years)) == [
         "4 of them not read as a number (such as 'n.d.', 'by 1650'; see docs/numbers.md)",
         "1 of them spans of 100 years or more (such as '15th–16th century')",
-        "3 of them not used, since they are no years of four digits as the others are"
-        " (such as '165', '19?'; where 165 is not the rest of 1650, write 165 CE)",
+        "3 of them not used, since they are no years of four digits as the others are and may lack some"
+        " (such as '165', '19?'; '165 CE' would be used)",
     ]
     sizes = ["1.234", "880", "12.500", "wide"]
     assert unused_numbers(sizes, NumberFormat.of(sizes)) == [
