@@ -1,101 +1,118 @@
-"""Labels that are numbers: reading a catalogue's strings, and the statistics that replace a vocabulary."""
+"""Labels that are numbers: reading a column of them, and the statistics that replace a vocabulary."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from arttl.decimals import NumberFormat, is_plausible_year
+from arttl.years import WIDEST_RANGE, read_span
+
 if TYPE_CHECKING:
     import torch
 
+__all__ = [
+    "WIDEST_RANGE",
+    "NumberFormat",
+    "NumberStatistics",
+    "examples_of",
+    "parse_number",
+    "unused_numbers",
+]
+
 Array = TypeVar("Array", npt.NDArray[Any], "torch.Tensor")
 
-WIDEST_RANGE = 100
-"""A range this wide or wider is unknown, as in the Rijksmuseum Challenge (`|Y1 - Y2| < 100`)."""
-
-_BEFORE_CHRIST = r"(?:b\.?\s?c\.?(?:\s?e\.?)?|v\.?\s?chr\.?|av\.?\s?j\.?-?c\.?)"
-_AFTER_CHRIST = r"(?:a\.?\s?d\.?|c\.?\s?e\.?|n\.?\s?chr\.?)"
-_CIRCA = r"(?:(?:circa|ca\.?|c\.|about|around|omstreeks|um|vers|probably|possibly|dated)\s*)*"
-_CENTURY = r"(?:century|centuries|eeuw|jahrhundert|jh\.?|siècle)"
+_ANY = NumberFormat()
+_POINT_OR_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}")
 
 
-def _moment(ordinal: int) -> str:
-    """A pattern for a number, a decade or a century; its groups end in `ordinal`."""
-    number = rf"(?P<number{ordinal}>-?\d{{1,12}}(?:\.\d{{1,6}})?)(?P<decade{ordinal}>(?<=\d0)'?s)?"
-    century = rf"(?P<nth{ordinal}>\d{{1,2}})\s?(?:st|nd|rd|th|ste|de|e|er|\.)(?:\s?(?P<century{ordinal}>{_CENTURY}))?"
-    era = rf"(?:\s?(?P<before{ordinal}>{_BEFORE_CHRIST})|\s?(?P<after{ordinal}>{_AFTER_CHRIST}))?"
-    return rf"{_CIRCA}(?:a\.?d\.?\s)?(?:{number}|{century}){era}"
-
-
-_DATE = re.compile(r"(-?\d{4})-\d{2}-\d{2}(?:T.*)?", re.ASCII)
-_MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
-_RANGE = re.compile(
-    rf"{_moment(1)}(?:\s*(?:-|/|\bto\b|\btot\b|\bbis\b|\bor\b|\bof\b)\s*{_moment(2)})?",
-    re.ASCII | re.IGNORECASE,
-)
-_UNSURE = re.compile(r"\s*(?:\(\?\)|[?~])$")
-_DASHES = str.maketrans("−–—‐‑", "-----")
-
-
-def parse_number(text: str) -> float | None:
+def parse_number(text: str, number_format: NumberFormat = _ANY) -> float | None:
     """The number in a catalogued label; None if there is none.
 
-    Read are plain numbers (`1642`, `-500`, `23.5`) and the ways of writing a year: `ca. 1642`, `1642?`, `[1642]`,
-    `1642-03-15`, `300 BC`; and spans, of which the middle is taken: `1640 - 1645`, `1640–45`, `1640s`, `17th century`.
-    A span of `WIDEST_RANGE` or more, one that ends before it begins, and a bound (`before 1642`) give no number.
+    Read are numbers as Python, pandas and Parquet write them (`1642`, `-500`, `23.5`, `1.642e3`) or as the column
+    does (`1.234,5`); and the ways of writing a year, see `arttl.years.parse_year`, of which the middle is taken.
+
+    Args:
+        text: the label.
+        number_format: of its column. In one of years a plain number is a year of four digits or before Christ, and
+            any other gives none; where it is not known whether the column is one of years, `165?` is the 1650s.
     """
-    text = text.strip().translate(_DASHES)
-    if text.startswith("[") and text.endswith("]"):
-        text = text[1:-1].strip()
-    text = _UNSURE.sub("", text)
-    if date := _DATE.fullmatch(text):
-        return float(date[1])
-    match = _RANGE.fullmatch(text)
-    if not match:
+    value = number_format.decimal_value(text)
+    if value is not None:
+        return None if number_format.years and not is_plausible_year(value) else value
+    span = read_span(text.strip(), number_format.years is not False)
+    if span is None or span.is_wide:
         return None
-    part = match.groupdict()
-    low, high = _first_and_last(part)
-    if high < low and (month := _MONTH.fullmatch(text)):  # not a range such as 1640-45, so a month
-        return float(month[1])
-    return (low + high) / 2 if 0 <= high - low < WIDEST_RANGE else None
+    if number_format.years:
+        return span.middle if span.is_year else None
+    if number_format.years is None and span.short and span.doubtful and span.last < 100:  # c. 19
+        return None
+    return span.middle
 
 
-def _first_and_last(part: dict[str, str | None]) -> tuple[float, float]:
-    """The ends of the one or two moments of a match; NaN where it is none."""
-    if part["number2"] is None and part["nth2"] is None:
-        return _span(part, "1", before=bool(part["before1"]), century=bool(part["century1"]))
-    last_before = bool(part["before2"])
-    century = bool(part["century2"])
-    # An era or century after the second only holds for both: 300–200 BC, 17th–18th century.
-    first_before = bool(part["before1"]) or (last_before and not part["after1"])
-    first = _span(part, "1", before=first_before, century=century or bool(part["century1"]))
-    shorter, longer = part["number2"], part["number1"]
-    if shorter and longer and not first_before and _is_short(shorter, longer):
-        completed = longer[: len(longer) - len(shorter)] + shorter  # 1640–45
-        return first[0], float(completed)
-    return first[0], _span(part, "2", before=last_before, century=century)[1]
+def unused_numbers(labels: Sequence[str], number_format: NumberFormat) -> list[str]:
+    """Phrases for a person about the labels of a column that give no number, or may give a wrong one.
+
+    Args:
+        labels: of any samples.
+        number_format: of the column.
+
+    Returns:
+        For each reason that applies, how many labels and examples, the most frequent ones.
+    """
+    unread: Counter[str] = Counter()
+    wide: Counter[str] = Counter()
+    no_year: Counter[str] = Counter()
+    decimals: Counter[str] = Counter()
+    for label, count in Counter(labels).items():
+        if parse_number(label, number_format) is not None:
+            if "." in label and number_format.decimal_value(label) is not None:
+                decimals[label] = count
+        elif number_format.years and parse_number(label, NumberFormat(years=False)) is not None:
+            no_year[label] = count
+        elif (span := read_span(label.strip())) is not None and span.is_wide:
+            wide[label] = count
+        else:
+            unread[label] = count
+    sentences = []
+    if unread:
+        sentences.append(
+            f"{unread.total():,} of them not read as a number ({examples_of(unread)}; see docs/numbers.md)"
+        )
+    if wide:
+        sentences.append(
+            f"{wide.total():,} of them spans of {WIDEST_RANGE} years or more ({examples_of(wide)})"
+        )
+    if no_year:
+        with_era = next((f"{label} CE" for label, _ in no_year.most_common() if label.isdigit()), "165 CE")
+        sentences.append(
+            f"{no_year.total():,} of them not used, since they are no years of four digits as the others are and may"
+            f" lack some ({examples_of(no_year)}; {with_era!r} would be used)"
+        )
+    if (
+        number_format == NumberFormat(years=False)
+        and all(map(_POINT_OR_THOUSANDS.fullmatch, decimals))
+        and decimals
+    ):
+        example = min(decimals)
+        whole = example.replace(".", "")
+        sentences.append(
+            f"{decimals.total():,} of them read with a decimal point ({example!r} as {float(example):g}, not {whole})"
+        )
+    return sentences
 
 
-def _is_short(second: str, first: str) -> bool:
-    return first.isdigit() and second.isdigit() and len(second) < len(first) and len(first) >= 3
-
-
-def _span(part: dict[str, str | None], ordinal: str, *, before: bool, century: bool) -> tuple[float, float]:
-    number, nth = part["number" + ordinal], part["nth" + ordinal]
-    if number is not None:
-        low = float(number)
-        high = low + 9 if part["decade" + ordinal] else low
-    elif century and nth is not None and int(nth):
-        low, high = 100 * int(nth) - 99, 100 * int(nth)
-    else:
-        return math.nan, math.nan
-    return (-high, -low) if before else (low, high)
+def examples_of(labels: Counter[str]) -> str:
+    """`such as` and the most frequent labels, shortened."""
+    shown = [label if len(label) <= 40 else label[:39] + "…" for label, _ in labels.most_common(3)]
+    return "such as " + ", ".join(map(repr, shown))
 
 
 @dataclass(frozen=True)
@@ -108,6 +125,7 @@ class NumberStatistics:
         std: standard deviation (divided by `count`), in the label's unit.
         median: always predicting it is the baseline that every error is shown beside.
         unreadable: training samples whose label is not a number, see `parse_number`; they count as unlabelled.
+        number_format: how the column's numbers are written.
     """
 
     count: int
@@ -115,6 +133,7 @@ class NumberStatistics:
     std: float
     median: float
     unreadable: int = 0
+    number_format: NumberFormat = _ANY
 
     def __post_init__(self) -> None:
         if not (self.count >= 2 and self.std > 0 and self.unreadable >= 0):
@@ -123,8 +142,12 @@ class NumberStatistics:
             raise ValueError("a number's statistics must be finite")
 
     @classmethod
-    def of(cls, values: Iterable[float | None]) -> NumberStatistics:
-        """The statistics of a training split's labelled samples, None for a label that is not a number.
+    def of(cls, values: Iterable[float | None], number_format: NumberFormat = _ANY) -> NumberStatistics:
+        """The statistics of a training split's labelled samples.
+
+        Args:
+            values: None for a label that is not a number.
+            number_format: that they were read with.
 
         Raises:
             ValueError: for fewer than two different numbers.
@@ -139,6 +162,7 @@ class NumberStatistics:
             std=float(known.std()),
             median=float(np.median(known)),
             unreadable=len(values) - len(known),
+            number_format=number_format,
         )
 
     def standardise(self, values: Array) -> Array:

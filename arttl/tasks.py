@@ -18,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from arttl.class_rules import ClassRule
+from arttl.decimals import NumberFormat, UnclearNumbers
 from arttl.errors import ArttlError, did_you_mean
 from arttl.files import write_json
-from arttl.numbers import WIDEST_RANGE, NumberStatistics, parse_number
+from arttl.numbers import WIDEST_RANGE, NumberStatistics, parse_number, unused_numbers
 
 TaskKind = Literal["single-label", "multi-label", "number"]
 SPLITS = ("train", "val", "test")
@@ -138,7 +139,8 @@ class Task:
             unit, NaN where the label is unknown or not a number.
         """
         if self.kind == "number":
-            values = [parse_number(row[0]) if row else None for row in labels]
+            number_format = self.statistics.number_format
+            values = [parse_number(row[0], number_format) if row else None for row in labels]
             return np.array([np.nan if value is None else value for value in values], dtype=np.float32)
         index = self.vocabulary.index
         if self.kind == "single-label":
@@ -278,7 +280,12 @@ class TaskSet:
 def _task_to_dict(task: Task) -> dict[str, Any]:
     described: dict[str, Any] = {"name": task.name, "kind": task.kind}
     if task.kind == "number":
-        return described | {f"train_{name}": value for name, value in asdict(task.statistics).items()}
+        statistics = asdict(task.statistics)
+        del statistics["number_format"]
+        return described | {
+            **{f"train_{name}": value for name, value in statistics.items()},
+            "number_format": task.statistics.number_format.to_dict(),
+        }
     return described | {
         "classes": list(task.vocabulary.classes),
         "train_counts": list(task.vocabulary.counts),
@@ -298,6 +305,8 @@ def _task_from_dict(described: Mapping[str, Any]) -> Task:
             std=float(described["train_std"]),
             median=float(described["train_median"]),
             unreadable=int(described["train_unreadable"]),
+            # Files of earlier versions lack it.
+            number_format=NumberFormat.from_dict(described.get("number_format", NumberFormat().to_dict())),
         )
     else:
         training = Vocabulary(
@@ -315,13 +324,19 @@ def _statistics(manifest: LabelledRows, name: str) -> NumberStatistics:
         if split == "train" and labels
     ]
     try:
-        return NumberStatistics.of(map(parse_number, train))
+        number_format = NumberFormat.of(train)
+    except UnclearNumbers as error:
+        raise ArttlError(
+            f"task {name!r} of --number: {error}; write all with a decimal point and without separators of thousands,"
+            f" for example with arttl shards relabel and --mapping {name}=FILE"
+        ) from error
+    try:
+        return NumberStatistics.of((parse_number(label, number_format) for label in train), number_format)
     except ValueError as error:
-        unread = next((label for label in train if parse_number(label) is None), None)
-        example = "" if unread is None else f"; {unread!r}, for example, is not a number"
+        unused = "; ".join(unused_numbers(train, number_format))
         raise ArttlError(
             f"task {name!r} of --number needs two different numbers in the training split, such as 1642, ca. 1642 or"
-            f" 1640-1645 (ranges under {WIDEST_RANGE}), and has {len(train)} labels{example}"
+            f" 1640-1645 (ranges under {WIDEST_RANGE}), and has {len(train)} labels{unused and f': {unused}'}"
         ) from error
 
 

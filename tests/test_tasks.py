@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from arttl.class_rules import ClassRule
 from arttl.errors import ArttlError
-from arttl.numbers import NumberStatistics
+from arttl.numbers import NumberFormat, NumberStatistics
 from arttl.tasks import Task, TaskSet, Vocabulary, is_labelled
 
 
@@ -149,6 +149,7 @@ def test_a_number_has_statistics_of_the_training_split() -> None:
     """And class rules, which a number does not have, do not touch it."""
     task = TaskSet.from_manifest(YEARS, ("material",), classes="all-splits", number=("material",))["material"]
     known = np.array([1600.0, 1700.0, 1645.0])
+    assert task.statistics.number_format == NumberFormat(years=True)
     assert task.statistics.count == 3 and task.statistics.unreadable == 2
     assert task.statistics.mean == pytest.approx(known.mean()) and task.statistics.median == 1645
     assert task.statistics.std == pytest.approx(known.std())
@@ -167,11 +168,29 @@ def test_numbers_that_cannot_be_learnt() -> None:
         TaskSet.from_manifest(YEARS, ("material",), number=("material",), multi_label=("material",))
     words = Rows(["train"] * 3, [("oil",), ("1642",), ("1642",)])
     with pytest.raises(
-        ArttlError, match=r"two different numbers .* has 3 labels; 'oil', for example, is not a number"
+        ArttlError,
+        match=r"two different numbers .* has 3 labels: 1 of them not read as a number \(such as 'oil';",
     ):
         TaskSet.from_manifest(words, ("material",), number=("material",))
     with pytest.raises(ArttlError, match=r"has 0 labels$"):
         TaskSet.from_manifest(Rows(["train"], [None]), ("material",), number=("material",))
+
+
+def test_the_training_split_decides_how_a_column_is_read() -> None:
+    sizes = Rows(
+        ["train"] * 3 + ["test"] * 3,
+        [("1.234,5",), ("12,5",), ("wide",), ("2.000",), ("7,25",), ("1,234.5",)],
+    )
+    task = TaskSet.from_manifest(sizes, ("material",), number=("material",))["material"]
+    np.testing.assert_array_equal(task.targets(sizes.material), [1234.5, 12.5, np.nan, 2000, 7.25, np.nan])
+    with pytest.raises(
+        ArttlError,
+        match=r"^task 'material' of --number: 2 of its 2 numbers, such as '1,234', may be 1.234 or 1234; write all with"
+        r" a decimal point and without separators of thousands, for example with arttl shards relabel and"
+        r" --mapping material=FILE$",
+    ):
+        unclear = Rows(["train"] * 2, [("1,234",), ("5,678",)])
+        TaskSet.from_manifest(unclear, ("material",), number=("material",))
 
 
 @dataclass
@@ -202,7 +221,12 @@ def test_a_task_set_survives_its_file(tmp_path) -> None:
         [
             Task("type", "single-label", Vocabulary(("prent", "schilderij"), (3, 2), (0,))),
             Task("matériel", "multi-label", Vocabulary(("or", "ébène"), (1, 2), (0, 1))),
-            Task("year", "number", NumberStatistics(7, 1642.3, 88.25, 1650.0, 2)),
+            Task("year", "number", NumberStatistics(7, 1642.3, 88.25, 1650.0, 2, NumberFormat(years=True))),
+            Task(
+                "width",
+                "number",
+                NumberStatistics(7, 12.3, 8.25, 10.0, 0, NumberFormat(",", ".", years=False)),
+            ),
         ]
     )
     tasks.save(tmp_path / "tasks.json")
@@ -224,6 +248,12 @@ def test_task_sets_written_before_there_were_numbers_load(tmp_path) -> None:
     found = TaskSet.load(tmp_path / "tasks.json")
     assert found == TaskSet([Task("a", "single-label", Vocabulary(("b", "c"), (3, 1), (0,)))])
     assert found.to_dict() == {"tasks": tasks}
+
+
+def test_numbers_written_before_they_had_a_format_load(tmp_path) -> None:
+    (tmp_path / "tasks.json").write_text(json.dumps({"tasks": [NUMBER]}))
+    statistics = TaskSet.load(tmp_path / "tasks.json")["year"].statistics
+    assert statistics == NumberStatistics(2, 1.0, 1.0, 1.0) and statistics.number_format.years is None
 
 
 NUMBER = {
@@ -254,6 +284,8 @@ def _task_set(**changes: object) -> str:
         _task_set(train_majority=[7]),
         _task_set(kind="number"),
         json.dumps({"tasks": [{**NUMBER, "train_std": 0}]}),
+        json.dumps({"tasks": [{**NUMBER, "number_format": {"decimal": ";"}}]}),
+        json.dumps({"tasks": [{**NUMBER, "number_format": [1]}]}),
         json.dumps({"tasks": [{**NUMBER, "train_mean": float("nan")}]}),
     ],
 )

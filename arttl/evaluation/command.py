@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from arttl.console import Console
+from arttl.console import Console, Reporter
 from arttl.cpu import prepare_cpu_for_inference
 from arttl.errors import ArttlError
 from arttl.evaluation.bootstrap import group_column, groups_of
@@ -16,6 +16,7 @@ from arttl.evaluation.metrics import TaskMetrics, measure_predictions, metrics_t
 from arttl.evaluation.report import bands_table, metrics_table
 from arttl.files import write_json
 from arttl.inference.predict import predict
+from arttl.label_use import describe_task
 from arttl.loading import open_loader, read_manifest
 from arttl.loading.settings import DecodingSettings
 from arttl.loading.views import Views
@@ -48,7 +49,7 @@ class EvaluateSettings(Settings):
 
 
 def evaluate(settings: EvaluateSettings) -> dict[str, TaskMetrics]:
-    """Measure a model on the tasks that it and the shards have in common.
+    """Measure a model on the tasks that it and the shards have in common, after printing what their labels are worth.
 
     Raises:
         ArttlError: if the model or shards cannot be read, or have no task in common.
@@ -86,6 +87,10 @@ def evaluate(settings: EvaluateSettings) -> dict[str, TaskMetrics]:
             device=device,
         ),
     )
+    rows = manifest.rows(settings.split).tolist()
+    for task in tasks:
+        labels = manifest.labels(task.name)
+        Reporter(True).say(f"{settings.split} split, {describe_task(task, [labels[row] for row in rows])}")
     predictions = predict(model.to(device), tasks, views, manifest).calibrated(model.calibration)
     if settings.predictions is not None:
         predictions.write(settings.predictions)
@@ -103,11 +108,5 @@ def run(settings: EvaluateSettings) -> None:
     )
     if (bands := bands_table(metrics)) is not None:
         console.print(bands)
-    for name, of_task in metrics.items():
-        if of_task.unknown_class:
-            why = "says no number" if of_task.kind == "number" else "is of no class that the model knows"
-            console.print(
-                f"{name}: {of_task.unknown_class} sample(s) left out, whose label {why}", markup=False
-            )
     if settings.json is not None:
         write_json(settings.json, metrics_to_json(metrics))

@@ -16,6 +16,7 @@ from arttl.errors import ArttlError
 from arttl.evaluation.measures import majority_logits, measures_of, values_of
 from arttl.frozen.store import FeatureStore
 from arttl.frozen.tokens import Samples, same_collection, store_names
+from arttl.label_use import describe_task
 from arttl.loading.settings import ClassSettings
 from arttl.settings import AtLeastOne, Settings
 from arttl.splits.redraw import SplitAssignment, redraw_split
@@ -94,7 +95,11 @@ class Study:
         """
         for seed in range(count):
             split = redraw_split(self.manifest, self.task_names, seed)
-            yield split, self._classes.choose(split)
+            tasks = self._classes.choose(split)
+            if seed == 0:
+                for task in tasks:
+                    self.reporter.say(f"task       {describe_task(task, split.labels(task.name))}")
+            yield split, tasks
 
     def measure(
         self,

@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from arttl.label_use import number_note
 from arttl.packing.summary import Summary, TaskCounts
 from arttl.tasks import SPLITS
 
@@ -36,7 +37,12 @@ def class_tables(summary: Summary, most: int) -> RenderableType:
         summary: of the collection.
         most: classes that get a line of their own; 0: all.
     """
-    tables: list[RenderableType] = [_classes(task, most) for task in summary.tasks]
+    tables: list[RenderableType] = []
+    for task in summary.tasks:
+        tables.append(_classes(task, most))
+        first = dict(zip(task.classes, task.first.sum(axis=1).tolist(), strict=True))
+        if (note := number_note(task.name, first)) is not None:
+            tables.append(Text(note))
     if len(summary.tasks) > 1:
         tables.append(_known_together(summary))
     return _stacked(tables)

@@ -12,10 +12,10 @@ from accelerate import Accelerator
 
 from arttl.console import Reporter
 from arttl.files import writing
+from arttl.label_use import describe_task
 from arttl.models import TrainedModel
 from arttl.runs import RunFolder, on_first_rank
 from arttl.shards.manifest import Manifest
-from arttl.tasks import is_labelled
 from arttl.training.checkpoints import Epoch
 
 if TYPE_CHECKING:
@@ -57,14 +57,7 @@ class EpochReporter(Reporter):
         parameters = sum(parameter.numel() for parameter in model.parameters()) / 1e6
         self.say(f"shards     {manifest.directory} ({len(manifest)} samples)")
         for task in model.tasks:
-            labels = manifest.labels(task.name)
-            known = int(is_labelled(task.targets(labels)).sum())
-            without = sum(label is None for label in labels)
-            other = len(labels) - known - without
-            self.say(
-                f"task       {task.name}: {task.summary}, {known} labelled"
-                f"{f', {other} with labels of no class' if other else ''}, {without} without"
-            )
+            self.say(f"task       {describe_task(task, manifest.labels(task.name))}")
         networks = " + ".join(network.name for network in model.networks)
         self.say(f"network    {networks}, {parameters:.1f} million parameters, {mode}")
         self.say(f"weights    {model.provenance.weights}")

@@ -65,7 +65,7 @@ def test_all_kinds_are_measured_and_written(dated, tmp_path, capsys, monkeypatch
         "calibration error",
     ):
         assert words in shown
-    assert "whose label says no number" in shown
+    assert "not read as a number (such as 'n. d.'; see docs/numbers.md)" in shown
     table = shown[shown.index("95% interval") : shown.index("majority: ")]
     assert "…" not in table and all(len(line) <= 80 for line in table.splitlines())
     found = json.loads(files["f.json"].read_text())["tasks"]

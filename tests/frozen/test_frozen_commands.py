@@ -62,6 +62,7 @@ def test_probe_leaves_a_run_folder_whose_model_says_what_the_features_said(
     shown = capsys.readouterr().out
     for word in ("majority", "resnet", "efficientnet", "paper", "logistic regression", "class means", "*"):
         assert word in shown
+    assert "task       type: single-label, " in shown and " with a value" in shown
     assert len(candidates) == 2 * 2 * 4
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [line["val_loss"] for line in lines] == [one.val_loss for one in candidates]

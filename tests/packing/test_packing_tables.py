@@ -78,3 +78,13 @@ def test_beside_the_paper() -> None:
     text = _printed(paper_table(_summary(counts), {"material": (110_668, 206)}))
     assert re.search(r"material +images +1,110 +1,100 +1,000 +110,668", text)
     assert re.search(r"classes +3 +2 +1 +206", text)
+
+
+def test_a_task_of_years_is_called_so() -> None:
+    samples = np.array([[5, 1, 1], [3, 0, 0]])
+    years = TaskCounts("year", ["ca. 1650", "n.d."], samples, samples, samples.sum(axis=0), 0)
+    text = _printed(class_tables(_summary([[5, 1, 1]], tasks=(years,)), most=0), width=200)
+    assert (
+        "the labels of year are years, which arttl train --number year learns: 10 with a value, 3 of them"
+        in text
+    )

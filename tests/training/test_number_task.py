@@ -13,6 +13,7 @@ import arttl
 from arttl.inference.predictions import Predictions
 from arttl.packing.pack import pack
 from arttl.packing.settings import PackSettings
+from arttl.shards.manifest import Manifest
 from arttl.sources.synthetic import synthetic_artworks
 from arttl.training.train import train
 
@@ -37,11 +38,16 @@ def dated_shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("mode", ["scratch", "off-the-shelf"])
-def test_a_year_is_learnt_beside_a_type(settings, dated_shards, mode: str) -> None:
+def test_a_year_is_learnt_beside_a_type(settings, dated_shards, mode: str, capsys) -> None:
     run = settings.replace(
         shards=dated_shards, tasks=("type", "year"), multi_label=(), number=("year",), epochs=6
     )
     metrics = train(run)
+    undated = sum(labels == ("undated",) for labels in Manifest.read(dated_shards).labels("year"))
+    assert (
+        f" with a value, {undated} of them not read as a number (such as 'undated'; see docs/numbers.md); "
+        in capsys.readouterr().out
+    )
     if mode == "off-the-shelf":
         run = run.replace(
             mode=mode, weights=str(run.run.out), out=run.run.out.with_name("frozen"), epochs=None
