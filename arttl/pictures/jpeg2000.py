@@ -14,6 +14,7 @@ from arttl.pictures.bad_pictures import UnsupportedPixels
 from arttl.pictures.boxes import boxes, first_box
 
 Colours = Literal["grey", "RGB", "CMYK"]
+Alpha = Literal["none", "unstated", "straight", "premultiplied"]
 
 _CODESTREAM = b"\xff\x4f\xff\x51"
 _ENUMERATED: dict[int, Colours] = {12: "CMYK", 16: "RGB", 17: "grey", 18: "RGB"}
@@ -48,7 +49,7 @@ class Jpeg2000Header:
         bits: per sample, per component.
         colours: what the first components are.
         has_palette: whether the pixels are indices.
-        alpha: what the component after the colours is: `none` also where it is not said to be opacity.
+        alpha: what the component after the colours is; `none` if it is said to be something else, or is not there.
         icc: the embedded profile.
     """
 
@@ -57,7 +58,7 @@ class Jpeg2000Header:
     bits: tuple[int, ...]
     colours: Colours
     has_palette: bool
-    alpha: Literal["none", "straight", "premultiplied"]
+    alpha: Alpha
     icc: bytes | None
 
 
@@ -156,15 +157,15 @@ def _colours(data: bytes, specifications: list[tuple[int, int]], count: int) -> 
     return _BY_COUNT[count], None
 
 
-def _alpha(
-    data: bytes, definitions: list[tuple[int, int]], colours: int
-) -> Literal["none", "straight", "premultiplied"]:
+def _alpha(data: bytes, definitions: list[tuple[int, int]], colours: int) -> Alpha:
     """What the channel definition says of the component after the colours."""
-    for start, end in definitions[:1]:
-        for entry in range(start + 2, end - 5, 6):
-            channel, kind = (int.from_bytes(data[at : at + 2], "big") for at in (entry, entry + 2))
-            if channel == colours and kind in (1, 2):
-                return "straight" if kind == 1 else "premultiplied"
-            if channel < colours and kind != 0:
-                raise UnsupportedPixels(f"JPEG 2000 whose alpha is not its last component; {_REMEDY}")
+    if not definitions:
+        return "unstated"
+    start, end = definitions[0]
+    for entry in range(start + 2, end - 5, 6):
+        channel, kind = (int.from_bytes(data[at : at + 2], "big") for at in (entry, entry + 2))
+        if channel == colours and kind in (1, 2):
+            return "straight" if kind == 1 else "premultiplied"
+        if channel < colours and kind != 0:
+            raise UnsupportedPixels(f"JPEG 2000 whose alpha is not its last component; {_REMEDY}")
     return "none"

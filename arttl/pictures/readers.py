@@ -19,7 +19,8 @@ from arttl.pictures.png import PngHeader, read_png_header
 from arttl.pictures.tiff_samples import is_for_samples, read_samples
 
 _UNKNOWN_TO_PILLOW = ("unknown pixel mode", "unknown data organization", "unknown raw mode")
-_ALIKE, _SIDE = 0.9, 32  # correlation of two versions of a picture, in grey, scaled to squares of this side
+# Two versions of a picture, as squares of this side: mean difference in grey levels, and correlation.
+_SIDE, _NEAR, _ALIKE = 32, 20, 0.9
 
 
 def _read_png(data: bytes, max_pixels: int) -> Decoded:
@@ -91,7 +92,9 @@ def _jpeg2000_colours(opened: Image.Image, header: Jpeg2000Header) -> Image.Imag
     if opened.mode == "I;16":
         return to_eight_bit(opened)
     mode = {"grey": "L", "RGB": "RGB", "CMYK": "CMYK"}[header.colours]
-    if header.alpha == "none" or len(bands) == colours:
+    if header.alpha == "unstated" and any(band.getextrema() != (255, 255) for band in bands[colours:]):
+        raise UnsupportedPixels(f"JPEG 2000 whose last component has no stated meaning; {REMEDY}")
+    if header.alpha in ("none", "unstated") or len(bands) == colours:
         return Image.merge(mode, bands[:colours])
     whole = Image.merge(f"{mode}A", bands)
     if header.alpha == "straight":
@@ -125,18 +128,16 @@ def _read_directory(directory: tiff.Directory, max_pixels: int) -> Decoded:
 
 
 def _looks_alike(large: Decoded, small: Decoded) -> bool:
-    """Whether one picture is a smaller version of the other."""
-    levels = [
-        np.asarray(
-            version.upright_rgb().convert("L").resize((_SIDE, _SIDE), Image.Resampling.BOX), np.float64
-        )
+    """Whether one picture is a smaller version of the other: the same colours, and the same shapes if there are any."""
+    first, second = (
+        np.asarray(version.upright_rgb().resize((_SIDE, _SIDE), Image.Resampling.BOX), np.float64)
         for version in (large, small)
-    ]
-    first, second = (values - values.mean() for values in levels)
+    )
+    if np.abs(first - second).mean() > _NEAR:
+        return False
+    first, second = first - first.mean(axis=(0, 1)), second - second.mean(axis=(0, 1))
     size = float(np.sqrt((first**2).sum() * (second**2).sum()))
-    return (
-        size < _SIDE**2 or float((first * second).sum()) / size >= _ALIKE
-    )  # flat ones have no shape to compare
+    return size < first.size or float((first * second).sum()) / size >= _ALIKE  # a flat one has no shapes
 
 
 def _read_avif(data: bytes, max_pixels: int) -> Decoded:

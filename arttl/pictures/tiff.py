@@ -44,7 +44,6 @@ _REDUCED, _PAGE, _MASK = 1, 2, 4  # bits of NewSubfileType
 _CAMERA_PHOTOMETRIC = (32803, 34892)  # colour filter array, linear raw
 _CAMERA_COMPRESSION = (32767, 32770, 34713, 65000, 65535)  # Sony, Samsung, Nikon, Kodak, Pentax
 _COMPRESSIONS = {
-    6: "old-style JPEG",
     32766: "NeXT",
     32809: "ThunderScan",
     33003: "JPEG 2000",
@@ -57,10 +56,11 @@ _COMPRESSIONS = {
     34887: "LERC",
     34934: "JPEG XR",
     22610: "JPEG XR",
+    50001: "WebP",
     52546: "JPEG XL",
 }
-# None, CCITT, LZW, JPEG, deflate, PackBits, LZMA, Zstandard, WebP: those of libtiff.
-_READ_COMPRESSIONS = (1, 2, 3, 4, 5, 7, 8, 32771, 32773, 32946, 34925, 50000, 50001)
+# None, CCITT, LZW, JPEG (old and new), deflate, PackBits, LZMA, Zstandard: those of Pillow's libtiff.
+_READ_COMPRESSIONS = (1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32946, 34925, 50000)
 _PHOTOMETRICS = {0: "grey", 1: "grey", 2: "RGB", 3: "palette", 5: "CMYK", 6: "YCbCr", 8: "CIELab"}
 _FORMATS = {2: "signed", 3: "floating-point", 5: "complex", 6: "complex"}
 _REMEDY = "export it as 8-bit TIFF or JPEG"
@@ -128,6 +128,12 @@ class Directory:
         return bool(self.value(NEW_SUBFILE_TYPE, 0) & _REDUCED) or self.value(SUBFILE_TYPE, 1) == 2
 
     @property
+    def is_page(self) -> bool:
+        """Whether it says of itself that it is one page of several."""
+        number = self.values(PAGE_NUMBER)
+        return bool(self.value(NEW_SUBFILE_TYPE, 0) & _PAGE) or (len(number) == 2 and number[1] > 1)
+
+    @property
     def bits(self) -> tuple[int, ...]:
         """Per sample of a pixel."""
         bits, samples = self.values(BITS) or (1,), self.value(SAMPLES, 1)
@@ -159,12 +165,12 @@ def picture_directory(data: bytes) -> Choice:
     """The directory to read: the first page, at its full resolution.
 
     A directory that is said to be reduced (NewSubfileType) or a mask is none, SubIFDs count as the page's own, and
-    where a later directory has the shape of the first and is at least one and a half times as large, the first is
-    its preview.
+    where the second directory has the shape of the first and is at least one and a half times as large, the first is
+    a preview, unless they say that they are pages.
 
     Raises:
         ValueError: if the TIFF is damaged.
-        UnsupportedPixels: for raw data of cameras, and where a later page is much larger and of another shape.
+        UnsupportedPixels: for raw data of cameras, and where the second page is much larger and of another shape.
     """
     directories = list(_directories(data))
     for directory in directories:
@@ -185,14 +191,13 @@ def picture_directory(data: bytes) -> Choice:
     if not full:
         return Choice(max(pictures, key=_pixels), None)
     first, *later = full
-    if first.value(NEW_SUBFILE_TYPE, 0) & _PAGE:
+    if any(directory.is_page for directory in full):
         later = [directory for directory in later if directory.page == first.page]
     versions = [other for other in later if _is_version(first, other)]
-    if versions:
+    if later and later[0] in versions:
         return Choice(max(versions, key=_pixels), first)
-    for other in later:
-        if _pixels(other) >= _AMBIGUOUS * _pixels(first):
-            raise ambiguous(first, other)
+    if later and _pixels(later[0]) >= _AMBIGUOUS * _pixels(first):
+        raise ambiguous(first, later[0])
     return Choice(first, None)
 
 

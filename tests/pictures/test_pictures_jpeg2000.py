@@ -131,6 +131,10 @@ def test_alpha_is_what_the_channel_definition_says(soft_picture: Make) -> None:
     assert np.abs(_rgb(straight) - on_white).max() <= 1.5
     ignored = _jp2(_codestream(rgba), _enumerated(16), _channels(*colours, (3, 65535, 65535)))
     assert np.array_equal(_rgb(ignored), np.asarray(picture))
+    unstated = _jp2(_codestream(rgba), _enumerated(16))
+    assert _refused(unstated)[1].startswith("JPEG 2000 whose last component has no stated meaning")
+    opaque = _jp2(_codestream(picture.convert("RGBA")), _enumerated(16))
+    assert np.array_equal(_rgb(opaque), np.asarray(picture))
     multiplied = Image.fromarray(np.round(np.asarray(picture) * share).astype(np.uint8))
     codestream = _codestream(Image.merge("RGBA", (*multiplied.split(), alpha)))
     premultiplied = _jp2(codestream, _enumerated(16), _channels(*colours, (3, 2, 0)))

@@ -66,6 +66,13 @@ def test_a_preview_that_is_another_picture_is_refused(full: np.ndarray, soft_pic
     assert detail.startswith("page 1 has 24 x 16 pixels and page 2 96 x 64; save the one that is meant")
 
 
+def test_a_flat_page_is_no_preview_of_another_colour() -> None:
+    red, blue = np.zeros((20, 20, 3), np.uint8), np.zeros((60, 60, 3), np.uint8)
+    red[..., 0], blue[..., 2] = 255, 255
+    assert _refused(tiff_bytes(picture_page(red), picture_page(blue)))[0] == "unsupported-format"
+    assert np.array_equal(_pixels(picture_page(blue[:20, :20]), picture_page(blue)), blue)
+
+
 def test_a_much_larger_page_of_another_shape_is_refused(full: np.ndarray, preview: np.ndarray) -> None:
     square = picture_page(preview[:16, :16])
     assert _refused(tiff_bytes(square, picture_page(full)))[0] == "unsupported-format"
@@ -91,6 +98,10 @@ def test_of_several_pages_the_first(full: np.ndarray, soft_picture: Make) -> Non
     # Pages that say that they are pages may have any size, and each may come behind its own preview.
     large = np.asarray(soft_picture(480, 320, seed=3))
     assert np.array_equal(_pixels(picture_page(full, t254=2), picture_page(large, t254=2)), full)
+    numbered = picture_page(full, t297=[0, 2]), picture_page(large, t297=[1, 2])
+    assert np.array_equal(_pixels(*numbered), full)
+    same_size_first = picture_page(full), picture_page(others[0]), picture_page(large)
+    assert np.array_equal(_pixels(*same_size_first), full)
     small = [picture_page(page[::4, ::4], t254=1) for page in (full, others[0])]
     pages = small[0], picture_page(full), small[1], picture_page(others[0])
     assert np.array_equal(_pixels(*pages), full)
@@ -132,6 +143,7 @@ _KINDS = [
     ({259: 34712}, "JPEG 2000"),
     ({259: 34887}, "LERC"),
     ({259: 34661}, "JBIG"),
+    ({259: 50001}, "WebP"),
     ({259: 52546}, "JPEG XL"),
     ({259: 12345}, "compression 12345"),
 ]
@@ -146,6 +158,25 @@ def test_kinds_that_are_not_read(tags: dict[int, int], words: str) -> None:
     assert "export it as 8-bit TIFF or JPEG" in detail
     page.tags[273] = 10_000
     assert _refused(tiff_bytes(page))[0] == "damaged"
+
+
+def test_old_style_jpeg(full: np.ndarray, jpeg_bytes: Callable[..., bytes]) -> None:
+    """A whole JPEG that the directory names (TIFF 6.0, 22), right behind the header."""
+    jpeg = jpeg_bytes(Image.fromarray(full), quality=95, subsampling=0)
+    tags = {
+        258: [8] * 3,
+        259: 6,
+        262: 6,
+        277: 3,
+        278: 64,
+        284: 1,
+        512: 1,
+        513: 8,
+        514: len(jpeg),
+        530: [1, 1],
+    }
+    found = _pixels(Page({256: 96, 257: 64, **tags}, [jpeg]))
+    assert np.abs(found.astype(int) - full).mean() < 2
 
 
 def test_a_float_picture_of_another_writer() -> None:
