@@ -22,8 +22,10 @@ _REFUSED: tuple[tuple[int, bytes, str], ...] = (
     (0, b"IIRS", _CAMERA),
     (0, b"MMOR", _CAMERA),
     (0, b"IIU\0", _CAMERA),  # Panasonic, Leica
-    (0, b"IIIIRaw", _CAMERA),  # Phase One
-    (0, b"MMMMRaw", _CAMERA),
+    (8, b"IIIICwaR", _CAMERA),  # Phase One, a TIFF
+    (8, b"IIIITwaR", _CAMERA),
+    (8, b"MMMMRawC", _CAMERA),
+    (8, b"MMMMRawT", _CAMERA),
     (0, b"II\x1a\0\0\0HEAPCCDR", _CAMERA),  # Canon CRW
     (0, b"FUJIFILMCCD-RAW", _CAMERA),
     (0, b"FOVb", _CAMERA),  # Sigma

@@ -1,8 +1,9 @@
-"""The colours of an HEIF or AVIF picture (ISO/IEC 23008-12): code points that decoders leave to their callers."""
+"""The header of an HEIF or AVIF picture (ISO/IEC 23008-12): its size and the colours that decoders leave to us."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from arttl.pictures.bad_pictures import UnsupportedPixels
 from arttl.pictures.boxes import Box, boxes, first_box
@@ -11,34 +12,44 @@ from arttl.pictures.profiles import of_code_points, rgb_profile
 _MOST_ASSOCIATIONS = 100_000
 
 
-def code_point_profile(data: bytes) -> bytes | None:
-    """The RGB profile of the main picture's code points; None for sRGB, and where there is a profile or nothing.
+@dataclass(frozen=True, slots=True)
+class HeifHeader:
+    """The properties of the main picture.
+
+    Attributes:
+        width, height: in pixels, before it is turned; 0 where the file does not say.
+        profile: the RGB profile of its code points; None for sRGB, and where there is an embedded one or nothing.
+    """
+
+    width: int
+    height: int
+    profile: bytes | None
+
+
+def read_heif_header(data: bytes) -> HeifHeader:
+    """Read the properties of the main picture.
 
     Raises:
         ValueError: if the boxes are damaged.
         UnsupportedPixels: for code points that have no agreed rendering, such as those of high dynamic range.
     """
+    width, height, is_embedded = 0, 0, False
     points: list[tuple[int, int]] = []
     for box in _properties_of_main_picture(data):
-        kind = data[box.start : box.start + 4]
-        if box.kind != b"colr":
-            continue
-        if kind in (b"prof", b"rICC"):
-            return None  # an embedded profile comes first
-        if kind == b"nclx" and box.end - box.start >= 8:
-            points.append(
-                (
-                    int.from_bytes(data[box.start + 4 : box.start + 6], "big"),
-                    int.from_bytes(data[box.start + 6 : box.start + 8], "big"),
-                )
-            )
-    if not points:
-        return None
+        content = data[box.start : min(box.end, box.start + 12)]
+        if box.kind == b"ispe" and len(content) == 12:
+            width, height = (int.from_bytes(content[at : at + 4], "big") for at in (4, 8))
+        elif box.kind == b"colr" and content[:4] in (b"prof", b"rICC"):
+            is_embedded = True  # it comes first
+        elif box.kind == b"colr" and content[:4] == b"nclx" and len(content) >= 8:
+            points.append((int.from_bytes(content[4:6], "big"), int.from_bytes(content[6:8], "big")))
+    if is_embedded or not points:
+        return HeifHeader(width, height, None)
     try:
         exponent, colours = of_code_points(*points[0])
     except ValueError as error:
         raise UnsupportedPixels(f"{error}; export it in sRGB, as TIFF or JPEG") from error
-    return rgb_profile(exponent, colours)
+    return HeifHeader(width, height, rgb_profile(exponent, colours))
 
 
 def _properties_of_main_picture(data: bytes) -> Iterator[Box]:

@@ -46,7 +46,7 @@ class Jpeg2000Header:
 
     Attributes:
         width, height: in pixels.
-        bits: per sample, per component.
+        bits: per sample, per component. Signed samples are moved up by half of their range.
         colours: what the first components are.
         has_palette: whether the pixels are indices.
         alpha: what the component after the colours is; `none` if it is said to be something else, or is not there.
@@ -79,14 +79,10 @@ def read_jpeg2000_header(data: bytes) -> Jpeg2000Header:
     kind = data[20:24]
     if kind in (b"jpm ", b"mjp2"):
         raise UnsupportedPixels(f"JPEG 2000 of several parts or a film ({kind.decode()}); {_REMEDY}")
-    header, codestream = first_box(data, b"jp2h"), None
-    for box in boxes(data):
-        if box.kind == b"jp2c":
-            codestream = box
-            break
-    if header is None or codestream is None:
-        raise ValueError("the JPEG 2000 has no header or no pixels")
-    width, height, bits = _size(data, codestream.start)
+    header = first_box(data, b"jp2h")
+    if header is None:
+        raise ValueError("the JPEG 2000 has no header")
+    width, height, bits = _size(data, _codestream_start(data, header.end))
     parts = list(boxes(data, header.start, header.end))
     has_palette = any(box.kind == b"pclr" for box in parts)
     colours, icc = _colours(data, [(box.start, box.end) for box in parts if box.kind == b"colr"], len(bits))
@@ -117,6 +113,20 @@ def with_plain_colours(data: bytes, colours: Colours) -> bytes:
     return data[:start] + plain + data[start + 7 :]
 
 
+def _codestream_start(data: bytes, start: int) -> int:
+    """Where the codestream starts, at or after `start`; also where its box has a wrong length and it has its end."""
+    try:
+        codestream = first_box(data, b"jp2c", start)
+        if codestream is None:
+            raise ValueError("the JPEG 2000 has no pixels")
+        return codestream.start
+    except ValueError:
+        offset = data.find(b"jp2c" + _CODESTREAM, start)
+        if offset < 0 or not data.endswith(b"\xff\xd9"):
+            raise
+        return offset + 4
+
+
 def _size(data: bytes, start: int) -> tuple[int, int, tuple[int, ...]]:
     """Width, height and bits per component from the SIZ segment of a codestream."""
     segment = data[start + 4 : start + 4 + int.from_bytes(data[start + 4 : start + 6], "big")]
@@ -127,8 +137,6 @@ def _size(data: bytes, start: int) -> tuple[int, int, tuple[int, ...]]:
     depths = segment[38 : 38 + 3 * count : 3]
     if right <= left or bottom <= top or not count or len(segment) < 38 + 3 * count:
         raise ValueError("the JPEG 2000 has no size")
-    if any(depth & 0x80 for depth in depths):
-        raise UnsupportedPixels(f"JPEG 2000 of signed samples; {_REMEDY}")
     bits = tuple((depth & 0x7F) + 1 for depth in depths)
     if max(bits) > 16:
         raise UnsupportedPixels(f"JPEG 2000 of {max(bits)} bits per sample; {_REMEDY}")

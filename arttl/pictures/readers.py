@@ -13,7 +13,7 @@ from arttl.pictures.bad_pictures import UnsupportedPixels
 from arttl.pictures.colour import to_eight_bit
 from arttl.pictures.decoded import TRANSPOSE, Decoded, check_pixels
 from arttl.pictures.formats import REMEDY
-from arttl.pictures.heif import code_point_profile
+from arttl.pictures.heif import read_heif_header
 from arttl.pictures.jpeg2000 import Jpeg2000Header, read_jpeg2000_header, with_plain_colours
 from arttl.pictures.png import PngHeader, read_png_header
 from arttl.pictures.tiff_samples import is_for_samples, read_samples
@@ -32,6 +32,8 @@ def _read_png(data: bytes, max_pixels: int) -> Decoded:
     picture = to_eight_bit(opened)
     if header.transparent:
         picture = _with_transparent_colour(picture, opened, header, data)
+    if header.is_grey and picture.mode == "RGBA":  # as Pillow has grey of 16 bits with alpha
+        picture = Image.merge("LA", (picture.getchannel("R"), picture.getchannel("A")))
     icc = opened.info.get("icc_profile") if header.uses_embedded else None
     # A text chunk may have that name.
     embedded = icc if isinstance(icc, bytes) and icc else None
@@ -156,10 +158,11 @@ def _read_heif(data: bytes, max_pixels: int) -> Decoded:
 
 
 def _read_iso_media(data: bytes, kind: str, max_pixels: int) -> Decoded:
-    profile = code_point_profile(data)
+    header = read_heif_header(data)
+    check_pixels(header.width, header.height, max_pixels)
     opened = _opened(data, kind, max_pixels)
     orientation = _loaded(opened)
-    icc = profile or opened.info.get("icc_profile") or None
+    icc = header.profile or opened.info.get("icc_profile") or None
     return Decoded(to_eight_bit(opened), icc, orientation, *opened.size)
 
 

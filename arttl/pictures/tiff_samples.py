@@ -1,4 +1,4 @@
-"""Samples of a TIFF that Pillow misreads or refuses: 9 to 16 bits, alpha of CMYK or in planes, bits in reverse order.
+"""Samples of a TIFF that Pillow misreads or refuses: unusual bits, alpha of CMYK or in planes, reverse order.
 
 Pillow (through libtiff) decompresses them: it gets a directory of our own, by which each row is bytes in grey. What
 the bytes mean is TIFF 6.0: samples are packed without gaps, the highest bit first; those of 16 bits in the file's
@@ -67,7 +67,7 @@ def read_samples(directory: tiff.Directory) -> Image.Image:
     if (
         photometric not in _COLOURS
         or len(set(bits)) != 1
-        or not 8 <= bits[0] <= 16
+        or not 1 <= bits[0] <= 16
         or len(bits) > _MOST_SAMPLES
         or directory.value(tiff.COMPRESSION, 1) not in _LOSSLESS
         or directory.value(tiff.PREDICTOR, 1) not in ((1, 2) if bits[0] in (8, 16) else (1,))

@@ -56,6 +56,7 @@ _RAF = b"FUJIFILMCCD-RAW 0201" + bytes(60)
         (b"SIMPLE  =                    T", "FITS"),
         (bytes(128) + b"DICM" + bytes(40), "DICOM"),
         (b"II*\0\x10\0\0\0CR\x02\0" + bytes(40), "a camera's raw file"),
+        (b"II*\0\x08\x0a\0\0IIIICwaR" + bytes(40), "a camera's raw file"),
         (b"IIU\0\x18\0\0\0" + bytes(40), "a camera's raw file"),
         (b"IIRO\x08\0\0\0" + bytes(40), "a camera's raw file"),
         (_RAF, "a camera's raw file"),

@@ -15,7 +15,7 @@ from PIL import Image, features
 
 from arttl.pictures.bad_pictures import BadPicture
 from arttl.pictures.decoding import decode_picture
-from arttl.pictures.heif import code_point_profile
+from arttl.pictures.heif import read_heif_header
 from arttl.pictures.profiles import PRIMARIES, rgb_profile
 
 Make = Callable[..., Image.Image]
@@ -59,6 +59,11 @@ def test_avif(soft_picture: Make) -> None:
     assert (_rgb(_avif(transparent)) == 255).all()
     with pytest.raises(BadPicture, match="too-large"):
         decode_picture(_avif(soft_picture()), max_pixels=96 * 64 - 1)
+    large = bytearray(_avif(soft_picture()))
+    size = large.index(b"ispe") + 8
+    large[size : size + 8] = struct.pack(">II", 17_000, 17_000)  # which libavif refuses to open
+    with pytest.raises(BadPicture, match="too-large"):
+        decode_picture(bytes(large))
     whole = _avif(soft_picture())
     for kept in (0.3, 0.7):
         with pytest.raises(BadPicture, match="damaged"):
@@ -79,16 +84,16 @@ def test_avif_is_turned_once(orientation: int, soft_picture: Make) -> None:
 @needs_avif
 def test_avif_s_code_points_are_applied(soft_picture: Make) -> None:
     plain = _avif(soft_picture())
-    assert code_point_profile(plain) is None
+    assert read_heif_header(plain).profile is None
     wide = _with_points(plain, 12, 13)
-    assert code_point_profile(wide) == rgb_profile(None, PRIMARIES[12])
+    assert read_heif_header(wide).profile == rgb_profile(None, PRIMARIES[12])
     assert np.abs(_rgb(wide) - _rgb(plain)).mean() > 2
     for transfer in (16, 18):
         with pytest.raises(BadPicture, match="high dynamic range") as caught:
             decode_picture(_with_points(plain, 9, transfer))
         assert caught.value.reason == "unsupported-format"
     embedded = _with_points(_avif(soft_picture(), icc_profile=rgb_profile(1.0, None)), 12, 13)
-    assert code_point_profile(embedded) is None
+    assert read_heif_header(embedded).profile is None
     assert decode_picture(embedded).icc == rgb_profile(1.0, None)
 
 

@@ -203,6 +203,14 @@ def test_the_size_of_the_codestream_counts(soft_picture: Make) -> None:
     assert _refused(_jp2(bytes(codestream), _enumerated(16)))[0] == "too-large"
 
 
+def test_a_wrong_length_around_a_whole_codestream(soft_picture: Make) -> None:
+    data = _jp2(_codestream(soft_picture()), _enumerated(16))
+    start = data.index(b"jp2c") - 4
+    longer = data[:start] + (len(data) - start + 7).to_bytes(4, "big") + data[start + 4 :]
+    assert np.array_equal(_rgb(longer), np.asarray(soft_picture()))
+    assert _refused(longer[:-2])[0] == "damaged"
+
+
 def test_boxes_are_counted_and_stay_inside() -> None:
     with pytest.raises(ValueError, match="more than 10,000 boxes"):
         list(boxes(_box(b"free", b"") * 10_001))

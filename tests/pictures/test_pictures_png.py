@@ -80,6 +80,8 @@ def test_gamma_is_applied_to_grey_with_alpha_and_to_palettes() -> None:
     expected = _curve((_RAMP / 255) ** 1.0)
     with_alpha = np.concatenate([_RAMP, np.full_like(_RAMP, 255)], axis=2)
     assert np.abs(_rgb(_png(with_alpha, 8, 4, gAMA=_gamma(1))) - expected).max() <= 1.5
+    deep = with_alpha * 257
+    assert np.abs(_rgb(_png(deep, 16, 4, gAMA=_gamma(1))) - expected).max() <= 1.5
     palette = bytes(level for level in range(256) for _ in range(3))
     assert np.abs(_rgb(_png(_RAMP, 8, 3, gAMA=_gamma(1), PLTE=palette)) - expected).max() <= 1.5
     transparent = _rgb(_png(with_alpha * [1, 0], 8, 4, gAMA=_gamma(1)))
