@@ -19,7 +19,8 @@ from arttl.pictures import tiff
 from arttl.pictures.bad_pictures import UnsupportedPixels
 
 _REMEDY = "export it as 8-bit TIFF or JPEG"
-_LOSSLESS = (1, 5, 8, 32773, 32946, 34925, 50000)  # none, LZW, deflate, PackBits, deflate, LZMA, Zstandard
+_WITH_PREDICTOR = (5, 8, 32946, 34925, 50000)  # LZW, deflate (two numbers), LZMA, Zstandard
+_LOSSLESS = (1, 32773, *_WITH_PREDICTOR)  # none, PackBits
 _MOST_SAMPLES = 8
 _SAMPLES_AT_ONCE = 1 << 22
 _COLOURS = {0: ("L", 1), 1: ("L", 1), 2: ("RGB", 3), 5: ("CMYK", 4)}  # by PhotometricInterpretation
@@ -70,7 +71,7 @@ def read_samples(directory: tiff.Directory) -> Image.Image:
         or not 1 <= bits[0] <= 16
         or len(bits) > _MOST_SAMPLES
         or directory.value(tiff.COMPRESSION, 1) not in _LOSSLESS
-        or directory.value(tiff.PREDICTOR, 1) not in ((1, 2) if bits[0] in (8, 16) else (1,))
+        or _predictor(directory) not in ((1, 2) if bits[0] in (8, 16) else (1,))
     ):
         directory.check_whole()
         raise UnsupportedPixels(f"{tiff.description(directory)}; {_REMEDY}")
@@ -92,6 +93,12 @@ def read_samples(directory: tiff.Directory) -> Image.Image:
     if photometric == 0:
         pixels[:, :, 0] = 255 - pixels[:, :, 0]
     return _picture(pixels, mode, alpha if has_alpha else 0)
+
+
+def _predictor(directory: tiff.Directory) -> int:
+    """2 for differences, 1 for none; as libtiff, which ignores the tag where the compression has no such thing."""
+    has_predictor = directory.value(tiff.COMPRESSION, 1) in _WITH_PREDICTOR
+    return directory.value(tiff.PREDICTOR, 1) if has_predictor else 1
 
 
 def _picture(pixels: npt.NDArray[np.uint8], mode: str, alpha: int) -> Image.Image:
@@ -166,7 +173,7 @@ def _levels(
         words[..., 16 - layout.bits :] = single.reshape(*single.shape[:-1], count, layout.bits)
         levels = np.packbits(words, axis=-1).view(">u2")[..., 0].astype(np.uint16)
     levels = levels.reshape(len(rows), layout.across, layout.tile, layout.samples)
-    if directory.value(tiff.PREDICTOR, 1) == 2:
+    if _predictor(directory) == 2:
         differences, levels = levels, np.empty_like(levels)
         np.cumsum(differences, axis=2, dtype=levels.dtype, out=levels)
     return levels.reshape(len(rows), layout.across * layout.tile, layout.samples)
