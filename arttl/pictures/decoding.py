@@ -96,6 +96,8 @@ def decode_picture(data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS, cover: 
         raise
     except UnsupportedPixels as error:
         raise BadPicture("unsupported-format", one_line(error)) from error
+    except Image.DecompressionBombError as error:
+        raise BadPicture("too-large", one_line(error)) from error
     except Exception as error:  # Pillow's plugins raise nearly anything on damaged files
         raise BadPicture("damaged", one_line(error)) from error
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, features
+from PIL.TiffImagePlugin import TiffImageFile
 
 from arttl.pictures import tiff
 from arttl.pictures.bad_pictures import UnsupportedPixels
@@ -118,6 +119,8 @@ def _read_directory(directory: tiff.Directory, max_pixels: int) -> Decoded:
     if not is_for_samples(directory):
         try:
             opened = _opened(tiff.starting_with(directory), "TIFF", max_pixels)
+            if isinstance(opened, TiffImageFile):
+                tiff.without_pixel_limit(opened)
             orientation = _loaded(opened)
             icc = opened.info.get("icc_profile") or None
             return Decoded(to_eight_bit(opened), icc, orientation, *opened.size)

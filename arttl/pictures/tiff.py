@@ -12,6 +12,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from arttl.pictures.bad_pictures import UnsupportedPixels
 
@@ -251,9 +253,21 @@ def starting_with(directory: Directory) -> bytes:
         kind, _, start = directory.entries[PLANAR]
         size = _SIZES[kind]
         data = data[:start] + (1).to_bytes(size, order) + data[start + size :]
-    if directory.is_big:
-        return data[:8] + directory.offset.to_bytes(8, order) + data[16:]
-    return data[:4] + directory.offset.to_bytes(4, order) + data[8:]
+    start, size = (8, 8) if directory.is_big else (4, 4)
+    offset = directory.offset.to_bytes(size, order)
+    if data[start : start + size] == offset:
+        return data
+    return b"".join((data[:start], offset, memoryview(data)[start + size :]))
+
+
+def without_pixel_limit(opened: TiffImageFile) -> TiffImageFile:
+    """The same picture, with memory for its pixels: Pillow has a limit of its own where there is none yet.
+
+    Ours is checked before, and a directory that calls samples pixels has several times as many.
+    """
+    size = getattr(opened, "_tile_size", opened.size)  # which is not upright
+    opened.im = Image.core.new(opened.mode, size)  # type: ignore[attr-defined]
+    return opened
 
 
 def _pixels(directory: Directory) -> int:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from tiff_files import Page, picture_page, tiff_bytes
+from tiff_files import Page, page_of, picture_page, tiff_bytes
 
 from arttl.pictures.bad_pictures import BadPicture
 from arttl.pictures.decoding import decode_picture
@@ -204,12 +204,22 @@ def test_a_size_is_checked_before_pixels_are_read(full: np.ndarray, preview: np.
     assert decode_picture(data, max_pixels=96 * 64).picture.size == (96, 64)
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+def test_pillow_s_own_pixel_limit_does_not_count(
+    bits: int, full: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise 16-bit RGB of more than 30 million pixels, or any TIFF of twice its limit, would count as damaged."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    for orientation in (1, 6):
+        page = page_of(full.astype(np.int64) * (257 if bits == 16 else 1), bits, t274=orientation)
+        rgb = np.asarray(decode_picture(tiff_bytes(page)).upright_rgb())
+        assert np.array_equal(rgb, full if orientation == 1 else full.swapaxes(0, 1)[:, ::-1])
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("bits", [8, 16])
 def test_orientation(orientation: int, bits: int, full: np.ndarray) -> None:
     """As the array operations of TIFF 6.0's table: where the first row and column are."""
-    from tiff_files import page_of
-
     page = page_of(full.astype(np.int64) * (257 if bits == 16 else 1), bits, t274=orientation)
     expected = full.swapaxes(0, 1) if orientation > 4 else full
     expected = expected[::-1] if orientation in (3, 4, 7, 8) else expected
