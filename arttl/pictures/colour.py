@@ -8,17 +8,14 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageCms
 
+from arttl.pictures.bad_pictures import UnsupportedPixels
+
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
-_TIFF_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # TIFF 6.0, PhotometricInterpretation
 _SRGB_TOLERANCE = 2  # grey levels over a grid of colours; makers' sRGB profiles differ by one or two
 
 
-class UnsupportedPixels(ValueError):
-    """Pixels that have no agreed meaning as colours."""
-
-
 def to_eight_bit(picture: Image.Image) -> Image.Image:
-    """Any of Pillow's modes to L, RGB, RGBA, CMYK or LAB, 8 bits a channel.
+    """Any of Pillow's modes to L, LA, RGB, RGBA, CMYK or LAB, 8 bits per channel.
 
     Raises:
         UnsupportedPixels: for 32-bit and floating-point pixels, whose white is unknown.
@@ -26,11 +23,11 @@ def to_eight_bit(picture: Image.Image) -> Image.Image:
     mode = picture.mode
     if mode.startswith("I;16") or (mode == "I" and picture.format == "PNG"):
         levels = np.asarray(picture).astype(np.uint32)
-        if getattr(picture, "tag_v2", {}).get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO:
-            levels = 65535 - levels  # Pillow undoes it for 8 bits only
         return Image.fromarray(((levels * 255 + 32767) // 65535).astype(np.uint8))
     if mode in ("I", "F"):
         raise UnsupportedPixels("32-bit pixels, whose white is unknown")
+    if mode in ("LA", "La"):
+        return picture if mode == "LA" else picture.convert("LA")
     if picture.has_transparency_data:
         return picture.convert("RGBA")
     if mode in ("L", "RGB", "CMYK", "LAB"):
@@ -44,10 +41,13 @@ def to_srgb(picture: Image.Image, icc: bytes | None) -> Image.Image:
     Transparent parts become white, as on a page. A profile that cannot be read, or is of another kind than the
     pixels, is ignored, as browsers do; pixels without a profile count as sRGB (CMYK: Pillow's plain conversion).
     """
-    if picture.mode == "RGBA":
+    if picture.mode in ("LA", "RGBA"):
         page = Image.new("RGBA", picture.size, "white")
-        page.alpha_composite(picture)
-        picture = page.convert("RGB")
+        page.alpha_composite(picture.convert("RGBA"))
+        picture = page.convert("RGB") if picture.mode == "RGBA" else page.getchannel("R")
+    if picture.mode == "L" and icc:
+        table = _grey_to_srgb(icc)
+        return Image.merge("RGB", [picture.point(table)] * 3) if table else picture.convert("RGB")
     transform = _lab_to_srgb() if picture.mode == "LAB" else icc and _profile_to_srgb(icc, picture.mode)
     if transform:
         return transform.apply(picture)
@@ -78,6 +78,20 @@ def _profile_to_srgb(icc: bytes, mode: str) -> ImageCms.ImageCmsTransform | None
         return None
 
 
+@lru_cache(maxsize=16)
+def _grey_to_srgb(icc: bytes) -> list[int] | None:
+    """What each of the 256 levels becomes; None where the profile is not for grey.
+
+    LittleCMS makes a coarse table of a grey profile, which is up to ten levels off in the shadows, unless it is told
+    not to; of one row, that costs nothing.
+    """
+    transform = _profile_to_srgb(icc, "L")
+    if transform is None:
+        return None
+    ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+    return np.asarray(transform.apply(ramp))[0, :, 1].tolist()
+
+
 @lru_cache(maxsize=1)
 def _lab_to_srgb() -> ImageCms.ImageCmsTransform:
     return _transform(ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), "LAB")
@@ -90,5 +104,5 @@ def _transform(profile: ImageCms.ImageCmsProfile, mode: str) -> ImageCms.ImageCm
         mode,
         "RGB",
         intent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION | (ImageCms.Flags.NOOPTIMIZE if mode == "L" else 0),
     )

@@ -2,94 +2,34 @@
 
 from __future__ import annotations
 
-import io
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import simplejpeg
-from PIL import ExifTags, Image
+from PIL import Image
 
-from arttl.errors import ArttlError, one_line
-from arttl.pictures.colour import UnsupportedPixels, is_srgb, to_eight_bit, to_srgb
-from arttl.pictures.jpeg import JpegHeader, png_chunks_are_whole, read_jpeg_header
+from arttl.errors import one_line
+from arttl.pictures.bad_pictures import BadPicture as BadPicture
+from arttl.pictures.bad_pictures import UnsupportedPixels
+from arttl.pictures.colour import is_srgb
+from arttl.pictures.decoded import Decoded, check_pixels
+from arttl.pictures.formats import REMEDY, picture_format
+from arttl.pictures.jpeg import JpegHeader, is_finished, read_jpeg_header
 from arttl.pictures.picture_file import PictureFile
-from arttl.shards.rejects import Reason
+from arttl.pictures.readers import READERS
 
 # Pillow's own threshold: a picture of 256 MiB at three bytes per pixel.
 DEFAULT_MAX_PIXELS = 89_478_485
-_SIGNATURES: tuple[tuple[bytes, str], ...] = (
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"II*\0", "TIFF"),
-    (b"MM\0*", "TIFF"),
-    (b"II+\0", "TIFF"),
-    (b"MM\0+", "TIFF"),
-    (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG2000"),
-    (b"\xff\x4f\xff\x51", "JPEG2000"),
-)
-_REFUSED_SIGNATURES: tuple[tuple[bytes, str], ...] = (
-    (b"GIF8", "GIF"),
-    (b"BM", "BMP"),
-    (b"8BPS", "Photoshop"),
-    (b"%PDF", "PDF"),
-    (b"%!PS", "PostScript"),
-    (b"\0\0\x01\0", "icon"),
-)
-_TRANSPOSE = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 # No uncompressed picture needs more than eight bytes per pixel, and the rest is a generous share for metadata.
 _BYTES_PER_PIXEL, _BYTES_OF_METADATA = 8, 64 * 2**20
 
 
-class BadPicture(ArttlError):
-    """A file that is not a usable picture.
-
-    Attributes:
-        reason: from the fixed list `arttl.shards.rejects.REASONS`.
-        detail: what exactly is wrong.
-    """
-
-    def __init__(self, reason: Reason, detail: str, file: str = "the picture") -> None:
-        super().__init__(f"{file} cannot be used ({reason}): {detail}")
-        self.reason: Reason = reason
-        self.detail = detail
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """A picture in its file's own colours and orientation.
-
-    Attributes:
-        picture: mode L, RGB, RGBA, CMYK or LAB; at a reduced scale where that was allowed.
-        icc: the embedded colour profile.
-        orientation: EXIF orientation still to be applied, 1 to 8.
-        width, height: at full scale, before the orientation is applied.
-    """
-
-    picture: Image.Image
-    icc: bytes | None
-    orientation: int
-    width: int
-    height: int
-
-    def upright_rgb(self) -> Image.Image:
-        """Mode RGB, in sRGB, orientation applied."""
-        rgb = to_srgb(self.picture, self.icc)
-        return rgb.transpose(_TRANSPOSE[self.orientation]) if self.orientation in _TRANSPOSE else rgb
-
-
 def read_picture(path: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> npt.NDArray[np.uint8]:
-    """Decode a photograph: JPEG, PNG, TIFF, WebP or JPEG 2000 (of several pages the first).
+    """Decode a photograph: JPEG, PNG, TIFF, WebP, JPEG 2000, AVIF or, with `arttl[heif]`, HEIC.
+
+    Of several pages the first is read, at its full resolution; `docs/sources.md` says what is refused.
 
     Args:
         path: the file.
@@ -147,30 +87,19 @@ def decode_picture(data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS, cover: 
         header = jpeg_header(data, max_pixels=max_pixels)
         pixels = decode_jpeg(data, header, cover=cover)
         return Decoded(pixels, header.icc, header.orientation, header.width, header.height)
-    return _decode_with_pillow(data, kind, max_pixels)
-
-
-def picture_format(data: bytes) -> str:
-    """Pillow's name for the format, from the first bytes and not from the file's name.
-
-    Raises:
-        BadPicture: for other formats and for no picture at all.
-    """
-    for signature, name in _SIGNATURES:
-        if data.startswith(signature):
-            return name
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    for signature, name in _REFUSED_SIGNATURES:
-        if data.startswith(signature):
-            raise BadPicture("unsupported-format", f"{name}; save it as JPEG, PNG, TIFF, WebP or JPEG 2000")
-    if data[4:8] == b"ftyp":
-        raise BadPicture(
-            "unsupported-format", f"{data[8:12]!r}, such as HEIC, AVIF or video; save it as JPEG"
-        )
-    if data.lstrip()[:1] == b"<":
-        raise BadPicture("not-a-picture", "HTML or XML, perhaps an error page saved under a picture's name")
-    raise BadPicture("not-a-picture", f"the file starts with the bytes {data[:8].hex(' ')}")
+    try:
+        # A warning would reach a terminal without the file's name; damage that matters raises.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return READERS[kind](data, max_pixels)
+    except BadPicture:
+        raise
+    except UnsupportedPixels as error:
+        raise BadPicture("unsupported-format", one_line(error)) from error
+    except Image.DecompressionBombError as error:
+        raise BadPicture("too-large", one_line(error)) from error
+    except Exception as error:  # Pillow's plugins raise nearly anything on damaged files
+        raise BadPicture("damaged", one_line(error)) from error
 
 
 def looks_like_a_picture(image: PictureFile) -> bool:
@@ -192,11 +121,13 @@ def jpeg_header(data: bytes, *, max_pixels: int) -> JpegHeader:
         header = read_jpeg_header(data)
     except ValueError as error:
         raise BadPicture("damaged", one_line(error)) from error
-    _check_pixels(header.width, header.height, max_pixels)
-    if header.precision != 8 or header.coding.startswith("lossless") or header.colour == "other":
+    check_pixels(header.width, header.height, max_pixels)
+    if not header.is_decodable:
+        if not is_finished(data):
+            raise BadPicture("damaged", "the file is cut off")
         raise BadPicture(
             "unsupported-format",
-            f"a {header.precision}-bit {header.coding} JPEG ({header.colour} colours or subsampling)",
+            f"a {header.precision}-bit {header.coding} JPEG ({header.colour} colours or subsampling); {REMEDY}",
         )
     return header
 
@@ -249,32 +180,3 @@ def is_plain_jpeg(header: JpegHeader) -> bool:
         and header.orientation == 1
         and (header.icc is None or is_srgb(header.icc))
     )
-
-
-def _decode_with_pillow(data: bytes, kind: str, max_pixels: int) -> Decoded:
-    Image.init()
-    try:
-        # A warning would reach a terminal without the file's name; damage that matters raises.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            if kind == "PNG" and not png_chunks_are_whole(data):
-                raise BadPicture("damaged", "a chunk of the PNG is cut off or damaged")
-            # The plugin itself, since Image.open has a pixel limit of its own.
-            opened = Image.OPEN[kind][0](io.BytesIO(data), "")
-            _check_pixels(*opened.size, max_pixels)
-            opened.load()
-            orientation = opened.getexif().get(ExifTags.Base.Orientation, 1)
-            picture = to_eight_bit(opened)
-    except BadPicture:
-        raise
-    except UnsupportedPixels as error:
-        raise BadPicture("unsupported-format", str(error)) from error
-    except Exception as error:  # Pillow's plugins raise nearly anything on damaged files
-        raise BadPicture("damaged", one_line(error)) from error
-    icc = opened.info.get("icc_profile") or None
-    return Decoded(picture, icc, orientation if orientation in _TRANSPOSE else 1, *opened.size)
-
-
-def _check_pixels(width: int, height: int, max_pixels: int) -> None:
-    if width * height > max_pixels:
-        raise BadPicture("too-large", f"{width} x {height} pixels are more than --max-pixels {max_pixels:,}")

@@ -15,8 +15,8 @@ from arttl.pictures.decoding import (
     decode_picture,
     is_plain_jpeg,
     jpeg_header,
-    picture_format,
 )
+from arttl.pictures.formats import picture_format
 from arttl.pictures.resizing import resized
 
 QUALITY = 92

@@ -81,7 +81,7 @@ def _dirty_files(folder: Path, picture: Image.Image) -> dict[str, str]:
     png = bytearray((folder / "thin.png").read_bytes())
     png[50] ^= 1
     (folder / "checksum.png").write_bytes(png)
-    (folder / "heic.jpg").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    (folder / "film.jpg").write_bytes(b"\0\0\0\x18ftypisom" + bytes(40))
     (folder / "pages.pdf").write_bytes(b"%PDF-1.4\n")
     (folder / "float.tif").write_bytes(_floating_tiff())
     (folder / "header only.jpg").write_bytes(data[:20])
@@ -96,7 +96,7 @@ def _dirty_files(folder: Path, picture: Image.Image) -> dict[str, str]:
     reasons |= dict.fromkeys(
         ("lossless cut.webp", "wavelets cut.jp2", "checksum.png", "header only.jpg"), "damaged"
     )
-    reasons |= dict.fromkeys(("heic.jpg", "pages.pdf", "float.tif"), "unsupported-format")
+    reasons |= dict.fromkeys(("film.jpg", "pages.pdf", "float.tif"), "unsupported-format")
     for orientation in range(1, 9):
         exif = Image.Exif()
         exif[0x0112] = orientation

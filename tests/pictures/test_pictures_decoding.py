@@ -173,7 +173,7 @@ def _bytes_of(kind: str, soft_picture: Make) -> bytes:
         (b"\0" * 100, "not-a-picture"),
         (b"GIF89a" + bytes(20), "unsupported-format"),
         (b"%PDF-1.7" + bytes(20), "unsupported-format"),
-        (b"\0\0\0\x18ftypheic" + bytes(20), "unsupported-format"),
+        (b"\0\0\0\x18ftypisom" + bytes(20), "unsupported-format"),
         (b"\xff\xd8\xff", "damaged"),
         (b"\xff\xd8\xff\xe0\0\x10JFIF", "damaged"),
         (b"\x89PNG\r\n\x1a\n", "damaged"),

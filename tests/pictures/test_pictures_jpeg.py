@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from arttl.pictures.jpeg import png_chunks_are_whole, read_jpeg_header
+from arttl.pictures.jpeg import read_jpeg_header
 
 _PICTURE = Image.linear_gradient("L").resize((40, 24))
 
@@ -16,12 +16,6 @@ _PICTURE = Image.linear_gradient("L").resize((40, 24))
 def _jpeg(**options: object) -> bytes:
     file = io.BytesIO()
     _PICTURE.convert("RGB").save(file, "JPEG", **options)
-    return file.getvalue()
-
-
-def _png() -> bytes:
-    file = io.BytesIO()
-    _PICTURE.save(file, "PNG")
     return file.getvalue()
 
 
@@ -108,14 +102,3 @@ def test_no_bytes_break_the_parser(data: st.DataObject) -> None:
             continue
         assert header.width > 0
         assert header.height > 0
-
-
-@settings(max_examples=100, deadline=None)
-@given(place=st.integers(8, len(_png()) - 1), byte=st.integers(1, 255))
-def test_every_changed_byte_of_a_png_is_found(place: int, byte: int) -> None:
-    whole = _png()
-    assert png_chunks_are_whole(whole)
-    changed = bytearray(whole)
-    changed[place] ^= byte
-    assert not png_chunks_are_whole(bytes(changed))
-    assert not png_chunks_are_whole(whole[:place])
