@@ -21,6 +21,8 @@ from arttl.files import digest_of_file
 from arttl.packing.finish import digest_of_all
 from arttl.packing.parts import SCRATCH
 from arttl.packing.pool import default_workers, in_order
+from arttl.pictures.decoding import DEFAULT_MAX_PIXELS
+from arttl.pictures.jpeg import check_scans
 from arttl.shards.index import index_line, index_text
 from arttl.shards.manifest import Manifest
 from arttl.shards.sample import EXTENSIONS, SampleRecord
@@ -150,9 +152,14 @@ def _check_sample(shard: str, record: SampleRecord, number: int, data: list[byte
     if hashlib.sha256(jpeg).hexdigest() != record.stored_sha256:
         yield where("jpg", "its SHA-256 is not the manifest's")
     try:
-        pixels = simplejpeg.decode_jpeg(jpeg, "RGB", strict=True)
-        if pixels.shape[:2] != (record.height, record.width):
-            yield where("jpg", f"{pixels.shape[1]} x {pixels.shape[0]} pixels are not the manifest's")
+        height, width, *_ = simplejpeg.decode_jpeg_header(jpeg)
+        if (height, width) != (record.height, record.width):
+            yield where("jpg", f"{width} x {height} pixels are not the manifest's")
+        elif height * width > DEFAULT_MAX_PIXELS:
+            yield where("jpg", f"{width} x {height} pixels are more than {DEFAULT_MAX_PIXELS:,}: not decoded")
+        else:
+            check_scans(jpeg)
+            simplejpeg.decode_jpeg(jpeg, "RGB", strict=True)
     except (ValueError, MemoryError) as error:
         yield where("jpg", f"does not decode: {one_line(error)}")
     expected = (record.key, record.object_number, record.labels, record.sha256)

@@ -16,7 +16,7 @@ from arttl.pictures.bad_pictures import UnsupportedPixels
 from arttl.pictures.colour import is_srgb
 from arttl.pictures.decoded import Decoded, check_pixels
 from arttl.pictures.formats import REMEDY, picture_format
-from arttl.pictures.jpeg import JpegHeader, is_finished, read_jpeg_header
+from arttl.pictures.jpeg import JpegHeader, check_scans, is_finished, read_jpeg_header
 from arttl.pictures.picture_file import PictureFile
 from arttl.pictures.readers import READERS
 
@@ -122,6 +122,10 @@ def jpeg_header(data: bytes, *, max_pixels: int) -> JpegHeader:
     except ValueError as error:
         raise BadPicture("damaged", one_line(error)) from error
     check_pixels(header.width, header.height, max_pixels)
+    try:
+        check_scans(data)
+    except ValueError as error:
+        raise BadPicture("too-large", str(error)) from error
     if not header.is_decodable:
         if not is_finished(data):
             raise BadPicture("damaged", "the file is cut off")

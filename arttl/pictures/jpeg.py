@@ -14,6 +14,9 @@ from typing import Literal
 
 import simplejpeg
 
+MOST_SCANS = 100
+"""Progressive JPEGs have about ten."""
+
 Colour = Literal["YCbCr", "RGB", "grey", "CMYK", "YCCK", "other"]
 
 _ORIENTATION_TAG, _SHORT = 0x0112, 3  # EXIF 2.3, 4.6.4; the type of a TIFF field
@@ -144,6 +147,20 @@ def _orientation(exif: bytes) -> int:
             value = number(entry + 8, 2)
             return value if 1 <= value <= 8 else 1
     return 1
+
+
+def check_scans(data: bytes) -> None:
+    """Refuse a JPEG of more than `MOST_SCANS` scans, each of which walks over the whole picture.
+
+    Within a scan the byte 0xFF is never followed by 0xDA (ITU-T T.81, B.1.1.5), so that the markers can be counted;
+    those of a thumbnail in the metadata count too.
+
+    Raises:
+        ValueError: for such a file.
+    """
+    scans = data.count(b"\xff\xda")
+    if scans > MOST_SCANS:
+        raise ValueError(f"{scans:,} scans are more than {MOST_SCANS}, which no camera or program writes")
 
 
 def is_finished(data: bytes) -> bool:

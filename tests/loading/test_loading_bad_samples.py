@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -123,3 +124,26 @@ def test_cmyk_is_read_as_dali_reads_it(tmp_path: Path, adobe: bool) -> None:
 def _without_adobe(data: bytes) -> bytes:
     offset = data.index(b"\xff\xee")
     return data[:offset] + data[offset + 2 + int.from_bytes(data[offset + 2 : offset + 4], "big") :]
+
+
+def test_a_stranger_s_picture_is_refused_before_it_is_decoded(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One of too many scans, and one of as many pixels as its header and the manifest agree on."""
+    scans = io.BytesIO()
+    Image.open(io.BytesIO(jpeg(textured(0, 60, 60)))).save(scans, "JPEG", progressive=True)
+    data = scans.getvalue()
+    last = data.rindex(b"\xff\xda")
+    many = data[:last] + data[last:-2] * 10_000 + data[-2:]
+    large = bytearray(jpeg(textured(1, 60, 60)))
+    frame = large.index(b"\xff\xc0")
+    large[frame + 5 : frame + 9] = (40_000).to_bytes(2, "big") * 2
+    sizes = [(60, 60), (40_000, 40_000), (60, 60)]
+    manifest = write_shards(tmp_path / "shards", [many, bytes(large), jpeg(textured(2, 60, 60))], sizes)
+    loader = open_loader(manifest, engine="cpu", on_bad_sample="skip", **OPTIONS)
+    started = time.process_time()
+    with caplog.at_level(logging.WARNING, "arttl.loading"):
+        valid = torch.cat([batch.valid for batch in loader])
+    assert time.process_time() - started < 2
+    assert valid[:3].tolist() == [False, False, True]
+    assert "scans are more than 100" in caplog.text and "40000x40000 pixels are more than" in caplog.text

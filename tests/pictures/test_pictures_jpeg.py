@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from arttl.pictures.jpeg import read_jpeg_header
+from arttl.pictures.decoding import BadPicture, read_picture
+from arttl.pictures.jpeg import MOST_SCANS, check_scans, read_jpeg_header
 
 _PICTURE = Image.linear_gradient("L").resize((40, 24))
 
@@ -102,3 +105,22 @@ def test_no_bytes_break_the_parser(data: st.DataObject) -> None:
             continue
         assert header.width > 0
         assert header.height > 0
+
+
+def _with_scans(count: int) -> bytes:
+    """A progressive JPEG whose last scan comes again and again."""
+    data = _jpeg(progressive=True)
+    last = data.rindex(b"\xff\xda")
+    return data[:last] + data[last:-2] * (count - data.count(b"\xff\xda") + 1) + data[-2:]
+
+
+def test_more_scans_than_anyone_writes_are_refused_before_decoding(tmp_path: Path) -> None:
+    """A file of two megabytes with 150,000 scans took more than a minute."""
+    check_scans(_with_scans(MOST_SCANS))
+    path = tmp_path / "a.jpg"
+    path.write_bytes(_with_scans(150_000))
+    started = time.process_time()
+    with pytest.raises(BadPicture, match="150,000 scans are more than 100") as refused:
+        read_picture(path)
+    assert refused.value.reason == "too-large"
+    assert time.process_time() - started < 1
