@@ -57,6 +57,9 @@ class ShuffledSettings(OutputSettings):
 class PackSettings(ShuffledSettings, SourceSettings):
     """Metadata and photographs to a folder of shards."""
 
+    out: Path = Path("shards/packed")
+    """Folder to write the shards into; must be empty or not exist, except with `--resume`. A dry run writes none."""
+
     max_side: Annotated[int, Range(0, 65_500)] = 512
     """Longest side of a stored picture in pixels; larger ones are scaled down. 0: no cap."""
 
