@@ -1,0 +1,127 @@
+"""IIIF documents in one form: manifests and collections of the Presentation API 2 and 3, and `info.json`.
+
+Documents come from strangers, so that any part may be missing or of another type; what cannot be used is left out.
+The forms are those of https://iiif.io/api/presentation/3.0/ and /2.1/, and of https://iiif.io/api/image/3.0/ and /2.1/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from arttl.records.iiif_pictures import Canvas, Pair, Picture, read_canvas, read_pairs, with_service
+from arttl.records.iiif_resources import address_of, entries_of, is_web_address, resources_of, type_of
+from arttl.records.iiif_text import Texts, read_texts
+
+Kind = Literal["manifest", "collection", "image", ""]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """An object with its metadata.
+
+    Attributes:
+        address: its identifier; empty where it has none.
+        label: its title.
+        pairs: its metadata.
+        required: the statement that must be shown.
+        providers: names of the organisations that provide it.
+        canvas_documents: its pages or views, not read yet.
+    """
+
+    address: str
+    label: Texts
+    pairs: tuple[Pair, ...]
+    required: Pair | None
+    providers: tuple[Texts, ...]
+    canvas_documents: tuple[dict[str, Any], ...]
+
+    @property
+    def canvas_count(self) -> int:
+        """How many canvases there are."""
+        return len(self.canvas_documents)
+
+    def canvases(self) -> Iterator[Canvas]:
+        """Its pages or views, each read when it is asked for."""
+        return map(read_canvas, self.canvas_documents)
+
+
+class Reference(NamedTuple):
+    """A manifest or collection that a collection names.
+
+    Attributes:
+        kind: of it.
+        address: empty where it has none.
+        document: it itself, where it is within the collection.
+        is_page: whether it is a further part of the same collection.
+    """
+
+    kind: Kind
+    address: str
+    document: dict[str, Any] | None = None
+    is_page: bool = False
+
+
+def kind_of(document: Any) -> Kind:
+    """What a JSON document is; empty for anything but a manifest, a collection or an `info.json`."""
+    if not isinstance(document, dict):
+        return ""
+    kind = type_of(document)
+    if kind in ("manifest", "collection"):
+        return kind  # type: ignore[return-value]
+    if kind == "" and "sequences" in document:
+        return "manifest"
+    if kind == "" and any(key in document for key in ("manifests", "collections", "members")):
+        return "collection"
+    described = f"{document.get('protocol')} {document.get('@context')} {kind}".lower()
+    sized = isinstance(document.get("width"), int) and isinstance(document.get("height"), int)
+    return "image" if sized and "image" in described and is_web_address(address_of(document)) else ""
+
+
+def read_manifest(document: dict[str, Any]) -> Manifest:
+    """A manifest of the Presentation API 2 or 3."""
+    sequences = resources_of(document.get("sequences"))
+    listed = sequences[0].get("canvases") if sequences else document.get("items")
+    required = document.get("requiredStatement")
+    providers = [read_texts(provider.get("label")) for provider in resources_of(document.get("provider"))]
+    return Manifest(
+        address_of(document),
+        read_texts(document.get("label")),
+        read_pairs(document),
+        next(iter(read_pairs({"metadata": [required]})), None),
+        tuple(filter(None, providers)),
+        tuple(canvas for canvas in resources_of(listed) if type_of(canvas) in ("canvas", "")),
+    )
+
+
+def read_references(collection: dict[str, Any]) -> list[Reference]:
+    """The manifests and collections that a collection names, in its order, and its further pages.
+
+    Those without an address that is of the web are left out, unless the document itself is there.
+    """
+    references = []
+    for key, usual in (
+        ("manifests", "manifest"),
+        ("collections", "collection"),
+        ("members", ""),
+        ("items", ""),
+    ):
+        for entry in entries_of(collection.get(key)):
+            inner = entry if isinstance(entry, dict) else {"id": entry}
+            kind = usual or type_of(inner)
+            whole = inner if any(name in inner for name in ("sequences", "items")) else None
+            address = address_of(inner)
+            if kind in ("manifest", "collection") and (whole is not None or is_web_address(address)):
+                references.append(Reference(kind, address, whole))  # type: ignore[arg-type]
+    for key in ("first", "next"):
+        page = collection.get(key)
+        address = address_of(page if isinstance(page, dict) else {"id": page})
+        if is_web_address(address):
+            references.append(Reference("collection", address, is_page=True))
+    return references
+
+
+def read_info(document: dict[str, Any]) -> Picture:
+    """The picture of an `info.json`."""
+    return with_service(Picture(""), [document])
