@@ -13,9 +13,8 @@ from arttl.packing.plan import Plan, make_plan
 from arttl.packing.settings import PackSettings
 from arttl.packing.summary import Summary
 from arttl.packing.tables import class_tables, packing_tables, paper_table
-from arttl.sources.registry import SOURCES, open_source
+from arttl.sources.registry import SOURCES, guess_settings, open_source
 from arttl.sources.rijks2014 import PAPER_FIGURES
-from arttl.sources.table import guess_columns
 
 __all__ = ["PackSettings", "run"]
 
@@ -30,9 +29,8 @@ def run(settings: PackSettings) -> None:
     """
     started = time.monotonic()
     console = Console()
-    if settings.source == "table":
-        settings, guessed = guess_columns(settings)
-        print_sentences(*guessed)
+    settings, guessed = guess_settings(settings)
+    print_sentences(*guessed)
     artworks = open_source(settings)
     settings = settings.replace(tasks=settings.tasks or SOURCES[settings.source].tasks)
     if settings.dry_run:

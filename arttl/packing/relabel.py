@@ -22,9 +22,8 @@ from arttl.settings import settings_of
 from arttl.shards.index import ShardRows
 from arttl.shards.manifest import Manifest
 from arttl.shards.rejects import Reject
-from arttl.sources.registry import SOURCES, Reading, open_source
+from arttl.sources.registry import SOURCES, Reading, guess_settings, open_source
 from arttl.sources.settings import MetadataSettings, SourceSettings
-from arttl.sources.table import guess_columns
 from arttl.tasks import SPLITS
 
 
@@ -97,9 +96,7 @@ def _opened(settings: RelabelSettings) -> tuple[Reading, list[str]]:
     fields = {name: getattr(settings, name) for name in settings_of(MetadataSettings)}
     # A dry run reads records without looking for their pictures.
     source = SourceSettings(**fields, dry_run=True)
-    notes: list[str] = []
-    if source.source == "table":
-        source, notes = guess_columns(source)
+    source, notes = guess_settings(source)
     return open_source(source), notes
 
 

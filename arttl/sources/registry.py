@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError, did_you_mean
@@ -11,6 +12,7 @@ from arttl.shards.rejects import Reject
 from arttl.sources import (
     dublin_core,
     folders,
+    iiif,
     lido,
     linked_art,
     mame,
@@ -21,6 +23,7 @@ from arttl.sources import (
 )
 from arttl.sources.dublin_core import read_dublin_core
 from arttl.sources.folders import read_folders
+from arttl.sources.iiif import guess_labels, read_iiif
 from arttl.sources.labels import LabelRules
 from arttl.sources.lido import read_lido
 from arttl.sources.linked_art import read_linked_art
@@ -30,8 +33,10 @@ from arttl.sources.rijks2014 import read_rijks2014
 from arttl.sources.sabatelli2018 import read_sabatelli2018
 from arttl.sources.settings import SourceSettings
 from arttl.sources.synthetic import read_synthetic
-from arttl.sources.table import read_table
+from arttl.sources.table import guess_columns, read_table
 from arttl.sources.webdataset import read_webdataset
+
+S = TypeVar("S", bound=SourceSettings)
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class Source:
         has_columns: whether columns can give the split and the group.
         has_official_split: whether `--split official` is possible.
         has_records: whether it reads records apart from the pictures, so that `arttl shards relabel` can take it.
+        guess: settings with the columns that were not named, where the metadata have usual ones, and sentences on it.
     """
 
     read: Callable[[SourceSettings], Iterator[Artwork | Reject | PassedOver | Note]]
@@ -52,13 +58,15 @@ class Source:
     has_columns: bool = False
     has_official_split: bool = False
     has_records: bool = False
+    guess: Callable[[Any], tuple[Any, list[str]]] | None = None
 
 
 SOURCES: dict[str, Source] = {
-    "table": Source(read_table, (), has_columns=True, has_records=True),
+    "table": Source(read_table, (), has_columns=True, has_records=True, guess=guess_columns),
     "dublin-core": Source(read_dublin_core, tuple(dublin_core.TASK_COLUMNS), has_records=True),
     "lido": Source(read_lido, lido.TASKS, has_records=True),
     "linked-art": Source(read_linked_art, linked_art.TASKS, has_records=True),
+    "iiif": Source(read_iiif, iiif.TASKS, has_records=True, guess=guess_labels),
     "folders": Source(read_folders, folders.TASKS, has_official_split=True),
     "rijks2014": Source(read_rijks2014, tuple(rijks2014.TASK_COLUMNS), has_official_split=True),
     "mame": Source(read_mame, mame.TASKS, has_official_split=True),
@@ -105,6 +113,16 @@ class Reading:
                 yield replace(item, institution=self._institution)
             else:
                 yield item
+
+
+def guess_settings(settings: S) -> tuple[S, list[str]]:
+    """Settings with what the source guesses from the metadata, and sentences on what was guessed.
+
+    Raises:
+        ArttlError: if the metadata cannot be read.
+    """
+    source = SOURCES.get(settings.source)
+    return source.guess(settings) if source is not None and source.guess is not None else (settings, [])
 
 
 def open_source(settings: SourceSettings) -> Reading:

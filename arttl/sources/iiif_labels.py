@@ -1,0 +1,124 @@
+"""The metadata pairs of IIIF: which label means what, and how labels are compared."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from arttl.records.iiif_manifest import Manifest
+from arttl.records.iiif_pictures import Pair
+from arttl.records.iiif_resources import is_web_address
+from arttl.records.iiif_text import Texts, in_language
+from arttl.sources.table import _USUAL_TASKS
+
+# Labels that museums and libraries give these pairs, without blanks and marks, best first.
+USUAL_LABELS = {
+    "material": (
+        *_USUAL_TASKS["material"],
+        "materialsandtechniques",
+        "materialstechniques",
+        "materialandtechnique",
+    ),
+    "type": (*_USUAL_TASKS["type"], "classifications", "objecttypes"),
+    "artist": (
+        *_USUAL_TASKS["artist"],
+        "artists",
+        "creators",
+        "artistmaker",
+        "artistormaker",
+        "painter",
+        "künstler",
+    ),
+}
+USUAL_NUMBERS = (
+    *("objectnumber", "inventorynumber", "accessionnumber", "accessionno", "inventoryno", "inventarisnummer"),
+    *("inventarnummer", "objectnummer", "accession", "invnr", "invno", "inv", "numérodinventaire"),
+)
+USUAL_DATES = (
+    *("date", "dateofcreation", "datecreated", "creationdate", "dated", "objectdate", "datum", "datierung"),
+    "datering",
+)
+_LONGEST_LABEL = 500  # characters
+USUAL_HOLDERS = ("heldby", "holdinginstitution", "owninginstitution", "institution", "repository", "museum")
+_VOCABULARIES = (
+    *(
+        "getty.edu",
+        "wikidata.org",
+        "d-nb.info",
+        "viaf.org",
+        "id.loc.gov",
+        "rkd.nl",
+        "iconclass.org",
+        "isni.org",
+    ),
+    *("geonames.org", "data.bnf.fr", "id.worldcat.org"),
+)
+
+
+class Labels:
+    """Pairs by their labels, in any language."""
+
+    def __init__(self, pairs: Sequence[Pair]) -> None:
+        """Sort the pairs."""
+        self._exact: dict[str, list[Pair]] = {}
+        self._plain: dict[str, list[Pair]] = {}
+        for pair in pairs:
+            for exact, plain in {_forms(text.plain) for text in pair.labels}:
+                self._exact.setdefault(exact, []).append(pair)
+                self._plain.setdefault(plain, []).append(pair)
+
+    def of(self, label: str) -> list[Pair]:
+        """The pairs with a label; letter case, blanks and the encoding of accents do not matter."""
+        return self._exact.get(_forms(label)[0], [])
+
+    def of_usual(self, usual: Sequence[str]) -> list[Pair]:
+        """The pairs with the first of some usual labels that there is, with a value."""
+        for label in usual if self.has_usual(usual) else ():
+            if pairs := [pair for pair in self._plain.get(label, ()) if pair.values]:
+                return pairs
+        return []
+
+    def has_usual(self, usual: Sequence[str]) -> bool:
+        """Whether there is a pair with one of these labels."""
+        return not self._plain.keys().isdisjoint(usual)
+
+
+def usual_texts(usual: Sequence[str], levels: Sequence[Labels]) -> Texts:
+    """The values of the first pair with a usual label."""
+    return next((pair.values for labels in levels for pair in labels.of_usual(usual)), ())
+
+
+def institution_of(manifest: Manifest, labels: Labels, language: str | None) -> str | None:
+    """The museum that holds the object.
+
+    That is a pair or the required statement with a label such as "Held by", or else the provider, if there is one
+    alone. The attribution is a sentence to be shown (a licence, a credit line) and names the museum at most within it.
+    """
+    required = Labels([manifest.required] if manifest.required else [])
+    name = first_text(usual_texts(USUAL_HOLDERS, (labels, required)), language)
+    if name is None and len(manifest.providers) == 1:
+        name = first_text(manifest.providers[0], language)  # further texts are its postal address
+    return name
+
+
+def first_text(texts: Texts, language: str | None) -> str | None:
+    """The first text in a language, in one line."""
+    return next((text.plain for text in in_language(texts, language)), None)
+
+
+@lru_cache(maxsize=1024)
+def _forms(label: str) -> tuple[str, str]:
+    """A label without letter case, as it is compared with flags; and without marks, as with usual ones."""
+    label = unicodedata.normalize("NFC", " ".join(label[:_LONGEST_LABEL].split()).rstrip(": ")).casefold()
+    return label, re.sub(r"[\W_]", "", label)
+
+
+def is_of_vocabulary(address: str) -> bool:
+    """Whether a text is an address in a vocabulary that museums share."""
+    if not is_web_address(address):
+        return False
+    host = urlsplit(address).hostname or ""
+    return any(host == name or host.endswith(f".{name}") for name in _VOCABULARIES)
