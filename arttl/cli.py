@@ -87,7 +87,10 @@ COMMANDS = {
     "explain": Command(
         "measure how faithful those pictures are (explain score)", subcommands="arttl.cli:EXPLAIN"
     ),
-    "fetch": Command("download the Rijksmuseum Challenge", "arttl.fetching.fetch:FetchSettings"),
+    "fetch": Command(
+        "download the Rijksmuseum Challenge, or pictures from any IIIF server",
+        subcommands="arttl.fetching.fetch:COMMANDS",
+    ),
     "import-keras": Command(
         "turn weights that Keras saved into a model", "arttl.models.keras.command:ImportKerasSettings"
     ),
@@ -113,7 +116,7 @@ def _run(command: Command, argv: Sequence[str], prog: str) -> None:
     epilog = ""
     if command.subcommands:
         known = _load(command.subcommands)
-        words = "\n".join(f"  {name:<8} {text}" for name, (_, _, text) in known.items())
+        words = "\n".join(f"  {name:<9} {text}" for name, (_, _, text) in known.items())
         if argv and not argv[0].startswith("-"):
             name = argv[0]
             if name not in known:

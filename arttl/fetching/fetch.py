@@ -1,4 +1,4 @@
-"""`arttl fetch`: the Rijksmuseum Challenge 2014, from its publisher to the folder that `--source rijks2014` reads."""
+"""`arttl fetch rijks2014`: the Rijksmuseum Challenge, from its publisher to the folder that its source reads."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import urllib.request
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
-import tyro
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from arttl.console import Console
@@ -40,8 +39,6 @@ class FetchSettings(Settings):
     The same command resumes a download that broke off. Every file is checked against its publisher's MD5 sum.
     """
 
-    collection: tyro.conf.Positional[Literal["rijks2014"]]
-    """Which collection."""
     out: Path
     """Folder to make: jpg2/ with the pictures, xml/ with the records, and rijksgt.mat."""
     skip: tuple[str, ...] = ("*FV16*", "*feat*")
@@ -237,3 +234,13 @@ def _files_of_kind(unpacked: Path, ending: str, preferred: str) -> list[Path]:
             )
         names[path.name] = path
     return chosen
+
+
+COMMANDS = {
+    "rijks2014": (FetchSettings, run, "the Rijksmuseum Challenge 2014, from figshare"),
+    "iiif": (
+        "arttl.fetching.iiif:IiifSettings",
+        "arttl.fetching.iiif:run",
+        "manifests and their pictures, from any IIIF server",
+    ),
+}

@@ -47,7 +47,7 @@ def challenge(tmp_path) -> dict[str, bytes]:
 
 def fetch_quietly(server: StandIn, out: Path, **others: Any) -> FetchedCollection:
     quiet = Console(quiet=True)
-    return fetch(FetchSettings("rijks2014", out, api=server.api, **others), console=quiet, pause=0)
+    return fetch(FetchSettings(out, api=server.api, **others), console=quiet, pause=0)
 
 
 def listing(folder: Path) -> set[str]:
