@@ -23,7 +23,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
@@ -37,7 +37,7 @@ _MOST_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
 # Worth another attempt; any other status of an error will not change.
 _TEMPORARY = (408, 425, 429, 500, 502, 503, 504)
-_DEAD_AFTER = 5  # files in a row that a host did not send
+_LEFT_AFTER = 5  # files in a row that a host did not send
 _SAFE = "%/:=&?~+!$,;'@()*[]"  # of an address, beside letters, digits, `_`, `.` and `-`
 
 
@@ -98,6 +98,7 @@ class PoliteClient:
         self._most_wait = most_wait
         self._next: dict[str, float] = {}  # host to when it may be asked again
         self._failed: Counter[str] = Counter()  # host to files in a row that it did not send
+        self._left: dict[str, str] = {}  # hosts that are not asked again, and why
 
     def get(
         self,
@@ -119,30 +120,31 @@ class PoliteClient:
             FetchError: if it cannot be had.
         """
         host = _host(address)
-        if self._failed[host] >= _DEAD_AFTER:
-            raise FetchError(
-                f"{host} did not send {_DEAD_AFTER} files in a row and is not asked again", temporary=True
-            )
+        if host in self._left:
+            raise FetchError(f"{host} is not asked again: it {self._left[host]}", temporary=True)
         for attempt in range(self._retries + 1):
             try:
                 response = self._follow(address, most_bytes, local)
-                check(response)
             except FetchError as error:
-                if error.wait > self._most_wait:
-                    raise FetchError(
-                        f"{error}, and asks to wait {error.wait:,.0f} s", status=error.status
-                    ) from error
-                if not error.temporary:
-                    self._failed[host] = 0
-                    raise
-                self._next[host] = max(
-                    self._next.get(host, 0.0), time.monotonic() + max(error.wait, self._backoff(attempt))
-                )
-                failure = error
+                failure, is_sent = error, False
             else:
                 self._failed[host] = 0
-                return response
-        self._failed[host] += 1
+                try:
+                    check(response)
+                    return response
+                except FetchError as error:
+                    failure, is_sent = error, True
+            if failure.wait > self._most_wait:
+                self._left[host] = f"asks to wait {failure.wait:,.0f} s"
+                raise FetchError(f"{failure}, and the server {self._left[host]}", status=failure.status)
+            if not failure.temporary:
+                self._failed[host] = 0
+                raise failure
+            pause = time.monotonic() + max(failure.wait, self._backoff(attempt))
+            self._next[host] = max(self._next.get(host, 0.0), pause)
+        self._failed[host] += not is_sent
+        if self._failed[host] == _LEFT_AFTER:
+            self._left[host] = f"did not send {_LEFT_AFTER} files in a row"
         raise failure
 
     def _backoff(self, attempt: int) -> float:
@@ -165,10 +167,18 @@ class PoliteClient:
 
 def is_local(address: str) -> bool:
     """Whether the host of an address is on a private network or this machine; False for one that is not known."""
+    try:
+        return _is_local_host(urlsplit(address).hostname or "")
+    except ValueError:
+        return False
+
+
+@lru_cache(maxsize=1024)
+def _is_local_host(name: str) -> bool:
+    numbers: set[str] = set()
     with suppress(OSError, ValueError):
-        entries = socket.getaddrinfo(urlsplit(address).hostname, None, type=socket.SOCK_STREAM)
-        return any(not _is_public(str(entry[4][0])) for entry in entries)
-    return False
+        numbers = {str(entry[4][0]) for entry in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)}
+    return bool(numbers) and not any(map(_is_public, numbers))
 
 
 def _host(address: str) -> str:

@@ -24,10 +24,7 @@ _PERCENT = re.compile(r"pct:([\d.]+),([\d.]+),([\d.]+),([\d.]+)")
 _MOST_SIZES = 1000
 _MOST_INFO = 1 << 20  # bytes
 _OTHER_SIZE = (400, 403, 404, 405, 414, 415, 422, 500, 501)  # statuses of servers that do not send a size
-_NO_PICTURE = (
-    *("text/html", "application/xhtml+xml", "text/xml", "application/xml", "application/json", "text/plain"),
-    "application/ld+json",
-)
+_NO_PICTURE = ("text/html", "application/xhtml+xml", "application/json", "application/ld+json")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from arttl.records.iiif_resources import (
     address_of,
@@ -73,11 +72,11 @@ class Picture:
     @property
     def file_name(self) -> str:
         """The name of its file in a folder of downloaded pictures: the same for the same picture, whatever its size."""
-        base = self.service or self.address
         shown = "" if (self.region, self.rotation) == ("full", "0") else f"#{self.region}/{self.rotation}"
-        suffix = "." + urlsplit(self.address).path.rpartition(".")[2].lower()
-        plain = not self.service and suffix in _SUFFIXES
-        return file_name(base, shown, suffix if plain else ".jpg")
+        if self.service:
+            return file_name(self.service, shown, ".jpg")
+        suffix = "." + re.split("[?#]", self.address)[0].rpartition(".")[2].lower()
+        return file_name(self.address, shown, suffix if suffix in _SUFFIXES else ".jpg")
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,8 +185,12 @@ class _Reader:
             read = f"{self.kinds['collection']:,} collections and {self.kinds['']:,} other JSON documents"
             hint = "; arttl fetch iiif downloads what a collection names" if self.kinds["collection"] else ""
             raise ArttlError(f"{where} holds no IIIF manifest, but {read}{hint}")
-        flags = [(f"--tasks {task}", column) for task, column in self.tasks.items()]
-        for flag, column in (*flags, ("--object-number", self.settings.object_number)):
+        flags: list[tuple[str, str | None]] = [
+            (f"--tasks {task}", column) for task, column in self.tasks.items()
+        ]
+        others = ("object_number", "title", "date")
+        flags += [(_flag(name), getattr(self.settings, name)) for name in others]
+        for flag, column in flags:
             if column is not None and self.labels and not (self.used.get(flag) or column in USUAL_LABELS):
                 raise ArttlError(
                     f"no manifest of {where} has a pair with the label {column!r} ({flag})"
@@ -260,22 +264,24 @@ class _Reader:
             image=image,
             labels=labels,
             raw_labels=raw,
-            title=" ".join(text.plain for text in in_language(manifest.label, language)) or None,
-            date=first_text(usual_texts(USUAL_DATES, levels), language),
+            title=" ".join(text.plain for text in self._named("title", levels, manifest.label)) or None,
+            date=first_text(self._named("date", levels, usual_texts(USUAL_DATES, levels)), language),
             source=manifest.address or None,
             institution=institution_of(manifest, of_manifest, language),
             identifiers=identifiers,
         )
 
-    def _number(self, manifest: Manifest, labels: Labels, where: str) -> str:
-        label = self.settings.object_number
+    def _named(self, name: str, levels: Sequence[Labels], usual: Texts) -> Texts:
+        """The values of the pair that a setting names, or else the usual ones."""
+        label = getattr(self.settings, name)
         if label is not None:
-            texts = self._values("--object-number", label, (labels,))
-        else:
-            texts = usual_texts(USUAL_NUMBERS, (labels,))
-        numbers = (text.plain for text in in_language(texts, self.settings.language))
-        number = next((number for number in numbers if not is_web_address(number)), "")
-        if number or label is not None:
+            return self._values(_flag(name), label, levels)
+        return in_language(usual, self.settings.language)
+
+    def _number(self, manifest: Manifest, labels: Labels, where: str) -> str:
+        texts = self._named("object_number", (labels,), usual_texts(USUAL_NUMBERS, (labels,)))
+        number = next((text.plain for text in texts if not is_web_address(text.plain)), "")
+        if number or self.settings.object_number is not None:
             return number
         # The same last part may be that of two manifests; the first that is read keeps it. An identifier that is no
         # absolute address may be that of any manifest, and so may the name of its file.
@@ -348,6 +354,10 @@ class _Reader:
         if len(labels) == 1:
             linked.setdefault(labels[0], {}).update((part, None) for part in parts if is_of_vocabulary(part))
         return {label: tuple(addresses) for label, addresses in linked.items() if addresses}
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _is_address(text: str) -> bool:

@@ -106,10 +106,10 @@ class MetadataSettings(Settings):
     """Column of the museum that holds the object (`table`)."""
 
     title: str | None = None
-    """Column of the object's title, kept with the sample (`table`)."""
+    """Column of the object's title, kept with the sample (`table`), or label of the pair that has it (`iiif`)."""
 
     date: str | None = None
-    """Column of the object's date, kept with the sample (`table`)."""
+    """Column of the object's date, kept with the sample (`table`), or label of the pair that has it (`iiif`)."""
 
     provenance: str | None = None
     """Column that says where the record came from, kept with the sample as its source (`table`)."""

@@ -58,7 +58,7 @@ def test_retry_after_is_kept(museum) -> None:
     assert get(museum).data == b"the body"
     assert museum.times[1] - museum.times[0] >= 1.0
     museum.faults["/a"] = [status(429, Retry_After=email.utils.formatdate(time.time() + 7200, usegmt=True))]
-    with pytest.raises(FetchError, match=r"HTTP 429 .*, and asks to wait 7,\d+ s"):
+    with pytest.raises(FetchError, match=r"HTTP 429 .*, and the server asks to wait 7,\d+ s"):
         get(museum)
     for text in ("soon", "-5", "", "99999999999999999999"):
         museum.faults["/a"] = [status(503, Retry_After=text)]
@@ -67,6 +67,15 @@ def test_retry_after_is_kept(museum) -> None:
                 get(museum)
         else:
             assert get(museum).data == b"the body"
+
+
+def test_a_host_that_asks_to_wait_too_long_is_not_asked_again(museum) -> None:
+    museum.always["/a"] = status(429, Retry_After="7200")
+    polite = client()
+    for message in ("HTTP 429", "is not asked again: it asks to wait 7,200 s", "is not asked again"):
+        with pytest.raises(FetchError, match=message):
+            polite.get(museum.address + "/a", most_bytes=MOST, local=True)
+    assert len(museum.requests) == 1
 
 
 def test_pauses_double(museum, monkeypatch) -> None:
@@ -221,6 +230,17 @@ def test_which_addresses_are_local() -> None:
         assert not is_local(address), address
 
 
+def test_a_host_that_is_public_too_is_not_local(monkeypatch) -> None:
+    """Whoever owns the name could otherwise open the user's network to the manifests on it."""
+    numbers = {"both.example": ("10.0.0.1", "93.184.215.14"), "inside.example": ("10.0.0.1", "fd00::1")}
+    monkeypatch.setattr(
+        http.socket,
+        "getaddrinfo",
+        lambda host, *_, **__: [(2, 1, 6, "", (number, 80)) for number in numbers[host]],
+    )
+    assert is_local("http://inside.example/") and not is_local("http://both.example/")
+
+
 def test_behind_a_proxy_hosts_that_are_numbers_are_checked(museum, monkeypatch) -> None:
     monkeypatch.setenv("http_proxy", museum.address)
     monkeypatch.setenv("no_proxy", "")
@@ -251,7 +271,7 @@ def test_a_host_that_sends_nothing_is_left_in_peace(museum) -> None:
     for _ in range(5):
         with pytest.raises(FetchError, match="HTTP 503"):
             impatient.get(museum.address + "/a", most_bytes=MOST, local=True)
-    with pytest.raises(FetchError, match="did not send 5 files in a row and is not asked again"):
+    with pytest.raises(FetchError, match="is not asked again: it did not send 5 files in a row"):
         impatient.get(museum.address + "/a", most_bytes=MOST, local=True)
     assert len(museum.requests) == 5
 
@@ -274,5 +294,10 @@ def test_a_check_that_fails_for_now_is_tried_again(museum) -> None:
         if len(response.data) < len(whole):
             raise FetchError("cut", temporary=True)
 
-    assert client().get(museum.address + "/a", most_bytes=MOST, local=True, check=check).data == whole
+    polite = client()
+    assert polite.get(museum.address + "/a", most_bytes=MOST, local=True, check=check).data == whole
     assert len(museum.requests) == 3
+    museum.always["/b"] = without_length(whole[:50])
+    for _ in range(6):  # what a server sends is not a reason to leave it
+        with pytest.raises(FetchError, match="cut"):
+            polite.get(museum.address + "/b", most_bytes=MOST, local=True, check=check)

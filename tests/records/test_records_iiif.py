@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from iiif_cases import SERVICE, canvas_3, image_3, manifest_2, manifest_3
 
@@ -275,6 +275,7 @@ def test_numbers_from_addresses() -> None:
     assert next(object_numbers("http://[")) == "http://["
 
 
+@example("http://[")
 @given(st.text(max_size=60))
 def test_every_address_has_a_number_and_a_safe_file_name(address: str) -> None:
     assert next(object_numbers(address)) is not None and list(object_numbers(address))[-1] == address

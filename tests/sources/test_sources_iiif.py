@@ -232,6 +232,14 @@ def test_the_date(tmp_path: Path) -> None:
     assert artworks_of(read(tmp_path, manifest_3({}, navDate="1884-01-01T00:00:00Z")))[0].date is None
 
 
+def test_title_and_date_of_other_pairs(tmp_path: Path) -> None:
+    document = manifest_3({"Made": "ca. 1650", "Name": "Landscape with ice"})
+    (artwork,) = artworks_of(read(tmp_path, document, title="name", date="made"))
+    assert (artwork.title, artwork.date) == ("Landscape with ice", "ca. 1650")
+    with pytest.raises(ArttlError, match=r"has a pair with the label 'Mad' \(--date\) \(did you mean 'Made'"):
+        read(tmp_path, document, date="Mad")
+
+
 def test_first_or_all_canvases(tmp_path: Path) -> None:
     canvases = [canvas_3(image_3(f"{SERVICE}-{number}"), number=number) for number in (1, 2, 3)]
     canvases[2]["metadata"] = [{"label": "Medium", "value": "ivory"}]
