@@ -25,8 +25,12 @@ _REQUEST = re.compile(
 _BOX = re.compile(r"\bxywh=(?:pixel:)?([\d.]+),([\d.]+),([\d.]+),([\d.]+)")
 _REGION = re.compile(r"full|square|(?:pct:)?[\d.]+,[\d.]+,[\d.]+,[\d.]+")
 _ROTATION = re.compile(r"!?\d{1,3}(?:\.\d+)?")
-_VERSION = re.compile(r"image(?:-api)?/(\d)|imageservice(\d)")
-_LEVEL = re.compile(r"level(\d)")
+_IMAGES = ("image", "stillimage", "imageobject")  # types of resources
+_VERSION = re.compile(
+    r"image(?:-api)?/(\d)|imageservice(\d)|image-api/co"
+)  # version 1 was not always numbered
+_LEVEL = re.compile(r"\blevel(\d)")
+_LEVELS = ("level0", "level1", "level2")
 _DEEPEST = 8  # resources within resources: a choice of parts of pictures has three
 _SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".tif", ".tiff", ".webp", ".jp2", ".j2k", ".jpx", ".jpf")
 
@@ -195,9 +199,9 @@ def _picture(body: Any, depth: int = 0) -> tuple[Picture | None, str, int]:
         picture = _selected(picture, resources_of(body.get("selector")))
         return picture, "" if picture else "a part of a picture is shown that cannot be asked for", others
     service = body.get("service")
-    is_image = kind == "image" or str(body.get("format")).startswith("image/")
-    if not is_image and (kind not in ("", "dataset") or not service):
-        return None, f"it holds {kind or 'something'} in the place of a picture", 0
+    form = str(body.get("format") or "")
+    if kind not in _IMAGES and not form.startswith("image/") and (kind or form):
+        return None, f"it holds {kind or form} in the place of a picture", 0
     address, _, fragment = address_of(body).partition("#")
     picture = with_service(
         picture_of_request(address) or Picture(address),
@@ -236,11 +240,13 @@ def with_service(
         address = address_of(service).rstrip("/")
         version, level = _VERSION.search(described), _LEVEL.search(described)
         bare = described.split() == ["none", "none"] and picture.address.startswith(address)
-        if (version or bare) and is_web_address(address):  # others are of authentication or search
+        if (version or bare or service.get("profile") in _LEVELS) and is_web_address(
+            address
+        ):  # others are of authentication or search
             return Picture(
                 picture.address,
                 address,
-                int(version[1] or version[2]) if version else 0,
+                int(version[1] or version[2] or 1) if version else 0,
                 int(level[1]) if level else -1,
                 whole_number(service.get("width", width)),
                 whole_number(service.get("height", height)),

@@ -103,6 +103,17 @@ def test_what_is_there_is_not_asked_for_again(museum, tmp_path: Path) -> None:
         fetch(tmp_path, address, max_side=100)
 
 
+def test_a_folder_that_is_not_complete_does_not_look_so(museum, tmp_path: Path, monkeypatch) -> None:
+    address = museum.manifest("a", "image")
+    fetch(tmp_path, address)
+    next((tmp_path / "images").iterdir()).unlink()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(PoliteClient, "get", lambda *_, **__: (_ for _ in ()).throw(KeyboardInterrupt))
+        fetch(tmp_path, address)
+    assert not (tmp_path / "fetched.json").exists()
+    assert fetch(tmp_path, address).pictures == 1
+
+
 def test_first_or_all_canvases_and_a_limit(museum, tmp_path: Path) -> None:
     address = museum.collection("top", *(museum.manifest(name, f"{name}1", f"{name}2") for name in "abc"))
     assert fetch(tmp_path / "first", address).pictures == 3

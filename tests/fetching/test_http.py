@@ -219,8 +219,9 @@ def test_private_hosts_are_refused_after_a_redirect(museum, monkeypatch) -> None
 
 
 def test_hosts_of_the_link_are_refused_even_where_private_ones_are_allowed() -> None:
-    with pytest.raises(FetchError, match=r"169.254.169.254, which is not public and is refused"):
-        client().get("http://169.254.169.254/", most_bytes=MOST, local=True)
+    for host in ("169.254.169.254", "[::ffff:169.254.169.254]", "[fe80::1]"):
+        with pytest.raises(FetchError, match="which is not public and is refused"):
+            client().get(f"http://{host}/", most_bytes=MOST, local=True)
 
 
 def test_which_addresses_are_local() -> None:

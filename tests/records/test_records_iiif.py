@@ -185,6 +185,12 @@ def test_parts_of_pictures() -> None:
         ),
         ([{"@id": "https://x.example/auth", "profile": "http://iiif.io/api/auth/1/login"}], ("", 0, -1)),
         ({"@id": SERVICE}, (SERVICE, 0, -1)),
+        ({"id": SERVICE, "profile": "level2"}, (SERVICE, 0, 2)),
+        (
+            {"@id": SERVICE, "profile": "http://library.stanford.edu/iiif/image-api/compliance.html#level1"},
+            (SERVICE, 1, 1),
+        ),
+        ({"@id": SERVICE, "profile": ["level2"]}, ("", 0, -1)),
         ({"@id": "ftp://x.example/1", "profile": "http://iiif.io/api/image/2/level1.json"}, ("", 0, -1)),
         (None, ("", 0, -1)),
     ],
@@ -194,6 +200,24 @@ def test_image_services(service: Any, expected: tuple[str, int, int]) -> None:
     picture = next(iter(read_manifest(manifest_3({}, canvas_3(body))).canvases())).picture
     assert picture is not None
     assert (picture.service, picture.version, picture.level) == expected
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ({}, ""),
+        ({"@type": "dctypes:Image"}, ""),
+        ({"type": "StillImage", "format": ""}, ""),
+        ({"format": "image/png"}, ""),
+        ({"type": "Dataset", "format": "image/tiff"}, ""),
+        ({"format": "video/mp4"}, "it holds video/mp4 in the place of a picture"),
+        ({"type": "Model", "format": "model/gltf-binary"}, "it holds model in the place of a picture"),
+        ({"@type": "cnt:ContentAsText", "chars": "text"}, "it holds contentastext in the place of a picture"),
+    ],
+)
+def test_what_counts_as_a_picture(more: dict[str, Any], problem: str) -> None:
+    body = {"id": "https://x.example/a.jpg", **more}
+    assert next(iter(read_manifest(manifest_3({}, canvas_3(body))).canvases())).problem == problem
 
 
 def test_an_address_that_is_a_request_is_taken_for_its_service() -> None:
