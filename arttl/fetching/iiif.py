@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import tyro
-from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from arttl.console import Console
 from arttl.errors import ArttlError
 from arttl.fetching.http import FetchError, PoliteClient, Response, is_local
 from arttl.fetching.iiif_image import (

@@ -81,8 +81,7 @@ class MetadataSettings(Settings):
 
     language: str | None = None
     """Language to take labels in, such as `en`, where a record has them in several (`dublin-core`, `lido`,
-    `linked-art`,
-    `iiif`). By default the first that a record has."""
+    `linked-art`, `iiif`). By default the first that a record has."""
 
     fold_case: bool = False
     """Ignore the letter case of labels: all become lower case (Unicode case folding), then are mapped."""
