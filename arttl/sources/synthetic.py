@@ -16,9 +16,9 @@ from typing import TypeVar
 import numpy as np
 
 from arttl.artworks import Artwork, sample_key
+from arttl.drawing.scene import Photograph, photograph
+from arttl.drawing.styles import STYLES
 from arttl.errors import ArttlError
-from arttl.sources.drawing.scene import Photograph, photograph
-from arttl.sources.drawing.styles import STYLES
 from arttl.sources.settings import SourceSettings
 
 T = TypeVar("T")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageFilter
 
-from arttl.sources.drawing.silhouettes import Silhouette, silhouette
-from arttl.sources.drawing.styles import STYLES, Medium, decorate
-from arttl.sources.drawing.surfaces import Pixels, grain, noise, surface
+from arttl.drawing.silhouettes import Silhouette, silhouette
+from arttl.drawing.styles import STYLES, Medium, decorate
+from arttl.drawing.surfaces import Pixels, grain, noise, surface
 
 _SCALE = 2  # drawn at twice the size, then reduced, so that edges are smooth
 _MEDIA: dict[str, Medium] = {"oil": "oil", "ink": "ink", "chalk": "chalk", "watercolour": "watercolour"}

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageDraw
 
-from arttl.sources.drawing.silhouettes import Box
+from arttl.drawing.silhouettes import Box
 
 Colour = tuple[int, int, int]
 Stroke = Literal["dots", "level", "slanting", "upright", "arcs", "blocks", "crosses", "swirls"]
