@@ -21,6 +21,7 @@ _COMMON_PARTS = re.compile(
 _NAMING_KEYS = frozenset(
     ("id", "identifier", "manifest", "object", "objectid", "pid", "oid", "ark", "record")
 )
+_JSON = re.compile(r"\.json(?:ld)?\Z", re.IGNORECASE)
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -42,10 +43,12 @@ def object_numbers(address: str) -> Iterator[str]:
     `https://museum.example/iiif/2/paintings/27992/manifest.json` gives `27992`, `paintings/27992` and so on; the last
     is the address itself.
     """
-    split = _split(address)
-    parts = [unquote(part) for part in split.path.split("/") if part] if split else []
-    parts += [value for key, value in parse_qsl(split.query) if key.lower() in _NAMING_KEYS] if split else []
-    parts = [re.sub(r"\.json(?:ld)?\Z", "", part, flags=re.IGNORECASE) for part in parts]
+    parts: list[str] = []
+    if split := _split(address):
+        parts = [unquote(part) for part in split.path.split("/") if part]
+        if split.query:
+            parts += [value for key, value in parse_qsl(split.query) if key.lower() in _NAMING_KEYS]
+    parts = [_JSON.sub("", part) for part in parts]
     while parts and _COMMON_PARTS.fullmatch(parts[-1]):
         parts.pop()
     for count in range(1, len(parts) + 1):

@@ -25,6 +25,7 @@ _LINES = frozenset(
 )
 _HREF = re.compile(r"\bhref\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_KEYS = frozenset(("@value", "value", "@id", "id"))
 _UNDECLARED = frozenset(("", "none", "@none", "und", "null"))
 
 
@@ -59,8 +60,16 @@ def read_texts(value: Any) -> Texts:
     Args:
         value: a text, a number, an object with `@value` and `@language`, a map of languages, or a list of any of these.
     """
+    language = ""
+    if isinstance(value, dict) and len(value) == 1:  # the usual form, `{"en": ["oil"]}`, without recursion
+        ((key, entries),) = value.items()
+        if key not in _KEYS and isinstance(entries, list) and len(entries) == 1:
+            language, value = key, entries[0]
+    if isinstance(value, str):
+        text = (_short_text if len(value) <= _SHORT else _text)(language[:_SHORT], value)
+        return (text,) if text.lines else ()
     texts: list[Text] = []
-    _collect(value, "", texts, 0)
+    _collect(value, language, texts, 0)
     return tuple(texts)
 
 
