@@ -13,7 +13,8 @@ from typing import Any
 
 from arttl.errors import ArttlError
 from arttl.fetching.http import FetchError, PoliteClient, Response
-from arttl.pictures.decoding import BadPicture, picture_format
+from arttl.pictures.bad_pictures import BadPicture
+from arttl.pictures.formats import picture_format
 from arttl.records.iiif_manifest import read_info
 from arttl.records.iiif_pictures import Picture
 from arttl.records.iiif_resources import whole_number
