@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import csv
+import itertools
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from arttl.characters import plain_text
 from arttl.errors import ArttlError, did_you_mean
-from arttl.records.reading import readable
+from arttl.records.text_files import Encoding, Lines, detect_encoding, opened_lines
+
+__all__ = ["Encoding", "Row", "detect_encoding", "matched_columns", "read_columns", "read_rows"]
+
+_LONGEST_CELL = 2**20  # characters
+_SAMPLE = 50  # lines that the delimiter is determined from
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_SAMPLE_CHARACTERS = 2**20  # after which no further line is added to it
+_SEPARATOR_LINE = re.compile(r'"?sep=([^"\w\r\n ])"?[,;\t]*[\r\n]*\Z', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,104 +33,208 @@ class Row:
         cells: column name to text; columns that a short row lacks are empty.
         problem: what is wrong with the row as a whole; empty where nothing is.
         lists: column name to the texts of a cell that holds several, in files that know lists.
+        lacking: how many cells the row has fewer than the header.
     """
 
     location: str
     cells: dict[str, str]
     problem: str = ""
     lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    lacking: int = 0
 
 
-def read_rows(path: Path, required: Iterable[tuple[str, str]], *, flag: str = "--metadata") -> Iterator[Row]:
+def read_rows(
+    path: Path, required: Iterable[tuple[str, str]], *, flag: str = "--metadata", encoding: str | None = None
+) -> Iterator[Row]:
     """Read a delimited text file, row by row.
 
-    UTF-8, with or without a byte order mark; quoted as RFC 4180 has it. The delimiter is a tab in `.tsv` and
-    `.tab`, and elsewhere whichever of comma, semicolon and tab gives the header the most columns.
+    UTF-8, with or without a byte order mark, UTF-16 with one, or the encoding that is given; quoted as RFC 4180 has it.
+    The delimiter is a tab in `.tsv` and `.tab`, the one that a first line `sep=;` names, and elsewhere the one of
+    comma, semicolon, tab and vertical bar by which the first rows have as many cells as the header, and the header the
+    most. A cell has at most 1,048,576 characters. Columns are named as `required` spells them.
 
     Args:
         path: the file.
         required: columns that the file must have, each as the flag that named it and its name.
         flag: the one that named the file.
+        encoding: one of `ENCODINGS`.
 
     Raises:
         ArttlError: if the file is missing, is not such a file, has no rows, or lacks a column.
     """
-    with _opened(path, flag) as (reader, columns):
-        check_columns(path, columns, required)
-        yield from _rows(path, reader, columns)
+    with _opened(path, flag, encoding) as table:
+        columns = matched_columns(path, table.columns, required)
+        yield from _rows(path, table, columns)
 
 
-def read_columns(path: Path, *, flag: str = "--metadata") -> list[str]:
-    """The columns that the first line of a delimited text file names.
+def read_columns(path: Path, *, flag: str = "--metadata", encoding: str | None = None) -> list[str]:
+    """The columns that the first row of a delimited text file names.
 
     Raises:
         ArttlError: if the file is missing or is not such a file.
     """
-    with _opened(path, flag) as (_, columns):
-        return columns
+    with _opened(path, flag, encoding) as table:
+        return table.columns
+
+
+@dataclass
+class _Table:
+    """An opened file.
+
+    Attributes:
+        lines: of the file.
+        reader: of the rows after the header.
+        columns: the header.
+        skipped: lines before the header.
+    """
+
+    lines: Lines
+    reader: Iterator[list[str]]
+    columns: list[str]
+    skipped: int
+
+    @property
+    def line(self) -> int:
+        """The number of the last line that was read as a row."""
+        return self.skipped + int(self.reader.line_num)  # type: ignore[attr-defined]
 
 
 @contextmanager
-def _opened(path: Path, flag: str) -> Iterator[tuple[Iterator[list[str]], list[str]]]:
-    """A reader of the rows after the header, and the header."""
-    try:
-        with readable(path, flag), path.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            if not first.strip():
-                raise ArttlError(f"{path} is empty; its first line must name the columns")
-            file.seek(0)
-            reader = csv.reader(file, delimiter=_delimiter(path, first), strict=True)
-            yield reader, [name.strip() for name in next(reader)]
-    except csv.Error as error:
-        raise ArttlError(f"line 1 or later of {path} is not well-formed: {error}") from error
-    except UnicodeDecodeError as error:
-        byte = error.object[error.start]
-        raise ArttlError(
-            f"{path} is not UTF-8 text (byte 0x{byte:02x}); save it as UTF-8, in Excel as 'CSV UTF-8'"
-        ) from error
+def _opened(path: Path, flag: str, encoding: str | None) -> Iterator[_Table]:
+    """The file with its header read."""
+    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
+    with opened_lines(path, flag, encoding) as lines:
+        rest = iter(lines)
+        sample: list[str] = []
+        for line in itertools.islice(rest, _SAMPLE):
+            sample.append(line)
+            if sum(map(len, sample)) > _SAMPLE_CHARACTERS:
+                break
+        separator = _SEPARATOR_LINE.match(sample[0]) if sample else None
+        delimiter = separator[1] if separator else ""
+        skipped = int(bool(separator))
+        sample = sample[skipped:]
+        if not any(line.strip() for line in sample):
+            raise ArttlError(f"{path} is empty; its first line must name the columns")
+        if not sample[0].strip():
+            raise ArttlError(f"line {skipped + 1} of {path} is blank; the first line must name the columns")
+        if not delimiter:
+            delimiter = "\t" if path.suffix.lower() in (".tsv", ".tab") else _delimiter(path, sample)
+        reader = csv.reader(itertools.chain(sample, rest), delimiter=delimiter, strict=True)
+        table = _Table(lines, reader, [], skipped)
+        try:
+            table.columns = [plain_text(name) for name in next(reader)]
+        except csv.Error as error:
+            raise _not_well_formed(path, skipped, error) from error
+        if lines.with_nul and lines.with_nul[0] <= table.line:
+            raise ArttlError(
+                f"line {lines.with_nul[0]} of {path} holds a NUL byte; its first line must name the columns"
+            )
+        if not any(table.columns):
+            raise ArttlError(
+                f"line {table.line} of {path} names no column; the first line must name the columns"
+            )
+        yield table
 
 
-def _rows(path: Path, reader: Iterator[list[str]], columns: list[str]) -> Iterator[Row]:
-    line = 1
+def _rows(path: Path, table: _Table, columns: list[str]) -> Iterator[Row]:
     empty = True
+    reader, with_nul = table.reader, table.lines.with_nul
     while True:
+        line = table.line
         try:
             cells = next(reader)
         except StopIteration:
             break
         except csv.Error as error:
-            raise ArttlError(f"line {line + 1} or later of {path} is not well-formed: {error}") from error
-        line = reader.line_num  # type: ignore[attr-defined]
+            raise _not_well_formed(path, line, error) from error
+        line = table.line
         if not any(cell.strip() for cell in cells):
             continue
         empty = False
         problem = ""
         if len(cells) > len(columns):
             problem = f"the row has {len(cells)} cells where the header has {len(columns)}"
-        cells += [""] * (len(columns) - len(cells))
-        yield Row(f"line {line}", dict(zip(columns, cells, strict=False)), problem)
+        while with_nul and with_nul[0] <= line:
+            with_nul.popleft()
+            problem = "the row holds a NUL byte"
+        lacking = max(0, len(columns) - len(cells))
+        cells += [""] * lacking
+        yield Row(f"line {line}", dict(zip(columns, cells, strict=False)), problem, lacking=lacking)
     if empty:
         raise ArttlError(f"{path} has a header and no rows")
 
 
-def _delimiter(path: Path, header: str) -> str:
-    if path.suffix.lower() in (".tsv", ".tab"):
-        return "\t"
-    return max(",;\t", key=lambda delimiter: len(next(csv.reader([header], delimiter=delimiter))))
+def _not_well_formed(path: Path, line: int, error: csv.Error) -> ArttlError:
+    where = f"line {line + 1} or later of {path}"
+    if "field larger than" in str(error):
+        return ArttlError(
+            f"{where} has a cell of more than {_LONGEST_CELL:,} characters; perhaps a quotation mark is not closed"
+        )
+    remedy = (
+        "; a quotation mark within a quoted cell must be doubled" if "expected after" in str(error) else ""
+    )
+    return ArttlError(f"{where} is not well-formed: {error}{remedy}")
 
 
-def check_columns(path: Path, columns: list[str], required: Iterable[tuple[str, str]]) -> None:
-    """Check that the file has every required column, given as flag and name, exactly once.
+def _delimiter(path: Path, sample: list[str]) -> str:
+    """The delimiter by which the rows of the first lines fit their header best, and of these the one of most columns.
 
     Raises:
-        ArttlError: naming the first that is not.
+        ArttlError: if two do equally well.
+    """
+    scores = {delimiter: _fit(sample, delimiter) for delimiter in _DELIMITERS}
+    best = max(scores.values())
+    candidates = [delimiter for delimiter, score in scores.items() if score == best]
+    if len(candidates) > 1 and best[1] > 1:
+        kinds = " or ".join(_DELIMITERS[delimiter] for delimiter in candidates)
+        raise ArttlError(
+            f"the columns of {path} may be divided by {kinds}; put a line such as sep={candidates[-1]} before the first"
+        )
+    return candidates[0]
+
+
+def _fit(sample: list[str], delimiter: str) -> tuple[float, int]:
+    """The share of rows that have as many cells as the header, and the number of these; 0 where there is one column."""
+    rows: list[int] = []
+    try:
+        for cells in csv.reader(sample, delimiter=delimiter, strict=True):
+            if any(cell.strip() for cell in cells):
+                rows.append(len(cells))
+    except csv.Error:
+        pass  # another delimiter, or the sample ends within a row
+    if not rows or rows[0] < 2:
+        return 0.0, 0
+    others = rows[1:]
+    return (sum(cells == rows[0] for cells in others) / len(others) if others else 1.0), rows[0]
+
+
+def matched_columns(path: Path, columns: list[str], required: Iterable[tuple[str, str]]) -> list[str]:
+    """The file's columns, those that are required spelled as the flags spell them.
+
+    They are compared as `plain_text` makes them, so that composed and decomposed letters are the same.
+
+    Args:
+        path: the file.
+        columns: its own, as `plain_text` makes them.
+        required: columns that it must have exactly once, each as the flag that named it and its name.
+
+    Raises:
+        ArttlError: naming the first that it has not.
     """
     counts = Counter(columns)
+    spelled: dict[str, str] = {}
     for flag, column in required:
-        if not counts[column]:
+        name = plain_text(column)
+        if not counts[name]:
             known = ", ".join(name for name in columns if name)
             raise ArttlError(
-                f"{path} has no column {column!r} ({flag}){did_you_mean(column, columns)}; it has: {known}"
+                f"{path} has no column {column!r} ({flag}){did_you_mean(name, columns)}; it has: {known}"
             )
-        if counts[column] > 1:
+        if counts[name] > 1:
             raise ArttlError(f"{path} has two columns {column!r} ({flag}); rename one of them")
+        if spelled.setdefault(name, column) != column:
+            raise ArttlError(
+                f"the column {column!r} ({flag}) is spelled with other characters in another flag"
+            )
+    return [spelled.get(name, name) for name in columns]

@@ -5,36 +5,52 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from arttl.errors import ArttlError
 from arttl.records.delimited import Row, read_columns, read_rows
-from arttl.records.structured import json_columns, parquet_columns, read_json_lines, read_parquet
+from arttl.records.structured import json_columns, parquet_columns, read_json, read_parquet
 
-_JSON_LINES = (".jsonl", ".ndjson", ".jsonlines")
+_JSON = (".jsonl", ".ndjson", ".jsonlines", ".json")
 _PARQUET = (".parquet", ".pq")
 
 
-def read_any_rows(path: Path, required: Iterable[tuple[str, str]]) -> Iterator[Row]:
-    """Read JSON lines (`.jsonl`, `.ndjson`), Parquet (`.parquet`, `.pq`) or, under any other name, CSV or TSV.
+def read_any_rows(
+    path: Path, required: Iterable[tuple[str, str]], *, encoding: str | None = None
+) -> Iterator[Row]:
+    """Read JSON lines (`.jsonl`, `.ndjson`), a JSON list (`.json`), Parquet (`.parquet`, `.pq`), else CSV or TSV.
 
     Args:
         path: the file.
-        required: columns that the file must have, each as the flag that named it and its name.
+        required: columns that the file must have, each as the flag that named it and its name; so they are spelled in
+            the rows.
+        encoding: one of `ENCODINGS`, for CSV and TSV.
 
     Raises:
         ArttlError: if the file is missing, is not such a file, has no rows, or lacks a column.
     """
     suffix = path.suffix.lower()
-    if suffix in _JSON_LINES:
-        return read_json_lines(path, required)
-    return read_parquet(path, required) if suffix in _PARQUET else read_rows(path, required)
+    if suffix in _JSON or suffix in _PARQUET:
+        _check_undeclared(path, encoding)
+        return read_json(path, required) if suffix in _JSON else read_parquet(path, required)
+    return read_rows(path, required, encoding=encoding)
 
 
-def column_names(path: Path) -> list[str]:
+def column_names(path: Path, *, encoding: str | None = None) -> list[str]:
     """The names of the columns of such a file, in order.
+
+    Args:
+        path: the file.
+        encoding: one of `ENCODINGS`, for CSV and TSV.
 
     Raises:
         ArttlError: if the file is missing or is not such a file.
     """
     suffix = path.suffix.lower()
-    if suffix in _JSON_LINES:
-        return json_columns(path)
-    return parquet_columns(path) if suffix in _PARQUET else read_columns(path)
+    if suffix in _JSON or suffix in _PARQUET:
+        _check_undeclared(path, encoding)
+        return json_columns(path) if suffix in _JSON else parquet_columns(path)
+    return read_columns(path, encoding=encoding)
+
+
+def _check_undeclared(path: Path, encoding: str | None) -> None:
+    if encoding is not None:
+        raise ArttlError(f"--encoding {encoding} is for CSV and TSV, which {path} is not; leave it out")

@@ -54,7 +54,7 @@ def read_mame(settings: SourceSettings) -> Iterator[Artwork | Reject]:
             )
     pictures = PictureFolder.of(settings, "mame")
     needed = [("--source mame", column) for column in (_IMAGE, _MEDIUM, _MUSEUM, _NUMBER, _SUBSET)]
-    for row in read_rows(settings.metadata, needed):
+    for row in read_rows(settings.metadata, needed, encoding=settings.encoding):
         name, medium, museum, number, subset = (row.cells[column].strip() for _, column in needed)
         if row.problem:
             yield Reject(number, "", name, "bad-row", f"{row.location}: {row.problem}")

@@ -188,7 +188,7 @@ def _institution(preset: Preset, settings: SourceSettings) -> str | None:
     if preset.evidence is None:
         return preset.institution
     assert settings.metadata is not None
-    first = next(read_any_rows(settings.metadata, ()), None)
+    first = next(read_any_rows(settings.metadata, (), encoding=settings.encoding), None)
     there = first is not None and any(preset.evidence in cell for cell in first.cells.values())
     return preset.institution if there else None
 
@@ -216,7 +216,7 @@ class Refinement:
             ArttlError: if the file cannot be read.
         """
         assert settings.metadata is not None
-        columns = column_names(settings.metadata)
+        columns = column_names(settings.metadata, encoding=settings.encoding)
         preset = recognised(columns)
         if preset is None:
             return cls()

@@ -46,7 +46,7 @@ def read_sabatelli2018(settings: SourceSettings) -> Iterator[Artwork | Reject]:
     columns = {task: TASK_COLUMNS.get(column, column) for task, column in named.items()}
     required = [("--source sabatelli2018", "ImageId")]
     required += [(f"--tasks {task}", column) for task, column in columns.items()]
-    for row in read_rows(settings.metadata, required):
+    for row in read_rows(settings.metadata, required, encoding=settings.encoding):
         image_id = row.cells["ImageId"].strip()
         number = object_number_of(image_id)
         file = f"{image_id}.jpg"

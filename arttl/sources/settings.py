@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from arttl.errors import ArttlError
+from arttl.records.text_files import encoding_name
 from arttl.settings import Parsed, Settings
 
 _TASK_NAME = re.compile(r"[^\W\d][\w-]{0,59}\Z")
@@ -61,6 +62,10 @@ class MetadataSettings(Settings):
 
     ground_truth: Path | None = None
     """The file `rijksgt.mat`, for the official split and labels (`rijks2014`)."""
+
+    encoding: Annotated[str | None, Parsed(encoding_name)] = None
+    """Encoding of a CSV or TSV file that is neither UTF-8 nor marked as UTF-16, such as `cp1252` (Windows), `latin-1`,
+    `mac-roman` or `cp850` (DOS) (`table`, `mame`, `sabatelli2018`)."""
 
     object_number: str | None = None
     """Column of the object number (`table`, guessed where its name is a usual one), or another field than the

@@ -70,7 +70,7 @@ def guess_columns(settings: S) -> tuple[S, list[str]]:
     """
     if settings.metadata is None:
         return settings, []
-    columns = column_names(settings.metadata)
+    columns = column_names(settings.metadata, encoding=settings.encoding)
     preset = recognised(columns)
     # A picture's file name that someone has added to a published table is nearer than the address it came with.
     changes = {} if settings.image is not None else _guess(columns, "image", _USUAL_IMAGES)
@@ -115,7 +115,8 @@ def _quoted(text: str) -> str:
 def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject | Note]:
     """Artworks of a table, one per row; a row that names no usable image becomes a reject.
 
-    The makers of the published tables of museums are read with their qualifiers, see `presets.py`.
+    Rows with fewer cells than the header are counted, since a file that was cut ends in one. The makers of the
+    published tables of museums are read with their qualifiers, see `presets.py`.
 
     Args:
         settings: `metadata`, `images`, `object_number`, `image` and `tasks` are required; in a dry run neither
@@ -148,12 +149,15 @@ def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject | Note]:
         lacking = (
             "--object-number" if number is None else "--tasks" if image is not None or dry else "--image"
         )
-        columns = ", ".join(filter(None, column_names(settings.metadata)))
+        columns = ", ".join(filter(None, column_names(settings.metadata, encoding=settings.encoding)))
         raise ArttlError(f"--source table needs {lacking} COLUMN; {settings.metadata} has: {columns}")
     given = [(flag, column) for flag, column in (*required, *optional) if column is not None]
     refinement = Refinement.of(settings)
     needed = [*given, *(("--metadata", column) for column in refinement.columns)]
-    for row in read_any_rows(settings.metadata, needed):
+    short, last_short = 0, ""
+    for row in read_any_rows(settings.metadata, needed, encoding=settings.encoding):
+        if row.lacking:
+            short, last_short = short + 1, row.location
         cells = {column: row.cells.get(column, "").strip() for _, column in given}
         name = cells[image] if image is not None else sample_key(cells[number])
         path = image_path(folder, name)
@@ -186,6 +190,11 @@ def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject | Note]:
             )
             yield refinement.apply(artwork, row)
     yield from refinement.notes()
+    if short:
+        yield Note(
+            f"{short:,} row(s) of {settings.metadata} have fewer cells than the header, the last of them {last_short};"
+            " what they lack is unknown"
+        )
 
 
 def _labels(cell: str, separator: str | None) -> tuple[str, ...]:

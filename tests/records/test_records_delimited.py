@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arttl.errors import ArttlError
-from arttl.records.delimited import Row, read_rows
+from arttl.records.delimited import Row, read_columns, read_rows
 
 _NAMES = [("--image", "file"), ("--tasks type", "what")]
 
@@ -20,10 +21,11 @@ def _read(path: Path, data: bytes | str) -> list[Row]:
 
 
 @pytest.mark.parametrize(
-    ("name", "delimiter"), [("a.csv", ","), ("a.csv", ";"), ("a.txt", "\t"), ("a.tsv", "\t"), ("A.TAB", "\t")]
+    ("name", "delimiter"),
+    [("a.csv", ","), ("a.csv", ";"), ("a.txt", "\t"), ("a.txt", "|"), ("a.tsv", "\t"), ("A.TAB", "\t")],
 )
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
-@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
 def test_delimiters_marks_and_line_ends(
     name: str, delimiter: str, mark: bytes, ending: str, tmp_path: Path
 ) -> None:
@@ -81,6 +83,8 @@ def test_rows_that_do_not_fit(tmp_path: Path) -> None:
     [
         (b"", "is empty; its first line must name the columns"),
         (b"\n\n", "is empty"),
+        (b" \nfile,what\na,b\n", "line 1 of .* is blank; the first line must name the columns"),
+        (b"sep=,\n\nfile,what\na,b\n", "line 2 of .* is blank"),
         (b"file,what\n", "has a header and no rows"),
         (b"file,what\n,\n\n", "has a header and no rows"),
         (
@@ -90,10 +94,20 @@ def test_rows_that_do_not_fit(tmp_path: Path) -> None:
         (b"File,what\na,b\n", r"no column 'file' \(--image\)"),
         (b"file,what,what\na,b,c\n", r"two columns 'what' \(--tasks type\)"),
         ("file,what\na.jpg,crème\n".encode("latin-1"), r"is not UTF-8 text \(byte 0xe8\)"),
-        ("file,what\na.jpg,vase\n".encode("utf-16"), r"is not UTF-8 text \(byte 0xff\)"),
+        (b"file,what\na.jpg,va\xffse\n", r"is not UTF-8 text \(byte 0xff\)"),
+        (b"fi\0le,what\na.jpg,vase\n", "line 1 of .* holds a NUL byte"),
+        (b",,\na.jpg,vase,x\n", "line 1 of .* names no column"),
+        (b"sep=;\n", "is empty; its first line must name the columns"),
         (b'file,what\na.jpg,vase\nb.jpg,"no end\n', "line 3 or later of .* is not well-formed"),
-        (b'file,what\na.jpg,"one" two\n', "line 2 or later"),
-        (b"file,what\na.jpg," + b"x" * 200_000 + b"\n", "line 2 or later .*field larger"),
+        (
+            b'file,what\na.jpg,"one" two\n',
+            "line 2 or later .* a quotation mark within a quoted cell must be doubled",
+        ),
+        (
+            b"file,what\na.jpg," + b"x" * (2**20 + 1) + b"\n",
+            r"line 2 or later .* a cell of more than 1,048,576 characters; perhaps a quotation mark is not closed",
+        ),
+        (b"file,what\na.jpg," + b"x" * (17 * 2**20), "line 2 of .* more than 16,777,216 characters"),
         (b'"file,what\na.jpg,b', "line 1 or later"),
     ],
 )
@@ -109,3 +123,107 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
         list(read_rows(tmp_path / "none.csv", []))
     with pytest.raises(ArttlError, match=r"--mapping .* cannot be read: Is a directory"):
         list(read_rows(tmp_path, [], flag="--mapping"))
+
+
+def test_cells_of_up_to_a_mebibyte(tmp_path: Path) -> None:
+    cell = "x" * 2**20
+    (row,) = _read(tmp_path / "a.csv", f"file,what\na.jpg,{cell}\n")
+    assert row.cells["what"] == cell
+
+
+@pytest.mark.parametrize("line", ["sep=;", '"sep=;"', "SEP=;", "\ufeffsep=;", "sep=;;;"])
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_the_separator_line_of_excel(line: str, ending: str, tmp_path: Path) -> None:
+    text = ending.join((line, "file;what, and more, and more", "a.jpg;vase", ""))
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.encode())
+    (row,) = read_rows(path, [("--image", "file")])
+    assert row == Row("line 3", {"file": "a.jpg", "what, and more, and more": "vase"})
+
+
+def test_a_separator_line_may_name_another_mark(tmp_path: Path) -> None:
+    assert _read(tmp_path / "a.csv", "sep=|\nfile|what\na,b;c.jpg|vase\n")[0].cells["file"] == "a,b;c.jpg"
+    assert _read(tmp_path / "a.csv", "sep=\t\nfile\twhat\na.jpg\tvase\n")[0].cells["what"] == "vase"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_line_breaks_in_a_quoted_header(delimiter: str, tmp_path: Path) -> None:
+    text = 'file|"what\r\n(kind; or type, or\tsort)"|date\na.jpg|vase|1650\n'.replace("|", delimiter)
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.encode())
+    (row,) = read_rows(path, [("--image", "file")])
+    assert row.location == "line 3"
+    assert row.cells == {"file": "a.jpg", "what (kind; or type, or sort)": "vase", "date": "1650"}
+
+
+def test_a_semicolon_table_whose_header_has_more_commas(tmp_path: Path) -> None:
+    text = "file;what, or type, or sort, or kind\na.jpg;vase\nb.jpg;bowl, or dish\n"
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    assert [row.cells["what, or type, or sort, or kind"] for row in read_rows(path, [])] == [
+        "vase",
+        "bowl, or dish",
+    ]
+
+
+def test_a_delimiter_that_cannot_be_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("file,what;date\na.jpg,vase;1650\n")
+    with pytest.raises(
+        ArttlError, match=r"divided by commas or semicolons; put a line such as sep=; before the first"
+    ):
+        list(read_rows(path, []))
+    path.write_text("sep=,\nfile,what;date\na.jpg,vase;1650\n")
+    assert next(read_rows(path, [])).cells == {"file": "a.jpg", "what;date": "vase;1650"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=st.lists(
+        st.lists(st.text(st.sampled_from("ab,;\t \n\"'é")), min_size=3, max_size=3), min_size=1, max_size=6
+    ),
+    delimiter=st.sampled_from(",;\t|"),
+)
+def test_the_delimiter_is_the_one_it_was_written_with(
+    rows: list[list[str]], delimiter: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, quoting=csv.QUOTE_ALL)
+    writer.writerow(["file", "what, or; type", "x\ty"])
+    writer.writerows([["a", *row[1:]] for row in rows])
+    path = tmp_path_factory.mktemp("table") / "a.csv"
+    path.write_bytes(text.getvalue().encode())
+    assert [list(row.cells.values()) for row in read_rows(path, [])] == [["a", *row[1:]] for row in rows]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_columns_are_compared_in_one_form(form: str, tmp_path: Path) -> None:
+    header = unicodedata.normalize(form, "num\u00e9ro,mat\u00e9riau\u00a0principal ,\ufefftitre")
+    path = tmp_path / "a.csv"
+    path.write_text(f"{header}\n1,pl\u00e2tre,x\n", encoding="utf-8")
+    assert read_columns(path) == ["num\u00e9ro", "mat\u00e9riau principal", "titre"]
+    for given_form in ("NFC", "NFD"):
+        column = unicodedata.normalize(given_form, "mat\u00e9riau principal")
+        (row,) = read_rows(path, [("--tasks material", column)])
+        assert row.cells[column] == "pl\u00e2tre"
+
+
+def test_rows_shorter_than_the_header(tmp_path: Path) -> None:
+    rows = _read(tmp_path / "a.csv", "file,what,date\na.jpg,vase,1650\nb.jpg,bowl\nc.jp")
+    assert [(row.lacking, row.cells["what"], row.cells["date"]) for row in rows] == [
+        (0, "vase", "1650"),
+        (1, "bowl", ""),
+        (2, "", ""),
+    ]
+
+
+def test_a_nul_byte_spoils_its_row_alone(tmp_path: Path) -> None:
+    rows = _read(tmp_path / "a.csv", b'file,what\na.jpg,"va\nse\0"\nb.jpg,bowl\nc.jpg,\0\n')
+    assert [row.problem for row in rows] == ["the row holds a NUL byte", "", "the row holds a NUL byte"]
+
+
+def test_mapping_files_are_saved_anew_in_utf_8(tmp_path: Path) -> None:
+    path = tmp_path / "map.csv"
+    path.write_bytes("catalogued,label\npl\u00e2tre,plaster\n".encode("cp1252"))
+    with pytest.raises(ArttlError, match=r"reads 'pl\u00e2tre': save it as UTF-8, in Excel as 'CSV UTF-8'"):
+        list(read_rows(path, [], flag="--mapping"))

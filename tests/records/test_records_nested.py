@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from arttl.errors import ArttlError
 from arttl.records.nested import field_names, nested_field, outermost
-from arttl.records.structured import json_columns, read_json_lines, read_parquet
+from arttl.records.structured import json_columns, read_json, read_parquet
 
 _ROWS = [
     {
@@ -54,14 +54,14 @@ def test_columns_of_tables(suffix: str, tmp_path: Path) -> None:
     columns = [("--object-number", "n"), ("--tasks artist", "made.by.name"), ("--date", "made.in.year")]
     if suffix == ".jsonl":
         path.write_text("\n".join(map(json.dumps, _ROWS)))
-        rows = list(read_json_lines(path, columns))
+        rows = list(read_json(path, columns))
     else:
         pq.write_table(pa.Table.from_pylist(_ROWS), path)
         rows = list(read_parquet(path, columns))
     assert [row.lists.get("made.by.name", ()) for row in rows] == [("A", "B"), (), (), ()]
     assert [row.cells["made.in.year"] for row in rows] == ["1650", "", "", ""]
     with pytest.raises(ArttlError, match=r"no column 'mode\.by'"):
-        reader = read_json_lines if suffix == ".jsonl" else read_parquet
+        reader = read_json if suffix == ".jsonl" else read_parquet
         list(reader(path, [("--tasks", "mode.by")]))
 
 
@@ -70,7 +70,7 @@ def test_a_misspelt_inner_field_is_named(tmp_path: Path) -> None:
     path.write_text(json.dumps(_ROWS[0]))
     assert "made.by.name" in json_columns(path)
     with pytest.raises(ArttlError, match=r"no column 'made\.by\.nam' .*did you mean 'made\.by\.name'"):
-        list(read_json_lines(path, [("--tasks", "made.by.nam")]))
+        list(read_json(path, [("--tasks", "made.by.nam")]))
 
 
 _json = st.recursive(
