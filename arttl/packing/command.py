@@ -7,6 +7,7 @@ import time
 from rich.text import Text
 
 from arttl.console import Console
+from arttl.labelling.printing import print_suspects
 from arttl.packing.leaks import find_leaks
 from arttl.packing.pack import pack
 from arttl.packing.plan import Plan, make_plan
@@ -47,6 +48,7 @@ def run(settings: PackSettings) -> None:
             print_sentences(_left_out(summary.unlabelled, manifest.task_names))
         console.print(packing_tables(summary))
         print_sentences(*_scaled_down(summary, settings.max_side))
+    print_suspects(summary.tasks, settings)
     if settings.source == "rijks2014":
         console.print(paper_table(summary, PAPER_FIGURES))
     if settings.dry_run:

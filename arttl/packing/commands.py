@@ -11,6 +11,7 @@ from tyro.conf import Positional
 
 from arttl.console import Console
 from arttl.errors import ArttlError
+from arttl.labelling.printing import print_suspects
 from arttl.packing.command import print_sentences
 from arttl.packing.command import run as pack
 from arttl.packing.leaks import find_leaks
@@ -114,6 +115,7 @@ def run_relabel(settings: RelabelSettings) -> None:
     manifest, notes = relabel(settings, progress=True)
     print_sentences(*notes)
     _finished(manifest)
+    print_suspects(Summary.of_manifest(manifest).tasks, settings)
 
 
 def run_verify(settings: VerifySettings) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError, did_you_mean
+from arttl.labelling.rules import LabelRules
 from arttl.shards.rejects import Reject
 from arttl.sources import (
     dublin_core,
@@ -24,7 +25,6 @@ from arttl.sources import (
 from arttl.sources.dublin_core import read_dublin_core
 from arttl.sources.folders import read_folders
 from arttl.sources.iiif import guess_labels, read_iiif
-from arttl.sources.labels import LabelRules
 from arttl.sources.lido import read_lido
 from arttl.sources.linked_art import read_linked_art
 from arttl.sources.mame import read_mame
@@ -149,5 +149,5 @@ def open_source(settings: SourceSettings) -> Reading:
             f"--group-column {settings.group_column}: the source {settings.source!r} has no columns; leave it out"
         )
     tasks = tuple(settings.task_columns()) or tuple(task.partition("=")[0] for task in source.tasks)
-    rules = LabelRules.read(settings.mapping, tasks, fold_case=settings.fold_case)
+    rules = LabelRules.read(settings.mapping, tasks, fold_case=settings.fold_case, unknown=settings.unknown)
     return Reading(source.read(settings), rules, settings.institution)

@@ -65,6 +65,46 @@ def test_a_table_to_shards_and_tables(collection: PackSettings, capfd: pytest.Ca
     assert max(map(len, out.splitlines()[:-1])) <= 80
 
 
+def test_what_a_person_should_look_at(collection: PackSettings, capfd: pytest.CaptureFixture[str]) -> None:
+    assert collection.metadata is not None
+    text = collection.metadata.read_text(encoding="utf-8").replace("bowl", "#N/A", 2).replace("oak", "Oak", 1)
+    collection.metadata.write_text(text, encoding="utf-8")
+    expected = (
+        "type: kept as labels, but they may mean that nothing is known: '#N/A' (2) to make these unknown: --unknown"
+        " '#N/A' material: 'oak' (15) and 'Oak' (1) differ only in letter case: --fold-case"
+    )
+    for dry_run in (True, False):
+        run(dataclasses.replace(collection, dry_run=dry_run))
+        assert expected in " ".join(capfd.readouterr().out.split())
+    run(dataclasses.replace(collection, dry_run=True, unknown=("#n/a",), fold_case=True))
+    out = " ".join(capfd.readouterr().out.split())
+    assert "--unknown: 2 labels of type are unknown ('#n/a' 2)" in out
+    assert "may mean" not in out and "differ only" not in out
+
+
+def test_a_table_in_another_encoding(collection: PackSettings, capfd: pytest.CaptureFixture[str]) -> None:
+    assert collection.metadata is not None
+    text = collection.metadata.read_text(encoding="utf-8").replace("bowl", "bo\u00eete")
+    collection.metadata.write_bytes(text.encode("cp1252"))
+    with pytest.raises(
+        ArttlError, match="it looks like cp1252, as which it reads 'bo\u00eete': give --encoding cp1252"
+    ):
+        run(collection)
+    run(dataclasses.replace(collection, encoding="cp1252"))
+    manifest = Manifest.read(collection.out)
+    assert Counter(manifest.labels("type")) == {("vase",): 12, ("bo\u00eete",): 11, None: 1}
+    assert manifest.dataset["settings"]["encoding"] == "cp1252"
+
+
+def test_a_table_that_was_cut(collection: PackSettings, capfd: pytest.CaptureFixture[str]) -> None:
+    assert collection.metadata is not None
+    with collection.metadata.open("a", encoding="utf-8") as file:
+        file.write("B.96,1.jp")
+    run(dataclasses.replace(collection, dry_run=True))
+    out = " ".join(capfd.readouterr().out.split())
+    assert "1 row(s) of" in out and "have fewer cells than the header, the last of them line 29;" in out
+
+
 def test_a_drawn_collection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(synthetic, "synthetic_artworks", partial(synthetic.synthetic_artworks, count=30))
     run(PackSettings(source="synthetic", images=tmp_path / "drawn", out=tmp_path / "shards", workers=1))
@@ -168,7 +208,7 @@ def test_the_met_s_media_and_thirty_materials(real_data: Path, capfd: pytest.Cap
     )
     out = capfd.readouterr().out.replace("\n", " ")
     assert "material 2,189 to 33, type 1,120 to 1,103" in out
-    assert "mapping of material: 8,863 labels replaced by 2183 entries" in out
+    assert "mapping of material: 8,863 labels replaced by 2180 entries" in out
     assert "stay as they are" not in out and "never found" not in out
     assert re.search(r"material +8,793 +55 +33 +33 +0 +oil on canvas", out)
     assert not Path("never").exists()

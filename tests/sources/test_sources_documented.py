@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from arttl.labelling.rules import LabelRules
 from arttl.packing.commands import COMMANDS
-from arttl.sources.labels import LabelRules
 from arttl.sources.registry import SOURCES
 
 _DOCS = Path(__file__).resolve().parents[2] / "docs"

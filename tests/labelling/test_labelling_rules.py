@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
+from arttl.labelling import rules as label_rules
+from arttl.labelling.rules import LabelRules, normalise
 from arttl.shards.rejects import Reject
-from arttl.sources.labels import LabelRules, normalise
 
 
 def _apply(rules: LabelRules, **labels: tuple[str, ...]) -> Artwork:
@@ -59,7 +60,7 @@ def test_mapping(tmp_path: Path) -> None:
     assert unknown.labels == {}
     assert unknown.raw_labels == {"artist": ("onbekend",)}
     assert rules.notes() == [
-        "labels: Unicode NFC, surrounding blanks trimmed",
+        "labels: Unicode NFC, blanks trimmed, invisible characters left out",
         "distinct labels, raw to normalised: artist 5 to 2, type 1",
         "mapping of artist: 4 labels replaced by 4 entries, 1 never found (such as 'no one')",
     ]
@@ -123,3 +124,70 @@ def test_two_files_for_one_task(tmp_path: Path) -> None:
     entry = _mapping(tmp_path, "found,wanted\na,b\n")
     with pytest.raises(ArttlError, match="'artist' two files"):
         LabelRules.read([entry, entry], ("artist",))
+
+
+def test_blanks_and_invisible_characters_are_folded_and_counted() -> None:
+    raw = (
+        "oil\u00a0on canvas",
+        "oil  on canvas",
+        "oil on\tcanvas",
+        "\ufeffoil on can\u00advas",
+        " oil on canvas ",
+    )
+    rules = LabelRules({})
+    artwork = _apply(rules, material=raw)
+    assert artwork.labels == {"material": ("oil on canvas",)}
+    assert artwork.raw_labels == {"material": raw}
+    assert rules.notes()[1:] == [
+        "distinct labels, raw to normalised: material 5 to 1",
+        "blanks other than single spaces, or invisible characters, were within 4 labels (such as"
+        " 'oil\\xa0on canvas')",
+    ]
+
+
+def test_unknown_labels_before_the_mapping(tmp_path: Path) -> None:
+    entry = _mapping(tmp_path, "catalogued,label\nONBEKEND,Nobody\noil,Oil\n")
+    rules = LabelRules.read(
+        [entry], ("artist", "type"), unknown=("onbekend", "#N/A", "inconnu\u0065\u0301", "-", "n/a")
+    )
+    artwork = _apply(
+        rules,
+        artist=("ONBEKEND", "oil", "#n/a", "Inconnu\u00c9 "),
+        type=("--", "\u2014", "#N/A", "-"),
+    )
+    assert artwork.labels == {"artist": ("Oil",)}
+    assert artwork.raw_labels["type"] == ("--", "\u2014", "#N/A", "-")
+    notes = rules.notes()
+    assert (
+        "--unknown: 3 labels of artist are unknown ('onbekend' 1, '#N/A' 1, 'inconnu\u0065\u0301' 1)" in notes
+    )
+    assert "--unknown: 4 labels of type are unknown ('-' 3, '#N/A' 1)" in notes
+    assert "--unknown: 'n/a' never occurred" in notes
+
+
+def test_labels_that_a_mapping_lacks_are_shown_with_the_closest_entry(tmp_path: Path) -> None:
+    entry = _mapping(tmp_path, "catalogued,label\noil on canvas,oil\nbronze,metal\n")
+    rules = LabelRules.read([entry], ("artist",))
+    for label, count in (
+        ("oil on canvass", 3),
+        ("papier-m\u00e2ch\u00e9", 2),
+        ("bronze ", 1),
+        ("x", 1),
+        ("y", 1),
+    ):
+        for _ in range(count):
+            _apply(rules, artist=(label,))
+    assert rules.notes()[-1] == (
+        "mapping of artist: 7 labels stay as they are (4 distinct), most often 'oil on canvass' (3; the closest entry"
+        " is 'oil on canvas'), 'papier-m\u00e2ch\u00e9' (2), 'x' (1)"
+    )
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(label_rules, "_MOST_DISTINCT", 10)
+    rules = LabelRules.read([_mapping(tmp_path, "catalogued,label\na,b\n")], ("artist",))
+    for number in range(40):
+        _apply(rules, artist=(f"artist {number % 20}",))
+    notes = rules.notes()
+    assert notes[1] == "distinct labels, raw to normalised: artist more than 10"
+    assert "40 labels stay as they are (more than 10 distinct)" in notes[-1]

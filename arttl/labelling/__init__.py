@@ -1,0 +1,1 @@
+"""Labels as catalogued to labels as learnt, and which of them a person should look at."""
