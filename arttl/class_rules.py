@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from arttl.characters import plain_text
 from arttl.errors import ArttlError
 
 _WORDS = ("train", "all-splits", "rijks2014")
+_EXAMPLES = 3
+_COMPARED = 20_000  # labels that a name without one is compared with
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class ClassRule:
     Attributes:
         text: as given.
         least: N of `min-count`.
-        listed: the names in the file.
+        listed: the names in the file, as `plain_text` makes them; labels are compared likewise.
     """
 
     text: str
@@ -62,7 +66,7 @@ class ClassRule:
         if self.text == "rijks2014":
             classes = {label for label in classes if test[label] >= 10}
         if self.listed is not None:
-            classes &= self.listed
+            classes = {label for label in classes if plain_text(label) in self.listed}
         if self.least:
             classes = {
                 label
@@ -70,6 +74,32 @@ class ClassRule:
                 if sum(count.get(label, 0) for count in (train, val, test)) >= self.least
             }
         return classes
+
+    def sentences(self, labels: Iterable[str]) -> list[str]:
+        """A sentence on the listed names that no label has, if there are any.
+
+        Args:
+            labels: of all tasks, each once or more often.
+        """
+        if self.listed is None:
+            return []
+        distinct = dict.fromkeys(map(plain_text, labels))
+        missing = sorted(name for name in self.listed if name not in distinct)
+        if not missing:
+            return []
+        compared = [label for label, _ in zip(distinct, range(_COMPARED), strict=False)]
+        examples = []
+        for name in missing[:_EXAMPLES]:
+            close = difflib.get_close_matches(name, compared, n=1)
+            folded = [label for label in compared if label.casefold() == name.casefold()][:1]
+            examples += [
+                repr(name) + "".join(f" (the closest label is {label!r})" for label in folded or close)
+            ]
+        more = ", ..." if len(missing) > _EXAMPLES else ""
+        return [
+            f"--classes {self.text}: {len(missing):,} of {len(self.listed):,} names are no label of these tasks:"
+            f" {', '.join(examples)}{more}"
+        ]
 
 
 def _read_names(path: Path) -> frozenset[str]:
@@ -80,7 +110,7 @@ def _read_names(path: Path) -> frozenset[str]:
         raise ArttlError(f"--classes listed={path} cannot be read: {error}") from error
     if not isinstance(lines, list) or not all(isinstance(name, str) for name in lines):
         raise ArttlError(f"--classes listed={path} is not a list of names")
-    names = frozenset(filter(None, lines))
+    names = frozenset(filter(None, map(plain_text, lines)))
     if not names:
         raise ArttlError(f"--classes listed={path} names no class; write one per line")
     return names

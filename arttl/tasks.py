@@ -353,9 +353,10 @@ def _vocabulary(manifest: LabelledRows, name: str, kind: TaskKind, rule: str) ->
     train = counts["train"]
     classes = class_rule.choose(counts)
     if len(classes) < 2:
+        missing = "".join(f"; {sentence}" for sentence in class_rule.sentences(train))
         raise ArttlError(
             f"task {name!r} has {len(classes)} class(es) left under the class rule {rule!r}"
-            f" ({len(train)} in the training split): two are needed"
+            f" ({len(train)} in the training split): two are needed{missing}"
         )
     ordered = tuple(sorted(classes))
     known: Counter[tuple[str, ...]] = Counter()

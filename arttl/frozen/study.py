@@ -76,6 +76,8 @@ class Study:
         self.manifest = self.stores[0].manifest
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.reporter = Reporter(True)
+        for sentence in classes.sentences(self.manifest):
+            self.reporter.say(sentence)
 
     @property
     def task_names(self) -> tuple[str, ...]:

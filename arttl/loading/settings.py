@@ -31,6 +31,14 @@ class ClassSettings(Settings):
         names = self.tasks or labels.task_names
         return TaskSet.from_manifest(labels, names, classes=self.classes, **self._kinds())
 
+    def sentences(self, labels: LabelledRows) -> list[str]:
+        """What to report of the class rule: names of `listed=FILE` that no label has."""
+        rule = ClassRule.parse(self.classes)
+        if rule.listed is None:
+            return []
+        rows = (labels.labels(name) for name in self.tasks or labels.task_names)
+        return rule.sentences(label for of_task in rows for row in of_task for label in row or ())
+
     def _kinds(self) -> dict[str, tuple[str, ...]]:
         return {}
 

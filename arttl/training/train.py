@@ -107,6 +107,8 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
     )
     reporter = EpochReporter(accelerator.is_main_process, folder)
     reporter.describe_run(model, note, settings.model.mode, manifest, accelerator)
+    for sentence in settings.data.sentences(manifest):
+        reporter.say(f"classes    {sentence}")
 
     # Optimizer and loop, or a solver
     started = time.perf_counter()

@@ -29,7 +29,9 @@ from arttl.frozen.fusion_methods import (
 )
 from arttl.frozen.layers import LayerSettings, measure_layers, plot_layers
 from arttl.frozen.probe import ProbeSettings, best_heads, probe
+from arttl.frozen.study import Study
 from arttl.frozen.tables import measure_gain
+from arttl.loading.settings import ClassSettings
 from arttl.models.fusion import load_fused
 from arttl.models.solver import Tolerances
 from arttl.shards.manifest import Manifest
@@ -276,3 +278,13 @@ def test_tables_of_many_tasks_can_be_read_on_eighty_columns(
     )
     shown = capsys.readouterr().out
     assert "…" not in shown and all(word in shown for word in ("type", "artist", "material"))
+
+
+def test_listed_classes_that_no_label_has_are_reported(two_stores, tmp_path: Path, capsys) -> None:
+    names = two_stores[0].manifest.labels("type")
+    known = next(labels[0] for labels in names if labels)
+    (tmp_path / "classes.txt").write_text(f"{known}\n{known.upper()}\n", encoding="utf-8")
+    Study(folders(two_stores), ClassSettings(classes=f"listed={tmp_path / 'classes.txt'}"))
+    shown = capsys.readouterr().out
+    assert "1 of 2 names are no label of these tasks" in shown
+    assert f"{known.upper()!r} (the closest label is {known!r})" in shown
