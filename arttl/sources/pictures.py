@@ -45,6 +45,7 @@ __all__ = ["PICTURE_SUFFIXES", "LooselyNamed", "NoPicture", "PictureFolder"]
 _MOST_ALIKE = 1000  # pictures whose names are compared with one name
 _LEAST_LISTED = 10_000  # files that are listed only to count those that no record names
 _SHOWN = 200  # letters of a name in a message
+_SEVERAL = re.compile(r"[;|\n]|, ")  # between the names of several pictures in one cell
 _MARKS = re.compile(r"[\W_]+")
 
 
@@ -124,8 +125,13 @@ class PictureFolder:
             return path
         query = Query.of(name.strip(), path.relative_to(self._folder).as_posix())
         picture = self._look_up(query, name, f"is named {name.strip()[:_SHOWN]!r}")
-        if kind == "folder" and isinstance(picture, NoPicture) and picture.reason == "missing":
-            return NoPicture("unreadable", name, "a folder has this name, and no picture")
+        if isinstance(picture, NoPicture) and picture.reason == "missing":
+            if kind == "folder":
+                return NoPicture("unreadable", name, "a folder has this name, and no picture")
+            if _SEVERAL.search(name):
+                return NoPicture(
+                    "missing", name, f"{picture.detail}; it must be the name of one picture, not several"
+                )
         return picture
 
     def mark(self, path: Path) -> None:

@@ -153,6 +153,16 @@ def test_the_warning_is_printed_in_both_kinds_of_run(folder: Path, capfd: pytest
     assert sentence in " ".join(capfd.readouterr().out.split())
 
 
+def test_formats_that_are_not_read_are_named_and_not_missing(folder: Path) -> None:
+    files = {"H.1.jxl": b"\0\0\0\x0cJXL \r\n\x87\n", "H.2.gif": b"GIF89a\1\0\1\0", "H.3.PSD": b"8BPS\0\1"}
+    for name, start in files.items():
+        (folder / "images" / name).write_bytes(start + bytes(40))
+    run(_settings(folder, [(name[:3], name[:3], "vase") for name in files], dry_run=False))
+    with (folder / "shards" / "rejects.csv").open(encoding="utf-8", newline="") as file:
+        rejects = {row["file"]: row["reason"] for row in csv.DictReader(file)}
+    assert rejects == dict.fromkeys(files, "unsupported-format")
+
+
 _NUMBERS = st.lists(
     st.lists(st.sampled_from(["1", "2", ".", "-", "_", "a", "A"]), min_size=1, max_size=3).map("".join),
     min_size=1,

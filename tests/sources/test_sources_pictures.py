@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import unicodedata
 from pathlib import Path
+from random import Random
 from urllib.parse import quote
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arttl.errors import ArttlError
+from arttl.matching.listing import Entry
 from arttl.sources.pictures import LooselyNamed, NoPicture, PictureFolder
 from arttl.sources.remarks import Remarks
 from arttl.sources.settings import SourceSettings
@@ -129,7 +131,14 @@ def test_details_name_what_could_be_meant(tmp_path: Path) -> None:
     pictures = PictureFolder(_folder(tmp_path, "a/1907.jpg", "b/1907.tif", "SK-A-1.jpg", "0017_BK-3.jpg"))
     details = {
         name: picture.detail
-        for name in ("1907.1", "1907", "BK-3", "quite another", "https://x.example/full/default.jpg")
+        for name in (
+            "1907.1",
+            "1907",
+            "BK-3",
+            "quite another",
+            "SK-A-1.jpg|SK-A-2.jpg",
+            "https://x.example/full/default.jpg",
+        )
         if isinstance(picture := pictures.named(name), NoPicture)
     }
     assert details == {
@@ -137,6 +146,8 @@ def test_details_name_what_could_be_meant(tmp_path: Path) -> None:
         "1907": "2 files could be meant: 'a/1907.jpg' and 'b/1907.tif'",
         "BK-3": "no file in the folder is named 'BK-3'; the most similar is '0017_BK-3.jpg'",
         "quite another": "no file in the folder is named 'quite another'",
+        "SK-A-1.jpg|SK-A-2.jpg": "no file in the folder is named 'SK-A-1.jpg|SK-A-2.jpg'; it must be the name"
+        " of one picture, not several",
         "https://x.example/full/default.jpg": "the address names no picture of its own, only 'default.jpg'",
     }
     nothing = PictureFolder(_folder(tmp_path / "empty", "notes.txt")).of_object("1")
@@ -259,6 +270,29 @@ def test_other_spellings_of_a_name_mean_the_same_picture(
         for form in (unicodedata.normalize("NFC", number), unicodedata.normalize("NFD", number))
     }
     assert len(results - {"ambiguous-picture"}) <= 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    stems=st.lists(_STEMS, min_size=1, max_size=6, unique=True),
+    number=_STEMS,
+    randoms=st.randoms(use_true_random=False),
+)
+def test_the_order_of_the_listing_does_not_matter(
+    stems: list[str], number: str, randoms: Random, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("images")
+    entries = [Entry(f"{'in/' * (index % 2)}{stem}.png") for index, stem in enumerate(stems)]
+    outcomes = set()
+    for _ in range(3):
+        randoms.shuffle(entries)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("arttl.sources.pictures.list_pictures", lambda _: iter(entries))
+            pictures = PictureFolder(folder)
+            outcomes.add(
+                (_outcome(pictures.of_object(number), folder), _outcome(pictures.named(number), folder))
+            )
+    assert len(outcomes) == 1
 
 
 @settings(max_examples=60, deadline=None)
