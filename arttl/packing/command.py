@@ -95,6 +95,11 @@ def _dry_notes(plan: Plan, settings: PackSettings) -> list[str]:
             f"{lost + rejected:,} of {plan.total + rejected:,} image files are not there; whether the others can be"
             " used, packing will say"
         )
+    # A dry run writes no rejects.csv, so that the first of each reason is all that there is to see.
+    first_of = {reject.reason: reject for reject in reversed(plan.rejects)}
+    for reason in sorted(first_of):
+        reject = first_of[reason]
+        notes.append(f"{reason}, such as object {reject.object_number!r} ({reject.file}): {reject.detail}")
     if settings.near_duplicates == "together":
         notes.append(
             "--near-duplicates together needs the pictures themselves: the splits will differ a little"

@@ -111,6 +111,10 @@ def test_a_dry_run(collection: PackSettings, capfd: pytest.CaptureFixture[str]) 
     assert not collection.out.exists()
     assert "mapping of type: 12 labels replaced by 2 entries" in out
     assert "1 of 25 image files are not there" in out
+    assert (
+        "missing, such as object 'B.98' (lost.jpg): line 27: no file in the folder is named 'lost.jpg'"
+        in (" ".join(out.split()))
+    )
     assert re.search(r"train +19 +79\.2% +1", out)
     assert re.search(r"vase +12 +\d+ +\d+ +\d+ +52\.2% +█+", out)
     assert "Classes of material (2; 16 samples have several)" in out
