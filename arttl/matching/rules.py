@@ -9,8 +9,9 @@ from urllib.parse import unquote
 from arttl.matching.listing import cut_suffix
 from arttl.matching.names import canonical, without_marks
 
-# How far a name is from the file's where names are equal after a change to both, from the least to the most.
-_LEVELS: tuple[tuple[int, Callable[[str], str] | None], ...] = ((0, None), (2, canonical), (3, without_marks))
+_Form = Callable[[str], str] | None
+# How far a name is from the file's where both are equal in a form (None: as they stand), from the least to the most.
+_LEVELS: tuple[tuple[int, _Form], ...] = ((0, None), (2, canonical), (3, without_marks))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,19 +82,22 @@ def deciding(files: Sequence[str], query: Query, *, whole_paths: bool) -> tuple[
     """
     texts = query.texts(whole_paths=whole_paths)
     least = 1 if query.folders and not whole_paths else query.rank
+    paths = [file if whole_paths else name_of(file) for file in files]
     for rank, form in _LEVELS[:-1] if whole_paths else _LEVELS:
         compared = texts if form else texts[:1]
-        names = {key for text in compared for key in _keys(text, form)}
-        stems = {key for text in query.stems(compared) for key in _keys(text, form)}
-        for is_stem, keys, least_of_rule in ((False, names, least), (True, names, least), (True, stems, 1)):
-            if keys and (
-                matching := [
-                    file
-                    for file in files
-                    if not keys.isdisjoint(_keys(_compared(file, is_stem, whole_paths), form))
-                ]
-            ):
-                return max(rank, least, least_of_rule), matching
+        rules = (
+            (_names(compared, form), _names, least),
+            (_stems(compared, form), _stems_of_files, least),
+            (_stems(query.stems(compared), form), _stems_of_files, 1),
+        )
+        for keys, of_files, least_of_rule in rules:
+            same = [
+                file
+                for file, path in zip(files, paths, strict=True)
+                if keys and not keys.isdisjoint(of_files(_spellings(path) if form else (path,), form))
+            ]
+            if same:
+                return max(rank, least, least_of_rule), same
     return 0, []
 
 
@@ -115,13 +119,19 @@ def _index_key(text: str) -> str:
     return without_marks(text) or canonical(text)
 
 
-def _compared(file: str, is_stem: bool, whole_path: bool) -> str:
-    path = file if whole_path else name_of(file)
-    return cut_suffix(path)[0] if is_stem else path
+def _names(texts: Sequence[str], form: _Form) -> set[str]:
+    """Names of files in a form, which leaves the suffix of a picture as it is but for its letter case."""
+    if form is None:
+        return set(texts)
+    return {key + suffix for stem, suffix in map(cut_suffix, texts) if (key := form(stem))}
 
 
-def _keys(text: str, form: Callable[[str], str] | None) -> set[str]:
-    return {text} if form is None else {form(spelling) for spelling in _spellings(text)} - {""}
+def _stems(texts: Sequence[str], form: _Form) -> set[str]:
+    return set(map(form, texts)) - {""} if form else set(texts)
+
+
+def _stems_of_files(texts: Sequence[str], form: _Form) -> set[str]:
+    return _stems([cut_suffix(text)[0] for text in texts], form)
 
 
 def _spellings(text: str) -> tuple[str, ...]:
