@@ -37,11 +37,13 @@ def run(settings: PackSettings) -> None:
     if settings.dry_run:
         plan = make_plan(artworks, settings)
         summary = Summary.of_plan(plan, settings.shard_size)
-        print_sentences(*artworks.sentences(), *_dry_notes(plan, settings))
+        print_sentences(*artworks.sentences(), *plan.warnings, *_dry_notes(plan, settings))
         console.print(packing_tables(summary, left_out="Would be left out"))
         console.print(class_tables(summary, _MOST_CLASSES))
     else:
-        manifest = pack(artworks, settings, progress=True)
+        manifest = pack(
+            artworks, settings, progress=True, on_plan=lambda plan: print_sentences(*plan.warnings)
+        )
         summary = Summary.of_manifest(manifest)
         print_sentences(*artworks.sentences())
         if summary.unlabelled:
@@ -89,10 +91,17 @@ def _dry_notes(plan: Plan, settings: PackSettings) -> list[str]:
     if settings.images is None:
         notes.append("without --images every picture is assumed to be present and distinct")
     else:
+        rejected = sum(reject.reason == "missing" for reject in plan.rejects)
         lost = sum(not plan.has_image(row) for split in plan.jobs.values() for row in split.rows.tolist())
         notes.append(
-            f"{lost:,} of {plan.total:,} image files are not there; whether the others can be used, packing will say"
+            f"{lost + rejected:,} of {plan.total + rejected:,} image files are not there; whether the others can be"
+            " used, packing will say"
         )
+    # A dry run writes no rejects.csv, so that the first of each reason is all that there is to see.
+    first_of = {reject.reason: reject for reject in reversed(plan.rejects)}
+    for reason in sorted(first_of):
+        reject = first_of[reason]
+        notes.append(f"{reason}, such as object {reject.object_number!r} ({reject.file}): {reject.detail}")
     if settings.near_duplicates == "together":
         notes.append(
             "--near-duplicates together needs the pictures themselves: the splits will differ a little"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
 from arttl.packing.folder import check_folder, write_folder
-from arttl.packing.plan import make_plan
+from arttl.packing.plan import Plan, make_plan
 from arttl.packing.pool import samples_in_order
 from arttl.packing.samples import Job, Limits
 from arttl.packing.settings import PackSettings, recorded
@@ -26,7 +26,13 @@ _RECORDED = (
 _MAY_CHANGE_ON_RESUME = ("metadata", "images", "ground_truth")
 
 
-def pack(artworks: Iterable[Artwork | Reject], settings: PackSettings, *, progress: bool = False) -> Manifest:
+def pack(
+    artworks: Iterable[Artwork | Reject],
+    settings: PackSettings,
+    *,
+    progress: bool = False,
+    on_plan: Callable[[Plan], None] | None = None,
+) -> Manifest:
     """Check, rescale and split artworks, and write them as shards into `settings.out`.
 
     Args:
@@ -34,6 +40,7 @@ def pack(artworks: Iterable[Artwork | Reject], settings: PackSettings, *, progre
         settings: `tasks` (all, if empty), `split`, `seed` and the sizes have an effect here; the columns of the
             metadata are only recorded.
         progress: whether to show a bar on a terminal, and a line elsewhere.
+        on_plan: called before any picture is decoded, so that warnings can be shown.
 
     Returns:
         The manifest of the finished folder.
@@ -53,6 +60,8 @@ def pack(artworks: Iterable[Artwork | Reject], settings: PackSettings, *, progre
         raise ArttlError(
             f"cannot keep the list of artworks beside {settings.out}: {error.strerror or error}"
         ) from error
+    if on_plan is not None:
+        on_plan(plan)
     return write_folder(
         settings,
         plan,

@@ -16,17 +16,17 @@ import numpy.typing as npt
 
 from arttl.artworks import ArchivedArtwork, Artwork, sample_key
 from arttl.errors import ArttlError, did_you_mean
+from arttl.matching.claims import Claims
 from arttl.packing.catalogue import Catalogue
-from arttl.packing.duplicates import merge_labels
+from arttl.packing.duplicates import without_duplicates
 from arttl.packing.lazy import LazyRows
 from arttl.packing.pool import default_workers, in_order
 from arttl.packing.samples import Job, Limits, hash_picture
 from arttl.packing.settings import PackSettings
-from arttl.pictures.decoding import looks_like_a_picture
-from arttl.pictures.duplicates import same_bytes
+from arttl.packing.sharing import without_contested
 from arttl.pictures.near_duplicates import joined
 from arttl.pictures.picture_file import PictureFile
-from arttl.shards.rejects import Reason, Reject
+from arttl.shards.rejects import Reject
 from arttl.splits.split import Rows, grouped_split, held_out_split, paper_split, shuffled
 from arttl.splits.stratify import Labels, stratified_split
 from arttl.tasks import SPLITS
@@ -43,6 +43,7 @@ class Plan:
         rejects: rows left out already.
         unlabelled: how many artworks were left out because they carry a label for none of the tasks.
         digest: SHA-256 of all of these except the paths of images.
+        warnings: sentences on what is probably a fault of the metadata or the flags.
     """
 
     tasks: tuple[str, ...]
@@ -51,6 +52,7 @@ class Plan:
     rejects: tuple[Reject, ...]
     unlabelled: int
     digest: str
+    warnings: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:
@@ -77,12 +79,14 @@ def make_plan(
     """
     catalogue = Catalogue(scratch)
     rejects: list[Reject] = []
-    unlabelled = _fill(catalogue, artworks, settings, rejects)
+    claims = Claims()
+    unlabelled = _fill(catalogue, artworks, settings, rejects, claims)
     tasks = tuple(settings.task_columns()) or tuple(catalogue.labels)
     _check(catalogue, rejects, tasks, unlabelled, settings)
     rows = _with_unique_keys(catalogue, rejects)
+    rows, warnings = without_contested(claims, catalogue, rows, rejects)
     with_pictures = settings.images is not None or not settings.dry_run
-    kept = _without_duplicates(catalogue, rows, rejects) if with_pictures else rows
+    kept = without_duplicates(catalogue, rows, rejects) if with_pictures else rows
     splits = _split(catalogue, rows, kept, tasks, settings)
     ordered = {split: shuffled(splits[split], split, settings.seed) for split in SPLITS}
     return Plan(
@@ -92,11 +96,16 @@ def make_plan(
         tuple(rejects),
         unlabelled,
         _digest(tasks, catalogue, ordered, rejects, unlabelled),
+        warnings,
     )
 
 
 def _fill(
-    catalogue: Catalogue, artworks: Iterable[Artwork | Reject], settings: PackSettings, rejects: list[Reject]
+    catalogue: Catalogue,
+    artworks: Iterable[Artwork | Reject],
+    settings: PackSettings,
+    rejects: list[Reject],
+    claims: Claims,
 ) -> int:
     """Read the artworks; those without labels are only counted."""
     tasks = tuple(settings.task_columns())
@@ -111,15 +120,17 @@ def _fill(
         if leaf is not None and artwork.group is None:
             artwork = dataclasses.replace(artwork, group=without_leaf(artwork.object_number, leaf))
         job = Job(artwork, _file_name(artwork, settings.images))
+        row = None
         if not artwork.labels:
             unlabelled += 1
         elif needs_split and artwork.split is None:
-            rejects.append(_reject(job, "no-split", "the metadata's split is empty here"))
+            rejects.append(job.reject("no-split", "the metadata's split is empty here"))
         elif settings.split == "by-institution" and artwork.institution is None:
             detail = "no institution is named, which --split by-institution needs; see --institution"
-            rejects.append(_reject(job, "no-split", detail))
+            rejects.append(job.reject("no-split", detail))
         else:
-            catalogue.add(job, artwork.group or artwork.object_number)
+            row = catalogue.add(job, artwork.group or artwork.object_number)
+        claims.add(artwork, row)
     return unlabelled
 
 
@@ -143,7 +154,7 @@ def _with_unique_keys(catalogue: Catalogue, rejects: list[Reject]) -> Rows:
             " number it otherwise"
         )
     detail = "the same object number and image as an earlier row"
-    rejects += [_reject(catalogue.job(row), "duplicate-row", detail) for row in sorted(repeated)]
+    rejects += [catalogue.job(row).reject("duplicate-row", detail) for row in sorted(repeated)]
     return np.setdiff1d(np.arange(len(catalogue)), repeated)
 
 
@@ -168,38 +179,6 @@ def _rename(catalogue: Catalogue, rows: list[int]) -> list[int]:
                 f"object {number!r} has two images that metadata name {job.file!r}; give one another name"
             )
     return repeated
-
-
-def _without_duplicates(catalogue: Catalogue, rows: Rows, rejects: list[Reject]) -> Rows:
-    """The rows except those whose image has the bytes of an earlier row's, which gets their labels."""
-    dropped: list[int] = []
-    for same in same_bytes(rows, catalogue.image):
-        first, *others = same.tolist()
-        if not looks_like_a_picture(catalogue.image(first)):
-            continue  # such as an error page saved under many names: packing rejects each with its reason
-        job = catalogue.job(first)
-        for row in others:
-            other = catalogue.job(row)
-            job, detail = _merged(job, other)
-            rejects.append(_reject(other, "duplicate-picture", detail))
-        catalogue.replace(first, job)
-        dropped += others
-    return np.setdiff1d(rows, np.array(dropped, dtype=np.int64))
-
-
-def _merged(job: Job, other: Job) -> tuple[Job, str]:
-    """A job with the labels of a duplicate that it lacks itself, and the detail of the duplicate's reject."""
-    artwork, duplicate = job.artwork, other.artwork
-    labels, clauses = merge_labels(
-        artwork.labels, duplicate.labels, split=artwork.split, other_split=duplicate.split
-    )
-    raw = dict(artwork.raw_labels)
-    for task in labels:
-        if task not in artwork.labels and task in duplicate.raw_labels:
-            raw[task] = duplicate.raw_labels[task]
-    merged = dataclasses.replace(artwork, labels=labels, raw_labels=raw)
-    detail = [f"the same bytes as object {artwork.object_number} ({job.file})", *clauses]
-    return dataclasses.replace(job, artwork=merged), "; ".join(detail)
 
 
 def _split(
@@ -287,6 +266,12 @@ def _check(
     read = count + len(rejects) + unlabelled
     if not read:
         raise ArttlError(f"{where} holds no artworks")
+    lost = sum(reject.reason == "missing" for reject in rejects)
+    if not count and lost and lost == len(rejects):
+        raise ArttlError(
+            f"none of the {lost:,} images that {where} names is there, the first being {rejects[0].file}"
+            f" ({rejects[0].detail}); check --images and --image"
+        )
     if not count and rejects:
         first = rejects[0]
         raise ArttlError(
@@ -372,10 +357,6 @@ def clean_reject(reject: Reject) -> Reject:
         file=_text(reject.file),
         detail=_text(reject.detail),
     )
-
-
-def _reject(job: Job, reason: Reason, detail: str) -> Reject:
-    return Reject(job.artwork.object_number, job.artwork.key, job.file, reason, detail)
 
 
 def _digest(

@@ -13,8 +13,8 @@ from typing import Any, Protocol, TypeVar
 
 from arttl.cpu import usable_cores
 from arttl.errors import ArttlError
-from arttl.packing.processes import ProcessDied, ProcessPool
 from arttl.packing.samples import Job, Limits, make_sample
+from arttl.processes import ProcessDied, ProcessPool
 from arttl.shards.rejects import Reject
 from arttl.shards.sample import Sample
 

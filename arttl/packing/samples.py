@@ -12,7 +12,7 @@ from arttl.pictures.decoding import BadPicture, decode_picture, read_image
 from arttl.pictures.near_duplicates import perceptual_hash
 from arttl.pictures.picture_file import PictureFile
 from arttl.pictures.storing import PREVIEW, stored_picture
-from arttl.shards.rejects import Reject
+from arttl.shards.rejects import Reason, Reject
 from arttl.shards.sample import Sample, SampleRecord
 
 
@@ -39,6 +39,10 @@ class Job:
     file: str
     near_hash: int | None = None
 
+    def reject(self, reason: Reason, detail: str) -> Reject:
+        """That the artwork is left out."""
+        return Reject(self.artwork.object_number, self.artwork.key, self.file, reason, detail)
+
 
 def make_sample(job: Job, limits: Limits) -> Sample | Reject:
     """Read, check and rescale a photograph."""
@@ -47,7 +51,7 @@ def make_sample(job: Job, limits: Limits) -> Sample | Reject:
         data = read_image(PictureFile.of(artwork), max_pixels=limits.max_pixels)
         stored = stored_picture(data, max_side=limits.max_side, max_pixels=limits.max_pixels)
     except BadPicture as error:
-        return Reject(artwork.object_number, artwork.key, job.file, error.reason, error.detail)
+        return job.reject(error.reason, error.detail)
     digest = hashlib.sha256(data).hexdigest()
     labels = {task: list(names) for task, names in artwork.labels.items()}
     metadata: dict[str, Any] = {

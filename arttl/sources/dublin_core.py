@@ -36,6 +36,7 @@ from arttl.records.reading import metadata_files
 from arttl.records.xml_records import in_language, read_records, words
 from arttl.shards.rejects import Reject
 from arttl.sources.pictures import NoPicture, PictureFolder
+from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
 
 TASK_COLUMNS = {"type": "dc:type", "artist": "dc:creator"}
@@ -109,7 +110,7 @@ def without_role(text: str) -> str:
     return "" if text.rstrip().endswith(":") else text
 
 
-def read_dublin_core(settings: SourceSettings) -> Iterator[Artwork | Reject]:
+def read_dublin_core(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOver | Note]:
     """Artworks of Dublin Core records, one per record; deleted records are passed over.
 
     The object number is the first `dc:identifier` that is not a web address (or the field of `--object-number`), else
@@ -162,6 +163,7 @@ def read_dublin_core(settings: SourceSettings) -> Iterator[Artwork | Reject]:
                 date=DATE.first(record),
                 source=Field("publisher", None).first(record),
             )
+    yield from pictures.remarks()
 
 
 def _object_number(record: Element, field: Field | None) -> str:

@@ -6,29 +6,30 @@ Example, with the classes `vase` and `bowl`; with `--split official` they are in
     images/vase/more/2.jpg            images/val/vase/more/2.jpg
     images/bowl/3.png                 images/test/bowl/3.png
 
-The object number is the file's path without its suffix: `vase/1`.
+The object number is the file's path without its suffix: `vase/1`. Files without the suffix of a picture are
+passed over.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError
+from arttl.matching.listing import Entry, list_pictures
+from arttl.records.reading import readable
 from arttl.shards.rejects import Reject
 from arttl.sources.paths import image_folder
+from arttl.sources.remarks import PassedOver
 from arttl.sources.settings import SourceSettings
 
 TASKS = ("class",)
 
 _SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-# Left by file managers, as are names with a leading dot.
-_NOT_PICTURES = frozenset(("thumbs.db", "desktop.ini"))
 
 
-def read_folders(settings: SourceSettings) -> Iterator[Artwork | Reject]:
+def read_folders(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOver]:
     """Artworks of such folders, one per file, sorted by path; links to folders are not followed.
 
     Args:
@@ -43,7 +44,11 @@ def read_folders(settings: SourceSettings) -> Iterator[Artwork | Reject]:
     if len(tasks) > 1:
         raise ArttlError(f"--source folders has one task, the folder's name; --tasks gives {len(tasks)}")
     official = settings.split == "official"
-    for inside in _files(folder):
+    for entry in _entries(folder):
+        if entry.passed_over_as:
+            yield PassedOver(entry.passed_over_as, entry.name)
+            continue
+        inside = PurePosixPath(entry.name)
         *folders, _ = inside.parts
         number = inside.with_suffix("").as_posix()
         split = None
@@ -67,9 +72,6 @@ def read_folders(settings: SourceSettings) -> Iterator[Artwork | Reject]:
         )
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for root, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if not name.startswith(".") and name.casefold() not in _NOT_PICTURES:
-                yield Path(root, name).relative_to(folder)
+def _entries(folder: Path) -> Iterator[Entry]:
+    with readable(folder, "--images"):
+        yield from list_pictures(folder)

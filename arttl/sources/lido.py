@@ -43,6 +43,7 @@ from arttl.records.reading import metadata_files
 from arttl.records.xml_records import in_language, read_records, words
 from arttl.shards.rejects import Reject
 from arttl.sources.pictures import NoPicture, PictureFolder
+from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
 
 TASKS = ("material", "type", "artist")
@@ -78,7 +79,7 @@ _ACTORS = _paths("eventActor", "actorInRole", "actor")
 _ACTOR_NAMES = _paths("nameActorSet", "appellationValue")
 
 
-def read_lido(settings: SourceSettings) -> Iterator[Artwork | Reject]:
+def read_lido(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOver | Note]:
     """Artworks of LIDO records, one per record.
 
     The object number is the inventory number (`workID`), else the record's own number. The image is named by the last
@@ -121,6 +122,7 @@ def read_lido(settings: SourceSettings) -> Iterator[Artwork | Reject]:
                 source=words(record.find(".//" + _paths("recordSource", "legalBodyName", "appellationValue")))
                 or None,
             )
+    yield from pictures.remarks()
 
 
 def _object_number(record: Element) -> str:

@@ -96,6 +96,7 @@ def read_linked_art(settings: SourceSettings) -> Iterator[Artwork | Reject | Pas
             yield artwork
             yield from (PassedOver(what, name) for what, name in record.passed_over)
             yield from (PassedOver("further pictures of an object", names[0]) for names in named[1:])
+    yield from pictures.remarks()
     yield from map(Note, qualifiers.sentences())
     yield from (Note(_DECISIONS[kind_of].format(count=count)) for kind_of, count in decisions.items())
 
@@ -156,7 +157,7 @@ def _picture(number: str, names: list[str], pictures: PictureFolder) -> Path | N
             return picture
     picture = pictures.of_object(number)
     if isinstance(picture, NoPicture) and names and picture.reason == "missing":
-        return NoPicture("missing", names[0], f"{picture.detail}, nor after the address")
+        return NoPicture("missing", names[0], f"{picture.detail}; none is named as the address either")
     return picture
 
 

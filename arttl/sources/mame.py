@@ -19,6 +19,7 @@ from arttl.errors import ArttlError
 from arttl.records.delimited import read_rows
 from arttl.shards.rejects import Reject
 from arttl.sources.pictures import NoPicture, PictureFolder
+from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
 from arttl.sources.table import split_in_column
 
@@ -32,7 +33,7 @@ _FIELDS = ("material", _MEDIUM)
 _GROUPED = ("grouped", "stratified", "by-institution")
 
 
-def read_mame(settings: SourceSettings) -> Iterator[Artwork | Reject]:
+def read_mame(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOver | Note]:
     """Artworks of the table, one per photograph.
 
     Two museums may give two objects one number; they get keys, and where a split keeps objects together
@@ -76,3 +77,4 @@ def read_mame(settings: SourceSettings) -> Iterator[Artwork | Reject]:
                 else None,
                 group=f"{museum}: {number}" if settings.split in _GROUPED else None,
             )
+    yield from pictures.remarks()

@@ -1,20 +1,51 @@
-"""The picture of an object, in a folder of pictures named after objects."""
+"""The picture of an object, in a folder of pictures named after objects.
+
+A picture is looked up by the name that metadata give it, or by the object's number. The first of these rules that any
+picture answers decides, and where several answer it the object gets none:
+
+1. the path in the folder, as named;
+2. the file's name, exactly, in any folder;
+3. the file's name without its suffix, exactly: a number is never cut at its dots (`1907.1` is not `1907`), and from a
+   name only the suffix of a picture is cut;
+4. the same after percent-decoding, in another composition of Unicode (NFC, NFD) or letter case;
+5. the same but for blanks and marks (`A.1/2` is `a_1_2.jpg`).
+
+Of several that answer a rule, those in the folders that the metadata name are preferred, and pictures that can be
+read to files of cameras and image editors. A name that is not exactly the picture's is a claim that another object
+may contest; see `arttl.matching.claims`.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+import stat
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from typing import Literal
 
+import numpy as np
+
+from arttl.artworks import sample_key
+from arttl.matching.claims import LooselyNamed
+from arttl.matching.listing import PICTURE_SUFFIXES, UNREADABLE_SUFFIXES, cut_suffix, list_pictures
+from arttl.matching.names import is_address, name_in_address, without_marks
+from arttl.matching.nearest import NearestNames
+from arttl.matching.rules import Query, deciding, in_nearest_folder, keys_of
+from arttl.records.reading import readable
 from arttl.shards.rejects import Reason, Reject
 from arttl.sources.paths import image_folder, image_path
+from arttl.sources.remarks import Note, PassedOver, Remarks
 from arttl.sources.settings import SourceSettings
 
-PICTURE_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".png", ".tif", ".tiff", ".webp", ".jp2", ".j2k", ".jpx", ".jpf")
-)
+__all__ = ["PICTURE_SUFFIXES", "LooselyNamed", "NoPicture", "PictureFolder"]
+
+_MOST_ALIKE = 1000  # pictures whose names are compared with one name
+_LEAST_LISTED = 10_000  # files that are listed only to count those that no record names
+_SHOWN = 200  # letters of a name in a message
+_SEVERAL = re.compile(r"[;|\n]|, ")  # between the names of several pictures in one cell
 _MARKS = re.compile(r"[\W_]+")
 
 
@@ -23,7 +54,7 @@ class NoPicture:
     """Why there is no picture for an object.
 
     Attributes:
-        reason: one of `missing`, `ambiguous-picture` and `outside-folder`.
+        reason: such as `missing`, `ambiguous-picture` or `outside-folder`.
         name: as the metadata name it, or that it would have.
         detail: for a person; of an ambiguous picture the candidates, of a missing one the most similar name.
     """
@@ -41,23 +72,22 @@ class PictureFolder:
     """A folder's pictures at any depth, looked up by the object's number or by a name in the metadata."""
 
     def __init__(self, folder: Path | None) -> None:
-        """List the folder; links to other folders are not followed.
+        """Prepare the look-up; the folder is listed once, when a look-up first needs it.
 
         Args:
             folder: None where no picture is needed: each object then has the path that its picture would have.
         """
-        self._listed = folder is not None
-        self._folder = folder = folder or Path()
-        self._by_stem: dict[str, str] = {}
-        for root, folders, files in os.walk(folder) if self._listed else ():
-            folders.sort()
-            for path in (Path(root, name) for name in sorted(files)):
-                if path.suffix.lower() in PICTURE_SUFFIXES:
-                    self._by_stem.setdefault(_plain(path.stem), path.relative_to(folder).as_posix())
+        self._folder = folder or Path()
+        self._is_there = folder is not None
+        self._files: list[str] | None = None
+        self._by_key: dict[str, int | list[int]] = {}  # names without marks to indices of files
+        self._named = array("Q")  # hashes of paths
+        self._nearest: NearestNames | None = None
+        self._remarks = Remarks()
 
     @classmethod
     def of(cls, settings: SourceSettings, source: str) -> PictureFolder:
-        """The folder of `--images`; an empty one for a dry run without it.
+        """The folder of `--images`; none for a dry run without it.
 
         Raises:
             ArttlError: if the setting is missing or is not a folder.
@@ -67,28 +97,175 @@ class PictureFolder:
         return cls(image_folder(settings.images, source))
 
     def of_object(self, number: str) -> Path | NoPicture:
-        """The picture named after an object number; marks and letter case do not matter (`A.1/2` is `a_1_2.jpg`)."""
-        own = f"{_MARKS.sub('_', number)[:200]}.jpg"
-        name_in_folder = self._by_stem.get(_plain(number))
-        if name_in_folder is None and self._listed:
-            return NoPicture("missing", own, f"no file in the folder is named after {number!r}")
-        return self._folder / (name_in_folder or own)
+        """The picture named after an object number.
+
+        Raises:
+            ArttlError: if the folder cannot be read.
+        """
+        if not self._is_there:
+            return self._folder / f"{sample_key(number)}.jpg"
+        name = f"{_MARKS.sub('_', number)[:_SHOWN]}.jpg"
+        query = Query.of(number, number, is_number=True)
+        return self._look_up(query, name, f"is named after {number[:_SHOWN]!r}")
 
     def named(self, name: str) -> Path | NoPicture:
-        """The picture that metadata name, by path or by web address, of which the last part counts."""
-        address = urlsplit(name) if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", name) else None
-        if address is None:
-            path = image_path(self._folder, name)
-            if path is None:
-                return NoPicture("outside-folder", name, "the name leads out of the image folder")
-            if path.is_file() or not self._listed:
-                return path
-        file = unquote(address.path.rpartition("/")[2]) if address else name
-        name_in_folder = self._by_stem.get(_plain(Path(file).stem))
-        if name_in_folder is None and self._listed:
-            return NoPicture("missing", name, f"no file in the folder is named {file!r}")
-        return self._folder / (name_in_folder or file)
+        """The picture that metadata name, by a path, a name without suffix, or a web address.
+
+        Raises:
+            ArttlError: if the folder cannot be read.
+        """
+        if is_address(name.strip()):
+            return self._of_address(name.strip())
+        path = image_path(self._folder, name)
+        if path is None:
+            return NoPicture("outside-folder", name, "the name leads out of the image folder")
+        kind = _kind(path) if self._is_there else "file"
+        if kind == "file":
+            self.mark(path)
+            return path
+        query = Query.of(name.strip(), path.relative_to(self._folder).as_posix())
+        picture = self._look_up(query, name, f"is named {name.strip()[:_SHOWN]!r}")
+        if isinstance(picture, NoPicture) and picture.reason == "missing":
+            if kind == "folder":
+                return NoPicture("unreadable", name, "a folder has this name, and no picture")
+            if _SEVERAL.search(name):
+                return NoPicture(
+                    "missing", name, f"{picture.detail}; it must be the name of one picture, not several"
+                )
+        return picture
+
+    def mark(self, path: Path) -> None:
+        """Count a picture of the folder as one that a record names, without looking it up."""
+        self._named.append(_hash64(path.relative_to(self._folder).as_posix()))
+
+    def remarks(self) -> Iterator[PassedOver | Note]:
+        """What was passed over in the folder, to be yielded after the last record.
+
+        Pictures that no record names are counted, unless the folder did not have to be listed otherwise and holds
+        ten times as many files as records name pictures.
+
+        Raises:
+            ArttlError: if the folder cannot be read.
+        """
+        if not self._is_there:
+            return
+        files = self._files if self._files is not None else self._few()
+        hashes = np.fromiter(map(_hash64, files), dtype=np.uint64, count=len(files))
+        is_named = np.isin(hashes, np.array(self._named, dtype=np.uint64))
+        for index in np.flatnonzero(~is_named).tolist():
+            self._remarks.add(PassedOver("pictures that no record names", files[index]))
+        yield from self._remarks.items()
+
+    def _of_address(self, address: str) -> Path | NoPicture:
+        own = name_in_address(address)
+        if own is None:
+            last = address.rstrip("/").rpartition("/")[2][:_SHOWN]
+            return NoPicture("missing", address, f"the address names no picture of its own, only {last!r}")
+        if not self._is_there:
+            return image_path(self._folder, own) or self._folder / sample_key(own)
+        clause = f"is named {own[:_SHOWN]!r}, as in the address"
+        return self._look_up(Query.of(address, own, rank=1), address, clause)
+
+    def _look_up(self, query: Query, name: str, clause: str) -> Path | NoPicture:
+        """The picture that a query means.
+
+        Args:
+            query: itself.
+            name: for the reject.
+            clause: says that a picture is the one that is meant.
+        """
+        files = self._list()
+        rank = 0
+        matching: list[str] = []
+        for whole_paths in (True, False) if query.has_folders else (False,):
+            candidates = self._candidates(query, whole_paths)
+            if len(candidates) > _MOST_ALIKE:
+                detail = f"{len(candidates):,} files have names like it, such as {files[candidates[0]]!r}"
+                return NoPicture("ambiguous-picture", name, detail)
+            rank, matching = deciding([files[i] for i in candidates], query, whole_paths=whole_paths)
+            if matching:
+                break
+        else:
+            return NoPicture("missing", name, f"no file in the folder {clause}{self._most_similar(query)}")
+        usable = [file for file in matching if cut_suffix(file)[1] not in UNREADABLE_SUFFIXES]
+        chosen = in_nearest_folder(usable or matching, query.folders)
+        self._named.extend(map(_hash64, chosen))
+        if len(chosen) > 1:
+            several = " and ".join(map(repr, chosen[:3])) + (" and others" if len(chosen) > 3 else "")
+            return NoPicture("ambiguous-picture", name, f"{len(chosen)} files could be meant: {several}")
+        for file in sorted({*matching} - {*usable}) if usable else ():
+            self._named.append(_hash64(file))
+            self._remarks.add(PassedOver("files of cameras and editors beside a picture of their name", file))
+        path = self._folder / chosen[0]
+        return LooselyNamed.of(path, rank, query.called) if rank else path
+
+    def _list(self) -> list[str]:
+        """All pictures; the first time they are indexed."""
+        if self._files is None:
+            self._files = []
+            for file in self._listed():
+                index = len(self._files)
+                self._files.append(file)
+                for key in keys_of(file):
+                    others = self._by_key.setdefault(key, index)
+                    if isinstance(others, list):
+                        others.append(index)
+                    elif others != index:
+                        self._by_key[key] = [others, index]
+        return self._files
+
+    def _few(self) -> list[str]:
+        """All pictures, or none and a note if they are too many to be listed for the count alone."""
+        most = max(_LEAST_LISTED, 10 * len(self._named))
+        files: list[str] = []
+        for file in self._listed():
+            files.append(file)
+            if len(files) > most:
+                text = f"{self._folder} holds more than {most:,} pictures; those that no record names are not counted"
+                self._remarks.add(Note(text))
+                return []
+        return files
+
+    def _listed(self) -> Iterator[str]:
+        with readable(self._folder, "--images"):
+            for entry in list_pictures(self._folder):
+                if entry.passed_over_as:
+                    self._remarks.add(PassedOver(entry.passed_over_as, entry.name))
+                else:
+                    yield entry.name
+
+    def _candidates(self, query: Query, whole_paths: bool) -> Sequence[int]:
+        """Indices of all pictures that any rule could give, ascending."""
+        indices: set[int] = set()
+        for key in query.keys(whole_paths=whole_paths):
+            alike = self._by_key.get(key, [])
+            indices.update(alike if isinstance(alike, list) else (alike,))
+        return sorted(indices)
+
+    def _most_similar(self, query: Query) -> str:
+        """The clause that names the most similar picture."""
+        files = self._list()
+        if not files:
+            return "; it holds no pictures"
+        self._nearest = self._nearest or NearestNames(self._by_key)
+        texts = query.texts(whole_paths=False)
+        nearest = self._nearest.of(without_marks(next(iter(query.stems(texts)), texts[0])))
+        if nearest is None:
+            return ""
+        index = self._by_key[nearest]
+        return f"; the most similar is {files[index[0] if isinstance(index, list) else index]!r}"
 
 
-def _plain(stem: str) -> str:
-    return _MARKS.sub("_", stem).casefold()
+def _hash64(text: str) -> int:
+    return hash(text) & (2**64 - 1)
+
+
+def _kind(path: Path) -> Literal["file", "folder", "none"]:
+    """What a path is; a file also where only reading it will say what is wrong, such as a name that is too long."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - a million times
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return "none"
+    except OSError:
+        return "file"
+    return "folder" if stat.S_ISDIR(mode) else "file"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 _EXAMPLES = 3
@@ -15,10 +16,12 @@ class PassedOver:
     Attributes:
         kind: in the plural, such as `symbolic links`; it is counted by it.
         name: of this one.
+        count: of all that this one stands for.
     """
 
     kind: str
     name: str
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,18 @@ class Remarks:
         if isinstance(remark, Note):
             self.notes.append(remark.text)
             return
-        self.counts[remark.kind] += 1
+        self.counts[remark.kind] += remark.count
         examples = self.examples.setdefault(remark.kind, [])
         if len(examples) < _EXAMPLES:
             examples.append(remark.name)
+
+    def items(self) -> Iterator[PassedOver | Note]:
+        """Remarks that add up to these: the notes, then of each kind the examples, which stand for all."""
+        yield from map(Note, self.notes)
+        for kind, examples in self.examples.items():
+            rest = self.counts[kind] - len(examples)
+            for index, name in enumerate(examples):
+                yield PassedOver(kind, name, 1 + (rest if index == len(examples) - 1 else 0))
 
     def sentences(self) -> list[str]:
         """The notes, then one sentence for each kind of thing passed over."""

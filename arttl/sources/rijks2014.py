@@ -21,6 +21,7 @@ single-label task takes the first, as the paper did. The challenge's own labels 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from lxml import etree
 from lxml.etree import _Element as Element
@@ -31,6 +32,7 @@ from arttl.records.xml_records import BadXml, read_records
 from arttl.shards.rejects import Reject
 from arttl.sources.dublin_core import DATE, TITLE, Field, parse_field, without_role
 from arttl.sources.paths import image_folder
+from arttl.sources.remarks import PassedOver
 from arttl.sources.rijks_ground_truth import GroundTruth, read_ground_truth
 from arttl.sources.sabatelli2018 import object_number_of
 from arttl.sources.settings import SourceSettings
@@ -50,7 +52,7 @@ _DC_ELEMENTS = tuple(
 )
 
 
-def read_rijks2014(settings: SourceSettings) -> Iterator[Artwork | Reject]:
+def read_rijks2014(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOver]:
     """Artworks of the challenge, one per picture, sorted by file name as the ground truth is.
 
     Args:
@@ -75,18 +77,20 @@ def read_rijks2014(settings: SourceSettings) -> Iterator[Artwork | Reject]:
                 f"--tasks {task}: the ground truth has no {column!r}{did_you_mean(column, _GROUND_TRUTH)}; it has:"
                 f" {', '.join(_GROUND_TRUTH)}"
             )
-    pictures = sorted(path.stem for path in folder.iterdir() if path.suffix.lower() == ".jpg")
-    records = {path.stem for path in settings.metadata.iterdir() if path.suffix.lower() == ".xml"}
-    truth = _truth_of(settings, official, len(pictures))
-    for row, stem in enumerate(pictures):
+    file_of, of_pictures = _files(folder, ".jpg")
+    records, of_records = _files(settings.metadata, ".xml")
+    yield from of_pictures
+    yield from of_records
+    truth = _truth_of(settings, official, len(file_of))
+    for row, (stem, file) in enumerate(file_of.items()):
         number = object_number_of(stem)
         if stem not in records:
-            yield Reject(number, "", f"{stem}.jpg", "no-record", f"there is no {stem}.xml")
+            yield Reject(number, "", file, "no-record", f"there is no {stem}.xml")
             continue
         try:
-            record = _record(settings, stem)
+            record = _record(settings.metadata / records[stem])
         except BadXml as error:
-            yield Reject(number, "", f"{stem}.jpg", "bad-row", str(error))
+            yield Reject(number, "", file, "bad-row", str(error))
             continue
         labels = {task: _labels(field.values(record, None)) for task, field in fields.items()}
         raw = {task: Field(field.element, None).values(record, None) for task, field in fields.items()}
@@ -100,17 +104,29 @@ def read_rijks2014(settings: SourceSettings) -> Iterator[Artwork | Reject]:
         yield Artwork(
             key=sample_key(number),
             object_number=number,
-            image=folder / f"{stem}.jpg",
+            image=folder / file,
             labels={task: labels[task] for task in columns},
             raw_labels=raw,
             title=TITLE.first(record),
             date=_date(record, truth, row),
             split=truth.splits[row] if truth is not None and settings.split == "official" else None,
         )
-    for stem in sorted(records - set(pictures)):
+    for stem in sorted(records.keys() - file_of.keys()):
         yield Reject(
             object_number_of(stem), "", f"{stem}.jpg", "missing", f"there is a {stem}.xml and no picture"
         )
+
+
+def _files(folder: Path, suffix: str) -> tuple[dict[str, str], list[PassedOver]]:
+    """Stem to name of a folder's files of a suffix, sorted by stem, and what else the folder holds."""
+    names: dict[str, str] = {}
+    passed_over = []
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() == suffix and not path.name.startswith(".") and path.stem not in names:
+            names[path.stem] = path.name
+        else:
+            passed_over.append(PassedOver(f"files beside the *{suffix} of {folder.name}", path.name))
+    return dict(sorted(names.items())), passed_over
 
 
 def _truth_of(settings: SourceSettings, official: dict[str, str], pictures: int) -> GroundTruth | None:
@@ -128,11 +144,10 @@ def _truth_of(settings: SourceSettings, official: dict[str, str], pictures: int)
     return truth
 
 
-def _record(settings: SourceSettings, stem: str) -> Element:
+def _record(file: Path) -> Element:
     """The record's fields under one element, at any depth in the file."""
-    assert settings.metadata is not None
     whole = etree.Element("record")
-    whole.extend(list(read_records(settings.metadata / f"{stem}.xml", _DC_ELEMENTS)))
+    whole.extend(list(read_records(file, _DC_ELEMENTS)))
     return whole
 
 

@@ -21,6 +21,8 @@ from arttl.errors import ArttlError
 from arttl.records.delimited import read_rows
 from arttl.shards.rejects import Reject
 from arttl.sources.paths import image_folder, image_path
+from arttl.sources.pictures import PictureFolder
+from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
 
 TASK_COLUMNS = {"material": "dc_materiaal", "type": "dc_type", "artist": "dc_creator"}
@@ -30,7 +32,7 @@ _ESCAPES = re.compile(r"(?:\\x[0-9A-Fa-f]{2})+")
 _OBJECT_NUMBER = re.compile(r"\d+_(.+)", re.DOTALL)
 
 
-def read_sabatelli2018(settings: SourceSettings) -> Iterator[Artwork | Reject]:
+def read_sabatelli2018(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOver | Note]:
     """Artworks of such a CSV, one per row.
 
     Args:
@@ -42,6 +44,7 @@ def read_sabatelli2018(settings: SourceSettings) -> Iterator[Artwork | Reject]:
     if settings.metadata is None:
         raise ArttlError("--source sabatelli2018 needs --metadata FILE")
     folder = image_folder(settings.images, "sabatelli2018")
+    pictures = PictureFolder(folder)
     named = settings.task_columns() or TASK_COLUMNS
     columns = {task: TASK_COLUMNS.get(column, column) for task, column in named.items()}
     required = [("--source sabatelli2018", "ImageId")]
@@ -58,6 +61,7 @@ def read_sabatelli2018(settings: SourceSettings) -> Iterator[Artwork | Reject]:
         elif path is None:
             yield Reject(number, "", file, "outside-folder", row.location)
         else:
+            pictures.mark(path)
             yield Artwork(
                 key=sample_key(number),
                 object_number=number,
@@ -65,6 +69,7 @@ def read_sabatelli2018(settings: SourceSettings) -> Iterator[Artwork | Reject]:
                 labels={task: _known(row.cells[column]) for task, column in columns.items()},
                 raw_labels={task: (row.cells[column],) for task, column in columns.items()},
             )
+    yield from pictures.remarks()
 
 
 def object_number_of(image_id: str) -> str:

@@ -6,8 +6,9 @@ Example, for `--object-number inv --image file --tasks type material --label-sep
     SK-A-1,paintings/sk-a-1.jpg,painting,oil;canvas
     BK-17.2,bk-17-2.tif,bowl,
 
-The second object's material is unknown. Image names are relative to the image folder and may not leave it. In JSON
-lines and Parquet a cell may be a list of labels:
+The second object's material is unknown. Image names are relative to the image folder and may not leave it; which
+picture a name means that is no path of one is in `arttl.sources.pictures`. In JSON lines and Parquet a cell may be a
+list of labels:
 
     {"inv": "SK-A-1", "file": "paintings/sk-a-1.jpg", "type": "painting", "material": ["oil", "canvas"]}
 """
@@ -17,16 +18,15 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TypeVar
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError
 from arttl.records.rows import column_names, read_any_rows
 from arttl.shards.rejects import Reject
-from arttl.sources.paths import image_folder, image_path
+from arttl.sources.pictures import NoPicture, PictureFolder
 from arttl.sources.presets import Refinement, guesses, recognised
-from arttl.sources.remarks import Note
+from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
 
 S = TypeVar("S", bound=SourceSettings)
@@ -112,7 +112,7 @@ def _quoted(text: str) -> str:
     return f'"{text}"' if " " in text else text
 
 
-def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject | Note]:
+def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOver | Note]:
     """Artworks of a table, one per row; a row that names no usable image becomes a reject.
 
     Rows with fewer cells than the header are counted, since a file that was cut ends in one. The makers of the
@@ -129,7 +129,7 @@ def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject | Note]:
     if settings.metadata is None:
         raise ArttlError("--source table needs --metadata FILE")
     dry = settings.dry_run
-    folder = Path() if dry and settings.images is None else image_folder(settings.images, "table")
+    pictures = PictureFolder.of(settings, "table") if settings.image or not dry else PictureFolder(None)
     labels = settings.task_columns()
     number, image, split = settings.object_number, settings.image, settings.split_column()
     required: list[tuple[str, str | None]] = [
@@ -150,7 +150,8 @@ def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject | Note]:
             "--object-number" if number is None else "--tasks" if image is not None or dry else "--image"
         )
         columns = ", ".join(filter(None, column_names(settings.metadata, encoding=settings.encoding)))
-        raise ArttlError(f"--source table needs {lacking} COLUMN; {settings.metadata} has: {columns}")
+        hint = " (that of the object number, if pictures are named after it)" if lacking == "--image" else ""
+        raise ArttlError(f"--source table needs {lacking} COLUMN{hint}; {settings.metadata} has: {columns}")
     given = [(flag, column) for flag, column in (*required, *optional) if column is not None]
     refinement = Refinement.of(settings)
     needed = [*given, *(("--metadata", column) for column in refinement.columns)]
@@ -160,20 +161,19 @@ def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject | Note]:
             short, last_short = short + 1, row.location
         cells = {column: row.cells.get(column, "").strip() for _, column in given}
         name = cells[image] if image is not None else sample_key(cells[number])
-        path = image_path(folder, name)
         if row.problem:
             yield Reject(cells[number], "", name, "bad-row", f"{row.location}: {row.problem}")
         elif not cells[number]:
             yield Reject("", "", name, "no-object-number", row.location)
         elif not name:
             yield Reject(cells[number], "", "", "no-image-named", row.location)
-        elif path is None:
-            yield Reject(cells[number], "", name, "outside-folder", row.location)
+        elif isinstance(picture := pictures.named(name), NoPicture):
+            yield Reject(cells[number], "", name, picture.reason, f"{row.location}: {picture.detail}")
         else:
             artwork = Artwork(
                 key=sample_key(cells[number]),
                 object_number=cells[number],
-                image=path,
+                image=picture,
                 labels={
                     task: row.lists.get(column)
                     or _labels(row.cells.get(column, ""), settings.label_separator)
@@ -195,6 +195,7 @@ def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject | Note]:
             f"{short:,} row(s) of {settings.metadata} have fewer cells than the header, the last of them {last_short};"
             " what they lack is unknown"
         )
+    yield from pictures.remarks()
 
 
 def _labels(cell: str, separator: str | None) -> tuple[str, ...]:

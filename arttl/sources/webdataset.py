@@ -24,10 +24,11 @@ from typing import Any
 
 from arttl.artworks import ArchivedArtwork, sample_key
 from arttl.errors import ArttlError, one_line
+from arttl.matching.listing import PICTURE_SUFFIXES
 from arttl.records.nested import nested_field
 from arttl.shards.rejects import Reason, Reject
 from arttl.sources.paths import image_folder
-from arttl.sources.pictures import PICTURE_SUFFIXES
+from arttl.sources.remarks import PassedOver
 from arttl.sources.settings import SourceSettings
 from arttl.sources.table import split_in_column, split_name
 
@@ -47,6 +48,7 @@ class _Sample:
     texts: dict[str, str] = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
     problem: str = ""
+    passed_over: list[PassedOver] = field(default_factory=list)
 
     @property
     def file(self) -> str:
@@ -65,8 +67,12 @@ class _Sample:
             if value is not None
         )
 
+    def pass_over(self, kind: str, member: tarfile.TarInfo) -> None:
+        """Count a member as passed over."""
+        self.passed_over.append(PassedOver(kind, f"{self.tar.name}/{member.name}"))
 
-def read_webdataset(settings: SourceSettings) -> Iterator[ArchivedArtwork | Reject]:
+
+def read_webdataset(settings: SourceSettings) -> Iterator[ArchivedArtwork | Reject | PassedOver]:
     """Artworks of a folder of tars, one per sample, in the tars' order.
 
     Args:
@@ -77,7 +83,15 @@ def read_webdataset(settings: SourceSettings) -> Iterator[ArchivedArtwork | Reje
             names no split with `--split official`.
     """
     folder = image_folder(settings.images, "webdataset")
-    tars = sorted(path for path in folder.rglob("*.tar*") if path.is_file())
+    tars = []
+    for path in sorted(folder.rglob("*.tar*")):
+        name = path.relative_to(folder).as_posix()
+        if path.name.startswith("."):
+            yield PassedOver("hidden files", name)
+        elif path.is_file():
+            tars.append(path)
+        else:
+            yield PassedOver("folders and broken links with the name of a tar", name)
     if not tars:
         raise ArttlError(f"--images {folder} holds no .tar file")
     columns = settings.task_columns() or dict([TASKS[0].split("=")])
@@ -87,6 +101,10 @@ def read_webdataset(settings: SourceSettings) -> Iterator[ArchivedArtwork | Reje
         split = _split_of(tar, folder) if settings.split == "official" else None
         seen: set[str] = set()
         for sample in _samples(tar):
+            if isinstance(sample, PassedOver):
+                yield sample
+                continue
+            yield from sample.passed_over
             known |= dict.fromkeys((*sample.texts, *sample.fields))
             problem = sample.problem
             if sample.picture is None:
@@ -144,7 +162,7 @@ def _split_of(tar: Path, folder: Path) -> str:
     )
 
 
-def _samples(tar: Path) -> Iterator[_Sample]:
+def _samples(tar: Path) -> Iterator[_Sample | PassedOver]:
     current: _Sample | None = None
     try:
         # Members are only read, never extracted: their names are not used as paths.
@@ -152,7 +170,9 @@ def _samples(tar: Path) -> Iterator[_Sample]:
             for member in archive:
                 archive.members = []  # type: ignore[attr-defined] # or each would be kept
                 name, suffix = _parts(member.name)
-                if not member.isreg() or member.issparse() or not suffix:
+                if kind := _passed_over_as(member, suffix):
+                    yield PassedOver(kind, f"{tar.name}/{member.name}")
+                if kind or member.isdir():
                     continue
                 if current is None or current.name != name:
                     if current is not None:
@@ -168,6 +188,17 @@ def _samples(tar: Path) -> Iterator[_Sample]:
         yield current
 
 
+def _passed_over_as(member: tarfile.TarInfo, suffix: str) -> str:
+    """As what a member is passed over; empty for a part of a sample, and for a folder."""
+    if member.isdir():
+        return ""
+    if member.name.rpartition("/")[2].startswith("."):
+        return "hidden members"
+    if not member.isreg() or member.issparse():
+        return "members that are links or special files"
+    return "" if suffix else "members without a suffix"
+
+
 def _parts(member: str) -> tuple[str, str]:
     """Name and suffix of a member, cut at the first dot of its last part, as WebDataset does."""
     folder, slash, last = member.removeprefix("./").rpartition("/")
@@ -175,11 +206,23 @@ def _parts(member: str) -> tuple[str, str]:
     return folder + slash + stem, suffix.lower()
 
 
+def _whole_stem(member: tarfile.TarInfo) -> str:
+    return member.name.rpartition(".")[0]
+
+
 def _take(sample: _Sample, member: tarfile.TarInfo, suffix: str, archive: tarfile.TarFile) -> None:
     if f".{suffix.rpartition('.')[2]}" in PICTURE_SUFFIXES:
-        sample.picture = sample.picture or member
+        if sample.picture is None:
+            sample.picture = member
+        elif _whole_stem(member) == _whole_stem(sample.picture):
+            sample.pass_over("second pictures of a sample", member)
+        else:
+            sample.pass_over(
+                "pictures that belong to another's sample, cut at the first dot of their name", member
+            )
         return
     if suffix != "json" and suffix.rpartition(".")[2] not in _TEXT:
+        sample.pass_over("members that are neither pictures, texts nor JSON", member)
         return
     if member.size > _LARGEST_TEXT:
         sample.problem = f"{member.name} has more than 8 MiB"

@@ -146,7 +146,7 @@ def _dirty_rows(folder: Path, files: dict[str, str]) -> tuple[list[list[str]], l
         ("X.6", "nul\0.jpg", "bad-row"),
         ("X.7", "ok.jpg/inside.jpg", "missing"),
         ("X.8", f"{'long' * 100}.jpg", "unreadable"),
-        (rows[-1][0], rows[-1][1], "duplicate-row"),
+        (rows[6][0], rows[6][1], "duplicate-row"),
     ):
         rows.append([number, name, "vase", f"label of {name}", "train"])
         expected.append((number, name.replace("\0", "\ufffd"), reason))

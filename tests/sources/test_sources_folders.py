@@ -8,6 +8,7 @@ from arttl.artworks import Artwork
 from arttl.errors import ArttlError
 from arttl.shards.rejects import Reject
 from arttl.sources.folders import read_folders
+from arttl.sources.remarks import PassedOver
 from arttl.sources.settings import SourceSettings
 
 
@@ -18,8 +19,12 @@ def _make(folder: Path, *files: str) -> Path:
     return folder
 
 
-def _read(folder: Path, **changes: object) -> list[Artwork | Reject]:
+def _items(folder: Path, **changes: object) -> list[Artwork | Reject | PassedOver]:
     return list(read_folders(SourceSettings(source="folders", images=folder, **changes)))  # type: ignore[arg-type]
+
+
+def _read(folder: Path, **changes: object) -> list[Artwork | Reject]:
+    return [item for item in _items(folder, **changes) if not isinstance(item, PassedOver)]
 
 
 def test_the_example_of_the_docstring(tmp_path: Path) -> None:
@@ -56,6 +61,15 @@ def test_what_is_left_out(tmp_path: Path) -> None:
     *_, reject = sorted(_read(folder), key=lambda found: isinstance(found, Reject))
     assert reject == Reject("loose", "", "loose.jpg", "bad-row", "the file is in no class's folder")
     assert len(_read(folder)) == 2
+    _make(folder, "vase/notes.txt", "vase/._1.jpg", "vase/without", "vase/2.heic", "vase/desktop.ini")
+    passed_over = [(item.kind, item.name) for item in _items(folder) if isinstance(item, PassedOver)]
+    assert passed_over == [
+        ("symbolic links to folders", "link"),
+        ("hidden files and folders", "vase/._1.jpg"),
+        ("files without the suffix of a picture", "vase/notes.txt"),
+        ("files without the suffix of a picture", "vase/without"),
+    ]
+    assert len(_read(folder)) == 3
     with pytest.raises(ArttlError, match="has one task, the folder's name; --tasks gives 2"):
         _read(folder, tasks=("a", "b"))
     with pytest.raises(ArttlError, match="needs --images"):

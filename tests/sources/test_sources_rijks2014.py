@@ -12,6 +12,7 @@ import scipy.sparse
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
 from arttl.shards.rejects import Reject
+from arttl.sources.remarks import PassedOver
 from arttl.sources.rijks2014 import read_rijks2014
 from arttl.sources.rijks_ground_truth import read_ground_truth
 from arttl.sources.settings import SourceSettings
@@ -93,7 +94,7 @@ def challenge(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _read(folder: Path, **changes: object) -> list[Artwork | Reject]:
+def _read(folder: Path, **changes: object) -> list[Artwork | Reject | PassedOver]:
     values = {"metadata": folder / "xml", "images": folder / "jpg2", **changes}
     return list(read_rijks2014(SourceSettings(source="rijks2014", **values)))  # type: ignore[arg-type]
 
@@ -126,6 +127,24 @@ def test_pictures_and_records_without_each_other(challenge: Path) -> None:
         ("RP-P-4", "bad-row"),
         ("SK-A-1", "missing"),
     ]
+
+
+def test_other_files_are_passed_over_and_no_rows_of_the_ground_truth(
+    challenge: Path, ground_truth: Path
+) -> None:
+    for name in ("jpg2/._0000001_SK-A-1.jpg", "jpg2/Thumbs.db", "xml/readme.txt"):
+        (challenge / name).touch()
+    (challenge / "jpg2" / "0000003_RP-P-3.jpg").rename(challenge / "jpg2" / "0000003_RP-P-3.JPG")
+    (challenge / "xml" / "0000003_RP-P-3.xml").rename(challenge / "xml" / "0000003_RP-P-3.XML")
+    items = _read(challenge, split="official", ground_truth=ground_truth)
+    passed_over = [(item.kind, item.name) for item in items if isinstance(item, PassedOver)]
+    assert passed_over == [
+        ("files beside the *.jpg of jpg2", "._0000001_SK-A-1.jpg"),
+        ("files beside the *.jpg of jpg2", "Thumbs.db"),
+        ("files beside the *.xml of xml", "readme.txt"),
+    ]
+    artworks = [item for item in items if isinstance(item, Artwork)]
+    assert [artwork.image.name for artwork in artworks if artwork.image.exists()][-1] == "0000003_RP-P-3.JPG"
 
 
 def test_the_ground_truth(ground_truth: Path) -> None:

@@ -51,6 +51,21 @@ def test_the_published_layout(tmp_path: Path) -> None:
     ]
 
 
+def test_pictures_that_no_row_names_are_counted(tmp_path: Path) -> None:
+    for name in ("0000001_SK-A-4878.jpg", "0000002_SK-A-1.jpg", "._x.jpg"):
+        (tmp_path / name).touch()
+    _read(tmp_path)
+    reading = open_source(
+        SourceSettings(source="sabatelli2018", metadata=tmp_path / "meta.csv", images=tmp_path)
+    )
+    assert sum(isinstance(item, Artwork) for item in reading) == 4
+    assert reading.sentences()[-3:] == [
+        "passed over: 1 hidden files and folders (._x.jpg)",
+        "passed over: 1 files without the suffix of a picture (meta.csv)",
+        "passed over: 1 pictures that no record names (0000002_SK-A-1.jpg)",
+    ]
+
+
 @pytest.mark.parametrize("tasks", [("artist",), ("artist=dc_creator",)])
 def test_tasks_by_name_and_by_column(tasks: tuple[str, ...], tmp_path: Path) -> None:
     first = _read(tmp_path, tasks=tasks)[0]

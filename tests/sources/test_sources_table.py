@@ -10,12 +10,15 @@ import pytest
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
 from arttl.shards.rejects import Reject
+from arttl.sources.registry import open_source
 from arttl.sources.settings import SourceSettings
 from arttl.sources.table import guess_columns, read_table
 
 
 def _read(tmp_path: Path, text: str, **changes: object) -> list[Artwork | Reject]:
-    (tmp_path / "images").mkdir(exist_ok=True)
+    for name in ("paintings/sk-a-1.jpg", "sub/c.png", "bk-17-2.tif", "a.jpg", "b.jpg", "b.tif", "c.jpg"):
+        (tmp_path / "images" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "images" / name).touch()
     (tmp_path / "objects.csv").write_text(text, encoding="utf-8")
     values: dict[str, object] = {
         "metadata": tmp_path / "objects.csv",
@@ -25,7 +28,8 @@ def _read(tmp_path: Path, text: str, **changes: object) -> list[Artwork | Reject
         "tasks": ("type",),
         **changes,
     }
-    return list(read_table(SourceSettings(**values)))  # type: ignore[arg-type]
+    items = read_table(SourceSettings(**values))  # type: ignore[arg-type]
+    return [item for item in items if isinstance(item, Artwork | Reject)]
 
 
 def test_the_example_of_the_docstring(tmp_path: Path) -> None:
@@ -70,10 +74,10 @@ def test_rows_without_a_usable_image_are_rejected(tmp_path: Path) -> None:
     *rejects, artwork = _read(tmp_path, text)
     assert [(r.object_number, r.file, r.reason, r.detail) for r in rejects if isinstance(r, Reject)] == [
         ("1", "", "no-image-named", "line 2"),
-        ("2", "../a.jpg", "outside-folder", "line 3"),
+        ("2", "../a.jpg", "outside-folder", "line 3: the name leads out of the image folder"),
         ("", "a.jpg", "no-object-number", "line 4"),
         ("3", "a.jpg", "bad-row", "line 5: the row has 4 cells where the header has 3"),
-        ("4", "/etc/passwd", "outside-folder", "line 6"),
+        ("4", "/etc/passwd", "outside-folder", "line 6: the name leads out of the image folder"),
     ]
     assert isinstance(artwork, Artwork)
 
@@ -84,7 +88,7 @@ def test_rows_without_a_usable_image_are_rejected(tmp_path: Path) -> None:
         ({"metadata": None}, "needs --metadata FILE"),
         ({"images": None}, "needs --images FOLDER"),
         ({"object_number": None}, "needs --object-number COLUMN; .* has: inv, file, type"),
-        ({"image": None}, "needs --image COLUMN; .* has: inv, file, type"),
+        ({"image": None}, r"needs --image COLUMN \(that of .*\); .* has: inv, file, type"),
         ({"tasks": ()}, "needs --tasks COLUMN; .* has: inv, file, type"),
         ({"tasks": ("tipe",)}, r"no column 'tipe' \(--tasks tipe\) \(did you mean 'type'\?\)"),
         ({"tasks": ("kind=tipe",)}, r"no column 'tipe' \(--tasks kind\)"),
@@ -108,7 +112,6 @@ def test_the_same_artworks_from_every_format(tmp_path: Path) -> None:
         {"inv": "17", "file": "b.tif", "type": None, "material": None, "year": None},
         {"inv": "雪.3", "file": "sub/c.png", "type": 'b, "d"\n', "material": ["  wood "], "year": 1651},
     ]
-    (tmp_path / "images").mkdir()
     (tmp_path / "o.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n\n", encoding="utf-8")
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "o.parquet")
     found = {}
@@ -162,3 +165,34 @@ def test_a_dry_run_needs_no_images(tmp_path: Path) -> None:
 def test_group_column(tmp_path: Path) -> None:
     found = _read(tmp_path, "inv,file,type,series\n1,a.jpg,vase,X\n2,b.jpg,bowl,\n", group_column="series")
     assert [artwork.group for artwork in found if isinstance(artwork, Artwork)] == ["X", None]
+
+
+def test_pictures_by_stems_addresses_and_other_spellings(tmp_path: Path) -> None:
+    names = (
+        "a",
+        "A.JPG",
+        "elsewhere/b.tif",
+        "https://museum.example/iiif/bk-17-2/full/max/0/default.jpg",
+        "d.jpg",
+        "b",
+    )
+    found = _read(
+        tmp_path, "\n".join(["inv,file,type", *(f"{i},{name},vase" for i, name in enumerate(names))])
+    )
+    images = [item.image.name for item in found if isinstance(item, Artwork)]
+    assert images == ["a.jpg", "a.jpg", "b.tif", "bk-17-2.tif"]
+    assert [(item.file, item.reason, item.detail) for item in found if isinstance(item, Reject)] == [
+        ("d.jpg", "missing", "line 6: no file in the folder is named 'd.jpg'"),
+        ("b", "ambiguous-picture", "line 7: 2 files could be meant: 'b.jpg' and 'b.tif'"),
+    ]
+
+
+def test_pictures_that_no_row_names_are_counted(tmp_path: Path) -> None:
+    _read(tmp_path, "inv,file,type\n1,a.jpg,vase\n")
+    values = {"object_number": "inv", "image": "file", "tasks": ("type",)}
+    settings = SourceSettings(metadata=tmp_path / "objects.csv", images=tmp_path / "images", **values)  # type: ignore[arg-type]
+    reading = open_source(settings)
+    assert len(list(reading)) == 1
+    assert reading.sentences()[-1] == (
+        "passed over: 6 pictures that no record names (b.jpg, b.tif, bk-17-2.tif, ...)"
+    )

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from arttl.artworks import ArchivedArtwork
 from arttl.errors import ArttlError
 from arttl.shards.rejects import Reject
+from arttl.sources.remarks import PassedOver
 from arttl.sources.settings import SourceSettings
 from arttl.sources.webdataset import read_webdataset
 
@@ -28,9 +29,13 @@ def _write(path: Path, members: list[tuple[str, bytes]]) -> Path:
     return path
 
 
-def _read(folder: Path, **changes: Any) -> list[ArchivedArtwork | Reject]:
+def _items(folder: Path, **changes: Any) -> list[ArchivedArtwork | Reject | PassedOver]:
     values: dict[str, Any] = {"source": "webdataset", "images": folder, "split": "official", **changes}
     return list(read_webdataset(SourceSettings(**values)))
+
+
+def _read(folder: Path, **changes: Any) -> list[ArchivedArtwork | Reject]:
+    return [item for item in _items(folder, **changes) if not isinstance(item, PassedOver)]
 
 
 def _bytes(artwork: ArchivedArtwork) -> bytes:
@@ -136,6 +141,48 @@ def test_samples_that_cannot_be_used(tmp_path: Path) -> None:
     assert details["train.tar/text only"] == "the sample has no picture"
     assert "is not JSON" in details["train.tar/bad.jpg"]
     assert details["train.tar/good.jpg"] == "a second sample of this name in one tar"
+
+
+def test_what_is_passed_over(tmp_path: Path) -> None:
+    members = [
+        ("1.jpg", b"x"),
+        ("1.png", b"y"),
+        ("1.cls", b"1"),
+        ("1.npy", b"z"),
+        ("SK-A.1.jpg", b"x"),
+        ("SK-A.1.cls", b"1"),
+        ("SK-A.2.jpg", b"y"),
+        ("SK-A.2.cls", b"1"),
+        ("._2.jpg", b"resource fork"),
+        ("in/", b""),
+        ("plain", b""),
+    ]
+    tar = _write(tmp_path / "train.tar", members)
+    with tarfile.open(tar, "a") as archive:
+        link = tarfile.TarInfo("3.jpg")
+        link.type, link.linkname = tarfile.SYMTYPE, "1.jpg"
+        archive.addfile(link)
+        folder = tarfile.TarInfo("folder")
+        folder.type = tarfile.DIRTYPE
+        archive.addfile(folder)
+    (tmp_path / "val.tar").mkdir()
+    (tmp_path / "._train.tar").write_bytes(b"resource fork")
+    passed_over = [(item.kind, item.name) for item in _items(tmp_path) if isinstance(item, PassedOver)]
+    cut = "pictures that belong to another's sample, cut at the first dot of their name"
+    assert sorted(passed_over, key=lambda item: item[1]) == sorted(
+        [
+            ("hidden files", "._train.tar"),
+            ("folders and broken links with the name of a tar", "val.tar"),
+            ("second pictures of a sample", "train.tar/1.png"),
+            ("members that are neither pictures, texts nor JSON", "train.tar/1.npy"),
+            (cut, "train.tar/SK-A.2.jpg"),
+            ("hidden members", "train.tar/._2.jpg"),
+            ("members without a suffix", "train.tar/in/"),
+            ("members without a suffix", "train.tar/plain"),
+            ("members that are links or special files", "train.tar/3.jpg"),
+        ],
+        key=lambda item: item[1],
+    )
 
 
 def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
