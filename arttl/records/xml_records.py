@@ -21,6 +21,11 @@ _CHUNK = 64 * 1024
 _MOST_CHARACTERS = 8 * 2**20  # of a record, text and markup; real ones have some thousands
 _DEEPEST = 200
 XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+# Codes of three letters (ISO 639-2, either kind) that files have in place of those of two, which BCP 47 asks for.
+_SHORT_FOR_LONG = """eng=en deu=de ger=de nld=nl dut=nl fra=fr fre=fr ita=it spa=es por=pt cat=ca swe=sv dan=da nor=no
+    nob=no fin=fi est=et lav=lv lit=lt pol=pl ces=cs cze=cs slk=sk slo=sk hun=hu ron=ro rum=ro bul=bg rus=ru ukr=uk
+    ell=el gre=el slv=sl hrv=hr gle=ga tur=tr heb=he zho=zh chi=zh jpn=ja"""
+_SHORT_CODES = dict(pair.split("=") for pair in _SHORT_FOR_LONG.split())
 
 
 class BadXml(ArttlError):
@@ -29,6 +34,8 @@ class BadXml(ArttlError):
 
 def read_records(path: Path, names: Collection[str]) -> Iterator[Element]:
     """The elements of the given names, each as soon as it has ended and then forgotten.
+
+    The language of the elements around a record is put on the record itself (`xml:lang`), unless it has its own.
 
     Args:
         path: the file.
@@ -92,6 +99,8 @@ def _records(
             if record is not None and element is record:
                 finished = copy.deepcopy(element)  # the parser still needs its own
                 finished.tail = None
+                if XML_LANG not in finished.attrib and (language := inherited_language(element)):
+                    finished.set(XML_LANG, language)
                 yield finished
                 record = None
             if record is None:
@@ -114,14 +123,30 @@ def words(element: Element | None) -> str:
     return "" if element is None else " ".join("".join(element.itertext()).split())
 
 
+def inherited_language(element: Element) -> str:
+    """The language of an element, its own `xml:lang` or that of the closest element around it (XML 1.0, 2.12)."""
+    around: Element | None = element
+    while around is not None:
+        if (language := around.get(XML_LANG)) is not None:
+            return str(language)
+        around = around.getparent()
+    return ""
+
+
+def language_code(tag: str) -> str:
+    """`en` for `en`, `EN-gb` and `eng`; empty for none."""
+    code = tag.strip().replace("_", "-").partition("-")[0].casefold()
+    return _SHORT_CODES.get(code, code)
+
+
 def in_language(elements: list[Element], language: str | None) -> list[Element]:
-    """Those of one language (`xml:lang`, a region after `-` does not matter), where there are any; else all.
+    """Those of one language (`xml:lang`, inherited; regions do not matter), where there are any; else all.
 
     Without a given language it is that of the first element.
     """
-    languages = [element.get(XML_LANG, "").partition("-")[0].casefold() for element in elements]
+    languages = [language_code(inherited_language(element)) for element in elements]
     if not languages:
         return elements
-    chosen = (language or languages[0]).partition("-")[0].casefold()
+    chosen = language_code(language) if language else languages[0]
     kept = [element for element, own in zip(elements, languages, strict=True) if own == chosen]
     return kept or elements

@@ -1,0 +1,245 @@
+"""The makers of an object in a LIDO record, told from its publishers, patrons and owners by their roles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from lxml.etree import _Element as Element
+
+from arttl.records.lido_terms import (
+    LIDO,
+    Choice,
+    Counts,
+    Labelled,
+    attribute,
+    concept_names,
+    concept_texts,
+    identifier,
+    kind_of,
+    lookup_keys,
+    path,
+    preference,
+    table,
+)
+from arttl.records.xml_records import words
+
+MAKER, AFTER, NO_MAKER, PRINTED = "maker", "after", "no maker", "printed"
+
+# AAT and MARC relators; the codes that come with no term.
+_ROLE_CODES = table(
+    {
+        MAKER: """300025103|300025108|300112172|300025122|300025123|300025136|300025164|300025165|300239410|300025167
+        |300025174|300025175|300025178|300025181|300025190|300025230|300025256|300025414|300025417|300025687|300025845
+        |300251917|300386174|300386177|art|cre|drm|dsr|egr|etr|ill|ilu|inv|ltg|mfr|mte|pht|prm|scl|wdc|wde|q483501
+        |q1028181|q1281618|q33231|q11569986""",
+        NO_MAKER: """300025574|300025732|300025733|300203630|300025240|300025234|300025208|300025244|300188572
+        |300386347|300386627|300400903|pbl|prt|pop|pat|own|fmo|dnr|col|auc|bsl|spn|isb|q2085381|q175151|q1344174""",
+    }
+)
+
+# Ends of words; the longest that fits decides, so that an Erfinder is no finder. Words in the languages of Europe.
+_WORD_ENDS = table(
+    {
+        MAKER: """artist|artists|painter|painters|sculptor|sculptors|maker|makers|engraver|engravers|etcher
+        |lithographer|draftsman|draughtsman|draftsmen|draughtsmen|drawer|photographer|photographers|designer|designers
+        |architect|architects|carver|potter|ceramist|ceramicist|weaver|smith|smiths|illustrator|illuminator
+        |miniaturist|calligrapher|modeller|modeler|creator|creators|author|producer|manufacturer|fabricator|craftsman
+        |enameller|gilder|decorator|cutter|inventor|cartographer|originator|jeweller|medallist|embroiderer|glassblower
+        |scribe|draftsperson|künstler|kuenstler|maler|bildhauer|stecher|radierer|zeichner|schneider|lithograf
+        |lithograph|fotograf|photograph|grafiker|graphiker|architekt|entwerfer|hersteller|schöpfer|urheber|verfasser
+        |autor|schnitzer|töpfer|keramiker|schmied|gießer|giesser|macher|bildner|modelleur|dekorateur|erbauer
+        |baumeister|weber|erfinder|kalligraf|vergolder|medailleur|kartograf|kartograph|gestalter|erzeuger|herstellende
+        |ausführende|ausführender|ersteller|fotoatelier|kunstenaar|kunstenares|schilder|schilderes|beeldhouwer
+        |tekenaar|graveur|etser|vervaardiger|ontwerper|fotograaf|snijder|lithograaf|keramist|bakker|smid|gieter|wever
+        |auteur|uitvinder|producent|fabrikant|decorateur|bouwer|artiste|peintre|sculpteur|sculptrice|dessinateur
+        |dessinatrice|créateur|créatrice|createur|photographe|architecte|orfèvre|ébéniste|céramiste|fabricant
+        |inventeur|illustrateur|enlumineur|aquafortiste|potier|tisserand|fondeur|ciseleur|miniaturiste|modeleur
+        |décorateur|lithographe|graveuse|artista|pittore|pittrice|scultore|scultrice|incisore|disegnatore|disegnatrice
+        |autore|autrice|fotografo|fotografa|architetto|esecutore|inventore|ideatore|litografo|orafo|ceramista
+        |intagliatore|produttore|acquafortista|miniatore|creatore|pintor|pintora|escultor|escultora|grabador|gravador
+        |dibujante|desenhador|autora|fotógrafo|arquitecto|arquiteto|creador|criador|litógrafo|diseñador|orfebre
+        |productor|artífice|konstnär|kunstner|målare|skulptör|skulptor|billedhugger|billedhogger|bildhuggare|tecknare
+        |tegner|fotografen|upphovsman|tillverkare|arkitekt|formgivare|gravör|gravør|stikker|stickare|produsent
+        |framställare|taiteilija|maalari|kuvanveistäjä|valokuvaaja|piirtäjä|suunnittelija|tekijä|valmistaja|graafikko
+        |arkkitehti|kunstnik|maalija|tegija|artysta|malarz|rzeźbiarz|grafik|rysownik|rytownik|twórca|wytwórca
+        |projektant|wykonawca|umělec|malíř|sochař|kreslíř|rytec|výrobce|tvůrce|návrhář|művész|festő|szobrász|grafikus
+        |rajzoló|metsző|készítő|alkotó|fényképész|tervező|gyártó|szerző|pictor|gravor|desenator|producător|meșter
+        |executant|umetnik|umjetnik|slikar|kipar|risar|avtor|izdelovalec|художник|живописец|скульптор|гравёр|гравер
+        |автор|фотограф|изготовитель|мастер|архитектор|рисовальщик|ζωγράφος|καλλιτέχνης|γλύπτης|δημιουργός|χαράκτης
+        |φωτογράφος""",
+        NO_MAKER: """publisher|publishers|printer|printers|patron|patrons|commissioner|commissioning|client|sponsor
+        |donor|owner|seller|vendor|buyer|dealer|collector|lender|sitter|depicted|issuer|paymaster|printed|published
+        |commissioned|editor|discoverer|finder|excavator|restorer|conservator|repeller|acquirer|consignor|auctioneer
+        |holder|user|dedicatee|addressee|recipient|sender|retailer|bookseller|distributor|mint|former|previous|drucker
+        |druckerei|verleger|verlag|geber|herr|besitzer|eigentümer|sammler|händler|verkäufer|käufer|restaurator
+        |dargestellte|dargestellter|stifter|schenker|adressat|empfänger|absender|prägeanstalt|veräußerer|drukker
+        |drukkerij|uitgever|uitgeverij|opdrachtgever|eigenaar|verzamelaar|handelaar|koper|verkoper|vinder
+        |geportretteerde|bruikleengever|imprimeur|éditeur|editeur|commanditaire|propriétaire|collectionneur|marchand
+        |vendeur|acheteur|donateur|restaurateur|découvreur|libraire|mécène|stampatore|tipografo|editore|committente
+        |proprietario|collezionista|venditore|donatore|restauratore|impresor|impressor|comitente|mecenas|propietario
+        |proprietário|coleccionista|vendedor|donante|restaurador|tryckare|trykker|förläggare|forlægger|utgivare
+        |udgiver|beställare|ägare|ejer|painaja|kustantaja|julkaisija|tilaaja|omistaja|kujutatu|trükkija|kirjastaja
+        |drukarz|wydawca|zleceniodawca|fundator|właściciel|tiskař|vydavatel|nakladatel|objednavatel|majitel|nyomdász
+        |kiadó|megrendelő|tulajdonos|emitent|comanditar|proprietar|descoperitor|издатель|печатник|заказчик|владелец""",
+    }
+)
+_AFTER = re.compile(
+    r"(?:(?:copy|copies|kopie|copie|copia)\s)?"
+    r"(?:after|naar|nach|d'après|d’après|da|dopo|según|segundo|attributed|toegeschreven|zugeschrieben|attribué"
+    r"|attribuito|atribuido|circle of|workshop of|studio of|follower of|school of|manner of|style of|umkreis"
+    r"|werkstatt von|nachfolger|navolger|omgeving van|kring van|atelier van|werkplaats van|entourage de"
+    r"|atelier de|école de)\b"
+)
+# Events that say what those who take part in them do, where they have no role.
+_PRINTING = table(
+    {PRINTED: "lido01096|museum-digital 26|printing|printed|druck|gedruckt|gedrukt|imprimé|impression"}
+)
+_PARTS = re.compile(r"\s*[,;/&+|]\s*|\s+(?:und|and|en|et|og|och|ja|y|e|i|a)\s+")
+_LETTERS = re.compile(r"[^\W\d_]+")
+
+
+def role_kind(texts: Iterable[str]) -> str | None:
+    """What a role says of its actor, from its terms and identifiers: `MAKER`, `AFTER`, `NO_MAKER`; None: unknown."""
+    kinds = {_kind_of_role(text) for text in texts}
+    return next((kind for kind in (MAKER, AFTER, NO_MAKER) if kind in kinds), None)
+
+
+@lru_cache(maxsize=4096)
+def _kind_of_role(text: str) -> str | None:
+    keys = list(lookup_keys(text))
+    if code := next((_ROLE_CODES[key] for key in keys if key in _ROLE_CODES), None):
+        return code
+    text = keys[0]
+    if "reprod" in text:  # the photographer of a reproduction, say
+        return NO_MAKER
+    if _AFTER.match(text):
+        return AFTER
+    kinds = [_kind_by_word_ends(part) for part in _PARTS.split(text)]
+    return MAKER if MAKER in kinds else next(filter(None, kinds), None)
+
+
+def _kind_by_word_ends(part: str) -> str | None:
+    longest: dict[str, int] = {}
+    for word in _LETTERS.findall(part):
+        # German forms such as Malerin, Malerinnen and Maler:in end otherwise.
+        forms = (word, *(word.removesuffix(end) for end in ("in", "innen", "s") if word.endswith(end)))
+        for form in forms:
+            for start in range(len(form)):
+                if kind := _WORD_ENDS.get(form[start:]):
+                    longest[kind] = max(longest.get(kind, 0), len(form) - start)
+                    break
+    return max(longest, key=lambda kind: (longest[kind], kind == MAKER)) if longest else None
+
+
+@dataclass
+class Roles:
+    """What was found of roles and attributions in all records.
+
+    Attributes:
+        taken, left: roles of actors who were taken as artists, and of those who were not.
+        qualifiers: of actors who are not named as the maker.
+    """
+
+    taken: Counts = field(default_factory=Counts)
+    left: Counts = field(default_factory=Counts)
+    qualifiers: Counts = field(default_factory=Counts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Actor:
+    name: Labelled
+    role: str
+    kind: str | None
+    qualifier: str
+
+
+def makers(
+    events: list[Element], choice: Choice, roles: Roles, *, attributed: bool
+) -> tuple[list[Labelled], list[tuple[str, str]]]:
+    """The artists of production events, in their order, and makers who are not named as such.
+
+    Artists are the actors whose role is that of a maker. Where there are none, those without a role or with an unknown
+    one; those without a role in an event of printing only if there are no others. Publishers, printers, patrons and
+    owners never are. An actor with an attribution qualifier, or a role such as `after a painting by`, is no artist
+    unless `attributed`.
+
+    Args:
+        events: of one record.
+        choice: of the language.
+        roles: are counted there.
+        attributed: whether those who are not named as such are taken too.
+
+    Returns:
+        The artists, and each qualifier with its name.
+    """
+    actors = [actor for event in events for actor in _actors(event, choice)]
+    attributions = [(actor.qualifier, actor.name.label) for actor in actors if actor.qualifier]
+    for qualifier, _ in attributions:
+        roles.qualifiers.add(repr(qualifier))
+    # A qualified maker counts here: beside one, a person of unknown role is not the artist.
+    kinds = {actor.kind for actor in actors}
+    best = next((kind for kind in (MAKER, None, PRINTED) if kind in kinds), MAKER)
+    artists = []
+    for actor in actors:
+        fits = actor.kind in (best, AFTER) if attributed else actor.kind == best and not actor.qualifier
+        if fits:
+            artists.append(actor.name)
+        if fits or not actor.qualifier:
+            (roles.taken if fits else roles.left).add(repr(actor.role) if actor.role else "no role")
+    return artists, list(dict.fromkeys(attributions))
+
+
+def _actors(event: Element, choice: Choice) -> Iterator[_Actor]:
+    without_role = kind_of(concept_texts(event.find(LIDO + "eventType")), _PRINTING)
+    for event_actor in event.findall(LIDO + "eventActor"):
+        in_roles = event_actor.findall(LIDO + "actorInRole")
+        for in_role in in_roles or [event_actor]:
+            name = _name(in_role.find(LIDO + "actor"), choice)
+            if name is None and len(in_roles) < 2:
+                name = _displayed(event_actor, choice)
+            if name is None:
+                continue
+            role_elements = [*in_role.findall(LIDO + "roleActor"), *in_role.findall(LIDO + "extentActor")]
+            role = next(filter(None, (_term(element, choice) for element in role_elements)), "")
+            kind = role_kind(text for element in role_elements for text in concept_texts(element))
+            qualifiers = choice.in_language(in_role.findall(LIDO + "attributionQualifierActor"))
+            qualifier = ", ".join(
+                dict.fromkeys(filter(None, (_term(element, choice) for element in qualifiers)))
+            )
+            if kind == AFTER:
+                qualifier = qualifier or role
+            elif kind == NO_MAKER:
+                qualifier = ""
+            yield _Actor(name, role, kind if role else without_role, qualifier)
+
+
+def _term(concept: Element, choice: Choice) -> str:
+    """A term of a role or qualifier, which may also be plain text or an identifier alone."""
+    return choice.text(concept_names(concept)) or words(concept)
+
+
+def _displayed(event_actor: Element, choice: Choice) -> Labelled | None:
+    text = choice.text(event_actor.findall(LIDO + "displayActorInRole"))
+    return Labelled(text) if text else None
+
+
+def _name(actor: Element | None, choice: Choice) -> Labelled | None:
+    """The one name of an actor: a preferred one in the chosen language, else another."""
+    if actor is None:
+        return None
+    parts = {
+        attribute(value, "label").casefold(): value
+        for value in actor.iterfind(path("nameActorSet", "appellationValue"))
+    }
+    last, first = parts.get("lastname"), parts.get("firstname")
+    if last is not None and first is not None:
+        label = ", ".join(filter(None, (words(last), words(first))))
+    else:
+        values = [value for value in actor.iterfind(path("nameActorSet", "appellationValue")) if words(value)]
+        best = min(map(preference, values), default=0)
+        label = choice.text([value for value in values if preference(value) == best])
+    identifiers = dict.fromkeys(filter(None, map(identifier, actor.iterfind(LIDO + "actorID"))))
+    return Labelled(label, tuple(identifiers)) if label else None

@@ -1,0 +1,379 @@
+"""One LIDO record: its number, museum, dates and labels, and what there is to say of all records."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from lxml.etree import _Element as Element
+
+from arttl.records.lido_actors import Roles, makers
+from arttl.records.lido_terms import (
+    EVENT_KINDS,
+    LIDO,
+    MATERIAL,
+    MATERIAL_KINDS,
+    NEITHER,
+    PRODUCTION,
+    TECHNIQUE,
+    UNSPECIFIED,
+    Choice,
+    Counts,
+    Labelled,
+    attribute,
+    concept_identifiers,
+    concept_names,
+    concept_texts,
+    kind_of,
+    labelled,
+    path,
+)
+from arttl.records.xml_records import inherited_language, language_code, words
+
+_INVENTORY = re.compile(r"invent|inv\.|object ?number|accession|lido00113|signatur|numero")
+_FORMER = re.compile(
+    r"former|previous|früher|ehem|\balte?[rnsm]?\b|\boude?\b|vorig|ancien|vecchi|preced|anterior|lido00476|lido01019"
+)
+_CURRENT = re.compile(r"current|lido00475|lido0101[78]|aktuell|derzeit|huidig|actuel|attual")
+_OTHER_NUMBER = re.compile(r"isbn|issn|ean\b|barcode|lost art")
+_YEAR = re.compile(r"(-?)0*(\d{1,4})(?:-\d{1,2}(?:-\d{1,2})?)?(?:T.*)?")
+_EVENT_MATERIALS = path("eventMaterialsTech", "materialsTech", "termMaterialsTech")
+_OBJECT_MATERIALS = ".//" + path(
+    "objectMaterialsTechWrap", "objectMaterialsTechSet", "materialsTech", "termMaterialsTech"
+)
+_OBJECT_DISPLAY = ".//" + path("objectMaterialsTechWrap", "objectMaterialsTechSet", "displayMaterialsTech")
+_EVENT_DISPLAY = path("eventMaterialsTech", "displayMaterialsTech")
+_BODY_NAME = path("legalBodyName", "appellationValue")
+
+
+@dataclass
+class Findings:
+    """What was found in all records, for the sentences that are printed.
+
+    Attributes:
+        language: that labels are taken in, as a code; empty for none.
+        attributed: whether makers who are not named as such are artists.
+        records: how many were read.
+        in_others: records of which labels had to be taken in another language.
+        production, alone, left: names of events: of a production; taken since the record has no other; not taken.
+        materials: kinds of materials that are not known, and how many of those were taken as materials.
+    """
+
+    language: str
+    attributed: bool = False
+    records: int = 0
+    in_others: int = 0
+    other_languages: Counts = field(default_factory=Counts)
+    production: Counts = field(default_factory=Counts)
+    alone: Counts = field(default_factory=Counts)
+    left: Counts = field(default_factory=Counts)
+    materials: Counts = field(default_factory=Counts)
+    materials_taken: int = 0
+    untyped: int = 0
+    displayed: int = 0
+    roles: Roles = field(default_factory=Roles)
+
+    def sentences(self) -> Iterator[str]:
+        """What a person who packs should know of the records."""
+        if self.production or self.alone or self.left:
+            parts = [
+                f"{heading} {counts.listed()}"
+                for heading, counts in (
+                    ("of a production:", self.production),
+                    ("taken as production since a record has no other:", self.alone),
+                    ("not taken:", self.left),
+                )
+                if counts
+            ]
+            yield f"events: {'; '.join(parts)}"
+        roles = self.roles
+        if roles.taken or roles.left:
+            left = f"; not taken: {roles.left.listed()}" if roles.left else ""
+            yield f"roles: taken as artists: {roles.taken.listed() or 'none'}{left}"
+        if roles.qualifiers:
+            done = (
+                "are taken as artists too" if self.attributed else "are no artists; --attributed takes them"
+            )
+            yield (
+                f"attributions: {roles.qualifiers.total():,} makers are not named as such and {done}:"
+                f" {roles.qualifiers.listed()}"
+            )
+        if self.materials:
+            yield (
+                f"materials: types that are not known: {self.materials.listed()};"
+                f" {self.materials_taken:,} of these terms are labels, where a record has no other material"
+            )
+        if self.untyped:
+            yield f"materials: {self.untyped:,} terms have no type and are taken as materials"
+        if self.displayed:
+            yield (
+                f"materials: {self.displayed:,} records have no terms; their text for display is one label"
+                " (displayMaterialsTech)"
+            )
+        if self.in_others:
+            yield (
+                f"--language {self.language}: {self.in_others:,} of {self.records:,} records have labels in other"
+                f" languages only, which are taken: {self.other_languages.listed()}"
+            )
+
+
+class LidoRecord:
+    """One record; what several parts of it need is read once."""
+
+    def __init__(self, element: Element, findings: Findings) -> None:
+        """Take the parts of the record in one language.
+
+        Args:
+            element: `lido:lido`.
+            findings: of all records.
+        """
+        self._findings = findings
+        self._element = element
+        language = findings.language
+        self._blocks = _of_language(element.findall(LIDO + "descriptiveMetadata"), language) or [element]
+        administrative = _of_language(element.findall(LIDO + "administrativeMetadata"), language)
+        self._administrative = administrative or [element]
+        own = language_code(inherited_language(self._blocks[0]))
+        self._labels = Choice(language, own)
+        self._names = Choice(language, own)  # those do not count as labels in another language
+
+    def count(self) -> None:
+        """Count the record and the languages its labels were taken in, after these were."""
+        findings = self._findings
+        findings.records += 1
+        findings.in_others += bool(self._labels.instead)
+        for language in sorted(self._labels.instead):
+            findings.other_languages.add(language)
+
+    def object_number(self) -> str:
+        """The inventory number that the object has now, else the record's own number; empty if there is neither."""
+        candidates = []
+        for rank, holder in self._repositories():
+            for number in holder.findall(LIDO + "workID"):
+                kind = attribute(number, "type").casefold()
+                if words(number) and not _FORMER.search(kind) and not _OTHER_NUMBER.search(kind):
+                    candidates.append((rank, 0 if _INVENTORY.search(kind) else 1, words(number)))
+        if candidates:
+            return min(candidates, key=lambda candidate: candidate[:2])[2]
+        return words(self._element.find(LIDO + "lidoRecID"))
+
+    def institution(self) -> str | None:
+        """The museum that holds the object now, else the one that the record comes from."""
+        for _, holder in sorted(self._repositories(), key=lambda ranked: ranked[0]):
+            if name := self._body(holder.find(LIDO + "repositoryName")):
+                return name
+        return self.source()
+
+    def source(self) -> str | None:
+        """Where the record comes from; a provider of others' records only if no other is named."""
+        sources = [source for block in self._administrative for source in block.iter(LIDO + "recordSource")]
+        named = [source for source in sources if self._body(source)]
+        return self._body(min(named, key=_provider)) if named else None
+
+    def title(self) -> str | None:
+        """The preferred title."""
+        titles = self._all(path("titleWrap", "titleSet", "appellationValue"))
+        return self._names.text(titles) or None
+
+    def date(self) -> str | None:
+        """When the object was made, as text."""
+        return next((text for event in self.productions if (text := self._event_date(event))), None)
+
+    def year(self) -> str | None:
+        """When it was made in years: `1654` or `1650-1660`; the text of the date where there are none."""
+        for event in self.productions:
+            if years := _years(event):
+                return years
+        return self.date()
+
+    def attributions(self) -> list[tuple[str, str]]:
+        """Makers who are not named as such, each with its qualifier."""
+        return self._makers[1]
+
+    def artists(self) -> list[Labelled]:
+        """The makers."""
+        return self._makers[0]
+
+    def types(self) -> list[Labelled]:
+        """The object types."""
+        return self._labelled(self._all(path("objectWorkTypeWrap", "objectWorkType")))
+
+    def classifications(self) -> list[Labelled]:
+        """The classes but for `europeana:type`, which says that there is an image."""
+        concepts = self._all(path("classificationWrap", "classification"))
+        return self._labelled(
+            [concept for concept in concepts if attribute(concept, "type").casefold() != "europeana:type"]
+        )
+
+    def materials(self, kind: str) -> list[Labelled]:
+        """Materials, or techniques.
+
+        Args:
+            kind: `MATERIAL` or `TECHNIQUE`.
+        """
+        if self._materials[MATERIAL] or self._materials[TECHNIQUE]:
+            return self._labelled(self._materials[kind])
+        return [Labelled(words(text)) for text in self._labels.in_language(self._displays[kind])]
+
+    @cached_property
+    def productions(self) -> list[Element]:
+        """The events in which the object was made; they are counted when this is first read."""
+        production = [event for event, kind in self._events if kind == PRODUCTION]
+        # One event that is not known to be something else is said to be taken.
+        alone = [
+            event for event, kind in self._events if kind in (None, UNSPECIFIED) and len(self._events) == 1
+        ]
+        findings = self._findings
+        for event, kind in self._events:
+            counts = findings.production if kind == PRODUCTION else findings.alone if alone else findings.left
+            counts.add(self._event_name(event))
+        return production or alone
+
+    @cached_property
+    def _events(self) -> list[tuple[Element, str | None]]:
+        events = [
+            event for block in self._blocks for event in block.iterfind(".//" + path("eventSet", "event"))
+        ]
+        return [
+            (event, kind_of(concept_texts(event.find(LIDO + "eventType")), EVENT_KINDS)) for event in events
+        ]
+
+    @cached_property
+    def _makers(self) -> tuple[list[Labelled], list[tuple[str, str]]]:
+        return makers(
+            self.productions, self._names, self._findings.roles, attributed=self._findings.attributed
+        )
+
+    @cached_property
+    def _material_events(self) -> list[Element]:
+        """Productions, and events of no kind, which some exports have for materials alone."""
+        productions = self.productions
+        unspecified = [event for event, kind in self._events if kind == UNSPECIFIED]
+        return [*productions, *(event for event in unspecified if event not in productions)]
+
+    @cached_property
+    def _materials(self) -> dict[str, list[Element]]:
+        terms = [term for event in self._material_events for term in event.iterfind(_EVENT_MATERIALS)]
+        terms += [term for block in self._blocks for term in block.iterfind(_OBJECT_MATERIALS)]
+        kept: dict[str, list[Element]] = {MATERIAL: [], TECHNIQUE: [], NEITHER: []}
+        unknown: list[Element] = []
+        for term in terms:
+            if not (words(term) or concept_identifiers(term)):
+                continue
+            type_ = attribute(term, "type")
+            kind = kind_of([type_], MATERIAL_KINDS) if type_ else MATERIAL
+            self._findings.untyped += not type_
+            if kind is None:
+                unknown.append(term)
+                self._findings.materials.add(repr(type_))
+            else:
+                kept[kind].append(term)
+        if not kept[MATERIAL]:
+            kept[MATERIAL] = unknown
+            self._findings.materials_taken += len(unknown)
+        return kept
+
+    @cached_property
+    def _displays(self) -> dict[str, list[Element]]:
+        """Texts for display, where a record has no terms; some files have materials and techniques apart."""
+        kept: dict[str, list[Element]] = {MATERIAL: [], TECHNIQUE: [], NEITHER: []}
+        displays = [text for event in self._material_events for text in event.iterfind(_EVENT_DISPLAY)]
+        displays += [text for block in self._blocks for text in block.iterfind(_OBJECT_DISPLAY)]
+        for text in displays:
+            if words(text):
+                kept[kind_of([attribute(text, "label")], MATERIAL_KINDS) or MATERIAL].append(text)
+        self._findings.displayed += bool(kept[MATERIAL] or kept[TECHNIQUE])
+        return kept
+
+    def _event_date(self, event: Element) -> str:
+        displayed = self._names.text(event.findall(path("eventDate", "displayDate")))
+        return displayed if displayed.strip("0") else _span(*_dates(event))
+
+    def _event_name(self, event: Element) -> str:
+        kind = event.find(LIDO + "eventType")
+        if kind is None:
+            return ""
+        texts = concept_texts(kind)
+        name = self._names.text(concept_names(kind)) or next(iter(texts), "")
+        return repr(name) if name else ""
+
+    def _all(self, steps: str) -> list[Element]:
+        return [element for block in self._blocks for element in block.iterfind(f".//{steps}")]
+
+    def _labelled(self, concepts: list[Element]) -> list[Labelled]:
+        return [label for concept in concepts if (label := labelled(concept, self._labels))]
+
+    def _repositories(self) -> list[tuple[int, Element]]:
+        """Those that hold the object now, or are not said not to, each with 0 if it is said that they do."""
+        ranked = []
+        for holder in self._all(path("repositorySet")):
+            kind = attribute(holder, "type").casefold()
+            if not _FORMER.search(kind):
+                ranked.append((0 if _CURRENT.search(kind) else 1, holder))
+        return ranked
+
+    def _body(self, body: Element | None) -> str | None:
+        return None if body is None else self._names.text(body.findall(_BODY_NAME)) or None
+
+
+def _of_language(parts: list[Element], language: str) -> list[Element]:
+    """The parts of a record in a language, else those in the language of the first."""
+    languages = [language_code(inherited_language(part)) for part in parts]
+    if not languages:
+        return []
+    chosen = language if language in languages else languages[0]
+    return [part for part, own in zip(parts, languages, strict=True) if own == chosen]
+
+
+def _provider(source: Element) -> int:
+    kind = attribute(source, "type").casefold()
+    if not kind:
+        return 0
+    return (
+        1 if "dataprovider" in kind.replace(" ", "").replace("_", "") else 2 if "provider" not in kind else 3
+    )
+
+
+def _dates(event: Element) -> tuple[str, str]:
+    """The earliest and the latest date; empty for none, for which 0 and 9999 stand too."""
+    earliest, latest = (
+        words(event.find(path("eventDate", "date", name))) for name in ("earliestDate", "latestDate")
+    )
+    return _known(earliest), _known(latest)
+
+
+def _known(date: str) -> str:
+    return "" if not date.strip("0-") or date.strip("-").startswith("9999") else date
+
+
+def _span(first: str, last: str) -> str:
+    ends = list(dict.fromkeys(filter(None, (first, last))))
+    return ("/" if any("-" in end for end in ends) else "-").join(ends)
+
+
+def _years(event: Element) -> str | None:
+    """The years between which an event was; those before Christ as `300-200 BC`."""
+    matches = [_YEAR.fullmatch(text) for text in _dates(event) if text]
+    if not matches or not all(matches):
+        return None
+    years = [(-1 if match[1] else 1) * int(match[2]) for match in matches if match]
+    if years[0] < 0 < years[-1]:
+        return None
+    return _span(str(abs(years[0])), str(abs(years[-1]))) + (" BC" if years[0] < 0 else "")
+
+
+def _as_label(text: str | None) -> list[Labelled]:
+    return [Labelled(text)] if text else []
+
+
+FIELDS: dict[str, Callable[[LidoRecord], list[Labelled]]] = {
+    "material": lambda record: record.materials(MATERIAL),
+    "technique": lambda record: record.materials(TECHNIQUE),
+    "type": LidoRecord.types,
+    "classification": LidoRecord.classifications,
+    "artist": LidoRecord.artists,
+    "date": lambda record: _as_label(record.date()),
+    "year": lambda record: _as_label(record.year()),
+}
