@@ -10,26 +10,24 @@ from functools import lru_cache
 from lxml.etree import _Element as Element
 
 from arttl.records.lido_terms import (
-    LIDO,
     Choice,
     Counts,
+    Kinds,
     Labelled,
     attribute,
     concept_names,
     concept_texts,
     identifier,
-    kind_of,
     lookup_keys,
     path,
     preference,
-    table,
 )
 from arttl.records.xml_records import words
 
 MAKER, AFTER, NO_MAKER, PRINTED = "maker", "after", "no maker", "printed"
 
 # AAT and MARC relators; the codes that come with no term.
-_ROLE_CODES = table(
+_ROLE_CODES = Kinds(
     {
         MAKER: """300025103|300025108|300112172|300025122|300025123|300025136|300025164|300025165|300239410|300025167
         |300025174|300025175|300025178|300025181|300025190|300025230|300025256|300025414|300025417|300025687|300025845
@@ -41,7 +39,7 @@ _ROLE_CODES = table(
 )
 
 # Ends of words; the longest that fits decides, so that an Erfinder is no finder. Words in the languages of Europe.
-_WORD_ENDS = table(
+_WORD_ENDS = Kinds(
     {
         MAKER: """artist|artists|painter|painters|sculptor|sculptors|maker|makers|engraver|engravers|etcher
         |lithographer|draftsman|draughtsman|draftsmen|draughtsmen|drawer|photographer|photographers|designer|designers
@@ -94,11 +92,16 @@ _AFTER = re.compile(
     r"|atelier de|école de)\b"
 )
 # Events that say what those who take part in them do, where they have no role.
-_PRINTING = table(
+_PRINTING = Kinds(
     {PRINTED: "lido01096|museum-digital 26|printing|printed|druck|gedruckt|gedrukt|imprimé|impression"}
 )
 _PARTS = re.compile(r"\s*[,;/&+|]\s*|\s+(?:und|and|en|et|og|och|ja|y|e|i|a)\s+")
 _LETTERS = re.compile(r"[^\W\d_]+")
+
+_EVENT_TYPE, _EVENT_ACTOR, _ACTOR_IN_ROLE = path("eventType"), path("eventActor"), path("actorInRole")
+_ACTOR, _ACTOR_ID, _ACTOR_NAME = path("actor"), path("actorID"), path("nameActorSet", "appellationValue")
+_ROLES, _QUALIFIER = (path("roleActor"), path("extentActor")), path("attributionQualifierActor")
+_DISPLAYED = path("displayActorInRole")
 
 
 def role_kind(texts: Iterable[str]) -> str | None:
@@ -109,10 +112,9 @@ def role_kind(texts: Iterable[str]) -> str | None:
 
 @lru_cache(maxsize=4096)
 def _kind_of_role(text: str) -> str | None:
-    keys = list(lookup_keys(text))
-    if code := next((_ROLE_CODES[key] for key in keys if key in _ROLE_CODES), None):
+    if code := _ROLE_CODES.of(text):
         return code
-    text = keys[0]
+    text = next(lookup_keys(text))
     if "reprod" in text:  # the photographer of a reproduction, say
         return NO_MAKER
     if _AFTER.match(text):
@@ -193,19 +195,20 @@ def makers(
 
 
 def _actors(event: Element, choice: Choice) -> Iterator[_Actor]:
-    without_role = kind_of(concept_texts(event.find(LIDO + "eventType")), _PRINTING)
-    for event_actor in event.findall(LIDO + "eventActor"):
-        in_roles = event_actor.findall(LIDO + "actorInRole")
+    event_actors = event.findall(_EVENT_ACTOR)
+    without_role = _PRINTING.of_first(concept_texts(event.find(_EVENT_TYPE))) if event_actors else None
+    for event_actor in event_actors:
+        in_roles = event_actor.findall(_ACTOR_IN_ROLE)
         for in_role in in_roles or [event_actor]:
-            name = _name(in_role.find(LIDO + "actor"), choice)
+            name = _name(in_role.find(_ACTOR), choice)
             if name is None and len(in_roles) < 2:
                 name = _displayed(event_actor, choice)
             if name is None:
                 continue
-            role_elements = [*in_role.findall(LIDO + "roleActor"), *in_role.findall(LIDO + "extentActor")]
+            role_elements = [element for tag in _ROLES for element in in_role.iterfind(tag)]
             role = next(filter(None, (_term(element, choice) for element in role_elements)), "")
             kind = role_kind(text for element in role_elements for text in concept_texts(element))
-            qualifiers = choice.in_language(in_role.findall(LIDO + "attributionQualifierActor"))
+            qualifiers = choice.in_language(in_role.findall(_QUALIFIER))
             qualifier = ", ".join(
                 dict.fromkeys(filter(None, (_term(element, choice) for element in qualifiers)))
             )
@@ -222,7 +225,7 @@ def _term(concept: Element, choice: Choice) -> str:
 
 
 def _displayed(event_actor: Element, choice: Choice) -> Labelled | None:
-    text = choice.text(event_actor.findall(LIDO + "displayActorInRole"))
+    text = choice.text(event_actor.findall(_DISPLAYED))
     return Labelled(text) if text else None
 
 
@@ -230,16 +233,18 @@ def _name(actor: Element | None, choice: Choice) -> Labelled | None:
     """The one name of an actor: a preferred one in the chosen language, else another."""
     if actor is None:
         return None
-    parts = {
-        attribute(value, "label").casefold(): value
-        for value in actor.iterfind(path("nameActorSet", "appellationValue"))
-    }
-    last, first = parts.get("lastname"), parts.get("firstname")
-    if last is not None and first is not None:
-        label = ", ".join(filter(None, (words(last), words(first))))
-    else:
-        values = [value for value in actor.iterfind(path("nameActorSet", "appellationValue")) if words(value)]
-        best = min(map(preference, values), default=0)
-        label = choice.text([value for value in values if preference(value) == best])
-    identifiers = dict.fromkeys(filter(None, map(identifier, actor.iterfind(LIDO + "actorID"))))
+    values = [value for value in actor.iterfind(_ACTOR_NAME) if words(value)]
+    label = _first_and_last_name(values)
+    if not label:
+        best = min(map(preference, values), default=0) if len(values) > 1 else None
+        label = choice.text([value for value in values if best is None or preference(value) == best])
+    identifiers = dict.fromkeys(filter(None, map(identifier, actor.iterfind(_ACTOR_ID))))
     return Labelled(label, tuple(identifiers)) if label else None
+
+
+def _first_and_last_name(values: list[Element]) -> str:
+    """`Lenz, Ada` of a name in two labelled parts; empty for any other."""
+    parts = (
+        {attribute(value, "label").casefold(): words(value) for value in values} if len(values) > 1 else {}
+    )
+    return f"{parts['lastname']}, {parts['firstname']}" if {"lastname", "firstname"} <= parts.keys() else ""

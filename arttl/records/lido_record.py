@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from lxml.etree import _Element as Element
 
@@ -26,7 +26,6 @@ from arttl.records.lido_terms import (
     concept_identifiers,
     concept_names,
     concept_texts,
-    kind_of,
     labelled,
     path,
 )
@@ -46,6 +45,18 @@ _OBJECT_MATERIALS = ".//" + path(
 _OBJECT_DISPLAY = ".//" + path("objectMaterialsTechWrap", "objectMaterialsTechSet", "displayMaterialsTech")
 _EVENT_DISPLAY = path("eventMaterialsTech", "displayMaterialsTech")
 _BODY_NAME = path("legalBodyName", "appellationValue")
+_DESCRIPTIVE, _ADMINISTRATIVE = path("descriptiveMetadata"), path("administrativeMetadata")
+_EVENT, _EVENT_TYPE = ".//" + path("eventSet", "event"), path("eventType")
+_WORK_TYPE = ".//" + path("objectWorkTypeWrap", "objectWorkType")
+_CLASSIFICATION = ".//" + path("classificationWrap", "classification")
+_TITLE = ".//" + path("titleWrap", "titleSet", "appellationValue")
+_DISPLAY_DATE = path("eventDate", "displayDate")
+_ENDS_OF_DATE = path("eventDate", "date", "earliestDate"), path("eventDate", "date", "latestDate")
+_WORK_ID, _REPOSITORY, _REPOSITORY_NAME = (
+    path("workID"),
+    ".//" + path("repositorySet"),
+    path("repositoryName"),
+)
 
 
 @dataclass
@@ -132,8 +143,8 @@ class LidoRecord:
         self._findings = findings
         self._element = element
         language = findings.language
-        self._blocks = _of_language(element.findall(LIDO + "descriptiveMetadata"), language) or [element]
-        administrative = _of_language(element.findall(LIDO + "administrativeMetadata"), language)
+        self._blocks = _of_language(element.findall(_DESCRIPTIVE), language) or [element]
+        administrative = _of_language(element.findall(_ADMINISTRATIVE), language)
         self._administrative = administrative or [element]
         own = language_code(inherited_language(self._blocks[0]))
         self._labels = Choice(language, own)
@@ -150,19 +161,19 @@ class LidoRecord:
     def object_number(self) -> str:
         """The inventory number that the object has now, else the record's own number; empty if there is neither."""
         candidates = []
-        for rank, holder in self._repositories():
-            for number in holder.findall(LIDO + "workID"):
-                kind = attribute(number, "type").casefold()
-                if words(number) and not _FORMER.search(kind) and not _OTHER_NUMBER.search(kind):
-                    candidates.append((rank, 0 if _INVENTORY.search(kind) else 1, words(number)))
+        for rank, holder in self._repositories:
+            for number in holder.iterfind(_WORK_ID):
+                rank_of_number = _rank_of_number(attribute(number, "type"))
+                if rank_of_number is not None and words(number):
+                    candidates.append((rank, rank_of_number, words(number)))
         if candidates:
             return min(candidates, key=lambda candidate: candidate[:2])[2]
         return words(self._element.find(LIDO + "lidoRecID"))
 
     def institution(self) -> str | None:
         """The museum that holds the object now, else the one that the record comes from."""
-        for _, holder in sorted(self._repositories(), key=lambda ranked: ranked[0]):
-            if name := self._body(holder.find(LIDO + "repositoryName")):
+        for _, holder in sorted(self._repositories, key=lambda ranked: ranked[0]):
+            if name := self._body(holder.find(_REPOSITORY_NAME)):
                 return name
         return self.source()
 
@@ -174,7 +185,7 @@ class LidoRecord:
 
     def title(self) -> str | None:
         """The preferred title."""
-        titles = self._all(path("titleWrap", "titleSet", "appellationValue"))
+        titles = self._all(_TITLE)
         return self._names.text(titles) or None
 
     def date(self) -> str | None:
@@ -198,11 +209,11 @@ class LidoRecord:
 
     def types(self) -> list[Labelled]:
         """The object types."""
-        return self._labelled(self._all(path("objectWorkTypeWrap", "objectWorkType")))
+        return self._labelled(self._all(_WORK_TYPE))
 
     def classifications(self) -> list[Labelled]:
         """The classes but for `europeana:type`, which says that there is an image."""
-        concepts = self._all(path("classificationWrap", "classification"))
+        concepts = self._all(_CLASSIFICATION)
         return self._labelled(
             [concept for concept in concepts if attribute(concept, "type").casefold() != "europeana:type"]
         )
@@ -233,11 +244,10 @@ class LidoRecord:
 
     @cached_property
     def _events(self) -> list[tuple[Element, str | None]]:
-        events = [
-            event for block in self._blocks for event in block.iterfind(".//" + path("eventSet", "event"))
-        ]
         return [
-            (event, kind_of(concept_texts(event.find(LIDO + "eventType")), EVENT_KINDS)) for event in events
+            (event, EVENT_KINDS.of_first(concept_texts(event.find(_EVENT_TYPE))))
+            for block in self._blocks
+            for event in block.iterfind(_EVENT)
         ]
 
     @cached_property
@@ -263,7 +273,7 @@ class LidoRecord:
             if not (words(term) or concept_identifiers(term)):
                 continue
             type_ = attribute(term, "type")
-            kind = kind_of([type_], MATERIAL_KINDS) if type_ else MATERIAL
+            kind = MATERIAL_KINDS.of(type_) if type_ else MATERIAL
             self._findings.untyped += not type_
             if kind is None:
                 unknown.append(term)
@@ -283,16 +293,16 @@ class LidoRecord:
         displays += [text for block in self._blocks for text in block.iterfind(_OBJECT_DISPLAY)]
         for text in displays:
             if words(text):
-                kept[kind_of([attribute(text, "label")], MATERIAL_KINDS) or MATERIAL].append(text)
+                kept[MATERIAL_KINDS.of(attribute(text, "label")) or MATERIAL].append(text)
         self._findings.displayed += bool(kept[MATERIAL] or kept[TECHNIQUE])
         return kept
 
     def _event_date(self, event: Element) -> str:
-        displayed = self._names.text(event.findall(path("eventDate", "displayDate")))
+        displayed = self._names.text(event.findall(_DISPLAY_DATE))
         return displayed if displayed.strip("0") else _span(*_dates(event))
 
     def _event_name(self, event: Element) -> str:
-        kind = event.find(LIDO + "eventType")
+        kind = event.find(_EVENT_TYPE)
         if kind is None:
             return ""
         texts = concept_texts(kind)
@@ -300,22 +310,37 @@ class LidoRecord:
         return repr(name) if name else ""
 
     def _all(self, steps: str) -> list[Element]:
-        return [element for block in self._blocks for element in block.iterfind(f".//{steps}")]
+        return [element for block in self._blocks for element in block.iterfind(steps)]
 
     def _labelled(self, concepts: list[Element]) -> list[Labelled]:
         return [label for concept in concepts if (label := labelled(concept, self._labels))]
 
+    @cached_property
     def _repositories(self) -> list[tuple[int, Element]]:
         """Those that hold the object now, or are not said not to, each with 0 if it is said that they do."""
-        ranked = []
-        for holder in self._all(path("repositorySet")):
-            kind = attribute(holder, "type").casefold()
-            if not _FORMER.search(kind):
-                ranked.append((0 if _CURRENT.search(kind) else 1, holder))
-        return ranked
+        ranked = (
+            (_rank_of_repository(attribute(holder, "type")), holder) for holder in self._all(_REPOSITORY)
+        )
+        return [(rank, holder) for rank, holder in ranked if rank is not None]
 
     def _body(self, body: Element | None) -> str | None:
         return None if body is None else self._names.text(body.findall(_BODY_NAME)) or None
+
+
+@lru_cache(maxsize=1024)
+def _rank_of_repository(kind: str) -> int | None:
+    """0 for one that holds the object now, 1 for one that may; None for a former one."""
+    kind = kind.casefold()
+    return None if _FORMER.search(kind) else 0 if _CURRENT.search(kind) else 1
+
+
+@lru_cache(maxsize=1024)
+def _rank_of_number(kind: str) -> int | None:
+    """0 for an inventory number, 1 for one that may be; None for a former one and for ISBN and the like."""
+    kind = kind.casefold()
+    if _FORMER.search(kind) or _OTHER_NUMBER.search(kind):
+        return None
+    return 0 if _INVENTORY.search(kind) else 1
 
 
 def _of_language(parts: list[Element], language: str) -> list[Element]:
@@ -338,9 +363,7 @@ def _provider(source: Element) -> int:
 
 def _dates(event: Element) -> tuple[str, str]:
     """The earliest and the latest date; empty for none, for which 0 and 9999 stand too."""
-    earliest, latest = (
-        words(event.find(path("eventDate", "date", name))) for name in ("earliestDate", "latestDate")
-    )
+    earliest, latest = (words(event.find(end)) for end in _ENDS_OF_DATE)
     return _known(earliest), _known(latest)
 
 

@@ -11,6 +11,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from lxml.etree import _Element as Element
@@ -28,18 +30,40 @@ _MOST_LISTED = 8
 _LONGEST_NAME = 60
 
 
-def table(kinds: Mapping[str, str]) -> dict[str, str]:
-    """Word or identifier to its kind, from kind to words with `|` between them."""
-    return {
-        " ".join(unicodedata.normalize("NFC", word).casefold().split()): kind
-        for kind, text in kinds.items()
-        for word in text.split("|")
-    }
+class Kinds(dict[str, str]):
+    """Words and identifiers, as `lookup_keys` gives them, to their kinds."""
+
+    def __init__(self, words_of_kinds: Mapping[str, str]) -> None:
+        """Make the table.
+
+        Args:
+            words_of_kinds: kind to its words and identifiers, with `|` between them.
+        """
+        super().__init__()
+        for kind, text in words_of_kinds.items():
+            for word in text.split("|"):
+                self[" ".join(unicodedata.normalize("NFC", word).casefold().split())] = kind
+        # A file has few kinds, which come again and again.
+        self.of = lru_cache(maxsize=4096)(self._find)
+
+    def _find(self, text: str) -> str | None:
+        """The kind of a term or an identifier."""
+        return next((self[key] for key in lookup_keys(text) if key in self), None)
+
+    def of_first(self, texts: Iterable[str]) -> str | None:
+        """The kind of the first text that has one; `UNSPECIFIED` only if no other text has another."""
+        unspecified = None
+        for text in texts:
+            kind = self.of(text)
+            if kind is not None and kind != UNSPECIFIED:
+                return kind
+            unspecified = unspecified or kind
+        return unspecified
 
 
 # http://terminology.lido-schema.org/eventType, CIDOC CRM classes, AAT activities; words in the languages of Europe as
 # the LIDO terminology has them, and as museums write them; numbers of https://event-types.museum-digital.org.
-EVENT_KINDS = table(
+EVENT_KINDS = Kinds(
     {
         PRODUCTION: """lido00007|lido00012|lido00025|lido00031|lido00484|lido00487|lido01089|lido01096|e12|e63|e65
         |300404387|300054216|300054196|300054225|300053225|300053241|300053319|300053296|museum-digital 1
@@ -97,7 +121,7 @@ EVENT_KINDS = table(
 # http://terminology.lido-schema.org/termMaterialsTech_type; AAT: 300010358 materials, 300014842 is one of the
 # "materials by function", 300014844 supports, 300163343 media, 300264091 the facet; 300053001 processes and techniques.
 # What is both, such as "oil on canvas", is a material; a tool (lido00248) and a colour are neither.
-MATERIAL_KINDS = table(
+MATERIAL_KINDS = Kinds(
     {
         MATERIAL: """lido00132|lido00513|lido00514|300010358|300014842|300014844|300163343|300264091|e57|material
         |materials|medium|media|support|supports|substance|substances|pigment|fabric|base material
@@ -147,18 +171,6 @@ def lookup_keys(text: str) -> Iterator[str]:
     yield text.partition("(")[0].rstrip(" .:;")
 
 
-def kind_of(texts: Iterable[str], kinds: Mapping[str, str]) -> str | None:
-    """The kind of the first text that a table has; `UNSPECIFIED` only if no other text has another."""
-    unspecified = None
-    for text in texts:
-        for key in lookup_keys(text):
-            kind = kinds.get(key)
-            if kind is not None and kind != UNSPECIFIED:
-                return kind
-            unspecified = unspecified or kind
-    return unspecified
-
-
 def attribute(element: Element, name: str) -> str:
     """A LIDO attribute, which files without prefixes write without one; empty if there is none."""
     return (element.get(LIDO + name) or element.get(name) or "").strip()
@@ -169,12 +181,19 @@ def path(*steps: str) -> str:
     return "/".join(LIDO + step for step in steps)
 
 
+_PREFERENCES = Kinds(
+    {
+        "0": "lido00169|preferred|prefered|yes|true",
+        "2": "lido00170|alternate|alternative|no|false",
+        "3": "lido00426|hidden",
+    }
+)
+
+
 def preference(element: Element) -> int:
     """0 for preferred, 1 for neither, 2 for alternative, 3 for hidden (`lido:pref`)."""
-    pref = next(lookup_keys(attribute(element, "pref")))
-    if pref in ("lido00169", "preferred", "prefered", "yes"):
-        return 0
-    return {"lido00170": 2, "alternate": 2, "alternative": 2, "lido00426": 3, "hidden": 3}.get(pref, 1)
+    pref = attribute(element, "pref")
+    return int(_PREFERENCES.of(pref) or 1) if pref else 1
 
 
 @dataclass
@@ -193,9 +212,9 @@ class Choice:
 
     def in_language(self, elements: list[Element]) -> list[Element]:
         """The elements in the language, else in that of the record, else in that of the first element."""
+        if not elements or (len(elements) == 1 and not self.language):
+            return elements
         languages = [language_code(inherited_language(element)) for element in elements]
-        if not languages:
-            return []
         chosen = next(
             (code for code in (self.language, self.own) if code and code in languages), languages[0]
         )
@@ -204,52 +223,57 @@ class Choice:
         return [element for element, own in zip(elements, languages, strict=True) if own == chosen]
 
     def text(self, elements: list[Element]) -> str:
-        """The first of the most preferred among them."""
+        """The text of the most preferred of them, of the first of several."""
         chosen = self.in_language([element for element in elements if words(element)])
-        return words(min(chosen, key=preference)) if chosen else ""
+        if len(chosen) > 1:
+            return words(min(chosen, key=preference))
+        return words(chosen[0]) if chosen else ""
+
+
+_CONCEPT_ID, _CONCEPT, _EXACT_MATCH = LIDO + "conceptID", SKOS + "Concept", SKOS + "exactMatch"
+_TERM, _SKOS_LABEL = LIDO + "term", SKOS + "prefLabel"
 
 
 def concept_names(concept: Element) -> list[Element]:
-    """The elements that name a concept: terms, then SKOS labels; search terms only where there is nothing else."""
-    names = [
-        name for name in (*concept.iter(LIDO + "term"), *concept.iter(SKOS + "prefLabel")) if words(name)
-    ]
+    """The elements that name a concept, terms and SKOS labels; search terms only where there is nothing else."""
+    names = [name for name in concept.iter(_TERM, _SKOS_LABEL) if words(name)]
     return [name for name in names if attribute(name, "addedSearchTerm").casefold() != "yes"] or names
 
 
 def identifier(element: Element) -> str:
     """An identifier as it stands if it is an address, else with its source before it; empty if it has none."""
-    text, source = words(element), attribute(element, "source").rstrip("/")
+    text = words(element)
     if not text or _ADDRESS.fullmatch(text.casefold()):
         return text
+    source = attribute(element, "source").rstrip("/")
     return f"{source}{'/' if '://' in source else ':'}{text}" if source else ""
 
 
 def concept_identifiers(concept: Element) -> tuple[str, ...]:
     """The identifiers of a concept: `conceptID`, the address of a SKOS concept, and its exact matches."""
-    addresses = [identifier(element) for element in concept.iter(LIDO + "conceptID")]
-    for element in concept.iter(SKOS + "Concept"):
-        addresses += [value for key, value in element.items() if key.rpartition("}")[2] == "about"]
-    addresses += [
-        words(element) or element.get(RDF + "resource", "") for element in concept.iter(SKOS + "exactMatch")
-    ]
-    return tuple(dict.fromkeys(text.strip() for text in addresses if text.strip()))
+    identifiers = []
+    for element in concept.iter(_CONCEPT_ID, _CONCEPT, _EXACT_MATCH):
+        if element.tag == _CONCEPT_ID:
+            identifiers.append(identifier(element))
+        elif element.tag == _CONCEPT:
+            identifiers += [value for key, value in element.items() if key.rpartition("}")[2] == "about"]
+        else:
+            identifiers.append(words(element) or element.get(RDF + "resource", ""))
+    return tuple(dict.fromkeys(filter(None, map(str.strip, identifiers))))
 
 
 def concept_texts(concept: Element | None) -> list[str]:
     """All that may tell the kind of a concept, identifiers first."""
     if concept is None:
         return []
-    own = [] if len(concept) else [words(concept)]
-    identifiers = [words(element) for element in concept.iter(LIDO + "conceptID")]
-    return [
-        *filter(None, (attribute(concept, "type"), *identifiers, *concept_identifiers(concept), *own)),
-        *map(words, concept_names(concept)),
-    ]
+    if not len(concept):
+        return [text for text in (attribute(concept, "type"), words(concept)) if text]
+    local = [words(element) for element in concept.iter(_CONCEPT_ID)]
+    texts = [attribute(concept, "type"), *local, *concept_identifiers(concept)]
+    return [*filter(None, texts), *map(words, concept_names(concept))]
 
 
-@dataclass(frozen=True, slots=True)
-class Labelled:
+class Labelled(NamedTuple):
     """A label with its identifiers in vocabularies."""
 
     label: str
@@ -258,9 +282,11 @@ class Labelled:
 
 def labelled(concept: Element, choice: Choice) -> Labelled | None:
     """The one label of a concept: a term in the chosen language, else its own text, else its first identifier."""
+    if not len(concept):
+        own = words(concept)
+        return Labelled(own) if own else None
     identifiers = concept_identifiers(concept)
-    own = "" if len(concept) else words(concept)
-    label = choice.text(concept_names(concept)) or own or next(iter(identifiers), "")
+    label = choice.text(concept_names(concept)) or next(iter(identifiers), "")
     return Labelled(label, identifiers) if label else None
 
 

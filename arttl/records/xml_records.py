@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from lxml import etree
@@ -120,7 +121,10 @@ def _refused(path: Path, line: int | None, reason: str) -> BadXml:
 
 def words(element: Element | None) -> str:
     """All text of an element, with single blanks; empty for None."""
-    return "" if element is None else " ".join("".join(element.itertext()).split())
+    if element is None:
+        return ""
+    text = "".join(element.itertext()) if len(element) else element.text
+    return " ".join(text.split()) if text else ""
 
 
 def inherited_language(element: Element) -> str:
@@ -133,6 +137,7 @@ def inherited_language(element: Element) -> str:
     return ""
 
 
+@lru_cache(maxsize=1024)
 def language_code(tag: str) -> str:
     """`en` for `en`, `EN-gb` and `eng`; empty for none."""
     code = tag.strip().replace("_", "-").partition("-")[0].casefold()

@@ -32,7 +32,6 @@ from arttl.records.lido_terms import (
     UNSPECIFIED,
     Choice,
     Counts,
-    kind_of,
     lookup_keys,
 )
 
@@ -72,7 +71,7 @@ from arttl.records.lido_terms import (
     ],
 )
 def test_kinds_of_materials(text: str, kind: str | None) -> None:
-    assert kind_of([text], MATERIAL_KINDS) == kind
+    assert MATERIAL_KINDS.of(text) == kind
 
 
 @pytest.mark.parametrize(
@@ -110,18 +109,14 @@ def test_kinds_of_materials(text: str, kind: str | None) -> None:
     ],
 )
 def test_kinds_of_events(texts: list[str], kind: str | None) -> None:
-    assert kind_of(texts, EVENT_KINDS) == kind
+    assert EVENT_KINDS.of_first(texts) == kind
 
 
 def test_every_word_of_the_tables_is_found_and_of_one_kind() -> None:
     for kinds in (EVENT_KINDS, MATERIAL_KINDS):
         for word, kind in kinds.items():
-            assert word
-            assert "\n" not in word
-            assert (
-                kind_of([word.upper().replace("SS", "ß") if "ß" in word else word.capitalize()], kinds)
-                == kind
-            )
+            assert word.strip() == word != ""
+            assert kinds.of(f" {word.capitalize()}\n") == kind
 
 
 @given(st.text(max_size=60))
