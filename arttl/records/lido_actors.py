@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 from lxml.etree import _Element as Element
 
@@ -14,11 +15,11 @@ from arttl.records.lido_terms import (
     Counts,
     Kinds,
     Labelled,
+    Meaning,
     attribute,
-    concept_names,
-    concept_texts,
     identifier,
     lookup_keys,
+    meaning,
     path,
     preference,
 )
@@ -150,8 +151,7 @@ class Roles:
     qualifiers: Counts = field(default_factory=Counts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Actor:
+class _Actor(NamedTuple):
     name: Labelled
     role: str
     kind: str | None
@@ -195,33 +195,34 @@ def makers(
 
 
 def _actors(event: Element, choice: Choice) -> Iterator[_Actor]:
-    event_actors = event.findall(_EVENT_ACTOR)
-    without_role = _PRINTING.of_first(concept_texts(event.find(_EVENT_TYPE))) if event_actors else None
-    for event_actor in event_actors:
-        in_roles = event_actor.findall(_ACTOR_IN_ROLE)
+    for event_actor in event.iterchildren(_EVENT_ACTOR):
+        in_roles = list(event_actor.iterchildren(_ACTOR_IN_ROLE))
         for in_role in in_roles or [event_actor]:
-            name = _name(in_role.find(_ACTOR), choice)
+            name = _name(next(in_role.iterchildren(_ACTOR), None), choice)
             if name is None and len(in_roles) < 2:
                 name = _displayed(event_actor, choice)
             if name is None:
                 continue
-            role_elements = [element for tag in _ROLES for element in in_role.iterfind(tag)]
-            role = next(filter(None, (_term(element, choice) for element in role_elements)), "")
-            kind = role_kind(text for element in role_elements for text in concept_texts(element))
-            qualifiers = choice.in_language(in_role.findall(_QUALIFIER))
-            qualifier = ", ".join(
-                dict.fromkeys(filter(None, (_term(element, choice) for element in qualifiers)))
-            )
+            meanings = [meaning(element, choice) for element in in_role.iterchildren(*_ROLES)]
+            role = next(filter(None, map(_shown, meanings)), "")
+            kind = role_kind(text for role_meaning in meanings for text in role_meaning.texts)
+            qualifiers = [
+                _shown(meaning(element, choice))
+                for element in choice.in_language(list(in_role.iterchildren(_QUALIFIER)))
+            ]
+            qualifier = ", ".join(dict.fromkeys(filter(None, qualifiers)))
             if kind == AFTER:
                 qualifier = qualifier or role
             elif kind == NO_MAKER:
                 qualifier = ""
-            yield _Actor(name, role, kind if role else without_role, qualifier)
+            if not role:
+                kind = _PRINTING.of_first(meaning(event.find(_EVENT_TYPE), choice).texts)
+            yield _Actor(name, role, kind, qualifier)
 
 
-def _term(concept: Element, choice: Choice) -> str:
-    """A term of a role or qualifier, which may also be plain text or an identifier alone."""
-    return choice.text(concept_names(concept)) or words(concept)
+def _shown(concept: Meaning) -> str:
+    """A term of a role or qualifier, or its identifier, if it has nothing else."""
+    return concept.term or next(iter(concept.texts), "")
 
 
 def _displayed(event_actor: Element, choice: Choice) -> Labelled | None:
@@ -236,15 +237,17 @@ def _name(actor: Element | None, choice: Choice) -> Labelled | None:
     values = [value for value in actor.iterfind(_ACTOR_NAME) if words(value)]
     label = _first_and_last_name(values)
     if not label:
-        best = min(map(preference, values), default=0) if len(values) > 1 else None
-        label = choice.text([value for value in values if best is None or preference(value) == best])
-    identifiers = dict.fromkeys(filter(None, map(identifier, actor.iterfind(_ACTOR_ID))))
+        if len(values) > 1:  # a preferred one before one in the language
+            best = min(map(preference, values))
+            values = [value for value in values if preference(value) == best]
+        label = choice.text(values)
+    identifiers = dict.fromkeys(filter(None, map(identifier, actor.iterchildren(_ACTOR_ID))))
     return Labelled(label, tuple(identifiers)) if label else None
 
 
 def _first_and_last_name(values: list[Element]) -> str:
     """`Lenz, Ada` of a name in two labelled parts; empty for any other."""
-    parts = (
-        {attribute(value, "label").casefold(): words(value) for value in values} if len(values) > 1 else {}
-    )
+    if len(values) < 2:
+        return ""
+    parts = {attribute(value, "label").casefold(): words(value) for value in values}
     return f"{parts['lastname']}, {parts['firstname']}" if {"lastname", "firstname"} <= parts.keys() else ""

@@ -22,11 +22,10 @@ from arttl.records.lido_terms import (
     Choice,
     Counts,
     Labelled,
+    Meaning,
     attribute,
-    concept_identifiers,
-    concept_names,
-    concept_texts,
     labelled,
+    meaning,
     path,
 )
 from arttl.records.xml_records import inherited_language, language_code, words
@@ -38,25 +37,19 @@ _FORMER = re.compile(
 _CURRENT = re.compile(r"current|lido00475|lido0101[78]|aktuell|derzeit|huidig|actuel|attual")
 _OTHER_NUMBER = re.compile(r"isbn|issn|ean\b|barcode|lost art")
 _YEAR = re.compile(r"(-?)0*(\d{1,4})(?:-\d{1,2}(?:-\d{1,2})?)?(?:T.*)?")
-_EVENT_MATERIALS = path("eventMaterialsTech", "materialsTech", "termMaterialsTech")
-_OBJECT_MATERIALS = ".//" + path(
-    "objectMaterialsTechWrap", "objectMaterialsTechSet", "materialsTech", "termMaterialsTech"
-)
-_OBJECT_DISPLAY = ".//" + path("objectMaterialsTechWrap", "objectMaterialsTechSet", "displayMaterialsTech")
-_EVENT_DISPLAY = path("eventMaterialsTech", "displayMaterialsTech")
-_BODY_NAME = path("legalBodyName", "appellationValue")
 _DESCRIPTIVE, _ADMINISTRATIVE = path("descriptiveMetadata"), path("administrativeMetadata")
-_EVENT, _EVENT_TYPE = ".//" + path("eventSet", "event"), path("eventType")
-_WORK_TYPE = ".//" + path("objectWorkTypeWrap", "objectWorkType")
-_CLASSIFICATION = ".//" + path("classificationWrap", "classification")
-_TITLE = ".//" + path("titleWrap", "titleSet", "appellationValue")
-_DISPLAY_DATE = path("eventDate", "displayDate")
-_ENDS_OF_DATE = path("eventDate", "date", "earliestDate"), path("eventDate", "date", "latestDate")
-_WORK_ID, _REPOSITORY, _REPOSITORY_NAME = (
-    path("workID"),
-    ".//" + path("repositorySet"),
-    path("repositoryName"),
+_EVENT, _EVENT_SET, _EVENT_TYPE, _EVENT_DATE = (
+    path("event"),
+    path("eventSet"),
+    path("eventType"),
+    path("eventDate"),
 )
+_WORK_TYPE, _CLASSIFICATION, _TITLE_SET = path("objectWorkType"), path("classification"), path("titleSet")
+_REPOSITORY, _REPOSITORY_NAME, _WORK_ID = path("repositorySet"), path("repositoryName"), path("workID")
+_RECORD_SOURCE, _BODY_NAME = path("recordSource"), path("legalBodyName", "appellationValue")
+_OBJECT_MATERIALS, _EVENT_MATERIALS = path("objectMaterialsTechSet"), path("eventMaterialsTech")
+_MATERIAL_TERM, _MATERIAL_DISPLAY = path("materialsTech", "termMaterialsTech"), path("displayMaterialsTech")
+_PARTS = (_EVENT, _WORK_TYPE, _CLASSIFICATION, _TITLE_SET, _REPOSITORY, _OBJECT_MATERIALS)
 
 
 @dataclass
@@ -149,6 +142,10 @@ class LidoRecord:
         own = language_code(inherited_language(self._blocks[0]))
         self._labels = Choice(language, own)
         self._names = Choice(language, own)  # those do not count as labels in another language
+        self._parts: dict[str, list[Element]] = {tag: [] for tag in _PARTS}
+        for block in self._blocks:
+            for part in block.iter(*_PARTS):
+                self._parts[part.tag].append(part)
 
     def count(self) -> None:
         """Count the record and the languages its labels were taken in, after these were."""
@@ -162,7 +159,7 @@ class LidoRecord:
         """The inventory number that the object has now, else the record's own number; empty if there is neither."""
         candidates = []
         for rank, holder in self._repositories:
-            for number in holder.iterfind(_WORK_ID):
+            for number in holder.iterchildren(_WORK_ID):
                 rank_of_number = _rank_of_number(attribute(number, "type"))
                 if rank_of_number is not None and words(number):
                     candidates.append((rank, rank_of_number, words(number)))
@@ -179,13 +176,15 @@ class LidoRecord:
 
     def source(self) -> str | None:
         """Where the record comes from; a provider of others' records only if no other is named."""
-        sources = [source for block in self._administrative for source in block.iter(LIDO + "recordSource")]
+        sources = [source for block in self._administrative for source in block.iter(_RECORD_SOURCE)]
         named = [source for source in sources if self._body(source)]
         return self._body(min(named, key=_provider)) if named else None
 
     def title(self) -> str | None:
         """The preferred title."""
-        titles = self._all(_TITLE)
+        titles = [
+            title for part in self._parts[_TITLE_SET] for title in part.iterchildren(path("appellationValue"))
+        ]
         return self._names.text(titles) or None
 
     def date(self) -> str | None:
@@ -195,7 +194,8 @@ class LidoRecord:
     def year(self) -> str | None:
         """When it was made in years: `1654` or `1650-1660`; the text of the date where there are none."""
         for event in self.productions:
-            if years := _years(event):
+            date = event.find(_EVENT_DATE)
+            if date is not None and (years := _years(date)):
                 return years
         return self.date()
 
@@ -209,11 +209,11 @@ class LidoRecord:
 
     def types(self) -> list[Labelled]:
         """The object types."""
-        return self._labelled(self._all(_WORK_TYPE))
+        return self._labelled(self._parts[_WORK_TYPE])
 
     def classifications(self) -> list[Labelled]:
         """The classes but for `europeana:type`, which says that there is an image."""
-        concepts = self._all(_CLASSIFICATION)
+        concepts = self._parts[_CLASSIFICATION]
         return self._labelled(
             [concept for concept in concepts if attribute(concept, "type").casefold() != "europeana:type"]
         )
@@ -225,30 +225,34 @@ class LidoRecord:
             kind: `MATERIAL` or `TECHNIQUE`.
         """
         if self._materials[MATERIAL] or self._materials[TECHNIQUE]:
-            return self._labelled(self._materials[kind])
+            return labelled(self._materials[kind], self._labels)
         return [Labelled(words(text)) for text in self._labels.in_language(self._displays[kind])]
 
     @cached_property
     def productions(self) -> list[Element]:
         """The events in which the object was made; they are counted when this is first read."""
-        production = [event for event, kind in self._events if kind == PRODUCTION]
+        production = [event for event, _, kind in self._events if kind == PRODUCTION]
         # One event that is not known to be something else is said to be taken.
-        alone = [
-            event for event, kind in self._events if kind in (None, UNSPECIFIED) and len(self._events) == 1
-        ]
+        alone = []
+        if len(self._events) == 1 and self._events[0][2] in (None, UNSPECIFIED):
+            alone = [self._events[0][0]]
         findings = self._findings
-        for event, kind in self._events:
+        for _, said, kind in self._events:
             counts = findings.production if kind == PRODUCTION else findings.alone if alone else findings.left
-            counts.add(self._event_name(event))
+            name = said.term or next(iter(said.texts), "")
+            counts.add(repr(name) if name else "")
         return production or alone
 
     @cached_property
-    def _events(self) -> list[tuple[Element, str | None]]:
-        return [
-            (event, EVENT_KINDS.of_first(concept_texts(event.find(_EVENT_TYPE))))
-            for block in self._blocks
-            for event in block.iterfind(_EVENT)
-        ]
+    def _events(self) -> list[tuple[Element, Meaning, str | None]]:
+        """The events of the object, each with what its type says and its kind."""
+        events = []
+        for event in self._parts[_EVENT]:
+            around = event.getparent()
+            if around is not None and around.tag == _EVENT_SET:  # else one that is depicted or related
+                said = meaning(event.find(_EVENT_TYPE), self._names)
+                events.append((event, said, EVENT_KINDS.of_first(said.texts)))
+        return events
 
     @cached_property
     def _makers(self) -> tuple[list[Labelled], list[tuple[str, str]]]:
@@ -257,29 +261,31 @@ class LidoRecord:
         )
 
     @cached_property
-    def _material_events(self) -> list[Element]:
-        """Productions, and events of no kind, which some exports have for materials alone."""
+    def _material_parts(self) -> list[Element]:
+        """Of productions, of events of no kind, which some exports have for materials alone, and of the object."""
         productions = self.productions
-        unspecified = [event for event, kind in self._events if kind == UNSPECIFIED]
-        return [*productions, *(event for event in unspecified if event not in productions)]
+        unspecified = [event for event, _, kind in self._events if kind == UNSPECIFIED]
+        events = [*productions, *(event for event in unspecified if event not in productions)]
+        parts = [part for event in events for part in event.iterchildren(_EVENT_MATERIALS)]
+        return [*parts, *self._parts[_OBJECT_MATERIALS]]
 
     @cached_property
-    def _materials(self) -> dict[str, list[Element]]:
-        terms = [term for event in self._material_events for term in event.iterfind(_EVENT_MATERIALS)]
-        terms += [term for block in self._blocks for term in block.iterfind(_OBJECT_MATERIALS)]
-        kept: dict[str, list[Element]] = {MATERIAL: [], TECHNIQUE: [], NEITHER: []}
-        unknown: list[Element] = []
+    def _materials(self) -> dict[str, list[Meaning]]:
+        terms = [term for part in self._material_parts for term in part.iterfind(_MATERIAL_TERM)]
+        kept: dict[str, list[Meaning]] = {MATERIAL: [], TECHNIQUE: [], NEITHER: []}
+        unknown: list[Meaning] = []
         for term in terms:
-            if not (words(term) or concept_identifiers(term)):
+            concept = meaning(term, self._names)
+            if concept.label is None:
                 continue
             type_ = attribute(term, "type")
             kind = MATERIAL_KINDS.of(type_) if type_ else MATERIAL
             self._findings.untyped += not type_
             if kind is None:
-                unknown.append(term)
+                unknown.append(concept)
                 self._findings.materials.add(repr(type_))
             else:
-                kept[kind].append(term)
+                kept[kind].append(concept)
         if not kept[MATERIAL]:
             kept[MATERIAL] = unknown
             self._findings.materials_taken += len(unknown)
@@ -289,37 +295,28 @@ class LidoRecord:
     def _displays(self) -> dict[str, list[Element]]:
         """Texts for display, where a record has no terms; some files have materials and techniques apart."""
         kept: dict[str, list[Element]] = {MATERIAL: [], TECHNIQUE: [], NEITHER: []}
-        displays = [text for event in self._material_events for text in event.iterfind(_EVENT_DISPLAY)]
-        displays += [text for block in self._blocks for text in block.iterfind(_OBJECT_DISPLAY)]
+        displays = [text for part in self._material_parts for text in part.iterchildren(_MATERIAL_DISPLAY)]
         for text in displays:
             if words(text):
                 kept[MATERIAL_KINDS.of(attribute(text, "label")) or MATERIAL].append(text)
         self._findings.displayed += bool(kept[MATERIAL] or kept[TECHNIQUE])
         return kept
 
-    def _event_date(self, event: Element) -> str:
-        displayed = self._names.text(event.findall(_DISPLAY_DATE))
-        return displayed if displayed.strip("0") else _span(*_dates(event))
-
-    def _event_name(self, event: Element) -> str:
-        kind = event.find(_EVENT_TYPE)
-        if kind is None:
-            return ""
-        texts = concept_texts(kind)
-        name = self._names.text(concept_names(kind)) or next(iter(texts), "")
-        return repr(name) if name else ""
-
-    def _all(self, steps: str) -> list[Element]:
-        return [element for block in self._blocks for element in block.iterfind(steps)]
-
     def _labelled(self, concepts: list[Element]) -> list[Labelled]:
-        return [label for concept in concepts if (label := labelled(concept, self._labels))]
+        return labelled([meaning(concept, self._labels) for concept in concepts], self._labels)
+
+    def _event_date(self, event: Element) -> str:
+        date = event.find(_EVENT_DATE)
+        if date is None:
+            return ""
+        displayed = self._names.text(date.findall(path("displayDate")))
+        return displayed if displayed.strip("0") else _span(*_dates(date))
 
     @cached_property
     def _repositories(self) -> list[tuple[int, Element]]:
         """Those that hold the object now, or are not said not to, each with 0 if it is said that they do."""
         ranked = (
-            (_rank_of_repository(attribute(holder, "type")), holder) for holder in self._all(_REPOSITORY)
+            (_rank_of_repository(attribute(holder, "type")), holder) for holder in self._parts[_REPOSITORY]
         )
         return [(rank, holder) for rank, holder in ranked if rank is not None]
 
@@ -345,9 +342,9 @@ def _rank_of_number(kind: str) -> int | None:
 
 def _of_language(parts: list[Element], language: str) -> list[Element]:
     """The parts of a record in a language, else those in the language of the first."""
+    if len(parts) < 2:
+        return parts
     languages = [language_code(inherited_language(part)) for part in parts]
-    if not languages:
-        return []
     chosen = language if language in languages else languages[0]
     return [part for part, own in zip(parts, languages, strict=True) if own == chosen]
 
@@ -361,10 +358,10 @@ def _provider(source: Element) -> int:
     )
 
 
-def _dates(event: Element) -> tuple[str, str]:
+def _dates(date: Element) -> tuple[str, str]:
     """The earliest and the latest date; empty for none, for which 0 and 9999 stand too."""
-    earliest, latest = (words(event.find(end)) for end in _ENDS_OF_DATE)
-    return _known(earliest), _known(latest)
+    earliest, latest = date.find(path("date", "earliestDate")), date.find(path("date", "latestDate"))
+    return _known(words(earliest)), _known(words(latest))
 
 
 def _known(date: str) -> str:
@@ -376,9 +373,9 @@ def _span(first: str, last: str) -> str:
     return ("/" if any("-" in end for end in ends) else "-").join(ends)
 
 
-def _years(event: Element) -> str | None:
-    """The years between which an event was; those before Christ as `300-200 BC`."""
-    matches = [_YEAR.fullmatch(text) for text in _dates(event) if text]
+def _years(date: Element) -> str | None:
+    """The years between which an event was, from its date; those before Christ as `300-200 BC`."""
+    matches = [_YEAR.fullmatch(text) for text in _dates(date) if text]
     if not matches or not all(matches):
         return None
     years = [(-1 if match[1] else 1) * int(match[2]) for match in matches if match]

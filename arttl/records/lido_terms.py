@@ -16,6 +16,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from lxml.etree import _Element as Element
+from lxml.etree import tostring
 
 from arttl.records.xml_records import inherited_language, language_code, words
 
@@ -28,6 +29,8 @@ MATERIAL, TECHNIQUE, NEITHER = "material", "technique", "neither"
 _MOST_KINDS = 500  # of distinct names that are counted one by one
 _MOST_LISTED = 8
 _LONGEST_NAME = 60
+_MOST_REMEMBERED = 4096  # concepts
+_LONGEST_REMEMBERED = 8192  # bytes of XML
 
 
 class Kinds(dict[str, str]):
@@ -234,12 +237,6 @@ _CONCEPT_ID, _CONCEPT, _EXACT_MATCH = LIDO + "conceptID", SKOS + "Concept", SKOS
 _TERM, _SKOS_LABEL = LIDO + "term", SKOS + "prefLabel"
 
 
-def concept_names(concept: Element) -> list[Element]:
-    """The elements that name a concept, terms and SKOS labels; search terms only where there is nothing else."""
-    names = [name for name in concept.iter(_TERM, _SKOS_LABEL) if words(name)]
-    return [name for name in names if attribute(name, "addedSearchTerm").casefold() != "yes"] or names
-
-
 def identifier(element: Element) -> str:
     """An identifier as it stands if it is an address, else with its source before it; empty if it has none."""
     text = words(element)
@@ -262,17 +259,6 @@ def concept_identifiers(concept: Element) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, map(str.strip, identifiers))))
 
 
-def concept_texts(concept: Element | None) -> list[str]:
-    """All that may tell the kind of a concept, identifiers first."""
-    if concept is None:
-        return []
-    if not len(concept):
-        return [text for text in (attribute(concept, "type"), words(concept)) if text]
-    local = [words(element) for element in concept.iter(_CONCEPT_ID)]
-    texts = [attribute(concept, "type"), *local, *concept_identifiers(concept)]
-    return [*filter(None, texts), *map(words, concept_names(concept))]
-
-
 class Labelled(NamedTuple):
     """A label with its identifiers in vocabularies."""
 
@@ -280,14 +266,70 @@ class Labelled(NamedTuple):
     identifiers: tuple[str, ...] = ()
 
 
-def labelled(concept: Element, choice: Choice) -> Labelled | None:
-    """The one label of a concept: a term in the chosen language, else its own text, else its first identifier."""
-    if not len(concept):
-        own = words(concept)
-        return Labelled(own) if own else None
+class Meaning(NamedTuple):
+    """What a concept says.
+
+    Attributes:
+        term: in the chosen language, else its own text; empty if it has only identifiers.
+        identifiers: in vocabularies.
+        texts: all that may tell its kind, identifiers first.
+        instead: the language of the term, if it is not the wanted one.
+    """
+
+    term: str
+    identifiers: tuple[str, ...]
+    texts: tuple[str, ...]
+    instead: frozenset[str]
+
+    @property
+    def label(self) -> Labelled | None:
+        """Its one label: the term, else the first identifier."""
+        label = self.term or next(iter(self.identifiers), "")
+        return Labelled(label, self.identifiers) if label else None
+
+
+_NOTHING = Meaning("", (), (), frozenset())
+_meanings: dict[tuple[bytes, str, str, str], Meaning] = {}
+
+
+def meaning(concept: Element | None, choice: Choice) -> Meaning:
+    """What a concept says, in the language of a choice; nothing for None.
+
+    Few different concepts come again and again in a file, so that what they say is remembered.
+    """
+    if concept is None:
+        return _NOTHING
+    key = (tostring(concept, with_tail=False), inherited_language(concept), choice.language, choice.own)
+    remembered = _meanings.get(key)
+    if remembered is None:
+        remembered = _meaning(concept, Choice(choice.language, choice.own))
+        if len(key[0]) <= _LONGEST_REMEMBERED:
+            if len(_meanings) >= _MOST_REMEMBERED:
+                _meanings.clear()
+            _meanings[key] = remembered
+    return remembered
+
+
+def _meaning(concept: Element, choice: Choice) -> Meaning:
+    names = [name for name in concept.iter(_TERM, _SKOS_LABEL) if words(name)]
+    # Search terms only where there is nothing else.
+    names = [name for name in names if attribute(name, "addedSearchTerm").casefold() != "yes"] or names
     identifiers = concept_identifiers(concept)
-    label = choice.text(concept_names(concept)) or next(iter(identifiers), "")
-    return Labelled(label, identifiers) if label else None
+    # Some files have a text in place of a term.
+    term = choice.text(names) or ("" if len(concept) else words(concept))
+    local = map(words, concept.iter(_CONCEPT_ID))
+    texts = filter(None, (attribute(concept, "type"), *local, *identifiers, *map(words, names), term))
+    return Meaning(term, identifiers, tuple(texts), frozenset(choice.instead))
+
+
+def labelled(meanings: Iterable[Meaning], choice: Choice) -> list[Labelled]:
+    """The labels of concepts, one of each; the languages that they are in are noted."""
+    labels = []
+    for concept in meanings:
+        if label := concept.label:
+            labels.append(label)
+            choice.instead |= concept.instead
+    return labels
 
 
 class Counts(Counter[str]):

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
@@ -433,18 +432,3 @@ def test_the_registry_says_what_was_found(tmp_path: Path) -> None:
         "events: of a production: 'Production' 1; not taken: 'Acquisition' 1",
         "roles: taken as artists: 'painter' 1; not taken: 'publisher' 1",
     ]
-
-
-@pytest.mark.slow
-def test_ten_thousand_records_take_about_a_second(tmp_path: Path) -> None:
-    """Measured in additions, since other programs slow both down: ten million take about 0.3 s."""
-    records = [_example()] * 10_000
-    started = time.process_time()
-    total = 0
-    for number in range(10_000_000):
-        total += number
-    additions = time.process_time() - started
-    started = time.process_time()
-    items = read(tmp_path, *records)
-    assert time.process_time() - started < 4 * additions
-    assert len(items) == 10_002
