@@ -1,15 +1,15 @@
-"""One LIDO record: its number, museum, dates and labels, and what there is to say of all records."""
+"""One LIDO record: its number, museum, dates and labels."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import cached_property, lru_cache
 
 from lxml.etree import _Element as Element
 
-from arttl.records.lido_actors import Roles, makers
+from arttl.records.lido_actors import makers
+from arttl.records.lido_findings import Findings
 from arttl.records.lido_terms import (
     EVENT_KINDS,
     LIDO,
@@ -20,7 +20,6 @@ from arttl.records.lido_terms import (
     TECHNIQUE,
     UNSPECIFIED,
     Choice,
-    Counts,
     Labelled,
     Meaning,
     attribute,
@@ -50,77 +49,6 @@ _RECORD_SOURCE, _BODY_NAME = path("recordSource"), path("legalBodyName", "appell
 _OBJECT_MATERIALS, _EVENT_MATERIALS = path("objectMaterialsTechSet"), path("eventMaterialsTech")
 _MATERIAL_TERM, _MATERIAL_DISPLAY = path("materialsTech", "termMaterialsTech"), path("displayMaterialsTech")
 _PARTS = (_EVENT, _WORK_TYPE, _CLASSIFICATION, _TITLE_SET, _REPOSITORY, _OBJECT_MATERIALS)
-
-
-@dataclass
-class Findings:
-    """What was found in all records, for the sentences that are printed.
-
-    Attributes:
-        language: that labels are taken in, as a code; empty for none.
-        attributed: whether makers who are not named as such are artists.
-        records: how many were read.
-        in_others: records of which labels had to be taken in another language.
-        production, alone, left: names of events: of a production; taken since the record has no other; not taken.
-        materials: kinds of materials that are not known, and how many of those were taken as materials.
-    """
-
-    language: str
-    attributed: bool = False
-    records: int = 0
-    in_others: int = 0
-    other_languages: Counts = field(default_factory=Counts)
-    production: Counts = field(default_factory=Counts)
-    alone: Counts = field(default_factory=Counts)
-    left: Counts = field(default_factory=Counts)
-    materials: Counts = field(default_factory=Counts)
-    materials_taken: int = 0
-    untyped: int = 0
-    displayed: int = 0
-    roles: Roles = field(default_factory=Roles)
-
-    def sentences(self) -> Iterator[str]:
-        """What a person who packs should know of the records."""
-        if self.production or self.alone or self.left:
-            parts = [
-                f"{heading} {counts.listed()}"
-                for heading, counts in (
-                    ("of a production:", self.production),
-                    ("taken as production since a record has no other:", self.alone),
-                    ("not taken:", self.left),
-                )
-                if counts
-            ]
-            yield f"events: {'; '.join(parts)}"
-        roles = self.roles
-        if roles.taken or roles.left:
-            left = f"; not taken: {roles.left.listed()}" if roles.left else ""
-            yield f"roles: taken as artists: {roles.taken.listed() or 'none'}{left}"
-        if roles.qualifiers:
-            done = (
-                "are taken as artists too" if self.attributed else "are no artists; --attributed takes them"
-            )
-            yield (
-                f"attributions: {roles.qualifiers.total():,} makers are not named as such and {done}:"
-                f" {roles.qualifiers.listed()}"
-            )
-        if self.materials:
-            yield (
-                f"materials: types that are not known: {self.materials.listed()};"
-                f" {self.materials_taken:,} of these terms are labels, where a record has no other material"
-            )
-        if self.untyped:
-            yield f"materials: {self.untyped:,} terms have no type and are taken as materials"
-        if self.displayed:
-            yield (
-                f"materials: {self.displayed:,} records have no terms; their text for display is one label"
-                " (displayMaterialsTech)"
-            )
-        if self.in_others:
-            yield (
-                f"--language {self.language}: {self.in_others:,} of {self.records:,} records have labels in other"
-                f" languages only, which are taken: {self.other_languages.listed()}"
-            )
 
 
 class LidoRecord:

@@ -25,7 +25,8 @@ Example of a record, abridged (the namespace is `http://www.lido-schema.org`); r
       </lido:descriptiveMetadata>
     </lido:lido>
 
-What each field gives, and what is taken where a record has several, is in `docs/sources.md`; `lido_record.py` reads it.
+What each field gives, and what is taken where a record has several, is in `docs/sources.md`;
+`arttl/records/lido_record.py` reads it.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ from lxml.etree import _Element as Element
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError, did_you_mean
-from arttl.records.lido_record import FIELDS, Findings, LidoRecord
+from arttl.records.lido_findings import Findings
+from arttl.records.lido_record import FIELDS, LidoRecord
 from arttl.records.lido_terms import LIDO, Labelled, attribute, lookup_keys
 from arttl.records.reading import metadata_files
 from arttl.records.xml_records import language_code, read_records, words

@@ -137,7 +137,7 @@ def test_who_is_not_named_as_the_maker_is_no_artist(qualifier: str, tmp_path: Pa
         ((qualifier, "Rembrandt"),),
     )
     assert (
-        f"attributions: 1 makers are not named as such and are no artists; --attributed takes them: {qualifier!r} 1"
+        f"attributions: makers who are not named as such are no artists; --attributed takes them: {qualifier!r} 1"
         in notes(read(tmp_path, one))
     )
 

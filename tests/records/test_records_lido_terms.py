@@ -155,14 +155,13 @@ def test_an_unknown_type_is_a_material_only_where_there_is_no_other_and_is_said(
         {"material": ("Leinwand",), "technique": ("gemalt",)},
     ]
     assert (
-        "materials: types that are not known: 'Bildgrundart' 2; 1 of these terms are labels, where a record has no"
-        " other material"
+        "materials: types that are not known: 'Bildgrundart' 2; taken as materials, where a record has no other: 1"
     ) in notes(items)
 
 
 def test_terms_without_a_type_are_counted(tmp_path: Path) -> None:
     one = record(description(event("Production", materials(material("oil"), material("canvas")))))
-    assert "materials: 2 terms have no type and are taken as materials" in notes(read(tmp_path, one))
+    assert "materials: terms without a type are taken as materials: 2" in notes(read(tmp_path, one))
 
 
 def _display(text: str, **attributes: str) -> str:
@@ -174,10 +173,7 @@ def test_the_text_for_display_is_one_label_where_there_is_no_term(tmp_path: Path
     one = record(description(event("Production", shown)))
     items = read(tmp_path, one, tasks=("material", "technique"))
     assert getattr(items[0], "labels", None) == {"material": ("olieverf op doek",), "technique": ()}
-    assert (
-        "materials: 1 records have no terms; their text for display is one label (displayMaterialsTech)"
-        in notes(items)
-    )
+    assert "materials: the text for display is one label where a record has no terms: 1 times" in notes(items)
     # Of the object, in LIDO 1.1; the same text twice is one label.
     of_object = element(
         "objectMaterialsTechWrap", element("objectMaterialsTechSet", _display("olieverf op doek"))

@@ -157,7 +157,7 @@ def test_labels_in_another_language_are_counted(tmp_path: Path) -> None:
         ("painting",),
     ]
     assert (
-        "--language en: 1 of 3 records have labels in other languages only, which are taken: nl 1"
+        "--language en: labels are taken in other languages where there are none in it, in 1 of 3 records: nl 1"
         in notes(items)
     )
     assert not any("--language" in note for note in notes(read(tmp_path, dutch, several)))
@@ -381,7 +381,7 @@ def test_records_in_an_oai_envelope(tmp_path: Path) -> None:
         PassedOver("deleted records", "oai:m:3")
     ]
     assert notes(items) == [
-        "--language en: 2 of 2 records have labels in other languages only, which are taken: de 2"
+        "--language en: labels are taken in other languages where there are none in it, in 2 of 2 records: de 2"
     ]
 
 
