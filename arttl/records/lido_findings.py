@@ -69,7 +69,7 @@ class Findings:
         if self.untyped:
             yield f"materials: terms without a type are taken as materials: {self.untyped:,}"
         if self.displayed:
-            yield f"materials: the text for display is one label where a record has no terms: {self.displayed:,} times"
+            yield f"materials: records without terms, whose text for display is one label: {self.displayed:,}"
         if self.in_others:
             yield (
                 f"--language {self.language}: labels are taken in other languages where there are none in it, in"

@@ -33,6 +33,7 @@ from arttl.records.lido_terms import (
     Choice,
     Counts,
     lookup_keys,
+    meaning,
 )
 
 
@@ -173,7 +174,7 @@ def test_the_text_for_display_is_one_label_where_there_is_no_term(tmp_path: Path
     one = record(description(event("Production", shown)))
     items = read(tmp_path, one, tasks=("material", "technique"))
     assert getattr(items[0], "labels", None) == {"material": ("olieverf op doek",), "technique": ()}
-    assert "materials: the text for display is one label where a record has no terms: 1 times" in notes(items)
+    assert "materials: records without terms, whose text for display is one label: 1" in notes(items)
     # Of the object, in LIDO 1.1; the same text twice is one label.
     of_object = element(
         "objectMaterialsTechWrap", element("objectMaterialsTechSet", _display("olieverf op doek"))
@@ -279,6 +280,36 @@ def test_the_language_of_the_record_before_that_of_the_first_term(tmp_path: Path
     one = record(description(types=work_type(term("painting", lang="en"), term("dipinto")), lang="it"))
     assert read_one(tmp_path, one, tasks=("type",)).labels["type"] == ("dipinto",)
     assert read_one(tmp_path, one, tasks=("type",), language="fr").labels["type"] == ("dipinto",)
+
+
+_LANGUAGES = st.sampled_from(["", "en", "nl", "de-AT", "eng"])
+
+
+@given(
+    terms=st.lists(
+        st.tuples(_LANGUAGES, st.sampled_from(["", "preferred", "alternate"])), min_size=1, max_size=6
+    ),
+    around=_LANGUAGES,
+    language=st.sampled_from(["", "en", "nl", "de", "fr"]),
+)
+def test_the_term_that_is_chosen(terms: list[tuple[str, str]], around: str, language: str) -> None:
+    """Compared with the rule written out: the languages in their order, in each the preferences in theirs."""
+    texts = [
+        element("term", str(index), **({"lang": own} if own else {}), **({"pref": pref} if pref else {}))
+        for index, (own, pref) in enumerate(terms)
+    ]
+    wrap = element("objectWorkType", *texts, **({"lang": around} if around else {}))
+    concept = etree.fromstring(wrap.replace(">", ' xmlns:lido="http://www.lido-schema.org">', 1))
+    codes = [{"": "", "en": "en", "eng": "en", "nl": "nl", "de-AT": "de"}[own or around] for own, _ in terms]
+    own = {"": "", "en": "en", "eng": "en", "nl": "nl", "de-AT": "de"}[around]
+    chosen = next((code for code in (language, own, codes[0]) if code and code in codes), codes[0])
+    expected = min(
+        (index for index, code in enumerate(codes) if code == chosen),
+        key=lambda index: (["preferred", "", "alternate"].index(terms[index][1]), index),
+    )
+    said = meaning(concept, Choice(language, own))
+    assert said.term == str(expected)
+    assert said.instead == ({chosen} if language and chosen not in ("", language) else set())
 
 
 def test_classifications_are_a_field(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from arttl.errors import ArttlError
-from arttl.records.xml_records import XML_LANG, in_language, read_records, words
+from arttl.records.xml_records import XML_LANG, in_language, inherited_language, read_records, words
 
 _BOMB = """<?xml version="1.0"?>
 <!DOCTYPE lolz [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">
@@ -142,6 +142,27 @@ def test_a_language_is_inherited_from_the_elements_around() -> None:
     assert _texts(elements, "de") == ["Leinwand"]
     assert _texts(elements, None) == ["canvas"]
     assert len(_texts(elements, "fr")) == 5
+
+
+_LANGUAGES = st.sampled_from([None, "", "en", "nl-BE"])
+_TREES = st.recursive(
+    st.builds(lambda language: (language, []), _LANGUAGES),
+    lambda inner: st.tuples(_LANGUAGES, st.lists(inner, max_size=3)),
+    max_leaves=15,
+)
+
+
+def _xml(tree: tuple[str | None, list[object]]) -> str:
+    language, children = tree
+    own = "" if language is None else f' xml:lang="{language}"'
+    return f"<b{own}>{''.join(map(_xml, children))}</b>"  # type: ignore[arg-type]
+
+
+@given(_TREES)
+def test_inherited_languages_equal_those_of_xpath(tree: tuple[str | None, list[object]]) -> None:
+    for element in etree.fromstring(_xml(tree)).iter("b"):
+        found = element.xpath("string(ancestor-or-self::*[@xml:lang][1]/@xml:lang)")
+        assert inherited_language(element) == found
 
 
 def test_codes_of_three_letters_are_those_of_two() -> None:

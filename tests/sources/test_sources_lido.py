@@ -5,6 +5,8 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from lido_cases import (
     TERMINOLOGY,
     Item,
@@ -24,6 +26,7 @@ from lido_cases import (
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
+from arttl.records.lido_record import FIELDS
 from arttl.shards.rejects import Reject
 from arttl.sources import lido
 from arttl.sources.registry import open_source
@@ -370,8 +373,11 @@ def test_records_in_an_oai_envelope(tmp_path: Path) -> None:
         f"{lido_records}</lidoWrap></metadata></record><record><header status='deleted'><identifier>oai:m:3"
         "</identifier></header></record></ListRecords></OAI-PMH>"
     )
-    settings = SourceSettings(source="lido", metadata=tmp_path, dry_run=True, tasks=("type",), language="en")
-    items = list(lido.read_lido(settings))
+    items = list(
+        lido.read_lido(
+            SourceSettings(source="lido", metadata=tmp_path, dry_run=True, tasks=("type",), language="en")
+        )
+    )
     artworks = [item for item in items if isinstance(item, Artwork)]
     assert [(one.object_number, one.labels) for one in artworks] == [
         ("1", {"type": ("Bild",)}),
@@ -432,3 +438,88 @@ def test_the_registry_says_what_was_found(tmp_path: Path) -> None:
         "events: of a production: 'Production' 1; not taken: 'Acquisition' 1",
         "roles: taken as artists: 'painter' 1; not taken: 'publisher' 1",
     ]
+
+
+_NAMES = (
+    *(
+        "descriptiveMetadata",
+        "objectWorkType",
+        "eventSet",
+        "event",
+        "eventType",
+        "eventActor",
+        "actorInRole",
+        "actor",
+    ),
+    *(
+        "nameActorSet",
+        "appellationValue",
+        "roleActor",
+        "attributionQualifierActor",
+        "actorID",
+        "eventDate",
+        "date",
+    ),
+    *(
+        "earliestDate",
+        "latestDate",
+        "displayDate",
+        "eventMaterialsTech",
+        "materialsTech",
+        "termMaterialsTech",
+        "term",
+    ),
+    *(
+        "conceptID",
+        "displayMaterialsTech",
+        "repositorySet",
+        "repositoryName",
+        "legalBodyName",
+        "workID",
+        "recordSource",
+    ),
+    *(
+        "administrativeMetadata",
+        "resourceSet",
+        "resourceRepresentation",
+        "linkResource",
+        "titleSet",
+        "lidoRecID",
+    ),
+)
+_TEXTS = st.sampled_from(
+    ["", "Production", "material", "painter", "after", "0", "-50", "http://x/", "a (b", "%", "é"]
+)
+_TREES = st.recursive(
+    _TEXTS,
+    lambda inner: st.builds(
+        lambda name, children, kind, lang: element(
+            name, *children, type=kind, pref=kind, source=kind, lang=lang
+        ),
+        st.sampled_from(_NAMES),
+        st.lists(inner, max_size=4),
+        _TEXTS,
+        st.sampled_from(["", "en", "nl"]),
+    ),
+    max_leaves=25,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    parts=st.lists(_TREES, min_size=1, max_size=6),
+    language=st.sampled_from([None, "en"]),
+    attributed=st.booleans(),
+)
+def test_any_elements_are_read(
+    parts: list[str], language: str | None, attributed: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    items = read(folder, record(*parts), language=language, attributed=attributed, tasks=tuple(FIELDS))
+    (artwork,) = (item for item in items if isinstance(item, Artwork))
+    for labels in artwork.labels.values():
+        assert all(label and label == " ".join(label.split()) for label in labels)
+        assert len(set(labels)) == len(labels)
+    assert all(set(kept) <= set(artwork.labels[task]) for task, kept in artwork.identifiers.items())
+    assert all(qualifier and name for qualifier, name in artwork.attributions)
+    assert all(len(note) < 2000 for note in notes(items))
