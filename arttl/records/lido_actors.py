@@ -25,15 +25,16 @@ from arttl.records.lido_terms import (
 )
 from arttl.records.xml_records import words
 
-MAKER, AFTER, NO_MAKER, PRINTED = "maker", "after", "no maker", "printed"
+MAKER, PHOTOGRAPHER, AFTER, NO_MAKER, PRINTED = "maker", "photographer", "after", "no maker", "printed"
 
 # AAT and MARC relators; the codes that come with no term.
 _ROLE_CODES = Kinds(
     {
         MAKER: """300025103|300025108|300112172|300025122|300025123|300025136|300025164|300025165|300239410|300025167
-        |300025174|300025175|300025178|300025181|300025190|300025230|300025256|300025414|300025417|300025687|300025845
-        |300251917|300386174|300386177|art|cre|drm|dsr|egr|etr|ill|ilu|inv|ltg|mfr|mte|pht|prm|scl|wdc|wde|q483501
-        |q1028181|q1281618|q33231|q11569986""",
+        |300025174|300025175|300025178|300025181|300025190|300025230|300025256|300025414|300025417|300025845|300251917
+        |300386174|300386177|art|cre|drm|dsr|egr|etr|ill|ilu|inv|ltg|mfr|mte|prm|scl|wdc|wde|q483501|q1028181|q1281618
+        |q11569986""",
+        PHOTOGRAPHER: "300025687|pht|q33231",
         NO_MAKER: """300025574|300025732|300025733|300203630|300025240|300025234|300025208|300025244|300188572
         |300386347|300386627|300400903|pbl|prt|pop|pat|own|fmo|dnr|col|auc|bsl|spn|isb|q2085381|q175151|q1344174""",
     }
@@ -43,32 +44,32 @@ _ROLE_CODES = Kinds(
 _WORD_ENDS = Kinds(
     {
         MAKER: """artist|artists|painter|painters|sculptor|sculptors|maker|makers|engraver|engravers|etcher
-        |lithographer|draftsman|draughtsman|draftsmen|draughtsmen|drawer|photographer|photographers|designer|designers
-        |architect|architects|carver|potter|ceramist|ceramicist|weaver|smith|smiths|illustrator|illuminator
-        |miniaturist|calligrapher|modeller|modeler|creator|creators|author|producer|manufacturer|fabricator|craftsman
-        |enameller|gilder|decorator|cutter|inventor|cartographer|originator|jeweller|medallist|embroiderer|glassblower
-        |scribe|draftsperson|künstler|kuenstler|maler|bildhauer|stecher|radierer|zeichner|schneider|lithograf
-        |lithograph|fotograf|photograph|grafiker|graphiker|architekt|entwerfer|hersteller|schöpfer|urheber|verfasser
-        |autor|schnitzer|töpfer|keramiker|schmied|gießer|giesser|macher|bildner|modelleur|dekorateur|erbauer
-        |baumeister|weber|erfinder|kalligraf|vergolder|medailleur|kartograf|kartograph|gestalter|erzeuger|herstellende
-        |ausführende|ausführender|ersteller|fotoatelier|kunstenaar|kunstenares|schilder|schilderes|beeldhouwer
-        |tekenaar|graveur|etser|vervaardiger|ontwerper|fotograaf|snijder|lithograaf|keramist|bakker|smid|gieter|wever
-        |auteur|uitvinder|producent|fabrikant|decorateur|bouwer|artiste|peintre|sculpteur|sculptrice|dessinateur
-        |dessinatrice|créateur|créatrice|createur|photographe|architecte|orfèvre|ébéniste|céramiste|fabricant
-        |inventeur|illustrateur|enlumineur|aquafortiste|potier|tisserand|fondeur|ciseleur|miniaturiste|modeleur
-        |décorateur|lithographe|graveuse|artista|pittore|pittrice|scultore|scultrice|incisore|disegnatore|disegnatrice
-        |autore|autrice|fotografo|fotografa|architetto|esecutore|inventore|ideatore|litografo|orafo|ceramista
+        |lithographer|draftsman|draughtsman|draftsmen|draughtsmen|drawer|designer|designers|architect|architects
+        |carver|potter|ceramist|ceramicist|weaver|smith|smiths|illustrator|illuminator|miniaturist|calligrapher
+        |modeller|modeler|creator|creators|author|producer|manufacturer|fabricator|craftsman|enameller|gilder
+        |decorator|cutter|inventor|cartographer|originator|jeweller|medallist|embroiderer|glassblower|scribe
+        |draftsperson|künstler|kuenstler|maler|bildhauer|stecher|radierer|zeichner|schneider|lithograf|lithograph
+        |grafiker|graphiker|architekt|entwerfer|hersteller|schöpfer|urheber|verfasser|autor|schnitzer|töpfer|keramiker
+        |schmied|gießer|giesser|macher|bildner|modelleur|dekorateur|erbauer|baumeister|weber|erfinder|kalligraf
+        |vergolder|medailleur|kartograf|kartograph|gestalter|erzeuger|herstellende|ausführende|ausführender|ersteller
+        |kunstenaar|kunstenares|schilder|schilderes|beeldhouwer|tekenaar|graveur|etser|vervaardiger|ontwerper|snijder
+        |lithograaf|keramist|bakker|smid|gieter|wever|auteur|uitvinder|producent|fabrikant|decorateur|bouwer|artiste
+        |peintre|sculpteur|sculptrice|dessinateur|dessinatrice|créateur|créatrice|createur|architecte|orfèvre|ébéniste
+        |céramiste|fabricant|inventeur|illustrateur|enlumineur|aquafortiste|potier|tisserand|fondeur|ciseleur
+        |miniaturiste|modeleur|décorateur|lithographe|graveuse|artista|pittore|pittrice|scultore|scultrice|incisore
+        |disegnatore|disegnatrice|autore|autrice|architetto|esecutore|inventore|ideatore|litografo|orafo|ceramista
         |intagliatore|produttore|acquafortista|miniatore|creatore|pintor|pintora|escultor|escultora|grabador|gravador
-        |dibujante|desenhador|autora|fotógrafo|arquitecto|arquiteto|creador|criador|litógrafo|diseñador|orfebre
-        |productor|artífice|konstnär|kunstner|målare|skulptör|skulptor|billedhugger|billedhogger|bildhuggare|tecknare
-        |tegner|fotografen|upphovsman|tillverkare|arkitekt|formgivare|gravör|gravør|stikker|stickare|produsent
-        |framställare|taiteilija|maalari|kuvanveistäjä|valokuvaaja|piirtäjä|suunnittelija|tekijä|valmistaja|graafikko
-        |arkkitehti|kunstnik|maalija|tegija|artysta|malarz|rzeźbiarz|grafik|rysownik|rytownik|twórca|wytwórca
-        |projektant|wykonawca|umělec|malíř|sochař|kreslíř|rytec|výrobce|tvůrce|návrhář|művész|festő|szobrász|grafikus
-        |rajzoló|metsző|készítő|alkotó|fényképész|tervező|gyártó|szerző|pictor|gravor|desenator|producător|meșter
-        |executant|umetnik|umjetnik|slikar|kipar|risar|avtor|izdelovalec|художник|живописец|скульптор|гравёр|гравер
-        |автор|фотограф|изготовитель|мастер|архитектор|рисовальщик|ζωγράφος|καλλιτέχνης|γλύπτης|δημιουργός|χαράκτης
-        |φωτογράφος""",
+        |dibujante|desenhador|autora|arquitecto|arquiteto|creador|criador|litógrafo|diseñador|orfebre|productor
+        |artífice|konstnär|kunstner|målare|skulptör|skulptor|billedhugger|billedhogger|bildhuggare|tecknare|tegner
+        |upphovsman|tillverkare|arkitekt|formgivare|gravör|gravør|stikker|stickare|produsent|framställare|taiteilija
+        |maalari|kuvanveistäjä|piirtäjä|suunnittelija|tekijä|valmistaja|graafikko|arkkitehti|kunstnik|maalija|tegija
+        |artysta|malarz|rzeźbiarz|grafik|rysownik|rytownik|twórca|wytwórca|projektant|wykonawca|umělec|malíř|sochař
+        |kreslíř|rytec|výrobce|tvůrce|návrhář|művész|festő|szobrász|grafikus|rajzoló|metsző|készítő|alkotó|tervező
+        |gyártó|szerző|pictor|gravor|desenator|producător|meșter|executant|umetnik|umjetnik|slikar|kipar|risar|avtor
+        |izdelovalec|художник|живописец|скульптор|гравёр|гравер|автор|изготовитель|мастер|архитектор|рисовальщик
+        |ζωγράφος|καλλιτέχνης|γλύπτης|δημιουργός|χαράκτης""",
+        PHOTOGRAPHER: """photographer|photographers|fotograf|photograph|fotoatelier|fotograaf|photographe|fotografo
+        |fotografa|fotógrafo|fotografen|valokuvaaja|fényképész|фотограф|φωτογράφος""",
         NO_MAKER: """publisher|publishers|printer|printers|patron|patrons|commissioner|commissioning|client|sponsor
         |donor|owner|seller|vendor|buyer|dealer|collector|lender|sitter|depicted|issuer|paymaster|printed|published
         |commissioned|editor|discoverer|finder|excavator|restorer|conservator|repeller|acquirer|consignor|auctioneer
@@ -106,9 +107,13 @@ _DISPLAYED = path("displayActorInRole")
 
 
 def role_kind(texts: Iterable[str]) -> str | None:
-    """What a role says of its actor, from its terms and identifiers: `MAKER`, `AFTER`, `NO_MAKER`; None: unknown."""
+    """What a role says of its actor, from its terms and identifiers.
+
+    Returns:
+        `MAKER`, `PHOTOGRAPHER`, `AFTER` or `NO_MAKER`; None: it is not known.
+    """
     kinds = {_kind_of_role(text) for text in texts}
-    return next((kind for kind in (MAKER, AFTER, NO_MAKER) if kind in kinds), None)
+    return next((kind for kind in (MAKER, PHOTOGRAPHER, AFTER, NO_MAKER) if kind in kinds), None)
 
 
 @lru_cache(maxsize=4096)
@@ -121,7 +126,7 @@ def _kind_of_role(text: str) -> str | None:
     if _AFTER.match(text):
         return AFTER
     kinds = [_kind_by_word_ends(part) for part in _PARTS.split(text)]
-    return MAKER if MAKER in kinds else next(filter(None, kinds), None)
+    return next((kind for kind in (MAKER, PHOTOGRAPHER, NO_MAKER) if kind in kinds), None)
 
 
 def _kind_by_word_ends(part: str) -> str | None:
@@ -134,7 +139,7 @@ def _kind_by_word_ends(part: str) -> str | None:
                 if kind := _WORD_ENDS.get(form[start:]):
                     longest[kind] = max(longest.get(kind, 0), len(form) - start)
                     break
-    return max(longest, key=lambda kind: (longest[kind], kind == MAKER)) if longest else None
+    return max(longest, key=lambda kind: (longest[kind], kind != NO_MAKER)) if longest else None
 
 
 @dataclass
@@ -163,10 +168,10 @@ def makers(
 ) -> tuple[list[Labelled], list[tuple[str, str]]]:
     """The artists of production events, in their order, and makers who are not named as such.
 
-    Artists are the actors whose role is that of a maker. Where there are none, those without a role or with an unknown
-    one; those without a role in an event of printing only if there are no others. Publishers, printers, patrons and
-    owners never are. An actor with an attribution qualifier, or a role such as `after a painting by`, is no artist
-    unless `attributed`.
+    Artists are the actors whose role is that of a maker; photographers only if there is no other maker, whose work they
+    may have photographed. Where there are none, those without a role or with an unknown one; those without a role in an
+    event of printing only if there are no others. Publishers, printers, patrons and owners never are. An actor with an
+    attribution qualifier, or a role such as `after a painting by`, is no artist unless `attributed`.
 
     Args:
         events: of one record.
@@ -183,7 +188,7 @@ def makers(
         roles.qualifiers.add(repr(qualifier))
     # A qualified maker counts here: beside one, a person of unknown role is not the artist.
     kinds = {actor.kind for actor in actors}
-    best = next((kind for kind in (MAKER, None, PRINTED) if kind in kinds), MAKER)
+    best = next((kind for kind in (MAKER, PHOTOGRAPHER, None, PRINTED) if kind in kinds), MAKER)
     artists = []
     for actor in actors:
         fits = actor.kind in (best, AFTER) if attributed else actor.kind == best and not actor.qualifier

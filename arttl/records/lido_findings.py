@@ -20,6 +20,7 @@ class Findings:
         in_others: records of which labels had to be taken in another language.
         production, alone, left: names of events: of a production; taken since the record has no other; not taken.
         materials, materials_taken: kinds of materials that are not known, and how many terms of them were taken.
+        parts, frames: of which materials are said; those of frames are not taken.
         untyped: terms of materials without a kind.
         displayed: records whose materials are a text for display.
         roles: of actors.
@@ -35,6 +36,8 @@ class Findings:
     left: Counts = field(default_factory=Counts)
     materials: Counts = field(default_factory=Counts)
     materials_taken: int = 0
+    parts: Counts = field(default_factory=Counts)
+    frames: Counts = field(default_factory=Counts)
     untyped: int = 0
     displayed: int = 0
     roles: Roles = field(default_factory=Roles)
@@ -66,6 +69,9 @@ class Findings:
                 f"materials: types that are not known: {self.materials.listed()}; taken as materials, where a record"
                 f" has no other: {self.materials_taken:,}"
             )
+        if self.parts or self.frames:
+            frames = f"; not taken: {self.frames.listed()}" if self.frames else ""
+            yield f"materials of parts: taken: {self.parts.listed() or 'none'}{frames}"
         if self.untyped:
             yield f"materials: terms without a type are taken as materials: {self.untyped:,}"
         if self.displayed:

@@ -17,6 +17,7 @@ from arttl.records.lido_terms import (
     MATERIAL_KINDS,
     NEITHER,
     PRODUCTION,
+    SURROUNDINGS,
     TECHNIQUE,
     UNSPECIFIED,
     Choice,
@@ -48,6 +49,7 @@ _REPOSITORY, _REPOSITORY_NAME, _WORK_ID = path("repositorySet"), path("repositor
 _RECORD_SOURCE, _BODY_NAME = path("recordSource"), path("legalBodyName", "appellationValue")
 _OBJECT_MATERIALS, _EVENT_MATERIALS = path("objectMaterialsTechSet"), path("eventMaterialsTech")
 _MATERIAL_TERM, _MATERIAL_DISPLAY = path("materialsTech", "termMaterialsTech"), path("displayMaterialsTech")
+_EXTENT = path("extentMaterialsTech")
 _PARTS = (_EVENT, _WORK_TYPE, _CLASSIFICATION, _TITLE_SET, _REPOSITORY, _OBJECT_MATERIALS)
 
 
@@ -206,6 +208,11 @@ class LidoRecord:
             concept = meaning(term, self._names)
             if concept.label is None:
                 continue
+            if part := self._part_of(term):
+                is_frame = SURROUNDINGS.of(part) is not None
+                (self._findings.frames if is_frame else self._findings.parts).add(repr(part))
+                if is_frame:
+                    continue
             type_ = attribute(term, "type")
             kind = MATERIAL_KINDS.of(type_) if type_ else MATERIAL
             self._findings.untyped += not type_
@@ -218,6 +225,12 @@ class LidoRecord:
             kept[MATERIAL] = unknown
             self._findings.materials_taken += len(unknown)
         return kept
+
+    def _part_of(self, term: Element) -> str:
+        """The part of the object that is of a material, where it is said."""
+        around = term.getparent()
+        extent = None if around is None else next(around.iterchildren(_EXTENT), None)
+        return "" if extent is None else meaning(extent, self._names).term
 
     @cached_property
     def _displays(self) -> dict[str, list[Element]]:

@@ -148,6 +148,14 @@ MATERIAL_KINDS = Kinds(
     }
 )
 
+# Parts whose materials are not those of the object (`extentMaterialsTech`).
+SURROUNDINGS = Kinds(
+    {
+        NEITHER: """frame|frames|framing|mat|mount|rahmen|zierrahmen|rahmung|passepartout|passe-partout|lijst
+        |omlijsting|cadre|encadrement|cornice|marco|moldura|ram|ramme|kehys|rama|rám|keret|ramă|okvir|рама""",
+    }
+)
+
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:\S+")
 _MUSEUM_DIGITAL = re.compile(r"event-types\.museum-digital\.\w+/(?:\w+/)?(\d+)")
 _CIDOC_CLASS = re.compile(r"(e\d{1,2})[ _.-]")

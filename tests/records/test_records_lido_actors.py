@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lido_cases import actor, description, element, event, name_set, notes, read, read_one, record, term
 
-from arttl.records.lido_actors import _ROLE_CODES, _WORD_ENDS, AFTER, MAKER, NO_MAKER, role_kind
+from arttl.records.lido_actors import _ROLE_CODES, _WORD_ENDS, AFTER, MAKER, NO_MAKER, PHOTOGRAPHER, role_kind
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,11 @@ from arttl.records.lido_actors import _ROLE_CODES, _WORD_ENDS, AFTER, MAKER, NO_
         ("Porzellanmaler", MAKER),
         ("Formschneider", MAKER),
         ("Kupferstecher/in", MAKER),
-        ("Fotograf", MAKER),
+        ("Fotograf", PHOTOGRAPHER),
+        ("architectural photographer", PHOTOGRAPHER),
+        ("http://vocab.getty.edu/aat/300025687", PHOTOGRAPHER),
+        ("Fotograf und Verleger", PHOTOGRAPHER),
+        ("Maler, Fotograf", MAKER),
         ("schilder", MAKER),
         ("prentmaker", MAKER),
         ("uitvinder", MAKER),
@@ -88,7 +92,7 @@ def test_no_word_is_of_two_kinds() -> None:
 
 @given(st.text(max_size=80))
 def test_any_text_is_a_role(text: str) -> None:
-    assert role_kind([text]) in (MAKER, AFTER, NO_MAKER, None)
+    assert role_kind([text]) in (MAKER, PHOTOGRAPHER, AFTER, NO_MAKER, None)
 
 
 def _made(tmp_path: Path, *parts: str, kind: str = "Production", **changes: object) -> tuple[str, ...]:
@@ -108,6 +112,10 @@ def test_makers_before_patrons_publishers_and_printers(tmp_path: Path) -> None:
     assert _made(tmp_path, publisher, actor("X", "Xylotypist")) == ("X",)
     assert _made(tmp_path, painter, actor("X", "Xylotypist")) == ("M",)
     assert _made(tmp_path, painter, painter) == ("M",)
+    photographer = actor("F", "Fotograf")
+    assert _made(tmp_path, photographer, painter) == ("M",)
+    assert _made(tmp_path, photographer, publisher, nobody) == ("F",)
+    assert _made(tmp_path, photographer, actor("H", "photographer")) == ("F", "H")
 
 
 def test_the_extent_of_an_actor_counts_as_a_role(tmp_path: Path) -> None:

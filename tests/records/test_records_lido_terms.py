@@ -165,6 +165,19 @@ def test_terms_without_a_type_are_counted(tmp_path: Path) -> None:
     assert "materials: terms without a type are taken as materials: 2" in notes(read(tmp_path, one))
 
 
+def test_materials_of_frames_are_not_those_of_the_object(tmp_path: Path) -> None:
+    def of_part(label: str, part: str) -> str:
+        return element(
+            "materialsTech", material(label, type="material"), element("extentMaterialsTech", part)
+        )
+
+    parts = of_part("oak", "frame") + of_part("gold", term("Rahmen")) + of_part("canvas", "Bildträger")
+    one = record(description(event("Production", element("eventMaterialsTech", parts))))
+    items = read(tmp_path, one, tasks=("material",))
+    assert getattr(items[0], "labels", None) == {"material": ("canvas",)}
+    assert "materials of parts: taken: 'Bildträger' 1; not taken: 'frame' 1, 'Rahmen' 1" in notes(items)
+
+
 def _display(text: str, **attributes: str) -> str:
     return element("displayMaterialsTech", text, **attributes)
 
