@@ -92,14 +92,16 @@ def read_lido(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOve
     pictures = PictureFolder.of(settings, "lido")
     findings = Findings(language_code(settings.language or ""), attributed=settings.attributed)
     for file in metadata_files(settings.metadata, (".xml",)):
-        index = 0
+        number = deleted = 0
         for element in read_records(file, (LIDO + "lido", _OAI_HEADER)):
-            if element.tag == _OAI_HEADER:
-                if element.get("status") == "deleted":
-                    yield PassedOver("deleted records", words(element.find(_OAI_IDENTIFIER)))
-                continue
-            index += 1
-            yield from _artwork(element, tasks, pictures, findings, f"record {index} of {file.name}")
+            if element.tag == LIDO + "lido":
+                number += 1
+                yield from _artwork(element, tasks, pictures, findings, f"record {number} of {file.name}")
+            elif element.get("status", "").strip().casefold() == "deleted":
+                deleted += 1
+                yield PassedOver("deleted records", words(element.find(_OAI_IDENTIFIER)))
+        if not number and not deleted:
+            yield PassedOver("files without LIDO records", file.name)
     yield from map(Note, findings.sentences())
 
 

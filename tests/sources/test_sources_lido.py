@@ -51,7 +51,6 @@ def _read(tmp_path: Path, *records: str, **changes: object) -> list[Item]:
 def test_the_example_of_the_docstring(tmp_path: Path) -> None:
     artwork = read_one(tmp_path, _example())
     assert artwork.object_number == "SK-A-4878"
-    assert artwork.image.name == "SK_A_4878.jpg"
     assert artwork.labels == {
         "material": ("oil paint",),
         "type": ("painting",),
@@ -415,10 +414,16 @@ def test_the_master_of_the_first_resource_is_the_picture(tmp_path: Path) -> None
             _resource((TERMINOLOGY + "lido00464", "https://m.example/2.jpg")),
         ),
     )
-    artwork, *others = reversed(_read(tmp_path, record(administrative=resources * 2)))
-    assert isinstance(artwork, Artwork)
-    assert artwork.image.name == "1.jpg"
-    assert others == [PassedOver("further pictures of an object", "2.jpg")]
+    items = _read(tmp_path, record(administrative=resources * 2))
+    assert [item.image.name for item in items if isinstance(item, Artwork)] == ["1.jpg"]
+    assert items.count(PassedOver("further pictures of an object", "2.jpg")) == 1
+
+
+def test_files_without_lido_records_are_said(tmp_path: Path) -> None:
+    (tmp_path / "other.xml").write_text("<records><record/></records>")
+    items = read(tmp_path, _example(), metadata=tmp_path)
+    assert PassedOver("files without LIDO records", "other.xml") in items
+    assert sum(isinstance(item, Artwork) for item in items) == 1
 
 
 def test_the_registry_says_what_was_found(tmp_path: Path) -> None:
