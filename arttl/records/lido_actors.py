@@ -93,6 +93,7 @@ _AFTER = re.compile(
     r"|werkstatt von|nachfolger|navolger|omgeving van|kring van|atelier van|werkplaats van|entourage de"
     r"|atelier de|école de)\b"
 )
+_OWN = re.compile(r"\b(?:own|eigen|eigenem|propre|proprio|propio)\b")
 # Events that say what those who take part in them do, where they have no role.
 _PRINTING = Kinds(
     {PRINTED: "lido01096|museum-digital 26|printing|printed|druck|gedruckt|gedrukt|imprimé|impression"}
@@ -124,7 +125,7 @@ def _kind_of_role(text: str) -> str | None:
     if "reprod" in text:  # the photographer of a reproduction, say
         return NO_MAKER
     if _AFTER.match(text):
-        return AFTER
+        return MAKER if _OWN.search(text) else AFTER  # after own design
     kinds = [_kind_by_word_ends(part) for part in _PARTS.split(text)]
     return next((kind for kind in (MAKER, PHOTOGRAPHER, NO_MAKER) if kind in kinds), None)
 

@@ -12,7 +12,6 @@ from arttl.records.lido_actors import makers
 from arttl.records.lido_findings import Findings
 from arttl.records.lido_terms import (
     EVENT_KINDS,
-    LIDO,
     MATERIAL,
     MATERIAL_KINDS,
     NEITHER,
@@ -27,6 +26,7 @@ from arttl.records.lido_terms import (
     labelled,
     meaning,
     path,
+    preference,
 )
 from arttl.records.xml_records import inherited_language, language_code, words
 
@@ -86,7 +86,7 @@ class LidoRecord:
             findings.other_languages.add(language)
 
     def object_number(self) -> str:
-        """The inventory number that the object has now, else the record's own number; empty if there is neither."""
+        """The inventory number that the object has now, else the record's own number; empty if there is none."""
         candidates = []
         for rank, holder in self._repositories:
             for number in holder.iterchildren(_WORK_ID):
@@ -95,7 +95,9 @@ class LidoRecord:
                     candidates.append((rank, rank_of_number, words(number)))
         if candidates:
             return min(candidates, key=lambda candidate: candidate[:2])[2]
-        return words(self._element.find(LIDO + "lidoRecID"))
+        own = [number for number in self._element.iterchildren(path("lidoRecID")) if words(number)]
+        own = own or [number for part in self._administrative for number in part.iter(path("recordID"))]
+        return words(min(own, key=preference)) if own else ""
 
     def institution(self) -> str | None:
         """The museum that holds the object now, else the one that the record comes from."""

@@ -68,45 +68,47 @@ class Kinds(dict[str, str]):
 # the LIDO terminology has them, and as museums write them; numbers of https://event-types.museum-digital.org.
 EVENT_KINDS = Kinds(
     {
-        PRODUCTION: """lido00007|lido00012|lido00025|lido00031|lido00484|lido00487|lido01089|lido01096|e12|e63|e65
-        |300404387|300054216|300054196|300054225|300053225|300053241|300053319|300053296|museum-digital 1
-        |museum-digital 9|museum-digital 10|museum-digital 12|museum-digital 19|museum-digital 26|museum-digital 31
-        |museum-digital 35|museum-digital 37|museum-digital 7|museum-digital 14|museum-digital 38|production|creation
-        |create|created|making|made|manufacture|manufactured|manufacturing|fabrication|execution|object production
-        |production event|artwork creation|beginning of existence|painting|painted|drawing|drawn|photograph
-        |photographed|photography|taken|printing|printed|casting|cast|minting|minted|carving|carved|sculpting
-        |engraving|engraved|etching|etched|weaving|woven|modelling|modeled|modelled|building|built|construction
-        |production of the exemplar|production of the printing plate|written|illustrated|herstellung|hergestellt
-        |produktion|fertigung|gefertigt|angefertigt|anfertigung|entstehung|entstanden|schöpfung|geistige schöpfung
-        |erschaffung|geschaffen|ausführung|aufnahme|aufgenommen|fotografische aufnahme|fotografie|fotografiert|druck
-        |gedruckt|gemalt|gezeichnet|bemalt|modelliert|guss|gegossen|prägung|geprägt|geschnitzt|gestochen|radiert
-        |gewebt|gebaut|erbaut|erbauung|bau|errichtung|druckplatte hergestellt|herstellung des exemplars
-        |herstellung der druckform|illustriert|verfasst|ausgefertigt|daseinsbeginn|beginn der existenz|vervaardiging
-        |vervaardigd|productie|creatie|fabricage|ontstaan|gemaakt|geschilderd|gedrukt|getekend|création|creer|créer
-        |créé|fabriqué|réalisation|réalisé|exécution|peint|dessiné|imprimé|impression|prise de vue|début d'existence
-        |mise en œuvre|produzione|realizzazione|creazione|ideazione|ideare|esecuzione|fabbricazione|manifattura
-        |producción|creación|realización|elaboración|fabricación|ejecución|producció|creació|produção|criação|fabrico
-        |fabricação|execução|criar|tillverkning|tillverkad|skapande|kreation|framställning|fremstilling|fremstillet
-        |produksjon|tilvirkning|valmistus|valmistaminen|tuotanto|luominen|valmistamine|tootmine|loomine|looma
-        |izgatavošana|radīšana|veidošana|sukūrimas|pagaminimas|produkcja|utworzenie|wytworzenie|powstanie|produkce
-        |vytvoření|výroba|vznik|výroba objektu|izdelava|izdelovanje|kreacija|ustvarjanje|nastanek|izrada|nastanak
-        |gyártás|készítés|készült|létrehozás|előállítás|producere|producție|producţie|realizare|creație|creaţie|creare
-        |продукция|създаване|производство|создание|изготовление|виготовлення|створення|παραγωγή|δημιουργία|κατασκευή
-        |táirgeadh|cruthú|ייצור|יצירה""",
+        PRODUCTION: """expression creation|expression-creation|carrier production event|carrier production|f28|f32
+        |image taken|intellectual creation|printing plate produced|printing plate production|lido00007|lido00012
+        |lido00025|lido00031|lido00484|lido00487|lido01089|lido01096|e12|e63|e65|300404387|300054216|300054196
+        |300054225|300053225|300053241|300053319|300053296|museum-digital 1|museum-digital 9|museum-digital 10
+        |museum-digital 12|museum-digital 19|museum-digital 26|museum-digital 31|museum-digital 35|museum-digital 37
+        |museum-digital 7|museum-digital 14|museum-digital 38|production|creation|create|created|making|made
+        |manufacture|manufactured|manufacturing|fabrication|execution|object production|production event
+        |artwork creation|beginning of existence|painting|painted|drawing|drawn|photograph|photographed|photography
+        |taken|printing|printed|casting|cast|minting|minted|carving|carved|sculpting|engraving|engraved|etching|etched
+        |weaving|woven|modelling|modeled|modelled|building|built|construction|production of the exemplar
+        |production of the printing plate|written|illustrated|herstellung|hergestellt|produktion|fertigung|gefertigt
+        |angefertigt|anfertigung|entstehung|entstanden|schöpfung|geistige schöpfung|erschaffung|geschaffen|ausführung
+        |aufnahme|aufgenommen|fotografische aufnahme|fotografie|fotografiert|druck|gedruckt|gemalt|gezeichnet|bemalt
+        |modelliert|guss|gegossen|prägung|geprägt|geschnitzt|gestochen|radiert|gewebt|gebaut|erbaut|erbauung|bau
+        |errichtung|druckplatte hergestellt|herstellung des exemplars|herstellung der druckform|illustriert|verfasst
+        |ausgefertigt|daseinsbeginn|beginn der existenz|vervaardiging|vervaardigd|productie|creatie|fabricage|ontstaan
+        |gemaakt|geschilderd|gedrukt|getekend|création|creer|créer|créé|fabriqué|réalisation|réalisé|exécution|peint
+        |dessiné|imprimé|impression|prise de vue|début d'existence|mise en œuvre|produzione|realizzazione|creazione
+        |ideazione|ideare|esecuzione|fabbricazione|manifattura|producción|creación|realización|elaboración|fabricación
+        |ejecución|producció|creació|produção|criação|fabrico|fabricação|execução|criar|tillverkning|tillverkad
+        |skapande|kreation|framställning|fremstilling|fremstillet|produksjon|tilvirkning|valmistus|valmistaminen
+        |tuotanto|luominen|valmistamine|tootmine|loomine|looma|izgatavošana|radīšana|veidošana|sukūrimas|pagaminimas
+        |produkcja|utworzenie|wytworzenie|powstanie|produkce|vytvoření|výroba|vznik|výroba objektu|izdelava
+        |izdelovanje|kreacija|ustvarjanje|nastanek|izrada|nastanak|gyártás|készítés|készült|létrehozás|előállítás
+        |producere|producție|producţie|realizare|creație|creaţie|creare|продукция|създаване|производство|создание
+        |изготовление|виготовлення|створення|παραγωγή|δημιουργία|κατασκευή|táirgeadh|cruthú|ייצור|יצירה""",
         UNSPECIFIED: """lido00003|e5|e7|event|event (non-specified)|non-specified|unspecified|activity|ereignis
         |nicht spezifiziert|nicht näher spezifiziertes ereignis|gebeurtenis|événement|evento|händelse|tapahtuma""",
-        OTHER: """lido00001|lido00002|lido00005|lido00006|lido00008|lido00009|lido00010|lido00011|lido00013|lido00021
-        |lido00023|lido00024|lido00026|lido00029|lido00030|lido00033|lido00034|lido00223|lido00225|lido00226|lido00227
-        |lido00228|lido00401|lido00402|lido00931|e6|e8|e9|e10|e11|e13|e14|e17|e64|e79|e80|e81|e83|300393199|300054686
-        |museum-digital 2|museum-digital 3|museum-digital 5|museum-digital 6|museum-digital 8|museum-digital 11
-        |museum-digital 13|museum-digital 25|museum-digital 33|museum-digital 34|museum-digital 36|museum-digital 40
-        |museum-digital 41|museum-digital 42|museum-digital 43|museum-digital 44|museum-digital 45|museum-digital 46
-        |museum-digital 47|museum-digital 48|acquisition|accession|purchase|purchased|sale|sold|gift|donation|bequest
-        |auction|transfer|transfer of custody|loan|finding|found|find|discovery|excavation|collecting|collection event
-        |collected|exhibition|display|use|used|loss|theft|restoration|conservation|provenance|ownership|owned
-        |possession|commissioning|commission|publication|published|performance|destruction|destroyed|modification
-        |part addition|part removal|move|transport|type assignment|transformation|registration|inventory|valuation
-        |marketing|depiction|depicted|mentioned|erwerb|erwerbung|ankauf|kauf|gekauft|verkauf|verkauft|schenkung|zugang
+        OTHER: """publication event|f30|condition assessment|condition check|collected by|received|sent|lido00001
+        |lido00002|lido00005|lido00006|lido00008|lido00009|lido00010|lido00011|lido00013|lido00021|lido00023|lido00024
+        |lido00026|lido00029|lido00030|lido00033|lido00034|lido00223|lido00225|lido00226|lido00227|lido00228|lido00401
+        |lido00402|lido00931|e6|e8|e9|e10|e11|e13|e14|e17|e64|e79|e80|e81|e83|300393199|300054686|museum-digital 2
+        |museum-digital 3|museum-digital 5|museum-digital 6|museum-digital 8|museum-digital 11|museum-digital 13
+        |museum-digital 25|museum-digital 33|museum-digital 34|museum-digital 36|museum-digital 40|museum-digital 41
+        |museum-digital 42|museum-digital 43|museum-digital 44|museum-digital 45|museum-digital 46|museum-digital 47
+        |museum-digital 48|acquisition|accession|purchase|purchased|sale|sold|gift|donation|bequest|auction|transfer
+        |transfer of custody|loan|finding|found|find|discovery|excavation|collecting|collection event|collected
+        |exhibition|display|use|used|loss|theft|restoration|conservation|provenance|ownership|owned|possession
+        |commissioning|commission|publication|published|performance|destruction|destroyed|modification|part addition
+        |part removal|move|transport|type assignment|transformation|registration|inventory|valuation|marketing
+        |depiction|depicted|mentioned|erwerb|erwerbung|ankauf|kauf|gekauft|verkauf|verkauft|schenkung|zugang
         |versteigert|versteigerung|fund|gefunden|ausgrabung|gesammelt|sammelereignis|ausstellung|gebrauch|nutzung
         |wurde genutzt|verlust|verschollen|restaurierung|restauriert|provenienz|besitz|besessen|beauftragt
         |beauftragung|auftrag|veröffentlicht|veröffentlichung|publikation|herausgegeben|empfangen|abgeschickt|zerstört
@@ -158,7 +160,7 @@ SURROUNDINGS = Kinds(
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:\S+")
 _MUSEUM_DIGITAL = re.compile(r"event-types\.museum-digital\.\w+/(?:\w+/)?(\d+)")
-_CIDOC_CLASS = re.compile(r"(e\d{1,2})[ _.-]")
+_CIDOC_CLASS = re.compile(r"([ef]\d{1,2})[ _.-]")
 
 
 def lookup_keys(text: str) -> Iterator[str]:

@@ -63,6 +63,8 @@ from arttl.records.lido_actors import _ROLE_CODES, _WORD_ENDS, AFTER, MAKER, NO_
         ("http://id.loc.gov/vocabulary/relators/prt", NO_MAKER),
         ("after painting by", AFTER),
         ("naar ontwerp van", AFTER),
+        ("after own design by", MAKER),
+        ("naar eigen ontwerp van", MAKER),
         ("kopie naar", AFTER),
         ("d'après", AFTER),
         ("attributed to", AFTER),

@@ -173,6 +173,15 @@ def test_records_without_a_number(tmp_path: Path) -> None:
     assert (artwork.object_number, artwork.labels["type"]) == ("rec/7", ())
 
 
+def test_the_numbers_of_a_record(tmp_path: Path) -> None:
+    alternate = element("lidoRecID", "uuid-1", pref="alternate") + element(
+        "lidoRecID", "obj/1", pref="preferred"
+    )
+    only_in_the_wrap = element("administrativeMetadata", element("recordWrap", element("recordID", "402798")))
+    items = read(tmp_path, element("lido", alternate), element("lido", only_in_the_wrap))
+    assert [item.object_number for item in items if isinstance(item, Artwork)] == ["obj/1", "402798"]
+
+
 def test_bad_settings(tmp_path: Path) -> None:
     for changes, sentence in (
         ({"metadata": None}, "needs --metadata"),
