@@ -11,6 +11,7 @@ from typing import NamedTuple
 from lxml.etree import _Element as Element
 
 from arttl.records.lido_terms import (
+    LONGEST_TEXT,
     Choice,
     Counts,
     Kinds,
@@ -43,47 +44,55 @@ _ROLE_CODES = Kinds(
 # Ends of words; the longest that fits decides, so that an Erfinder is no finder. Words in the languages of Europe.
 _WORD_ENDS = Kinds(
     {
-        MAKER: """artist|artists|painter|painters|sculptor|sculptors|maker|makers|engraver|engravers|etcher
-        |lithographer|draftsman|draughtsman|draftsmen|draughtsmen|drawer|designer|designers|architect|architects
-        |carver|potter|ceramist|ceramicist|weaver|smith|smiths|illustrator|illuminator|miniaturist|calligrapher
-        |modeller|modeler|creator|creators|author|producer|manufacturer|fabricator|craftsman|enameller|gilder
-        |decorator|cutter|inventor|cartographer|originator|jeweller|medallist|embroiderer|glassblower|scribe
-        |draftsperson|künstler|kuenstler|maler|bildhauer|stecher|radierer|zeichner|schneider|lithograf|lithograph
-        |grafiker|graphiker|architekt|entwerfer|hersteller|schöpfer|urheber|verfasser|autor|schnitzer|töpfer|keramiker
-        |schmied|gießer|giesser|macher|bildner|modelleur|dekorateur|erbauer|baumeister|weber|erfinder|kalligraf
-        |vergolder|medailleur|kartograf|kartograph|gestalter|erzeuger|herstellende|ausführende|ausführender|ersteller
-        |kunstenaar|kunstenares|schilder|schilderes|beeldhouwer|tekenaar|graveur|etser|vervaardiger|ontwerper|snijder
-        |lithograaf|keramist|bakker|smid|gieter|wever|auteur|uitvinder|producent|fabrikant|decorateur|bouwer|artiste
-        |peintre|sculpteur|sculptrice|dessinateur|dessinatrice|créateur|créatrice|createur|architecte|orfèvre|ébéniste
-        |céramiste|fabricant|inventeur|illustrateur|enlumineur|aquafortiste|potier|tisserand|fondeur|ciseleur
-        |miniaturiste|modeleur|décorateur|lithographe|graveuse|artista|pittore|pittrice|scultore|scultrice|incisore
-        |disegnatore|disegnatrice|autore|autrice|architetto|esecutore|inventore|ideatore|litografo|orafo|ceramista
-        |intagliatore|produttore|acquafortista|miniatore|creatore|pintor|pintora|escultor|escultora|grabador|gravador
-        |dibujante|desenhador|autora|arquitecto|arquiteto|creador|criador|litógrafo|diseñador|orfebre|productor
-        |artífice|konstnär|kunstner|målare|skulptör|skulptor|billedhugger|billedhogger|bildhuggare|tecknare|tegner
-        |upphovsman|tillverkare|arkitekt|formgivare|gravör|gravør|stikker|stickare|produsent|framställare|taiteilija
-        |maalari|kuvanveistäjä|piirtäjä|suunnittelija|tekijä|valmistaja|graafikko|arkkitehti|kunstnik|maalija|tegija
-        |artysta|malarz|rzeźbiarz|grafik|rysownik|rytownik|twórca|wytwórca|projektant|wykonawca|umělec|malíř|sochař
-        |kreslíř|rytec|výrobce|tvůrce|návrhář|művész|festő|szobrász|grafikus|rajzoló|metsző|készítő|alkotó|tervező
-        |gyártó|szerző|pictor|gravor|desenator|producător|meșter|executant|umetnik|umjetnik|slikar|kipar|risar|avtor
-        |izdelovalec|художник|живописец|скульптор|гравёр|гравер|автор|изготовитель|мастер|архитектор|рисовальщик
-        |ζωγράφος|καλλιτέχνης|γλύπτης|δημιουργός|χαράκτης""",
+        MAKER: """worker|caster|founder|lacquerer|jeweler|goldsmiths|binder|bookbinder|colourist|colorist|printmakers
+        |manufactory|company|fabriek|bakkerij|weverij|modehuis|werker|werkster|slager|juwelier|vergulder|naaister
+        |borduurster|typograaf|kalligraaf|cartograaf|uitvoerder|vormgever|glazenier|inkleurder|clichemaker|manufaktur
+        |werkstatt|fabrik|gießerei|weberei|kunstgewerbler|buchbinder|goldschmied|graphic artist|artist|artists|painter
+        |painters|sculptor|sculptors|maker|makers|engraver|engravers|etcher|lithographer|draftsman|draughtsman
+        |draftsmen|draughtsmen|drawer|designer|designers|architect|architects|carver|potter|ceramist|ceramicist|weaver
+        |smith|smiths|illustrator|illuminator|miniaturist|calligrapher|modeller|modeler|creator|creators|author
+        |producer|manufacturer|fabricator|craftsman|enameller|gilder|decorator|cutter|inventor|cartographer|originator
+        |jeweller|medallist|embroiderer|glassblower|scribe|draftsperson|künstler|kuenstler|maler|bildhauer|stecher
+        |radierer|zeichner|schneider|lithograf|lithograph|grafiker|graphiker|architekt|entwerfer|hersteller|schöpfer
+        |urheber|verfasser|autor|schnitzer|töpfer|keramiker|schmied|gießer|giesser|macher|bildner|modelleur|dekorateur
+        |erbauer|baumeister|weber|erfinder|kalligraf|vergolder|medailleur|kartograf|kartograph|gestalter|erzeuger
+        |herstellende|ausführende|ausführender|ersteller|kunstenaar|kunstenares|schilder|schilderes|beeldhouwer
+        |tekenaar|graveur|etser|vervaardiger|ontwerper|snijder|lithograaf|keramist|bakker|smid|gieter|wever|auteur
+        |uitvinder|producent|fabrikant|decorateur|bouwer|artiste|peintre|sculpteur|sculptrice|dessinateur|dessinatrice
+        |créateur|créatrice|createur|architecte|orfèvre|ébéniste|céramiste|fabricant|inventeur|illustrateur|enlumineur
+        |aquafortiste|potier|tisserand|fondeur|ciseleur|miniaturiste|modeleur|décorateur|lithographe|graveuse|artista
+        |pittore|pittrice|scultore|scultrice|incisore|disegnatore|disegnatrice|autore|autrice|architetto|esecutore
+        |inventore|ideatore|litografo|orafo|ceramista|intagliatore|produttore|acquafortista|miniatore|creatore|pintor
+        |pintora|escultor|escultora|grabador|gravador|dibujante|desenhador|autora|arquitecto|arquiteto|creador|criador
+        |litógrafo|diseñador|orfebre|productor|artífice|konstnär|kunstner|målare|skulptör|skulptor|billedhugger
+        |billedhogger|bildhuggare|tecknare|tegner|upphovsman|tillverkare|arkitekt|formgivare|gravör|gravør|stikker
+        |stickare|produsent|framställare|taiteilija|maalari|kuvanveistäjä|piirtäjä|suunnittelija|tekijä|valmistaja
+        |graafikko|arkkitehti|kunstnik|maalija|tegija|artysta|malarz|rzeźbiarz|grafik|rysownik|rytownik|twórca
+        |wytwórca|projektant|wykonawca|umělec|malíř|sochař|kreslíř|rytec|výrobce|tvůrce|návrhář|művész|festő|szobrász
+        |grafikus|rajzoló|metsző|készítő|alkotó|tervező|gyártó|szerző|pictor|gravor|desenator|producător|meșter
+        |executant|umetnik|umjetnik|slikar|kipar|risar|avtor|izdelovalec|художник|живописец|скульптор|гравёр|гравер
+        |автор|изготовитель|мастер|архитектор|рисовальщик|ζωγράφος|καλλιτέχνης|γλύπτης|δημιουργός|χαράκτης""",
         PHOTOGRAPHER: """photographer|photographers|fotograf|photograph|fotoatelier|fotograaf|photographe|fotografo
         |fotografa|fotógrafo|fotografen|valokuvaaja|fényképész|фотограф|φωτογράφος""",
-        NO_MAKER: """publisher|publishers|printer|printers|patron|patrons|commissioner|commissioning|client|sponsor
-        |donor|owner|seller|vendor|buyer|dealer|collector|lender|sitter|depicted|issuer|paymaster|printed|published
-        |commissioned|editor|discoverer|finder|excavator|restorer|conservator|repeller|acquirer|consignor|auctioneer
-        |holder|user|dedicatee|addressee|recipient|sender|retailer|bookseller|distributor|mint|former|previous|drucker
-        |druckerei|verleger|verlag|geber|herr|besitzer|eigentümer|sammler|händler|verkäufer|käufer|restaurator
-        |dargestellte|dargestellter|stifter|schenker|adressat|empfänger|absender|prägeanstalt|veräußerer|drukker
-        |drukkerij|uitgever|uitgeverij|opdrachtgever|eigenaar|verzamelaar|handelaar|koper|verkoper|vinder
-        |geportretteerde|bruikleengever|imprimeur|éditeur|editeur|commanditaire|propriétaire|collectionneur|marchand
-        |vendeur|acheteur|donateur|restaurateur|découvreur|libraire|mécène|stampatore|tipografo|editore|committente
-        |proprietario|collezionista|venditore|donatore|restauratore|impresor|impressor|comitente|mecenas|propietario
-        |proprietário|coleccionista|vendedor|donante|restaurador|tryckare|trykker|förläggare|forlægger|utgivare
-        |udgiver|beställare|ägare|ejer|painaja|kustantaja|julkaisija|tilaaja|omistaja|kujutatu|trükkija|kirjastaja
-        |drukarz|wydawca|zleceniodawca|fundator|właściciel|tiskař|vydavatel|nakladatel|objednavatel|majitel|nyomdász
-        |kiadó|megrendelő|tulajdonos|emitent|comanditar|proprietar|descoperitor|издатель|печатник|заказчик|владелец""",
+        NO_MAKER: """writer|poet|composer|translator|censor|financier|licensee|supervisor|importer|supplier
+        |frame maker|framer|framemaker|schrijver|redacteur|dichter|componist|vertaler|verlener|opgedragen|samensteller
+        |muntheer|leverancier|toezichthouder|supervisie|directeur|approbatie|toestemming|landmeter|lijstenmaker
+        |letterzetter|inspirator|schreiber|komponist|übersetzer|rahmenmacher|leihgeber|widmungsempfänger|münzherr
+        |encadreur|traducteur|corniciaio|publisher|publishers|printer|printers|patron|patrons|commissioner
+        |commissioning|client|sponsor|donor|owner|seller|vendor|buyer|dealer|collector|lender|sitter|depicted|issuer
+        |paymaster|printed|published|commissioned|editor|discoverer|finder|excavator|restorer|conservator|repeller
+        |acquirer|consignor|auctioneer|holder|user|dedicatee|addressee|recipient|sender|retailer|bookseller
+        |distributor|mint|former|previous|drucker|druckerei|verleger|verlag|geber|herr|besitzer|eigentümer|sammler
+        |händler|verkäufer|käufer|restaurator|dargestellte|dargestellter|stifter|schenker|adressat|empfänger|absender
+        |prägeanstalt|veräußerer|drukker|drukkerij|uitgever|uitgeverij|opdrachtgever|eigenaar|verzamelaar|handelaar
+        |koper|verkoper|vinder|geportretteerde|bruikleengever|imprimeur|éditeur|editeur|commanditaire|propriétaire
+        |collectionneur|marchand|vendeur|acheteur|donateur|restaurateur|découvreur|libraire|mécène|stampatore
+        |tipografo|editore|committente|proprietario|collezionista|venditore|donatore|restauratore|impresor|impressor
+        |comitente|mecenas|propietario|proprietário|coleccionista|vendedor|donante|restaurador|tryckare|trykker
+        |förläggare|forlægger|utgivare|udgiver|beställare|ägare|ejer|painaja|kustantaja|julkaisija|tilaaja|omistaja
+        |kujutatu|trükkija|kirjastaja|drukarz|wydawca|zleceniodawca|fundator|właściciel|tiskař|vydavatel|nakladatel
+        |objednavatel|majitel|nyomdász|kiadó|megrendelő|tulajdonos|emitent|comanditar|proprietar|descoperitor|издатель
+        |печатник|заказчик|владелец""",
     }
 )
 _AFTER = re.compile(
@@ -93,12 +102,17 @@ _AFTER = re.compile(
     r"|werkstatt von|nachfolger|navolger|omgeving van|kring van|atelier van|werkplaats van|entourage de"
     r"|atelier de|école de)\b"
 )
+_DENIED = re.compile(
+    r"\b(?:former(?:ly)?|reject\w*|vroeger|voormalig\w*|ehemal\w*|früher\w*|abgeschrieben|ancienne\w*|autrefois|già|falsifi\w+"
+    r"|forge\w+|vervals\w+|fälsch\w+)\b|300404270|300252887"
+)
 _OWN = re.compile(r"\b(?:own|eigen|eigenem|propre|proprio|propio)\b")
 # Events that say what those who take part in them do, where they have no role.
 _PRINTING = Kinds(
     {PRINTED: "lido01096|museum-digital 26|printing|printed|druck|gedruckt|gedrukt|imprimé|impression"}
 )
 _PARTS = re.compile(r"\s*[,;/&+|]\s*|\s+(?:und|and|en|et|og|och|ja|y|e|i|a)\s+")
+_LONGEST_WORD = 40
 _LETTERS = re.compile(r"[^\W\d_]+")
 
 _EVENT_TYPE, _EVENT_ACTOR, _ACTOR_IN_ROLE = path("eventType"), path("eventActor"), path("actorInRole")
@@ -113,7 +127,7 @@ def role_kind(texts: Iterable[str]) -> str | None:
     Returns:
         `MAKER`, `PHOTOGRAPHER`, `AFTER` or `NO_MAKER`; None: it is not known.
     """
-    kinds = {_kind_of_role(text) for text in texts}
+    kinds = {_kind_of_role(text[:LONGEST_TEXT]) for text in texts}
     return next((kind for kind in (MAKER, PHOTOGRAPHER, AFTER, NO_MAKER) if kind in kinds), None)
 
 
@@ -126,21 +140,26 @@ def _kind_of_role(text: str) -> str | None:
         return NO_MAKER
     if _AFTER.match(text):
         return MAKER if _OWN.search(text) else AFTER  # after own design
+    if code := _WORD_ENDS.of(text):  # such as frame maker, of two words
+        return code
     kinds = [_kind_by_word_ends(part) for part in _PARTS.split(text)]
     return next((kind for kind in (MAKER, PHOTOGRAPHER, NO_MAKER) if kind in kinds), None)
 
 
 def _kind_by_word_ends(part: str) -> str | None:
-    longest: dict[str, int] = {}
-    for word in _LETTERS.findall(part):
-        # German forms such as Malerin, Malerinnen and Maler:in end otherwise.
-        forms = (word, *(word.removesuffix(end) for end in ("in", "innen", "s") if word.endswith(end)))
-        for form in forms:
-            for start in range(len(form)):
-                if kind := _WORD_ENDS.get(form[start:]):
-                    longest[kind] = max(longest.get(kind, 0), len(form) - start)
-                    break
-    return max(longest, key=lambda kind: (longest[kind], kind != NO_MAKER)) if longest else None
+    """The kind of the first word that has one: the owner of a pottery is no maker."""
+    return next(filter(None, map(_kind_of_word, _LETTERS.findall(part))), None)
+
+
+def _kind_of_word(word: str) -> str | None:
+    longest, kind = 0, None
+    word = word[-_LONGEST_WORD:]
+    # German forms such as Malerin, Malerinnen and Maler:in end otherwise.
+    for form in (word, *(word.removesuffix(end) for end in ("in", "innen", "s") if word.endswith(end))):
+        start = next((start for start in range(len(form)) if form[start:] in _WORD_ENDS), len(form))
+        if len(form) - start > longest:
+            longest, kind = len(form) - start, _WORD_ENDS[form[start:]]
+    return kind
 
 
 @dataclass
@@ -172,7 +191,8 @@ def makers(
     Artists are the actors whose role is that of a maker; photographers only if there is no other maker, whose work they
     may have photographed. Where there are none, those without a role or with an unknown one; those without a role in an
     event of printing only if there are no others. Publishers, printers, patrons and owners never are. An actor with an
-    attribution qualifier, or a role such as `after a painting by`, is no artist unless `attributed`.
+    attribution qualifier, or a role such as `after a painting by`, is no artist unless `attributed`; never one whose
+    qualifier denies it (`formerly attributed to`).
 
     Args:
         events: of one record.
@@ -192,7 +212,10 @@ def makers(
     best = next((kind for kind in (MAKER, PHOTOGRAPHER, None, PRINTED) if kind in kinds), MAKER)
     artists = []
     for actor in actors:
-        fits = actor.kind in (best, AFTER) if attributed else actor.kind == best and not actor.qualifier
+        if attributed and not _DENIED.search(actor.qualifier.casefold()):
+            fits = actor.kind in (best, AFTER)
+        else:
+            fits = actor.kind == best and not actor.qualifier
         if fits:
             artists.append(actor.name)
         if fits or not actor.qualifier:

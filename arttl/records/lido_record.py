@@ -12,6 +12,7 @@ from arttl.records.lido_actors import makers
 from arttl.records.lido_findings import Findings
 from arttl.records.lido_terms import (
     EVENT_KINDS,
+    LONGEST_TEXT,
     MATERIAL,
     MATERIAL_KINDS,
     NEITHER,
@@ -90,7 +91,7 @@ class LidoRecord:
         candidates = []
         for rank, holder in self._repositories:
             for number in holder.iterchildren(_WORK_ID):
-                rank_of_number = _rank_of_number(attribute(number, "type"))
+                rank_of_number = _rank_of_number(attribute(number, "type")[:LONGEST_TEXT])
                 if rank_of_number is not None and words(number):
                     candidates.append((rank, rank_of_number, words(number)))
         if candidates:
@@ -195,9 +196,8 @@ class LidoRecord:
     @cached_property
     def _material_parts(self) -> list[Element]:
         """Of productions, of events of no kind, which some exports have for materials alone, and of the object."""
-        productions = self.productions
-        unspecified = [event for event, _, kind in self._events if kind == UNSPECIFIED]
-        events = [*productions, *(event for event in unspecified if event not in productions)]
+        events = [event for event, _, kind in self._events if kind in (PRODUCTION, UNSPECIFIED)]
+        events = events or self.productions
         parts = [part for event in events for part in event.iterchildren(_EVENT_MATERIALS)]
         return [*parts, *self._parts[_OBJECT_MATERIALS]]
 
@@ -259,7 +259,8 @@ class LidoRecord:
     def _repositories(self) -> list[tuple[int, Element]]:
         """Those that hold the object now, or are not said not to, each with 0 if it is said that they do."""
         ranked = (
-            (_rank_of_repository(attribute(holder, "type")), holder) for holder in self._parts[_REPOSITORY]
+            (_rank_of_repository(attribute(holder, "type")[:LONGEST_TEXT]), holder)
+            for holder in self._parts[_REPOSITORY]
         )
         return [(rank, holder) for rank, holder in ranked if rank is not None]
 

@@ -29,6 +29,7 @@ MATERIAL, TECHNIQUE, NEITHER = "material", "technique", "neither"
 _MOST_KINDS = 500  # of distinct names that are counted one by one
 _MOST_LISTED = 8
 _LONGEST_NAME = 60
+LONGEST_TEXT = 500  # characters that a kind is told from
 _MOST_REMEMBERED = 4096  # concepts
 _LONGEST_REMEMBERED = 8192  # bytes of XML
 
@@ -47,10 +48,13 @@ class Kinds(dict[str, str]):
             for word in text.split("|"):
                 self[" ".join(unicodedata.normalize("NFC", word).casefold().split())] = kind
         # A file has few kinds, which come again and again.
-        self.of = lru_cache(maxsize=4096)(self._find)
+        self._of = lru_cache(maxsize=4096)(self._find)
+
+    def of(self, text: str) -> str | None:
+        """The kind of a term or an identifier; a very long text has none."""
+        return self._of(text) if len(text) <= LONGEST_TEXT else None
 
     def _find(self, text: str) -> str | None:
-        """The kind of a term or an identifier."""
         return next((self[key] for key in lookup_keys(text) if key in self), None)
 
     def of_first(self, texts: Iterable[str]) -> str | None:
@@ -309,7 +313,8 @@ def meaning(concept: Element | None, choice: Choice) -> Meaning:
     """
     if concept is None:
         return _NOTHING
-    key = (tostring(concept, with_tail=False), inherited_language(concept), choice.language, choice.own)
+    around = language_code(inherited_language(concept))
+    key = (tostring(concept, with_tail=False), around, choice.language, choice.own)
     remembered = _meanings.get(key)
     if remembered is None:
         remembered = _meaning(concept, Choice(choice.language, choice.own))

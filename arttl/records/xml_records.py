@@ -21,6 +21,7 @@ from arttl.records.reading import readable
 _CHUNK = 64 * 1024
 _MOST_CHARACTERS = 8 * 2**20  # of a record, text and markup; real ones have some thousands
 _DEEPEST = 200
+_LONGEST_LANGUAGE = 35  # characters, which BCP 47 (4.4.1) asks to leave room for
 XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 # Codes of three letters (ISO 639-2, either kind) that files have in place of those of two, which BCP 47 asks for.
 _SHORT_FOR_LONG = """eng=en deu=de ger=de nld=nl dut=nl fra=fr fre=fr ita=it spa=es por=pt cat=ca swe=sv dan=da nor=no
@@ -137,9 +138,13 @@ def inherited_language(element: Element) -> str:
     return ""
 
 
-@lru_cache(maxsize=1024)
 def language_code(tag: str) -> str:
     """`en` for `en`, `EN-gb` and `eng`; empty for none."""
+    return _language_code(tag[:_LONGEST_LANGUAGE])
+
+
+@lru_cache(maxsize=1024)
+def _language_code(tag: str) -> str:
     code = tag.strip().replace("_", "-").partition("-")[0].casefold()
     return _SHORT_CODES.get(code, code)
 

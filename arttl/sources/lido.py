@@ -139,16 +139,16 @@ def _artwork(
 
 def _identifiers(values: list[Labelled]) -> dict[str, tuple[str, ...]]:
     """Those of each label that has any, of all the concepts that it names."""
-    merged: dict[str, tuple[str, ...]] = {}
+    merged: dict[str, dict[str, None]] = {}
     for value in values:
         if value.identifiers:
-            merged[value.label] = tuple(dict.fromkeys((*merged.get(value.label, ()), *value.identifiers)))
-    return merged
+            merged.setdefault(value.label, {}).update(dict.fromkeys(value.identifiers))
+    return {label: tuple(identifiers) for label, identifiers in merged.items()}
 
 
 def _image(record: Element, number: str, pictures: PictureFolder) -> tuple[Path | NoPicture, list[Path]]:
     """The picture of a record, and those of its other resources that the folder has."""
-    existing: list[Path] = []
+    existing: dict[Path, None] = {}
     unclear: NoPicture | None = None
     for resource in _resources(record):
         for link in resource:
@@ -157,11 +157,11 @@ def _image(record: Element, number: str, pictures: PictureFolder) -> tuple[Path 
                 if picture.reason == "ambiguous-picture":
                     unclear = unclear or picture
             elif picture.is_file():
-                if picture not in existing:
-                    existing.append(picture)
+                existing[picture] = None
                 break
     if existing:
-        return existing[0], existing[1:]
+        first, *others = existing
+        return first, others
     return unclear or pictures.of_object(number), []
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -452,6 +453,25 @@ def test_the_registry_says_what_was_found(tmp_path: Path) -> None:
         "events: of a production: 'Production' 1; not taken: 'Acquisition' 1",
         "roles: taken as artists: 'painter' 1; not taken: 'publisher' 1",
     ]
+
+
+def test_a_record_of_very_many_parts_takes_no_time(tmp_path: Path) -> None:
+    many = 20_000
+    concept = element("conceptID", "{}", source="S") + term("oil")
+    one = record(
+        description(
+            "".join(event("Production") + event("event") for _ in range(many)),
+            event(
+                "Production", materials(*(material(concept.format(i), type="material") for i in range(many)))
+            ),
+            event("Production", *(actor(f"A {index}") for index in range(many // 10))),
+        )
+    )
+    started = time.process_time()
+    artwork = read_one(tmp_path, one)
+    assert time.process_time() - started < 20
+    assert len(artwork.identifiers["material"]["oil"]) == many
+    assert len(artwork.labels["artist"]) == many // 10
 
 
 _NAMES = (
