@@ -49,7 +49,11 @@ _WORK_TYPE, _CLASSIFICATION, _TITLE_SET = path("objectWorkType"), path("classifi
 _REPOSITORY, _REPOSITORY_NAME, _WORK_ID = path("repositorySet"), path("repositoryName"), path("workID")
 _RECORD_SOURCE, _BODY_NAME = path("recordSource"), path("legalBodyName", "appellationValue")
 _OBJECT_MATERIALS, _EVENT_MATERIALS = path("objectMaterialsTechSet"), path("eventMaterialsTech")
-_MATERIAL_TERM, _MATERIAL_DISPLAY = path("materialsTech", "termMaterialsTech"), path("displayMaterialsTech")
+_MATERIALS, _MATERIAL_TERM, _MATERIAL_DISPLAY = (
+    path("materialsTech"),
+    path("termMaterialsTech"),
+    path("displayMaterialsTech"),
+)
 _EXTENT = path("extentMaterialsTech")
 _PARTS = (_EVENT, _WORK_TYPE, _CLASSIFICATION, _TITLE_SET, _REPOSITORY, _OBJECT_MATERIALS)
 
@@ -203,16 +207,22 @@ class LidoRecord:
 
     @cached_property
     def _materials(self) -> dict[str, list[Meaning]]:
-        terms = [term for part in self._material_parts for term in part.iterfind(_MATERIAL_TERM)]
+        terms = [
+            (term, extent)
+            for part in self._material_parts
+            for materials in part.iterchildren(_MATERIALS)
+            for extent in [self._extent_of(materials)]
+            for term in materials.iterchildren(_MATERIAL_TERM)
+        ]
         kept: dict[str, list[Meaning]] = {MATERIAL: [], TECHNIQUE: [], NEITHER: []}
         unknown: list[Meaning] = []
-        for term in terms:
+        for term, extent in terms:
             concept = meaning(term, self._names)
             if concept.label is None:
                 continue
-            if part := self._part_of(term):
-                is_frame = SURROUNDINGS.of(part) is not None
-                (self._findings.frames if is_frame else self._findings.parts).add(repr(part))
+            if extent:
+                is_frame = SURROUNDINGS.of(extent) is not None
+                (self._findings.frames if is_frame else self._findings.parts).add(repr(extent))
                 if is_frame:
                     continue
             type_ = attribute(term, "type")
@@ -228,11 +238,9 @@ class LidoRecord:
             self._findings.materials_taken += len(unknown)
         return kept
 
-    def _part_of(self, term: Element) -> str:
-        """The part of the object that is of a material, where it is said."""
-        around = term.getparent()
-        extent = None if around is None else next(around.iterchildren(_EXTENT), None)
-        return "" if extent is None else meaning(extent, self._names).term
+    def _extent_of(self, materials: Element) -> str:
+        """The part of the object that is of these materials, where it is said."""
+        return meaning(next(materials.iterchildren(_EXTENT), None), self._names).term
 
     @cached_property
     def _displays(self) -> dict[str, list[Element]]:

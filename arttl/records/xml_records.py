@@ -82,6 +82,7 @@ def _records(
         except etree.XMLSyntaxError as error:
             damage = error  # raised after the records before it
         record_bytes += len(chunk)
+        ended: list[Element] = []
         for event, element in parser.read_events():
             if event == "start":
                 depth += 1
@@ -106,9 +107,12 @@ def _records(
                 yield finished
                 record = None
             if record is None:
-                element.clear()
-                while element.getprevious() is not None:
-                    del element.getparent()[0]
+                ended.append(element)
+        # Only now, when no event refers to a part of them: lxml's time would grow with the square of a record's size.
+        for element in ended:
+            element.clear()
+            while element.getprevious() is not None:
+                del element.getparent()[0]
         if damage is not None:
             raise damage
         if record is not None and record_bytes > _MOST_CHARACTERS:

@@ -456,7 +456,7 @@ def test_the_registry_says_what_was_found(tmp_path: Path) -> None:
 
 
 def test_a_record_of_very_many_parts_takes_no_time(tmp_path: Path) -> None:
-    many = 20_000
+    many = 6_000
     concept = element("conceptID", "{}", source="S") + term("oil")
     one = record(
         description(
@@ -469,7 +469,7 @@ def test_a_record_of_very_many_parts_takes_no_time(tmp_path: Path) -> None:
     )
     started = time.process_time()
     artwork = read_one(tmp_path, one)
-    assert time.process_time() - started < 20
+    assert time.process_time() - started < 5
     assert len(artwork.identifiers["material"]["oil"]) == many
     assert len(artwork.labels["artist"]) == many // 10
 
