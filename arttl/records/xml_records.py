@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from lxml import etree
@@ -20,7 +21,13 @@ from arttl.records.reading import readable
 _CHUNK = 64 * 1024
 _MOST_CHARACTERS = 8 * 2**20  # of a record, text and markup; real ones have some thousands
 _DEEPEST = 200
+_LONGEST_LANGUAGE = 35  # characters, which BCP 47 (4.4.1) asks to leave room for
 XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+# Codes of three letters (ISO 639-2, either kind) that files have in place of those of two, which BCP 47 asks for.
+_SHORT_FOR_LONG = """eng=en deu=de ger=de nld=nl dut=nl fra=fr fre=fr ita=it spa=es por=pt cat=ca swe=sv dan=da nor=no
+    nob=no fin=fi est=et lav=lv lit=lt pol=pl ces=cs cze=cs slk=sk slo=sk hun=hu ron=ro rum=ro bul=bg rus=ru ukr=uk
+    ell=el gre=el slv=sl hrv=hr gle=ga tur=tr heb=he zho=zh chi=zh jpn=ja"""
+_SHORT_CODES = dict(pair.split("=") for pair in _SHORT_FOR_LONG.split())
 
 
 class BadXml(ArttlError):
@@ -29,6 +36,8 @@ class BadXml(ArttlError):
 
 def read_records(path: Path, names: Collection[str]) -> Iterator[Element]:
     """The elements of the given names, each as soon as it has ended and then forgotten.
+
+    The language of the elements around a record is put on the record itself (`xml:lang`), unless it has its own.
 
     Args:
         path: the file.
@@ -73,6 +82,7 @@ def _records(
         except etree.XMLSyntaxError as error:
             damage = error  # raised after the records before it
         record_bytes += len(chunk)
+        ended: list[Element] = []
         for event, element in parser.read_events():
             if event == "start":
                 depth += 1
@@ -92,12 +102,17 @@ def _records(
             if record is not None and element is record:
                 finished = copy.deepcopy(element)  # the parser still needs its own
                 finished.tail = None
+                if XML_LANG not in finished.attrib and (language := inherited_language(element)):
+                    finished.set(XML_LANG, language)
                 yield finished
                 record = None
             if record is None:
-                element.clear()
-                while element.getprevious() is not None:
-                    del element.getparent()[0]
+                ended.append(element)
+        # Only now, when no event refers to a part of them: lxml's time would grow with the square of a record's size.
+        for element in ended:
+            element.clear()
+            while element.getprevious() is not None:
+                del element.getparent()[0]
         if damage is not None:
             raise damage
         if record is not None and record_bytes > _MOST_CHARACTERS:
@@ -111,17 +126,41 @@ def _refused(path: Path, line: int | None, reason: str) -> BadXml:
 
 def words(element: Element | None) -> str:
     """All text of an element, with single blanks; empty for None."""
-    return "" if element is None else " ".join("".join(element.itertext()).split())
+    if element is None:
+        return ""
+    text = "".join(element.itertext()) if len(element) else element.text
+    return " ".join(text.split()) if text else ""
+
+
+def inherited_language(element: Element) -> str:
+    """The language of an element, its own `xml:lang` or that of the closest element around it (XML 1.0, 2.12)."""
+    around: Element | None = element
+    while around is not None:
+        if (language := around.get(XML_LANG)) is not None:
+            return str(language)
+        around = around.getparent()
+    return ""
+
+
+def language_code(tag: str) -> str:
+    """`en` for `en`, `EN-gb` and `eng`; empty for none."""
+    return _language_code(tag[:_LONGEST_LANGUAGE])
+
+
+@lru_cache(maxsize=1024)
+def _language_code(tag: str) -> str:
+    code = tag.strip().replace("_", "-").partition("-")[0].casefold()
+    return _SHORT_CODES.get(code, code)
 
 
 def in_language(elements: list[Element], language: str | None) -> list[Element]:
-    """Those of one language (`xml:lang`, a region after `-` does not matter), where there are any; else all.
+    """Those of one language (`xml:lang`, inherited; regions do not matter), where there are any; else all.
 
     Without a given language it is that of the first element.
     """
-    languages = [element.get(XML_LANG, "").partition("-")[0].casefold() for element in elements]
+    languages = [language_code(inherited_language(element)) for element in elements]
     if not languages:
         return elements
-    chosen = (language or languages[0]).partition("-")[0].casefold()
+    chosen = language_code(language) if language else languages[0]
     kept = [element for element, own in zip(elements, languages, strict=True) if own == chosen]
     return kept or elements

@@ -1,6 +1,6 @@
 """LIDO 1.0 and 1.1, the exchange format of CIDOC for museum objects, in a file or a folder of files.
 
-Example of a record, abridged (the namespace is `http://www.lido-schema.org`):
+Example of a record, abridged (the namespace is `http://www.lido-schema.org`); records may be in an OAI-PMH envelope:
 
     <lido:lido>
       <lido:lidoRecID>DE-1/obj/4711</lido:lidoRecID>
@@ -25,22 +25,24 @@ Example of a record, abridged (the namespace is `http://www.lido-schema.org`):
       </lido:descriptiveMetadata>
     </lido:lido>
 
-The fields for tasks: `type` (object work type), `material` and `technique` (of the production, in 1.1 also of the
-object) and `artist` (actor of the production event).
+What each field gives, and what is taken where a record has several, is in `docs/sources.md`;
+`arttl/records/lido_record.py` reads it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
 
 from lxml.etree import _Element as Element
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError, did_you_mean
+from arttl.records.lido_findings import Findings
+from arttl.records.lido_record import FIELDS, LidoRecord
+from arttl.records.lido_terms import LIDO, Labelled, attribute, lookup_keys
 from arttl.records.reading import metadata_files
-from arttl.records.xml_records import in_language, read_records, words
+from arttl.records.xml_records import language_code, read_records, words
 from arttl.shards.rejects import Reject
 from arttl.sources.pictures import NoPicture, PictureFolder
 from arttl.sources.remarks import Note, PassedOver
@@ -48,42 +50,29 @@ from arttl.sources.settings import SourceSettings
 
 TASKS = ("material", "type", "artist")
 
-_NS = "{http://www.lido-schema.org}"
-_SKOS = "{http://www.w3.org/2004/02/skos/core#}"
-_TYPE = _NS + "type"
-_PREF = _NS + "pref"
-# Terms of the LIDO terminology, in the last part of a concept's address, and the words that files of 1.0 use.
-_PRODUCTION = (
-    "lido00007",
-    "production",
-    "herstellung",
-    "creation",
-    "vervaardiging",
-    "fabrication",
-    "création",
-)
-_TECHNIQUE = ("lido00131", "technique", "technik", "techniek")
-
-
-def _paths(*steps: str) -> str:
-    return "/".join(_NS + step for step in steps)
-
-
-_WORK_TYPES = ".//" + _paths("objectWorkTypeWrap", "objectWorkType")
-_EVENTS = ".//" + _paths("eventSet", "event")
-_EVENT_MATERIALS = _paths("eventMaterialsTech", "materialsTech", "termMaterialsTech")
-_OBJECT_MATERIALS = ".//" + _paths(
-    "objectMaterialsTechWrap", "objectMaterialsTechSet", "materialsTech", "termMaterialsTech"
-)
-_ACTORS = _paths("eventActor", "actorInRole", "actor")
-_ACTOR_NAMES = _paths("nameActorSet", "appellationValue")
+_OAI_HEADER = "{http://www.openarchives.org/OAI/2.0/}header"
+_OAI_IDENTIFIER = "{http://www.openarchives.org/OAI/2.0/}identifier"
+# How well a representation shows the object, by `lido:type`; what is not known is between master and preview.
+_REPRESENTATIONS = {
+    "image master": 0,
+    "image original": 0,
+    "masterfile": 0,
+    "master": 0,
+    "image preview": 2,
+    "preview": 2,
+    "image thumb": 3,
+    "image thumbnail": 3,
+    "thumb": 3,
+    "thumbnail": 3,
+    "lido00451": 3,
+}
 
 
 def read_lido(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOver | Note]:
     """Artworks of LIDO records, one per record.
 
-    The object number is the inventory number (`workID`), else the record's own number. The image is named by the last
-    part of an address in the record (`linkResource`), if the folder has that file, else after the object.
+    The image is named by the last part of an address in the record (`linkResource`), if the folder has that file, else
+    after the object.
 
     Args:
         settings: `metadata` is required, and `images` but for a dry run.
@@ -95,124 +84,95 @@ def read_lido(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOve
         raise ArttlError("--source lido needs --metadata, a file or a folder of XML files")
     tasks = settings.task_columns() or {task: task for task in TASKS}
     for task, column in tasks.items():
-        if column not in _FIELDS:
+        if column not in FIELDS:
             raise ArttlError(
-                f"--tasks {task}: {column!r} is not a field of LIDO records{did_you_mean(column, _FIELDS)}; there are:"
-                f" {', '.join(_FIELDS)}"
+                f"--tasks {task}: {column!r} is not a field of LIDO records{did_you_mean(column, FIELDS)}; there are:"
+                f" {', '.join(FIELDS)}"
             )
     pictures = PictureFolder.of(settings, "lido")
+    findings = Findings(language_code(settings.language or ""), attributed=settings.attributed)
     for file in metadata_files(settings.metadata, (".xml",)):
-        for index, record in enumerate(read_records(file, [_NS + "lido"]), start=1):
-            number = _object_number(record)
-            if not number:
-                yield Reject("", "", "", "no-object-number", f"record {index} of {file.name}")
-                continue
-            picture = _image(record, number, pictures)
+        number = deleted = 0
+        for element in read_records(file, (LIDO + "lido", _OAI_HEADER)):
+            if element.tag == LIDO + "lido":
+                number += 1
+                yield from _artwork(element, tasks, pictures, findings, f"record {number} of {file.name}")
+            elif element.get("status", "").strip().casefold() == "deleted":
+                deleted += 1
+                yield PassedOver("deleted records", words(element.find(_OAI_IDENTIFIER)))
+        if not number and not deleted:
+            yield PassedOver("files without LIDO records", file.name)
+    yield from map(Note, findings.sentences())
+
+
+def _artwork(
+    element: Element, tasks: dict[str, str], pictures: PictureFolder, findings: Findings, where: str
+) -> Iterator[Artwork | Reject | PassedOver]:
+    record = LidoRecord(element, findings)
+    number = record.object_number()
+    if not number:
+        yield Reject("", "", "", "no-object-number", where)
+        return
+    picture, others = _image(element, number, pictures)
+    for other in others:
+        yield PassedOver("further pictures of an object", other.name)
+    if isinstance(picture, NoPicture):
+        yield picture.reject(number)
+        return
+    labels = {task: FIELDS[column](record) for task, column in tasks.items()}
+    record.count()
+    yield Artwork(
+        key=sample_key(number),
+        object_number=number,
+        image=picture,
+        labels={
+            task: tuple(dict.fromkeys(value.label for value in values)) for task, values in labels.items()
+        },
+        title=record.title(),
+        date=record.date(),
+        source=record.source(),
+        institution=record.institution(),
+        identifiers={task: kept for task, values in labels.items() if (kept := _identifiers(values))},
+        attributions=tuple(record.attributions()),
+    )
+
+
+def _identifiers(values: list[Labelled]) -> dict[str, tuple[str, ...]]:
+    """Those of each label that has any, of all the concepts that it names."""
+    merged: dict[str, dict[str, None]] = {}
+    for value in values:
+        if value.identifiers:
+            merged.setdefault(value.label, {}).update(dict.fromkeys(value.identifiers))
+    return {label: tuple(identifiers) for label, identifiers in merged.items()}
+
+
+def _image(record: Element, number: str, pictures: PictureFolder) -> tuple[Path | NoPicture, list[Path]]:
+    """The picture of a record, and those of its other resources that the folder has."""
+    existing: dict[Path, None] = {}
+    unclear: NoPicture | None = None
+    for resource in _resources(record):
+        for link in resource:
+            picture = pictures.named(link)
             if isinstance(picture, NoPicture):
-                yield picture.reject(number)
-                continue
-            language = settings.language
-            yield Artwork(
-                key=sample_key(number),
-                object_number=number,
-                image=picture,
-                labels={task: _FIELDS[column](record, language) for task, column in tasks.items()},
-                title=_title(record, language),
-                date=_date(record),
-                source=words(record.find(".//" + _paths("recordSource", "legalBodyName", "appellationValue")))
-                or None,
-            )
-    yield from pictures.remarks()
+                if picture.reason == "ambiguous-picture":
+                    unclear = unclear or picture
+            elif picture.is_file():
+                existing[picture] = None
+                break
+    if existing:
+        first, *others = existing
+        return first, others
+    return unclear or pictures.of_object(number), []
 
 
-def _object_number(record: Element) -> str:
-    numbers = record.findall(".//" + _paths("repositorySet", "workID"))
-    # A work may have several, earlier ones too.
-    numbers.sort(key=lambda element: "inventory" not in element.get(_TYPE, "").casefold())
-    return next(filter(None, map(words, numbers)), "") or words(record.find(_NS + "lidoRecID"))
+def _resources(record: Element) -> Iterator[list[str]]:
+    """For each resource its links, the master before previews before thumbnails."""
+    for resource in record.iter(LIDO + "resourceSet"):
+        links = [link for link in resource.iter(LIDO + "linkResource") if words(link)]
+        yield [words(link) for link in sorted(links, key=_representation)]
 
 
-def _image(record: Element, number: str, pictures: PictureFolder) -> Path | NoPicture:
-    for link in record.iter(_NS + "linkResource"):
-        path = pictures.named(words(link))
-        if isinstance(path, Path) and path.is_file():
-            return path
-    return pictures.of_object(number)
-
-
-def _title(record: Element, language: str | None) -> str | None:
-    titles = record.findall(".//" + _paths("titleWrap", "titleSet", "appellationValue"))
-    return next(filter(None, map(words, in_language(titles, language))), None)
-
-
-def _date(record: Element) -> str | None:
-    for event in _productions(record):
-        for steps in (("eventDate", "displayDate"), ("eventDate", "date", "earliestDate")):
-            if text := words(event.find(_paths(*steps))):
-                return text
-    return None
-
-
-def _productions(record: Element) -> Iterator[Element]:
-    for event in record.findall(_EVENTS):
-        if _is_one_of(event.find(_NS + "eventType"), _PRODUCTION):
-            yield event
-
-
-def _is_one_of(concept: Element | None, known: tuple[str, ...]) -> bool:
-    """Whether a term or identifier of a concept, or its `lido:type`, is a known one."""
-    if concept is None:
-        return False
-    texts = [concept.get(_TYPE, ""), *(words(element) for element in concept.iter())]
-    texts += [value for element in concept.iter() for key, value in element.items() if key.endswith("}about")]
-    return any(text.casefold().rstrip("/").rpartition("/")[2] in known for text in texts)
-
-
-def _term(concept: Element, language: str | None) -> str:
-    """One term of a concept: a preferred one, in the given language."""
-    terms = [element for element in concept.iter(_NS + "term") if words(element)]
-    terms += [element for element in concept.iter(_SKOS + "prefLabel") if words(element)]
-    return _preferred(terms, language)
-
-
-def _preferred(elements: list[Element], language: str | None) -> str:
-    """The text of the first element in the given language, of the preferred ones where there are any."""
-    preferred = [element for element in elements if element.get(_PREF, "").casefold().endswith("preferred")]
-    chosen = in_language(preferred or elements, language)
-    return words(chosen[0]) if chosen else ""
-
-
-def _terms(concepts: list[Element], language: str | None) -> tuple[str, ...]:
-    return tuple(filter(None, (_term(concept, language) for concept in concepts)))
-
-
-def _types(record: Element, language: str | None) -> tuple[str, ...]:
-    return _terms(record.findall(_WORK_TYPES), language)
-
-
-def _materials_or_techniques(
-    record: Element, language: str | None, *, is_kind: Callable[[str], bool]
-) -> tuple[str, ...]:
-    terms = [element for event in _productions(record) for element in event.findall(_EVENT_MATERIALS)]
-    terms += record.findall(_OBJECT_MATERIALS)
-    kept = []
-    for element in terms:
-        kind = (element.get(_TYPE, "") or "").casefold().rstrip("/").rpartition("/")[2]
-        if is_kind(kind):
-            kept.append(element)
-    return _terms(kept, language)
-
-
-def _artists(record: Element, language: str | None) -> tuple[str, ...]:
-    actors = [actor for event in _productions(record) for actor in event.findall(_ACTORS)]
-    names = (_preferred(actor.findall(_ACTOR_NAMES), language) for actor in actors)
-    return tuple(filter(None, names))
-
-
-_FIELDS: dict[str, Callable[[Element, str | None], tuple[str, ...]]] = {
-    # A term of no kind is a material.
-    "material": partial(_materials_or_techniques, is_kind=lambda kind: kind not in _TECHNIQUE),
-    "technique": partial(_materials_or_techniques, is_kind=lambda kind: kind in _TECHNIQUE),
-    "type": _types,
-    "artist": _artists,
-}
+def _representation(link: Element) -> int:
+    around = link.getparent()
+    kind = "" if around is None else attribute(around, "type")
+    return next((_REPRESENTATIONS[key] for key in lookup_keys(kind) if key in _REPRESENTATIONS), 1)

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lxml import etree
 
 from arttl.errors import ArttlError
-from arttl.records.xml_records import in_language, read_records, words
+from arttl.records.xml_records import XML_LANG, in_language, inherited_language, read_records, words
 
 _BOMB = """<?xml version="1.0"?>
 <!DOCTYPE lolz [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">
@@ -115,12 +116,72 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         list(read_records(tmp_path / "none.xml", ["r"]))
 
 
+def _texts(elements: list[etree._Element], language: str | None) -> list[str]:
+    return [words(element) for element in in_language(elements, language)]
+
+
 def test_languages() -> None:
     text = (
         '<a><b xml:lang="nl">doek</b><b xml:lang="en-GB">canvas</b><b xml:lang="nl-BE">lijst</b><b>x</b></a>'
     )
-    elements = list(ElementTree.fromstring(text))
+    elements = list(etree.fromstring(text))
     for language, expected in ((None, ["doek", "lijst"]), ("en", ["canvas"]), ("EN-us", ["canvas"])):
-        assert [words(element) for element in in_language(elements, language)] == expected
+        assert _texts(elements, language) == expected
     assert len(in_language(elements, "de")) == 4
     assert in_language([], "de") == []
+
+
+def test_a_language_is_inherited_from_the_elements_around() -> None:
+    text = (
+        '<a xml:lang="nl"><w xml:lang="en"><b>canvas</b><b xml:lang="">42</b></w><b>doek</b>'
+        '<w><v><b>verf</b><b xml:lang="de">Leinwand</b></v></w></a>'
+    )
+    elements = list(etree.fromstring(text).iter("b"))
+    assert _texts(elements, "nl") == ["doek", "verf"]
+    assert _texts(elements, "en") == ["canvas"]
+    assert _texts(elements, "de") == ["Leinwand"]
+    assert _texts(elements, None) == ["canvas"]
+    assert len(_texts(elements, "fr")) == 5
+
+
+_LANGUAGES = st.sampled_from([None, "", "en", "nl-BE"])
+_TREES = st.recursive(
+    st.builds(lambda language: (language, []), _LANGUAGES),
+    lambda inner: st.tuples(_LANGUAGES, st.lists(inner, max_size=3)),
+    max_leaves=15,
+)
+
+
+def _xml(tree: tuple[str | None, list[object]]) -> str:
+    language, children = tree
+    own = "" if language is None else f' xml:lang="{language}"'
+    return f"<b{own}>{''.join(map(_xml, children))}</b>"  # type: ignore[arg-type]
+
+
+@given(_TREES)
+def test_inherited_languages_equal_those_of_xpath(tree: tuple[str | None, list[object]]) -> None:
+    for element in etree.fromstring(_xml(tree)).iter("b"):
+        found = element.xpath("string(ancestor-or-self::*[@xml:lang][1]/@xml:lang)")
+        assert inherited_language(element) == found
+
+
+def test_codes_of_three_letters_are_those_of_two() -> None:
+    elements = list(
+        etree.fromstring('<a><b xml:lang="deu">Holz</b><b xml:lang="ger">Holz</b><b xml:lang="en">w</b></a>')
+    )
+    assert _texts(elements, "de") == ["Holz", "Holz"]
+    assert _texts(elements, "eng") == ["w"]
+    assert _texts(elements, "de_AT") == ["Holz", "Holz"]
+
+
+def test_a_record_carries_the_language_of_the_elements_around_it(tmp_path: Path) -> None:
+    text = (
+        '<all xml:lang="nl"><w xml:lang="en-GB"><r><b>canvas</b></r></w><r><b>doek</b></r>'
+        '<r xml:lang="de"><b>Leinwand</b></r><w xml:lang="fr"><r xml:lang=""><b>x</b></r></w></all>'
+    )
+    records = _read(tmp_path, text)
+    assert [record.get(XML_LANG) for record in records] == ["en-GB", "nl", "de", ""]
+    assert [_texts(list(record), "en") for record in records] == [["canvas"], ["doek"], ["Leinwand"], ["x"]]
+    assert [_texts(list(record.iter("b")), "nl") for record in records][1] == ["doek"]
+    (alone,) = _read(tmp_path, "<all><r/></all>")
+    assert not alone.attrib

@@ -2,18 +2,37 @@ from __future__ import annotations
 
 import inspect
 import textwrap
+import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lido_cases import (
+    TERMINOLOGY,
+    Item,
+    actor,
+    description,
+    element,
+    event,
+    material,
+    materials,
+    notes,
+    read,
+    read_one,
+    record,
+    term,
+    work_type,
+)
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
+from arttl.records.lido_record import FIELDS
 from arttl.shards.rejects import Reject
 from arttl.sources import lido
-from arttl.sources.lido import read_lido
+from arttl.sources.registry import open_source
+from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
-
-_WRAP = '<lido:lidoWrap xmlns:lido="http://www.lido-schema.org" xmlns:skos="http://www.w3.org/2004/02/skos/core#">'
 
 
 def _example() -> str:
@@ -23,23 +42,16 @@ def _example() -> str:
     return textwrap.dedent(text[start : text.index("    </lido:lido>") + len("    </lido:lido>")])
 
 
-def _read(tmp_path: Path, *records: str, **changes: object) -> list[Artwork | Reject]:
+def _read(tmp_path: Path, *records: str, **changes: object) -> list[Item]:
+    """The items but for notes, with a folder of images."""
     (tmp_path / "images").mkdir(exist_ok=True)
-    (tmp_path / "dump.xml").write_text(f"{_WRAP}{''.join(records)}</lido:lidoWrap>", encoding="utf-8")
-    values = {"metadata": tmp_path / "dump.xml", "images": tmp_path / "images", **changes}
-    return list(read_lido(SourceSettings(source="lido", **values)))  # type: ignore[arg-type]
-
-
-def _one(tmp_path: Path, *records: str, **changes: object) -> Artwork:
-    (artwork,) = _read(tmp_path, *records, **changes)
-    assert isinstance(artwork, Artwork)
-    return artwork
+    items = read(tmp_path, *records, **{"images": tmp_path / "images", "dry_run": False, **changes})
+    return [item for item in items if not isinstance(item, Note)]
 
 
 def test_the_example_of_the_docstring(tmp_path: Path) -> None:
-    artwork = _one(tmp_path, _example())
+    artwork = read_one(tmp_path, _example())
     assert artwork.object_number == "SK-A-4878"
-    assert artwork.image.name == "SK_A_4878.jpg"
     assert artwork.labels == {
         "material": ("oil paint",),
         "type": ("painting",),
@@ -89,7 +101,8 @@ def test_version_1_1(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "img_9.tif").touch()
     tasks = ("material", "technique", "type", "artist")
-    artwork = _one(tmp_path, _VERSION_1_1, tasks=tasks)
+    (artwork,) = _read(tmp_path, _VERSION_1_1, tasks=tasks)
+    assert isinstance(artwork, Artwork)
     assert artwork.object_number == "new 1"
     assert artwork.image.name == "img_9.tif"
     assert artwork.labels == {
@@ -99,15 +112,75 @@ def test_version_1_1(tmp_path: Path) -> None:
         "artist": ("Bril, C.",),
     }
     assert (artwork.title, artwork.date) == ("Winter", "about 1650")
-    assert _one(tmp_path, _VERSION_1_1, language="en").labels["type"] == ("painting", "picture")
+    assert read_one(tmp_path, _VERSION_1_1, language="en").labels["type"] == ("painting", "picture")
+
+
+_IN_TWO_LANGUAGES = record(
+    description(
+        event("Herstellung", actor("Bril, Paul", "Maler"), materials(material("Ölfarbe", type="Material"))),
+        types=work_type(term("Gemälde"), term("Tafelbild", addedSearchTerm="yes")),
+        lang="de",
+    ),
+    description(
+        event(
+            "production", actor("Bril, Paul", "painter"), materials(material("oil paint", type="material"))
+        ),
+        types=work_type(term("painting"), term("panel painting", addedSearchTerm="yes")),
+        lang="en-GB",
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("language", "labels"),
+    [
+        ("en", (("oil paint",), ("painting",), ("Bril, Paul",))),
+        ("de", (("Ölfarbe",), ("Gemälde",), ("Bril, Paul",))),
+        (None, (("Ölfarbe",), ("Gemälde",), ("Bril, Paul",))),
+        ("fr", (("Ölfarbe",), ("Gemälde",), ("Bril, Paul",))),
+    ],
+)
+def test_one_part_per_language(
+    language: str | None, labels: tuple[tuple[str, ...], ...], tmp_path: Path
+) -> None:
+    artwork = read_one(tmp_path, _IN_TWO_LANGUAGES, language=language)
+    assert tuple(artwork.labels.values()) == labels
+
+
+def test_labels_in_another_language_are_counted(tmp_path: Path) -> None:
+    dutch = record(description(types=work_type(term("schilderij")), lang="nl"), number="2")
+    # One part with terms in several languages; those without are in that of the part.
+    several = record(
+        description(types=work_type(term("schilderij"), term("painting", lang="en")), lang="nl"), number="3"
+    )
+    items = read(tmp_path, _IN_TWO_LANGUAGES, dutch, several, language="en", tasks=("type",))
+    assert [item.labels["type"] for item in items if isinstance(item, Artwork)] == [
+        ("painting",),
+        ("schilderij",),
+        ("painting",),
+    ]
+    assert (
+        "--language en: labels are taken in other languages where there are none in it, in 1 of 3 records: nl 1"
+        in notes(items)
+    )
+    assert not any("--language" in note for note in notes(read(tmp_path, dutch, several)))
 
 
 def test_records_without_a_number(tmp_path: Path) -> None:
     bare = "<lido:lido><lido:lidoRecID>rec/7</lido:lidoRecID></lido:lido>"
-    reject, artwork = _read(tmp_path, "<lido:lido/>", bare, images=None, dry_run=True)
+    reject, artwork = read(tmp_path, "<lido:lido/>", bare)
     assert reject == Reject("", "", "", "no-object-number", "record 1 of dump.xml")
     assert isinstance(artwork, Artwork)
     assert (artwork.object_number, artwork.labels["type"]) == ("rec/7", ())
+
+
+def test_the_numbers_of_a_record(tmp_path: Path) -> None:
+    alternate = element("lidoRecID", "uuid-1", pref="alternate") + element(
+        "lidoRecID", "obj/1", pref="preferred"
+    )
+    only_in_the_wrap = element("administrativeMetadata", element("recordWrap", element("recordID", "402798")))
+    items = read(tmp_path, element("lido", alternate), element("lido", only_in_the_wrap))
+    assert [item.object_number for item in items if isinstance(item, Artwork)] == ["obj/1", "402798"]
 
 
 def test_bad_settings(tmp_path: Path) -> None:
@@ -121,3 +194,366 @@ def test_bad_settings(tmp_path: Path) -> None:
     ):
         with pytest.raises(ArttlError, match=sentence):
             _read(tmp_path, _example(), **changes)
+
+
+def _holder(*numbers: tuple[str, str], kind: str = "", name: str = "") -> str:
+    body = element("repositoryName", element("legalBodyName", element("appellationValue", name)))
+    ids = [element("workID", number, **({"type": type_} if type_ else {})) for type_, number in numbers]
+    return element("repositorySet", body, *ids, **({"type": kind} if kind else {}))
+
+
+@pytest.mark.parametrize(
+    ("holders", "number", "museum"),
+    [
+        (
+            _holder(("inventory number", "OLD 1"), kind="former", name="Old Museum")
+            + _holder(("inventory number", "NEW 1"), kind="current", name="New Museum"),
+            "NEW 1",
+            "New Museum",
+        ),
+        (
+            _holder(("Inventarnummer", "OLD 1"), kind=TERMINOLOGY + "lido01019", name="Altes Museum")
+            + _holder(
+                ("", "7"), ("http://terminology.lido-schema.org/lido00113", "NEW 1"), name="Neues Museum"
+            ),
+            "NEW 1",
+            "Neues Museum",
+        ),
+        (_holder(("former number", "F 1"), ("object number", "O 1"), name="Museum"), "O 1", "Museum"),
+        (
+            _holder(("inventory number", "OLD 1"), kind="formerRepository", name="Old Museum"),
+            "rec-1",
+            "Source",
+        ),
+        (_holder(("isbn", "978"), ("numero", "N 1")), "N 1", "Source"),
+        (
+            _holder(("inventory number", "A 1"), name="Lender")
+            + _holder(
+                ("", "B 1"),
+                kind="http://terminology.lido-schema.org/repositorySet_type/current_repository_or_location",
+                name="Museum",
+            ),
+            "B 1",
+            "Museum",
+        ),
+        ("", "rec-1", "Source"),
+    ],
+)
+def test_numbers_and_museums(holders: str, number: str, museum: str, tmp_path: Path) -> None:
+    source = element("recordSource", element("legalBodyName", element("appellationValue", "Source")))
+    administrative = element("administrativeMetadata", element("recordWrap", source))
+    one = record(
+        description(identification=element("repositoryWrap", holders)), administrative=administrative
+    )
+    artwork = read_one(tmp_path, one)
+    assert (artwork.object_number, artwork.institution, artwork.source) == (number, museum, "Source")
+
+
+def test_the_museum_of_a_record_is_no_provider_of_others_records(tmp_path: Path) -> None:
+    def source(name: str, **attributes: str) -> str:
+        return element(
+            "recordSource", element("legalBodyName", element("appellationValue", name)), **attributes
+        )
+
+    wrap = element(
+        "recordWrap",
+        source("Portal", type="europeana:provider"),
+        source("Network", type="dataProvider"),
+        source("Museum"),
+    )
+    one = record(administrative=element("administrativeMetadata", wrap))
+    assert read_one(tmp_path, one).institution == "Museum"
+    wrap = element(
+        "recordWrap",
+        source("Portal", type="europeana:provider"),
+        source("Museum", type="europeana:dataProvider"),
+    )
+    one = record(administrative=element("administrativeMetadata", wrap))
+    assert read_one(tmp_path, one).institution == "Museum"
+
+
+def _dated(displayed: str = "", earliest: str = "", latest: str = "") -> str:
+    span = element("date", element("earliestDate", earliest), element("latestDate", latest))
+    date = element("eventDate", element("displayDate", displayed), span)
+    return record(description(event("production", date)))
+
+
+@pytest.mark.parametrize(
+    ("parts", "date", "year"),
+    [
+        (("about 1650", "1640", "1660"), "about 1650", "1640-1660"),
+        (("", "1650", "1660"), "1650-1660", "1650-1660"),
+        (("", "1654", "1654"), "1654", "1654"),
+        (("", "1959", ""), "1959", "1959"),
+        (("", "", "1959"), "1959", "1959"),
+        (("", "0", "0"), None, ()),
+        (("0", "0000", "0000-00-00"), None, ()),
+        (("17de eeuw", "0", "0"), "17de eeuw", "17de eeuw"),
+        (("", "1654-03-01", "1655-12-31"), "1654-03-01/1655-12-31", "1654-1655"),
+        (("", "1654-03", "9999"), "1654-03", "1654"),
+        (("", "0800", "0900"), "0800-0900", "800-900"),
+        (("", "-0300", "-0200"), "-0300/-0200", "300-200 BC"),
+        (("about the year 1", "-10", "10"), "about the year 1", "about the year 1"),
+        (("", "spring", "1650"), "spring-1650", "spring-1650"),
+        (("", "", ""), None, ()),
+    ],
+)
+def test_dates(parts: tuple[str, str, str], date: str | None, year: str | tuple[()], tmp_path: Path) -> None:
+    artwork = read_one(tmp_path, _dated(*parts), tasks=("year", "made=date"))
+    assert artwork.date == date
+    assert artwork.labels == {"year": (year,) if year else (), "made": (date,) if date else ()}
+
+
+def test_identifiers_are_kept_as_they_stand(tmp_path: Path) -> None:
+    aat = "http://vocab.getty.edu/aat/300015050"
+    oil = (
+        element("conceptID", aat, type="URI") + element("conceptID", "4711", source="TMS") + term("oil paint")
+    )
+    canvas = (
+        '<skos:Concept rdf:about="https://vocab.getty.edu/aat/300014078"><skos:prefLabel xml:lang="en">canvas'
+        '</skos:prefLabel><skos:exactMatch rdf:resource="http://www.wikidata.org/entity/Q12321255"/>'
+        "<skos:exactMatch>https://d-nb.info/gnd/4167335-9</skos:exactMatch></skos:Concept>"
+    )
+    ids = (
+        element("actorID", "500115493", source="ULAN")
+        + element("actorID", "https://rkd.nl/artists/66219", source="RKD")
+        + element("actorID", "118803565", source="http://d-nb.info/gnd")
+        + element("actorID", "12", type="local")
+        + element("actorID", "", source="VIAF")
+    )
+    one = record(
+        description(
+            event(
+                "Production",
+                actor("Rembrandt", "painter", identifiers=ids),
+                materials(material(oil, type="material"), material(canvas, type="material")),
+            ),
+            types=work_type(term("painting")),
+        )
+    )
+    artwork = read_one(tmp_path, one, tasks=("stuff=material", "type", "artist"))
+    assert artwork.labels == {
+        "stuff": ("oil paint", "canvas"),
+        "type": ("painting",),
+        "artist": ("Rembrandt",),
+    }
+    assert artwork.identifiers == {
+        "stuff": {
+            "oil paint": (aat, "TMS:4711"),
+            "canvas": (
+                "https://vocab.getty.edu/aat/300014078",
+                "http://www.wikidata.org/entity/Q12321255",
+                "https://d-nb.info/gnd/4167335-9",
+            ),
+        },
+        "artist": {
+            "Rembrandt": ("ULAN:500115493", "https://rkd.nl/artists/66219", "http://d-nb.info/gnd/118803565")
+        },
+    }
+
+
+def test_a_concept_without_a_term_is_named_by_its_own_text_or_its_identifier(tmp_path: Path) -> None:
+    aat = "http://vocab.getty.edu/aat/300033618"
+    types = (
+        work_type(element("conceptID", aat, type="URI"))
+        + element("objectWorkTypeWrap", element("objectWorkType", "  drawing\n "))
+        + work_type()
+        + work_type(term(""))
+    )
+    assert read_one(tmp_path, record(description(types=types)), tasks=("type",)).labels == {
+        "type": (aat, "drawing")
+    }
+
+
+_OAI = "http://www.openarchives.org/OAI/2.0/"
+
+
+def test_records_in_an_oai_envelope(tmp_path: Path) -> None:
+    """Without prefixes, several records in one wrap, a deleted one, the language of an element around."""
+    lido_records = "".join(
+        f"<lido><lidoRecID>{number}</lidoRecID><descriptiveMetadata><objectWorkType><term pref='alternate'>x</term>"
+        "<term pref='preferred'>Bild</term><term lang='en'>y</term></objectWorkType></descriptiveMetadata></lido>"
+        for number in (1, 2)
+    ).replace("<objectWorkType>", "<objectWorkTypeWrap><objectWorkType>")
+    lido_records = lido_records.replace("</objectWorkType>", "</objectWorkType></objectWorkTypeWrap>")
+    (tmp_path / "dump.XML").write_text(
+        f'<?xml version="1.0"?><OAI-PMH xmlns="{_OAI}" xml:lang="de"><ListRecords><record><header>'
+        '<identifier>oai:m:1</identifier></header><metadata><lidoWrap xmlns="http://www.lido-schema.org">'
+        f"{lido_records}</lidoWrap></metadata></record><record><header status='deleted'><identifier>oai:m:3"
+        "</identifier></header></record></ListRecords></OAI-PMH>"
+    )
+    items = list(
+        lido.read_lido(
+            SourceSettings(source="lido", metadata=tmp_path, dry_run=True, tasks=("type",), language="en")
+        )
+    )
+    artworks = [item for item in items if isinstance(item, Artwork)]
+    assert [(one.object_number, one.labels) for one in artworks] == [
+        ("1", {"type": ("Bild",)}),
+        ("2", {"type": ("Bild",)}),
+    ]
+    assert [item for item in items if isinstance(item, PassedOver)] == [
+        PassedOver("deleted records", "oai:m:3")
+    ]
+    assert notes(items) == [
+        "--language en: labels are taken in other languages where there are none in it, in 2 of 2 records: de 2"
+    ]
+
+
+def _resource(*links: tuple[str, str]) -> str:
+    representations = [
+        element("resourceRepresentation", element("linkResource", link), type=kind) for kind, link in links
+    ]
+    return element("resourceSet", *representations)
+
+
+def test_the_master_of_the_first_resource_is_the_picture(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    for name in ("t_1.jpg", "p_1.jpg", "1.jpg", "2.jpg"):
+        (tmp_path / "images" / name).touch()
+    resources = element(
+        "administrativeMetadata",
+        element(
+            "resourceWrap",
+            _resource(("image_master", "https://m.example/none.jpg")),
+            _resource(
+                ("image_thumb", "https://m.example/t_1.jpg"),
+                ("image_preview", "https://m.example/p_1.jpg"),
+                ("image_master", "https://m.example/1.jpg"),
+            ),
+            _resource((TERMINOLOGY + "lido00464", "https://m.example/2.jpg")),
+        ),
+    )
+    items = _read(tmp_path, record(administrative=resources * 2))
+    assert [item.image.name for item in items if isinstance(item, Artwork)] == ["1.jpg"]
+    assert items.count(PassedOver("further pictures of an object", "2.jpg")) == 1
+
+
+def test_files_without_lido_records_are_said(tmp_path: Path) -> None:
+    (tmp_path / "other.xml").write_text("<records><record/></records>")
+    items = read(tmp_path, _example(), metadata=tmp_path)
+    assert PassedOver("files without LIDO records", "other.xml") in items
+    assert sum(isinstance(item, Artwork) for item in items) == 1
+
+
+def test_the_registry_says_what_was_found(tmp_path: Path) -> None:
+    made = event("Production", actor("A", "painter"), actor("B", "publisher"))
+    (tmp_path / "dump.xml").write_text(
+        '<lido:lidoWrap xmlns:lido="http://www.lido-schema.org">'
+        + record(description(made, event("Acquisition", actor("C", "collector"))))
+        + "</lido:lidoWrap>"
+    )
+    reading = open_source(
+        SourceSettings(source="lido", metadata=tmp_path, dry_run=True, institution="The Museum")
+    )
+    (artwork,) = reading
+    assert isinstance(artwork, Artwork)
+    assert (artwork.labels, artwork.institution) == ({"artist": ("A",)}, "The Museum")
+    assert [text for text in reading.sentences() if text.startswith(("events", "roles"))] == [
+        "events: of a production: 'Production' 1; not taken: 'Acquisition' 1",
+        "roles: taken as artists: 'painter' 1; not taken: 'publisher' 1",
+    ]
+
+
+def test_a_record_of_very_many_parts_takes_no_time(tmp_path: Path) -> None:
+    many = 6_000
+    concept = element("conceptID", "{}", source="S") + term("oil")
+    one = record(
+        description(
+            "".join(event("Production") + event("event") for _ in range(many)),
+            event(
+                "Production", materials(*(material(concept.format(i), type="material") for i in range(many)))
+            ),
+            event("Production", *(actor(f"A {index}") for index in range(many // 10))),
+        )
+    )
+    started = time.process_time()
+    artwork = read_one(tmp_path, one)
+    assert time.process_time() - started < 5
+    assert len(artwork.identifiers["material"]["oil"]) == many
+    assert len(artwork.labels["artist"]) == many // 10
+
+
+_NAMES = (
+    *(
+        "descriptiveMetadata",
+        "objectWorkType",
+        "eventSet",
+        "event",
+        "eventType",
+        "eventActor",
+        "actorInRole",
+        "actor",
+    ),
+    *(
+        "nameActorSet",
+        "appellationValue",
+        "roleActor",
+        "attributionQualifierActor",
+        "actorID",
+        "eventDate",
+        "date",
+    ),
+    *(
+        "earliestDate",
+        "latestDate",
+        "displayDate",
+        "eventMaterialsTech",
+        "materialsTech",
+        "termMaterialsTech",
+        "term",
+    ),
+    *(
+        "conceptID",
+        "displayMaterialsTech",
+        "repositorySet",
+        "repositoryName",
+        "legalBodyName",
+        "workID",
+        "recordSource",
+    ),
+    *(
+        "administrativeMetadata",
+        "resourceSet",
+        "resourceRepresentation",
+        "linkResource",
+        "titleSet",
+        "lidoRecID",
+    ),
+)
+_TEXTS = st.sampled_from(
+    ["", "Production", "material", "painter", "after", "0", "-50", "http://x/", "a (b", "%", "é"]
+)
+_TREES = st.recursive(
+    _TEXTS,
+    lambda inner: st.builds(
+        lambda name, children, kind, lang: element(
+            name, *children, type=kind, pref=kind, source=kind, lang=lang
+        ),
+        st.sampled_from(_NAMES),
+        st.lists(inner, max_size=4),
+        _TEXTS,
+        st.sampled_from(["", "en", "nl"]),
+    ),
+    max_leaves=25,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    parts=st.lists(_TREES, min_size=1, max_size=6),
+    language=st.sampled_from([None, "en"]),
+    attributed=st.booleans(),
+)
+def test_any_elements_are_read(
+    parts: list[str], language: str | None, attributed: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    items = read(folder, record(*parts), language=language, attributed=attributed, tasks=tuple(FIELDS))
+    (artwork,) = (item for item in items if isinstance(item, Artwork))
+    for labels in artwork.labels.values():
+        assert all(label and label == " ".join(label.split()) for label in labels)
+        assert len(set(labels)) == len(labels)
+    assert all(set(kept) <= set(artwork.labels[task]) for task, kept in artwork.identifiers.items())
+    assert all(qualifier and name for qualifier, name in artwork.attributions)
+    assert all(len(note) < 2000 for note in notes(items))
