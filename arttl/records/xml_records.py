@@ -16,6 +16,7 @@ from lxml.etree import _Element as Element
 
 from arttl.errors import ArttlError
 from arttl.records.reading import readable
+from arttl.records.xml_documents import split_documents
 
 _CHUNK = 64 * 1024
 _MOST_CHARACTERS = 8 * 2**20  # of a record, text and markup; real ones have some thousands
@@ -30,6 +31,8 @@ class BadXml(ArttlError):
 def read_records(path: Path, names: Collection[str]) -> Iterator[Element]:
     """The elements of the given names, each as soon as it has ended and then forgotten.
 
+    The file may hold several documents, one after another.
+
     Args:
         path: the file.
         names: of elements, as `{namespace}name`. Of elements within each other the outermost is given.
@@ -38,7 +41,27 @@ def read_records(path: Path, names: Collection[str]) -> Iterator[Element]:
         ArttlError: naming file and line, if the file cannot be read, is not well-formed, declares a document type,
             or has a record of more than 8 MiB or 200 levels.
     """
-    parser = etree.XMLPullParser(
+    where: Path | str = path
+    parser = _parser()
+    try:
+        with readable(path, "--metadata"), path.open("rb") as file:
+            documents = split_documents(iter(lambda: file.read(_CHUNK), b""))
+            for number, document in enumerate(documents, start=1):
+                if number > 1:
+                    where, parser = f"XML document {number} of {path}", _parser()
+                yield from _records(where, parser, document, names)
+    except etree.XMLSyntaxError as error:
+        entries = list(parser.feed_error_log.filter_from_errors())
+        for entry in entries:
+            if entry.type != etree.ErrorTypes.WAR_NS_URI:  # a namespace need not be an address to be a name
+                message = " ".join(entry.message.split())
+                raise BadXml(f"line {entry.line} of {where} is not well-formed XML: {message}") from error
+        if not entries:
+            raise BadXml(f"{where} is not well-formed XML: {error.msg}") from error
+
+
+def _parser() -> etree.XMLPullParser:
+    return etree.XMLPullParser(
         ("start", "end"),
         resolve_entities=False,
         load_dtd=False,
@@ -48,21 +71,10 @@ def read_records(path: Path, names: Collection[str]) -> Iterator[Element]:
         remove_comments=True,
         remove_pis=True,
     )
-    try:
-        with readable(path, "--metadata"), path.open("rb") as file:
-            yield from _records(path, parser, iter(lambda: file.read(_CHUNK), b""), names)
-    except etree.XMLSyntaxError as error:
-        entries = list(parser.feed_error_log.filter_from_errors())
-        for entry in entries:
-            if entry.type != etree.ErrorTypes.WAR_NS_URI:  # a namespace need not be an address to be a name
-                message = " ".join(entry.message.split())
-                raise BadXml(f"line {entry.line} of {path} is not well-formed XML: {message}") from error
-        if not entries:
-            raise BadXml(f"{path} is not well-formed XML: {error.msg}") from error
 
 
 def _records(
-    path: Path, parser: etree.XMLPullParser, chunks: Iterator[bytes], names: Collection[str]
+    path: Path | str, parser: etree.XMLPullParser, chunks: Iterator[bytes], names: Collection[str]
 ) -> Iterator[Element]:
     record: Element | None = None
     depth = record_bytes = 0
@@ -105,7 +117,7 @@ def _records(
     parser.close()
 
 
-def _refused(path: Path, line: int | None, reason: str) -> BadXml:
+def _refused(path: Path | str, line: int | None, reason: str) -> BadXml:
     return BadXml(f"line {line} of {path}: {reason}")
 
 
