@@ -26,6 +26,7 @@ from arttl.pictures.decoding import looks_like_a_picture
 from arttl.pictures.duplicates import same_bytes
 from arttl.pictures.near_duplicates import joined
 from arttl.pictures.picture_file import PictureFile
+from arttl.records.kinds import contents
 from arttl.shards.rejects import Reason, Reject
 from arttl.splits.split import Rows, grouped_split, held_out_split, paper_split, shuffled
 from arttl.splits.stratify import Labels, stratified_split
@@ -286,7 +287,8 @@ def _check(
     count = len(catalogue)
     read = count + len(rejects) + unlabelled
     if not read:
-        raise ArttlError(f"{where} holds no artworks")
+        holds = f": {contents(settings.metadata, settings.source)}" if settings.metadata else ""
+        raise ArttlError(f"--source {settings.source} read no artwork from {where}{holds}")
     if not count and rejects:
         first = rejects[0]
         raise ArttlError(
