@@ -18,8 +18,9 @@ Example of a record, alone or with others under any element:
       </metadata>
     </record>
 
-A label column is one of the fifteen elements, such as `dc:type`, or its values with one prefix, such as
+A label column is an element, such as `dc:type` or `dcterms:medium`, or its values with one prefix, such as
 `dc:format[materiaal]`: here the labels `olieverf` and `doek`. `dc:creator[]` leaves the role before the colon out.
+`material` and `technique` are what `dcterms:medium`, else `dc:format`, has of them (`arttl/sources/format_values.py`).
 """
 
 from __future__ import annotations
@@ -32,22 +33,41 @@ from lxml.etree import _Element as Element
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError, did_you_mean
+from arttl.records.kinds import contents, survey_xml
+from arttl.records.oai import RECORD, Harvest, identifier_of, payload
 from arttl.records.reading import metadata_files
 from arttl.records.xml_records import in_language, read_records, words
 from arttl.shards.rejects import Reject
+from arttl.sources.label_values import LabelChoice, Labels, Value, is_address, value_of
 from arttl.sources.pictures import NoPicture, PictureFolder
+from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
 
-TASK_COLUMNS = {"type": "dc:type", "artist": "dc:creator"}
+TASK_COLUMNS = {"material": "material", "type": "dc:type", "artist": "dc:creator"}
 
-_OAI = "{http://www.openarchives.org/OAI/2.0/}"
+# What a harvest leaves out, as it is counted.
+LEFT_OUT = {
+    "replaced": "OAI-PMH records that a later one replaces",
+    "deleted later": "OAI-PMH records that a later one deletes",
+    "deleted": "deleted OAI-PMH records",
+    "another format": "OAI-PMH records in another format",
+}
+
 _DC = "{http://purl.org/dc/elements/1.1/}"
-_RECORDS = (_OAI + "record", "{http://www.openarchives.org/OAI/2.0/oai_dc/}dc")
+_DCTERMS = "{http://purl.org/dc/terms/}"
+_OAI_DC = "{http://www.openarchives.org/OAI/2.0/oai_dc/}dc"
+_RESOURCE = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}resource"
+_EDM = "{http://www.europeana.eu/schemas/edm/}ProvidedCHO"
 _ELEMENTS = (
     *("title", "creator", "subject", "description", "publisher", "contributor", "date", "type"),
     *("format", "identifier", "source", "language", "relation", "coverage", "rights"),
 )
-_COLUMN = re.compile(r"(?:dc:)?(\w+)(?:\[([^\]]*)\])?")
+_TERMS = (
+    *_ELEMENTS,
+    *("medium", "extent", "created", "issued", "alternative", "provenance", "spatial", "temporal"),
+)
+FORMATS = ("material", "technique")
+_COLUMN = re.compile(r"(?:(dc|dcterms):)?(\w+)(?:\[([^\]]*)\])?")
 
 
 @dataclass(frozen=True)
@@ -57,25 +77,35 @@ class Field:
     Attributes:
         element: such as `type`.
         prefix: the text before the colon, such as `materiaal`; empty: any, which is cut off; None: values as they are.
+        namespace: `dc`, or `dcterms` for qualified Dublin Core.
     """
 
     element: str
     prefix: str | None
+    namespace: str = "dc"
+
+    @property
+    def tag(self) -> str:
+        """The element's name with its namespace."""
+        return (_DCTERMS if self.namespace == "dcterms" else _DC) + self.element
 
     def values(self, record: Element, language: str | None) -> tuple[str, ...]:
         """The values of a record, in its order."""
-        elements = [element for element in record.iter(_DC + self.element) if words(element)]
-        texts = [words(element) for element in in_language(elements, language)]
+        texts = {element: text for element in record.iter(self.tag) if (text := words(element))}
+        elements = list(texts)
+        if len(elements) > 1:
+            elements = in_language(elements, language)
+        cut = (self.cut(texts[element]) for element in elements)
+        return tuple(text for text in cut if text is not None)
+
+    def cut(self, text: str) -> str | None:
+        """A value without its prefix; None if it has another one."""
         if self.prefix is None:
-            return tuple(texts)
+            return text
         if not self.prefix:
-            return tuple(without_role(text) for text in texts)
-        kept = []
-        for text in texts:
-            before, colon, after = text.partition(":")
-            if colon and before.strip().casefold() == self.prefix.casefold():
-                kept.append(after.strip())
-        return tuple(kept)
+            return without_role(text)
+        before, colon, after = text.partition(":")
+        return after.strip() if colon and before.strip().casefold() == self.prefix.casefold() else None
 
     def first(self, record: Element, language: str | None = None) -> str | None:
         """The first value of a record, if it has any."""
@@ -83,6 +113,8 @@ class Field:
 
 
 TITLE, DATE = Field("title", None), Field("date", None)
+_CREATED, _PUBLISHER = Field("created", None, "dcterms"), Field("publisher", None)
+_FORMAT_FIELDS = (Field("medium", None, "dcterms"), Field("format", None))
 
 
 def parse_field(column: str, flag: str) -> Field:
@@ -92,13 +124,33 @@ def parse_field(column: str, flag: str) -> Field:
         ArttlError: for a name that is not an element of Dublin Core.
     """
     match = _COLUMN.fullmatch(column)
-    if match is None or match[1] not in _ELEMENTS:
-        known = [f"dc:{name}" for name in _ELEMENTS]
+    if match is None or match[2] not in (_TERMS if match[1] == "dcterms" else _ELEMENTS):
+        known = [f"dc:{name}" for name in _ELEMENTS] + [f"dcterms:{name}" for name in _TERMS]
         raise ArttlError(
             f"{flag} {column!r} is not a field of Dublin Core{did_you_mean(column, known)}; give one such as"
             " dc:type, or dc:format[materiaal] for the values with a prefix"
         )
-    return Field(match[1], match[2])
+    return Field(match[2], match[3], match[1] or "dc")
+
+
+def task_fields(
+    settings: SourceSettings, defaults: dict[str, str], special: tuple[str, ...]
+) -> dict[str, str | Field]:
+    """Task name to its field.
+
+    Args:
+        settings: of which `tasks` counts.
+        defaults: task name to column, where none are given; a task of theirs needs no column.
+        special: columns that are no element, which stay as they are.
+
+    Raises:
+        ArttlError: for a column that is not one of these.
+    """
+    fields: dict[str, str | Field] = {}
+    for task, column in (settings.task_columns() or defaults).items():
+        column = defaults.get(task, column) if column == task else column
+        fields[task] = column if column in special else parse_field(column, f"--tasks {task}")
+    return fields
 
 
 def without_role(text: str) -> str:
@@ -109,11 +161,12 @@ def without_role(text: str) -> str:
     return "" if text.rstrip().endswith(":") else text
 
 
-def read_dublin_core(settings: SourceSettings) -> Iterator[Artwork | Reject]:
-    """Artworks of Dublin Core records, one per record; deleted records are passed over.
+def read_dublin_core(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOver | Note]:
+    """Artworks of Dublin Core records, one per record; of a harvest only the records in force.
 
     The object number is the first `dc:identifier` that is not a web address (or the field of `--object-number`), else
-    the last part of the OAI identifier. The image is that named after the object, or by the field of `--image`.
+    the OAI identifier without its first two parts. The image is that named after the object, or by the field of
+    `--image`.
 
     Args:
         settings: `metadata` is required, and `images` but for a dry run.
@@ -123,51 +176,159 @@ def read_dublin_core(settings: SourceSettings) -> Iterator[Artwork | Reject]:
     """
     if settings.metadata is None:
         raise ArttlError("--source dublin-core needs --metadata, a file or a folder of XML files")
-    tasks = {
-        task: parse_field(column, f"--tasks {task}")
-        for task, column in (settings.task_columns() or TASK_COLUMNS).items()
-    }
-    number_field = settings.object_number and parse_field(settings.object_number, "--object-number")
-    image_field = settings.image and parse_field(settings.image, "--image")
-    pictures = PictureFolder.of(settings, "dublin-core")
-    for file in metadata_files(settings.metadata, (".xml",)):
-        for index, record in enumerate(read_records(file, _RECORDS), start=1):
-            header = record.find(_OAI + "header")
-            if header is not None and header.get("status") == "deleted":
-                continue
-            where = f"record {index} of {file.name}"
-            number = _object_number(record, number_field or None)
-            if not number:
-                yield Reject("", "", "", "no-object-number", where)
-                continue
-            name = image_field.first(record) if image_field else None
-            if image_field and name is None:
-                yield Reject(number, "", "", "no-image-named", where)
-                continue
-            picture = pictures.of_object(number) if name is None else pictures.named(name)
-            if isinstance(picture, NoPicture):
-                yield picture.reject(number)
-                continue
-            labels = {task: field.values(record, settings.language) for task, field in tasks.items()}
-            yield Artwork(
-                key=sample_key(number),
-                object_number=number,
-                image=picture,
-                labels=labels,
-                raw_labels={
-                    task: Field(field.element, None).values(record, settings.language)
-                    for task, field in tasks.items()
-                },
-                title=TITLE.first(record, settings.language),
-                date=DATE.first(record),
-                source=Field("publisher", None).first(record),
+    reading = _Reading(settings)
+    harvest = Harvest(metadata_files(settings.metadata, (".xml",)), is_dublin_core)
+    for index, file in enumerate(harvest.files):
+        number = 0
+        for number, (record, state) in enumerate(harvest.records(index, (RECORD, _OAI_DC)), start=1):
+            if state == "in force":
+                yield from reading.artwork(record, f"record {number} of {file.name}")
+            else:
+                yield PassedOver(LEFT_OUT[state], identifier_of(record) or f"record {number} of {file.name}")
+        if number:
+            continue
+        survey = survey_xml(file)
+        if survey.dublin_core_in and not survey.counts[_EDM]:
+            # Records under an element of the institution's own.
+            name = survey.dublin_core_in
+            yield Note(f"{file.name}: its records are the elements named {name.rpartition('}')[2]!r}")
+            for number, record in enumerate(read_records(file, [name]), start=1):
+                yield from reading.artwork(record, f"record {number} of {file.name}")
+        else:
+            yield PassedOver(
+                "files without Dublin Core records", f"{file.name}: {contents(file, 'dublin-core')}"
             )
+    yield from reading.notes()
 
 
-def _object_number(record: Element, field: Field | None) -> str:
-    if field is not None:
-        return field.first(record) or ""
-    for identifier in Field("identifier", None).values(record, None):
-        if "://" not in identifier:
-            return identifier
-    return words(record.find(f"{_OAI}header/{_OAI}identifier")).rpartition(":")[2]
+def is_dublin_core(record: Element) -> bool:
+    """Whether an OAI-PMH record has Dublin Core metadata, or none that could be of another format."""
+    metadata = payload(record)
+    return (
+        metadata is None
+        or next(metadata.iter(_OAI_DC), None) is not None
+        or any(child.tag.startswith((_DC, _DCTERMS)) for child in metadata)
+    )
+
+
+class _Reading:
+    """One reading: its fields, and what is counted."""
+
+    def __init__(self, settings: SourceSettings) -> None:
+        self._fields = task_fields(settings, TASK_COLUMNS, FORMATS)
+        self._columns = {**TASK_COLUMNS, **settings.task_columns()}
+        self._language = settings.language
+        self._number = settings.object_number and parse_field(settings.object_number, "--object-number")
+        self._image = settings.image and parse_field(settings.image, "--image")
+        institution = settings.institution_column
+        self._institution = institution and parse_field(institution, "--institution-column")
+        self._pictures = PictureFolder.of(settings, "dublin-core")
+        self._choice = LabelChoice(settings.language)
+        self._identifiers = IdentifierNotes("dc:identifier")
+
+    def artwork(self, record: Element, where: str) -> Iterator[Artwork | Reject]:
+        """The artwork of a record, or its reject."""
+        oai_identifier = identifier_of(record)
+        if record.tag == RECORD and (metadata := payload(record)) is not None:
+            record = metadata
+        if self._number:
+            number = self._number.first(record) or ""
+        else:
+            own = oai_identifier.split(":", 2) if oai_identifier.startswith("oai:") else [oai_identifier]
+            number = self._identifiers.choose(Field("identifier", None).values(record, None), own[-1])
+        if not number:
+            yield Reject("", "", "", "no-object-number", where)
+            return
+        name = self._image.first(record) if self._image else None
+        if self._image and name is None:
+            yield Reject(number, "", "", "no-image-named", where)
+            return
+        picture = self._pictures.of_object(number) if name is None else self._pictures.named(name)
+        if isinstance(picture, NoPicture):
+            yield picture.reject(number)
+            return
+        labels = {task: self._labels(task, field, record) for task, field in self._fields.items()}
+        yield Artwork(
+            key=sample_key(number),
+            object_number=number,
+            image=picture,
+            labels={task: each.labels for task, each in labels.items()},
+            raw_labels={task: each.raw for task, each in labels.items()},
+            title=TITLE.first(record, self._language),
+            date="; ".join(_CREATED.values(record, self._language) or DATE.values(record, self._language))
+            or None,
+            source=_PUBLISHER.first(record),
+            institution=self._institution.first(record, self._language) if self._institution else None,
+            identifiers={task: each.identifiers for task, each in labels.items() if each.identifiers},
+        )
+
+    def _labels(self, task: str, field: str | Field, record: Element) -> Labels:
+        if isinstance(field, str):
+            groups = [_values(record, each) for each in _FORMAT_FIELDS]
+            return self._choice.materials(task, groups, techniques=field == "technique")
+        values = _values(record, field)
+        if field.element in ("creator", "contributor") and field.prefix is None:
+            for value in values:
+                if ": " in value.text:
+                    self._choice.count(task, "role", value.text)
+        return self._choice.labels(task, values, field.cut)
+
+    def notes(self) -> Iterator[Note]:
+        """What there is to say when all records were read."""
+        yield from self._identifiers.notes()
+        yield from self._choice.notes({task: self._columns[task] for task in self._fields})
+
+
+def _values(record: Element, field: Field) -> list[Value]:
+    values = []
+    for element in record.iter(field.tag):
+        if text := words(element) or element.get(_RESOURCE, ""):
+            values.append(value_of(element, text))
+    return values
+
+
+class IdentifierNotes:
+    """Chooses the object number out of a record's identifiers, and counts where there was a choice."""
+
+    def __init__(self, name: str) -> None:
+        """Prepare a reading.
+
+        Args:
+            name: of the element, for what is said.
+        """
+        self._name = name
+        self._counts: dict[str, int] = {}
+        self._examples: dict[str, str] = {}
+
+    def choose(self, identifiers: tuple[str, ...], other: str) -> str:
+        """The first identifier that is no web address, else the other one.
+
+        Args:
+            identifiers: of the record, in its order.
+            other: what the record's own identifier ends in.
+        """
+        numbers = [text for text in dict.fromkeys(identifiers) if "://" not in text and not is_address(text)]
+        if len(numbers) > 1:
+            self._count("several", f"{numbers[0]} of {', '.join(numbers[:3])}")
+        if numbers:
+            return numbers[0]
+        if other:
+            self._count("other", other)
+        return other
+
+    def _count(self, what: str, example: str) -> None:
+        self._counts[what] = self._counts.get(what, 0) + 1
+        self._examples.setdefault(what, example)
+
+    def notes(self) -> Iterator[Note]:
+        """What was chosen, where there was a choice."""
+        if count := self._counts.get("several"):
+            yield Note(
+                f"object number: {count:,} record(s) have several {self._name} that are no web address; the first is"
+                f" the number ({self._examples['several']}); --object-number names another field"
+            )
+        if count := self._counts.get("other"):
+            yield Note(
+                f"object number: {count:,} record(s) have no {self._name} but web addresses; the end of the record's"
+                f" own identifier is the number ({self._examples['other']}); --object-number names another field"
+            )
