@@ -1,6 +1,6 @@
 """What a metadata file holds, in words, for a message where nothing could be read from it.
 
-Only the first 4 MiB of a file are looked at, and only the first 50 files of a folder.
+Only the first 4 MiB of a file are looked at, and only the first 10 files of a folder.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import csv
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from lxml import etree
 from lxml.etree import _Element as Element
 
 _MOST_BYTES = 4 * 2**20
-_MOST_FILES = 50
+_MOST_FILES = 10
 _MOST_SHOWN = 3
 _LONGEST_NAME = 80
 
@@ -68,10 +68,16 @@ class Kind:
     Attributes:
         text: in words, such as `11 EDM records`.
         source: the value of `--source` that reads it; None: there is none.
+        is_xml: whether it is XML, well-formed or not, and no page of a web site.
     """
 
     text: str
     source: str | None = None
+    is_xml: bool = False
+
+
+_JSON_LINES = Kind("JSON lines; their file must be named *.jsonl", "table")
+_HTML_PAGE = Kind("an HTML page, not metadata")
 
 
 @dataclass
@@ -97,7 +103,7 @@ class XmlSurvey:
     is_whole: bool = True
 
 
-def contents(path: Path, source: str) -> str:
+def contents(path: Path, source: str = "") -> str:
     """What a file or folder holds, and the source that reads it, if it is another than the one that was used.
 
     Args:
@@ -107,10 +113,10 @@ def contents(path: Path, source: str) -> str:
     if not path.is_dir():
         kind = kind_of(path)
         return kind.text + _advice({kind.source}, source)
-    files = [file for file in islice(sorted(path.rglob("*")), _MOST_FILES * 4) if file.is_file()]
+    files = [file for file in islice(sorted(path.rglob("*")), _MOST_FILES * 20) if file.is_file()]
     kinds = [kind_of(file) for file in files[:_MOST_FILES]]
     if not kinds:
-        return "the folder holds no file"
+        return "no file at all"
     shown = [f"{file.name}: {kind.text}" for file, kind in zip(files[:_MOST_SHOWN], kinds, strict=False)]
     more = "; ..." if len(files) > _MOST_SHOWN else ""
     return "; ".join(shown) + more + _advice({kind.source for kind in kinds}, source)
@@ -138,9 +144,10 @@ def kind_of(path: Path) -> Kind:
     if not start:
         return Kind("an empty file, of blanks alone" if not data.strip(b"\0 \t\r\n") else "a binary file")
     if _HTML.match(start) or (start.startswith(b"<!--") and b"<html" in start.lower()):
-        return Kind("an HTML page, not metadata")
+        return _HTML_PAGE
     if start.startswith(b"<") and not _TURTLE.match(start):
-        return _kind_of_xml(survey_xml(path))
+        kind = _kind_of_xml(survey_xml(path))
+        return replace(kind, is_xml=kind != _HTML_PAGE)
     if _MARC.match(start):
         return Kind("MARC 21 records (ISO 2709), which are not read")
     if _TURTLE.match(start):
@@ -149,7 +156,10 @@ def kind_of(path: Path) -> Kind:
     if decoded is None:
         return Kind("a binary file")
     if start.startswith((b"{", b"[")):
-        return _kind_of_json(decoded, is_whole)
+        kind = _kind_of_json(decoded, is_whole)
+        if kind == _JSON_LINES and path.suffix.lower() in (".jsonl", ".ndjson", ".jsonlines"):
+            return replace(kind, text="JSON lines")
+        return kind
     return _kind_of_text(decoded)
 
 
@@ -218,7 +228,7 @@ def _kind_of_xml(survey: XmlSurvey) -> Kind:
     if not survey.root:
         return Kind("XML that is not well-formed")
     if survey.root.rpartition("}")[2].casefold() == "html":
-        return Kind("an HTML page, not metadata")
+        return _HTML_PAGE
     if survey.error and not counts[_OAI + "record"]:
         return Kind(f"an OAI-PMH error, {survey.error}")
     dublin_core = counts[_OAI_DC]
@@ -263,11 +273,7 @@ def _kind_of_json(text: str, is_whole: bool) -> Kind:
         first = _parsed(lines[0]) if lines else None
         if isinstance(first, dict):
             known = _kind_of_object(first)
-            return (
-                known
-                if known.source not in (None, "table")
-                else Kind("JSON lines; their file must be named *.jsonl", "table")
-            )
+            return known if known.source not in (None, "table") else _JSON_LINES
         return Kind("JSON that is not well-formed" if is_whole else "JSON of more than 4 MiB")
     if isinstance(document, list):
         first = next((entry for entry in document if isinstance(entry, dict)), None)
@@ -290,8 +296,8 @@ def _parsed(line: str) -> Any:
 def _kind_of_object(document: dict[str, Any]) -> Kind:
     context = json.dumps(document.get("@context", ""))
     kind = document.get("type", document.get("@type", ""))
-    if "iiif.io/api/presentation/" in context:
-        version = context.partition("iiif.io/api/presentation/")[2][:1]
+    if "iiif.io/api/presentation/" in context or str(kind).startswith("sc:"):
+        version = context.partition("iiif.io/api/presentation/")[2][:1] or "2"
         name = str(kind).rpartition(":")[2].casefold() or "document"
         return Kind(f"a IIIF {_short(name)} (Presentation {version})", "iiif")
     if "iiif.io/api/image" in context or "iiif.io/api/image" in str(document.get("protocol", "")):
@@ -306,6 +312,8 @@ def _kind_of_object(document: dict[str, Any]) -> Kind:
                 f"a response of the Rijksmuseum's API with {count:,} object(s); write one per line, as *.jsonl",
                 "table",
             )
+    if {"objectNumber", "hasImage"} <= document.keys():
+        return Kind("an object of the Rijksmuseum's API; write one per line, as *.jsonl", "table")
     if not document:
         return Kind("an empty JSON object")
     lists = [key for key, value in document.items() if isinstance(value, list) and value]

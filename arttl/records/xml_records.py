@@ -15,6 +15,7 @@ from lxml import etree
 from lxml.etree import _Element as Element
 
 from arttl.errors import ArttlError
+from arttl.records.kinds import contents, kind_of
 from arttl.records.reading import readable
 from arttl.records.xml_documents import split_documents
 
@@ -43,21 +44,33 @@ def read_records(path: Path, names: Collection[str]) -> Iterator[Element]:
     """
     where: Path | str = path
     parser = _parser()
+    is_first = True
     try:
         with readable(path, "--metadata"), path.open("rb") as file:
             documents = split_documents(iter(lambda: file.read(_CHUNK), b""))
             for number, document in enumerate(documents, start=1):
                 if number > 1:
                     where, parser = f"XML document {number} of {path}", _parser()
-                yield from _records(where, parser, document, names)
-    except etree.XMLSyntaxError as error:
-        entries = list(parser.feed_error_log.filter_from_errors())
-        for entry in entries:
-            if entry.type != etree.ErrorTypes.WAR_NS_URI:  # a namespace need not be an address to be a name
-                message = " ".join(entry.message.split())
-                raise BadXml(f"line {entry.line} of {where} is not well-formed XML: {message}") from error
-        if not entries:
-            raise BadXml(f"{where} is not well-formed XML: {error.msg}") from error
+                for record in _records(where, parser, document, names):
+                    is_first = False
+                    yield record
+    except (BadXml, etree.XMLSyntaxError) as error:
+        if is_first and not kind_of(path).is_xml:
+            raise BadXml(f"{path} is not XML but {contents(path)}") from error
+        if isinstance(error, BadXml):
+            raise
+        _raise_named(where, parser, error)
+
+
+def _raise_named(where: Path | str, parser: etree.XMLPullParser, error: etree.XMLSyntaxError) -> None:
+    """Raise the error with file and line, unless it is about the name of a namespace alone."""
+    entries = list(parser.feed_error_log.filter_from_errors())
+    for entry in entries:
+        if entry.type != etree.ErrorTypes.WAR_NS_URI:  # a namespace need not be an address to be a name
+            message = " ".join(entry.message.split())
+            raise BadXml(f"line {entry.line} of {where} is not well-formed XML: {message}") from error
+    if not entries:
+        raise BadXml(f"{where} is not well-formed XML: {error.msg}") from error
 
 
 def _parser() -> etree.XMLPullParser:

@@ -53,6 +53,8 @@ _LINKED_ART = {"@context": "https://linked.art/ns/v1/linked-art.json", "type": "
         (json.dumps([{"id": 1}, {"id": 2}]), "a JSON array of 2 objects; write one per line", "table"),
         (json.dumps({"data": [{"id": 1}]}), "whose 'data' has 1 objects", "table"),
         ('{"a": 1}\n{"a": 2}\n', "JSON lines", "table"),
+        ('{"objectNumber": "SK-A-1", "hasImage": true}', "an object of the Rijksmuseum's API", "table"),
+        ('{"@type": "sc:Collection", "@id": "x"}', "a IIIF collection (Presentation 2)", "iiif"),
         ('{"a": ', "JSON that is not well-formed", None),
         ("number;title;artist\n1;a;b\n", "a table with the columns number, title, artist", "table"),
         ("https://a.example/manifest\nhttps://a.example/2\n", "a list of web addresses", "iiif"),
@@ -84,7 +86,7 @@ def test_what_to_use_instead(tmp_path: Path) -> None:
         == "a.xml: 2 EDM records; b.txt: text that begins with 'hello'; use --source edm"
     )
     (tmp_path / "none").mkdir()
-    assert contents(tmp_path / "none", "edm") == "the folder holds no file"
+    assert contents(tmp_path / "none", "edm") == "no file at all"
     assert "cannot be read" in kind_of(tmp_path / "c.xml").text
 
 
