@@ -102,6 +102,12 @@ class XmlSurvey:
     error: str = ""
     is_whole: bool = True
 
+    @property
+    def dublin_core_records(self) -> str:
+        """Name of the elements that are Dublin Core records; empty where there are none, or they are EDM or LIDO."""
+        others = (_EDM, "{http://www.openarchives.org/ore/terms/}", _LIDO)
+        return "" if any(tag.startswith(others) for tag in self.counts) else self.dublin_core_in
+
 
 def contents(path: Path, source: str = "") -> str:
     """What a file or folder holds, and the source that reads it, if it is another than the one that was used.
@@ -232,8 +238,8 @@ def _kind_of_xml(survey: XmlSurvey) -> Kind:
     if survey.error and not counts[_OAI + "record"]:
         return Kind(f"an OAI-PMH error, {survey.error}")
     dublin_core = counts[_OAI_DC]
-    if survey.dublin_core_in and not counts[_EDM + "ProvidedCHO"]:
-        dublin_core = dublin_core or counts[survey.dublin_core_in]
+    if not dublin_core and survey.dublin_core_records:
+        dublin_core = counts[survey.dublin_core_records]
     for count, name, source in (
         (counts[_EDM + "ProvidedCHO"], "EDM", "edm"),
         (counts[_LIDO], "LIDO", "lido"),
@@ -241,6 +247,8 @@ def _kind_of_xml(survey: XmlSurvey) -> Kind:
     ):
         if count:
             return Kind(f"{least}{count:,} {name} record{'s' if count > 1 else ''}", source)
+    if any(tag.startswith(_EDM) for tag in counts):
+        return Kind("EDM without an object (edm:ProvidedCHO)")
     records = counts[_OAI + "record"]
     if records and survey.deleted == records:
         return Kind(f"{least}{records:,} deleted OAI-PMH records and no other")

@@ -28,6 +28,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from lxml.etree import _Element as Element
 
@@ -57,7 +58,6 @@ _DC = "{http://purl.org/dc/elements/1.1/}"
 _DCTERMS = "{http://purl.org/dc/terms/}"
 _OAI_DC = "{http://www.openarchives.org/OAI/2.0/oai_dc/}dc"
 _RESOURCE = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}resource"
-_EDM = "{http://www.europeana.eu/schemas/edm/}ProvidedCHO"
 _ELEMENTS = (
     *("title", "creator", "subject", "description", "publisher", "contributor", "date", "type"),
     *("format", "identifier", "source", "language", "relation", "coverage", "rights"),
@@ -187,10 +187,8 @@ def read_dublin_core(settings: SourceSettings) -> Iterator[Artwork | Reject | Pa
                 yield PassedOver(LEFT_OUT[state], identifier_of(record) or f"record {number} of {file.name}")
         if number:
             continue
-        survey = survey_xml(file)
-        if survey.dublin_core_in and not survey.counts[_EDM]:
+        if name := survey_xml(file).dublin_core_records:
             # Records under an element of the institution's own.
-            name = survey.dublin_core_in
             yield Note(f"{file.name}: its records are the elements named {name.rpartition('}')[2]!r}")
             for number, record in enumerate(read_records(file, [name]), start=1):
                 yield from reading.artwork(record, f"record {number} of {file.name}")
@@ -223,10 +221,10 @@ class _Reading:
         institution = settings.institution_column
         self._institution = institution and parse_field(institution, "--institution-column")
         self._pictures = PictureFolder.of(settings, "dublin-core")
-        self._choice = LabelChoice(settings.language)
+        self._choice = LabelChoice(settings.language, settings.label_separator)
         self._identifiers = IdentifierNotes("dc:identifier")
 
-    def artwork(self, record: Element, where: str) -> Iterator[Artwork | Reject]:
+    def artwork(self, record: Element, where: str) -> Iterator[Artwork | Reject | PassedOver]:
         """The artwork of a record, or its reject."""
         oai_identifier = identifier_of(record)
         if record.tag == RECORD and (metadata := payload(record)) is not None:
@@ -239,11 +237,15 @@ class _Reading:
         if not number:
             yield Reject("", "", "", "no-object-number", where)
             return
-        name = self._image.first(record) if self._image else None
-        if self._image and name is None:
-            yield Reject(number, "", "", "no-image-named", where)
-            return
-        picture = self._pictures.of_object(number) if name is None else self._pictures.named(name)
+        if self._image:
+            names = list(dict.fromkeys(self._image.values(record, None)))
+            if not names:
+                yield Reject(number, "", "", "no-image-named", where)
+                return
+            picture, others = first_picture(self._pictures, names)
+            yield from (PassedOver("further pictures of an object", name) for name in others)
+        else:
+            picture = self._pictures.of_object(number)
         if isinstance(picture, NoPicture):
             yield picture.reject(number)
             return
@@ -277,6 +279,23 @@ class _Reading:
         """What there is to say when all records were read."""
         yield from self._identifiers.notes()
         yield from self._choice.notes({task: self._columns[task] for task in self._fields})
+
+
+def first_picture(pictures: PictureFolder, names: list[str]) -> tuple[Path | NoPicture, list[str]]:
+    """The picture of the first name that the folder has, and the names behind it that the folder has too.
+
+    Args:
+        pictures: the folder.
+        names: as the metadata have them; not empty.
+    """
+    looked_up = [pictures.named(name) for name in names]
+    there = [index for index, path in enumerate(looked_up) if isinstance(path, Path) and path.is_file()]
+    doubtful = [
+        path for path in looked_up if isinstance(path, NoPicture) and path.reason == "ambiguous-picture"
+    ]
+    if not there:
+        return (doubtful or looked_up)[0], []
+    return looked_up[there[0]], [names[index] for index in there[1:]]
 
 
 def _values(record: Element, field: Field) -> list[Value]:

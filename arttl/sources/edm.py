@@ -49,7 +49,15 @@ from arttl.records.oai import RECORD, Harvest, identifier_of
 from arttl.records.reading import metadata_files
 from arttl.records.xml_records import XML_LANG, in_language, words
 from arttl.shards.rejects import Reject
-from arttl.sources.dublin_core import FORMATS, LEFT_OUT, Field, IdentifierNotes, parse_field, task_fields
+from arttl.sources.dublin_core import (
+    FORMATS,
+    LEFT_OUT,
+    Field,
+    IdentifierNotes,
+    first_picture,
+    parse_field,
+    task_fields,
+)
 from arttl.sources.label_values import LabelChoice, Labels, Value, value_of
 from arttl.sources.pictures import NoPicture, PictureFolder
 from arttl.sources.remarks import Note, PassedOver
@@ -69,7 +77,8 @@ _OWL = "{http://www.w3.org/2002/07/owl#}"
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _SKOS = ("{http://www.w3.org/2004/02/skos/core#}", "{http://www.w3.org/2004/02/skos/core}")
 _PROVIDER, _DATA_PROVIDER = (_EDM + "provider").casefold(), (_EDM + "dataProvider").casefold()
-_PICTURES = ((_EDM + "isShownBy").casefold(), (_EDM + "object").casefold())
+# Best first; `edm:hasView` has the other pictures of an object.
+_PICTURES = tuple((_EDM + name).casefold() for name in ("isShownBy", "object", "hasView"))
 _ABOUT, _ID, _RESOURCE = _RDF + "about", _RDF + "ID", _RDF + "resource"
 _LAST_PART = re.compile(r"([^/#]+)[/#]*\Z")
 _OBJECT, _PROXY, _AGGREGATION = _EDM + "ProvidedCHO", _ORE + "Proxy", _ORE + "Aggregation"
@@ -127,6 +136,10 @@ def _is_edm(record: Element) -> bool:
     )
 
 
+# The elements that describe one resource; most files have one.
+Resource = list[Element]
+
+
 class _Graph:
     """The resources that one `rdf:RDF` describes, by their addresses."""
 
@@ -144,21 +157,28 @@ class _Graph:
             for name in names:
                 self._classes.setdefault(name, []).append(element)
 
-    def of_class(self, name: str) -> list[Element]:
+    def of_class(self, name: str) -> list[Resource]:
         """The resources of a class, in the order of the file."""
-        return self._classes.get(name, [])
+        several = [self._whole(element) for element in self._classes.get(name, ())]
+        return list({id(resource[0]): resource for resource in several}.values())
 
-    def holders(self, described: Element) -> list[Element]:
-        """The elements with the properties of an object: its own, the provider's proxies, Europeana's."""
-        address = described.get(_ABOUT)
+    def _whole(self, element: Element) -> Resource:
+        """All elements that describe the same resource; some files have one for each property."""
+        alike = (element.tag, _RDF + "Description")  # a picture may have the address of its object
+        same = [node for node in self._nodes.get(element.get(_ABOUT, ""), ()) if node.tag in alike]
+        return same or [element]
+
+    def holders(self, described: Resource) -> list[Resource]:
+        """The resources with the properties of an object: its own, the provider's proxies, Europeana's."""
+        address = described[0].get(_ABOUT)
         proxies = [proxy for proxy in self.of_class(_PROXY) if _refers(proxy, _ORE + "proxyFor", address)]
         proxies.sort(key=_is_of_europeana)
         return [described, *proxies]
 
-    def aggregations(self, described: Element) -> list[Element]:
+    def aggregations(self, described: Resource) -> list[Resource]:
         """The provider's aggregations of an object."""
         known = self.of_class(_AGGREGATION)
-        own = [each for each in known if _refers(each, _EDM + "aggregatedCHO", described.get(_ABOUT))]
+        own = [each for each in known if _refers(each, _EDM + "aggregatedCHO", described[0].get(_ABOUT))]
         if not own and len(known) == 1 == len(self.of_class(_OBJECT)):
             return known
         return own
@@ -191,8 +211,19 @@ def _name(node: Element, language: str | None) -> Element | None:
     return None
 
 
-def _refers(element: Element, tag: str, address: str | None) -> bool:
-    return any(child.get(_RESOURCE, words(child)) == address for child in element.findall(tag))
+def _properties(resource: Resource, tag: str) -> list[Element]:
+    return [child for element in resource for child in element.findall(tag)]
+
+
+def _texts(resource: Resource, field: Field, language: str | None) -> tuple[str, ...]:
+    """What is written out in a property of a resource, in the language."""
+    elements = [element for element in _properties(resource, field.tag) if words(element)]
+    cut = (field.cut(words(element)) for element in in_language(elements, language))
+    return tuple(text for text in cut if text is not None)
+
+
+def _refers(resource: Resource, tag: str, address: str | None) -> bool:
+    return any(child.get(_RESOURCE, words(child)) == address for child in _properties(resource, tag))
 
 
 def _name_of(address: str) -> str:
@@ -212,28 +243,34 @@ class _Reading:
         self._columns = {**_COLUMNS, **settings.task_columns()}
         self._language = settings.language
         self._number = settings.object_number and parse_field(settings.object_number, "--object-number")
+        column = settings.institution_column
+        self._institution_field = parse_field(column, "--institution-column") if column else None
         self._images = settings.images
         self._pictures = PictureFolder.of(settings, "edm")
-        self._choice = LabelChoice(settings.language)
+        self._choice = LabelChoice(settings.language, settings.label_separator)
         self._identifiers = IdentifierNotes("dc:identifier")
         self._enriched: Counter[str] = Counter()
 
-    def artwork(self, graph: _Graph, described: Element, where: str) -> Iterator[Artwork | Reject]:
+    def artwork(
+        self, graph: _Graph, described: Element, where: str
+    ) -> Iterator[Artwork | Reject | PassedOver]:
         """The artwork of an object, or its reject."""
         holders = graph.holders(described)
         if self._number:
-            number = next(filter(None, (self._number.first(holder) for holder in holders)), "")
+            number = next(iter(_first(_texts(holder, self._number, None) for holder in holders)), "")
         else:
-            texts = _first(_IDENTIFIER.values(holder, None) for holder in holders)
-            own = _LAST_PART.search(described.get(_ABOUT, ""))
+            texts = _first(_texts(holder, _IDENTIFIER, None) for holder in holders)
+            own = _LAST_PART.search(described[0].get(_ABOUT, ""))
             number = self._identifiers.choose(texts, own[1] if own else "")
         if not number:
             yield Reject("", "", "", "no-object-number", where)
             return
         provided: dict[str, list[Element]] = {}
-        for child in (child for each in (*graph.aggregations(described), described) for child in each):
+        providers = [*graph.aggregations(described), described]
+        for child in (child for each in providers for element in each for child in element):
             provided.setdefault(child.tag.casefold(), []).append(child)  # some exports change the letter case
-        picture = self._picture(provided, number)
+        picture, others = self._picture(provided, number)
+        yield from (PassedOver("further pictures of an object", name) for name in others)
         if isinstance(picture, NoPicture):
             yield picture.reject(number)
             return
@@ -244,14 +281,14 @@ class _Reading:
             image=picture,
             labels={task: each.labels for task, each in labels.items()},
             raw_labels={task: each.raw for task, each in labels.items()},
-            title=next(iter(_first(_TITLE.values(holder, self._language) for holder in holders)), None),
+            title=next(iter(_first(_texts(holder, _TITLE, self._language) for holder in holders)), None),
             date=self._date(graph, holders),
             source=self._text(graph, provided.get(_PROVIDER, [])),
-            institution=self._text(graph, provided.get(_DATA_PROVIDER, [])),
+            institution=self._institution(graph, holders, provided),
             identifiers={task: each.identifiers for task, each in labels.items() if each.identifiers},
         )
 
-    def _labels(self, task: str, field: str | Field, graph: _Graph, holders: list[Element]) -> Labels:
+    def _labels(self, task: str, field: str | Field, graph: _Graph, holders: list[Resource]) -> Labels:
         if field in FORMATS:
             groups = [
                 self._values(task, graph, holder, each) for holder in holders for each in (_MEDIUM, _FORMAT)
@@ -263,9 +300,9 @@ class _Reading:
                     return self._choice.labels(task, values, each.cut)
         return Labels((), (), {})
 
-    def _values(self, task: str, graph: _Graph, holder: Element, field: Field) -> list[Value]:
+    def _values(self, task: str, graph: _Graph, holder: Resource, field: Field) -> list[Value]:
         values = []
-        for element in holder.findall(field.tag):
+        for element in _properties(holder, field.tag):
             value, language = graph.value(element, self._language)
             if value.in_vocabulary:
                 self._choice.count_language(task, language)
@@ -274,30 +311,35 @@ class _Reading:
                 self._enriched[task] += _is_of_europeana(holder)
         return values
 
-    def _date(self, graph: _Graph, holders: list[Element]) -> str | None:
+    def _date(self, graph: _Graph, holders: list[Resource]) -> str | None:
         for field in (_CREATED, _DATE):
             for holder in holders:
-                values = (graph.value(element, self._language)[0] for element in holder.findall(field.tag))
+                values = (
+                    graph.value(element, self._language)[0] for element in _properties(holder, field.tag)
+                )
                 if texts := [value.text for value in values if value.text]:
                     return "; ".join(dict.fromkeys(texts))
         return None
 
-    def _picture(self, provided: dict[str, list[Element]], number: str) -> Path | NoPicture:
-        missing: NoPicture | None = None
+    def _picture(self, provided: dict[str, list[Element]], number: str) -> tuple[Path | NoPicture, list[str]]:
+        """The picture of an object, and the names of others that the folder has."""
         elements = [element for tag in _PICTURES for element in provided.get(tag, ())] if self._images else []
-        for address in filter(None, map(_address, elements)):
-            picture = self._pictures.named(address)
-            if isinstance(picture, Path):
-                if picture.is_file():
-                    return picture
-            elif picture.reason not in ("missing", "outside-folder"):
-                return picture
-            else:
-                missing = missing or picture
+        names = list(dict.fromkeys(filter(None, map(_address, elements))))
+        named, others = first_picture(self._pictures, names) if names else (None, [])
+        if named is not None and (not isinstance(named, NoPicture) or named.reason == "ambiguous-picture"):
+            return named, others
         picture = self._pictures.of_object(number)
-        if isinstance(picture, NoPicture) and picture.reason == "missing" and missing:
-            return NoPicture("missing", missing.name, f"{missing.detail}, and {picture.detail}")
-        return picture
+        if isinstance(picture, NoPicture) and picture.reason == "missing" and named is not None:
+            return NoPicture("missing", named.name, f"{named.detail}, and {picture.detail}"), []
+        return picture, []
+
+    def _institution(
+        self, graph: _Graph, holders: list[Resource], provided: dict[str, list[Element]]
+    ) -> str | None:
+        if self._institution_field is None:
+            return self._text(graph, provided.get(_DATA_PROVIDER, []))
+        tag = self._institution_field.tag
+        return self._text(graph, [element for holder in holders for element in _properties(holder, tag)])
 
     def _text(self, graph: _Graph, elements: list[Element]) -> str | None:
         """The first text in the language, the name of a resource else; its address where nothing names it."""
@@ -317,8 +359,8 @@ class _Reading:
                 yield Note(f"{task}: {count:,} value(s) were added by Europeana and are not the provider's")
 
 
-def _is_of_europeana(holder: Element) -> bool:
-    return words(holder.find(_EDM + "europeanaProxy")).casefold() == "true"
+def _is_of_europeana(holder: Resource) -> bool:
+    return any(words(each).casefold() == "true" for each in _properties(holder, _EDM + "europeanaProxy"))
 
 
 def _address(element: Element) -> str:

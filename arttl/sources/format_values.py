@@ -78,8 +78,8 @@ _TECHNIQUES = _words(
 )
 _FILE_FORMATS = _words(
     """
-    jpeg, jpg, tiff, tif, png, gif, bmp, pdf, jp2, jpeg2000, jpeg 2000, mp3, mp4, html, xml, txt, epub,
-    djvu, image, text, video, audio, digital, digital image
+    mov, avi, wmv, mpeg, mpg, wav, svg, doc, docx, jpeg, jpg, tiff, tif, png, gif, bmp, pdf, jp2,
+    jpeg2000, jpeg 2000, mp3, mp4, html, xml, txt, epub, djvu, image, text, video, audio, digital, digital image
     """
 )
 _MIME = re.compile(

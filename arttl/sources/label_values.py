@@ -28,6 +28,7 @@ _LEFT_OUT: dict[Kind, str] = {
     "empty": "empty",
 }
 _LONGEST_EXAMPLE = 60
+_MOST_COUNTS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,15 @@ def value_of(element: Element, text: str) -> Value:
 class LabelChoice:
     """Chooses the labels of each record of a reading, and counts what is left out."""
 
-    def __init__(self, language: str | None) -> None:
-        """Prepare a reading in a language; None: that of each record's first value."""
+    def __init__(self, language: str | None, separator: str | None) -> None:
+        """Prepare a reading.
+
+        Args:
+            language: of the labels; None: that of each record's first value.
+            separator: of several labels in one value; None: a value is one label.
+        """
         self._language = language
+        self._separator = separator
         # Task and what is counted to the count and the first example.
         self._counts: dict[tuple[str, str], tuple[int, str]] = {}
         self._languages: dict[str, Counter[str]] = {}
@@ -97,11 +104,14 @@ class LabelChoice:
         alone: list[str] = []
         for value in kept:
             label = cut(value.text) if value.text else None
-            if label:
+            if label and not value.in_vocabulary:
+                labels.update(dict.fromkeys(self._split(label)))
+                if not self._separator and (";" in label or "|" in label):
+                    self.count(task, "separator", label)
+            elif label:
                 labels[label] = None
-                if value.addresses:
-                    known = identifiers.get(label, ())
-                    identifiers[label] = tuple(dict.fromkeys((*known, *value.addresses)))
+                known = identifiers.get(label, ())
+                identifiers[label] = tuple(dict.fromkeys((*known, *value.addresses)))
             elif not value.text and value.addresses:
                 alone.append(value.addresses[0])
                 self.count(task, "address", value.addresses[0])
@@ -124,7 +134,7 @@ class LabelChoice:
         """
         chosen: list[Value] = []
         addresses: list[Value] = []
-        for values in groups:
+        for values in map(self._split_formats, groups):
             kinds = [format_kind(value.text) for value in values]
             taken: Kind = "technique" if techniques else "material"
             if not techniques and not any(kind == "material" and text for kind, text in kinds):
@@ -147,14 +157,38 @@ class LabelChoice:
         raw = tuple(value.text or value.addresses[0] for values in groups for value in values)
         return Labels(labels.labels, raw, labels.identifiers)
 
+    def _split(self, text: str) -> list[str]:
+        """The labels in a value, without blanks around them."""
+        if not self._separator:
+            return [text]
+        return [label for part in text.split(self._separator) if (label := part.strip())]
+
+    def _split_formats(self, values: list[Value]) -> list[Value]:
+        """The values, those without a prefix split: a prefix is for all that follow it."""
+        if not self._separator:
+            return values
+        pieces: list[Value] = []
+        for value in values:
+            is_split = not value.in_vocabulary and self._separator in value.text
+            if is_split and format_kind(value.text)[0] in ("plain", "size", "size and more", "technique"):
+                pieces += [Value(value.element, text) for text in self._split(value.text)]
+            else:
+                pieces.append(value)
+        return pieces
+
     def count(self, task: str, what: str, example: str) -> None:
         """Count something that is said at the end, and keep the first example."""
+        if len(self._counts) >= _MOST_COUNTS and (task, what) not in self._counts:
+            what = "language others"  # of which a file may have any number
         number, first = self._counts.get((task, what), (0, example))
         self._counts[task, what] = (number + 1, first)
 
     def count_language(self, task: str, language: str) -> None:
-        """Count the language of a vocabulary's term that was taken for want of `--language`."""
-        self._languages.setdefault(task, Counter())[language] += 1
+        """Count the language of the term of a vocabulary that was taken."""
+        if self._language and language and language != _plain(self._language):
+            self.count(task, "other language", language)
+        languages = self._languages.setdefault(task, Counter())
+        languages[language if len(languages) < _MOST_COUNTS else "others"] += 1
 
     def _in_language(self, task: str, values: list[Value]) -> list[Value]:
         """The values in the language, those that are in none (of vocabularies, addresses) among them."""
@@ -198,6 +232,11 @@ class LabelChoice:
                 yield Note(
                     f"{task}: {entry[0]:,} record(s) have no value in {self._language!r}, and all of theirs were taken"
                     f" ({entry[1]})"
+                )
+            if entry := counts.get("separator"):
+                yield Note(
+                    f"{task}: {entry[0]:,} label(s) have a ';' or '|' in them, such as {_short(entry[1])};"
+                    " --label-separator splits them"
                 )
             left = {what[9:]: number for what, (number, _) in counts.items() if what.startswith("language ")}
             if left:

@@ -76,8 +76,8 @@ class MetadataSettings(Settings):
     default."""
 
     label_separator: str | None = None
-    """Separates several labels in one cell, such as `;` or `|`. By default a cell is one label (`table`, `iiif`; there
-    `<br>` takes each line as a label)."""
+    """Separates several labels in one cell, such as `;` or `|`. By default a cell is one label (`table`,
+    `dublin-core`, `edm`)."""
 
     language: str | None = None
     """Language to take labels in, such as `en`, where a record has them in several (`dublin-core`, `edm`,
@@ -102,7 +102,8 @@ class MetadataSettings(Settings):
     """The museum that holds the objects, where the metadata do not name it."""
 
     institution_column: str | None = None
-    """Column of the museum that holds the object (`table`), or the element that names it (`dublin-core`)."""
+    """Column of the museum that holds the object (`table`), or the element that names it (`dublin-core`,
+    `edm`, where it is `edm:dataProvider` by default)."""
 
     title: str | None = None
     """Column of the object's title, kept with the sample (`table`), or label of the pair that has it (`iiif`)."""

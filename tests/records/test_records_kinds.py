@@ -36,6 +36,7 @@ _LINKED_ART = {"@context": "https://linked.art/ns/v1/linked-art.json", "type": "
     ("text", "expected", "source"),
     [
         (_EDM, "2 EDM records", "edm"),
+        (_EDM.replace("ProvidedCHO", "Agent"), "EDM without an object (edm:ProvidedCHO)", None),
         (_LIDO, "3 LIDO records", "lido"),
         (_DC, "1 Dublin Core record", "dublin-core"),
         (_OWN, "2 Dublin Core records", "dublin-core"),

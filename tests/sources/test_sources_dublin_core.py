@@ -366,3 +366,32 @@ def test_a_language_that_a_record_lacks(tmp_path: Path) -> None:
     (artwork,), sentences = _dry(tmp_path, text, language="de")
     assert artwork.labels["type"] == ("prent",)
     assert "type: 1 record(s) have no value in 'de', and all of theirs were taken (nl)" in sentences
+
+
+def test_several_labels_in_a_value(tmp_path: Path) -> None:
+    formats = _formats("olieverf; doek; 20 x 30 cm") + "<dc:creator>Hals; Leyster</dc:creator>"
+    text = f"{_HEAD}{_number('A', formats)}{_number('B', _formats('materiaal: hout; ivoor'))}</r>"
+    (first, second), sentences = _dry(tmp_path, text)
+    assert (first.labels["material"], second.labels["material"]) == ((), ("hout; ivoor",))
+    assert (
+        "artist: 1 label(s) have a ';' or '|' in them, such as 'Hals; Leyster'; --label-separator splits them"
+    ) in sentences
+    (first, second), sentences = _dry(tmp_path, text, label_separator=";")
+    assert (first.labels["material"], first.labels["artist"]) == (("olieverf", "doek"), ("Hals", "Leyster"))
+    assert second.labels["material"] == ("hout", "ivoor")
+    assert not any("--label-separator" in sentence for sentence in sentences)
+
+
+def test_the_first_picture_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    for name in ("front.jpg", "back.jpg"):
+        (tmp_path / "images" / name).touch()
+    relations = "".join(
+        f"<dc:relation>https://m.example/{name}</dc:relation>" for name in ("page", "front.jpg", "back.jpg")
+    )
+    (artwork,), sentences = _read_all(
+        tmp_path, _record("<dc:identifier>A</dc:identifier>", relations), image="dc:relation"
+    )
+    assert isinstance(artwork, Artwork)
+    assert artwork.image.name == "front.jpg"
+    assert "passed over: 1 further pictures of an object (https://m.example/back.jpg)" in sentences

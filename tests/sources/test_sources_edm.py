@@ -93,11 +93,15 @@ def test_pictures(tmp_path: Path) -> None:
     ((reject,), _) = _read_all(tmp_path, text)
     assert isinstance(reject, Reject)
     assert (reject.object_number, reject.reason) == ("A", "missing")
+    assert reject.file == "https://m.example/x/shown.jpg"
+    assert "'A'" in reject.detail
     for name in ("a.jpg", "small.jpg", "shown.jpg"):  # each before the one named earlier
         (tmp_path / "images" / name).touch()
         ((artwork,), _) = _read_all(tmp_path, text)
         assert isinstance(artwork, Artwork)
         assert artwork.image.name == name
+    ((_, *_), sentences) = _read_all(tmp_path, text)
+    assert "passed over: 1 further pictures of an object (https://m.example/x/small.jpg)" in sentences
 
 
 def test_the_provider_s_values_come_before_europeana_s(tmp_path: Path) -> None:
@@ -170,6 +174,24 @@ def test_several_objects_and_general_rdf(tmp_path: Path) -> None:
     assert any("the end of the record's own identifier is the number (7)" in each for each in sentences)
 
 
+def test_one_element_for_each_property(tmp_path: Path) -> None:
+    def described(about: str, text: str) -> str:
+        return f'<rdf:Description rdf:about="{about}">{text}</rdf:Description>'
+
+    text = _graph(
+        described("#a", '<rdf:type rdf:resource="http://www.europeana.eu/schemas/edm/ProvidedCHO"/>'),
+        described("#a", "<dc:identifier>A</dc:identifier>"),
+        described("#a", "<dc:type>vase</dc:type>"),
+        described("#a", "<dc:type>pot</dc:type>"),
+        described("#b", '<rdf:type rdf:resource="http://www.openarchives.org/ore/terms/Aggregation"/>'),
+        described("#b", '<edm:aggregatedCHO rdf:resource="#a"/>'),
+        described("#b", "<edm:dataProvider>Museum B</edm:dataProvider>"),
+    )
+    (artwork,), _ = _dry(tmp_path, text)
+    assert (artwork.object_number, artwork.labels["type"]) == ("A", ("vase", "pot"))
+    assert artwork.institution == "Museum B"
+
+
 def test_languages_of_vocabularies(tmp_path: Path) -> None:
     concept = (
         '<skos:Concept rdf:about="#m{0}"><skos:prefLabel xml:lang="{1}">{2}</skos:prefLabel></skos:Concept>'
@@ -183,6 +205,16 @@ def test_languages_of_vocabularies(tmp_path: Path) -> None:
     (first, second), sentences = _dry(tmp_path, text)
     assert first.labels["material"] + second.labels["material"] == ("Marmor", "bronze")
     assert "material: labels are in several languages (de 1, en 1); --language chooses one" in sentences
+
+
+def test_the_institution_by_another_element(tmp_path: Path) -> None:
+    text = _graph(
+        _object("<dcterms:provenance>Accademia</dcterms:provenance>"),
+        "<ore:Aggregation><edm:dataProvider>Institute</edm:dataProvider></ore:Aggregation>",
+    )
+    for column, expected in ((None, "Institute"), ("dcterms:provenance", "Accademia")):
+        (artwork,), _ = _dry(tmp_path, text, institution_column=column)
+        assert artwork.institution == expected
 
 
 def test_formats_as_for_dublin_core(tmp_path: Path) -> None:
