@@ -24,7 +24,7 @@ _LONGEST_NAME = 80
 
 _OAI = "{http://www.openarchives.org/OAI/2.0/}"
 _EDM = "{http://www.europeana.eu/schemas/edm/}"
-_DC = "{http://purl.org/dc/elements/1.1/}"
+_DC = ("{http://purl.org/dc/elements/1.1/}", "{http://purl.org/dc/terms/}")
 _OAI_DC = "{http://www.openarchives.org/OAI/2.0/oai_dc/}dc"
 _LIDO = "{http://www.lido-schema.org}lido"
 # Namespaces of formats that are not read, by a part of their name.

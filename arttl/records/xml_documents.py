@@ -10,7 +10,7 @@ _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 _FIRST_TAG = re.compile(rb"<([A-Za-z_][^\s/<>]*)[\s/>]")
 _LONGEST_HEAD = 64 * 1024  # bytes before the first element
 # Elements that are never within another of their name, so that a second one begins a document without a declaration.
-_OUTERMOST = (b"OAI-PMH", b"RDF", b"lidoWrap")
+_OUTERMOST = (b"OAI-PMH", b"RDF", b"record", b"dc", b"qualifieddc", b"lidoWrap", b"lido")
 
 
 def split_documents(chunks: Iterator[bytes]) -> Iterator[Iterator[bytes]]:
@@ -35,6 +35,8 @@ def _document(chunks: Iterator[bytes], rest: list[bytes]) -> Iterator[bytes]:
     while boundary is None and len(held) < _LONGEST_HEAD and (chunk := next(chunks, b"")):
         held += chunk
         boundary = _boundary(held)
+    if (stripped := held.lstrip(b" \t\r\n")).startswith(b"<?xml"):
+        held = stripped  # a blank line before the declaration is a frequent fault
     if boundary is None:
         if held:
             yield held

@@ -126,7 +126,9 @@ def _records(
         if damage is not None:
             raise damage
         if record is not None and record_bytes > _MOST_CHARACTERS:
-            raise _refused(path, record.sourceline, "a record has more than 8 MiB")
+            name = etree.QName(record).localname
+            reason = f"a record has more than 8 MiB; write one element {name!r} per object"
+            raise _refused(path, record.sourceline, reason)
     parser.close()
 
 

@@ -77,7 +77,7 @@ class Field:
     Attributes:
         element: such as `type`.
         prefix: the text before the colon, such as `materiaal`; empty: any, which is cut off; None: values as they are.
-        namespace: `dc`, or `dcterms` for qualified Dublin Core.
+        namespace: `dcterms` for an element of qualified Dublin Core alone; `dc` for either.
     """
 
     element: str
@@ -89,9 +89,14 @@ class Field:
         """The element's name with its namespace."""
         return (_DCTERMS if self.namespace == "dcterms" else _DC) + self.element
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The names that the element may have: the fifteen elements are in both namespaces."""
+        return (self.tag,) if self.namespace == "dcterms" else (self.tag, _DCTERMS + self.element)
+
     def values(self, record: Element, language: str | None) -> tuple[str, ...]:
         """The values of a record, in its order."""
-        texts = {element: text for element in record.iter(self.tag) if (text := words(element))}
+        texts = {element: text for element in record.iter(*self.tags) if (text := words(element))}
         elements = list(texts)
         if len(elements) > 1:
             elements = in_language(elements, language)
@@ -300,7 +305,7 @@ def first_picture(pictures: PictureFolder, names: list[str]) -> tuple[Path | NoP
 
 def _values(record: Element, field: Field) -> list[Value]:
     values = []
-    for element in record.iter(field.tag):
+    for element in record.iter(*field.tags):
         if text := words(element) or element.get(_RESOURCE, ""):
             values.append(value_of(element, text))
     return values

@@ -46,6 +46,8 @@ def test_what_is_one_document() -> None:
 
 
 def test_pages_without_declarations() -> None:
+    record = b"<record><header/>x</record>"
+    assert _split(record * 3) == [record] * 3
     page = b"<o:OAI-PMH xmlns:o='http://a.example'><o:r>x</o:r></o:OAI-PMH>\n"
     assert _split(page * 3) == [page] * 3
 
@@ -54,6 +56,8 @@ def test_records_of_all_documents_are_read(tmp_path: Path) -> None:
     path = tmp_path / "pages.xml"
     path.write_bytes(b"".join(_DECLARATION + b"<all>\n<r>%d</r></all>\n" % page for page in range(3)))
     assert [words(record) for record in read_records(path, ["r"])] == ["0", "1", "2"]
+    path.write_bytes(b"\n \r\n" + path.read_bytes())
+    assert len(list(read_records(path, ["r"]))) == 3
     path.write_bytes(path.read_bytes() + _DECLARATION + b"<all>\n<r></all>")
     with pytest.raises(ArttlError, match=r"line 3 of XML document 4 of .*pages\.xml is not well-formed"):
         list(read_records(path, ["r"]))

@@ -238,6 +238,19 @@ def test_qualified_dublin_core(tmp_path: Path) -> None:
     assert artwork.date == "1650"
 
 
+def test_elements_in_the_namespace_of_terms(tmp_path: Path) -> None:
+    text = (
+        '<q:qualifieddc xmlns:q="http://q.example" xmlns:t="http://purl.org/dc/terms/"><t:identifier>A</t:identifier>'
+        "<t:type>vase</t:type><t:creator>Hals</t:creator></q:qualifieddc>"
+    )
+    (artwork,), _ = _dry(tmp_path, f"<all>{text}</all>")
+    assert (artwork.object_number, artwork.labels["type"], artwork.labels["artist"]) == (
+        "A",
+        ("vase",),
+        ("Hals",),
+    )
+
+
 def test_records_under_an_element_of_the_institution_s_own(tmp_path: Path) -> None:
     text = (
         '<all xmlns:dc="http://purl.org/dc/elements/1.1/"><item><data><dc:identifier>1</dc:identifier>'
