@@ -334,6 +334,8 @@ class IdentifierNotes:
         numbers = [text for text in dict.fromkeys(identifiers) if "://" not in text and not is_address(text)]
         if len(numbers) > 1:
             self._count("several", f"{numbers[0]} of {', '.join(numbers[:3])}")
+        elif numbers and len(set(identifiers)) > 1:
+            self._count("addresses", f"{numbers[0]} of {', '.join(identifiers[:3])}")
         if numbers:
             return numbers[0]
         if other:
@@ -350,6 +352,11 @@ class IdentifierNotes:
             yield Note(
                 f"object number: {count:,} record(s) have several {self._name} that are no web address; the first is"
                 f" the number ({self._examples['several']}); --object-number names another field"
+            )
+        if count := self._counts.get("addresses"):
+            yield Note(
+                f"object number: {count:,} record(s) have a {self._name} and web addresses beside it; it is the number"
+                f" ({self._examples['addresses']})"
             )
         if count := self._counts.get("other"):
             yield Note(

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import inspect
 import textwrap
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
@@ -337,8 +340,15 @@ def test_several_identifiers(tmp_path: Path) -> None:
         "object number: 1 record(s) have several dc:identifier that are no web address; the first is the number"
         " (A.1 of A.1, 30358); --object-number names another field"
     ) in sentences
+    text = _record("<dc:identifier>http://hdl.example/1</dc:identifier><dc:identifier>A.1</dc:identifier>")
+    (artwork,), sentences = _dry(tmp_path, text)
+    assert artwork.object_number == "A.1"
+    assert (
+        "object number: 1 record(s) have a dc:identifier and web addresses beside it; it is the number"
+        " (A.1 of http://hdl.example/1, A.1)"
+    ) in sentences
     _, sentences = _dry(tmp_path, _record("<dc:identifier>A.1</dc:identifier>"))
-    assert not any("several" in sentence for sentence in sentences)
+    assert not any("number" in sentence for sentence in sentences)
 
 
 def test_the_identifier_of_a_harvest_as_number(tmp_path: Path) -> None:
@@ -408,3 +418,30 @@ def test_the_first_picture_that_is_there(tmp_path: Path) -> None:
     assert isinstance(artwork, Artwork)
     assert artwork.image.name == "front.jpg"
     assert "passed over: 1 further pictures of an object (https://m.example/back.jpg)" in sentences
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    records=st.lists(
+        st.lists(
+            st.tuples(
+                st.sampled_from(["type", "creator", "title"]), st.text(alphabet="aé <&:;1\n", max_size=8)
+            )
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_labels_equal_those_that_the_standard_library_reads(
+    records: list[list[tuple[str, str]]], tmp_path: Path
+) -> None:
+    root = ElementTree.Element("all")
+    for number, fields in enumerate(records):
+        record = ElementTree.SubElement(root, "{http://www.openarchives.org/OAI/2.0/oai_dc/}dc")
+        for name, text in [("identifier", f"N{number}"), *fields]:
+            ElementTree.SubElement(record, f"{{http://purl.org/dc/elements/1.1/}}{name}").text = text
+    artworks, _ = _dry(tmp_path, ElementTree.tostring(root, encoding="unicode"), tasks=("type", "artist"))
+    for artwork, fields in zip(artworks, records, strict=True):
+        for task, element in (("type", "type"), ("artist", "creator")):
+            expected = [" ".join(text.split()) for name, text in fields if name == element]
+            assert artwork.labels[task] == tuple(dict.fromkeys(filter(None, expected)))
