@@ -138,7 +138,10 @@ def _refused(path: Path | str, line: int | None, reason: str) -> BadXml:
 
 def words(element: Element | None) -> str:
     """All text of an element, with single blanks; empty for None."""
-    return "" if element is None else " ".join("".join(element.itertext()).split())
+    if element is None:
+        return ""
+    text = "".join(element.itertext()) if len(element) else element.text
+    return " ".join(text.split()) if text else ""
 
 
 def in_language(elements: list[Element], language: str | None) -> list[Element]:

@@ -26,8 +26,9 @@ A label column is an element, such as `dc:type` or `dcterms:medium`, or its valu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from lxml.etree import _Element as Element
@@ -84,23 +85,25 @@ class Field:
     prefix: str | None
     namespace: str = "dc"
 
-    @property
+    @cached_property
     def tag(self) -> str:
         """The element's name with its namespace."""
         return (_DCTERMS if self.namespace == "dcterms" else _DC) + self.element
 
-    @property
+    @cached_property
     def tags(self) -> tuple[str, ...]:
         """The names that the element may have: the fifteen elements are in both namespaces."""
         return (self.tag,) if self.namespace == "dcterms" else (self.tag, _DCTERMS + self.element)
 
     def values(self, record: Element, language: str | None) -> tuple[str, ...]:
         """The values of a record, in its order."""
-        texts = {element: text for element in record.iter(*self.tags) if (text := words(element))}
-        elements = list(texts)
-        if len(elements) > 1:
-            elements = in_language(elements, language)
-        cut = (self.cut(texts[element]) for element in elements)
+        return self.texts(record.iter(*self.tags), language)
+
+    def texts(self, elements: Iterable[Element], language: str | None) -> tuple[str, ...]:
+        """The values of elements with its name, those in the language."""
+        texts = {element: text for element in elements if (text := words(element))}
+        chosen = list(texts) if len(texts) < 2 else in_language(list(texts), language)
+        cut = (self.cut(texts[element]) for element in chosen)
         return tuple(text for text in cut if text is not None)
 
     def cut(self, text: str) -> str | None:
@@ -118,6 +121,7 @@ class Field:
 
 
 TITLE, DATE = Field("title", None), Field("date", None)
+_IDENTIFIER = Field("identifier", None)
 _CREATED, _PUBLISHER = Field("created", None, "dcterms"), Field("publisher", None)
 _FORMAT_FIELDS = (Field("medium", None, "dcterms"), Field("format", None))
 
@@ -234,16 +238,17 @@ class _Reading:
         oai_identifier = identifier_of(record)
         if record.tag == RECORD and (metadata := payload(record)) is not None:
             record = metadata
+        elements = _Elements(record)
         if self._number:
-            number = self._number.first(record) or ""
+            number = next(iter(elements.texts(self._number, None)), "")
         else:
             own = oai_identifier.split(":", 2) if oai_identifier.startswith("oai:") else [oai_identifier]
-            number = self._identifiers.choose(Field("identifier", None).values(record, None), own[-1])
+            number = self._identifiers.choose(elements.texts(_IDENTIFIER, None), own[-1])
         if not number:
             yield Reject("", "", "", "no-object-number", where)
             return
         if self._image:
-            names = list(dict.fromkeys(self._image.values(record, None)))
+            names = list(dict.fromkeys(elements.texts(self._image, None)))
             if not names:
                 yield Reject(number, "", "", "no-image-named", where)
                 return
@@ -254,26 +259,28 @@ class _Reading:
         if isinstance(picture, NoPicture):
             yield picture.reject(number)
             return
-        labels = {task: self._labels(task, field, record) for task, field in self._fields.items()}
+        labels = {task: self._labels(task, field, elements) for task, field in self._fields.items()}
+        language = self._language
         yield Artwork(
             key=sample_key(number),
             object_number=number,
             image=picture,
             labels={task: each.labels for task, each in labels.items()},
             raw_labels={task: each.raw for task, each in labels.items()},
-            title=TITLE.first(record, self._language),
-            date="; ".join(_CREATED.values(record, self._language) or DATE.values(record, self._language))
-            or None,
-            source=_PUBLISHER.first(record),
-            institution=self._institution.first(record, self._language) if self._institution else None,
+            title=next(iter(elements.texts(TITLE, language)), None),
+            date="; ".join(elements.texts(_CREATED, language) or elements.texts(DATE, language)) or None,
+            source=next(iter(elements.texts(_PUBLISHER, None)), None),
+            institution=next(iter(elements.texts(self._institution, language)), None)
+            if self._institution
+            else None,
             identifiers={task: each.identifiers for task, each in labels.items() if each.identifiers},
         )
 
-    def _labels(self, task: str, field: str | Field, record: Element) -> Labels:
+    def _labels(self, task: str, field: str | Field, elements: _Elements) -> Labels:
         if isinstance(field, str):
-            groups = [_values(record, each) for each in _FORMAT_FIELDS]
+            groups = [elements.values(each) for each in _FORMAT_FIELDS]
             return self._choice.materials(task, groups, techniques=field == "technique")
-        values = _values(record, field)
+        values = elements.values(field)
         if field.element in ("creator", "contributor") and field.prefix is None:
             for value in values:
                 if ": " in value.text:
@@ -303,12 +310,23 @@ def first_picture(pictures: PictureFolder, names: list[str]) -> tuple[Path | NoP
     return looked_up[there[0]], [names[index] for index in there[1:]]
 
 
-def _values(record: Element, field: Field) -> list[Value]:
-    values = []
-    for element in record.iter(*field.tags):
-        if text := words(element) or element.get(_RESOURCE, ""):
-            values.append(value_of(element, text))
-    return values
+class _Elements:
+    """The elements of a record by their names: it is gone through once, not for each field."""
+
+    def __init__(self, record: Element) -> None:
+        self._by_tag: dict[str, list[Element]] = {}
+        for element in record.iter():
+            self._by_tag.setdefault(element.tag, []).append(element)
+
+    def of(self, field: Field) -> list[Element]:
+        return [element for tag in field.tags for element in self._by_tag.get(tag, ())]
+
+    def texts(self, field: Field, language: str | None) -> tuple[str, ...]:
+        return field.texts(self.of(field), language)
+
+    def values(self, field: Field) -> list[Value]:
+        texts = ((element, words(element) or element.get(_RESOURCE, "")) for element in self.of(field))
+        return [value_of(element, text) for element, text in texts if text]
 
 
 class IdentifierNotes:

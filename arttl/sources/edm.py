@@ -46,6 +46,7 @@ from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError
 from arttl.records.kinds import contents
 from arttl.records.oai import RECORD, Harvest, identifier_of
+from arttl.records.rdf import RDF, RESOURCE, TYPE, Graph, Resource, reference
 from arttl.records.reading import metadata_files
 from arttl.records.xml_records import XML_LANG, in_language, words
 from arttl.shards.rejects import Reject
@@ -73,21 +74,15 @@ _COLUMNS = {
 }
 _EDM = "{http://www.europeana.eu/schemas/edm/}"
 _ORE = "{http://www.openarchives.org/ore/terms/}"
-_OWL = "{http://www.w3.org/2002/07/owl#}"
-_RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
-_SKOS = ("{http://www.w3.org/2004/02/skos/core#}", "{http://www.w3.org/2004/02/skos/core}")
+_OBJECT, _PROXY, _AGGREGATION = _EDM + "ProvidedCHO", _ORE + "Proxy", _ORE + "Aggregation"
+_PROXY_FOR, _OF_EUROPEANA = _ORE + "proxyFor", _EDM + "europeanaProxy"
+_AGGREGATED = _EDM + "aggregatedCHO"
+_SPAN = (_EDM + "begin", _EDM + "end")  # of a time
 _PROVIDER, _DATA_PROVIDER = (_EDM + "provider").casefold(), (_EDM + "dataProvider").casefold()
 # Best first; `edm:hasView` has the other pictures of an object.
 _PICTURES = tuple((_EDM + name).casefold() for name in ("isShownBy", "object", "hasView"))
-_ABOUT, _ID, _RESOURCE = _RDF + "about", _RDF + "ID", _RDF + "resource"
+_CLASS = "http://www.europeana.eu/schemas/edm/ProvidedCHO"
 _LAST_PART = re.compile(r"([^/#]+)[/#]*\Z")
-_OBJECT, _PROXY, _AGGREGATION = _EDM + "ProvidedCHO", _ORE + "Proxy", _ORE + "Aggregation"
-_NAMES = (
-    tuple(space + "prefLabel" for space in _SKOS),
-    ("{http://xmlns.com/foaf/0.1/}name", "{http://www.w3.org/2000/01/rdf-schema#}label"),
-)
-_SPAN = (_EDM + "begin", _EDM + "end")  # of a time
-_SAME = (*(space + "exactMatch" for space in _SKOS), _OWL + "sameAs")
 
 _IDENTIFIER, _TITLE = Field("identifier", None), Field("title", None)
 _MEDIUM, _FORMAT = Field("medium", None, "dcterms"), Field("format", None)
@@ -113,15 +108,14 @@ def read_edm(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOver
     harvest = Harvest(metadata_files(settings.metadata, (".xml", ".rdf")), _is_edm)
     for index, file in enumerate(harvest.files):
         objects = records = 0
-        for record, state in harvest.records(index, (RECORD, _RDF + "RDF")):
+        for record, state in harvest.records(index, (RECORD, RDF)):
             records += 1
             where = f"record {records} of {file.name}"
             if state != "in force":
                 yield PassedOver(LEFT_OUT[state], identifier_of(record) or where)
                 objects += state != "another format"
                 continue
-            for rdf in record.iter(_RDF + "RDF"):
-                graph = _Graph(rdf)
+            for graph in map(Graph, record.iter(RDF)):
                 for described in graph.of_class(_OBJECT):
                     objects += 1
                     yield from reading.artwork(graph, described, where)
@@ -132,106 +126,43 @@ def read_edm(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOver
 
 def _is_edm(record: Element) -> bool:
     return next(record.iter(_OBJECT), None) is not None or any(
-        _name_of(element.get(_RESOURCE, "")) == _OBJECT for element in record.iter(_RDF + "type")
+        element.get(RESOURCE) == _CLASS for element in record.iter(TYPE)
     )
 
 
-# The elements that describe one resource; most files have one.
-Resource = list[Element]
+def _holders(graph: Graph, described: Resource) -> list[Resource]:
+    """The resources with the properties of an object: its own, the provider's proxies, Europeana's."""
+    proxies = graph.referring(_PROXY, _PROXY_FOR, described.address)
+    return [described, *sorted(proxies, key=_is_of_europeana)]
 
 
-class _Graph:
-    """The resources that one `rdf:RDF` describes, by their addresses."""
-
-    def __init__(self, rdf: Element) -> None:
-        self._nodes: dict[str, list[Element]] = {}
-        self._classes: dict[str, list[Element]] = {}
-        for element in rdf.iter():
-            address = element.get(_ABOUT) or (f"#{element.get(_ID)}" if element.get(_ID) else "")
-            if address:
-                self._nodes.setdefault(address, []).append(element)
-        for element in rdf:
-            names = {element.tag}
-            if element.tag == _RDF + "Description":  # how general RDF software writes it
-                names = {_name_of(child.get(_RESOURCE, "")) for child in element.findall(_RDF + "type")}
-            for name in names:
-                self._classes.setdefault(name, []).append(element)
-
-    def of_class(self, name: str) -> list[Resource]:
-        """The resources of a class, in the order of the file."""
-        several = [self._whole(element) for element in self._classes.get(name, ())]
-        return list({id(resource[0]): resource for resource in several}.values())
-
-    def _whole(self, element: Element) -> Resource:
-        """All elements that describe the same resource; some files have one for each property."""
-        alike = (element.tag, _RDF + "Description")  # a picture may have the address of its object
-        same = [node for node in self._nodes.get(element.get(_ABOUT, ""), ()) if node.tag in alike]
-        return same or [element]
-
-    def holders(self, described: Resource) -> list[Resource]:
-        """The resources with the properties of an object: its own, the provider's proxies, Europeana's."""
-        address = described[0].get(_ABOUT)
-        proxies = [proxy for proxy in self.of_class(_PROXY) if _refers(proxy, _ORE + "proxyFor", address)]
-        proxies.sort(key=_is_of_europeana)
-        return [described, *proxies]
-
-    def aggregations(self, described: Resource) -> list[Resource]:
-        """The provider's aggregations of an object."""
-        known = self.of_class(_AGGREGATION)
-        own = [each for each in known if _refers(each, _EDM + "aggregatedCHO", described[0].get(_ABOUT))]
-        if not own and len(known) == 1 == len(self.of_class(_OBJECT)):
-            return known
-        return own
-
-    def value(self, element: Element, language: str | None) -> tuple[Value, str]:
-        """The value of a property, and the language of its name in a vocabulary (empty: written out)."""
-        nodes = list(element)
-        address = element.get(_RESOURCE, "").strip()
-        if nodes:  # the resource is described right here
-            address = nodes[0].get(_ABOUT, "")
-        elif not address:
-            return value_of(element, words(element)), ""
-        for node in [*nodes, *self._nodes.get(address, ())]:
-            name = _name(node, language)
-            if name is not None:
-                same = (child.get(_RESOURCE, "") for tag in _SAME for child in node.findall(tag))
-                addresses = tuple(dict.fromkeys(filter(None, (address, *same))))
-                spoken = name.get(XML_LANG, "").partition("-")[0].casefold()
-                return Value(element, words(name), addresses, in_vocabulary=True), spoken
-            if span := "-".join(dict.fromkeys(filter(None, (words(node.find(tag)) for tag in _SPAN)))):
-                return Value(element, span, (address,) if address else (), in_vocabulary=True), ""
-        return Value(element, "", (address,) if address else ()), ""
+def _aggregations(graph: Graph, described: Resource) -> list[Resource]:
+    """The provider's aggregations of an object."""
+    own = graph.referring(_AGGREGATION, _AGGREGATED, described.address)
+    known = graph.of_class(_AGGREGATION)
+    return known if not own and len(known) == 1 == len(graph.of_class(_OBJECT)) else own
 
 
-def _name(node: Element, language: str | None) -> Element | None:
-    for tags in _NAMES:
-        names = [child for child in node if child.tag in tags and words(child)]
-        if names:
-            return in_language(names, language)[0]
-    return None
-
-
-def _properties(resource: Resource, tag: str) -> list[Element]:
-    return [child for element in resource for child in element.findall(tag)]
+def _value(graph: Graph, element: Element, language: str | None) -> tuple[Value, str]:
+    """The value of a property, and the language of its name in a vocabulary (empty: written out)."""
+    address = reference(element)
+    if not address and not len(element):
+        return value_of(element, words(element)), ""
+    resource = graph.described(element)
+    if resource is not None:
+        addresses = tuple(dict.fromkeys(filter(None, (address, *resource.same()))))
+        if (name := resource.name(language)) is not None:
+            spoken = name.get(XML_LANG, "").partition("-")[0].casefold()
+            return Value(element, words(name), addresses, in_vocabulary=True), spoken
+        times = (words(child) for tag in _SPAN for child in resource.properties.get(tag, ())[:1])
+        if span := "-".join(dict.fromkeys(filter(None, times))):
+            return Value(element, span, addresses, in_vocabulary=True), ""
+    return Value(element, "", (address,) if address else ()), ""
 
 
 def _texts(resource: Resource, field: Field, language: str | None) -> tuple[str, ...]:
     """What is written out in a property of a resource, in the language."""
-    elements = [element for element in _properties(resource, field.tag) if words(element)]
-    cut = (field.cut(words(element)) for element in in_language(elements, language))
-    return tuple(text for text in cut if text is not None)
-
-
-def _refers(resource: Resource, tag: str, address: str | None) -> bool:
-    return any(child.get(_RESOURCE, words(child)) == address for child in _properties(resource, tag))
-
-
-def _name_of(address: str) -> str:
-    """The name of a class as lxml writes it, from its address."""
-    for space in (_EDM, _ORE):
-        if address.startswith(space[1:-1]):
-            return space + address[len(space) - 2 :]
-    return address
+    return field.texts(resource.properties.get(field.tag, ()), language)
 
 
 class _Reading:
@@ -252,23 +183,25 @@ class _Reading:
         self._enriched: Counter[str] = Counter()
 
     def artwork(
-        self, graph: _Graph, described: Element, where: str
+        self, graph: Graph, described: Resource, where: str
     ) -> Iterator[Artwork | Reject | PassedOver]:
         """The artwork of an object, or its reject."""
-        holders = graph.holders(described)
+        holders = _holders(graph, described)
         if self._number:
             number = next(iter(_first(_texts(holder, self._number, None) for holder in holders)), "")
         else:
             texts = _first(_texts(holder, _IDENTIFIER, None) for holder in holders)
-            own = _LAST_PART.search(described[0].get(_ABOUT, ""))
+            own = _LAST_PART.search(described.address)
             number = self._identifiers.choose(texts, own[1] if own else "")
         if not number:
             yield Reject("", "", "", "no-object-number", where)
             return
         provided: dict[str, list[Element]] = {}
-        providers = [*graph.aggregations(described), described]
-        for child in (child for each in providers for element in each for child in element):
-            provided.setdefault(child.tag.casefold(), []).append(child)  # some exports change the letter case
+        for each in (*_aggregations(graph, described), described):
+            for tag, elements in each.properties.items():
+                provided.setdefault(tag.casefold(), []).extend(
+                    elements
+                )  # some exports change the letter case
         picture, others = self._picture(provided, number)
         yield from (PassedOver("further pictures of an object", name) for name in others)
         if isinstance(picture, NoPicture):
@@ -288,7 +221,7 @@ class _Reading:
             identifiers={task: each.identifiers for task, each in labels.items() if each.identifiers},
         )
 
-    def _labels(self, task: str, field: str | Field, graph: _Graph, holders: list[Resource]) -> Labels:
+    def _labels(self, task: str, field: str | Field, graph: Graph, holders: list[Resource]) -> Labels:
         if field in FORMATS:
             groups = [
                 self._values(task, graph, holder, each) for holder in holders for each in (_MEDIUM, _FORMAT)
@@ -300,23 +233,23 @@ class _Reading:
                     return self._choice.labels(task, values, each.cut)
         return Labels((), (), {})
 
-    def _values(self, task: str, graph: _Graph, holder: Resource, field: Field) -> list[Value]:
+    def _values(self, task: str, graph: Graph, holder: Resource, field: Field) -> list[Value]:
         values = []
-        for element in _properties(holder, field.tag):
-            value, language = graph.value(element, self._language)
+        for element in holder.properties.get(field.tag, ()):
+            value, language = _value(graph, element, self._language)
             if value.in_vocabulary:
                 self._choice.count_language(task, language)
             if value.text or value.addresses:
                 values.append(value)
-                self._enriched[task] += _is_of_europeana(holder)
+        if values and _is_of_europeana(holder):
+            self._enriched[task] += len(values)
         return values
 
-    def _date(self, graph: _Graph, holders: list[Resource]) -> str | None:
+    def _date(self, graph: Graph, holders: list[Resource]) -> str | None:
         for field in (_CREATED, _DATE):
             for holder in holders:
-                values = (
-                    graph.value(element, self._language)[0] for element in _properties(holder, field.tag)
-                )
+                elements = holder.properties.get(field.tag, ())
+                values = (_value(graph, element, self._language)[0] for element in elements)
                 if texts := [value.text for value in values if value.text]:
                     return "; ".join(dict.fromkeys(texts))
         return None
@@ -324,7 +257,9 @@ class _Reading:
     def _picture(self, provided: dict[str, list[Element]], number: str) -> tuple[Path | NoPicture, list[str]]:
         """The picture of an object, and the names of others that the folder has."""
         elements = [element for tag in _PICTURES for element in provided.get(tag, ())] if self._images else []
-        names = list(dict.fromkeys(filter(None, map(_address, elements))))
+        names = list(
+            dict.fromkeys(filter(None, (reference(element) or words(element) for element in elements)))
+        )
         named, others = first_picture(self._pictures, names) if names else (None, [])
         if named is not None and (not isinstance(named, NoPicture) or named.reason == "ambiguous-picture"):
             return named, others
@@ -334,18 +269,18 @@ class _Reading:
         return picture, []
 
     def _institution(
-        self, graph: _Graph, holders: list[Resource], provided: dict[str, list[Element]]
+        self, graph: Graph, holders: list[Resource], provided: dict[str, list[Element]]
     ) -> str | None:
         if self._institution_field is None:
             return self._text(graph, provided.get(_DATA_PROVIDER, []))
         tag = self._institution_field.tag
-        return self._text(graph, [element for holder in holders for element in _properties(holder, tag)])
+        return self._text(graph, [element for each in holders for element in each.properties.get(tag, ())])
 
-    def _text(self, graph: _Graph, elements: list[Element]) -> str | None:
+    def _text(self, graph: Graph, elements: list[Element]) -> str | None:
         """The first text in the language, the name of a resource else; its address where nothing names it."""
-        written = [element for element in elements if not element.get(_RESOURCE) and words(element)]
+        written = [element for element in elements if not reference(element) and words(element)]
         for element in [*in_language(written, self._language), *elements]:
-            value, _ = graph.value(element, self._language)
+            value, _ = _value(graph, element, self._language)
             if value.text or value.addresses:
                 return value.text or value.addresses[0]
         return None
@@ -360,12 +295,7 @@ class _Reading:
 
 
 def _is_of_europeana(holder: Resource) -> bool:
-    return any(words(each).casefold() == "true" for each in _properties(holder, _EDM + "europeanaProxy"))
-
-
-def _address(element: Element) -> str:
-    inner = element[0].get(_ABOUT, "") if len(element) else words(element)
-    return element.get(_RESOURCE, "").strip() or inner
+    return any(words(child).casefold() == "true" for child in holder.properties.get(_OF_EUROPEANA, ()))
 
 
 def _first(several: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
