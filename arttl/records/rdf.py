@@ -33,18 +33,26 @@ class Resource:
         properties: name of a property, as `{namespace}name`, to its elements, in the order of the file.
     """
 
-    __slots__ = ("address", "properties")
+    __slots__ = ("_names", "_same", "address", "properties")
 
     def __init__(self, address: str, elements: Collection[Element]) -> None:
         """Collect the properties of all elements that describe the resource."""
         self.address = address
         self.properties: dict[str, list[Element]] = {}
+        # Files describe the same person or term again for each object, so that these are looked for once.
+        self._names: dict[str | None, Element | None] = {}
+        self._same: list[str] | None = None
         for element in elements:
             for child in element:
                 self.properties.setdefault(child.tag, []).append(child)
 
     def name(self, language: str | None) -> Element | None:
         """The element with its name in the language, if it has one: a preferred label, else a name or label."""
+        if language not in self._names:
+            self._names[language] = self._find_name(language)
+        return self._names[language]
+
+    def _find_name(self, language: str | None) -> Element | None:
         for tags in _NAMES:
             names = [child for tag in tags for child in self.properties.get(tag, ()) if words(child)]
             if names:
@@ -53,8 +61,12 @@ class Resource:
 
     def same(self) -> list[str]:
         """The addresses of this resource in other vocabularies."""
-        elements = (child for tag in _SAME for child in self.properties.get(tag, ()))
-        return [address for child in elements if (address := child.get(RESOURCE))]
+        if self._same is None:
+            elements = (child for tag in _SAME for child in self.properties.get(tag, ()))
+            self._same = list(
+                dict.fromkeys(address for child in elements if (address := child.get(RESOURCE)))
+            )
+        return self._same
 
 
 class Graph:
@@ -125,9 +137,9 @@ class Graph:
         Args:
             element: of the property.
         """
-        if len(element):
-            return Resource(_address(element[0]), [element[0], *self._nodes.get(_address(element[0]), ())])
-        address = element.get(RESOURCE, "").strip()
+        if len(element) and len(element[0]):
+            return Resource(_address(element[0]), [element[0]])
+        address = reference(element)
         if address not in self._resources:
             nodes = self._nodes.get(address)
             self._resources[address] = Resource(address, nodes) if nodes else None
