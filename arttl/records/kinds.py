@@ -57,7 +57,7 @@ _MAGIC: dict[bytes, tuple[str, str | None]] = {
     b"MM\0*": ("a picture (TIFF)", None),
 }
 _MARC = re.compile(rb"\d{5}[acdnp][a-z]")
-_TURTLE = re.compile(rb"\s*(@prefix|@base|PREFIX)\s|<[^>\s]+>\s+<[^>\s]+>\s+[<\"_]")
+_TURTLE = re.compile(rb"\s*(@prefix|@base|PREFIX)\s|<https?://[^>\s]+>\s+<[^>\s]+>\s+[<\"_]")
 _HTML = re.compile(rb"<(!doctype\s+)?html\b", re.IGNORECASE)
 
 

@@ -51,9 +51,9 @@ class MetadataSettings(Settings):
     source: str = "table"
     """Kind of metadata: `table` (CSV, TSV, JSON lines or Parquet), `dublin-core` (OAI-PMH dumps in `oai_dc`), `edm`
     (Europeana's RDF/XML), `lido` (LIDO 1.0 and 1.1), `linked-art` (JSON-LD as linked.art describes it), `folders` (one
-    folder of pictures per class, no metadata), `rijks2014` (the Rijksmuseum Challenge as distributed), `mame` (the MAMe data set as distributed),
-    `sabatelli2018` (the CSV layout of the paper's published repository), `webdataset` (tars made by others) or
-    `synthetic` (drawn objects, no metadata)."""
+    folder of pictures per class, no metadata), `rijks2014` (the Rijksmuseum Challenge as distributed), `mame` (the
+    MAMe data set as distributed), `sabatelli2018` (the CSV layout of the paper's published repository), `webdataset`
+    (tars made by others) or `synthetic` (drawn objects, no metadata)."""
 
     metadata: Path | None = None
     """The metadata file. For `dublin-core`, `edm`, `lido` and `linked-art` a file or a folder of them, for
