@@ -32,10 +32,8 @@ class BadXml(ArttlError):
 def read_records(path: Path, names: Collection[str]) -> Iterator[Element]:
     """The elements of the given names, each as soon as it has ended and then forgotten.
 
-    The file may hold several documents, one after another.
-
     Args:
-        path: the file.
+        path: the file, of one XML document or several.
         names: of elements, as `{namespace}name`. Of elements within each other the outermost is given.
 
     Raises:
@@ -138,10 +136,7 @@ def _refused(path: Path | str, line: int | None, reason: str) -> BadXml:
 
 def words(element: Element | None) -> str:
     """All text of an element, with single blanks; empty for None."""
-    if element is None:
-        return ""
-    text = "".join(element.itertext()) if len(element) else element.text
-    return " ".join(text.split()) if text else ""
+    return "" if element is None else " ".join("".join(element.itertext()).split())
 
 
 def in_language(elements: list[Element], language: str | None) -> list[Element]:

@@ -20,7 +20,7 @@ Example of a record, alone or with others under any element:
 
 A label column is an element, such as `dc:type` or `dcterms:medium`, or its values with one prefix, such as
 `dc:format[materiaal]`: here the labels `olieverf` and `doek`. `dc:creator[]` leaves the role before the colon out.
-`material` and `technique` are what `dcterms:medium`, else `dc:format`, has of them (`arttl/sources/format_values.py`).
+`material` and `technique` are what `dcterms:medium`, else `dc:format`, has of them (`arttl/records/format_values.py`).
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from lxml.etree import _Element as Element
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError, did_you_mean
 from arttl.records.kinds import contents, survey_xml
+from arttl.records.label_values import LabelChoice, Labels, Value, is_address, value_of
 from arttl.records.oai import RECORD, Harvest, identifier_of, payload
 from arttl.records.reading import metadata_files
 from arttl.records.xml_records import in_language, read_records, words
 from arttl.shards.rejects import Reject
-from arttl.sources.label_values import LabelChoice, Labels, Value, is_address, value_of
 from arttl.sources.pictures import NoPicture, PictureFolder
 from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
@@ -290,7 +290,7 @@ class _Reading:
     def notes(self) -> Iterator[Note]:
         """What there is to say when all records were read."""
         yield from self._identifiers.notes()
-        yield from self._choice.notes({task: self._columns[task] for task in self._fields})
+        yield from map(Note, self._choice.sentences({task: self._columns[task] for task in self._fields}))
 
 
 def first_picture(pictures: PictureFolder, names: list[str]) -> tuple[Path | NoPicture, list[str]]:

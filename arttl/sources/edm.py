@@ -45,6 +45,7 @@ from lxml.etree import _Element as Element
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError
 from arttl.records.kinds import contents
+from arttl.records.label_values import LabelChoice, Labels, Value, value_of
 from arttl.records.oai import RECORD, Harvest, identifier_of
 from arttl.records.rdf import RDF, RESOURCE, TYPE, Graph, Resource, reference
 from arttl.records.reading import metadata_files
@@ -59,7 +60,6 @@ from arttl.sources.dublin_core import (
     parse_field,
     task_fields,
 )
-from arttl.sources.label_values import LabelChoice, Labels, Value, value_of
 from arttl.sources.pictures import NoPicture, PictureFolder
 from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
@@ -288,7 +288,7 @@ class _Reading:
     def notes(self) -> Iterator[Note]:
         """What there is to say when all records were read."""
         yield from self._identifiers.notes()
-        yield from self._choice.notes({task: self._columns[task] for task in self._fields})
+        yield from map(Note, self._choice.sentences({task: self._columns[task] for task in self._fields}))
         for task, count in self._enriched.items():
             if count:
                 yield Note(f"{task}: {count:,} value(s) were added by Europeana and are not the provider's")

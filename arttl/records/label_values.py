@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 from lxml.etree import _Element as Element
 
+from arttl.records.format_values import Kind, format_kind
 from arttl.records.xml_records import XML_LANG, in_language
-from arttl.sources.format_values import Kind, format_kind
-from arttl.sources.remarks import Note
 
 _ADDRESS = re.compile(r"(?:https?|ftp)://\S+\Z", re.IGNORECASE)
 _LEFT_OUT: dict[Kind, str] = {
@@ -209,7 +208,7 @@ class LabelChoice:
                 self.count(task, f"language {_language_of(element) or 'none'}", "")
         return [value for value in values if id(value.element) not in left]
 
-    def notes(self, columns: dict[str, str]) -> Iterator[Note]:
+    def sentences(self, columns: dict[str, str]) -> Iterator[str]:
         """What there is to say about each task.
 
         Args:
@@ -217,24 +216,24 @@ class LabelChoice:
         """
         for task in columns:
             counts = {what: entry for (of, what), entry in self._counts.items() if of == task}
-            yield from self._notes_on_formats(task, counts)
+            yield from self._on_formats(task, counts)
             if entry := counts.get("address"):
-                yield Note(
+                yield (
                     f"{task}: {entry[0]:,} value(s) are web addresses that the record does not name, such as"
                     f" {_short(entry[1])}; they are no labels"
                 )
             if entry := counts.get("role"):
-                yield Note(
+                yield (
                     f"{task}: {entry[0]:,} value(s) have a text before a colon, such as {_short(entry[1])}; it is part"
                     f" of the label, which --tasks {task}={columns[task]}[] leaves it out of"
                 )
             if entry := counts.get("other language"):
-                yield Note(
+                yield (
                     f"{task}: {entry[0]:,} record(s) have no value in {self._language!r}, and all of theirs were taken"
                     f" ({entry[1]})"
                 )
             if entry := counts.get("separator"):
-                yield Note(
+                yield (
                     f"{task}: {entry[0]:,} label(s) have a ';' or '|' in them, such as {_short(entry[1])};"
                     " --label-separator splits them"
                 )
@@ -242,14 +241,14 @@ class LabelChoice:
             if left:
                 shown = ", ".join(f"{language} {number:,}" for language, number in sorted(left.items()))
                 advice = "" if self._language else "; --language chooses"
-                yield Note(f"{task}: values in other languages were left out ({shown}){advice}")
+                yield (f"{task}: values in other languages were left out ({shown}){advice}")
             languages = self._languages.get(task, Counter())
             if len(languages) > 1 and not self._language:
                 shown = ", ".join(f"{name or 'none'} {number:,}" for name, number in languages.most_common(5))
-                yield Note(f"{task}: labels are in several languages ({shown}); --language chooses one")
+                yield (f"{task}: labels are in several languages ({shown}); --language chooses one")
 
     @staticmethod
-    def _notes_on_formats(task: str, counts: dict[str, tuple[int, str]]) -> Iterator[Note]:
+    def _on_formats(task: str, counts: dict[str, tuple[int, str]]) -> Iterator[str]:
         taken = [
             f"{counts[what][0]:,} {what} ({_short(counts[what][1])})"
             for what in ("with prefix", "without prefix")
@@ -261,7 +260,7 @@ class LabelChoice:
             if what in counts
         ]
         if taken or left:
-            yield Note(
+            yield (
                 f"{task}: values taken: {', '.join(taken) or 'none'}"
                 + (f"; left out: {', '.join(left)}" if left else "")
                 + f"; --tasks {task}=dc:format takes all, {task}=dc:format[PREFIX] those of a prefix"
