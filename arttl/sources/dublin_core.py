@@ -25,25 +25,42 @@ A label column is an element, such as `dc:type` or `dcterms:medium`, or its valu
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator
 from pathlib import Path
 
 from lxml.etree import _Element as Element
 
 from arttl.artworks import Artwork, sample_key
-from arttl.errors import ArttlError, did_you_mean
+from arttl.errors import ArttlError
+from arttl.records.dublin_core_fields import (
+    CREATED,
+    DATE,
+    DC,
+    DCTERMS,
+    FORMAT_FIELDS,
+    FORMATS,
+    IDENTIFIER,
+    OAI_DC,
+    PUBLISHER,
+    TITLE,
+    Elements,
+    Field,
+    IdentifierNotes,
+    parse_field,
+    task_fields,
+    without_role,
+)
 from arttl.records.kinds import contents, survey_xml
-from arttl.records.label_values import LabelChoice, Labels, Value, is_address, value_of
+from arttl.records.label_values import LabelChoice, Labels
 from arttl.records.oai import RECORD, Harvest, identifier_of, payload
 from arttl.records.reading import metadata_files
-from arttl.records.xml_records import in_language, read_records, words
+from arttl.records.xml_records import read_records
 from arttl.shards.rejects import Reject
 from arttl.sources.pictures import NoPicture, PictureFolder
 from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
+
+__all__ = ["DATE", "TITLE", "Field", "parse_field", "read_dublin_core", "without_role"]
 
 TASK_COLUMNS = {"material": "material", "type": "dc:type", "artist": "dc:creator"}
 
@@ -54,120 +71,6 @@ LEFT_OUT = {
     "deleted": "deleted OAI-PMH records",
     "another format": "OAI-PMH records in another format",
 }
-
-_DC = "{http://purl.org/dc/elements/1.1/}"
-_DCTERMS = "{http://purl.org/dc/terms/}"
-_OAI_DC = "{http://www.openarchives.org/OAI/2.0/oai_dc/}dc"
-_RESOURCE = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}resource"
-_ELEMENTS = (
-    *("title", "creator", "subject", "description", "publisher", "contributor", "date", "type"),
-    *("format", "identifier", "source", "language", "relation", "coverage", "rights"),
-)
-_TERMS = (
-    *_ELEMENTS,
-    *("medium", "extent", "created", "issued", "alternative", "provenance", "spatial", "temporal"),
-)
-FORMATS = ("material", "technique")
-_COLUMN = re.compile(r"(?:(dc|dcterms):)?(\w+)(?:\[([^\]]*)\])?")
-
-
-@dataclass(frozen=True)
-class Field:
-    """A Dublin Core element that holds labels, and the prefix of the values that count.
-
-    Attributes:
-        element: such as `type`.
-        prefix: the text before the colon, such as `materiaal`; empty: any, which is cut off; None: values as they are.
-        namespace: `dcterms` for an element of qualified Dublin Core alone; `dc` for either.
-    """
-
-    element: str
-    prefix: str | None
-    namespace: str = "dc"
-
-    @cached_property
-    def tag(self) -> str:
-        """The element's name with its namespace."""
-        return (_DCTERMS if self.namespace == "dcterms" else _DC) + self.element
-
-    @cached_property
-    def tags(self) -> tuple[str, ...]:
-        """The names that the element may have: the fifteen elements are in both namespaces."""
-        return (self.tag,) if self.namespace == "dcterms" else (self.tag, _DCTERMS + self.element)
-
-    def values(self, record: Element, language: str | None) -> tuple[str, ...]:
-        """The values of a record, in its order."""
-        return self.texts(record.iter(*self.tags), language)
-
-    def texts(self, elements: Iterable[Element], language: str | None) -> tuple[str, ...]:
-        """The values of elements with its name, those in the language."""
-        texts = {element: text for element in elements if (text := words(element))}
-        chosen = list(texts) if len(texts) < 2 else in_language(list(texts), language)
-        cut = (self.cut(texts[element]) for element in chosen)
-        return tuple(text for text in cut if text is not None)
-
-    def cut(self, text: str) -> str | None:
-        """A value without its prefix; None if it has another one."""
-        if self.prefix is None:
-            return text
-        if not self.prefix:
-            return without_role(text)
-        before, colon, after = text.partition(":")
-        return after.strip() if colon and before.strip().casefold() == self.prefix.casefold() else None
-
-    def first(self, record: Element, language: str | None = None) -> str | None:
-        """The first value of a record, if it has any."""
-        return next(iter(self.values(record, language)), None)
-
-
-TITLE, DATE = Field("title", None), Field("date", None)
-_IDENTIFIER = Field("identifier", None)
-_CREATED, _PUBLISHER = Field("created", None, "dcterms"), Field("publisher", None)
-_FORMAT_FIELDS = (Field("medium", None, "dcterms"), Field("format", None))
-
-
-def parse_field(column: str, flag: str) -> Field:
-    """A column as flags name it.
-
-    Raises:
-        ArttlError: for a name that is not an element of Dublin Core.
-    """
-    match = _COLUMN.fullmatch(column)
-    if match is None or match[2] not in (_TERMS if match[1] == "dcterms" else _ELEMENTS):
-        known = [f"dc:{name}" for name in _ELEMENTS] + [f"dcterms:{name}" for name in _TERMS]
-        raise ArttlError(
-            f"{flag} {column!r} is not a field of Dublin Core{did_you_mean(column, known)}; give one such as"
-            " dc:type, or dc:format[materiaal] for the values with a prefix"
-        )
-    return Field(match[2], match[3], match[1] or "dc")
-
-
-def task_fields(
-    settings: SourceSettings, defaults: dict[str, str], special: tuple[str, ...]
-) -> dict[str, str | Field]:
-    """Task name to its field.
-
-    Args:
-        settings: of which `tasks` counts.
-        defaults: task name to column, where none are given; a task of theirs needs no column.
-        special: columns that are no element, which stay as they are.
-
-    Raises:
-        ArttlError: for a column that is not one of these.
-    """
-    fields: dict[str, str | Field] = {}
-    for task, column in (settings.task_columns() or defaults).items():
-        column = defaults.get(task, column) if column == task else column
-        fields[task] = column if column in special else parse_field(column, f"--tasks {task}")
-    return fields
-
-
-def without_role(text: str) -> str:
-    """`Dürer, Albrecht` from `prentmaker: Dürer, Albrecht`; a text without a role as it is."""
-    _, colon, name = text.partition(": ")
-    if colon:
-        return name.strip()
-    return "" if text.rstrip().endswith(":") else text
 
 
 def read_dublin_core(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOver | Note]:
@@ -189,7 +92,7 @@ def read_dublin_core(settings: SourceSettings) -> Iterator[Artwork | Reject | Pa
     harvest = Harvest(metadata_files(settings.metadata, (".xml",)), is_dublin_core)
     for index, file in enumerate(harvest.files):
         number = 0
-        for number, (record, state) in enumerate(harvest.records(index, (RECORD, _OAI_DC)), start=1):
+        for number, (record, state) in enumerate(harvest.records(index, (RECORD, OAI_DC)), start=1):
             if state == "in force":
                 yield from reading.artwork(record, f"record {number} of {file.name}")
             else:
@@ -213,8 +116,8 @@ def is_dublin_core(record: Element) -> bool:
     metadata = payload(record)
     return (
         metadata is None
-        or next(metadata.iter(_OAI_DC), None) is not None
-        or any(child.tag.startswith((_DC, _DCTERMS)) for child in metadata)
+        or next(metadata.iter(OAI_DC), None) is not None
+        or any(child.tag.startswith((DC, DCTERMS)) for child in metadata)
     )
 
 
@@ -222,7 +125,7 @@ class _Reading:
     """One reading: its fields, and what is counted."""
 
     def __init__(self, settings: SourceSettings) -> None:
-        self._fields = task_fields(settings, TASK_COLUMNS, FORMATS)
+        self._fields = task_fields(settings.task_columns(), TASK_COLUMNS, FORMATS)
         self._columns = {**TASK_COLUMNS, **settings.task_columns()}
         self._language = settings.language
         self._number = settings.object_number and parse_field(settings.object_number, "--object-number")
@@ -238,12 +141,12 @@ class _Reading:
         oai_identifier = identifier_of(record)
         if record.tag == RECORD and (metadata := payload(record)) is not None:
             record = metadata
-        elements = _Elements(record)
+        elements = Elements(record)
         if self._number:
             number = next(iter(elements.texts(self._number, None)), "")
         else:
             own = oai_identifier.split(":", 2) if oai_identifier.startswith("oai:") else [oai_identifier]
-            number = self._identifiers.choose(elements.texts(_IDENTIFIER, None), own[-1])
+            number = self._identifiers.choose(elements.texts(IDENTIFIER, None), own[-1])
         if not number:
             yield Reject("", "", "", "no-object-number", where)
             return
@@ -268,17 +171,17 @@ class _Reading:
             labels={task: each.labels for task, each in labels.items()},
             raw_labels={task: each.raw for task, each in labels.items()},
             title=next(iter(elements.texts(TITLE, language)), None),
-            date="; ".join(elements.texts(_CREATED, language) or elements.texts(DATE, language)) or None,
-            source=next(iter(elements.texts(_PUBLISHER, None)), None),
+            date="; ".join(elements.texts(CREATED, language) or elements.texts(DATE, language)) or None,
+            source=next(iter(elements.texts(PUBLISHER, None)), None),
             institution=next(iter(elements.texts(self._institution, language)), None)
             if self._institution
             else None,
             identifiers={task: each.identifiers for task, each in labels.items() if each.identifiers},
         )
 
-    def _labels(self, task: str, field: str | Field, elements: _Elements) -> Labels:
+    def _labels(self, task: str, field: str | Field, elements: Elements) -> Labels:
         if isinstance(field, str):
-            groups = [elements.values(each) for each in _FORMAT_FIELDS]
+            groups = [elements.values(each) for each in FORMAT_FIELDS]
             return self._choice.materials(task, groups, techniques=field == "technique")
         values = elements.values(field)
         if field.element in ("creator", "contributor") and field.prefix is None:
@@ -289,7 +192,7 @@ class _Reading:
 
     def notes(self) -> Iterator[Note]:
         """What there is to say when all records were read."""
-        yield from self._identifiers.notes()
+        yield from map(Note, self._identifiers.sentences())
         yield from map(Note, self._choice.sentences({task: self._columns[task] for task in self._fields}))
 
 
@@ -308,76 +211,3 @@ def first_picture(pictures: PictureFolder, names: list[str]) -> tuple[Path | NoP
     if not there:
         return (doubtful or looked_up)[0], []
     return looked_up[there[0]], [names[index] for index in there[1:]]
-
-
-class _Elements:
-    """The elements of a record by their names: it is gone through once, not for each field."""
-
-    def __init__(self, record: Element) -> None:
-        self._by_tag: dict[str, list[Element]] = {}
-        for element in record.iter():
-            self._by_tag.setdefault(element.tag, []).append(element)
-
-    def of(self, field: Field) -> list[Element]:
-        return [element for tag in field.tags for element in self._by_tag.get(tag, ())]
-
-    def texts(self, field: Field, language: str | None) -> tuple[str, ...]:
-        return field.texts(self.of(field), language)
-
-    def values(self, field: Field) -> list[Value]:
-        texts = ((element, words(element) or element.get(_RESOURCE, "")) for element in self.of(field))
-        return [value_of(element, text) for element, text in texts if text]
-
-
-class IdentifierNotes:
-    """Chooses the object number out of a record's identifiers, and counts where there was a choice."""
-
-    def __init__(self, name: str) -> None:
-        """Prepare a reading.
-
-        Args:
-            name: of the element, for what is said.
-        """
-        self._name = name
-        self._counts: dict[str, int] = {}
-        self._examples: dict[str, str] = {}
-
-    def choose(self, identifiers: tuple[str, ...], other: str) -> str:
-        """The first identifier that is no web address, else the other one.
-
-        Args:
-            identifiers: of the record, in its order.
-            other: what the record's own identifier ends in.
-        """
-        numbers = [text for text in dict.fromkeys(identifiers) if "://" not in text and not is_address(text)]
-        if len(numbers) > 1:
-            self._count("several", f"{numbers[0]} of {', '.join(numbers[:3])}")
-        elif numbers and len(set(identifiers)) > 1:
-            self._count("addresses", f"{numbers[0]} of {', '.join(identifiers[:3])}")
-        if numbers:
-            return numbers[0]
-        if other:
-            self._count("other", other)
-        return other
-
-    def _count(self, what: str, example: str) -> None:
-        self._counts[what] = self._counts.get(what, 0) + 1
-        self._examples.setdefault(what, example)
-
-    def notes(self) -> Iterator[Note]:
-        """What was chosen, where there was a choice."""
-        if count := self._counts.get("several"):
-            yield Note(
-                f"object number: {count:,} record(s) have several {self._name} that are no web address; the first is"
-                f" the number ({self._examples['several']}); --object-number names another field"
-            )
-        if count := self._counts.get("addresses"):
-            yield Note(
-                f"object number: {count:,} record(s) have a {self._name} and web addresses beside it; it is the number"
-                f" ({self._examples['addresses']})"
-            )
-        if count := self._counts.get("other"):
-            yield Note(
-                f"object number: {count:,} record(s) have no {self._name} but web addresses; the end of the record's"
-                f" own identifier is the number ({self._examples['other']}); --object-number names another field"
-            )

@@ -44,22 +44,35 @@ from lxml.etree import _Element as Element
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError
-from arttl.records.kinds import contents
-from arttl.records.label_values import LabelChoice, Labels, Value, value_of
-from arttl.records.oai import RECORD, Harvest, identifier_of
-from arttl.records.rdf import RDF, RESOURCE, TYPE, Graph, Resource, reference
-from arttl.records.reading import metadata_files
-from arttl.records.xml_records import XML_LANG, in_language, words
-from arttl.shards.rejects import Reject
-from arttl.sources.dublin_core import (
+from arttl.records.dublin_core_fields import (
+    CREATED,
+    DATE,
+    FORMAT_FIELDS,
     FORMATS,
-    LEFT_OUT,
+    IDENTIFIER,
+    TITLE,
     Field,
     IdentifierNotes,
-    first_picture,
     parse_field,
     task_fields,
 )
+from arttl.records.edm_objects import (
+    EDM,
+    OBJECT,
+    aggregations,
+    holders_of,
+    is_edm,
+    is_of_europeana,
+    value_of_property,
+)
+from arttl.records.kinds import contents
+from arttl.records.label_values import LabelChoice, Labels, Value
+from arttl.records.oai import RECORD, Harvest, identifier_of
+from arttl.records.rdf import RDF, Graph, Resource, reference
+from arttl.records.reading import metadata_files
+from arttl.records.xml_records import in_language, words
+from arttl.shards.rejects import Reject
+from arttl.sources.dublin_core import LEFT_OUT, first_picture
 from arttl.sources.pictures import NoPicture, PictureFolder
 from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
@@ -72,21 +85,10 @@ _COLUMNS = {
     "artist": "dc:creator",
     "date": "date",
 }
-_EDM = "{http://www.europeana.eu/schemas/edm/}"
-_ORE = "{http://www.openarchives.org/ore/terms/}"
-_OBJECT, _PROXY, _AGGREGATION = _EDM + "ProvidedCHO", _ORE + "Proxy", _ORE + "Aggregation"
-_PROXY_FOR, _OF_EUROPEANA = _ORE + "proxyFor", _EDM + "europeanaProxy"
-_AGGREGATED = _EDM + "aggregatedCHO"
-_SPAN = (_EDM + "begin", _EDM + "end")  # of a time
-_PROVIDER, _DATA_PROVIDER = (_EDM + "provider").casefold(), (_EDM + "dataProvider").casefold()
+_PROVIDER, _DATA_PROVIDER = (EDM + "provider").casefold(), (EDM + "dataProvider").casefold()
 # Best first; `edm:hasView` has the other pictures of an object.
-_PICTURES = tuple((_EDM + name).casefold() for name in ("isShownBy", "object", "hasView"))
-_CLASS = "http://www.europeana.eu/schemas/edm/ProvidedCHO"
+_PICTURES = tuple((EDM + name).casefold() for name in ("isShownBy", "object", "hasView"))
 _LAST_PART = re.compile(r"([^/#]+)[/#]*\Z")
-
-_IDENTIFIER, _TITLE = Field("identifier", None), Field("title", None)
-_MEDIUM, _FORMAT = Field("medium", None, "dcterms"), Field("format", None)
-_CREATED, _DATE = Field("created", None, "dcterms"), Field("date", None)
 
 
 def read_edm(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOver | Note]:
@@ -105,7 +107,7 @@ def read_edm(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOver
     if settings.metadata is None:
         raise ArttlError("--source edm needs --metadata, a file or a folder of XML files")
     reading = _Reading(settings)
-    harvest = Harvest(metadata_files(settings.metadata, (".xml", ".rdf")), _is_edm)
+    harvest = Harvest(metadata_files(settings.metadata, (".xml", ".rdf")), is_edm)
     for index, file in enumerate(harvest.files):
         objects = records = 0
         for record, state in harvest.records(index, (RECORD, RDF)):
@@ -116,48 +118,12 @@ def read_edm(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOver
                 objects += state != "another format"
                 continue
             for graph in map(Graph, record.iter(RDF)):
-                for described in graph.of_class(_OBJECT):
+                for described in graph.of_class(OBJECT):
                     objects += 1
                     yield from reading.artwork(graph, described, where)
         if not objects:
             yield PassedOver("files without EDM records", f"{file.name}: {contents(file, 'edm')}")
     yield from reading.notes()
-
-
-def _is_edm(record: Element) -> bool:
-    return next(record.iter(_OBJECT), None) is not None or any(
-        element.get(RESOURCE) == _CLASS for element in record.iter(TYPE)
-    )
-
-
-def _holders(graph: Graph, described: Resource) -> list[Resource]:
-    """The resources with the properties of an object: its own, the provider's proxies, Europeana's."""
-    proxies = graph.referring(_PROXY, _PROXY_FOR, described.address)
-    return [described, *sorted(proxies, key=_is_of_europeana)]
-
-
-def _aggregations(graph: Graph, described: Resource) -> list[Resource]:
-    """The provider's aggregations of an object."""
-    own = graph.referring(_AGGREGATION, _AGGREGATED, described.address)
-    known = graph.of_class(_AGGREGATION)
-    return known if not own and len(known) == 1 == len(graph.of_class(_OBJECT)) else own
-
-
-def _value(graph: Graph, element: Element, language: str | None) -> tuple[Value, str]:
-    """The value of a property, and the language of its name in a vocabulary (empty: written out)."""
-    address = reference(element)
-    if not address and not len(element):
-        return value_of(element, words(element)), ""
-    resource = graph.described(element)
-    if resource is not None:
-        addresses = tuple(dict.fromkeys(filter(None, (address, *resource.same()))))
-        if (name := resource.name(language)) is not None:
-            spoken = name.get(XML_LANG, "").partition("-")[0].casefold()
-            return Value(element, words(name), addresses, in_vocabulary=True), spoken
-        times = (words(child) for tag in _SPAN for child in resource.properties.get(tag, ())[:1])
-        if span := "-".join(dict.fromkeys(filter(None, times))):
-            return Value(element, span, addresses, in_vocabulary=True), ""
-    return Value(element, "", (address,) if address else ()), ""
 
 
 def _texts(resource: Resource, field: Field, language: str | None) -> tuple[str, ...]:
@@ -170,7 +136,7 @@ class _Reading:
 
     def __init__(self, settings: SourceSettings) -> None:
         defaults = {task: _COLUMNS[task] for task in TASKS}
-        self._fields = task_fields(settings, defaults, (*FORMATS, "date"))
+        self._fields = task_fields(settings.task_columns(), defaults, (*FORMATS, "date"))
         self._columns = {**_COLUMNS, **settings.task_columns()}
         self._language = settings.language
         self._number = settings.object_number and parse_field(settings.object_number, "--object-number")
@@ -186,18 +152,18 @@ class _Reading:
         self, graph: Graph, described: Resource, where: str
     ) -> Iterator[Artwork | Reject | PassedOver]:
         """The artwork of an object, or its reject."""
-        holders = _holders(graph, described)
+        holders = holders_of(graph, described)
         if self._number:
             number = next(iter(_first(_texts(holder, self._number, None) for holder in holders)), "")
         else:
-            texts = _first(_texts(holder, _IDENTIFIER, None) for holder in holders)
+            texts = _first(_texts(holder, IDENTIFIER, None) for holder in holders)
             own = _LAST_PART.search(described.address)
             number = self._identifiers.choose(texts, own[1] if own else "")
         if not number:
             yield Reject("", "", "", "no-object-number", where)
             return
         provided: dict[str, list[Element]] = {}
-        for each in (*_aggregations(graph, described), described):
+        for each in (*aggregations(graph, described), described):
             for tag, elements in each.properties.items():
                 provided.setdefault(tag.casefold(), []).extend(
                     elements
@@ -214,7 +180,7 @@ class _Reading:
             image=picture,
             labels={task: each.labels for task, each in labels.items()},
             raw_labels={task: each.raw for task, each in labels.items()},
-            title=next(iter(_first(_texts(holder, _TITLE, self._language) for holder in holders)), None),
+            title=next(iter(_first(_texts(holder, TITLE, self._language) for holder in holders)), None),
             date=self._date(graph, holders),
             source=self._text(graph, provided.get(_PROVIDER, [])),
             institution=self._institution(graph, holders, provided),
@@ -223,11 +189,9 @@ class _Reading:
 
     def _labels(self, task: str, field: str | Field, graph: Graph, holders: list[Resource]) -> Labels:
         if field in FORMATS:
-            groups = [
-                self._values(task, graph, holder, each) for holder in holders for each in (_MEDIUM, _FORMAT)
-            ]
+            groups = [self._values(task, graph, holder, each) for holder in holders for each in FORMAT_FIELDS]
             return self._choice.materials(task, groups, techniques=field == "technique")
-        for each in (_CREATED, _DATE) if isinstance(field, str) else (field,):
+        for each in (CREATED, DATE) if isinstance(field, str) else (field,):
             for holder in holders:
                 if values := self._values(task, graph, holder, each):
                     return self._choice.labels(task, values, each.cut)
@@ -236,20 +200,20 @@ class _Reading:
     def _values(self, task: str, graph: Graph, holder: Resource, field: Field) -> list[Value]:
         values = []
         for element in holder.properties.get(field.tag, ()):
-            value, language = _value(graph, element, self._language)
+            value, language = value_of_property(graph, element, self._language)
             if value.in_vocabulary:
                 self._choice.count_language(task, language)
             if value.text or value.addresses:
                 values.append(value)
-        if values and _is_of_europeana(holder):
+        if values and is_of_europeana(holder):
             self._enriched[task] += len(values)
         return values
 
     def _date(self, graph: Graph, holders: list[Resource]) -> str | None:
-        for field in (_CREATED, _DATE):
+        for field in (CREATED, DATE):
             for holder in holders:
                 elements = holder.properties.get(field.tag, ())
-                values = (_value(graph, element, self._language)[0] for element in elements)
+                values = (value_of_property(graph, element, self._language)[0] for element in elements)
                 if texts := [value.text for value in values if value.text]:
                     return "; ".join(dict.fromkeys(texts))
         return None
@@ -280,22 +244,18 @@ class _Reading:
         """The first text in the language, the name of a resource else; its address where nothing names it."""
         written = [element for element in elements if not reference(element) and words(element)]
         for element in [*in_language(written, self._language), *elements]:
-            value, _ = _value(graph, element, self._language)
+            value, _ = value_of_property(graph, element, self._language)
             if value.text or value.addresses:
                 return value.text or value.addresses[0]
         return None
 
     def notes(self) -> Iterator[Note]:
         """What there is to say when all records were read."""
-        yield from self._identifiers.notes()
+        yield from map(Note, self._identifiers.sentences())
         yield from map(Note, self._choice.sentences({task: self._columns[task] for task in self._fields}))
         for task, count in self._enriched.items():
             if count:
                 yield Note(f"{task}: {count:,} value(s) were added by Europeana and are not the provider's")
-
-
-def _is_of_europeana(holder: Resource) -> bool:
-    return any(words(child).casefold() == "true" for child in holder.properties.get(_OF_EUROPEANA, ()))
 
 
 def _first(several: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
