@@ -6,7 +6,7 @@ from lxml.etree import _Element as Element
 
 from arttl.records.label_values import Value, value_of
 from arttl.records.rdf import RESOURCE, TYPE, Graph, Resource, reference
-from arttl.records.xml_records import XML_LANG, words
+from arttl.records.xml_records import words
 
 EDM = "{http://www.europeana.eu/schemas/edm/}"
 _ORE = "{http://www.openarchives.org/ore/terms/}"
@@ -37,21 +37,20 @@ def aggregations(graph: Graph, described: Resource) -> list[Resource]:
     return known if not own and len(known) == 1 == len(graph.of_class(OBJECT)) else own
 
 
-def value_of_property(graph: Graph, element: Element, language: str | None) -> tuple[Value, str]:
-    """The value of a property, and the language of its name in a vocabulary (empty: written out)."""
+def value_of_property(graph: Graph, element: Element, language: str | None) -> tuple[Value, Element | None]:
+    """The value of a property, and the element with its name in a vocabulary; None where it has none."""
     address = reference(element)
     if not address and not len(element):
-        return value_of(element, words(element)), ""
+        return value_of(element, words(element)), None
     resource = graph.described(element)
     if resource is not None:
         addresses = tuple(dict.fromkeys(filter(None, (address, *resource.same()))))
         if (name := resource.name(language)) is not None:
-            spoken = name.get(XML_LANG, "").partition("-")[0].casefold()
-            return Value(element, words(name), addresses, in_vocabulary=True), spoken
+            return Value(element, words(name), addresses, in_vocabulary=True), name
         times = (words(child) for tag in _SPAN for child in resource.properties.get(tag, ())[:1])
         if span := "-".join(dict.fromkeys(filter(None, times))):
-            return Value(element, span, addresses, in_vocabulary=True), ""
-    return Value(element, "", (address,) if address else ()), ""
+            return Value(element, span, addresses, in_vocabulary=True), None
+    return Value(element, "", (address,) if address else ()), None
 
 
 def is_of_europeana(holder: Resource) -> bool:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from lxml import etree
 from lxml.etree import _Element as Element
 
 from arttl.records.format_values import Kind, format_kind
@@ -83,6 +84,9 @@ class LabelChoice:
             separator: of several labels in one value; None: a value is one label.
         """
         self._language = language
+        self._sample = etree.Element("sample")
+        if language is not None:
+            self._sample.set(XML_LANG, language)
         self._separator = separator
         # Task and what is counted to the count and the first example.
         self._counts: dict[tuple[str, str], tuple[int, str]] = {}
@@ -182,9 +186,10 @@ class LabelChoice:
         number, first = self._counts.get((task, what), (0, example))
         self._counts[task, what] = (number + 1, first)
 
-    def count_language(self, task: str, language: str) -> None:
-        """Count the language of the term of a vocabulary that was taken."""
-        if self._language and language and language != _plain(self._language):
+    def count_language(self, task: str, name: Element) -> None:
+        """Count the language of the name in a vocabulary that was taken."""
+        language = _language_of(name)
+        if language and not self._any_in_language([name]):
             self.count(task, "other language", language)
         languages = self._languages.setdefault(task, Counter())
         languages[language if len(languages) < _MOST_COUNTS else "others"] += 1
@@ -195,11 +200,10 @@ class LabelChoice:
         if not elements or (len(elements) == 1 and not self._language):
             return values
         chosen = in_language(elements, self._language)
-        if self._language and chosen and len(chosen) == len(elements):
-            languages = {_language_of(element) for element in chosen} - {""}
-            if languages and _plain(self._language) not in languages:
-                self.count(task, "other language", ", ".join(sorted(languages)))
         if len(chosen) == len(elements):
+            languages = {_language_of(element) for element in chosen} - {""}
+            if languages and not self._any_in_language(chosen):
+                self.count(task, "other language", ", ".join(sorted(languages)))
             return values
         kept = {id(element) for element in chosen}
         left = {id(element) for element in elements} - kept
@@ -207,6 +211,13 @@ class LabelChoice:
             if id(element) in left:
                 self.count(task, f"language {_language_of(element) or 'none'}", "")
         return [value for value in values if id(value.element) not in left]
+
+    def _any_in_language(self, elements: list[Element]) -> bool:
+        """Whether any of the elements is in the language, or none is asked for."""
+        if self._language is None:
+            return True
+        # Beside an element that is, `in_language` keeps no other.
+        return len(in_language([*elements, self._sample], self._language)) > 1
 
     def sentences(self, columns: dict[str, str]) -> Iterator[str]:
         """What there is to say about each task.
@@ -270,12 +281,8 @@ class LabelChoice:
 def _language_of(element: Element) -> str:
     for each in (element, *element.iterancestors()):
         if (language := each.get(XML_LANG)) is not None:
-            return _plain(language)
+            return str(language).partition("-")[0].casefold()
     return ""
-
-
-def _plain(language: str) -> str:
-    return language.partition("-")[0].casefold()
 
 
 def _short(text: str) -> str:

@@ -200,9 +200,9 @@ class _Reading:
     def _values(self, task: str, graph: Graph, holder: Resource, field: Field) -> list[Value]:
         values = []
         for element in holder.properties.get(field.tag, ()):
-            value, language = value_of_property(graph, element, self._language)
-            if value.in_vocabulary:
-                self._choice.count_language(task, language)
+            value, name = value_of_property(graph, element, self._language)
+            if name is not None:
+                self._choice.count_language(task, name)
             if value.text or value.addresses:
                 values.append(value)
         if values and is_of_europeana(holder):
