@@ -204,10 +204,14 @@ def first_picture(pictures: PictureFolder, names: list[str]) -> tuple[Path | NoP
         names: as the metadata have them; not empty.
     """
     looked_up = [pictures.named(name) for name in names]
-    there = [index for index, path in enumerate(looked_up) if isinstance(path, Path) and path.is_file()]
+    there: dict[Path, str] = {}  # several addresses may name one file, in several sizes
+    for name, path in zip(names, looked_up, strict=True):
+        if isinstance(path, Path) and path.is_file():
+            there.setdefault(path, name)
     doubtful = [
         path for path in looked_up if isinstance(path, NoPicture) and path.reason == "ambiguous-picture"
     ]
     if not there:
         return (doubtful or looked_up)[0], []
-    return looked_up[there[0]], [names[index] for index in there[1:]]
+    first, *others = there
+    return first, [there[path] for path in others]

@@ -410,7 +410,8 @@ def test_the_first_picture_that_is_there(tmp_path: Path) -> None:
     for name in ("front.jpg", "back.jpg"):
         (tmp_path / "images" / name).touch()
     relations = "".join(
-        f"<dc:relation>https://m.example/{name}</dc:relation>" for name in ("page", "front.jpg", "back.jpg")
+        f"<dc:relation>https://m.example/{name}</dc:relation>"
+        for name in ("page", "front.jpg", "small/front.jpg", "back.jpg")
     )
     (artwork,), sentences = _read_all(
         tmp_path, _record("<dc:identifier>A</dc:identifier>", relations), image="dc:relation"
