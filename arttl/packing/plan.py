@@ -26,7 +26,7 @@ from arttl.pictures.decoding import looks_like_a_picture
 from arttl.pictures.duplicates import same_bytes
 from arttl.pictures.near_duplicates import joined
 from arttl.pictures.picture_file import PictureFile
-from arttl.records.kinds import contents
+from arttl.records.kinds import nothing_read
 from arttl.shards.rejects import Reason, Reject
 from arttl.splits.split import Rows, grouped_split, held_out_split, paper_split, shuffled
 from arttl.splits.stratify import Labels, stratified_split
@@ -287,8 +287,7 @@ def _check(
     count = len(catalogue)
     read = count + len(rejects) + unlabelled
     if not read:
-        holds = f": {contents(settings.metadata, settings.source)}" if settings.metadata else ""
-        raise ArttlError(f"--source {settings.source} read no artwork from {where}{holds}")
+        raise ArttlError(nothing_read(settings.metadata, settings.source))
     if not count and rejects:
         first = rejects[0]
         raise ArttlError(

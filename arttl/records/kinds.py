@@ -109,6 +109,18 @@ class XmlSurvey:
         return "" if any(tag.startswith(others) for tag in self.counts) else self.dublin_core_in
 
 
+def nothing_read(path: Path | None, source: str) -> str:
+    """The sentence for metadata out of which no artwork came.
+
+    Args:
+        path: of `--metadata`; None: the source needs none.
+        source: the one that was used.
+    """
+    if path is None:
+        return f"--source {source} read no artwork"
+    return f"--source {source} read no artwork from {path}: {contents(path, source)}"
+
+
 def contents(path: Path, source: str = "") -> str:
     """What a file or folder holds, and the source that reads it, if it is another than the one that was used.
 
