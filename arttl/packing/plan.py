@@ -26,6 +26,7 @@ from arttl.packing.settings import PackSettings
 from arttl.packing.sharing import without_contested
 from arttl.pictures.near_duplicates import joined
 from arttl.pictures.picture_file import PictureFile
+from arttl.records.kinds import nothing_read
 from arttl.shards.rejects import Reject
 from arttl.splits.split import Rows, grouped_split, held_out_split, paper_split, shuffled
 from arttl.splits.stratify import Labels, stratified_split
@@ -265,7 +266,7 @@ def _check(
     count = len(catalogue)
     read = count + len(rejects) + unlabelled
     if not read:
-        raise ArttlError(f"{where} holds no artworks")
+        raise ArttlError(nothing_read(settings.metadata, settings.source))
     lost = sum(reject.reason == "missing" for reject in rejects)
     if not count and lost and lost == len(rejects):
         raise ArttlError(

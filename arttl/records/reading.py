@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from arttl.errors import ArttlError
+from arttl.records.kinds import contents
 
 
 @contextmanager
@@ -43,6 +44,7 @@ def metadata_files(path: Path, suffixes: Collection[str]) -> list[Path]:
     files = sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes and file.is_file())
     if not files:
         raise ArttlError(
-            f"--metadata {path} holds no file named {' or '.join(f'*{suffix}' for suffix in suffixes)}"
+            f"--metadata {path} holds no file named {' or '.join(f'*{suffix}' for suffix in suffixes)};"
+            f" there is: {contents(path)}"
         )
     return files

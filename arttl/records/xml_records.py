@@ -16,7 +16,9 @@ from lxml import etree
 from lxml.etree import _Element as Element
 
 from arttl.errors import ArttlError
+from arttl.records.kinds import contents, kind_of
 from arttl.records.reading import readable
+from arttl.records.xml_documents import split_documents
 
 _CHUNK = 64 * 1024
 _MOST_CHARACTERS = 8 * 2**20  # of a record, text and markup; real ones have some thousands
@@ -40,14 +42,46 @@ def read_records(path: Path, names: Collection[str]) -> Iterator[Element]:
     The language of the elements around a record is put on the record itself (`xml:lang`), unless it has its own.
 
     Args:
-        path: the file.
+        path: the file, of one XML document or several.
         names: of elements, as `{namespace}name`. Of elements within each other the outermost is given.
 
     Raises:
         ArttlError: naming file and line, if the file cannot be read, is not well-formed, declares a document type,
             or has a record of more than 8 MiB or 200 levels.
     """
-    parser = etree.XMLPullParser(
+    where: Path | str = path
+    parser = _parser()
+    is_first = True
+    try:
+        with readable(path, "--metadata"), path.open("rb") as file:
+            documents = split_documents(iter(lambda: file.read(_CHUNK), b""))
+            for number, document in enumerate(documents, start=1):
+                if number > 1:
+                    where, parser = f"XML document {number} of {path}", _parser()
+                for record in _records(where, parser, document, names):
+                    is_first = False
+                    yield record
+    except (BadXml, etree.XMLSyntaxError) as error:
+        if is_first and not kind_of(path).is_xml:
+            raise BadXml(f"{path} is not XML but {contents(path)}") from error
+        if isinstance(error, BadXml):
+            raise
+        _raise_named(where, parser, error)
+
+
+def _raise_named(where: Path | str, parser: etree.XMLPullParser, error: etree.XMLSyntaxError) -> None:
+    """Raise the error with file and line, unless it is about the name of a namespace alone."""
+    entries = list(parser.feed_error_log.filter_from_errors())
+    for entry in entries:
+        if entry.type != etree.ErrorTypes.WAR_NS_URI:  # a namespace need not be an address to be a name
+            message = " ".join(entry.message.split())
+            raise BadXml(f"line {entry.line} of {where} is not well-formed XML: {message}") from error
+    if not entries:
+        raise BadXml(f"{where} is not well-formed XML: {error.msg}") from error
+
+
+def _parser() -> etree.XMLPullParser:
+    return etree.XMLPullParser(
         ("start", "end"),
         resolve_entities=False,
         load_dtd=False,
@@ -57,21 +91,10 @@ def read_records(path: Path, names: Collection[str]) -> Iterator[Element]:
         remove_comments=True,
         remove_pis=True,
     )
-    try:
-        with readable(path, "--metadata"), path.open("rb") as file:
-            yield from _records(path, parser, iter(lambda: file.read(_CHUNK), b""), names)
-    except etree.XMLSyntaxError as error:
-        entries = list(parser.feed_error_log.filter_from_errors())
-        for entry in entries:
-            if entry.type != etree.ErrorTypes.WAR_NS_URI:  # a namespace need not be an address to be a name
-                message = " ".join(entry.message.split())
-                raise BadXml(f"line {entry.line} of {path} is not well-formed XML: {message}") from error
-        if not entries:
-            raise BadXml(f"{path} is not well-formed XML: {error.msg}") from error
 
 
 def _records(
-    path: Path, parser: etree.XMLPullParser, chunks: Iterator[bytes], names: Collection[str]
+    path: Path | str, parser: etree.XMLPullParser, chunks: Iterator[bytes], names: Collection[str]
 ) -> Iterator[Element]:
     record: Element | None = None
     depth = record_bytes = 0
@@ -116,11 +139,13 @@ def _records(
         if damage is not None:
             raise damage
         if record is not None and record_bytes > _MOST_CHARACTERS:
-            raise _refused(path, record.sourceline, "a record has more than 8 MiB")
+            name = etree.QName(record).localname
+            reason = f"a record has more than 8 MiB; write one element {name!r} per object"
+            raise _refused(path, record.sourceline, reason)
     parser.close()
 
 
-def _refused(path: Path, line: int | None, reason: str) -> BadXml:
+def _refused(path: Path | str, line: int | None, reason: str) -> BadXml:
     return BadXml(f"line {line} of {path}: {reason}")
 
 

@@ -18,103 +18,67 @@ Example of a record, alone or with others under any element:
       </metadata>
     </record>
 
-A label column is one of the fifteen elements, such as `dc:type`, or its values with one prefix, such as
+A label column is an element, such as `dc:type` or `dcterms:medium`, or its values with one prefix, such as
 `dc:format[materiaal]`: here the labels `olieverf` and `doek`. `dc:creator[]` leaves the role before the colon out.
+`material` and `technique` are what `dcterms:medium`, else `dc:format`, has of them (`arttl/records/format_values.py`).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from pathlib import Path
 
 from lxml.etree import _Element as Element
 
 from arttl.artworks import Artwork, sample_key
-from arttl.errors import ArttlError, did_you_mean
+from arttl.errors import ArttlError
+from arttl.records.dublin_core_fields import (
+    CREATED,
+    DATE,
+    DC,
+    DCTERMS,
+    FORMAT_FIELDS,
+    FORMATS,
+    IDENTIFIER,
+    OAI_DC,
+    PUBLISHER,
+    TITLE,
+    Elements,
+    Field,
+    IdentifierNotes,
+    parse_field,
+    task_fields,
+    without_role,
+)
+from arttl.records.kinds import contents, survey_xml
+from arttl.records.label_values import LabelChoice, Labels
+from arttl.records.oai import RECORD, Harvest, identifier_of, payload
 from arttl.records.reading import metadata_files
-from arttl.records.xml_records import in_language, read_records, words
+from arttl.records.xml_records import read_records
 from arttl.shards.rejects import Reject
 from arttl.sources.pictures import NoPicture, PictureFolder
 from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
 
-TASK_COLUMNS = {"type": "dc:type", "artist": "dc:creator"}
+__all__ = ["DATE", "TITLE", "Field", "parse_field", "read_dublin_core", "without_role"]
 
-_OAI = "{http://www.openarchives.org/OAI/2.0/}"
-_DC = "{http://purl.org/dc/elements/1.1/}"
-_RECORDS = (_OAI + "record", "{http://www.openarchives.org/OAI/2.0/oai_dc/}dc")
-_ELEMENTS = (
-    *("title", "creator", "subject", "description", "publisher", "contributor", "date", "type"),
-    *("format", "identifier", "source", "language", "relation", "coverage", "rights"),
-)
-_COLUMN = re.compile(r"(?:dc:)?(\w+)(?:\[([^\]]*)\])?")
+TASK_COLUMNS = {"material": "material", "type": "dc:type", "artist": "dc:creator"}
 
-
-@dataclass(frozen=True)
-class Field:
-    """A Dublin Core element that holds labels, and the prefix of the values that count.
-
-    Attributes:
-        element: such as `type`.
-        prefix: the text before the colon, such as `materiaal`; empty: any, which is cut off; None: values as they are.
-    """
-
-    element: str
-    prefix: str | None
-
-    def values(self, record: Element, language: str | None) -> tuple[str, ...]:
-        """The values of a record, in its order."""
-        elements = [element for element in record.iter(_DC + self.element) if words(element)]
-        texts = [words(element) for element in in_language(elements, language)]
-        if self.prefix is None:
-            return tuple(texts)
-        if not self.prefix:
-            return tuple(without_role(text) for text in texts)
-        kept = []
-        for text in texts:
-            before, colon, after = text.partition(":")
-            if colon and before.strip().casefold() == self.prefix.casefold():
-                kept.append(after.strip())
-        return tuple(kept)
-
-    def first(self, record: Element, language: str | None = None) -> str | None:
-        """The first value of a record, if it has any."""
-        return next(iter(self.values(record, language)), None)
-
-
-TITLE, DATE = Field("title", None), Field("date", None)
-
-
-def parse_field(column: str, flag: str) -> Field:
-    """A column as flags name it.
-
-    Raises:
-        ArttlError: for a name that is not an element of Dublin Core.
-    """
-    match = _COLUMN.fullmatch(column)
-    if match is None or match[1] not in _ELEMENTS:
-        known = [f"dc:{name}" for name in _ELEMENTS]
-        raise ArttlError(
-            f"{flag} {column!r} is not a field of Dublin Core{did_you_mean(column, known)}; give one such as"
-            " dc:type, or dc:format[materiaal] for the values with a prefix"
-        )
-    return Field(match[1], match[2])
-
-
-def without_role(text: str) -> str:
-    """`Dürer, Albrecht` from `prentmaker: Dürer, Albrecht`; a text without a role as it is."""
-    _, colon, name = text.partition(": ")
-    if colon:
-        return name.strip()
-    return "" if text.rstrip().endswith(":") else text
+# What a harvest leaves out, as it is counted.
+LEFT_OUT = {
+    "replaced": "OAI-PMH records that a later one replaces",
+    "deleted later": "OAI-PMH records that a later one deletes",
+    "deleted": "deleted OAI-PMH records",
+    "another format": "OAI-PMH records in another format",
+}
 
 
 def read_dublin_core(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOver | Note]:
-    """Artworks of Dublin Core records, one per record; deleted records are passed over.
+    """Artworks of Dublin Core records, one per record; of a harvest only the records in force.
 
     The object number is the first `dc:identifier` that is not a web address (or the field of `--object-number`), else
-    the last part of the OAI identifier. The image is that named after the object, or by the field of `--image`.
+    the OAI identifier without its first two parts. The image is that named after the object, or by the field of
+    `--image`.
 
     Args:
         settings: `metadata` is required, and `images` but for a dry run.
@@ -124,52 +88,131 @@ def read_dublin_core(settings: SourceSettings) -> Iterator[Artwork | Reject | Pa
     """
     if settings.metadata is None:
         raise ArttlError("--source dublin-core needs --metadata, a file or a folder of XML files")
-    tasks = {
-        task: parse_field(column, f"--tasks {task}")
-        for task, column in (settings.task_columns() or TASK_COLUMNS).items()
-    }
-    number_field = settings.object_number and parse_field(settings.object_number, "--object-number")
-    image_field = settings.image and parse_field(settings.image, "--image")
-    pictures = PictureFolder.of(settings, "dublin-core")
-    for file in metadata_files(settings.metadata, (".xml",)):
-        for index, record in enumerate(read_records(file, _RECORDS), start=1):
-            header = record.find(_OAI + "header")
-            if header is not None and header.get("status") == "deleted":
-                continue
-            where = f"record {index} of {file.name}"
-            number = _object_number(record, number_field or None)
-            if not number:
-                yield Reject("", "", "", "no-object-number", where)
-                continue
-            name = image_field.first(record) if image_field else None
-            if image_field and name is None:
-                yield Reject(number, "", "", "no-image-named", where)
-                continue
-            picture = pictures.of_object(number) if name is None else pictures.named(name)
-            if isinstance(picture, NoPicture):
-                yield picture.reject(number)
-                continue
-            labels = {task: field.values(record, settings.language) for task, field in tasks.items()}
-            yield Artwork(
-                key=sample_key(number),
-                object_number=number,
-                image=picture,
-                labels=labels,
-                raw_labels={
-                    task: Field(field.element, None).values(record, settings.language)
-                    for task, field in tasks.items()
-                },
-                title=TITLE.first(record, settings.language),
-                date=DATE.first(record),
-                source=Field("publisher", None).first(record),
+    reading = _Reading(settings)
+    harvest = Harvest(metadata_files(settings.metadata, (".xml",)), is_dublin_core)
+    for index, file in enumerate(harvest.files):
+        number = 0
+        for number, (record, state) in enumerate(harvest.records(index, (RECORD, OAI_DC)), start=1):
+            if state == "in force":
+                yield from reading.artwork(record, f"record {number} of {file.name}")
+            else:
+                yield PassedOver(LEFT_OUT[state], identifier_of(record) or f"record {number} of {file.name}")
+        if number:
+            continue
+        if name := survey_xml(file).dublin_core_records:
+            # Records under an element of the institution's own.
+            yield Note(f"{file.name}: its records are the elements named {name.rpartition('}')[2]!r}")
+            for number, record in enumerate(read_records(file, [name]), start=1):
+                yield from reading.artwork(record, f"record {number} of {file.name}")
+        else:
+            yield PassedOver(
+                "files without Dublin Core records", f"{file.name}: {contents(file, 'dublin-core')}"
             )
-    yield from pictures.remarks()
+    yield from reading.notes()
 
 
-def _object_number(record: Element, field: Field | None) -> str:
-    if field is not None:
-        return field.first(record) or ""
-    for identifier in Field("identifier", None).values(record, None):
-        if "://" not in identifier:
-            return identifier
-    return words(record.find(f"{_OAI}header/{_OAI}identifier")).rpartition(":")[2]
+def is_dublin_core(record: Element) -> bool:
+    """Whether an OAI-PMH record has Dublin Core metadata, or none that could be of another format."""
+    metadata = payload(record)
+    return (
+        metadata is None
+        or next(metadata.iter(OAI_DC), None) is not None
+        or any(child.tag.startswith((DC, DCTERMS)) for child in metadata)
+    )
+
+
+class _Reading:
+    """One reading: its fields, and what is counted."""
+
+    def __init__(self, settings: SourceSettings) -> None:
+        self._fields = task_fields(settings.task_columns(), TASK_COLUMNS, FORMATS)
+        self._columns = {**TASK_COLUMNS, **settings.task_columns()}
+        self._language = settings.language
+        self._number = settings.object_number and parse_field(settings.object_number, "--object-number")
+        self._image = settings.image and parse_field(settings.image, "--image")
+        institution = settings.institution_column
+        self._institution = institution and parse_field(institution, "--institution-column")
+        self._pictures = PictureFolder.of(settings, "dublin-core")
+        self._choice = LabelChoice(settings.language, settings.label_separator)
+        self._identifiers = IdentifierNotes("dc:identifier")
+
+    def artwork(self, record: Element, where: str) -> Iterator[Artwork | Reject | PassedOver]:
+        """The artwork of a record, or its reject."""
+        oai_identifier = identifier_of(record)
+        if record.tag == RECORD and (metadata := payload(record)) is not None:
+            record = metadata
+        elements = Elements(record)
+        if self._number:
+            number = next(iter(elements.texts(self._number, None)), "")
+        else:
+            own = oai_identifier.split(":", 2) if oai_identifier.startswith("oai:") else [oai_identifier]
+            number = self._identifiers.choose(elements.texts(IDENTIFIER, None), own[-1])
+        if not number:
+            yield Reject("", "", "", "no-object-number", where)
+            return
+        if self._image:
+            names = list(dict.fromkeys(elements.texts(self._image, None)))
+            if not names:
+                yield Reject(number, "", "", "no-image-named", where)
+                return
+            picture, others = first_picture(self._pictures, names)
+            yield from (PassedOver("further pictures of an object", name) for name in others)
+        else:
+            picture = self._pictures.of_object(number)
+        if isinstance(picture, NoPicture):
+            yield picture.reject(number)
+            return
+        labels = {task: self._labels(task, field, elements) for task, field in self._fields.items()}
+        language = self._language
+        yield Artwork(
+            key=sample_key(number),
+            object_number=number,
+            image=picture,
+            labels={task: each.labels for task, each in labels.items()},
+            raw_labels={task: each.raw for task, each in labels.items()},
+            title=next(iter(elements.texts(TITLE, language)), None),
+            date="; ".join(elements.texts(CREATED, language) or elements.texts(DATE, language)) or None,
+            source=next(iter(elements.texts(PUBLISHER, None)), None),
+            institution=next(iter(elements.texts(self._institution, language)), None)
+            if self._institution
+            else None,
+            identifiers={task: each.identifiers for task, each in labels.items() if each.identifiers},
+        )
+
+    def _labels(self, task: str, field: str | Field, elements: Elements) -> Labels:
+        if isinstance(field, str):
+            groups = [elements.values(each) for each in FORMAT_FIELDS]
+            return self._choice.materials(task, groups, techniques=field == "technique")
+        values = elements.values(field)
+        if field.element in ("creator", "contributor") and field.prefix is None:
+            for value in values:
+                if ": " in value.text:
+                    self._choice.count(task, "role", value.text)
+        return self._choice.labels(task, values, field.cut)
+
+    def notes(self) -> Iterator[PassedOver | Note]:
+        """What there is to say when all records were read."""
+        yield from map(Note, self._identifiers.sentences())
+        yield from map(Note, self._choice.sentences({task: self._columns[task] for task in self._fields}))
+        yield from self._pictures.remarks()
+
+
+def first_picture(pictures: PictureFolder, names: list[str]) -> tuple[Path | NoPicture, list[str]]:
+    """The picture of the first name that the folder has, and the names behind it that the folder has too.
+
+    Args:
+        pictures: the folder.
+        names: as the metadata have them; not empty.
+    """
+    looked_up = [pictures.named(name) for name in names]
+    there: dict[Path, str] = {}  # several addresses may name one file, in several sizes
+    for name, path in zip(names, looked_up, strict=True):
+        if isinstance(path, Path) and path.is_file():
+            there.setdefault(path, name)
+    doubtful = [
+        path for path in looked_up if isinstance(path, NoPicture) and path.reason == "ambiguous-picture"
+    ]
+    if not there:
+        return (doubtful or looked_up)[0], []
+    first, *others = there
+    return first, [there[path] for path in others]

@@ -41,17 +41,17 @@ from arttl.errors import ArttlError, did_you_mean
 from arttl.records.lido_findings import Findings
 from arttl.records.lido_record import FIELDS, LidoRecord
 from arttl.records.lido_terms import LIDO, Labelled, attribute, lookup_keys
+from arttl.records.oai import RECORD, Harvest, identifier_of, payload
 from arttl.records.reading import metadata_files
-from arttl.records.xml_records import language_code, read_records, words
+from arttl.records.xml_records import language_code, words
 from arttl.shards.rejects import Reject
+from arttl.sources.dublin_core import LEFT_OUT
 from arttl.sources.pictures import NoPicture, PictureFolder
 from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
 
 TASKS = ("material", "type", "artist")
 
-_OAI_HEADER = "{http://www.openarchives.org/OAI/2.0/}header"
-_OAI_IDENTIFIER = "{http://www.openarchives.org/OAI/2.0/}identifier"
 # How well a representation shows the object, by `lido:type`; what is not known is between master and preview.
 _REPRESENTATIONS = {
     "image master": 0,
@@ -91,18 +91,27 @@ def read_lido(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOve
             )
     pictures = PictureFolder.of(settings, "lido")
     findings = Findings(language_code(settings.language or ""), attributed=settings.attributed)
-    for file in metadata_files(settings.metadata, (".xml",)):
-        number = deleted = 0
-        for element in read_records(file, (LIDO + "lido", _OAI_HEADER)):
-            if element.tag == LIDO + "lido":
+    harvest = Harvest(metadata_files(settings.metadata, (".xml",)), _is_lido)
+    for index, file in enumerate(harvest.files):
+        number = left_out = 0
+        for record, state in harvest.records(index, (RECORD, LIDO + "lido")):
+            if state != "in force":
+                left_out += 1
+                yield PassedOver(LEFT_OUT[state], identifier_of(record) or file.name)
+                continue
+            for element in record.iter(LIDO + "lido"):
                 number += 1
                 yield from _artwork(element, tasks, pictures, findings, f"record {number} of {file.name}")
-            elif element.get("status", "").strip().casefold() == "deleted":
-                deleted += 1
-                yield PassedOver("deleted records", words(element.find(_OAI_IDENTIFIER)))
-        if not number and not deleted:
+        if not number and not left_out:
             yield PassedOver("files without LIDO records", file.name)
+    yield from pictures.remarks()
     yield from map(Note, findings.sentences())
+
+
+def _is_lido(record: Element) -> bool:
+    """Whether an OAI-PMH record has LIDO metadata, or none that could be of another format."""
+    metadata = payload(record)
+    return metadata is None or next(metadata.iter(LIDO + "lido"), None) is not None
 
 
 def _artwork(

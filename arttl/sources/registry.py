@@ -12,6 +12,7 @@ from arttl.labelling.rules import LabelRules
 from arttl.shards.rejects import Reject
 from arttl.sources import (
     dublin_core,
+    edm,
     folders,
     iiif,
     lido,
@@ -23,6 +24,7 @@ from arttl.sources import (
     webdataset,
 )
 from arttl.sources.dublin_core import read_dublin_core
+from arttl.sources.edm import read_edm
 from arttl.sources.folders import read_folders
 from arttl.sources.iiif import guess_labels, read_iiif
 from arttl.sources.lido import read_lido
@@ -64,6 +66,7 @@ class Source:
 SOURCES: dict[str, Source] = {
     "table": Source(read_table, (), has_columns=True, has_records=True, guess=guess_columns),
     "dublin-core": Source(read_dublin_core, tuple(dublin_core.TASK_COLUMNS), has_records=True),
+    "edm": Source(read_edm, edm.TASKS, has_records=True),
     "lido": Source(read_lido, lido.TASKS, has_records=True),
     "linked-art": Source(read_linked_art, linked_art.TASKS, has_records=True),
     "iiif": Source(read_iiif, iiif.TASKS, has_records=True, guess=guess_labels),

@@ -50,15 +50,16 @@ class MetadataSettings(Settings):
     """Which metadata to read, and what is a label."""
 
     source: str = "table"
-    """Kind of metadata: `table` (CSV, TSV, JSON lines or Parquet), `dublin-core` (OAI-PMH dumps in `oai_dc`), `lido`
-    (LIDO 1.0 and 1.1), `linked-art` (JSON-LD as linked.art describes it), `iiif` (saved manifests, see `arttl fetch
-    iiif`), `folders` (one folder of pictures per class, no metadata), `rijks2014` (the Rijksmuseum Challenge as
-    distributed), `mame` (the MAMe data set as distributed), `sabatelli2018` (the CSV layout of the paper's published
-    repository), `webdataset` (tars made by others) or `synthetic` (drawn objects, no metadata)."""
+    """Kind of metadata: `table` (CSV, TSV, JSON lines or Parquet), `dublin-core` (OAI-PMH dumps in `oai_dc`), `edm`
+    (Europeana's RDF/XML), `lido` (LIDO 1.0 and 1.1), `linked-art` (JSON-LD as linked.art describes it), `iiif`
+    (saved manifests, see `arttl fetch iiif`), `folders` (one folder of pictures per class, no metadata), `rijks2014`
+    (the Rijksmuseum Challenge as distributed), `mame` (the MAMe data set as distributed), `sabatelli2018` (the CSV
+    layout of the paper's published repository), `webdataset` (tars made by others) or `synthetic` (drawn objects, no
+    metadata)."""
 
     metadata: Path | None = None
-    """The metadata file. For `dublin-core`, `lido` and `linked-art` a file or a folder of them, for `rijks2014` the
-    folder of XML files."""
+    """The metadata file. For `dublin-core`, `edm`, `lido` and `linked-art` a file or a folder of them, for
+    `rijks2014` the folder of XML files."""
 
     ground_truth: Path | None = None
     """The file `rijksgt.mat`, for the official split and labels (`rijks2014`)."""
@@ -69,7 +70,7 @@ class MetadataSettings(Settings):
 
     object_number: str | None = None
     """Column of the object number (`table`, guessed where its name is a usual one), or another field than the
-    usual one (`dublin-core`), or label of the pair that has it (`iiif`)."""
+    usual one (`dublin-core`, `edm`), or label of the pair that has it (`iiif`)."""
 
     image: str | None = None
     """Column of the image's file name (`table`, guessed where its name is a usual one), or the field that names
@@ -81,11 +82,11 @@ class MetadataSettings(Settings):
     default."""
 
     label_separator: str | None = None
-    """Separates several labels in one cell, such as `;` or `|`. By default a cell is one label (`table`, `iiif`; there
-    `<br>` takes each line as a label)."""
+    """Separates several labels in one cell, such as `;` or `|`. By default a cell is one label (`table`,
+    `dublin-core`, `edm`, `iiif`; there `<br>` takes each line as a label)."""
 
     language: str | None = None
-    """Language to take labels in, such as `en`, where a record has them in several (`dublin-core`, `lido`,
+    """Language to take labels in, such as `en`, where a record has them in several (`dublin-core`, `edm`, `lido`,
     `linked-art`, `iiif`). By default the first that a record has."""
 
     fold_case: bool = False
@@ -107,7 +108,8 @@ class MetadataSettings(Settings):
     """The museum that holds the objects, where the metadata do not name it."""
 
     institution_column: str | None = None
-    """Column of the museum that holds the object (`table`)."""
+    """Column of the museum that holds the object (`table`), or the element that names it (`dublin-core`, `edm`, where
+    it is `edm:dataProvider` by default)."""
 
     title: str | None = None
     """Column of the object's title, kept with the sample (`table`), or label of the pair that has it (`iiif`)."""

@@ -172,7 +172,7 @@ def test_digest_sees_every_change(tmp_path: Path, make_artworks: MakeArtworks) -
 
 def test_nothing_to_pack_is_said_in_a_sentence(tmp_path: Path, make_artworks: MakeArtworks) -> None:
     artworks = make_artworks(8)
-    with pytest.raises(ArttlError, match="holds no artworks"):
+    with pytest.raises(ArttlError, match="--source table read no artwork"):
         make_plan([], _settings(tmp_path))
     with pytest.raises(ArttlError, match=r"column 'maker' of m\.csv \(--tasks artist\) has no label"):
         make_plan(artworks, _settings(tmp_path, tasks=("artist=maker",), metadata=Path("m.csv")))

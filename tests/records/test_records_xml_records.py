@@ -77,7 +77,12 @@ def test_document_types_are_refused(text: str, tmp_path: Path) -> None:
             r"line 2 of .*f\.xml is not well-formed XML: Entity 'nbsp' not defined",
         ),
         ("<all><r/>", r"line 1 of .*f\.xml is not well-formed XML: Premature end"),
-        ("", "no element found"),
+        ("", "f.xml is not XML but an empty file"),
+        (
+            '{"@context": "x", "type": "HumanMadeObject"}',
+            r"f\.xml is not XML but Linked Art .*; use --source linked",
+        ),
+        ("<!DOCTYPE html><html><p>Sign in</p></html>", r"f\.xml is not XML but an HTML page"),
         (
             b"<all><r>\xff</r></all>",
             r"line 1 of .*f\.xml is not well-formed XML: (Invalid bytes|Input is not proper)",
