@@ -18,9 +18,9 @@ from pathlib import Path, PurePosixPath
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError
 from arttl.matching.listing import Entry, list_pictures
+from arttl.matching.paths import image_folder
 from arttl.records.reading import readable
 from arttl.shards.rejects import Reject
-from arttl.sources.paths import image_folder
 from arttl.sources.remarks import PassedOver
 from arttl.sources.settings import SourceSettings
 

@@ -108,6 +108,7 @@ def read_iiif(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOve
     for where, document in _documents(settings):
         yield from reader.read(where, document)
     yield from reader.remarks()
+    yield from reader.pictures.remarks()
 
 
 def _documents(settings: SourceSettings) -> Iterator[tuple[str, Any]]:

@@ -21,7 +21,7 @@ import os
 import re
 import stat
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -30,19 +30,18 @@ import numpy as np
 
 from arttl.artworks import sample_key
 from arttl.matching.claims import LooselyNamed
-from arttl.matching.listing import PICTURE_SUFFIXES, UNREADABLE_SUFFIXES, cut_suffix, list_pictures
-from arttl.matching.names import is_address, name_in_address, without_marks
-from arttl.matching.nearest import NearestNames
-from arttl.matching.rules import Query, deciding, in_nearest_folder, keys_of
+from arttl.matching.index import PictureIndex
+from arttl.matching.listing import PICTURE_SUFFIXES, list_pictures
+from arttl.matching.names import is_address, name_in_address
+from arttl.matching.paths import image_folder, image_path
+from arttl.matching.rules import Query
 from arttl.records.reading import readable
 from arttl.shards.rejects import Reason, Reject
-from arttl.sources.paths import image_folder, image_path
 from arttl.sources.remarks import Note, PassedOver, Remarks
 from arttl.sources.settings import SourceSettings
 
 __all__ = ["PICTURE_SUFFIXES", "LooselyNamed", "NoPicture", "PictureFolder"]
 
-_MOST_ALIKE = 1000  # pictures whose names are compared with one name
 _LEAST_LISTED = 10_000  # files that are listed only to count those that no record names
 _SHOWN = 200  # letters of a name in a message
 _SEVERAL = re.compile(r"[;|\n]|, ")  # between the names of several pictures in one cell
@@ -79,10 +78,8 @@ class PictureFolder:
         """
         self._folder = folder or Path()
         self._is_there = folder is not None
-        self._files: list[str] | None = None
-        self._by_key: dict[str, int | list[int]] = {}  # names without marks to indices of files
+        self._index: PictureIndex | None = None
         self._named = array("Q")  # hashes of paths
-        self._nearest: NearestNames | None = None
         self._remarks = Remarks()
 
     @classmethod
@@ -149,7 +146,7 @@ class PictureFolder:
         """
         if not self._is_there:
             return
-        files = self._files if self._files is not None else self._few()
+        files = self._few() if self._index is None else self._index.files
         hashes = np.fromiter(map(_hash64, files), dtype=np.uint64, count=len(files))
         is_named = np.isin(hashes, np.array(self._named, dtype=np.uint64))
         for index in np.flatnonzero(~is_named).tolist():
@@ -174,45 +171,26 @@ class PictureFolder:
             name: for the reject.
             clause: says that a picture is the one that is meant.
         """
-        files = self._list()
-        rank = 0
-        matching: list[str] = []
-        for whole_paths in (True, False) if query.has_folders else (False,):
-            candidates = self._candidates(query, whole_paths)
-            if len(candidates) > _MOST_ALIKE:
-                detail = f"{len(candidates):,} files have names like it, such as {files[candidates[0]]!r}"
-                return NoPicture("ambiguous-picture", name, detail)
-            rank, matching = deciding([files[i] for i in candidates], query, whole_paths=whole_paths)
-            if matching:
-                break
-        else:
-            return NoPicture("missing", name, f"no file in the folder {clause}{self._most_similar(query)}")
-        usable = [file for file in matching if cut_suffix(file)[1] not in UNREADABLE_SUFFIXES]
-        chosen = in_nearest_folder(usable or matching, query.folders)
-        self._named.extend(map(_hash64, chosen))
-        if len(chosen) > 1:
-            several = " and ".join(map(repr, chosen[:3])) + (" and others" if len(chosen) > 3 else "")
-            return NoPicture("ambiguous-picture", name, f"{len(chosen)} files could be meant: {several}")
-        for file in sorted({*matching} - {*usable}) if usable else ():
-            self._named.append(_hash64(file))
+        if self._index is None:
+            self._index = PictureIndex(self._listed())
+        match = self._index.match(query)
+        files = match.files
+        if not files:
+            similar = self._index.most_similar(query)
+            more = f"; the most similar is {similar!r}" if similar else ""
+            more = more if self._index.files else "; it holds no pictures"
+            return NoPicture("missing", name, f"no file in the folder {clause}{more}")
+        self._named.extend(map(_hash64, (*files, *match.beside)))
+        if match.count > len(files):
+            detail = f"{match.count:,} files have names like it, such as {files[0]!r}"
+            return NoPicture("ambiguous-picture", name, detail)
+        if len(files) > 1:
+            several = " and ".join(map(repr, files[:3])) + (" and others" if len(files) > 3 else "")
+            return NoPicture("ambiguous-picture", name, f"{len(files)} files could be meant: {several}")
+        for file in match.beside:
             self._remarks.add(PassedOver("files of cameras and editors beside a picture of their name", file))
-        path = self._folder / chosen[0]
-        return LooselyNamed.of(path, rank, query.called) if rank else path
-
-    def _list(self) -> list[str]:
-        """All pictures; the first time they are indexed."""
-        if self._files is None:
-            self._files = []
-            for file in self._listed():
-                index = len(self._files)
-                self._files.append(file)
-                for key in keys_of(file):
-                    others = self._by_key.setdefault(key, index)
-                    if isinstance(others, list):
-                        others.append(index)
-                    elif others != index:
-                        self._by_key[key] = [others, index]
-        return self._files
+        path = self._folder / files[0]
+        return LooselyNamed.of(path, match.rank, query.called) if match.rank else path
 
     def _few(self) -> list[str]:
         """All pictures, or none and a note if they are too many to be listed for the count alone."""
@@ -233,27 +211,6 @@ class PictureFolder:
                     self._remarks.add(PassedOver(entry.passed_over_as, entry.name))
                 else:
                     yield entry.name
-
-    def _candidates(self, query: Query, whole_paths: bool) -> Sequence[int]:
-        """Indices of all pictures that any rule could give, ascending."""
-        indices: set[int] = set()
-        for key in query.keys(whole_paths=whole_paths):
-            alike = self._by_key.get(key, [])
-            indices.update(alike if isinstance(alike, list) else (alike,))
-        return sorted(indices)
-
-    def _most_similar(self, query: Query) -> str:
-        """The clause that names the most similar picture."""
-        files = self._list()
-        if not files:
-            return "; it holds no pictures"
-        self._nearest = self._nearest or NearestNames(self._by_key)
-        texts = query.texts(whole_paths=False)
-        nearest = self._nearest.of(without_marks(next(iter(query.stems(texts)), texts[0])))
-        if nearest is None:
-            return ""
-        index = self._by_key[nearest]
-        return f"; the most similar is {files[index[0] if isinstance(index, list) else index]!r}"
 
 
 def _hash64(text: str) -> int:

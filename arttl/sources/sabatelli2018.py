@@ -18,9 +18,9 @@ from collections.abc import Iterator
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError
+from arttl.matching.paths import image_folder, image_path
 from arttl.records.delimited import read_rows
 from arttl.shards.rejects import Reject
-from arttl.sources.paths import image_folder, image_path
 from arttl.sources.pictures import PictureFolder
 from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings

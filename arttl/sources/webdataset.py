@@ -25,9 +25,9 @@ from typing import Any
 from arttl.artworks import ArchivedArtwork, sample_key
 from arttl.errors import ArttlError, one_line
 from arttl.matching.listing import PICTURE_SUFFIXES
+from arttl.matching.paths import image_folder
 from arttl.records.nested import nested_field
 from arttl.shards.rejects import Reason, Reject
-from arttl.sources.paths import image_folder
 from arttl.sources.remarks import PassedOver
 from arttl.sources.settings import SourceSettings
 from arttl.sources.table import split_in_column, split_name

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arttl.errors import ArttlError
-from arttl.sources.paths import image_folder, image_path
+from arttl.matching.paths import image_folder, image_path
 
 _FOLDER = Path("/museum/images")
 
