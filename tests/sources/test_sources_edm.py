@@ -85,7 +85,7 @@ def test_the_example_of_the_docstring(tmp_path: Path) -> None:
 
 def test_pictures(tmp_path: Path) -> None:
     shown = '<edm:isShownBy rdf:resource="https://m.example/x/shown.jpg"/>'
-    smaller = "<edm:object>https://m.example/x/small.jpg</edm:object>"
+    smaller = "<edm:object>https://m.example/x/lesser.jpg</edm:object>"
     text = _graph(
         _object(),
         f'<ore:Aggregation><edm:aggregatedCHO rdf:resource="#a"/>{smaller}{shown}</ore:Aggregation>',
@@ -95,13 +95,13 @@ def test_pictures(tmp_path: Path) -> None:
     assert (reject.object_number, reject.reason) == ("A", "missing")
     assert reject.file == "https://m.example/x/shown.jpg"
     assert "'A'" in reject.detail
-    for name in ("a.jpg", "small.jpg", "shown.jpg"):  # each before the one named earlier
+    for name in ("a.jpg", "lesser.jpg", "shown.jpg"):  # each before the one named earlier
         (tmp_path / "images" / name).touch()
         ((artwork,), _) = _read_all(tmp_path, text)
         assert isinstance(artwork, Artwork)
         assert artwork.image.name == name
     ((_, *_), sentences) = _read_all(tmp_path, text)
-    assert "passed over: 1 further pictures of an object (https://m.example/x/small.jpg)" in sentences
+    assert "passed over: 1 further pictures of an object (https://m.example/x/lesser.jpg)" in sentences
 
 
 def test_the_provider_s_values_come_before_europeana_s(tmp_path: Path) -> None:

@@ -21,6 +21,13 @@ from arttl.sources.table import guess_columns
 _SUFFIXES = ("csv", "jsonl", "json", "parquet")
 
 
+@pytest.fixture(autouse=True)
+def _pictures(tmp_path: Path) -> None:
+    """The pictures that the tables name."""
+    for name in "abcde":
+        (tmp_path / f"{name}.jpg").touch()
+
+
 def _write(path: Path, rows: list[dict[str, Any]]) -> Path:
     if path.suffix == ".parquet":
         pq.write_table(pa.Table.from_pylist(rows), path)
