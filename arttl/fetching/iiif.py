@@ -30,9 +30,9 @@ from arttl.fetching.iiif_image import (
     read_service,
 )
 from arttl.files import make_folder, remove, remove_leftovers, write_bytes, write_json
-from arttl.records.iiif_manifest import Kind, kind_of, read_info, read_manifest, read_references
-from arttl.records.iiif_pictures import Picture, picture_of_request
-from arttl.records.iiif_resources import address_of, document_name, is_web_address
+from arttl.iiif.manifest import Kind, kind_of, read_info, read_manifest, read_references
+from arttl.iiif.pictures import Picture, picture_of_request
+from arttl.iiif.resources import address_of, document_name, is_web_address
 from arttl.records.json_records import JSON_SUFFIXES, parse_document, read_document, read_documents
 from arttl.records.reading import readable
 from arttl.settings import AtLeastOne, Positive, Range, Settings

@@ -13,11 +13,11 @@ from typing import Any
 
 from arttl.errors import ArttlError
 from arttl.fetching.http import FetchError, PoliteClient, Response
+from arttl.iiif.manifest import read_info
+from arttl.iiif.pictures import Picture
+from arttl.iiif.resources import whole_number
 from arttl.pictures.bad_pictures import BadPicture
 from arttl.pictures.formats import picture_format
-from arttl.records.iiif_manifest import read_info
-from arttl.records.iiif_pictures import Picture
-from arttl.records.iiif_resources import whole_number
 from arttl.records.json_records import parse_document
 
 _PIXELS = re.compile(r"([\d.]+),([\d.]+),([\d.]+),([\d.]+)")

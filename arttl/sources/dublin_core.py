@@ -31,8 +31,7 @@ from pathlib import Path
 from lxml.etree import _Element as Element
 
 from arttl.artworks import Artwork, sample_key
-from arttl.errors import ArttlError
-from arttl.records.dublin_core_fields import (
+from arttl.dublin_core.fields import (
     CREATED,
     DATE,
     DC,
@@ -50,9 +49,10 @@ from arttl.records.dublin_core_fields import (
     task_fields,
     without_role,
 )
+from arttl.dublin_core.label_values import LabelChoice, Labels
+from arttl.dublin_core.oai import RECORD, Harvest, identifier_of, payload
+from arttl.errors import ArttlError
 from arttl.records.kinds import contents, survey_xml
-from arttl.records.label_values import LabelChoice, Labels
-from arttl.records.oai import RECORD, Harvest, identifier_of, payload
 from arttl.records.reading import metadata_files
 from arttl.records.xml_records import read_records
 from arttl.shards.rejects import Reject

@@ -43,8 +43,16 @@ from pathlib import Path
 from lxml.etree import _Element as Element
 
 from arttl.artworks import Artwork, sample_key
-from arttl.errors import ArttlError
-from arttl.records.dublin_core_fields import (
+from arttl.dublin_core.edm_objects import (
+    EDM,
+    OBJECT,
+    aggregations,
+    holders_of,
+    is_edm,
+    is_of_europeana,
+    value_of_property,
+)
+from arttl.dublin_core.fields import (
     CREATED,
     DATE,
     FORMAT_FIELDS,
@@ -56,19 +64,11 @@ from arttl.records.dublin_core_fields import (
     parse_field,
     task_fields,
 )
-from arttl.records.edm_objects import (
-    EDM,
-    OBJECT,
-    aggregations,
-    holders_of,
-    is_edm,
-    is_of_europeana,
-    value_of_property,
-)
+from arttl.dublin_core.label_values import LabelChoice, Labels, Value
+from arttl.dublin_core.oai import RECORD, Harvest, identifier_of
+from arttl.dublin_core.rdf import RDF, Graph, Resource, reference
+from arttl.errors import ArttlError
 from arttl.records.kinds import contents
-from arttl.records.label_values import LabelChoice, Labels, Value
-from arttl.records.oai import RECORD, Harvest, identifier_of
-from arttl.records.rdf import RDF, Graph, Resource, reference
 from arttl.records.reading import metadata_files
 from arttl.records.xml_records import in_language, words
 from arttl.shards.rejects import Reject

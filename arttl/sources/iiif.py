@@ -25,13 +25,7 @@ from typing import Any, TypeVar
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError, did_you_mean
-from arttl.records.iiif_manifest import Kind, Manifest, kind_of, read_info, read_manifest, read_references
-from arttl.records.iiif_pictures import Canvas, Picture
-from arttl.records.iiif_resources import is_web_address, object_numbers
-from arttl.records.iiif_text import Text, Texts, in_language, plain_language
-from arttl.records.json_records import read_documents
-from arttl.shards.rejects import Reason, Reject
-from arttl.sources.iiif_labels import (
+from arttl.iiif.labels import (
     USUAL_DATES,
     USUAL_LABELS,
     USUAL_NUMBERS,
@@ -41,6 +35,12 @@ from arttl.sources.iiif_labels import (
     is_of_vocabulary,
     usual_texts,
 )
+from arttl.iiif.manifest import Kind, Manifest, kind_of, read_info, read_manifest, read_references
+from arttl.iiif.pictures import Canvas, Picture
+from arttl.iiif.resources import is_web_address, object_numbers
+from arttl.iiif.text import Text, Texts, in_language, plain_language
+from arttl.records.json_records import read_documents
+from arttl.shards.rejects import Reason, Reject
 from arttl.sources.pictures import NoPicture, PictureFolder
 from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings

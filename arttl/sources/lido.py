@@ -37,11 +37,11 @@ from pathlib import Path
 from lxml.etree import _Element as Element
 
 from arttl.artworks import Artwork, sample_key
+from arttl.dublin_core.oai import RECORD, Harvest, identifier_of, payload
 from arttl.errors import ArttlError, did_you_mean
-from arttl.records.lido_findings import Findings
-from arttl.records.lido_record import FIELDS, LidoRecord
-from arttl.records.lido_terms import LIDO, Labelled, attribute, lookup_keys
-from arttl.records.oai import RECORD, Harvest, identifier_of, payload
+from arttl.lido.findings import Findings
+from arttl.lido.record import FIELDS, LidoRecord
+from arttl.lido.terms import LIDO, Labelled, attribute, lookup_keys
 from arttl.records.reading import metadata_files
 from arttl.records.xml_records import language_code, words
 from arttl.shards.rejects import Reject

@@ -29,11 +29,11 @@ from lxml.etree import _Element as Element
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError, did_you_mean
 from arttl.matching.paths import image_folder
+from arttl.records.rijks_ground_truth import GroundTruth, read_ground_truth
 from arttl.records.xml_records import BadXml, read_records
 from arttl.shards.rejects import Reject
 from arttl.sources.dublin_core import DATE, TITLE, Field, parse_field, without_role
 from arttl.sources.remarks import PassedOver
-from arttl.sources.rijks_ground_truth import GroundTruth, read_ground_truth
 from arttl.sources.sabatelli2018 import object_number_of
 from arttl.sources.settings import SourceSettings
 

@@ -23,6 +23,7 @@ from typing import TypeVar
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError
 from arttl.records.rows import column_names, read_any_rows
+from arttl.records.usual_columns import USUAL_IMAGES, USUAL_NUMBERS, USUAL_TASKS
 from arttl.shards.rejects import Reject
 from arttl.sources.pictures import NoPicture, PictureFolder
 from arttl.sources.presets import Refinement, guesses, recognised
@@ -31,20 +32,6 @@ from arttl.sources.settings import SourceSettings
 
 S = TypeVar("S", bound=SourceSettings)
 
-# Names that exports of collection systems and data sets give their columns, without blanks and marks, best first.
-_USUAL_NUMBERS = (
-    *("objectnumber", "inventorynumber", "accessionnumber", "inventarisnummer", "inventarnummer"),
-    *("objectnummer", "accession", "invnr", "inv", "objectid", "identifier", "number", "id"),
-)
-_USUAL_IMAGES = (
-    *("image", "imagefile", "imagefilename", "imagepath", "filename", "file", "picture", "photo"),
-    *("photograph", "path", "bild", "afbeelding"),
-)
-_USUAL_TASKS = {
-    "material": ("material", "materials", "medium", "materiaal", "materialien", "dcmateriaal"),
-    "type": ("type", "objecttype", "objectname", "worktype", "classification", "objectsoort", "dctype"),
-    "artist": ("artist", "creator", "maker", "artistdisplayname", "artistname", "kunstenaar", "dccreator"),
-}
 # The flags whose columns are guessed, in the order in which they are printed.
 _GUESSED = {
     **{
@@ -73,13 +60,13 @@ def guess_columns(settings: S) -> tuple[S, list[str]]:
     columns = column_names(settings.metadata, encoding=settings.encoding)
     preset = recognised(columns)
     # A picture's file name that someone has added to a published table is nearer than the address it came with.
-    changes = {} if settings.image is not None else _guess(columns, "image", _USUAL_IMAGES)
+    changes = {} if settings.image is not None else _guess(columns, "image", USUAL_IMAGES)
     if preset is not None:
         changes = {**guesses(preset, columns, settings), **changes}
     elif settings.object_number is None:
-        changes |= _guess(columns, "object_number", _USUAL_NUMBERS)
+        changes |= _guess(columns, "object_number", USUAL_NUMBERS)
     if not settings.tasks and "tasks" not in changes:
-        of_tasks = {task: _usual(columns, usual) for task, usual in _USUAL_TASKS.items()}
+        of_tasks = {task: _usual(columns, usual) for task, usual in USUAL_TASKS.items()}
         if tasks := tuple(f"{task}={column}" for task, column in of_tasks.items() if column is not None):
             changes["tasks"] = tasks
     if not changes:

@@ -22,9 +22,9 @@ from arttl.errors import ArttlError
 from arttl.fetching.http import PoliteClient
 from arttl.fetching.iiif import FetchedPictures, IiifSettings, fetch_iiif
 from arttl.fetching.iiif_image import ImageService, read_service, request_address, size_requests
-from arttl.records.iiif_manifest import read_info
-from arttl.records.iiif_pictures import Picture
-from arttl.records.iiif_resources import document_name
+from arttl.iiif.manifest import read_info
+from arttl.iiif.pictures import Picture
+from arttl.iiif.resources import document_name
 from arttl.sources.iiif import read_iiif
 from arttl.sources.settings import SourceSettings
 

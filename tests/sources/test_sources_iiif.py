@@ -11,7 +11,7 @@ from iiif_cases import SERVICE, canvas_3, image_3, manifest_2, manifest_3
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError
-from arttl.records.iiif_manifest import read_manifest
+from arttl.iiif.manifest import read_manifest
 from arttl.shards.rejects import Reject
 from arttl.sources.iiif import guess_labels, read_iiif
 from arttl.sources.registry import open_source

@@ -10,7 +10,7 @@ import pytest
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
-from arttl.records.iiif_manifest import read_manifest, read_references
+from arttl.iiif.manifest import read_manifest, read_references
 from arttl.shards.rejects import Reject
 from arttl.sources.iiif import guess_labels, read_iiif
 from arttl.sources.remarks import Note, PassedOver

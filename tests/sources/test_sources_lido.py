@@ -27,7 +27,7 @@ from lido_cases import (
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
-from arttl.records.lido_record import FIELDS
+from arttl.lido.record import FIELDS
 from arttl.shards.rejects import Reject
 from arttl.sources import lido
 from arttl.sources.registry import open_source
@@ -393,7 +393,7 @@ def test_records_in_an_oai_envelope(tmp_path: Path) -> None:
         ("2", {"type": ("Bild",)}),
     ]
     assert [item for item in items if isinstance(item, PassedOver)] == [
-        PassedOver("deleted records", "oai:m:3")
+        PassedOver("deleted OAI-PMH records", "oai:m:3")
     ]
     assert notes(items) == [
         "--language en: labels are taken in other languages where there are none in it, in 2 of 2 records: de 2"

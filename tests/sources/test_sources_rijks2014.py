@@ -11,10 +11,10 @@ import scipy.sparse
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
+from arttl.records.rijks_ground_truth import read_ground_truth
 from arttl.shards.rejects import Reject
 from arttl.sources.remarks import PassedOver
 from arttl.sources.rijks2014 import read_rijks2014
-from arttl.sources.rijks_ground_truth import read_ground_truth
 from arttl.sources.settings import SourceSettings
 
 _HEAD = '<record xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>T</dc:title>'

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lido_cases import actor, description, element, event, name_set, notes, read, read_one, record, term
 
-from arttl.records.lido_actors import _ROLE_CODES, _WORD_ENDS, AFTER, MAKER, NO_MAKER, PHOTOGRAPHER, role_kind
+from arttl.lido.actors import _ROLE_CODES, _WORD_ENDS, AFTER, MAKER, NO_MAKER, PHOTOGRAPHER, role_kind
 
 
 @pytest.mark.parametrize(

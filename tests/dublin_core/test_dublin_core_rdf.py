@@ -4,7 +4,7 @@ import time
 
 from lxml import etree
 
-from arttl.records.rdf import Graph, reference
+from arttl.dublin_core.rdf import Graph, reference
 from arttl.records.xml_records import words
 
 _HEAD = (

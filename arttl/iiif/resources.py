@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from arttl.records.iiif_text import encodable
+from arttl.iiif.text import encodable
 
 _LONGEST = 8_000  # characters of an address
 # Parts of an address that many documents share, and that name none of them.

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from arttl.records.iiif_resources import (
+from arttl.iiif.resources import (
     address_of,
     entries_of,
     file_name,
@@ -16,7 +16,7 @@ from arttl.records.iiif_resources import (
     type_of,
     whole_number,
 )
-from arttl.records.iiif_text import Texts, read_texts
+from arttl.iiif.text import Texts, read_texts
 
 _REQUEST = re.compile(
     r"(?P<base>https?://.+)/(?P<region>full|square|(?:pct:)?[\d.]+,[\d.]+,[\d.]+,[\d.]+)/\^?(?:full|max|pct:[\d.]+|!?\d*,\d*)"

@@ -8,9 +8,9 @@ from functools import cached_property, lru_cache
 
 from lxml.etree import _Element as Element
 
-from arttl.records.lido_actors import makers
-from arttl.records.lido_findings import Findings
-from arttl.records.lido_terms import (
+from arttl.lido.actors import makers
+from arttl.lido.findings import Findings
+from arttl.lido.terms import (
     EVENT_KINDS,
     LONGEST_TEXT,
     MATERIAL,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from arttl.records.lido_actors import Roles
-from arttl.records.lido_terms import Counts
+from arttl.lido.actors import Roles
+from arttl.lido.terms import Counts
 
 
 @dataclass

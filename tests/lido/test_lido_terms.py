@@ -21,7 +21,7 @@ from lido_cases import (
 )
 from lxml import etree
 
-from arttl.records.lido_terms import (
+from arttl.lido.terms import (
     EVENT_KINDS,
     MATERIAL,
     MATERIAL_KINDS,

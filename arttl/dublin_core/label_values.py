@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from lxml import etree
 from lxml.etree import _Element as Element
 
-from arttl.records.format_values import Kind, format_kind
+from arttl.dublin_core.format_values import Kind, format_kind
 from arttl.records.xml_records import XML_LANG, in_language
 
 _ADDRESS = re.compile(r"(?:https?|ftp)://\S+\Z", re.IGNORECASE)

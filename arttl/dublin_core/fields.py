@@ -9,8 +9,8 @@ from functools import cached_property
 
 from lxml.etree import _Element as Element
 
+from arttl.dublin_core.label_values import Value, is_address, value_of
 from arttl.errors import ArttlError, did_you_mean
-from arttl.records.label_values import Value, is_address, value_of
 from arttl.records.xml_records import in_language, words
 
 DC = "{http://purl.org/dc/elements/1.1/}"

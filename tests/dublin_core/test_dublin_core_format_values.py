@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arttl.records.format_values import format_kind
+from arttl.dublin_core.format_values import format_kind
 
 
 @pytest.mark.parametrize(

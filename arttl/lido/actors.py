@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from lxml.etree import _Element as Element
 
-from arttl.records.lido_terms import (
+from arttl.lido.terms import (
     LONGEST_TEXT,
     Choice,
     Counts,

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from arttl.records.iiif_pictures import Canvas, Pair, Picture, read_canvas, read_pairs, with_service
-from arttl.records.iiif_resources import address_of, entries_of, is_web_address, resources_of, type_of
-from arttl.records.iiif_text import Texts, read_texts
+from arttl.iiif.pictures import Canvas, Pair, Picture, read_canvas, read_pairs, with_service
+from arttl.iiif.resources import address_of, entries_of, is_web_address, resources_of, type_of
+from arttl.iiif.text import Texts, read_texts
 
 Kind = Literal["manifest", "collection", "image", ""]
 

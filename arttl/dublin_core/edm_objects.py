@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lxml.etree import _Element as Element
 
-from arttl.records.label_values import Value, value_of
-from arttl.records.rdf import RESOURCE, TYPE, Graph, Resource, reference
+from arttl.dublin_core.label_values import Value, value_of
+from arttl.dublin_core.rdf import RESOURCE, TYPE, Graph, Resource, reference
 from arttl.records.xml_records import words
 
 EDM = "{http://www.europeana.eu/schemas/edm/}"

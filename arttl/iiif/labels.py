@@ -8,23 +8,23 @@ from collections.abc import Sequence
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from arttl.records.iiif_manifest import Manifest
-from arttl.records.iiif_pictures import Pair
-from arttl.records.iiif_resources import is_web_address
-from arttl.records.iiif_text import Texts, in_language
-from arttl.sources.table import _USUAL_TASKS
+from arttl.iiif.manifest import Manifest
+from arttl.iiif.pictures import Pair
+from arttl.iiif.resources import is_web_address
+from arttl.iiif.text import Texts, in_language
+from arttl.records.usual_columns import USUAL_TASKS
 
 # Labels that museums and libraries give these pairs, without blanks and marks, best first.
 USUAL_LABELS = {
     "material": (
-        *_USUAL_TASKS["material"],
+        *USUAL_TASKS["material"],
         "materialsandtechniques",
         "materialstechniques",
         "materialandtechnique",
     ),
-    "type": (*_USUAL_TASKS["type"], "classifications", "objecttypes"),
+    "type": (*USUAL_TASKS["type"], "classifications", "objecttypes"),
     "artist": (
-        *_USUAL_TASKS["artist"],
+        *USUAL_TASKS["artist"],
         "artists",
         "creators",
         "artistmaker",

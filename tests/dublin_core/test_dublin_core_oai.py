@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arttl.records.oai import RECORD, Harvest, identifier_of, payload
+from arttl.dublin_core.oai import RECORD, Harvest, identifier_of, payload
 from arttl.records.xml_records import words
 
 _HEAD = '<OAI-PMH xmlns="http://www.openarchives.org/OAI/2.0/">'

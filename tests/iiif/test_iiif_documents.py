@@ -9,10 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from iiif_cases import SERVICE, canvas_3, image_3, manifest_2, manifest_3
 
-from arttl.records.iiif_manifest import kind_of, read_info, read_manifest, read_references
-from arttl.records.iiif_pictures import picture_of_request
-from arttl.records.iiif_resources import object_numbers
-from arttl.records.iiif_text import in_language, read_texts
+from arttl.iiif.manifest import kind_of, read_info, read_manifest, read_references
+from arttl.iiif.pictures import picture_of_request
+from arttl.iiif.resources import object_numbers
+from arttl.iiif.text import in_language, read_texts
 
 
 def test_languages_that_a_value_does_not_have() -> None:

@@ -1,0 +1,1 @@
+"""LIDO records: terms, makers and objects of the exchange format of CIDOC."""
