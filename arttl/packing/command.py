@@ -7,6 +7,7 @@ import time
 from rich.text import Text
 
 from arttl.console import Console
+from arttl.errors import ArttlError
 from arttl.labelling.printing import print_suspects
 from arttl.packing.leaks import find_leaks
 from arttl.packing.pack import pack
@@ -14,7 +15,8 @@ from arttl.packing.plan import Plan, make_plan
 from arttl.packing.settings import PackSettings
 from arttl.packing.summary import Summary
 from arttl.packing.tables import class_tables, packing_tables, paper_table
-from arttl.sources.registry import SOURCES, guess_settings, open_source
+from arttl.shards.manifest import Manifest
+from arttl.sources.registry import SOURCES, Reading, guess_settings, open_source
 from arttl.sources.rijks2014 import PAPER_FIGURES
 
 __all__ = ["PackSettings", "run"]
@@ -30,35 +32,62 @@ def run(settings: PackSettings) -> None:
     """
     started = time.monotonic()
     console = Console()
+    tasks_are_named = bool(settings.tasks)
     settings, guessed = guess_settings(settings)
     print_sentences(*guessed)
     artworks = open_source(settings)
     settings = settings.replace(tasks=settings.tasks or SOURCES[settings.source].tasks)
-    if settings.dry_run:
-        plan = make_plan(artworks, settings)
-        summary = Summary.of_plan(plan, settings.shard_size)
-        print_sentences(*artworks.sentences(), *plan.warnings, *_dry_notes(plan, settings))
-        console.print(packing_tables(summary, left_out="Would be left out"))
-        console.print(class_tables(summary, _MOST_CLASSES))
-    else:
-        manifest = pack(
-            artworks, settings, progress=True, on_plan=lambda plan: print_sentences(*plan.warnings)
-        )
-        summary = Summary.of_manifest(manifest)
-        print_sentences(*artworks.sentences())
-        if summary.unlabelled:
-            print_sentences(_left_out(summary.unlabelled, manifest.task_names))
-        console.print(packing_tables(summary))
-        print_sentences(*_scaled_down(summary, settings.max_side))
+    try:
+        summary, manifest = _plan_or_pack(artworks, settings, tasks_are_named, console)
+    except ArttlError:
+        print_sentences(*artworks.remarks())  # which often say why
+        raise
     print_suspects(summary.tasks, settings)
     if settings.source == "rijks2014":
         console.print(paper_table(summary, PAPER_FIGURES))
-    if settings.dry_run:
+    if manifest is None:
         print_sentences("dry run: nothing was written")
         return
     print_sentences(*find_leaks(manifest, settings.leaf_pattern()).sentences())
     seconds = time.monotonic() - started
     print_sentences(f"{len(manifest):,} samples in {settings.out} after {seconds:.1f} s")
+
+
+def _plan_or_pack(
+    artworks: Reading, settings: PackSettings, tasks_are_named: bool, console: Console
+) -> tuple[Summary, Manifest | None]:
+    """Pack, or in a dry run only plan, and print the tables.
+
+    Args:
+        artworks: of the source.
+        settings: of the command.
+        tasks_are_named: by the user; others may turn out to have no labels.
+        console: for the tables.
+
+    Returns:
+        The collection in numbers, and where it was packed its manifest.
+    """
+    if settings.dry_run:
+        plan = make_plan(artworks, settings, optional_tasks=not tasks_are_named)
+        summary = Summary.of_plan(plan, settings.shard_size)
+        print_sentences(*artworks.sentences(), *plan.warnings, *_dry_notes(plan, settings))
+        console.print(packing_tables(summary, left_out="Would be left out"))
+        console.print(class_tables(summary, _MOST_CLASSES))
+        return summary, None
+    manifest = pack(
+        artworks,
+        settings,
+        progress=True,
+        optional_tasks=not tasks_are_named,
+        on_plan=lambda plan: print_sentences(*plan.warnings),
+    )
+    summary = Summary.of_manifest(manifest)
+    print_sentences(*artworks.sentences())
+    if summary.unlabelled:
+        print_sentences(_left_out(summary.unlabelled, manifest.task_names))
+    console.print(packing_tables(summary))
+    print_sentences(*_scaled_down(summary, settings.max_side))
+    return summary, manifest
 
 
 def print_sentences(*sentences: str) -> None:

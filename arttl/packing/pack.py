@@ -31,6 +31,7 @@ def pack(
     settings: PackSettings,
     *,
     progress: bool = False,
+    optional_tasks: bool = False,
     on_plan: Callable[[Plan], None] | None = None,
 ) -> Manifest:
     """Check, rescale and split artworks, and write them as shards into `settings.out`.
@@ -40,6 +41,7 @@ def pack(
         settings: `tasks` (all, if empty), `split`, `seed` and the sizes have an effect here; the columns of the
             metadata are only recorded.
         progress: whether to show a bar on a terminal, and a line elsewhere.
+        optional_tasks: whether tasks without any label are left out; otherwise they are an error.
         on_plan: called before any picture is decoded, so that warnings can be shown.
 
     Returns:
@@ -55,7 +57,9 @@ def pack(
         return samples_in_order(jobs, limits, workers, settings.scheduler)
 
     try:
-        plan = make_plan(artworks, settings, scratch=_nearest_folder(settings.out))
+        plan = make_plan(
+            artworks, settings, scratch=_nearest_folder(settings.out), optional_tasks=optional_tasks
+        )
     except OSError as error:
         raise ArttlError(
             f"cannot keep the list of artworks beside {settings.out}: {error.strerror or error}"

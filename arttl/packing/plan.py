@@ -66,7 +66,11 @@ class Plan:
 
 
 def make_plan(
-    artworks: Iterable[Artwork | Reject], settings: PackSettings, *, scratch: Path | None = None
+    artworks: Iterable[Artwork | Reject],
+    settings: PackSettings,
+    *,
+    scratch: Path | None = None,
+    optional_tasks: bool = False,
 ) -> Plan:
     """Give every artwork a key, a split and a position.
 
@@ -74,6 +78,7 @@ def make_plan(
         artworks: as sources yield them.
         settings: `tasks`, `split`, `group_column`, `leaf`, `seed`, `images` and `near_duplicates` have an effect.
         scratch: folder for a temporary file; by default the system's.
+        optional_tasks: whether tasks without any label are left out; otherwise they are an error.
 
     Raises:
         ArttlError: if nothing is left to pack, a task has no label at all, or none of the images exists.
@@ -83,6 +88,10 @@ def make_plan(
     claims = Claims()
     unlabelled = _fill(catalogue, artworks, settings, rejects, claims)
     tasks = tuple(settings.task_columns()) or tuple(catalogue.labels)
+    empty: list[str] = []
+    if optional_tasks and catalogue.labels:
+        empty = [task for task in tasks if task not in catalogue.labels]
+        tasks = tuple(task for task in tasks if task in catalogue.labels)
     _check(catalogue, rejects, tasks, unlabelled, settings)
     rows = _with_unique_keys(catalogue, rejects)
     rows, warnings = without_contested(claims, catalogue, rows, rejects)
@@ -97,7 +106,7 @@ def make_plan(
         tuple(rejects),
         unlabelled,
         _digest(tasks, catalogue, ordered, rejects, unlabelled),
-        warnings,
+        (*warnings, *(f"no record has a label for {task}, which is left out" for task in empty)),
     )
 
 

@@ -106,7 +106,11 @@ class Reading:
 
     def sentences(self) -> list[str]:
         """What was done to labels, what was passed over, and what was noticed; complete when all has been read."""
-        return [*self._rules.notes(), *self._remarks.sentences()]
+        return [*self._rules.notes(), *self.remarks()]
+
+    def remarks(self) -> list[str]:
+        """What has been passed over and noticed so far."""
+        return self._remarks.sentences()
 
     def _without_remarks(self) -> Iterator[Artwork | Reject]:
         for item in self._items:

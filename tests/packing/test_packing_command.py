@@ -267,3 +267,28 @@ def test_the_paintings(real_data: Path, tmp_path: Path) -> None:
     assert {"monet", "rembrandt"}.isdisjoint(artists)
     assert Counter(manifest.labels("material"))["Oil on canvas",] == 152
     assert manifest.labels("material").count(None) == 180
+
+
+def test_a_default_task_that_no_record_has_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only a task that was named is missed; of the source's own or guessed ones many collections lack one."""
+    table = tmp_path / "objects.csv"
+    table.write_text("\n".join(["number,type,material", *(f"A{index},vase," for index in range(12))]))
+    settings = PackSettings(metadata=table, out=tmp_path / "out", dry_run=True)
+    run(settings)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "no record has a label for material, which is left out" in printed
+    with pytest.raises(ArttlError, match=r"column 'material' .* has no label in any usable row"):
+        run(settings.replace(tasks=("type", "material")))
+
+
+def test_what_was_passed_over_is_printed_before_an_error_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "a.xml").write_text("<html/>")
+    settings = PackSettings(source="lido", metadata=tmp_path / "records", out=tmp_path / "out", dry_run=True)
+    with pytest.raises(ArttlError):
+        run(settings)
+    assert "passed over: 1 files without LIDO records (a.xml)" in capsys.readouterr().out
