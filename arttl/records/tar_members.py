@@ -66,6 +66,8 @@ def _members(file: BinaryIO, total: int) -> Iterator[TarMember]:
     while True:
         file.seek(position)
         header = file.read(_BLOCK)
+        if position == 0 and _is_compressed(header):
+            raise _Damaged("it is compressed; unpack it first")
         if len(header) < _BLOCK:
             raise _Damaged(
                 f"it is cut off at byte {position:,}, without the blocks of zeros that end a tar; copy it again"
@@ -127,8 +129,7 @@ def _check_sum(header: bytes, position: int) -> None:
     except ValueError:
         stored = -1
     if stored not in (unsigned, signed):
-        compressed = "; it is compressed: unpack it first" if position == 0 and _is_compressed(header) else ""
-        raise _Damaged(f"the header at byte {position:,} is damaged{compressed}")
+        raise _Damaged(f"the header at byte {position:,} is damaged")
 
 
 def _is_compressed(header: bytes) -> bool:

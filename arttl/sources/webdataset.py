@@ -16,7 +16,6 @@ field of `--object-number`. With `--split official` a tar's name, or that of a f
 from __future__ import annotations
 
 import json
-import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +26,7 @@ from arttl.errors import ArttlError, one_line
 from arttl.matching.listing import PICTURE_SUFFIXES
 from arttl.matching.paths import image_folder
 from arttl.records.nested import nested_field
+from arttl.records.tar_members import TarMember, read_members
 from arttl.shards.rejects import Reason, Reject
 from arttl.sources.remarks import PassedOver
 from arttl.sources.settings import SourceSettings
@@ -44,7 +44,7 @@ class _Sample:
 
     tar: Path
     name: str
-    picture: tarfile.TarInfo | None = None
+    picture: TarMember | None = None
     texts: dict[str, str] = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
     problem: str = ""
@@ -67,7 +67,7 @@ class _Sample:
             if value is not None
         )
 
-    def pass_over(self, kind: str, member: tarfile.TarInfo) -> None:
+    def pass_over(self, kind: str, member: TarMember) -> None:
         """Count a member as passed over."""
         self.passed_over.append(PassedOver(kind, f"{self.tar.name}/{member.name}"))
 
@@ -130,7 +130,7 @@ def read_webdataset(settings: SourceSettings) -> Iterator[ArchivedArtwork | Reje
                 split=split or _column_split(sample, settings),
                 group=_first(sample, settings.group_column),
                 member=sample.picture.name,
-                offset=sample.picture.offset_data,
+                offset=sample.picture.offset,
                 size=sample.picture.size,
             )
     if unseen:
@@ -164,37 +164,29 @@ def _split_of(tar: Path, folder: Path) -> str:
 
 def _samples(tar: Path) -> Iterator[_Sample | PassedOver]:
     current: _Sample | None = None
-    try:
-        # Members are only read, never extracted: their names are not used as paths.
-        with tarfile.open(tar, "r:") as archive:
-            for member in archive:
-                archive.members = []  # type: ignore[attr-defined] # or each would be kept
-                name, suffix = _parts(member.name)
-                if kind := _passed_over_as(member, suffix):
-                    yield PassedOver(kind, f"{tar.name}/{member.name}")
-                if kind or member.isdir():
-                    continue
-                if current is None or current.name != name:
-                    if current is not None:
-                        yield current
-                    current = _Sample(tar, name)
-                _take(current, member, suffix, archive)
-    except (tarfile.TarError, EOFError, ValueError) as error:
-        more = "; unpack it first" if tar.suffix != ".tar" else ""
-        raise ArttlError(f"{tar} cannot be read as a tar: {one_line(error)}{more}") from error
-    except OSError as error:
-        raise ArttlError(f"{tar} cannot be read: {error.strerror or error}") from error
+    # Members are only read, never extracted: their names are not used as paths.
+    for member in read_members(tar):
+        name, suffix = _parts(member.name)
+        if kind := _passed_over_as(member, suffix):
+            yield PassedOver(kind, f"{tar.name}/{member.name}")
+        if kind or member.kind == "folder":
+            continue
+        if current is None or current.name != name:
+            if current is not None:
+                yield current
+            current = _Sample(tar, name)
+        _take(current, member, suffix)
     if current is not None:
         yield current
 
 
-def _passed_over_as(member: tarfile.TarInfo, suffix: str) -> str:
+def _passed_over_as(member: TarMember, suffix: str) -> str:
     """As what a member is passed over; empty for a part of a sample, and for a folder."""
-    if member.isdir():
+    if member.kind == "folder":
         return ""
     if member.name.rpartition("/")[2].startswith("."):
         return "hidden members"
-    if not member.isreg() or member.issparse():
+    if member.kind != "file":
         return "members that are links or special files"
     return "" if suffix else "members without a suffix"
 
@@ -206,11 +198,11 @@ def _parts(member: str) -> tuple[str, str]:
     return folder + slash + stem, suffix.lower()
 
 
-def _whole_stem(member: tarfile.TarInfo) -> str:
+def _whole_stem(member: TarMember) -> str:
     return member.name.rpartition(".")[0]
 
 
-def _take(sample: _Sample, member: tarfile.TarInfo, suffix: str, archive: tarfile.TarFile) -> None:
+def _take(sample: _Sample, member: TarMember, suffix: str) -> None:
     if f".{suffix.rpartition('.')[2]}" in PICTURE_SUFFIXES:
         if sample.picture is None:
             sample.picture = member
@@ -227,8 +219,9 @@ def _take(sample: _Sample, member: tarfile.TarInfo, suffix: str, archive: tarfil
     if member.size > _LARGEST_TEXT:
         sample.problem = f"{member.name} has more than 8 MiB"
         return
-    file = archive.extractfile(member)
-    text = file.read().decode("utf-8", "backslashreplace") if file else ""
+    with sample.tar.open("rb") as file:
+        file.seek(member.offset)
+        text = file.read(member.size).decode("utf-8", "backslashreplace")
     if suffix != "json":
         sample.texts[suffix] = text.strip()
         return

@@ -94,7 +94,7 @@ def test_one_wrong_byte_in_a_header_is_no_end(tmp_path: Path) -> None:
         (lambda data: data[:1700], "the member at byte 1,024 is cut off"),
         (lambda data: data + data, "bytes follow; unpack joined archives"),
         (lambda data: data + b"x", "bytes follow"),
-        (lambda data: b"\x1f\x8b" + data, "it is compressed: unpack it first"),
+        (lambda data: b"\x1f\x8b" + data, "it is compressed; unpack it first"),
         (lambda data: b"", "it is cut off at byte 0"),
     ],
 )
