@@ -200,5 +200,7 @@ def test_folders_that_cannot_be_used(tmp_path: Path) -> None:
     (tmp_path / "train.tar").unlink()
     with tarfile.open(tmp_path / "train.tar.gz", "w:gz") as archive:
         archive.addfile(tarfile.TarInfo("x.jpg"))
-    with pytest.raises(ArttlError, match=r"train\.tar\.gz cannot be read as a tar: it is compressed; unpack it first"):
+    with pytest.raises(
+        ArttlError, match=r"train\.tar\.gz cannot be read as a tar: it is compressed; unpack it first"
+    ):
         _read(tmp_path)

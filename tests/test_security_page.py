@@ -1,0 +1,49 @@
+"""The limits that docs/security.md states are those of the code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from arttl.fetching.iiif import IiifSettings
+from arttl.loading import remote
+from arttl.pictures import jpeg, png, tiff
+from arttl.pictures.decoding import DEFAULT_MAX_PIXELS
+from arttl.records import delimited, json_records, structured, tar_members, xml_records
+from arttl.shards import parquet
+
+MIB = 2**20
+
+
+def test_the_limits_of_the_page() -> None:
+    text = (Path(__file__).resolve().parents[1] / "docs" / "security.md").read_text(encoding="utf-8")
+    section = text.partition("## Limits\n")[2].partition("\n## ")[0]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in section.splitlines()
+        if line[:1] == "|"
+    ]
+    stated = {what: limit for what, limit, _ in rows[2:]}
+    of_code = {
+        "pixels of a picture": f"{DEFAULT_MAX_PIXELS:,}",
+        "pixels of a JPEG in shards that are loaded": f"{DEFAULT_MAX_PIXELS:,}",
+        "scans of a JPEG": str(jpeg.MOST_SCANS),
+        "directories of a TIFF": str(tiff._MOST_DIRECTORIES),
+        "chunks of a PNG": f"{png._MOST_CHUNKS:,}",
+        "characters of a cell": f"{delimited._LONGEST_CELL:,}",
+        "bytes of a line of JSON": f"{structured._LONGEST_LINE // MIB} MiB",
+        "bytes of a JSON document": f"{json_records._LONGEST // MIB} MiB",
+        "bytes of an XML record": f"{xml_records._MOST_CHARACTERS // MIB} MiB",
+        "levels of an XML document": str(xml_records._DEEPEST),
+        "bytes of an extended tar header": f"{tar_members._LONGEST_EXTENSION // MIB} MiB",
+        "rows of `manifest.parquet`": f"{parquet.MOST_ROWS:,}",
+        "bytes per row of `manifest.parquet`, in memory": (
+            f"{parquet._BYTES_PER_ROW:,}, and {parquet._BYTES_BESIDE // MIB} MiB"
+        ),
+        "bytes of a `dataset.json` at an address": f"{remote._LARGEST_DESCRIPTION // MIB} MiB",
+        "bytes of a picture from a IIIF server": f"{IiifSettings(addresses=('x',), out=Path('x')).most_mib} MiB",
+    }
+    assert {what: stated[what] for what in of_code} == of_code
+    assert len(stated) == len(rows) - 2
+    for flag in re.findall(r"`(--[a-z-]+)`", section):
+        assert flag in ("--max-pixels", "--most-mib")
