@@ -168,9 +168,10 @@ def _check_finite(
         broken = np.flatnonzero(~np.isfinite(features).all(1))
         if len(broken):
             key = manifest.keys[rows[broken[0]]]
+            in_full = accelerator.mixed_precision == "no"
             raise ArttlError(
                 f"the features of sample {key} are not finite at stage {stage} in precision"
-                f" {accelerator.mixed_precision}; try --mixed-precision no"
+                f" {accelerator.mixed_precision}; {'use other weights' if in_full else 'try --mixed-precision no'}"
             )
 
 

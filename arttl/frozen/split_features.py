@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from arttl.errors import ArttlError
 from arttl.frozen.tokens import Samples
 from arttl.loading import Loader
 from arttl.tasks import Task, is_labelled
@@ -52,6 +53,9 @@ def extract_features(
 
     Returns:
         The same on every rank, on the CPU.
+
+    Raises:
+        ArttlError: for features that are not finite, on which heads would learn nothing.
     """
     backbone.eval()
     rows, values = [], []
@@ -65,8 +69,15 @@ def extract_features(
                 targets.setdefault(name, []).append(gather(of_task).cpu()[valid])
             on_batch()
     order = torch.cat(rows).argsort(stable=True)
+    all_rows, features = torch.cat(rows)[order], torch.cat(values)[order]
+    broken = all_rows[~features.isfinite().all(1)].tolist()
+    if broken:
+        raise ArttlError(
+            f"the features of {len(broken)} of {len(all_rows)} samples are not finite, of"
+            f" {loader.manifest.keys[broken[0]]} first: use other weights or --mixed-precision no"
+        )
     return Features(
-        torch.cat(rows)[order],
-        torch.cat(values)[order],
+        all_rows,
+        features,
         {name: torch.cat(parts)[order] for name, parts in targets.items()},
     )

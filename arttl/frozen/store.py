@@ -41,7 +41,7 @@ from arttl.files import (
 )
 from arttl.loading import Preprocess
 from arttl.models import Backbone
-from arttl.models.folders import save_tensors
+from arttl.models.folders import first_line, save_tensors
 from arttl.pictures.near_duplicates import NEAR_DUPLICATES_FILE
 from arttl.runs import write_config
 from arttl.shards.manifest import Manifest
@@ -53,6 +53,7 @@ _DESCRIPTION, _WEIGHTS, _BEGUN, _BLOCKS = (
     "begun.json",
     "blocks.jsonl",
 )
+_AGAIN = "remove the folder and run `arttl features` again"
 
 
 @dataclass(frozen=True)
@@ -156,8 +157,19 @@ class FeatureStore:
         return Manifest.read(self.directory)
 
     def values(self, stage: str) -> torch.Tensor:
-        """The features of every row of the manifest at one stage, [N, D] float32, in memory."""
-        return torch.from_numpy(np.array(self._array(stage)))
+        """The features of every row of the manifest at one stage, [N, D] float32, in memory.
+
+        Raises:
+            ArttlError: if they are not finite, or cannot be read.
+        """
+        values = torch.from_numpy(np.array(self._array(stage)))
+        broken = (~values.isfinite().all(1)).nonzero().flatten().tolist()
+        if broken:
+            raise ArttlError(
+                f"{_array_path(self.directory, self.recipe, stage)} holds NaN or infinity in {len(broken)} of"
+                f" {len(values)} rows, row {broken[0]} first; {_AGAIN}"
+            )
+        return values
 
     def load_backbone(self) -> Backbone:
         """The network that made the features, in evaluation mode.
@@ -169,20 +181,29 @@ class FeatureStore:
         try:
             backbone.load_state_dict(load_file(self.directory / _WEIGHTS))
         except (OSError, RuntimeError, SafetensorError) as error:
-            reason = str(error).splitlines()[0]
-            raise ArttlError(f"the weights in {self.directory} cannot be read: {reason}") from error
+            path = self.directory / _WEIGHTS
+            raise ArttlError(
+                f"{path} is damaged or of another network ({first_line(error)}); {_AGAIN}"
+            ) from error
         if sha256_of_weights(backbone) != self.recipe.weights_sha256:
             raise ArttlError(
-                f"{self.directory / _WEIGHTS} is not the network the features were made with; remove the folder and"
-                " run `arttl features` again"
+                f"{self.directory / _WEIGHTS} is not the network the features were made with; {_AGAIN}"
             )
         return backbone.eval()
 
     def _array(self, stage: str) -> npt.NDArray[np.float32]:
         path = _array_path(self.directory, self.recipe, stage)
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        try:
+            with np.errstate(over="ignore"):  # of the size that a damaged header asks for
+                array = np.lib.format.open_memmap(path, mode="r")
+        except OSError as error:
+            raise ArttlError(f"{path} cannot be read: {error.strerror or error}; {_AGAIN}") from error
+        except Exception as error:  # numpy raises whatever a damaged header leads to
+            raise ArttlError(f"{path} is damaged or not an array of features; {_AGAIN}") from error
         if array.shape != (len(self.manifest), self.recipe.stages[stage]) or array.dtype != np.float32:
-            raise ArttlError(f"{path} has {array.dtype} {array.shape}, which is not what {_DESCRIPTION} says")
+            raise ArttlError(
+                f"{path} has {array.dtype} {array.shape}, which is not what {_DESCRIPTION} says; {_AGAIN}"
+            )
         return np.asarray(array)
 
     def _verify(self) -> None:
@@ -191,8 +212,7 @@ class FeatureStore:
             if _block_digest(arrays, _block(number, self._block_size)) != digest:
                 first = number * self._block_size
                 raise ArttlError(
-                    f"the features in {self.directory} are damaged from row {first} on; remove the folder and run"
-                    " `arttl features` again"
+                    f"the features in {self.directory} are damaged from row {first} on; {_AGAIN}"
                 )
         if len(self._blocks) != -(-len(self.manifest) // self._block_size):
             raise ArttlError(f"{self.directory / _DESCRIPTION} lacks the digests of some blocks of rows")
@@ -261,10 +281,12 @@ class StoreWriter:
             if begun != identity:
                 self._make(backbone, identity)
             write_config(self._folder, settings)
-            self._arrays = [
-                np.lib.format.open_memmap(_array_path(self._folder, self._recipe, stage), mode="r+")
-                for stage in self._recipe.stages
-            ]
+            try:
+                self._arrays = self._open_arrays()
+            except (ValueError, EOFError, FileNotFoundError):  # damaged since: nothing of it can be resumed
+                self._make(backbone, identity)
+                write_config(self._folder, settings)
+                self._arrays = self._open_arrays()
             self._digests = self._finished_blocks()
             missing = [block for block in range(self.num_blocks) if block not in self._digests]
             if not missing:  # the earlier pass was killed after its last block
@@ -319,6 +341,12 @@ class StoreWriter:
         for stage, width in self._recipe.stages.items():
             self._make_array(_array_path(self._folder, self._recipe, stage), width)
         write_json(self._folder / _BEGUN, identity, indent=None)
+
+    def _open_arrays(self) -> list[np.memmap[Any, Any]]:
+        return [
+            np.lib.format.open_memmap(_array_path(self._folder, self._recipe, stage), mode="r+")
+            for stage in self._recipe.stages
+        ]
 
     def _make_array(self, path: Path, width: int) -> None:
         array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(self._samples, width))

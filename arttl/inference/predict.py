@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import torch
 from torch import nn
 
+from arttl.errors import ArttlError
 from arttl.inference.labels import Prediction, predict_labels
 from arttl.inference.predictions import Predictions
 from arttl.loading import Batch
@@ -34,8 +35,18 @@ def predict(
         manifest: of the shards.
         gather: concatenates a tensor over ranks (`Accelerator.gather`); every rank must have equal batches.
         on_batch: called after each batch, for a progress bar.
+
+    Raises:
+        ArttlError: for logits that are not finite, whose largest is of no class.
     """
     rows, logits = gather_logits(module, views, gather, on_batch)
+    for name in tasks.names:
+        broken = rows[~logits[name].isfinite().all(1)].tolist()
+        if broken:
+            raise ArttlError(
+                f"the logits of {name} are not finite for {len(broken)} of {len(rows)} samples, of"
+                f" {manifest.keys[broken[0]]} first: the network overflows, train it again or use another model"
+            )
     return Predictions.of_rows(
         tasks, manifest, rows.numpy(), {name: logits[name].numpy() for name in tasks.names}
     )

@@ -90,17 +90,21 @@ class Backbone(nn.Module):
             images: [B, 3, H, W], normalised.
 
         Returns:
-            [B, C, h, w]; of a transformer without maps its tokens, [B, N, C].
+            [B, C, h, w]; of a transformer without maps its tokens, [B, N, C], or a list of them per branch.
         """
         maps: torch.Tensor = trunk_of(self.network)(images)
-        return maps.permute(0, 3, 1, 2) if maps.ndim == 4 and is_channels_last(self.network) else maps
+        return maps.permute(0, 3, 1, 2) if self._has_channels_last(maps) else maps
 
     def pooled(self, maps: torch.Tensor) -> torch.Tensor:
         """The pooled features [B, D], D = `num_features`, of `feature_maps`."""
-        if maps.ndim == 4 and is_channels_last(self.network):
+        if self._has_channels_last(maps):
             maps = maps.permute(0, 2, 3, 1)
         features: torch.Tensor = self.network.forward_head(maps, pre_logits=True)
         return features.mean((2, 3)) if features.ndim == 4 else features
+
+    def _has_channels_last(self, maps: object) -> bool:
+        # CoaT and CrossViT have several branches, whose tokens are a list.
+        return isinstance(maps, torch.Tensor) and maps.ndim == 4 and is_channels_last(self.network)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Pooled features.

@@ -19,6 +19,7 @@ from arttl.files import whole_folder
 from arttl.loading.preprocess import Preprocess
 from arttl.models.backbones import Backbone
 from arttl.models.calibration import Calibration
+from arttl.models.checks import check_finite
 from arttl.runs import RunFolder
 from arttl.tasks import TaskSet
 
@@ -163,6 +164,7 @@ class TrainedModel(nn.Module, ABC):
             SafetensorError,
         ) as error:
             raise ArttlError(f"the {cls.noun} in {folder} cannot be read: {first_line(error)}") from error
+        check_finite(model, f"the weights of the {cls.noun} in {folder}")
         model.calibration = Calibration.load(folder)
         return model.eval()
 
@@ -196,10 +198,19 @@ def first_line(error: Exception) -> str:
 def save_tensors(path: Path, state: Mapping[str, torch.Tensor]) -> None:
     """Write a safetensors file, within a block of `whole_file` or `whole_folder`.
 
+    A tensor that several layers share, as CoaT's do, is written under each of its names.
+
     Raises:
         OSError: if it cannot be written.
     """
+    tensors: dict[str, torch.Tensor] = {}
+    memory: set[int] = set()
+    for name, tensor in state.items():
+        own = tensor.detach().cpu().contiguous()
+        address = own.untyped_storage().data_ptr()
+        tensors[name] = own.clone() if address in memory else own  # safetensors refuses shared memory
+        memory.add(address)
     try:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}, path)
+        save_file(tensors, path)
     except SafetensorError as error:  # how it reports a full disk
         raise OSError(str(error)) from error

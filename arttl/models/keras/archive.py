@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, one_line
 from arttl.models.keras.hdf5 import KerasFile, LegacyFile
 
 _CONFIGURATION, _WEIGHTS = "config.json", "model.weights.h5"
+_ZIP = b"PK\x03\x04"
 _LARGEST_CONFIGURATION = 16 << 20  # bytes; that of a large network has about a hundred thousand
 
 
@@ -38,7 +39,11 @@ class KerasArchive(KerasFile):
             raise _not_keras(path, error) from error
         try:
             self._group_names = self._read_group_names(path)
-            super().__init__(path, self._zip.open(_WEIGHTS))
+            try:
+                weights = self._zip.open(_WEIGHTS)
+            except (OSError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
+                raise _not_keras(path, error) from error
+            super().__init__(path, weights)
         except BaseException:
             self._zip.close()
             raise
@@ -56,7 +61,10 @@ class KerasArchive(KerasFile):
         try:
             configuration = json.loads(self._zip.read(_CONFIGURATION))
             return _layer_groups(configuration["config"]["layers"], "layers")
-        except (KeyError, TypeError, ValueError, RecursionError, zipfile.BadZipFile) as error:
+        except (
+            *(KeyError, TypeError, AttributeError, ValueError, RecursionError, OSError, EOFError),
+            zipfile.BadZipFile,
+        ) as error:
             raise ArttlError(f"{path}: {_CONFIGURATION} does not describe a network of layers") from error
 
     def _find_layers(self, root: Any) -> dict[str, tuple[Any, tuple[str, ...]]]:
@@ -76,7 +84,9 @@ class KerasArchive(KerasFile):
 
 
 def _not_keras(path: Path, error: Exception) -> ArttlError:
-    return ArttlError(f"{path} is not a model that Keras 3 saved: {' '.join(str(error).split())}")
+    return ArttlError(
+        f"{path} is damaged or not a model that Keras 3 saved ({one_line(error)}): download or save it again"
+    )
 
 
 def open_keras(path: Path) -> KerasFile:
@@ -85,7 +95,15 @@ def open_keras(path: Path) -> KerasFile:
     Raises:
         ArttlError: if it holds neither, or h5py is not installed.
     """
-    return KerasArchive(path) if zipfile.is_zipfile(path) else LegacyFile(path)
+    try:
+        with path.open("rb") as file:
+            first = file.read(len(_ZIP))
+    except OSError as error:
+        raise ArttlError(f"{path} cannot be read: {error.strerror or error}") from error
+    if not first:
+        raise ArttlError(f"{path} is empty: download or save it again")
+    # By its first bytes: a zip that was cut off has lost the directory at its end.
+    return KerasArchive(path) if first == _ZIP else LegacyFile(path)
 
 
 def _layer_groups(layers: Sequence[Any], inside: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ import tyro
 
 from arttl.errors import ArttlError
 from arttl.models.backbones import Backbone, default_preprocess
+from arttl.models.checks import check_finite, check_input_size
 from arttl.models.folders import Provenance
 from arttl.models.keras.archive import open_keras
 from arttl.models.keras.layers import Era, Network, era_of, load_layers, read_head
@@ -67,6 +68,8 @@ def import_keras(settings: ImportKerasSettings) -> MultiTaskModel:
     with open_keras(settings.file) as file:
         era = settings.keras_era or (era_of(file) if network == "resnet50" else "3")
         backbone = Backbone(_form(network, era))
+        if settings.size is not None:
+            check_input_size(backbone, settings.size, "--size")
         softmax = load_layers(file, network, backbone, swap_channels=caffe)
         # Keras's load_img has only this way: both sides are resized, taking the nearest pixel.
         preprocess = replace(
@@ -96,6 +99,7 @@ def import_keras(settings: ImportKerasSettings) -> MultiTaskModel:
                     f" {settings.file} has {outputs} outputs"
                 )
             read_head(file, softmax, head)
+    check_finite(model, f"the weights in {settings.file}")
     model.save(settings.out)
     return model.eval()
 

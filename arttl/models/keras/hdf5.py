@@ -18,7 +18,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, one_line
 
 _LARGEST_ATTRIBUTE = 4 << 20  # bytes; the names of all layers of a network are about ten thousand
 _FLOATS = ("float16", "float32", "float64")
@@ -56,9 +56,10 @@ class KerasFile(ABC):
         self.path = path
         try:
             self._file = h5py.File(source or path, "r")
-        except OSError as error:
-            reason = "there is no such file" if not path.exists() else " ".join(str(error).split())
-            raise ArttlError(f"{path} cannot be read as HDF5: {reason}") from error
+        except Exception as error:  # reading from within a damaged zip raises its errors as well
+            raise ArttlError(
+                f"{path} cannot be read as HDF5 ({one_line(error)}): download or save it again"
+            ) from error
         try:
             with self._errors_in_one_sentence():
                 layers = self._find_layers(self._file)
@@ -117,9 +118,12 @@ class KerasFile(ABC):
         """Report what h5py raises on damaged files in one sentence."""
         try:
             yield
-        except (OSError, RuntimeError, LookupError, ValueError, TypeError) as error:
-            reason = " ".join(str(error).split())
-            raise ArttlError(f"{self.path} is damaged or not of Keras: {reason}") from error
+        except ArttlError:
+            raise
+        except Exception as error:  # h5py, and the zip around it, raise whatever damaged bytes lead to
+            raise ArttlError(
+                f"{self.path} is damaged or not of Keras ({one_line(error)}): download or save it again"
+            ) from error
 
     def _dataset(self, layer: str, index: int) -> Any:
         return self._inside(self._groups[layer], self.layers[layer][index], self._h5py.Dataset)

@@ -1,0 +1,106 @@
+"""Checks before work: that a network takes its input, and that its weights are numbers.
+
+What a network takes is found out by one forward pass on torch's meta device, where tensors have shapes and no memory.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from arttl.errors import ArttlError, one_line
+from arttl.models.backbones import Backbone, default_preprocess
+
+_STEP = 32  # pixels: most networks halve their maps five times
+_LARGEST_SUGGESTION = 1024
+
+
+def check_finite(network: nn.Module, subject: str) -> None:
+    """Refuse weights that hold NaN or infinity, of which no figure means anything.
+
+    Args:
+        network: with its weights.
+        subject: what they are called in the message, in the plural.
+
+    Raises:
+        ArttlError: naming the first such tensor.
+    """
+    state = network.state_dict()
+    broken = [
+        name for name, tensor in state.items() if tensor.is_floating_point() and not tensor.isfinite().all()
+    ]
+    if broken:
+        raise ArttlError(
+            f"{subject} hold NaN or infinity in {len(broken)} of {len(state)} tensors, {broken[0]!r} first: use other"
+            " weights"
+        )
+
+
+def check_input_size(backbone: Backbone, size: int, flag: str = "--input-size") -> None:
+    """Refuse an input size that a network cannot take.
+
+    Args:
+        backbone: the network, on the CPU.
+        size: side of its input in pixels.
+        flag: that gives the size.
+
+    Raises:
+        ArttlError: naming the nearest size that it takes, of the multiples of 32 and its own.
+    """
+    own = default_preprocess(backbone).size
+    if size == own:
+        return
+    on_meta = _on_meta(backbone.name).eval()
+    if (reason := _failure(on_meta, size)) is None:
+        return
+    # The meta device lacks a few operators: only what fails with numbers too is refused.
+    training = backbone.training
+    try:
+        if _failure(backbone.eval(), size) is None:
+            return
+    finally:
+        backbone.train(training)
+    for candidate in sorted(
+        {own, *range(_STEP, _LARGEST_SUGGESTION + 1, _STEP)}, key=lambda each: abs(each - size)
+    ):
+        if candidate == own or _failure(on_meta, candidate) is None:
+            raise ArttlError(
+                f"{backbone.name} cannot take pictures of {size} px ({reason}): give {flag} {candidate}"
+            )
+
+
+def check_batch_of_one(backbone: Backbone, size: int) -> None:
+    """Refuse to train on batches of one picture where batch normalisation sees one value per channel.
+
+    It divides by the standard deviation over the batch and the picture: of a single value there is none.
+
+    Args:
+        backbone: the network.
+        size: side of its input in pixels.
+
+    Raises:
+        ArttlError: if so.
+    """
+    reason = _failure(_on_meta(backbone.name).train(), size)
+    if reason is not None and "more than 1 value per channel" in reason:
+        raise ArttlError(
+            f"batch normalisation in {backbone.name} has one value per channel of a picture of {size} px, and needs"
+            " more: give --batch-size 2, or a larger --input-size"
+        )
+
+
+def _on_meta(name: str) -> Backbone:
+    with torch.device("meta"):
+        return Backbone(name)
+
+
+@torch.no_grad()
+def _failure(backbone: Backbone, size: int) -> str | None:
+    """What a network says to one picture of a size; None if it takes it."""
+    device = next(backbone.parameters()).device
+    try:
+        with device:
+            backbone(torch.zeros(1, 3, size, size))
+    except Exception as error:  # networks assert, or fail in any operator
+        return one_line(error)[:120].rstrip(".")
+    return None
