@@ -101,7 +101,7 @@ def test_damage_is_found(small_shards: Path, tmp_path: Path) -> None:
     with pytest.raises(ArttlError, match="are damaged from row 128 on"):
         FeatureStore.open(tmp_path / "f")
     path.write_bytes(whole[:-4])
-    with pytest.raises(ArttlError, match="cannot be read"):
+    with pytest.raises(ArttlError, match=r"stage-1.npy is damaged or not an array of features; remove"):
         FeatureStore.open(tmp_path / "f")
     path.write_bytes(whole)
     description = tmp_path / "f" / "features.json"
@@ -140,6 +140,10 @@ def test_other_weights_than_the_features_were_made_with_are_refused(
         ({"batch_size": 0}, "--batch-size must be at least 1, not 0"),
         ({"backbone": "resnet5"}, "--backbone 'resnet5' is not a network of timm"),
         ({"shards": Path("/nowhere")}, "/nowhere is not a folder of shards"),
+        (
+            {"backbone": "test_convnext", "input_size": 10},
+            r"cannot take pictures of 10 px .*give --input-size 32",
+        ),
     ],
 )
 def test_input_that_cannot_be_used_is_one_sentence(small_shards, tmp_path, changes, reason) -> None:

@@ -105,3 +105,16 @@ def test_it_is_trained_and_not_taken_off_the_shelf(settings) -> None:
     with pytest.raises(ArttlError, match="is a fused model, which --mode fine-tune trains further"):
         train(settings.replace(mode="off-the-shelf", epochs=None))
     assert not settings.run.out.exists()
+
+
+def test_a_size_that_one_of_the_networks_cannot_take(settings, tmp_path) -> None:
+    tasks = load_fused(settings.model.weights).tasks
+    networks = [Backbone("test_resnet"), Backbone("test_convnext")]
+    stages = [PooledStages(network, stage_widths(network, 32)) for network in networks]
+    model = FusedModel(stages, [Preprocess(size=32)] * 2, tasks, dict.fromkeys(tasks.names, "gates"))
+    model.save(tmp_path / "two")
+    with pytest.raises(
+        ArttlError, match=r"test_convnext cannot take pictures of 10 px .*give --input-size 32"
+    ):
+        train(settings.replace(weights=str(tmp_path / "two"), input_size=10))
+    assert not settings.run.out.exists()

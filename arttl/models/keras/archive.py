@@ -35,13 +35,13 @@ class KerasArchive(KerasFile):
         """
         try:
             self._zip = zipfile.ZipFile(path)
-        except (OSError, zipfile.BadZipFile) as error:
+        except Exception as error:  # zipfile raises whatever a damaged directory leads to
             raise _not_keras(path, error) from error
         try:
             self._group_names = self._read_group_names(path)
             try:
                 weights = self._zip.open(_WEIGHTS)
-            except (OSError, ValueError, RuntimeError, zipfile.BadZipFile) as error:
+            except Exception as error:
                 raise _not_keras(path, error) from error
             super().__init__(path, weights)
         except BaseException:
@@ -61,10 +61,7 @@ class KerasArchive(KerasFile):
         try:
             configuration = json.loads(self._zip.read(_CONFIGURATION))
             return _layer_groups(configuration["config"]["layers"], "layers")
-        except (
-            *(KeyError, TypeError, AttributeError, ValueError, RecursionError, OSError, EOFError),
-            zipfile.BadZipFile,
-        ) as error:
+        except Exception as error:
             raise ArttlError(f"{path}: {_CONFIGURATION} does not describe a network of layers") from error
 
     def _find_layers(self, root: Any) -> dict[str, tuple[Any, tuple[str, ...]]]:

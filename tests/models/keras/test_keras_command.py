@@ -62,6 +62,13 @@ def test_the_command(tmp_path, classes, capsys) -> None:
     assert "exists already: name a folder to be made" in capsys.readouterr().err
 
 
+def test_a_size_that_the_network_cannot_take(tmp_path) -> None:
+    with pytest.raises(ArttlError, match=r"vgg19 cannot take pictures of 16 px .*give --size 32"):
+        import_keras(imported(tmp_path, size=16))
+    assert not (tmp_path / "model").exists()
+    assert import_keras(imported(tmp_path, size=32)).preprocess.size == 32
+
+
 def test_a_tensor_of_another_shape_is_named(tmp_path) -> None:
     layers = vgg19_layers()
     layers["block3_conv2"][0] = ("kernel:0", (3, 3, 256, 255))
