@@ -80,15 +80,6 @@ class NumberFormat:
         """A JSON-ready form."""
         return {"decimal": self.decimal, "thousands": self.thousands, "years": self.years}
 
-    @classmethod
-    def from_dict(cls, described: Mapping[str, Any]) -> NumberFormat:
-        """The inverse of `to_dict`.
-
-        Raises:
-            KeyError, TypeError, ValueError: if `described` is not a format.
-        """
-        return cls(described["decimal"], described["thousands"], described["years"])
-
 
 def is_plausible_year(value: float) -> bool:
     """Whether a plain number can be a year in a column of years of four digits."""

@@ -28,6 +28,7 @@ from accelerate.utils import broadcast_object_list
 
 from arttl import files
 from arttl.cpu import prepare_cpu
+from arttl.documents import parse_json, read_json, read_yaml
 from arttl.errors import ArttlError, without_credentials
 from arttl.settings import Settings
 from arttl.tasks import TaskSet
@@ -95,11 +96,8 @@ class RunFolder:
             ArttlError: if there are none that can be read.
         """
         path = self.path / _CONFIG
-        try:
-            settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise ArttlError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
-        if not isinstance(settings, dict):
+        settings = read_yaml(path)
+        if not (isinstance(settings, dict) and all(isinstance(name, str) for name in settings)):
             raise ArttlError(f"{path} does not hold the settings of a run")
         return settings
 
@@ -109,22 +107,28 @@ class RunFolder:
         Raises:
             ArttlError: if the run is not done.
         """
-        path = self.path / _DONE
         try:
-            figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ArttlError(f"{self.path} holds no finished run: {path.name} cannot be read") from error
-        return figures
+            return read_json(self.path / _DONE, dict[str, Any], finite=False)
+        except ArttlError as error:
+            raise ArttlError(f"{self.path} holds no finished run: {error}") from error
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The lines of `metrics.jsonl`."""
-        return [json.loads(line) for line in files.read_lines(self.path / "metrics.jsonl")]
+        """The lines of `metrics.jsonl`.
+
+        Raises:
+            ArttlError: if one is not JSON.
+        """
+        path = self.path / "metrics.jsonl"
+        return [
+            parse_json(line, dict[str, Any], f"line {number} of {path}", finite=False)
+            for number, line in enumerate(files.read_lines(path), start=1)
+        ]
 
     @property
     def failure(self) -> str | None:
         """The error message of the last attempt, if it failed."""
         path = self.path / _FAILURES[0]
-        return str(json.loads(path.read_text(encoding="utf-8"))["error"]) if path.is_file() else None
+        return read_json(path, dict[str, str]).get("error", "") if path.is_file() else None
 
     def check(self, *, overwrite: bool) -> None:
         """Find out early that the folder may not be replaced.

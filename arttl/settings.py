@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import cattrs
-import yaml
 
+from arttl.documents import read_yaml
 from arttl.errors import ArttlError, did_you_mean
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -266,10 +266,7 @@ def recipe_values(recipe: str | Path, kind: type[Any]) -> dict[str, Any]:
         ArttlError: if the file is missing, is not YAML, or has a key or value that is no setting.
     """
     path = find_recipe(recipe)
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ArttlError(f"cannot read the recipe {path}: {str(error).splitlines()[0]}") from error
+    data = read_yaml(path, "the recipe")
     if not isinstance(data, dict):
         raise ArttlError(f"the recipe {path} is not a list of settings, such as 'seed: 1'")
     known = settings_of(kind)

@@ -6,25 +6,26 @@ class rule, any subset of tasks and any transfer.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from arttl.class_rules import ClassRule
 from arttl.decimals import NumberFormat, UnclearNumbers
+from arttl.documents import read_json, structured
 from arttl.errors import ArttlError, did_you_mean
 from arttl.files import write_json
 from arttl.numbers import WIDEST_RANGE, NumberStatistics, parse_number, unused_numbers
 
 TaskKind = Literal["single-label", "multi-label", "number"]
 SPLITS = ("train", "val", "test")
+_MOST_TASKS = 1000  # of a file: each becomes a layer
 
 
 class LabelledRows(Protocol):
@@ -249,16 +250,23 @@ class TaskSet:
         return {"tasks": [_task_to_dict(task) for task in self]}
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> TaskSet:
+    def from_dict(cls, data: Mapping[str, Any], where: object = "the task set") -> TaskSet:
         """The inverse of `to_dict`.
+
+        Args:
+            data: other keys are passed over.
+            where: it is, for messages.
 
         Raises:
             ArttlError: if `data` is not a task set.
         """
+        described = structured(dict(data), _TaskSetRecord, where, surplus=True).tasks
+        if len(described) > _MOST_TASKS:
+            raise ArttlError(f"{where}: it has more than {_MOST_TASKS:,} tasks")
         try:
-            return cls([_task_from_dict(task) for task in data["tasks"]])
-        except (KeyError, TypeError, ValueError) as error:
-            raise ArttlError(f"not a task set: {error}") from error
+            return cls([_task_from_dict(task, f"task {n} of {where}") for n, task in enumerate(described, 1)])
+        except ValueError as error:
+            raise ArttlError(f"{where}: {error}") from error
 
     def save(self, path: Path) -> None:
         """Write the tasks as JSON."""
@@ -271,10 +279,35 @@ class TaskSet:
         Raises:
             ArttlError: if the file is missing or not a task set.
         """
-        try:
-            return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, json.JSONDecodeError) as error:
-            raise ArttlError(f"cannot read the task set {path}: {error}") from error
+        return cls.from_dict(read_json(path, dict[str, Any]), f"the task set {path}")
+
+
+@dataclass(frozen=True)
+class _TaskSetRecord:
+    tasks: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class _TaskRecord:
+    name: str
+    kind: TaskKind
+
+
+@dataclass(frozen=True)
+class _ClassesRecord(_TaskRecord):
+    classes: tuple[str, ...]
+    train_counts: tuple[int, ...]
+    train_majority: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _NumberRecord(_TaskRecord):
+    train_count: int
+    train_mean: float
+    train_std: float
+    train_median: float
+    train_unreadable: int
+    number_format: NumberFormat = field(default_factory=NumberFormat)  # files of earlier versions lack it
 
 
 def _task_to_dict(task: Task) -> dict[str, Any]:
@@ -293,28 +326,14 @@ def _task_to_dict(task: Task) -> dict[str, Any]:
     }
 
 
-def _task_from_dict(described: Mapping[str, Any]) -> Task:
-    kind = described["kind"]
-    if kind not in get_args(TaskKind):
-        raise ValueError(f"unknown kind of task {kind!r}")
-    training: Vocabulary | NumberStatistics
+def _task_from_dict(described: Mapping[str, Any], where: str) -> Task:
+    kind = structured(described, _TaskRecord, where, surplus=True).kind
     if kind == "number":
-        training = NumberStatistics(
-            count=int(described["train_count"]),
-            mean=float(described["train_mean"]),
-            std=float(described["train_std"]),
-            median=float(described["train_median"]),
-            unreadable=int(described["train_unreadable"]),
-            # Files of earlier versions lack it.
-            number_format=NumberFormat.from_dict(described.get("number_format", NumberFormat().to_dict())),
-        )
-    else:
-        training = Vocabulary(
-            tuple(map(str, described["classes"])),
-            tuple(map(int, described["train_counts"])),
-            tuple(map(int, described["train_majority"])),
-        )
-    return Task(str(described["name"]), kind, training)
+        of = structured(described, _NumberRecord, where)
+        values = (of.train_count, of.train_mean, of.train_std, of.train_median, of.train_unreadable)
+        return Task(of.name, kind, NumberStatistics(*values, of.number_format))
+    record = structured(described, _ClassesRecord, where)
+    return Task(record.name, kind, Vocabulary(record.classes, record.train_counts, record.train_majority))
 
 
 def _statistics(manifest: LabelledRows, name: str) -> NumberStatistics:

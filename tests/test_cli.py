@@ -80,7 +80,7 @@ def test_no_picture_at_all(collection, capsys) -> None:
         (["--tasks", "types"], "no task 'types' (did you mean 'type'?)"),
         (["--backbone", "resnet999"], "'resnet999' is not a network of timm"),
         (["--weights", "OTHER", "--backbone", "resnet10t"], "are not of resnet10t"),
-        (["--recipe", "nowhere.yaml"], "cannot read the recipe nowhere.yaml"),
+        (["--recipe", "nowhere.yaml"], "the recipe nowhere.yaml cannot be read"),
         (["--classes", "some"], "--classes 'some' is not a class rule"),
     ],
 )

@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arttl.decimals import NumberFormat, UnclearNumbers
+from arttl.documents import structured
+from arttl.errors import ArttlError
 from arttl.numbers import parse_number
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "numbers.md"
@@ -144,7 +146,7 @@ def test_columns_that_are_refused(labels: list[str], message: str) -> None:
 )
 def test_the_format_of_a_column(labels: list[str], expected: NumberFormat) -> None:
     assert NumberFormat.of(labels) == expected
-    assert NumberFormat.from_dict(expected.to_dict()) == expected
+    assert structured(expected.to_dict(), NumberFormat, "t") == expected
 
 
 def test_the_format_decides_what_short_numbers_are() -> None:
@@ -179,8 +181,8 @@ def test_what_is_no_number(text: str) -> None:
 
 @pytest.mark.parametrize(
     "described",
-    [{}, {"decimal": ".", "thousands": ".", "years": None}, {"decimal": ".", "thousands": "", "years": 2}],
+    [{"decimal": ".", "thousands": ".", "years": None}, {"decimal": ".", "thousands": "", "years": 2}],
 )
 def test_descriptions_that_are_no_format(described: dict[str, object]) -> None:
-    with pytest.raises((KeyError, ValueError)):
-        NumberFormat.from_dict(described)
+    with pytest.raises(ArttlError):
+        structured(described, NumberFormat, "t")

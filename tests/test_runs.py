@@ -40,7 +40,7 @@ def test_what_a_run_writes_is_what_is_read(tmp_path) -> None:
     run.append({"epoch": 1})
     run.append({"epoch": 2}, {"epoch": 3})
     assert [line["epoch"] for line in run.metrics()] == [1, 2, 3]
-    with pytest.raises(ArttlError, match=r"holds no finished run: test\.json cannot be read"):
+    with pytest.raises(ArttlError, match=r"holds no finished run: .*test\.json cannot be read"):
         run.test()
     finish(run)
     assert run.is_done and run.test()["tasks"]["type"]["accuracy"] == 0.5
@@ -88,7 +88,7 @@ def test_resuming_keeps_the_checkpoints_and_compares_the_settings(tmp_path) -> N
     with pytest.raises(ArttlError, match=r"config\.yaml does not hold the settings of a run"):
         begun(tmp_path, resume=True)
     (tmp_path / "config.yaml").write_text("a: [")
-    with pytest.raises(ArttlError, match=r"config\.yaml cannot be read"):
+    with pytest.raises(ArttlError, match=r"config\.yaml is not YAML"):
         begun(tmp_path, resume=True)
 
 

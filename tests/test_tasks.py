@@ -291,5 +291,5 @@ def _task_set(**changes: object) -> str:
 )
 def test_files_that_are_no_task_set(tmp_path, text: str) -> None:
     (tmp_path / "tasks.json").write_text(text)
-    with pytest.raises(ArttlError, match="task set"):
+    with pytest.raises(ArttlError, match=r"tasks\.json"):
         TaskSet.load(tmp_path / "tasks.json")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -11,12 +10,12 @@ import urllib.request
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from arttl.console import Console
+from arttl.documents import parse_json
 from arttl.errors import ArttlError
 from arttl.fetching.download import RemoteFile, download
 from arttl.fetching.unpack import kind_of, unpack
@@ -157,9 +156,10 @@ def list_files(api: str, skip: tuple[str, ...] = ()) -> list[RemoteFile]:
             " https://doi.org/10.21942/uva.5660617"
         ) from error
     try:
-        listed = [_remote_file(entry) for entry in json.loads(text)["files"] if not entry.get("is_link_only")]
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ArttlError(f"{address} does not list files as figshare does: {error!r}") from error
+        article = parse_json(text, _Article, address, surplus=True)
+    except ArttlError as error:
+        raise ArttlError(f"{address} does not list files as figshare does: {error}") from error
+    listed = [_remote_file(entry) for entry in article.files if not entry.is_link_only]
     files = [file for file in listed if not any(fnmatchcase(file.name, pattern) for pattern in skip)]
     if len({file.name for file in files}) != len(files):
         raise ArttlError(f"{address} lists two files of one name")
@@ -168,9 +168,26 @@ def list_files(api: str, skip: tuple[str, ...] = ()) -> list[RemoteFile]:
     return files
 
 
-def _remote_file(entry: dict[str, Any]) -> RemoteFile:
-    md5 = entry.get("computed_md5") or entry.get("supplied_md5") or ""
-    file = RemoteFile(str(entry["name"]), str(entry["download_url"]), int(entry["size"]), md5.lower())
+@dataclass(frozen=True)
+class _ListedFile:
+    """A file as figshare describes it."""
+
+    name: str
+    size: int
+    download_url: str = ""
+    computed_md5: str | None = None
+    supplied_md5: str | None = None
+    is_link_only: bool = False
+
+
+@dataclass(frozen=True)
+class _Article:
+    files: tuple[_ListedFile, ...]
+
+
+def _remote_file(entry: _ListedFile) -> RemoteFile:
+    md5 = entry.computed_md5 or entry.supplied_md5 or ""
+    file = RemoteFile(entry.name, entry.download_url, entry.size, md5.lower())
     if not _PLAIN_NAME.fullmatch(file.name) or not _MD5.fullmatch(file.md5) or file.size < 0:
         raise ArttlError(
             f"the publisher's list has a file {file.name!r} without a plain name, a size and an MD5 sum"

@@ -19,7 +19,8 @@ from accelerate import Accelerator
 from arttl.console import Reporter
 from arttl.errors import ArttlError
 from arttl.files import digest_of_file
-from arttl.frozen.store import FeatureStore, Recipe, StoreWriter, sha256_of_weights
+from arttl.frozen.recipe import Recipe
+from arttl.frozen.store import FeatureStore, StoreWriter, sha256_of_weights
 from arttl.loading import Loader, open_loader
 from arttl.loading.settings import EngineSettings
 from arttl.models import Backbone, load_weights

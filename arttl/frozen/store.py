@@ -16,7 +16,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from arttl.errors import ArttlError
+from arttl.documents import parse_json, read_json, read_versioned
+from arttl.errors import ArttlError, one_line
 from arttl.files import (
     append_lines,
     commit,
@@ -39,6 +40,7 @@ from arttl.files import (
     write_json,
     writing,
 )
+from arttl.frozen.recipe import FORMAT_VERSION, BlockLine, Description, Recipe
 from arttl.loading import Preprocess
 from arttl.models import Backbone
 from arttl.models.folders import first_line, save_tensors
@@ -46,7 +48,6 @@ from arttl.pictures.near_duplicates import NEAR_DUPLICATES_FILE
 from arttl.runs import write_config
 from arttl.shards.manifest import Manifest
 
-FORMAT_VERSION = 1
 _DESCRIPTION, _WEIGHTS, _BEGUN, _BLOCKS = (
     "features.json",
     "backbone.safetensors",
@@ -54,45 +55,6 @@ _DESCRIPTION, _WEIGHTS, _BEGUN, _BLOCKS = (
     "blocks.jsonl",
 )
 _AGAIN = "remove the folder and run `arttl features` again"
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What decides the features: two passes of one recipe give the same numbers."""
-
-    shards_sha256: str
-    """Of the shards' manifest, which holds the digest of every picture."""
-    backbone: str
-    """timm's name."""
-    weights_sha256: str
-    """Of the network's tensors."""
-    weights: str
-    """One line: where they came from."""
-    preprocess: dict[str, Any]
-    """The evaluation transform."""
-    precision: str
-    """no, bf16 or fp16: of the forward pass."""
-    stages: dict[str, int]
-    """Stage name to width, in order of depth."""
-
-    @property
-    def key(self) -> str:
-        """SHA-256 of all that decides the numbers; where the weights came from does not."""
-        text = json.dumps({"format_version": FORMAT_VERSION, **self._deciding()})
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    def difference(self, other: Recipe) -> str:
-        """The first field in which two recipes differ, as `name there, not here`."""
-        theirs = other._deciding()
-        for name, mine in self._deciding().items():
-            if mine != theirs[name]:
-                if name.endswith("_sha256"):
-                    return f"other {name.removesuffix('_sha256')}"
-                return f"{name} {_as_text(theirs[name])}, not {_as_text(mine)}"
-        return "the same recipe"
-
-    def _deciding(self) -> dict[str, Any]:
-        return {name: value for name, value in asdict(self).items() if name != "weights"}
 
 
 class FeatureStore:
@@ -118,27 +80,17 @@ class FeatureStore:
         directory = Path(directory)
         if not (directory / _DESCRIPTION).is_file():
             raise ArttlError(f"{directory} holds no finished features; make them with `arttl features`")
+        record = read_versioned(directory / _DESCRIPTION, Description, FORMAT_VERSION, "feature")
+        store = cls(directory, record.recipe, record.block_size, record.blocks)
         try:
-            description = json.loads((directory / _DESCRIPTION).read_text(encoding="utf-8"))
-            version = description["format_version"]
-            if version != FORMAT_VERSION:
-                raise ArttlError(
-                    f"{directory} has feature format {version!r}; this version reads {FORMAT_VERSION}"
-                )
-            store = cls(
-                directory,
-                Recipe(**description["recipe"]),
-                int(description["block_size"]),
-                tuple(map(str, description["blocks"])),
-            )
             if digest_of_file(directory / "manifest.parquet") != store.recipe.shards_sha256:
                 raise ArttlError(f"{directory / 'manifest.parquet'} is not the one the features were made of")
             for stage in store.recipe.stages:
                 store._array(stage)
             if verify:
                 store._verify()
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ArttlError(f"the features in {directory} cannot be read: {error}") from error
+        except OSError as error:
+            raise ArttlError(f"the features in {directory} cannot be read: {one_line(error)}") from error
         return store
 
     @property
@@ -326,8 +278,8 @@ class StoreWriter:
 
     def _begun(self) -> object:
         try:
-            return json.loads((self._folder / _BEGUN).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            return read_json(self._folder / _BEGUN, dict[str, Any])
+        except ArttlError:
             return None
 
     def _make(self, backbone: Backbone, identity: Mapping[str, object]) -> None:
@@ -360,12 +312,11 @@ class StoreWriter:
         digests = {}
         for line in read_lines(self._folder / _BLOCKS):
             try:
-                entry = json.loads(line)
-                block, listed = entry["block"], entry["sha256"]
-            except (ValueError, KeyError):
+                entry = parse_json(line, BlockLine, _BLOCKS)
+            except ArttlError:
                 continue
-            if _block_digest(self._arrays, _block(block, self._block_size)) == listed:
-                digests[block] = listed
+            if _block_digest(self._arrays, _block(entry.block, self._block_size)) == entry.sha256:
+                digests[entry.block] = entry.sha256
         return digests
 
 
@@ -392,9 +343,3 @@ def _block_digest(arrays: Sequence[npt.NDArray[np.float32]], part: slice) -> str
     for array in arrays:
         digest.update(np.ascontiguousarray(array[part]).data)
     return digest.hexdigest()
-
-
-def _as_text(value: object) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {each}" for name, each in value.items())
-    return str(value)

@@ -20,13 +20,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from arttl.errors import ArttlError
+from arttl.documents import parse_json
+from arttl.errors import ArttlError, one_line
 from arttl.files import whole_file
 from arttl.inference.calibration import calibrate
 from arttl.inference.labels import predict_labels
-from arttl.models.calibration import Calibration
+from arttl.models.calibration import Calibration, check_temperatures
 from arttl.runs import PREDICTIONS
 from arttl.shards.manifest import Manifest
+from arttl.shards.parquet import BYTES_PER_ROW, read_bounded_table
 from arttl.tasks import Task, TaskSet, is_labelled
 
 TASKS, TEMPERATURES = b"arttl.tasks", b"arttl.temperatures"  # keys of the metadata
@@ -138,28 +140,32 @@ class Predictions:
                 " --predictions has written"
             )
         try:
-            return cls._from_table(pq.read_table(file))
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            pa.ArrowException,
-            ArttlError,
-        ) as error:
+            return cls._read(file)
+        except (ArttlError, OSError, ValueError, pa.ArrowException) as error:
             raise ArttlError(
-                f"the predictions in {file} cannot be read: {str(error).splitlines()[0]}; write them again with arttl"
-                " evaluate --predictions"
+                f"the predictions in {file} cannot be read: {one_line(error)}; write them again with arttl evaluate"
+                " --predictions"
             ) from error
 
     @classmethod
-    def _from_table(cls, table: pa.Table) -> Predictions:
-        metadata = table.schema.metadata or {}
+    def _read(cls, file: Path) -> Predictions:
+        metadata = pq.read_schema(file).metadata or {}
         if TASKS not in metadata:
             raise ValueError("it holds labels and no logits, as earlier versions wrote it")
-        tasks = TaskSet.from_dict(json.loads(metadata[TASKS]))
-        temperatures = json.loads(metadata.get(TEMPERATURES, b"{}"))
+        described = parse_json(metadata[TASKS], dict[str, Any], "its metadata")
+        tasks = TaskSet.from_dict(described, "its metadata")
+        temperatures = parse_json(metadata.get(TEMPERATURES, b"{}"), dict[str, float], "its metadata")
+        check_temperatures(temperatures.values())
+        types = {"row": pa.int64(), "key": pa.string(), "object_number": pa.string()}
+        for task in tasks:
+            types[f"{task.name}.catalogued"] = pa.list_(pa.string())
+            types[f"{task.name}.logits"] = pa.list_(pa.float32(), task.outputs)
+        logits = sum(4 * task.outputs for task in tasks)
+        table = read_bounded_table(file, types.get, BYTES_PER_ROW + 2 * logits)
+        if lacking := [name for name in types if name not in table.column_names]:
+            raise ValueError(f"it lacks the column {lacking[0]!r}")
+        if any(table[name].null_count for name in types if not name.endswith(".catalogued")):
+            raise ValueError("values are missing")
         return cls(
             tasks=tasks,
             rows=table["row"].to_numpy(),
@@ -172,7 +178,7 @@ class Predictions:
                 for name in tasks.names
             },
             logits={task.name: _logits(table, task) for task in tasks},
-            temperatures={str(name): float(value) for name, value in temperatures.items()},
+            temperatures=temperatures,
         )
 
 

@@ -191,7 +191,8 @@ class Loader:
         epoch, batch = state.get("epoch"), state.get("batch")
         if not (type(epoch) is int and type(batch) is int and epoch >= 0 and 0 <= batch <= len(self)):
             raise ArttlError(
-                f"the loader's saved position, batch {batch} of epoch {epoch}, is not one: start the run anew"
+                f"the loader's saved position, batch {_short(batch)} of epoch {_short(epoch)}, is not one: start the"
+                " run anew"
             )
         self.epoch, self._yielded, self._first_batch = epoch, batch, batch
 
@@ -346,5 +347,5 @@ def _device(device: torch.device | str | None) -> torch.device:
 
 
 def _short(value: object) -> str:
-    text = str(value)
+    text = ascii(value)
     return text if len(text) <= 40 else text[:12] + "..."

@@ -221,6 +221,7 @@ class Preprocess:
             reason = cattrs.transform_error(error, format_exception=lambda cause, _: str(cause))[0]
             cause, _, setting = reason.rpartition(" @ $")
             setting = f"{setting[1:]}: " if setting else ""
+            cause = " ".join(cause.split())[:200]
             raise ArttlError(f"the preprocessing cannot be used: {setting}{cause}") from error
 
 

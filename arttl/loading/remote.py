@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import re
 import stat
@@ -16,14 +15,15 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import fsspec  # type: ignore[import-untyped]
 from filelock import FileLock
 
+from arttl.documents import parse_json, read_json, structured
 from arttl.errors import ArttlError, without_credentials
 from arttl.files import digest_of_file, make_folder, whole_file, write_bytes, write_json
-from arttl.shards.manifest import Manifest
+from arttl.shards.manifest import DatasetRecord, FileRecord, Manifest
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):(//?)(?=.)")  # a Path leaves one slash of two
 _SMALL_FILE = re.compile(r"[a-z]+-[0-9]{5,}\.idx|manifest\.parquet")
@@ -74,10 +74,9 @@ def read_manifest(shards: str | Path) -> Manifest:
     if len(slashes) == 1:
         address = address.replace(":/", ":///" if scheme == "file" else "://", 1)
     dataset = _fetch_dataset(address)
-    try:
-        files = _checked(json.loads(dataset)["files"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ArttlError(f"{address}/dataset.json describes no finished shards: pack them anew") from error
+    files = _of_shards(parse_json(dataset, DatasetRecord, f"{address}/dataset.json", surplus=True).files)
+    if not files:
+        raise ArttlError(f"{address}/dataset.json describes no finished shards: pack them anew")
     name = hashlib.sha256(address.encode() + dataset).hexdigest()[:24]  # another packing is another folder
     folder = _cache() / name
     make_folder(folder)
@@ -91,19 +90,14 @@ def read_manifest(shards: str | Path) -> Manifest:
     return Manifest.read(folder)
 
 
-@dataclass(frozen=True)
-class _File:
-    bytes: int
-    sha256: str
-
-
-def _checked(files: Mapping[str, Any]) -> dict[str, _File]:
+def _of_shards(files: Mapping[str, FileRecord]) -> dict[str, FileRecord]:
     """The files that shards may have; their names become paths."""
-    return {
-        name: _File(int(entry["bytes"]), str(entry["sha256"]))
-        for name, entry in files.items()
-        if _SMALL_FILE.fullmatch(name) or _TAR.fullmatch(name)
-    }
+    return {name: file for name, file in files.items() if _SMALL_FILE.fullmatch(name) or _TAR.fullmatch(name)}
+
+
+@dataclass(frozen=True)
+class _Source:
+    address: str
 
 
 class RemoteShards:
@@ -113,7 +107,7 @@ class RemoteShards:
         address: of the shards.
     """
 
-    def __init__(self, folder: Path, address: str, files: Mapping[str, _File]) -> None:
+    def __init__(self, folder: Path, address: str, files: Mapping[str, FileRecord]) -> None:
         self.address = address
         self._folder, self._files = folder, files
         self._limit = _limit()
@@ -129,14 +123,17 @@ class RemoteShards:
         """Fetches a manifest's tars; None where they lie in its folder, that is, anywhere outside the cache."""
         if manifest.directory.parent != _cache():
             return None
-        try:
-            source = json.loads((manifest.directory / _SOURCE).read_text(encoding="utf-8"))
-            address = _addresses.get(manifest.directory, str(source["address"]))
-            return cls(manifest.directory, address, _checked(manifest.dataset["files"]))
-        except FileNotFoundError:
+        if not (manifest.directory / _SOURCE).exists():
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        try:
+            source = read_json(manifest.directory / _SOURCE, _Source)
+        except ArttlError as error:
             raise ArttlError(f"the cache {manifest.directory} is damaged: delete that folder") from error
+        address = _addresses.get(manifest.directory, source.address)
+        dataset = structured(
+            manifest.dataset, DatasetRecord, manifest.directory / "dataset.json", surplus=True
+        )
+        return cls(manifest.directory, address, _of_shards(dataset.files))
 
     def ensure(self, name: str) -> None:
         """Fetch and verify a file, unless the cache has it verified.
@@ -305,7 +302,7 @@ def _fetch_dataset(address: str) -> bytes:
     return dataset
 
 
-def _is_whole(path: Path, file: _File) -> bool:
+def _is_whole(path: Path, file: FileRecord) -> bool:
     try:
         status = path.lstat()  # a link in the cache is not ours
         whole = stat.S_ISREG(status.st_mode) and status.st_size == file.bytes

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from arttl.documents import structured
+from arttl.errors import ArttlError
 from arttl.loading.batch import Batch
 from arttl.loading.loader import Loader
 from arttl.loading.preprocess import Preprocess
@@ -62,5 +64,11 @@ class Views:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """The inverse of `state_dict`; see `Loader.load_state_dict` for what it raises."""
-        for loader, own in zip(self.loaders, state["views"], strict=True):
+        states = structured(dict(state), dict[str, list[dict[str, Any]]], "the loaders' saved position")
+        if len(views := states.get("views", [])) != len(self.loaders):
+            raise ArttlError(
+                f"the loaders' saved position is of {len(views)} sizes of picture, and the model has"
+                f" {len(self.loaders)}: start the run anew"
+            )
+        for loader, own in zip(self.loaders, views, strict=True):
             loader.load_state_dict(own)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from arttl.documents import read_versioned
 from arttl.errors import ArttlError
 from arttl.files import write_json
 
@@ -72,14 +72,28 @@ class Calibration:
         if not path.is_file():
             return None
         try:
-            described = json.loads(path.read_text(encoding="utf-8"))
-            if described["format_version"] != FORMAT_VERSION:
-                raise ValueError(
-                    f"format {described['format_version']!r}, this version reads {FORMAT_VERSION}"
-                )
-            tasks = {str(name): TaskCalibration(**task) for name, task in described["tasks"].items()}
-            return cls(str(described["split"]), tasks)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ArttlError(
-                f"{path} is not a calibration ({error}); without the file the model is used uncalibrated"
-            ) from error
+            record = read_versioned(path, _Record, FORMAT_VERSION, "calibration")
+        except ArttlError as error:
+            raise ArttlError(f"{error}; without the file the model is used uncalibrated") from error
+        return cls(record.split, record.tasks)
+
+
+@dataclass(frozen=True)
+class _Record:
+    format_version: int
+    split: str
+    tasks: dict[str, TaskCalibration]
+
+    def __post_init__(self) -> None:
+        check_temperatures(task.temperature for task in self.tasks.values())
+
+
+def check_temperatures(temperatures: Iterable[float]) -> None:
+    """Check temperatures of a file: logits stay finite when they are divided by them.
+
+    Raises:
+        ValueError: for one that is not from a millionth to a million.
+    """
+    for temperature in temperatures:
+        if not 1e-6 <= temperature <= 1e6:
+            raise ValueError(f"a temperature of {temperature}")

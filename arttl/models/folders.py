@@ -14,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from arttl.documents import read_versioned
 from arttl.errors import ArttlError
 from arttl.files import whole_folder
 from arttl.loading.preprocess import Preprocess
@@ -94,7 +95,11 @@ class TrainedModel(nn.Module, ABC):
     @classmethod
     @abstractmethod
     def build(cls, description: Mapping[str, Any]) -> Self:
-        """A model from the description in its folder, with random weights."""
+        """A model from the description in its folder, with random weights.
+
+        Raises:
+            ArttlError, RuntimeError, ValueError: for one that cannot be built.
+        """
 
     def forward(self, *images: torch.Tensor) -> dict[str, torch.Tensor]:
         """Logits of every task.
@@ -142,27 +147,15 @@ class TrainedModel(nn.Module, ABC):
         Raises:
             ArttlError: if a file cannot be read, is of another version, or does not fit the description.
         """
+        path = folder / f"{cls.file_name}.json"
+        description = read_versioned(path, dict[str, Any], FORMAT_VERSION, cls.noun)
         try:
-            description = json.loads((folder / f"{cls.file_name}.json").read_text(encoding="utf-8"))
-            version = description.get("format_version")
-            if version != FORMAT_VERSION:
-                raise ArttlError(
-                    f"{folder} has {cls.noun} format {version!r}; this version reads {FORMAT_VERSION}"
-                )
             tensors = folder / f"{cls.file_name}.safetensors"
             with torch.device("meta"):
                 check_shapes(cls.build(description), tensors)
             model = cls.build(description)
             model.load_state_dict(load_file(tensors))
-        except (
-            OSError,
-            LookupError,
-            TypeError,
-            AttributeError,
-            ValueError,
-            RuntimeError,
-            SafetensorError,
-        ) as error:
+        except (ArttlError, OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise ArttlError(f"the {cls.noun} in {folder} cannot be read: {first_line(error)}") from error
         check_finite(model, f"the weights of the {cls.noun} in {folder}")
         model.calibration = Calibration.load(folder)

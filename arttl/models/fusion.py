@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from arttl.documents import structured
 from arttl.errors import ArttlError
 from arttl.loading.preprocess import Preprocess
 from arttl.models.backbones import Backbone
@@ -21,6 +22,8 @@ from arttl.tasks import TaskSet
 
 Mixing = Literal["uniform", "gates", "attention"]
 
+_WIDEST_STAGE = 2**20
+_MOST_BACKBONES = 64  # of a file: building one takes up to a second
 _NO_SHARE = -1e4  # a gate whose share is zero to the last bit; of infinity a moving average would make NaN
 
 
@@ -216,19 +219,39 @@ class FusedModel(TrainedModel):
     @classmethod
     def build(cls, description: Mapping[str, Any]) -> FusedModel:
         """See `TrainedModel`."""
-        mixing: dict[str, Mixing] = description["mixing"]
-        for name in mixing.values():
-            if name not in get_args(Mixing):
-                raise ValueError(f"unknown mixing {name!r}")
-        entries = description["backbones"]
-        widths = [{str(name): int(width) for name, width in entry["stages"].items()} for entry in entries]
+        record = structured(dict(description), _Record, "fused.json", surplus=True)
+        tasks = TaskSet.from_dict(description, "fused.json")
+        if lacking := [name for name in tasks.names if name not in record.mixing]:
+            raise ValueError(f"fused.json: 'mixing' lacks the task {lacking[0]!r}")
         return cls(
-            [PooledStages(Backbone(entry["name"]), own) for entry, own in zip(entries, widths, strict=True)],
-            [Preprocess.from_dict(entry["preprocess"]) for entry in entries],
-            TaskSet.from_dict(description),
-            mixing,
-            Provenance(**description["provenance"]),
+            [PooledStages(Backbone(each.name), each.stages) for each in record.backbones],
+            [Preprocess.from_dict(each.preprocess) for each in record.backbones],
+            tasks,
+            record.mixing,
+            record.provenance,
         )
+
+
+@dataclass(frozen=True)
+class _BackboneRecord:
+    name: str
+    stages: dict[str, int]
+    preprocess: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        if not all(1 <= width <= _WIDEST_STAGE for width in self.stages.values()):
+            raise ValueError(f"the width of a stage is not from 1 to {_WIDEST_STAGE:,}")
+
+
+@dataclass(frozen=True)
+class _Record:
+    mixing: dict[str, Mixing]
+    backbones: tuple[_BackboneRecord, ...]
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.backbones) <= _MOST_BACKBONES:
+            raise ValueError(f"there are {len(self.backbones)} backbones")
 
 
 def is_fused(folder: Path) -> bool:

@@ -126,12 +126,13 @@ def build_head(specification: Mapping[str, Any], in_features: int, out_features:
         ArttlError: for an unknown kind, or keywords that its class does not take.
     """
     keywords = dict(specification)
-    kind = str(keywords.pop("kind"))
+    kind = str(keywords.pop("kind", None))
     check_head(kind)
     try:
         return HEADS[kind](in_features, out_features, **keywords)
     except (TypeError, ValueError) as error:
-        raise ArttlError(f"a head of kind {kind!r} cannot be built from {keywords}: {error}") from error
+        reason = str(error).splitlines()[0]  # torch adds its own stack
+        raise ArttlError(f"a head of kind {kind!r} cannot be built from {keywords}: {reason}") from error
 
 
 class Heads(nn.Module):

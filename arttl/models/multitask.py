@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from arttl.documents import structured
 from arttl.errors import ArttlError
 from arttl.loading.preprocess import Preprocess
 from arttl.models.backbones import Backbone
@@ -73,13 +75,22 @@ class MultiTaskModel(TrainedModel):
     @classmethod
     def build(cls, description: Mapping[str, Any]) -> MultiTaskModel:
         """See `TrainedModel`."""
+        record = structured(dict(description), _Record, "model.json", surplus=True)
         return cls(
-            Backbone(description["backbone"]),
-            TaskSet.from_dict(description),
-            Preprocess.from_dict(description["preprocess"]),
-            Provenance(**description["provenance"]),
-            description.get("head", "linear"),
+            Backbone(record.backbone),
+            TaskSet.from_dict(description, "model.json"),
+            Preprocess.from_dict(record.preprocess),
+            record.provenance,
+            record.head,
         )
+
+
+@dataclass(frozen=True)
+class _Record:
+    backbone: str
+    preprocess: dict[str, Any]
+    provenance: Provenance
+    head: str | dict[str, Any] = "linear"
 
 
 def model_folder(path: Path) -> Path:

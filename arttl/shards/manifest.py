@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from arttl.documents import read_versioned, structured
 from arttl.errors import ArttlError
 from arttl.shards.parquet import read_bounded_table
 from arttl.shards.sample import LABEL_COLUMN, SampleRecord
@@ -50,6 +51,35 @@ def _column_type(name: str) -> pa.DataType | None:
     return dict([*_FIXED_COLUMNS, _GROUP, _INSTITUTION]).get(name)
 
 
+@dataclass(frozen=True)
+class FileRecord:
+    """What `dataset.json` says of a file."""
+
+    bytes: int
+    sha256: str
+
+    def __post_init__(self) -> None:
+        if self.bytes < 0:
+            raise ValueError(f"{self.bytes} bytes")
+
+
+@dataclass(frozen=True)
+class DatasetRecord:
+    """The types of what `dataset.json` holds; earlier versions lack some of it, see `Manifest.require`."""
+
+    format_version: int
+    made_by: str = ""
+    tasks: tuple[str, ...] = ()
+    samples: dict[str, int] = field(default_factory=dict)
+    labelled: dict[str, dict[str, int]] = field(default_factory=dict)
+    unlabelled: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    plan_sha256: str = ""
+    files: dict[str, FileRecord] = field(default_factory=dict)
+    digest: str = ""
+
+
 class Manifest:
     """The contents of a folder of shards, read from `manifest.parquet` and `dataset.json`.
 
@@ -77,13 +107,9 @@ class Manifest:
                     f"{directory} is not a finished folder of shards: {name} is missing;"
                     " finish it with scripts/make_shards.py --resume"
                 )
-        try:
-            dataset = json.loads((directory / "dataset.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise ArttlError(f"the shards in {directory} cannot be read: {error}") from error
-        version = dataset.get("format_version") if isinstance(dataset, dict) else None
-        if version != FORMAT_VERSION:
-            raise ArttlError(f"{directory} has shard format {version!r}; this version reads {FORMAT_VERSION}")
+        path = directory / "dataset.json"
+        dataset = read_versioned(path, dict[str, Any], FORMAT_VERSION, "shard")
+        structured(dataset, DatasetRecord, path, surplus=True)
         table = read_bounded_table(directory / "manifest.parquet", _column_type)
         missing = [name for name, _ in _FIXED_COLUMNS if name not in table.column_names]
         if missing:

@@ -14,25 +14,31 @@ import pyarrow.parquet as pq
 from arttl.errors import ArttlError, one_line
 
 MOST_ROWS = 50_000_000
-_BYTES_PER_ROW, _BYTES_BESIDE = 2048, 64 * 2**20  # real manifests have some 300 per row
+BYTES_PER_ROW = 2048  # real manifests have some 300
+_BYTES_BESIDE = 64 * 2**20
 _BATCH = 8192  # rows
 
 
-def read_bounded_table(path: Path, type_of: Callable[[str], pa.DataType | None]) -> pa.Table:
+def read_bounded_table(
+    path: Path, type_of: Callable[[str], pa.DataType | None], bytes_per_row: int = BYTES_PER_ROW
+) -> pa.Table:
     """The columns of a table that are known, each of its type.
 
     Args:
         path: the file.
         type_of: of a column's name, the type that its values get; None for a column that is not read.
+        bytes_per_row: of memory, that are allowed.
 
     Raises:
         ArttlError: if the file is not Parquet, a column holds another type, or there are more than `MOST_ROWS` rows or
-            2 KiB per row.
+            `bytes_per_row`.
     """
     try:
         with pq.ParquetFile(path) as file:
             stored = file.schema_arrow
             types = {field.name: type_of(field.name) for field in stored}
+            if repeated := [name for name in types if types[name] and stored.get_field_index(name) < 0]:
+                raise ArttlError(f"{path} has two columns {repeated[0]!r}")
             schema = pa.schema([(name, type_) for name, type_ in types.items() if type_ is not None])
             for field in schema:
                 if not _fits(stored.field(field.name).type, field.type):
@@ -43,11 +49,12 @@ def read_bounded_table(path: Path, type_of: Callable[[str], pa.DataType | None])
             if rows > MOST_ROWS:
                 raise ArttlError(f"{path} has {rows:,} rows, more than {MOST_ROWS:,}")
             tables, size = [schema.empty_table()], 0
-            for batch in file.iter_batches(_BATCH, columns=schema.names):
+            batch_rows = max(1, min(_BATCH, _BYTES_BESIDE // bytes_per_row))
+            for batch in file.iter_batches(batch_rows, columns=schema.names):
                 tables.append(pa.Table.from_batches([batch]).select(schema.names).cast(schema))
                 size += tables[-1].nbytes  # after the cast, since a dictionary hides what it stands for
-                if size > _BYTES_PER_ROW * rows + _BYTES_BESIDE:
-                    raise ArttlError(f"{path} holds more than 2 KiB per row, which is no manifest's")
+                if size > bytes_per_row * rows + _BYTES_BESIDE:
+                    raise ArttlError(f"{path} holds more than {bytes_per_row / 1024:g} KiB per row")
             return pa.concat_tables(tables)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise ArttlError(f"{path} cannot be read as Parquet: {one_line(error)}") from error

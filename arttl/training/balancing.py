@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from arttl.documents import structured
 from arttl.errors import ArttlError, did_you_mean
 from arttl.training.settings import MultiTaskSettings
 
@@ -92,12 +94,34 @@ class Uncertainty(Balancing):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """See `Balancing.load_state_dict`."""
-        self.values.copy_(torch.tensor(state["values"], dtype=torch.float64))
-        if state["adam"]:
+        record = structured(dict(state), _UncertaintyRecord, "the weights of the tasks")
+        self.values.copy_(self._of_every_task(record.values))
+        if record.adam.exp_avg:
             self._adam.state[self.values] = {
-                name: torch.tensor(value, dtype=torch.float32 if name == "step" else torch.float64)
-                for name, value in state["adam"].items()
+                "step": torch.tensor(record.adam.step),
+                "exp_avg": self._of_every_task(record.adam.exp_avg),
+                "exp_avg_sq": self._of_every_task(record.adam.exp_avg_sq),
             }
+
+    def _of_every_task(self, values: Sequence[float]) -> torch.Tensor:
+        if len(values) != len(self.fixed):
+            raise ValueError(f"there are {len(values)} weights of {len(self.fixed)} tasks")
+        return torch.tensor(values, dtype=torch.float64)
+
+
+@dataclass(frozen=True)
+class _AdamRecord:
+    """Without values before the first step."""
+
+    step: float = 0.0
+    exp_avg: tuple[float, ...] = ()
+    exp_avg_sq: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class _UncertaintyRecord:
+    values: tuple[float, ...]
+    adam: _AdamRecord
 
 
 def open_balancing(settings: MultiTaskSettings, tasks: Sequence[str]) -> Balancing:

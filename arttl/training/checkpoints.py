@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from accelerate import Accelerator
 from safetensors.torch import load_file
 from torch import nn
 
+from arttl.documents import read_versioned
 from arttl.errors import ArttlError, one_line
 from arttl.files import make_folder, remove, whole_file, whole_folder
 from arttl.models.folders import save_tensors
@@ -61,6 +63,43 @@ class Progress:
     def best(self) -> Epoch | None:
         """The epoch with the lowest validation loss so far."""
         return next((epoch for epoch in reversed(self.history) if epoch.best), None)
+
+
+@dataclass(frozen=True)
+class _ProgressRecord:
+    epoch: int
+    steps: int
+    losses: list[list[float]]
+    """Of each rank."""
+    history: list[Epoch]
+
+    def __post_init__(self) -> None:
+        numbers = [epoch.epoch for epoch in self.history]
+        if [*numbers, self.epoch] != list(range(1, len(numbers) + 2)):
+            raise ValueError(f"epoch {self.epoch} is not the one after those in its history")
+
+
+@dataclass(frozen=True)
+class _OptimizerRecord:
+    values: dict[str, Any]
+    groups: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class _State:
+    """`state.json`."""
+
+    format_version: int
+    ranks: int
+    progress: _ProgressRecord
+    loader: dict[str, Any]
+    optimizer: _OptimizerRecord
+    balancing: dict[str, Any]
+    scaler: dict[str, Any] | None
+
+    def __post_init__(self) -> None:
+        if len(self.progress.losses) != self.ranks:
+            raise ValueError(f"it has the losses of {len(self.progress.losses)} of {self.ranks} processes")
 
 
 @dataclass(frozen=True)
@@ -115,7 +154,7 @@ class Checkpoints:
         }
 
         def write() -> None:
-            with whole_folder(self._folder / f"step-{progress.steps:09d}") as unfinished:
+            with whole_folder(self._folder / _name(progress.steps)) as unfinished:
                 save_tensors(unfinished / "weights.safetensors", learner.module.state_dict())
                 if learner.average is not None:
                     save_tensors(unfinished / "average.safetensors", learner.average.state_dict())
@@ -151,43 +190,38 @@ class Checkpoints:
             return None
         folder = saved[-1]
         rank, ranks = self._accelerator.process_index, self._accelerator.num_processes
+        state = _read_state(folder)
+        if state.ranks != ranks:
+            raise ArttlError(
+                f"{folder} was written by {state.ranks} process(es) and {ranks} resume it: launch as many again"
+            )
         try:
-            state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-            if state["format_version"] != FORMAT_VERSION:
-                raise ArttlError(
-                    f"{folder} has checkpoint format {state['format_version']}; this version has another"
-                )
-            if state["ranks"] != ranks:
-                raise ArttlError(
-                    f"{folder} was written by {state['ranks']} process(es) and {ranks} resume it: launch as many again"
-                )
             learner.module.load_state_dict(load_file(folder / "weights.safetensors"))
             if learner.average is not None:
                 learner.average.load_state_dict(load_file(folder / "average.safetensors"))
-            learner.optimizer.load_state_dict(
-                _full_optimizer(load_file(folder / "optimizer.safetensors"), state["optimizer"])
+            _restore_optimizer(
+                learner.optimizer, load_file(folder / "optimizer.safetensors"), state.optimizer
             )
-            _match_layout(learner.optimizer)
-            learner.balancing.load_state_dict(state["balancing"])
-            if state["scaler"] is not None and self._accelerator.scaler is not None:
-                self._accelerator.scaler.load_state_dict(state["scaler"])
-            random = load_file(folder / "random.safetensors")
-            progress = Progress(**{**state["progress"], "losses": state["progress"]["losses"][rank]})
-            progress.history = [Epoch(**epoch) for epoch in state["progress"]["history"]]
+            learner.balancing.load_state_dict(state.balancing)
+            if state.scaler is not None and self._accelerator.scaler is not None:
+                self._accelerator.scaler.load_state_dict(state.scaler)
+            saved_progress = state.progress
+            progress = Progress(
+                saved_progress.epoch,
+                saved_progress.steps,
+                saved_progress.losses[rank],
+                saved_progress.history,
+            )
             best = load_file(self._best(progress.best.epoch)) if progress.best else None
+            random = load_file(folder / "random.safetensors")
             torch.set_rng_state(random[f"cpu-{rank}"])
             if self._device.type == "cuda":
                 torch.cuda.set_rng_state(random[f"cuda-{rank}"], self._device)
-            position = dict(state["loader"])
         except ArttlError:
             raise
-        except (
-            Exception
-        ) as error:  # JSON, safetensors and the optimizer raise whatever damaged values lead to
-            raise ArttlError(
-                f"the checkpoint {folder} cannot be read: {one_line(error)[:200]}; delete it to use the one before"
-            ) from error
-        return progress, position, best
+        except Exception as error:  # safetensors and the optimizer raise whatever damaged values lead to
+            raise _unreadable(folder, one_line(error)[:200]) from error
+        return progress, state.loader, best
 
     @property
     def _device(self) -> torch.device:
@@ -219,12 +253,9 @@ class Checkpoints:
             remove(path)
         needed = set()
         for path in saved[-self._keep :]:
-            try:
-                history = json.loads((path / "state.json").read_text(encoding="utf-8"))["progress"]["history"]
-                best = [self._best(epoch["epoch"]) for epoch in history if epoch["best"]]
-            except (OSError, LookupError, TypeError, ValueError):  # a damaged one needs nothing
-                continue
-            needed |= set(best[-1:])
+            with suppress(ArttlError):  # resuming from a damaged one fails before it needs weights
+                history = _read_state(path).progress.history
+                needed |= set([self._best(epoch.epoch) for epoch in history if epoch.best][-1:])
         for path in set(self._folder.glob("best-epoch-*.safetensors")) - needed:
             remove(path)
 
@@ -242,13 +273,55 @@ def _flat_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, torch.T
     return tensors, {"values": values, "groups": full["param_groups"]}
 
 
-def _full_optimizer(tensors: Mapping[str, torch.Tensor], rest: Mapping[str, Any]) -> dict[str, Any]:
-    """The inverse of `_flat_optimizer`."""
-    state: dict[int, dict[str, Any]] = {}
-    for key, value in {**tensors, **rest["values"]}.items():
+def _read_state(folder: Path) -> _State:
+    """The `state.json` of a checkpoint.
+
+    Raises:
+        ArttlError: if it cannot be read, or is of another version.
+    """
+    try:
+        state = read_versioned(folder / "state.json", _State, FORMAT_VERSION, "checkpoint")
+    except ArttlError as error:
+        raise _unreadable(folder, str(error)) from error
+    if folder.name != _name(state.progress.steps):
+        raise _unreadable(folder, f"it has {state.progress.steps} steps")
+    return state
+
+
+def _unreadable(folder: Path, reason: str) -> ArttlError:
+    return ArttlError(f"the checkpoint {folder} cannot be read: {reason}; delete it to use the one before")
+
+
+def _name(steps: int) -> str:
+    return f"step-{steps:09d}"
+
+
+def _restore_optimizer(
+    optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tensor], rest: _OptimizerRecord
+) -> None:
+    """The inverse of `_flat_optimizer`.
+
+    Raises:
+        KeyError, RuntimeError, TypeError, ValueError: for a state that is not of this optimizer.
+    """
+    own = optimizer.state_dict()["param_groups"]
+    parameters = [group["params"] for group in own]
+    if [group.get("params") for group in rest.groups] != parameters:
+        raise ValueError("its optimizer has other groups of parameters")
+    if both := rest.values.keys() & tensors.keys():
+        raise ValueError(f"its optimizer has two values of {min(both)!r}")
+    state: dict[int, dict[str, Any]] = {index: {} for group in parameters for index in group}
+    for key, value in {**tensors, **rest.values}.items():
         index, _, name = key.partition(".")
-        state.setdefault(int(index), {})[name] = value
-    return {"state": state, "param_groups": rest["groups"]}
+        state[int(index)][name] = value
+    # The groups' rates and decays are those of the run's settings, which are the same.
+    used = {index: entries for index, entries in state.items() if entries}
+    optimizer.load_state_dict({"state": used, "param_groups": own})
+    for parameter, entries in optimizer.state.items():
+        for name, value in entries.items():
+            if isinstance(value, torch.Tensor) and value.numel() not in (1, parameter.numel()):
+                raise ValueError(f"the optimizer's {name} has the shape {tuple(value.shape)}")
+    _match_layout(optimizer)
 
 
 def _match_layout(optimizer: torch.optim.Optimizer) -> None:

@@ -67,6 +67,11 @@ def fit(
     restored = checkpoints.restore(learner) if checkpoints else None
     if restored:
         progress, position, best = restored
+        if progress.steps > progress.epoch * steps_per_epoch:
+            raise ArttlError(
+                f"the checkpoint has {progress.steps} steps in epoch {progress.epoch}, and an epoch has"
+                f" {steps_per_epoch}: start the run anew"
+            )
         train.load_state_dict(position)
         for epoch in progress.history:
             on_epoch(epoch)

@@ -115,7 +115,7 @@ def with_metadata(path: Path, changed: dict[bytes, bytes]) -> None:
         (lambda path: path.write_bytes(b"no table"), "cannot be read"),
         (lambda path: with_metadata(path, {}), "holds labels and no logits, as earlier versions wrote it"),
         (lambda path: with_metadata(path, {TASKS: b"{"}), "cannot be read"),
-        (lambda path: with_metadata(path, {TASKS: b'{"tasks": 1}'}), "not a task set"),
+        (lambda path: with_metadata(path, {TASKS: b'{"tasks": 1}'}), "'tasks' must be a list, not 1"),
         (
             lambda path: pq.write_table(pq.read_table(path).drop_columns(["year.logits"]), path),
             "cannot be read",

@@ -127,7 +127,7 @@ def test_a_folder_that_is_no_fused_model_is_named(tmp_path: Path) -> None:
             {"backbones": [{"name": "/etc/passwd", "stages": {}, "preprocess": {}}]},
             "is not a network of timm",
         ),
-        ({"tasks": 3}, "not a task set|cannot be read"),
+        ({"tasks": 3}, "fused.json: 'tasks' must be a list, not 3"),
     ):
         (tmp_path / "m" / "fused.json").write_text(json.dumps({**json.loads(text), **change}))
         with pytest.raises(ArttlError, match=reason):

@@ -49,7 +49,7 @@ def test_no_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["dataset.json", "manifest.parquet"])
 def test_a_damaged_folder(shards: Path, name: str) -> None:
     (shards / name).write_bytes(b"PAR1{")
-    with pytest.raises(ArttlError, match="cannot be read"):
+    with pytest.raises(ArttlError, match=rf"{name} (is not JSON|cannot be read)"):
         Manifest.read(shards)
 
 
@@ -108,7 +108,7 @@ def test_another_version(shards: Path) -> None:
     with pytest.raises(ArttlError, match="shard format 2; this version reads 1"):
         Manifest.read(shards)
     path.write_text("[]")
-    with pytest.raises(ArttlError, match="shard format None"):
+    with pytest.raises(ArttlError, match=r"dataset\.json: it must be an object, not a list"):
         Manifest.read(shards)
 
 
