@@ -38,7 +38,7 @@ def test_the_limits_of_the_page() -> None:
         "bytes of an extended tar header": f"{tar_members._LONGEST_EXTENSION // MIB} MiB",
         "rows of `manifest.parquet`": f"{parquet.MOST_ROWS:,}",
         "bytes per row of `manifest.parquet`, in memory": (
-            f"{parquet._BYTES_PER_ROW:,}, and {parquet._BYTES_BESIDE // MIB} MiB"
+            f"{parquet.BYTES_PER_ROW:,}, and {parquet._BYTES_BESIDE // MIB} MiB"
         ),
         "bytes of a `dataset.json` at an address": f"{remote._LARGEST_DESCRIPTION // MIB} MiB",
         "bytes of a picture from a IIIF server": f"{IiifSettings(addresses=('x',), out=Path('x')).most_mib} MiB",
