@@ -141,7 +141,8 @@ def _classes(task: TaskCounts, most: int) -> Table:
     order = np.lexsort((np.array(task.classes), -counts)) if len(counts) else np.zeros(0, dtype=int)
     shown = order if most == 0 or len(order) <= most + 2 else order[:most]
     rest = counts[order[len(shown) :]]
-    several = f"; {task.several:,} samples have several" if task.several else ""
+    having = "sample has" if task.several == 1 else "samples have"
+    several = f"; {task.several:,} {having} several" if task.several else ""
     table = _table(f"Classes of {task.name} ({len(order):,}{several})", "")
     table.columns[0].header = "class"
     table.columns[0].no_wrap = False
