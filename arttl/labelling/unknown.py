@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from arttl.characters import same_text
 
 DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−﹘﹣－"), "-")
@@ -30,6 +32,19 @@ _ERRORS = """
     #valeur!, #nom?, #nombre!, #nv, #bezug!, #wert!, #zahl!, #n/d, #rif!, #valore!, #nome?, #¡ref!, #¡valor!, #¡div/0!,
     #¿nombre?
 """
+# Makers of whom only the country is known: `French Painter`, `unknown Japanese`, `Spanish (Catalan) Painter`.
+_COUNTRIES = (
+    "american|australian|austrian|belgian|bohemian|british|byzantine|canadian|chinese|continental|danish|"
+    "dutch|egyptian|english|european|flemish|french|german|greek|hungarian|indian|irish|italian|japanese|"
+    "korean|mexican|netherlandish|norwegian|persian|peruvian|polish|portuguese|roman|russian|scottish|"
+    "spanish|swedish|swiss|turkish|venetian|welsh"
+)
+_COUNTRY = rf"(?:(?:north|south)(?:ern)? )?(?:{_COUNTRIES})(?: [(\[][^)\]]*[)\]])?"
+_MAKER = " (?:artist|draftsman|engraver|maker|miniaturist|painter|photographer|printmaker|school|sculptor)s?"
+_ONLY_COUNTRY = re.compile(
+    rf"(?:(?:unknown|unidentified|anonymous),? {_COUNTRY}(?:{_MAKER})?|{_COUNTRY}{_MAKER})"
+    r"(?:,? (?:\d\d?th|late|early|mid|or|century)\b)*"
+)
 _UNKNOWN = frozenset(word.strip() for word in f"{_USUAL},{_ERRORS}".split(","))
 
 
@@ -40,8 +55,13 @@ def unknown_key(label: str) -> str:
 
 
 def means_unknown(label: str) -> bool:
-    """Whether a label usually means that nothing is known, such as `#N/A`, `[unknown]`, `onbekend` or `--`."""
+    """Whether a label usually means that nothing is known, such as `#N/A`, `onbekend`, `--` or `French Painter`."""
     if len(label) > _LONGEST:
         return False
     key = label.casefold() if label.isascii() else same_text(label)
-    return key in _UNKNOWN or key.strip(_AROUND) in _UNKNOWN or not any(map(str.isalnum, key))
+    return (
+        key in _UNKNOWN
+        or key.strip(_AROUND) in _UNKNOWN
+        or _ONLY_COUNTRY.fullmatch(key) is not None
+        or not any(map(str.isalnum, key))
+    )

@@ -98,7 +98,8 @@ def print_sentences(*sentences: str) -> None:
 
 
 def _left_out(unlabelled: int, tasks: tuple[str, ...]) -> str:
-    return f"{unlabelled:,} artwork(s) left out: no label for {', '.join(tasks)}"
+    artworks = "artwork" if unlabelled == 1 else "artworks"
+    return f"{unlabelled:,} {artworks} left out: no label for {', '.join(tasks)}"
 
 
 def _scaled_down(summary: Summary, max_side: int) -> list[str]:
@@ -130,7 +131,8 @@ def _dry_notes(plan: Plan, settings: PackSettings) -> list[str]:
     first_of = {reject.reason: reject for reject in reversed(plan.rejects)}
     for reason in sorted(first_of):
         reject = first_of[reason]
-        notes.append(f"{reason}, such as object {reject.object_number!r} ({reject.file}): {reject.detail}")
+        file = f" ({reject.file})" if reject.file else ""
+        notes.append(f"{reason}, such as object {reject.object_number!r}{file}: {reject.detail}")
     if settings.near_duplicates == "together":
         notes.append(
             "--near-duplicates together needs the pictures themselves: the splits will differ a little"

@@ -288,14 +288,22 @@ def _check(
             f"none of the {read:,} rows of {where} can be packed, the first because of {first.reason} ({first.detail})"
         )
     columns = settings.task_columns()
+    if not count:
+        named = [
+            task if columns.get(task, task) == task else f"{task} (column {columns[task]!r})"
+            for task in tasks
+        ]
+        raise ArttlError(
+            f"{'the only artwork' if read == 1 else f'none of the {read:,} artworks'} of {where} has"
+            f" {'no' if read == 1 else 'a'} label{' for ' if named else ''}{', '.join(named)};"
+            " name other columns with --tasks"
+        )
     for task in tasks:
         if task not in catalogue.labels:
             raise ArttlError(
                 f"column {columns.get(task, task)!r} of {where} (--tasks {task}) has no label in any usable row;"
                 " leave it out or name another column"
             )
-    if not count:
-        raise ArttlError(f"none of the {read:,} artworks of {where} has a label")
     if settings.dry_run:
         return
     if not any(_exists(catalogue.image(row)) for row in range(count)):

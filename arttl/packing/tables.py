@@ -15,6 +15,7 @@ from arttl.packing.summary import Summary, TaskCounts
 from arttl.tasks import SPLITS
 
 _BAR = 16  # characters
+_LONGEST_NAME = 120  # characters of a class that are shown
 _LEFT_OUT = "Left out (rejects.csv)"
 # Upper ends of the sizes that the classes of a long tail are summed up by.
 _TAIL = (1, 4, 9, 19, 49, 99, 999, 9_999, 99_999, 999_999)
@@ -119,7 +120,7 @@ def _tasks(summary: Summary) -> Table:
             f"{len(counts):,}",
             f"{(task.samples > 0).all(axis=1).sum():,}",
             f"{(counts == 1).sum():,}",
-            Text(task.classes[largest] if largest >= 0 else "none"),
+            _name(task.classes[largest] if largest >= 0 else "none"),
             _share(counts[largest], labelled) if labelled else "",
         )
     return table
@@ -138,10 +139,12 @@ def _institutions(summary: Summary) -> Table:
 
 def _classes(task: TaskCounts, most: int) -> Table:
     counts = task.samples.sum(axis=1)
-    order = np.lexsort((np.array(task.classes), -counts)) if len(counts) else np.zeros(0, dtype=int)
+    # Not by an array of the names, in which every name would take as much memory as the longest.
+    order = np.array(sorted(range(len(counts)), key=lambda row: (-counts[row], task.classes[row])), dtype=int)
     shown = order if most == 0 or len(order) <= most + 2 else order[:most]
     rest = counts[order[len(shown) :]]
-    several = f"; {task.several:,} samples have several" if task.several else ""
+    having = "sample has" if task.several == 1 else "samples have"
+    several = f"; {task.several:,} {having} several" if task.several else ""
     table = _table(f"Classes of {task.name} ({len(order):,}{several})", "")
     table.columns[0].header = "class"
     table.columns[0].no_wrap = False
@@ -155,7 +158,7 @@ def _classes(task: TaskCounts, most: int) -> Table:
     longest = int(counts.max(initial=1))
     for index in shown:
         table.add_row(
-            Text(task.classes[index]),
+            _name(task.classes[index]),
             f"{counts[index]:,}",
             *(f"{number:,}" for number in task.samples[index]),
             _share(counts[index], labelled),
@@ -198,6 +201,10 @@ def _rejects(rejected: Mapping[str, int], title: str) -> Table:
     for reason, count in sorted(rejected.items(), key=lambda item: (-item[1], item[0])):
         table.add_row(reason, f"{count:,}")
     return table
+
+
+def _name(text: str) -> Text:
+    return Text(text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 3]}...")
 
 
 def _share(count: float, total: int) -> str:

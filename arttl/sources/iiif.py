@@ -183,9 +183,12 @@ class _Reader:
         """
         where = self.settings.metadata
         if not self.kinds["manifest"] and not self.kinds["image"]:
-            read = f"{self.kinds['collection']:,} collections and {self.kinds['']:,} other JSON documents"
+            kinds = {"collection": self.kinds["collection"], "other JSON document": self.kinds[""]}
+            read = " and ".join(
+                f"{count:,} {kind}{'' if count == 1 else 's'}" for kind, count in kinds.items() if count
+            )
             hint = "; arttl fetch iiif downloads what a collection names" if self.kinds["collection"] else ""
-            raise ArttlError(f"{where} holds no IIIF manifest, but {read}{hint}")
+            raise ArttlError(f"{where} holds no IIIF manifest{', but ' if read else ''}{read}{hint}")
         flags: list[tuple[str, str | None]] = [
             (f"--tasks {task}", column) for task, column in self.tasks.items()
         ]

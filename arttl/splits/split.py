@@ -34,7 +34,8 @@ def paper_split(count: int, seed: int) -> dict[str, Rows]:
         ArttlError: if there are too few rows for three splits.
     """
     if count < _FEWEST:
-        raise ArttlError(f"{count} labelled artwork(s) are too few for --split paper, which needs {_FEWEST}")
+        artworks = "artwork is" if count == 1 else "artworks are"
+        raise ArttlError(f"{count} labelled {artworks} too few for --split paper, which needs {_FEWEST}")
     rows = np.arange(count, dtype=np.int64)
     train, held_out = _train_test(rows, 0.2, seed)
     val, test = _train_test(held_out, 0.5, seed)
@@ -108,9 +109,8 @@ def group_sizes(groups: Rows, kind: str) -> Rows:
     """
     sizes = np.bincount(groups)
     if len(sizes) < _FEWEST:
-        raise ArttlError(
-            f"{len(sizes)} group(s) of artworks are too few for --split {kind}, which needs {_FEWEST}"
-        )
+        of_artworks = "group of artworks is" if len(sizes) == 1 else "groups of artworks are"
+        raise ArttlError(f"{len(sizes)} {of_artworks} too few for --split {kind}, which needs {_FEWEST}")
     return sizes
 
 

@@ -63,6 +63,18 @@ def _sentences(
             "desconocido",
             "Künstler unbekannt",
         ),
+        *(
+            "French Painter",
+            "unknown Japanese",
+            "Unidentified Italian sculptor",
+            "British School 18th century",
+        ),
+        *(
+            "British (?) School",
+            "Italian [Tuscan] Painter",
+            "North Netherlandish Painters",
+            "Netherlandish Painter, 16th century",
+        ),
     ],
 )
 def test_labels_that_mean_that_nothing_is_known(label: str) -> None:
@@ -74,6 +86,14 @@ def test_labels_that_mean_that_nothing_is_known(label: str) -> None:
     [
         "oil",
         "Unknown Pleasures",
+        *(
+            "Berlin Painter",
+            "French",
+            "Japanese paper",
+            "English, Harold",
+            "German School of Arms",
+            "Dutch Gift",
+        ),
         "Nana",
         "nanquin",
         "Null, A.",

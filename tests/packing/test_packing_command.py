@@ -55,7 +55,7 @@ def test_a_table_to_shards_and_tables(collection: PackSettings, capfd: pytest.Ca
     out, err = capfd.readouterr()
     assert "packing 24 pictures, 1 process" in err
     assert "mapping of type: 12 labels replaced by 2 entries, 1 never found (such as 'Urn')" in out
-    assert "1 artwork(s) left out: no label for type, material" in out
+    assert "1 artwork left out: no label for type, material" in out
     assert re.search(r"train +19 +79\.2% +1", out)
     assert re.search(r"type +23 +1 +2 +1 +0 +vase +52\.2%", out)
     assert re.search(r"material +16 +8 +2 +2 +0 +oak +100\.0%", out)
@@ -165,6 +165,24 @@ def test_a_dry_run(collection: PackSettings, capfd: pytest.CaptureFixture[str]) 
     assert "without --images every picture is assumed to be present and distinct" in capfd.readouterr().out
     with pytest.raises(ArttlError, match="--max-side -1"):
         run(dataclasses.replace(collection, dry_run=True, max_side=-1))
+
+
+def test_remarks_come_before_an_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "dc.xml").write_text(
+        '<all xmlns:dc="http://purl.org/dc/elements/1.1/"><record><dc:identifier>1</dc:identifier>'
+        "<dc:type>bowl</dc:type><dc:format>20 x 30 cm</dc:format></record></all>",
+        encoding="utf-8",
+    )
+    settings = PackSettings(source="dublin-core", metadata=tmp_path / "dc.xml", dry_run=True)
+    with pytest.raises(ArttlError, match=r"--tasks material\) has no label"):
+        run(settings.replace(tasks=("material", "type")))
+    assert "left out: 1 sizes ('20 x 30 cm')" in " ".join(capfd.readouterr().out.split())
+    with pytest.raises(
+        ArttlError, match=r"the only artwork of .* has no label for material; name other columns"
+    ):
+        run(settings.replace(tasks=("material",)))
+    with pytest.raises(ArttlError, match=r"^1 labelled artwork is too few for --split paper, which needs 6$"):
+        run(settings.replace(tasks=("type",)))
 
 
 def test_the_challenge_beside_the_paper(

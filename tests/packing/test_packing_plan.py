@@ -174,7 +174,9 @@ def test_nothing_to_pack_is_said_in_a_sentence(tmp_path: Path, make_artworks: Ma
     artworks = make_artworks(8)
     with pytest.raises(ArttlError, match="--source table read no artwork"):
         make_plan([], _settings(tmp_path))
-    with pytest.raises(ArttlError, match=r"column 'maker' of m\.csv \(--tasks artist\) has no label"):
+    with pytest.raises(
+        ArttlError, match=r"none of the 8 artworks of m\.csv has a label for artist \(column 'maker'\)"
+    ):
         make_plan(artworks, _settings(tmp_path, tasks=("artist=maker",), metadata=Path("m.csv")))
     with pytest.raises(ArttlError, match=r"none of the 1 rows .* because of outside-folder"):
         make_plan(

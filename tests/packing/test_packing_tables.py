@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import re
+import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 from rich.console import Console, RenderableType
@@ -88,3 +90,16 @@ def test_a_task_of_years_is_called_so() -> None:
         "the labels of year are years, which arttl train --number year learns: 10 with a value, 3 of them"
         in text
     )
+
+
+def test_a_very_long_class_takes_its_own_memory_only_and_few_lines() -> None:
+    summary = _summary([[80, 10, 10], *([[1, 0, 0]] * 499)])
+    classes = ["x" * 100_000, *(f"wood {index}" for index in range(499))]
+    summary = replace(summary, tasks=(replace(summary.tasks[0], classes=classes),))
+    tracemalloc.start()
+    text = _printed(class_tables(summary, most=3))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20e6  # an array of the names takes 200 MB
+    assert text.count("x") == 117
+    assert _printed(packing_tables(summary)).count("x") == 117

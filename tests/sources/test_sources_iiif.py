@@ -386,11 +386,11 @@ def test_info_json_is_a_picture_without_labels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.json", "[{}]", r"holds no IIIF manifest, but 0 collections and 1 other JSON documents$"),
+        ("a.json", "[{}]", r"holds no IIIF manifest, but 1 other JSON document$"),
         (
             "a.json",
             '{"type": "Collection", "items": [{"type": "Manifest", "id": "https://x.example/1"}]}',
-            r"1 collections and 0 other JSON documents; arttl fetch iiif downloads what a collection names",
+            r"but 1 collection; arttl fetch iiif downloads what a collection names",
         ),
         ("a.json", "{", "is not JSON"),
         ("a.txt", "https://x.example/1", "is read from the disk only: arttl fetch iiif downloads"),

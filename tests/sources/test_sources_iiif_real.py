@@ -141,7 +141,7 @@ def test_collections(folder: Path) -> None:
         assert [reference.address for reference in read_references(document)] == addresses
         assert count in (None, len(addresses))
         with pytest.raises(
-            ArttlError, match=r"no IIIF manifest, but 1 collections .* arttl fetch iiif downloads"
+            ArttlError, match=r"no IIIF manifest, but 1 collection; arttl fetch iiif downloads"
         ):
             read(path)
 

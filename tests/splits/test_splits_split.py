@@ -55,5 +55,5 @@ def test_grouped_split_of_single_rows() -> None:
     found = grouped_split(np.arange(1000), 3)
     assert {name: len(rows) for name, rows in found.items()} == {"train": 800, "val": 100, "test": 100}
     assert not np.array_equal(found["test"], grouped_split(np.arange(1000), 4)["test"])
-    with pytest.raises(ArttlError, match=r"5 group\(s\) of artworks are too few for --split grouped"):
+    with pytest.raises(ArttlError, match=r"5 groups of artworks are too few for --split grouped"):
         grouped_split(np.repeat(np.arange(5), 9), 0)

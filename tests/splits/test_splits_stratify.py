@@ -98,5 +98,5 @@ def test_rows_without_labels_and_too_few_groups() -> None:
     nothing = Labels(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64))
     split = stratified_split(np.arange(100), nothing, 0)
     assert {name: len(rows) for name, rows in split.items()} == {"train": 80, "val": 10, "test": 10}
-    with pytest.raises(ArttlError, match=r"5 group\(s\) of artworks are too few for --split stratified"):
+    with pytest.raises(ArttlError, match=r"5 groups of artworks are too few for --split stratified"):
         stratified_split(np.array([0, 1, 2, 3, 4, 4, 4]), nothing, 0)
