@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -97,7 +98,10 @@ def make_plan(
     rows, warnings = without_contested(claims, catalogue, rows, rejects)
     with_pictures = settings.images is not None or not settings.dry_run
     kept = without_duplicates(catalogue, rows, rejects) if with_pictures else rows
-    splits = _split(catalogue, rows, kept, tasks, settings)
+    try:
+        splits = _split(catalogue, rows, kept, tasks, settings)
+    except ArttlError as error:
+        raise ArttlError(f"{error}{_why_not_more(rejects, unlabelled)}") from error
     ordered = {split: shuffled(splits[split], split, settings.seed) for split in SPLITS}
     return Plan(
         tasks,
@@ -189,6 +193,15 @@ def _rename(catalogue: Catalogue, rows: list[int]) -> list[int]:
                 f"object {number!r} has two images that metadata name {job.file!r}; give one another name"
             )
     return repeated
+
+
+def _why_not_more(rejects: list[Reject], unlabelled: int) -> str:
+    """A clause on what was left out; empty if nothing was."""
+    counts = Counter(reject.reason for reject in rejects)
+    clauses = [f"{count:,} {reason}" for reason, count in sorted(counts.items())]
+    clauses += [f"{unlabelled:,} without a label"] if unlabelled else []
+    first = f" (the first is {rejects[0].file}: {rejects[0].detail})" if rejects else ""
+    return f"; left out: {', '.join(clauses)}{first}" if clauses else ""
 
 
 def _split(

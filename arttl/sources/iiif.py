@@ -297,8 +297,11 @@ class _Reader:
 
     def _image(self, number: str, picture: Picture, page: int) -> Path | NoPicture:
         folder, name = self.settings.images, picture.file_name
-        if folder is None or (folder / name).is_file():
-            return (folder or Path()) / name
+        if folder is None:
+            return Path(name)
+        if (folder / name).is_file():
+            self.pictures.mark(folder / name)
+            return folder / name
         own = self.pictures.of_object(number) if page == 1 else None
         if own is None or (isinstance(own, NoPicture) and own.reason == "missing"):
             detail = f"neither it nor a picture named after {number!r} is in the folder; arttl fetch iiif downloads it"

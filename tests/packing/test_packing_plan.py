@@ -52,6 +52,20 @@ def test_split_column(tmp_path: Path, make_artworks: MakeArtworks) -> None:
         make_plan(artworks, _settings(tmp_path, split="column=fold"))
 
 
+def test_too_few_rows_say_what_was_left_out(tmp_path: Path, make_artworks: MakeArtworks) -> None:
+    artworks = make_artworks(6)
+    rejects = [
+        Reject("B.1", "", "b.png", "missing", "line 8"),
+        Reject("B.2", "", "c.png", "missing", "line 9"),
+    ]
+    with pytest.raises(ArttlError) as error:
+        make_plan([*artworks, *rejects], _settings(tmp_path, tasks=("material",)))
+    assert str(error.value) == (
+        "3 labelled artwork(s) are too few for --split paper, which needs 6;"
+        " left out: 2 missing, 3 without a label (the first is b.png: line 8)"
+    )
+
+
 def test_photographs_of_one_object_get_keys_of_their_own(tmp_path: Path, make_artworks: MakeArtworks) -> None:
     first, *others = make_artworks(12)
     again = [dataclasses.replace(artwork, object_number="A.0", key=first.key) for artwork in others[:3]]

@@ -336,6 +336,9 @@ def test_pictures_in_the_folder(tmp_path: Path) -> None:
     assert [artwork.image.name for artwork in artworks_of(items)] == [name, "a_2.tif"]
     ((number, reason, detail),) = rejects_of(items)
     assert (number, reason) == ("A.3", "missing") and "arttl fetch iiif downloads it" in detail
+    assert not [item for item in items if isinstance(item, PassedOver)], (
+        "each picture is one that a record names"
+    )
     pages = [canvas_3(image_3(f"{SERVICE}/{number}")) for number in (2, 9)]
     items = read(tmp_path, *documents[1:2], images=images, all_canvases=True, dry_run=False)
     (tmp_path / "manifests" / "0002.json").unlink()
