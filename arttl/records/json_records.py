@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from arttl.errors import ArttlError, one_line
+from arttl.records.kinds import contents
 from arttl.records.reading import metadata_files, readable
 
 JSON_SUFFIXES = (".json", ".jsonld", ".jsonl", ".ndjson", ".jsonlines")
@@ -50,6 +51,9 @@ def read_document(file: Path) -> Any:
     """
     with readable(file, "--metadata"), file.open("rb") as opened:
         data = opened.read(_LONGEST + 1)
+    start = data[:1024].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
+    if start and not start.startswith((b"{", b"[")):
+        raise ArttlError(f"{file} is not JSON but {contents(file)}")
     return parse_document(data, str(file))
 
 

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from arttl.characters import plain_text
 from arttl.errors import ArttlError, one_line
 from arttl.records.delimited import Row, matched_columns
+from arttl.records.kinds import contents, kind_of
 from arttl.records.nested import field_names, named_fields, outermost
 from arttl.records.reading import readable
 
@@ -161,6 +162,8 @@ def _objects_of_list(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     except (ValueError, RecursionError) as error:
         raise ArttlError(f"{path} is not JSON: {one_line(error)}") from error
     if not isinstance(entries, list):
+        if kind_of(path).source not in (None, "table"):
+            raise ArttlError(f"{path} is not a table but {contents(path)}")
         inside = entries.items() if isinstance(entries, dict) else ()
         lists = [name for name, value in inside if isinstance(value, list) and _are_objects(value[:1])]
         hint = (

@@ -54,6 +54,12 @@ def test_values_as_a_person_types_them(value: object, text: str, tmp_path: Path)
         ("r.json", b'[{"a": 1}, 2]', r"entry 2 of .*r\.json is not a JSON object"),
         ("r.json", b'[{"a": 1},', r"r\.json is not JSON"),
         ("r.json", b"", r"r\.json is not JSON"),
+        (
+            "r.json",
+            b'{"@context": "http://iiif.io/api/presentation/3/context.json", "id": "https://x/1", "type": "Manifest",'
+            b' "thumbnail": [{"id": "a"}]}',
+            r"r\.json is not a table but a IIIF manifest .*; use --source iiif",
+        ),
         ("r.json", b"[]", "holds no rows"),
         (
             "r.json",

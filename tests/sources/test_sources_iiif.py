@@ -396,6 +396,11 @@ def test_info_json_is_a_picture_without_labels(tmp_path: Path) -> None:
             r"but 1 collection; arttl fetch iiif downloads what a collection names",
         ),
         ("a.json", "{", "is not JSON"),
+        (
+            "a.json",
+            "<lido xmlns='http://www.lido-schema.org'/>",
+            "a.json is not JSON but .*; use --source lido",
+        ),
         ("a.txt", "https://x.example/1", "is read from the disk only: arttl fetch iiif downloads"),
     ],
 )
