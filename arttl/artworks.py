@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 # A tar's plain header has 100 bytes for a member's name, and `<key>.json` must fit.
@@ -53,6 +54,7 @@ class Artwork:
             )
 
 
+@lru_cache(maxsize=1024)  # sources ask for the picture and the artwork of each object
 def sample_key(object_number: str, *, part: str = "") -> str:
     """A key of letters, digits, `_` and `-` from an object number as catalogued.
 

@@ -26,6 +26,7 @@ from arttl.records.xml_records import read_records, words
 OAI = "{http://www.openarchives.org/OAI/2.0/}"
 RECORD = OAI + "record"
 _HEADER, _RESPONSE_DATE = OAI + "header", OAI + "responseDate"
+_METADATA, _IDENTIFIER, _DATESTAMP = OAI + "metadata", OAI + "identifier", OAI + "datestamp"
 
 # What a record is to a harvest.
 State = Literal["in force", "replaced", "deleted later", "deleted", "another format"]
@@ -37,16 +38,24 @@ _MOST_BETWEEN = 8 * 2**20  # bytes between the ends of two records
 _DIGITS = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d))?)?")
 
 
+def _child(element: Element, tag: str) -> Element | None:
+    """The first child of a name; `find` does the same in several times the time."""
+    return next(element.iterchildren(tag), None)
+
+
 def payload(record: Element) -> Element | None:
     """The metadata of an OAI-PMH record, without its header and what is said about it."""
-    metadata = record.find(OAI + "metadata")
+    metadata = _child(record, _METADATA)
     inner = record if metadata is None else metadata
     return next((child for child in inner if child.tag not in (_HEADER, OAI + "about")), None)
 
 
 def identifier_of(record: Element) -> str:
     """The identifier in the record's header; empty where it has none."""
-    return words(record.find(f"{_HEADER}/{OAI}identifier"))
+    for header in record.iterchildren(_HEADER):
+        if (identifier := _child(header, _IDENTIFIER)) is not None:
+            return words(identifier)
+    return ""
 
 
 class Harvest:
@@ -147,8 +156,8 @@ def _read_headers(path: Path, records: _Headers, is_of_format: Callable[[Element
                 if element.tag == _RESPONSE_DATE:
                     date = date or _stamp(words(element))
                     continue
-                header = element.find(_HEADER)
-                stamp = _stamp(words(header.find(OAI + "datestamp"))) if header is not None else 0
+                header = _child(element, _HEADER)
+                stamp = _stamp(words(_child(header, _DATESTAMP))) if header is not None else 0
                 state: State = "in force"
                 if _is_deleted(element):
                     state = "deleted"
@@ -194,7 +203,7 @@ def _ends(document: Iterator[bytes]) -> Iterator[Element]:
 
 
 def _is_deleted(record: Element) -> bool:
-    header = record.find(_HEADER)
+    header = _child(record, _HEADER)
     return header is not None and header.get("status", "").strip().casefold() == "deleted"
 
 

@@ -98,7 +98,7 @@ def plain_language(code: str) -> str:
 
 def encodable(text: str) -> str:
     """A text without halves of surrogate pairs, which JSON can hold and no file."""
-    return text.encode("utf-8", "replace").decode()
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _collect(value: Any, language: str, texts: list[Text], depth: int) -> None:

@@ -17,6 +17,7 @@ from arttl.records.delimited import read_columns, read_rows
 from arttl.shards.rejects import Reject
 
 _MOST_DISTINCT = 200_000  # labels of a task that are told apart, so that memory stays bounded
+_MOST_UNCHANGED = 20_000  # of a task, that are looked up rather than normalised again
 _COMPARED = 20_000  # entries of a mapping that a label without one is compared with
 _EXAMPLES = 3
 
@@ -110,6 +111,8 @@ class LabelRules:
         self._made_unknown: dict[str, Counter[str]] = {}
         self._replaced: dict[str, Counter[str]] = {task: Counter() for task in mappings}
         self._unmapped: dict[str, _Tally] = {task: _Tally() for task in mappings}
+        # Of each task some labels that stay as they are and are counted already, since labels come again and again.
+        self._unchanged: dict[str, set[str]] = {}
         # The distinct labels of each task, as catalogued and as learnt.
         self._distinct: dict[str, tuple[_Distinct, _Distinct]] = {}
 
@@ -217,7 +220,11 @@ class LabelRules:
         mapping = self._mappings.get(task, {})
         kept: dict[str, None] = {}
         as_catalogued, as_learnt = self._distinct.setdefault(task, (_Distinct(), _Distinct()))
+        unchanged = self._unchanged.setdefault(task, set())
         for catalogued in raw:
+            if catalogued in unchanged:
+                kept[catalogued] = None
+                continue
             label = self._normalised(catalogued)
             if not label:
                 continue
@@ -233,6 +240,8 @@ class LabelRules:
             if label:
                 as_learnt.add(label)
                 kept[label] = None
+                if label == catalogued and not mapping and len(unchanged) < _MOST_UNCHANGED:
+                    unchanged.add(label)
         return tuple(kept)
 
     def _normalised(self, catalogued: str) -> str:

@@ -43,16 +43,18 @@ class LabelColumn:
 
     def set(self, row: int, labels: Sequence[str]) -> None:
         """Set a row's labels, also a second time; rows that are never set have none."""
-        while len(self._starts) <= row:
-            self._starts.append(0)
-            self._counts.append(0)
-        self._starts[row] = len(self._codes)
-        self._counts[row] = len(labels)
+        starts, counts, numbers, codes = self._starts, self._counts, self._numbers, self._codes
+        while len(starts) <= row:
+            starts.append(0)
+            counts.append(0)
+        starts[row] = len(codes)
+        counts[row] = len(labels)
         for label in labels:
-            number = self._numbers.setdefault(label, len(self.names))
-            if number == len(self.names):
+            number = numbers.get(label)
+            if number is None:
+                number = numbers[label] = len(self.names)
                 self.names.append(label)
-            self._codes.append(number)
+            codes.append(number)
 
     def known(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         """Which of the rows have a label."""
@@ -91,6 +93,7 @@ class Catalogue:
         where = None if directory is None else str(directory)
         self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=where)  # noqa: SIM115 - as long as this lives
         self._end = 0
+        self._is_at_end = True  # a seek would write out what is buffered
         self._starts = array("q")
         self._sizes = array("i")
         self._keys = array("Q")  # hashes
@@ -130,7 +133,9 @@ class Catalogue:
         if isinstance(artwork, ArchivedArtwork):
             member = json.dumps([artwork.member, artwork.offset, artwork.size])
         whole = b"\n".join((data, member.encode(), os.fsencode(artwork.image)))
-        self._file.seek(self._end)
+        if not self._is_at_end:
+            self._file.seek(self._end)
+            self._is_at_end = True
         self._file.write(whole)
         self._starts[row], self._sizes[row] = self._end, len(whole)
         self._end += len(whole)
@@ -204,6 +209,7 @@ class Catalogue:
         return np.unique(hashes, return_inverse=True)[1].astype(np.int64).reshape(-1)
 
     def _read(self, row: int) -> bytes:
+        self._is_at_end = False
         self._file.seek(self._starts[row])
         return self._file.read(self._sizes[row])
 

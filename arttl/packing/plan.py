@@ -356,6 +356,8 @@ def clean(artwork: Artwork, tasks: tuple[str, ...]) -> Artwork:
             f"object {artwork.object_number!r} has the split {artwork.split!r}; it must be one of {', '.join(SPLITS)}"
         )
     labels, raw = artwork.labels, artwork.raw_labels
+    if _is_clean(artwork, tasks):
+        return artwork
     return dataclasses.replace(
         artwork,
         object_number=_text(artwork.object_number),
@@ -375,9 +377,39 @@ def clean(artwork: Artwork, tasks: tuple[str, ...]) -> Artwork:
     )
 
 
+def _is_clean(artwork: Artwork, tasks: tuple[str, ...]) -> bool:
+    """Whether nothing needs to be changed, as is usual; a copy takes far longer than to look."""
+    labels, raw = artwork.labels, artwork.raw_labels
+    if tasks and (
+        list(labels) != [task for task in tasks if task in labels]
+        or list(raw) != [*filter(raw.__contains__, tasks)]
+    ):
+        return False
+    if not all(labels.values()) or (tasks and not all(map(tasks.__contains__, artwork.identifiers))):
+        return False
+    texts = [
+        artwork.object_number,
+        artwork.title,
+        artwork.date,
+        artwork.source,
+        artwork.institution,
+        artwork.group,
+    ]
+    for names in (*labels.values(), *raw.values(), *artwork.attributions):
+        texts += names
+    for of_labels in artwork.identifiers.values():
+        for label, several in of_labels.items():
+            texts += (label, *several)
+    try:
+        "".join(filter(None, texts)).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _text(text: str) -> str:
     """The text, with what UTF-8 cannot hold (halves of surrogate pairs, from odd file names) escaped."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def clean_reject(reject: Reject) -> Reject:

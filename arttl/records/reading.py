@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -41,7 +42,9 @@ def metadata_files(path: Path, suffixes: Collection[str]) -> list[Path]:
     """
     if not path.is_dir():
         return [path]
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in suffixes and file.is_file())
+    there = (file for file in path.rglob("*") if file.suffix.lower() in suffixes and file.is_file())
+    # In the order of paths, which take longer to compare and remember their parts.
+    files = sorted(there, key=lambda file: os.path.normcase(file).split(os.sep))  # noqa: PTH206 - of a text
     if not files:
         raise ArttlError(
             f"--metadata {path} holds no file named {' or '.join(f'*{suffix}' for suffix in suffixes)};"

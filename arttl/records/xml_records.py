@@ -7,9 +7,9 @@ metadata need none, and entity bombs and external entities both start there (OWA
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 
 from lxml import etree
@@ -23,6 +23,9 @@ from arttl.records.xml_documents import split_documents
 _CHUNK = 64 * 1024
 _MOST_CHARACTERS = 8 * 2**20  # of a record, text and markup; real ones have some thousands
 _DEEPEST = 200
+_TOO_DEEP = etree.XPath("/".join(["*"] * _DEEPEST))  # of a record, which is level 1
+_PIECE = 512  # bytes in which the first element is looked for
+_MOST_BEFORE = 16  # chunks before it
 _LONGEST_LANGUAGE = 35  # characters, which BCP 47 (4.4.1) asks to leave room for
 XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 # Codes of three letters (ISO 639-2, either kind) that files have in place of those of two, which BCP 47 asks for.
@@ -37,7 +40,9 @@ class BadXml(ArttlError):
 
 
 def read_records(path: Path, names: Collection[str]) -> Iterator[Element]:
-    """The elements of the given names, each as soon as it has ended and then forgotten.
+    """The elements of the given names, each as soon as it has ended, and then forgotten.
+
+    It is part of the file's tree while it is read: it must not be changed or moved before the last has been read.
 
     The language of the elements around a record is put on the record itself (`xml:lang`), unless it has its own.
 
@@ -50,15 +55,21 @@ def read_records(path: Path, names: Collection[str]) -> Iterator[Element]:
             or has a record of more than 8 MiB or 200 levels.
     """
     where: Path | str = path
-    parser = _parser()
+    parser: etree.XMLPullParser | None = None
     is_first = True
+
+    def new_parser(tags: Collection[str]) -> etree.XMLPullParser:
+        nonlocal parser
+        parser = _parser(tags)
+        return parser
+
     try:
         with readable(path, "--metadata"), path.open("rb") as file:
             documents = split_documents(iter(lambda: file.read(_CHUNK), b""))
             for number, document in enumerate(documents, start=1):
                 if number > 1:
-                    where, parser = f"XML document {number} of {path}", _parser()
-                for record in _records(where, parser, document, names):
+                    where = f"XML document {number} of {path}"
+                for record in _records(where, document, names, new_parser):
                     is_first = False
                     yield record
     except (BadXml, etree.XMLSyntaxError) as error:
@@ -69,9 +80,9 @@ def read_records(path: Path, names: Collection[str]) -> Iterator[Element]:
         _raise_named(where, parser, error)
 
 
-def _raise_named(where: Path | str, parser: etree.XMLPullParser, error: etree.XMLSyntaxError) -> None:
+def _raise_named(where: Path | str, parser: etree.XMLPullParser | None, error: etree.XMLSyntaxError) -> None:
     """Raise the error with file and line, unless it is about the name of a namespace alone."""
-    entries = list(parser.feed_error_log.filter_from_errors())
+    entries = list(parser.feed_error_log.filter_from_errors()) if parser is not None else []
     for entry in entries:
         if entry.type != etree.ErrorTypes.WAR_NS_URI:  # a namespace need not be an address to be a name
             message = " ".join(entry.message.split())
@@ -80,9 +91,11 @@ def _raise_named(where: Path | str, parser: etree.XMLPullParser, error: etree.XM
         raise BadXml(f"{where} is not well-formed XML: {error.msg}") from error
 
 
-def _parser() -> etree.XMLPullParser:
+def _parser(tags: Collection[str] | None = None) -> etree.XMLPullParser:
+    """A parser that reports where elements of the given names start and end, or where all start."""
     return etree.XMLPullParser(
-        ("start", "end"),
+        ("start",) if tags is None else ("start", "end"),
+        tag=None if tags is None else tuple(tags),
         resolve_entities=False,
         load_dtd=False,
         no_network=True,
@@ -93,49 +106,80 @@ def _parser() -> etree.XMLPullParser:
     )
 
 
-def _records(
-    path: Path | str, parser: etree.XMLPullParser, chunks: Iterator[bytes], names: Collection[str]
-) -> Iterator[Element]:
-    record: Element | None = None
-    depth = record_bytes = 0
+def _name_of_root(path: Path | str, chunks: Iterator[bytes], read: list[bytes]) -> str | None:
+    """The name of the outermost element; None if the text is damaged before it, or ends.
+
+    Args:
+        path: for messages.
+        chunks: of a document.
+        read: the chunks that were read are added here.
+
+    Raises:
+        BadXml: if a document type is declared, or no element is near the beginning.
+    """
+    parser = _parser()
     for chunk in chunks:
-        damage: etree.XMLSyntaxError | None = None
-        try:
-            parser.feed(chunk)
-        except etree.XMLSyntaxError as error:
-            damage = error  # raised after the records before it
-        record_bytes += len(chunk)
-        ended: list[Element] = []
-        for event, element in parser.read_events():
-            if event == "start":
-                depth += 1
-                if depth == 1 and element.getroottree().docinfo.internalDTD is not None:
+        read.append(chunk)
+        for start in range(0, len(chunk), _PIECE):
+            is_damaged = False
+            try:
+                parser.feed(chunk[start : start + _PIECE])
+            except etree.XMLSyntaxError:
+                is_damaged = True  # reported when the records are read
+            for _, element in parser.read_events():
+                if element.getroottree().docinfo.internalDTD is not None:
                     above = chunk.replace(b"\0", b"").partition(b"<!DOCTYPE")[0]  # UTF-16 has zeros between
                     raise _refused(
                         path,
                         above.count(b"\n") + 1,
                         "a document type or entity is declared, which metadata need not; delete the declaration",
                     )
-                if depth > _DEEPEST:
-                    raise _refused(path, element.sourceline, f"elements are nested more than {_DEEPEST} deep")
+                return str(element.tag)
+            if is_damaged:
+                return None
+        if len(read) > _MOST_BEFORE:
+            raise BadXml(f"{path} has no element in its first MiB")
+    return None
+
+
+def _records(
+    path: Path | str,
+    chunks: Iterator[bytes],
+    names: Collection[str],
+    new_parser: Callable[[Collection[str]], etree.XMLPullParser],
+) -> Iterator[Element]:
+    read: list[bytes] = []
+    name_of_root = _name_of_root(path, chunks, read)
+    # Few elements are reported, since each costs far more than parsing it; that of the root gives hold of the others.
+    parser = new_parser({*names, *filter(None, (name_of_root,))})
+    root: Element | None = None
+    record: Element | None = None
+    record_bytes = 0
+    for chunk in chain(read, chunks):
+        damage: etree.XMLSyntaxError | None = None
+        try:
+            parser.feed(chunk)
+        except etree.XMLSyntaxError as error:
+            damage = error  # raised after the records before it
+        record_bytes += len(chunk)
+        for event, element in parser.read_events():
+            if event == "start":
+                if root is None:
+                    root = element.getroottree().getroot()
                 if record is None and element.tag in names:
                     record, record_bytes = element, len(chunk)
-                continue
-            depth -= 1
-            if record is not None and element is record:
-                finished = copy.deepcopy(element)  # the parser still needs its own
-                finished.tail = None
-                if XML_LANG not in finished.attrib and (language := inherited_language(element)):
-                    finished.set(XML_LANG, language)
-                yield finished
+            elif record is not None and element is record:
+                if (deep := next(iter(_TOO_DEEP(record)), None)) is not None:
+                    raise _too_deep(path, deep)
+                if XML_LANG not in record.attrib and (language := inherited_language(record)):
+                    record.set(XML_LANG, language)
+                yield record  # not a copy, which takes longer than parsing
                 record = None
-            if record is None:
-                ended.append(element)
-        # Only now, when no event refers to a part of them: lxml's time would grow with the square of a record's size.
-        for element in ended:
-            element.clear()
-            while element.getprevious() is not None:
-                del element.getparent()[0]
+        # Only now, when no event refers to a part of them.
+        if root is not None:
+            _forget(root, record)
+        if record is not None:
+            _check_depth(path, record)
         if damage is not None:
             raise damage
         if record is not None and record_bytes > _MOST_CHARACTERS:
@@ -143,6 +187,31 @@ def _records(
             reason = f"a record has more than 8 MiB; write one element {name!r} per object"
             raise _refused(path, record.sourceline, reason)
     parser.close()
+
+
+def _forget(root: Element, record: Element | None) -> None:
+    """Delete all that has ended before the end of what was parsed, but for a record that has not.
+
+    The last child of each element stays: the parser is in it, or will append to the text behind it.
+    """
+    element = root
+    while element is not record and len(element):
+        if len(element) > 1:
+            del element[:-1]
+        element = element[-1]
+
+
+def _check_depth(path: Path | str, record: Element) -> None:
+    """Refuse a record that has not ended, if the parser is too deep in it."""
+    element, depth = record, 1
+    while len(element):
+        element, depth = element[-1], depth + 1
+        if depth > _DEEPEST:
+            raise _too_deep(path, element)
+
+
+def _too_deep(path: Path | str, element: Element) -> BadXml:
+    return _refused(path, element.sourceline, f"elements are nested more than {_DEEPEST} deep")
 
 
 def _refused(path: Path | str, line: int | None, reason: str) -> BadXml:

@@ -76,7 +76,7 @@ def guess_labels(settings: S) -> tuple[S, list[str]]:
         ]
         labels = Labels(pairs)
         known |= {task: None for task, usual in USUAL_LABELS.items() if labels.has_usual(usual)}
-        shown.update({pair.labels[0].plain for pair in pairs})
+        shown.update(list(dict.fromkeys(pair.labels[0].plain for pair in pairs)))
     tasks = tuple(task for task in USUAL_LABELS if task in known)
     if tasks:
         return settings.replace(tasks=tasks), [
@@ -215,7 +215,7 @@ class _Reader:
 
     def _artworks(self, manifest: Manifest, where: str) -> Iterator[Artwork | Reject]:
         self.known.add(manifest.address)
-        for label in {pair.labels[0].plain for pair in manifest.pairs}:
+        for label in dict.fromkeys(pair.labels[0].plain for pair in manifest.pairs):
             if label in self.labels or len(self.labels) < _MOST_LABELS:
                 self.labels[label] += 1
         name, labels = manifest.address or where, Labels(manifest.pairs)
