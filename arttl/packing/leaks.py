@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from arttl.packing.plan import without_leaf
+from arttl.labelling.cleaning import without_leaf
 from arttl.pictures.near_duplicates import NEAR_DUPLICATES_FILE, read_near_duplicates
 from arttl.shards.manifest import Manifest
 from arttl.tasks import SPLITS

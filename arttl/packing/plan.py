@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy.typing as npt
 
 from arttl.artworks import ArchivedArtwork, Artwork, sample_key
 from arttl.errors import ArttlError, did_you_mean
+from arttl.labelling.cleaning import clean, clean_reject, plain, without_leaf
 from arttl.matching.claims import Claims
 from arttl.packing.catalogue import Catalogue
 from arttl.packing.duplicates import without_duplicates
@@ -148,11 +148,6 @@ def _fill(
     return unlabelled
 
 
-def without_leaf(object_number: str, leaf: re.Pattern[str] | None) -> str:
-    """The number of the object that a leaf or part belongs to; see `SourceSettings.leaf`."""
-    return (leaf.sub("", object_number) if leaf else "") or object_number
-
-
 def _with_unique_keys(catalogue: Catalogue, rejects: list[Reject]) -> Rows:
     """Make keys unique, and return the rows except those that repeat another."""
     hashes = catalogue.key_hashes()
@@ -241,6 +236,12 @@ def _of_institutions(
     names = catalogue.institutions.names
     known = [names[number] for number in np.unique(numbers).tolist()]
     for institution in institutions:
+        alike = [name for name in known if name != institution and name.casefold() == institution.casefold()]
+        if institution in known and not set(alike) <= set(institutions):
+            raise ArttlError(
+                f"--test-institution {institution!r}: there is {alike[0]!r} too, which would be trained on; name both,"
+                " or give them one name in the metadata"
+            )
         if institution not in known:
             there = ", ".join(known) or "none, see --institution and --institution-column"
             raise ArttlError(
@@ -342,84 +343,7 @@ def _file_name(artwork: Artwork, folder: Path | None) -> str:
         image = Path(image.name)
     if isinstance(artwork, ArchivedArtwork):
         image /= artwork.member
-    return _text(image.as_posix())
-
-
-def clean(artwork: Artwork, tasks: tuple[str, ...]) -> Artwork:
-    """Only the labels of the given tasks (of all, if none are given), and only text that UTF-8 can hold.
-
-    Raises:
-        ArttlError: for an unknown split.
-    """
-    if artwork.split is not None and artwork.split not in SPLITS:
-        raise ArttlError(
-            f"object {artwork.object_number!r} has the split {artwork.split!r}; it must be one of {', '.join(SPLITS)}"
-        )
-    labels, raw = artwork.labels, artwork.raw_labels
-    if _is_clean(artwork, tasks):
-        return artwork
-    return dataclasses.replace(
-        artwork,
-        object_number=_text(artwork.object_number),
-        labels={task: tuple(map(_text, labels[task])) for task in tasks or labels if labels.get(task)},
-        raw_labels={task: tuple(map(_text, raw[task])) for task in tasks or raw if task in raw},
-        title=artwork.title and _text(artwork.title),
-        date=artwork.date and _text(artwork.date),
-        source=artwork.source and _text(artwork.source),
-        institution=artwork.institution and _text(artwork.institution),
-        identifiers={
-            task: {_text(label): tuple(map(_text, several)) for label, several in of_labels.items()}
-            for task, of_labels in artwork.identifiers.items()
-            if not tasks or task in tasks
-        },
-        attributions=tuple((_text(qualifier), _text(name)) for qualifier, name in artwork.attributions),
-        group=artwork.group and _text(artwork.group),
-    )
-
-
-def _is_clean(artwork: Artwork, tasks: tuple[str, ...]) -> bool:
-    """Whether nothing needs to be changed, as is usual; a copy takes far longer than to look."""
-    labels, raw = artwork.labels, artwork.raw_labels
-    if tasks and (
-        list(labels) != [task for task in tasks if task in labels]
-        or list(raw) != [*filter(raw.__contains__, tasks)]
-    ):
-        return False
-    if not all(labels.values()) or (tasks and not all(map(tasks.__contains__, artwork.identifiers))):
-        return False
-    texts = [
-        artwork.object_number,
-        artwork.title,
-        artwork.date,
-        artwork.source,
-        artwork.institution,
-        artwork.group,
-    ]
-    for names in (*labels.values(), *raw.values(), *artwork.attributions):
-        texts += names
-    for of_labels in artwork.identifiers.values():
-        for label, several in of_labels.items():
-            texts += (label, *several)
-    try:
-        "".join(filter(None, texts)).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _text(text: str) -> str:
-    """The text, with what UTF-8 cannot hold (halves of surrogate pairs, from odd file names) escaped."""
-    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def clean_reject(reject: Reject) -> Reject:
-    """Only text that UTF-8 can hold."""
-    return dataclasses.replace(
-        reject,
-        object_number=_text(reject.object_number),
-        file=_text(reject.file),
-        detail=_text(reject.detail),
-    )
+    return plain(image.as_posix())
 
 
 def _digest(

@@ -11,10 +11,10 @@ import numpy as np
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
+from arttl.labelling.cleaning import clean, clean_reject
 from arttl.packing.catalogue import Catalogue
 from arttl.packing.folder import check_folder
 from arttl.packing.lazy import LazyRows
-from arttl.packing.plan import clean, clean_reject
 from arttl.packing.rewriting import Copy, Rewriting, write_copies
 from arttl.packing.samples import Job, provenance
 from arttl.packing.settings import FolderSettings, OutputSettings, recorded

@@ -20,9 +20,11 @@ def readable(path: Path, flag: str) -> Iterator[None]:
         flag: the one that named it.
 
     Raises:
-        ArttlError: if it does not exist or cannot be read.
+        ArttlError: if it does not exist, is a pipe or a device, which may never end, or cannot be read.
     """
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ArttlError(f"{flag} {path} is a pipe or a device; give the name of a file")
         yield
     except FileNotFoundError as error:
         raise ArttlError(f"{flag} {path} does not exist") from error

@@ -39,6 +39,10 @@ _GUESSED = {
     },
     **{f"--{name}": name for name in ("title", "date", "institution")},
 }
+# What Excel makes of 1907E2 and of 7-3.
+_CHANGED_BY_EXCEL = re.compile(
+    r"\d(?:[.,]\d+)?E[+-]\d{2,3}|(?:[A-Za-z]{3}-\d{2}|\d{1,2}-[A-Za-z]{3})(?:-\d{2,4})?", re.ASCII
+)
 _SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
@@ -142,10 +146,12 @@ def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOv
     given = [(flag, column) for flag, column in (*required, *optional) if column is not None]
     refinement = Refinement.of(settings)
     needed = [*given, *(("--metadata", column) for column in refinement.columns)]
-    short, last_short = 0, ""
+    short, last_short, changed = 0, "", list[str]()
     for row in read_any_rows(settings.metadata, needed, encoding=settings.encoding):
         if row.lacking:
             short, last_short = short + 1, row.location
+        if _CHANGED_BY_EXCEL.fullmatch(row.cells.get(number, "").strip()):
+            changed.append(row.cells[number].strip())
         cells = {column: row.cells.get(column, "").strip() for _, column in given}
         name = cells[image] if image is not None else sample_key(cells[number])
         if row.problem:
@@ -181,6 +187,11 @@ def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOv
         yield Note(
             f"{short:,} row(s) of {settings.metadata} have fewer cells than the header, the last of them {last_short};"
             " what they lack is unknown"
+        )
+    if changed:
+        yield Note(
+            f"{len(changed):,} object number(s) look as if a spreadsheet had turned them into numbers or dates, such as"
+            f" {changed[0]!r}: different objects may have one number now; export that column as text"
         )
     yield from pictures.remarks()
 

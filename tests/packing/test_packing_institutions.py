@@ -113,6 +113,19 @@ def test_a_dry_run_counts_museums(
     assert "Bruges 18" in printed and "not named 2" in printed
 
 
+def test_two_spellings_of_one_museum_are_not_parted(collection: Path, tmp_path: Path) -> None:
+    table = (collection / "objects.csv").read_text(encoding="utf-8")
+    lines = [
+        line.replace("Ghent", "GHENT") if index % 2 else line for index, line in enumerate(table.splitlines())
+    ]
+    (collection / "two.csv").write_text("\n".join(lines), encoding="utf-8")
+    changes = {"metadata": collection / "two.csv", "split": "by-institution"}
+    with pytest.raises(ArttlError, match="there is 'GHENT' too, which would be trained on"):
+        packed(collection, tmp_path / "shards", test_institution=("Ghent",), **changes)
+    manifest = packed(collection, tmp_path / "shards", test_institution=("Ghent", "GHENT"), **changes)
+    assert sum(split == "test" for split in manifest.splits) == 20
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -61,7 +61,7 @@ def test_too_few_rows_say_what_was_left_out(tmp_path: Path, make_artworks: MakeA
     with pytest.raises(ArttlError) as error:
         make_plan([*artworks, *rejects], _settings(tmp_path, tasks=("material",)))
     assert str(error.value) == (
-        "3 labelled artwork(s) are too few for --split paper, which needs 6;"
+        "3 labelled artworks are too few for --split paper, which needs 6;"
         " left out: 2 missing, 3 without a label (the first is b.png: line 8)"
     )
 

@@ -11,6 +11,7 @@ from arttl.artworks import Artwork
 from arttl.errors import ArttlError
 from arttl.shards.rejects import Reject
 from arttl.sources.registry import open_source
+from arttl.sources.remarks import Note
 from arttl.sources.settings import SourceSettings
 from arttl.sources.table import guess_columns, read_table
 
@@ -195,4 +196,14 @@ def test_pictures_that_no_row_names_are_counted(tmp_path: Path) -> None:
     assert len(list(reading)) == 1
     assert reading.sentences()[-1] == (
         "passed over: 6 pictures that no record names (b.jpg, b.tif, bk-17-2.tif, ...)"
+    )
+
+
+def test_numbers_that_a_spreadsheet_has_changed_are_reported(tmp_path: Path) -> None:
+    numbers = ("1.907E+10", "Mar-07", "7-Mar", "1907.1", "SK-A-1")
+    (tmp_path / "o.csv").write_text("n,t\n" + "".join(f"{number},vase\n" for number in numbers))
+    settings = SourceSettings(metadata=tmp_path / "o.csv", object_number="n", tasks=("t",), dry_run=True)
+    notes = [item.text for item in read_table(settings) if isinstance(item, Note)]
+    assert any(
+        "3 object number(s) look as if a spreadsheet" in note and "'1.907E+10'" in note for note in notes
     )
