@@ -25,7 +25,7 @@ from arttl.records.xml_records import read_records, words
 
 OAI = "{http://www.openarchives.org/OAI/2.0/}"
 RECORD = OAI + "record"
-_HEADER, _RESPONSE_DATE = OAI + "header", OAI + "responseDate"
+_HEADER, _RESPONSE_DATE, _TOKEN = OAI + "header", OAI + "responseDate", OAI + "resumptionToken"
 _METADATA, _IDENTIFIER, _DATESTAMP = OAI + "metadata", OAI + "identifier", OAI + "datestamp"
 
 # What a record is to a harvest.
@@ -65,6 +65,7 @@ class Harvest:
 
     Attributes:
         files: in the order in which they were harvested, those without a date first, by name.
+        is_broken_off: whether every page says that another one follows (OAI-PMH 2.0, 3.5, resumptionToken).
     """
 
     def __init__(self, files: list[Path], is_of_format: Callable[[Element], bool]) -> None:
@@ -86,6 +87,7 @@ class Harvest:
                 date = _read_headers(file, records, is_of_format)
             dates.append(date or max(records.stamps[before:], default=0))
             counts.append(len(records.stamps) - before)
+        self.is_broken_off = 0 < records.pages == records.pages_with_next
         order = sorted(range(len(files)), key=lambda index: (dates[index], index))
         self.files = [files[index] for index in order]
         ends = np.cumsum([0, *counts])
@@ -112,6 +114,12 @@ class Harvest:
             yield record, state
 
 
+BROKEN_OFF = (
+    "every page of the harvest ends with a resumption token, so that the last pages are missing: go on harvesting from the"
+    " last of them"
+)
+
+
 class _Headers:
     """What is kept of each record: a hash of its identifier, its datestamp, and its kind."""
 
@@ -119,6 +127,7 @@ class _Headers:
         self.hashes = array("Q")  # two for each record
         self.stamps = array("q")
         self.kinds = array("B")  # the index of a state: in force, deleted or another format
+        self.pages = self.pages_with_next = 0
 
     def add(self, identifier: str, stamp: int, state: State) -> None:
         # A record without an identifier is its own.
@@ -152,7 +161,11 @@ def _read_headers(path: Path, records: _Headers, is_of_format: Callable[[Element
     date = 0
     with path.open("rb") as file:
         for document in split_documents(iter(lambda: file.read(_CHUNK), b"")):
+            records.pages += 1
             for element in _ends(document):
+                if element.tag == _TOKEN:
+                    records.pages_with_next += bool(words(element))
+                    continue
                 if element.tag == _RESPONSE_DATE:
                     date = date or _stamp(words(element))
                     continue
@@ -170,7 +183,7 @@ def _read_headers(path: Path, records: _Headers, is_of_format: Callable[[Element
 def _ends(document: Iterator[bytes]) -> Iterator[Element]:
     parser = etree.XMLPullParser(
         ("end",),
-        tag=(RECORD, _RESPONSE_DATE),
+        tag=(RECORD, _RESPONSE_DATE, _TOKEN),
         resolve_entities=False,
         load_dtd=False,
         no_network=True,

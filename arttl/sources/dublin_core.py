@@ -50,7 +50,7 @@ from arttl.dublin_core.fields import (
     without_role,
 )
 from arttl.dublin_core.label_values import LabelChoice, Labels
-from arttl.dublin_core.oai import RECORD, Harvest, identifier_of, payload
+from arttl.dublin_core.oai import BROKEN_OFF, RECORD, Harvest, identifier_of, payload
 from arttl.errors import ArttlError
 from arttl.records.kinds import contents, survey_xml
 from arttl.records.reading import metadata_files
@@ -90,6 +90,8 @@ def read_dublin_core(settings: SourceSettings) -> Iterator[Artwork | Reject | Pa
         raise ArttlError("--source dublin-core needs --metadata, a file or a folder of XML files")
     reading = _Reading(settings)
     harvest = Harvest(metadata_files(settings.metadata, (".xml",)), is_dublin_core)
+    if harvest.is_broken_off:
+        yield Note(BROKEN_OFF)
     for index, file in enumerate(harvest.files):
         number = 0
         for number, (record, state) in enumerate(harvest.records(index, (RECORD, OAI_DC)), start=1):

@@ -65,7 +65,7 @@ from arttl.dublin_core.fields import (
     task_fields,
 )
 from arttl.dublin_core.label_values import LabelChoice, Labels, Value
-from arttl.dublin_core.oai import RECORD, Harvest, identifier_of
+from arttl.dublin_core.oai import BROKEN_OFF, RECORD, Harvest, identifier_of
 from arttl.dublin_core.rdf import RDF, Graph, Resource, reference
 from arttl.errors import ArttlError
 from arttl.records.kinds import contents
@@ -108,6 +108,8 @@ def read_edm(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOver
         raise ArttlError("--source edm needs --metadata, a file or a folder of XML files")
     reading = _Reading(settings)
     harvest = Harvest(metadata_files(settings.metadata, (".xml", ".rdf")), is_edm)
+    if harvest.is_broken_off:
+        yield Note(BROKEN_OFF)
     for index, file in enumerate(harvest.files):
         objects = records = 0
         for record, state in harvest.records(index, (RECORD, RDF)):

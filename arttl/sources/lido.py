@@ -37,7 +37,7 @@ from pathlib import Path
 from lxml.etree import _Element as Element
 
 from arttl.artworks import Artwork, sample_key
-from arttl.dublin_core.oai import RECORD, Harvest, identifier_of, payload
+from arttl.dublin_core.oai import BROKEN_OFF, RECORD, Harvest, identifier_of, payload
 from arttl.errors import ArttlError, did_you_mean
 from arttl.lido.findings import Findings
 from arttl.lido.record import FIELDS, LidoRecord
@@ -92,6 +92,8 @@ def read_lido(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOve
     pictures = PictureFolder.of(settings, "lido")
     findings = Findings(language_code(settings.language or ""), attributed=settings.attributed)
     harvest = Harvest(metadata_files(settings.metadata, (".xml",)), _is_lido)
+    if harvest.is_broken_off:
+        yield Note(BROKEN_OFF)
     for index, file in enumerate(harvest.files):
         number = left_out = 0
         for record, state in harvest.records(index, (RECORD, LIDO + "lido")):

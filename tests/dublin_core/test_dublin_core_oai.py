@@ -140,3 +140,23 @@ def test_the_pass_over_the_headers_holds_no_record(tmp_path: Path) -> None:
     assert states.count("replaced") == 10_000
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < 30_000, f"{grown} kB more for a file of {path.stat().st_size // 1000} kB"
+
+
+def test_a_harvest_that_was_broken_off(tmp_path: Path) -> None:
+    """All its pages have a token; of a whole one the last has an empty one or none, be it in one file or in several."""
+    page = '<OAI-PMH xmlns="http://www.openarchives.org/OAI/2.0/"><ListRecords>{}</ListRecords></OAI-PMH>'
+    following, last, plain = (
+        page.format(f"{_record('a')}{token}")
+        for token in ("<resumptionToken>x/100</resumptionToken>", "<resumptionToken/>", "")
+    )
+
+    def is_broken_off(*files: str) -> bool:
+        paths = [tmp_path / f"{index}.xml" for index in range(len(files))]
+        for path, text in zip(paths, files, strict=True):
+            path.write_text(text)
+        return Harvest(paths, lambda record: True).is_broken_off
+
+    assert is_broken_off(following) and is_broken_off(following, following)
+    assert is_broken_off(following + "\n" + following)
+    assert not is_broken_off(following, last) and not is_broken_off(following, plain)
+    assert not is_broken_off(following + "\n" + last) and not is_broken_off(plain)
