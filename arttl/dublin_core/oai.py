@@ -115,8 +115,8 @@ class Harvest:
 
 
 BROKEN_OFF = (
-    "every page of the harvest ends with a resumption token, so that the last pages are missing: go on harvesting from the"
-    " last of them"
+    "every page of the harvest ends with a resumption token, so that the last pages are missing: resume the harvest"
+    " from the last of them"
 )
 
 
