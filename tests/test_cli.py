@@ -55,7 +55,7 @@ def test_a_missing_column(collection, capsys) -> None:
 
 def test_an_empty_label_column(collection, capsys) -> None:
     assert pack(collection, tasks=("nothing",)) == 2
-    assert "column 'nothing' of" in (text := sentence(capsys)) and "has no label in any usable row" in text
+    assert "none of the 12 artworks of" in (text := sentence(capsys)) and "has a label for nothing;" in text
 
 
 def test_pictures_that_are_not_there_or_no_pictures_are_rejected_by_row(collection) -> None:
