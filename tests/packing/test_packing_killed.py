@@ -97,16 +97,19 @@ def test_killed_anywhere_and_resumed(tmp_path: Path, images: Path) -> None:
 
 def test_a_worker_killed_at_any_moment(tmp_path: Path, images: Path) -> None:
     """One sentence within ten seconds, wherever the workers are; and the same bytes after the run is resumed."""
-    expected_run = _start(tmp_path, images, tmp_path / "whole")
-    assert expected_run.wait(timeout=120) == 0
+    whole_run = _start(tmp_path, images, tmp_path / "whole")
+    _workers(whole_run, at_least=1)
+    started = time.monotonic()
+    assert whole_run.wait(timeout=120) == 0
+    lifetime = time.monotonic() - started  # of the workers, on this machine
     expected = _contents(tmp_path / "whole")
     draw = random.Random(5)
     died = 0
-    for number in range(10):
+    for number in range(6):
         out = tmp_path / f"worker-{number}"
         process = _start(tmp_path, images, out)
         workers = _workers(process, at_least=1 + number % 2)
-        time.sleep(draw.random() * 1.5)
+        time.sleep(draw.random() * 0.4 * lifetime)
         for worker in draw.sample(workers, draw.randint(1, len(workers))):  # with the last one included
             with contextlib.suppress(psutil.NoSuchProcess):
                 worker.kill()
@@ -123,7 +126,7 @@ def test_a_worker_killed_at_any_moment(tmp_path: Path, images: Path) -> None:
             assert not (out / "dataset.json").exists()
             assert _start(tmp_path, images, out).wait(timeout=120) == 0
         assert _contents(out) == expected
-    assert died >= 5
+    assert died >= 2
 
 
 def _workers(process: subprocess.Popen[bytes], at_least: int) -> list[psutil.Process]:
