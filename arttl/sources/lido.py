@@ -38,7 +38,7 @@ from lxml.etree import _Element as Element
 
 from arttl.artworks import Artwork, sample_key
 from arttl.dublin_core.oai import BROKEN_OFF, RECORD, Harvest, identifier_of, payload
-from arttl.errors import ArttlError, did_you_mean
+from arttl.errors import ArttlError
 from arttl.lido.findings import Findings
 from arttl.lido.record import FIELDS, LidoRecord
 from arttl.lido.terms import LIDO, Labelled, attribute, lookup_keys
@@ -82,13 +82,7 @@ def read_lido(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOve
     """
     if settings.metadata is None:
         raise ArttlError("--source lido needs --metadata, a file or a folder of XML files")
-    tasks = settings.task_columns() or {task: task for task in TASKS}
-    for task, column in tasks.items():
-        if column not in FIELDS:
-            raise ArttlError(
-                f"--tasks {task}: {column!r} is not a field of LIDO records{did_you_mean(column, FIELDS)}; there are:"
-                f" {', '.join(FIELDS)}"
-            )
+    tasks = settings.task_fields(FIELDS, TASKS, "LIDO records")
     pictures = PictureFolder.of(settings, "lido")
     findings = Findings(language_code(settings.language or ""), attributed=settings.attributed)
     harvest = Harvest(metadata_files(settings.metadata, (".xml",)), _is_lido)

@@ -23,7 +23,7 @@ from typing import Any
 
 from arttl.artworks import Artwork, sample_key
 from arttl.attribution.qualifiers import Qualifiers
-from arttl.errors import ArttlError, did_you_mean
+from arttl.errors import ArttlError
 from arttl.linked_art.record import LinkedArtObject
 from arttl.linked_art.terms import address, kind, several
 from arttl.records.json_records import read_documents
@@ -61,13 +61,7 @@ def read_linked_art(settings: SourceSettings) -> Iterator[Artwork | Reject | Pas
     """
     if settings.metadata is None:
         raise ArttlError("--source linked-art needs --metadata, a file or a folder of JSON files")
-    tasks = settings.task_columns() or {task: task for task in TASKS}
-    for task, column in tasks.items():
-        if column not in _FIELDS:
-            raise ArttlError(
-                f"--tasks {task}: {column!r} is not a field of Linked Art{did_you_mean(column, _FIELDS)}; there are:"
-                f" {', '.join(_FIELDS)}"
-            )
+    tasks = settings.task_fields(_FIELDS, TASKS, "Linked Art")
     pictures = PictureFolder.of(settings, "linked-art")
     numbers = _Numbers()
     decisions: Counter[str] = Counter()

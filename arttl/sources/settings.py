@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, did_you_mean
 from arttl.records.text_files import encoding_name
 from arttl.settings import Parsed, Settings
 
@@ -176,6 +177,26 @@ class SourceSettings(MetadataSettings):
 
     dry_run: bool = False
     """Print what would be packed and write nothing; no picture is decoded, and `--images` may be left out."""
+
+    def task_fields(self, fields: Collection[str], tasks: Iterable[str], of: str) -> dict[str, str]:
+        """Task name to field, for a source whose records have a fixed set of fields.
+
+        Args:
+            fields: all of them.
+            tasks: of the source, each named like its field, where `tasks` is not given.
+            of: what has the fields, for the message.
+
+        Raises:
+            ArttlError: for a task that names no field.
+        """
+        columns = self.task_columns() or {task: task for task in tasks}
+        for task, column in columns.items():
+            if column not in fields:
+                raise ArttlError(
+                    f"--tasks {task}: {column!r} is not a field of {of}{did_you_mean(column, fields)}; there are:"
+                    f" {', '.join(fields)}"
+                )
+        return columns
 
     def split_column(self) -> str | None:
         """The column of `--split column=NAME`; None for every other way to split."""
