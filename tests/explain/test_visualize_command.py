@@ -220,6 +220,6 @@ def test_pictures_keep_the_detail_of_large_files_and_the_view_of_the_model(model
     assert view.pictures[0].shape == (256, 256, 3)  # four times the network's 64, and not the file's 437
     seen = Preprocess(size=64).denormalise(view.tensors[0][None])[0].astype(int)
     shrunk = view.pictures[0].reshape(64, 4, 64, 4, 3).mean((1, 3))
-    assert abs(shrunk - seen).max() < 3  # the ramps climb three levels a pixel
+    assert abs(shrunk - seen).max() < 3  # the ramps rise three levels per pixel
     visualize(VisualizeSettings(model=model, images=(tmp_path / "large.png",), out=tmp_path / "maps"))
     assert Image.open(tmp_path / "maps" / "large.png").size == (256, 256)
