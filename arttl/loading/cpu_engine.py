@@ -18,8 +18,7 @@ import torch
 from arttl.loading.batch_memory import BatchMemory
 from arttl.loading.reading import BadSampleError, Pictures, Reading
 from arttl.loading.resample import SquareWriter, cuts
-from arttl.pictures.decoding import DEFAULT_MAX_PIXELS
-from arttl.pictures.jpeg import check_scans
+from arttl.pictures.jpeg import DEFAULT_MAX_PIXELS, check_scans
 
 _BATCHES_AHEAD = 2
 

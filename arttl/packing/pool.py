@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -139,6 +138,8 @@ class _DaskFuture:
     future: Any
 
     def result(self) -> Any:
+        import asyncio  # Dask has loaded it; packing without a cluster need not
+
         without_workers = 0.0
         while True:
             try:

@@ -21,8 +21,7 @@ from arttl.files import digest_of_file
 from arttl.packing.finish import digest_of_all
 from arttl.packing.parts import SCRATCH
 from arttl.packing.pool import default_workers, in_order
-from arttl.pictures.decoding import DEFAULT_MAX_PIXELS
-from arttl.pictures.jpeg import check_scans
+from arttl.pictures.jpeg import DEFAULT_MAX_PIXELS, check_scans
 from arttl.shards.index import index_line, index_text
 from arttl.shards.manifest import Manifest
 from arttl.shards.sample import EXTENSIONS, SampleRecord

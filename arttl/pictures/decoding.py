@@ -16,12 +16,11 @@ from arttl.pictures.bad_pictures import UnsupportedPixels
 from arttl.pictures.colour import is_srgb
 from arttl.pictures.decoded import Decoded, check_pixels
 from arttl.pictures.formats import REMEDY, picture_format
+from arttl.pictures.jpeg import DEFAULT_MAX_PIXELS as DEFAULT_MAX_PIXELS
 from arttl.pictures.jpeg import JpegHeader, check_scans, is_finished, read_jpeg_header
 from arttl.pictures.picture_file import PictureFile
 from arttl.pictures.readers import READERS
 
-# Pillow's own threshold: a picture of 256 MiB at three bytes per pixel.
-DEFAULT_MAX_PIXELS = 89_478_485
 # No uncompressed picture needs more than eight bytes per pixel, and the rest is a generous share for metadata.
 _BYTES_PER_PIXEL, _BYTES_OF_METADATA = 8, 64 * 2**20
 

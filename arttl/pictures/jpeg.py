@@ -14,6 +14,8 @@ from typing import Literal
 
 import simplejpeg
 
+# Pillow's own threshold: a picture of 256 MiB at three bytes per pixel.
+DEFAULT_MAX_PIXELS = 89_478_485
 MOST_SCANS = 100
 """Progressive JPEGs have about ten."""
 
