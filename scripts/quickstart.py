@@ -90,10 +90,12 @@ def main() -> None:
     run(SCRIPTS / "lint-imports")
     if platform.system() == "Linux" and shutil.which("g++"):
         run(SCRIPTS / "python", "scripts/test_sanitised.py")
+    # The tests of one file share what they prepare.
+    parallel = ("--numprocesses", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile")
     # Coverage makes tests up to a third slower, so it is measured in the short ones only.
-    run(SCRIPTS / "coverage", "run", "-m", "pytest", "-m", "not slow")
-    run(SCRIPTS / "coverage", "report")
-    run(SCRIPTS / "python", "-m", "pytest", "-m", "slow")
+    run(SCRIPTS / "python", "-m", "pytest", *parallel, "--cov", "-m", "not slow")
+    run(SCRIPTS / "python", "-m", "pytest", *parallel, "-m", "slow and not alone")
+    run(SCRIPTS / "python", "-m", "pytest", "-m", "alone")
 
 
 if __name__ == "__main__":

@@ -262,6 +262,7 @@ def competitors(count: int) -> Iterator[None]:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_busy_machine_slows_a_training_step_by_its_share() -> None:
     """With two other programs on two cores, half the machine is fair; without the setting a step takes 50 times."""
     if usable_cores() < 2:

@@ -20,7 +20,7 @@ from PIL import Image
 from arttl.errors import ArttlError
 from arttl.shards.manifest import Manifest
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 _PICTURES = 120
 _SCRIPT = """
