@@ -60,7 +60,7 @@ def main() -> None:
             f"error: there is no environment {', '.join(sorted(unknown))}; there are: {', '.join(known)}"
         )
     failed = [name for name in names or known if not test(name, arguments)]
-    say(f"failed: {', '.join(failed)}" if failed else "all passed")
+    say(f"environments whose tests failed: {', '.join(map(repr, failed))}" if failed else "all passed")
     sys.exit(bool(failed))
 
 
