@@ -167,9 +167,10 @@ def run(settings: IiifSettings) -> None:
         print(
             f"{fetched.without_picture:,} canvases have no picture; arttl shards lists them with the reason"
         )
-    pages = " --all-canvases" if settings.all_canvases else ""
-    folders = f"--metadata {out / 'manifests'} --images {out / 'images'}"
-    print(f"pack them: arttl shards --source iiif {folders}{pages} --out shards/iiif")
+    if fetched.pictures:
+        pages = " --all-canvases" if settings.all_canvases else ""
+        folders = f"--metadata {out / 'manifests'} --images {out / 'images'}"
+        print(f"pack them: arttl shards --source iiif {folders}{pages} --out shards/iiif")
     if fetched.failures:
         raise ArttlError(
             f"{fetched.failures:,} addresses could not be fetched; {out / 'failures.csv'} has the reasons, and the same"
@@ -180,7 +181,7 @@ def run(settings: IiifSettings) -> None:
 def _check_same_size(path: Path, max_side: int) -> None:
     if not path.is_file():
         write_json(path, {"max_side": max_side})
-    before = read_document(path)
+    before = read_document(path, "the file")
     if not isinstance(before, dict) or before.get("max_side") != max_side:
         raise ArttlError(
             f"--max-side {max_side}: {path} says that the pictures here have another; name another --out"
@@ -197,13 +198,18 @@ def _roots(texts: Iterable[str]) -> Iterator[Root]:
         path = Path(text)
         if is_web_address(text):
             yield Root(text, None, is_local(text))
+        elif "://" not in text and not path.exists():
+            raise ArttlError(
+                f"{text!r} does not exist; arttl fetch iiif takes addresses of http or https, text files of addresses,"
+                " and saved manifests or folders of them"
+            )
         elif path.is_dir() or path.suffix.lower() in JSON_SUFFIXES:
-            for where, document in read_documents(path):
+            for where, document in read_documents(path, "ADDRESSES"):
                 address = address_of(document) if isinstance(document, dict) else ""
                 yield Root(address or where, document, False)
+        elif "://" in text:
+            raise ArttlError(f"{text!r} is not an address of http or https")
         else:
-            if "://" in text:
-                raise ArttlError(f"{text!r} is not an address of http or https")
             yield from _roots_of_lines(path)
 
 
@@ -264,7 +270,11 @@ class _Fetching:
                         )
                         continue
                     for number, entry in reversed(list(enumerate(read_references(document), start=1))):
-                        inner = Root(entry.address or f"{here.address}#{number}", entry.document, here.local)
+                        address = entry.address or f"{here.address}#{number}"
+                        if entry.document is None and not is_web_address(entry.address):
+                            self._fail(address, here.address, "it is not an address of http or https")
+                            continue
+                        inner = Root(address, entry.document, here.local)
                         waiting.append((inner, here.address, depth + (not entry.is_page)))
                 elif kind == "manifest":
                     self.manifests += 1
@@ -288,7 +298,7 @@ class _Fetching:
         response = None
         try:
             if existing := next((path for path in saved.values() if path.is_file()), None):
-                document = read_document(existing)
+                document = read_document(existing, "the file")
                 return kind_of(document), document
             if (document := root.document) is None:
                 most = max(_MOST_DOCUMENT, self.settings.most_mib << 20)

@@ -51,8 +51,8 @@ class Reference(NamedTuple):
     """A manifest or collection that a collection names.
 
     Attributes:
-        kind: of it.
-        address: empty where it has none.
+        kind: of it; empty where the collection does not say.
+        address: empty where it has none. It may be any text.
         document: it itself, where it is within the collection.
         is_page: whether it is a further part of the same collection.
     """
@@ -96,11 +96,8 @@ def read_manifest(document: dict[str, Any]) -> Manifest:
 
 
 def read_references(collection: dict[str, Any]) -> list[Reference]:
-    """The manifests and collections that a collection names, in its order, and its further pages.
-
-    Those without an address that is of the web are left out, unless the document itself is there.
-    """
-    references = []
+    """Whatever a collection lists, in its order, and its further pages; also what has no address that can be opened."""
+    references: list[Reference] = []
     for key, usual in (
         ("manifests", "manifest"),
         ("collections", "collection"),
@@ -111,13 +108,12 @@ def read_references(collection: dict[str, Any]) -> list[Reference]:
             inner = entry if isinstance(entry, dict) else {"id": entry}
             kind = usual or type_of(inner)
             whole = inner if any(name in inner for name in ("sequences", "items")) else None
-            address = address_of(inner)
-            if kind in ("manifest", "collection") and (whole is not None or is_web_address(address)):
-                references.append(Reference(kind, address, whole))  # type: ignore[arg-type]
+            known = kind if kind in ("manifest", "collection") else ""
+            references.append(Reference(known, address_of(inner), whole))  # type: ignore[arg-type]
     for key in ("first", "next"):
         page = collection.get(key)
-        address = address_of(page if isinstance(page, dict) else {"id": page})
-        if is_web_address(address):
+        if page is not None:
+            address = address_of(page if isinstance(page, dict) else {"id": page})
             references.append(Reference("collection", address, is_page=True))
     return references
 

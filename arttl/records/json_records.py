@@ -19,11 +19,12 @@ _LINES = (".jsonl", ".ndjson", ".jsonlines")
 _LONGEST = 64 * 2**20  # bytes of a document, or of a line; real ones have some megabytes at most
 
 
-def read_documents(path: Path) -> Iterator[tuple[str, Any]]:
+def read_documents(path: Path, flag: str = "--metadata") -> Iterator[tuple[str, Any]]:
     """The JSON documents of a file, or of a folder's files, sorted by path.
 
     Args:
-        path: of `--metadata`.
+        path: the file or folder.
+        flag: the one that named it.
 
     Yields:
         Where the document is, for messages (`record 3 of a.json`), and the document.
@@ -31,11 +32,11 @@ def read_documents(path: Path) -> Iterator[tuple[str, Any]]:
     Raises:
         ArttlError: if a file is missing, has more than 64 MiB in one document, or is not JSON in UTF-8.
     """
-    for file in metadata_files(path, JSON_SUFFIXES):
+    for file in metadata_files(path, JSON_SUFFIXES, flag):
         if file.suffix.lower() in _LINES:
-            yield from _documents_of_lines(file)
+            yield from _documents_of_lines(file, flag)
             continue
-        document = read_document(file)
+        document = read_document(file, flag)
         if isinstance(document, list):
             for index, entry in enumerate(document, start=1):
                 yield f"record {index} of {file.name}", entry
@@ -43,13 +44,13 @@ def read_documents(path: Path) -> Iterator[tuple[str, Any]]:
             yield file.name, document
 
 
-def read_document(file: Path) -> Any:
+def read_document(file: Path, flag: str = "--metadata") -> Any:
     """The one JSON document of a file.
 
     Raises:
         ArttlError: if the file is missing, has more than 64 MiB, or is not JSON in UTF-8.
     """
-    with readable(file, "--metadata"), file.open("rb") as opened:
+    with readable(file, flag), file.open("rb") as opened:
         data = opened.read(_LONGEST + 1)
     start = data[:1024].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
     if start and not start.startswith((b"{", b"[")):
@@ -75,8 +76,8 @@ def parse_document(data: bytes, where: str) -> Any:
         raise ArttlError(f"{where} is not JSON: {one_line(error)}") from error
 
 
-def _documents_of_lines(file: Path) -> Iterator[tuple[str, Any]]:
-    with readable(file, "--metadata"), file.open("rb") as opened:
+def _documents_of_lines(file: Path, flag: str) -> Iterator[tuple[str, Any]]:
+    with readable(file, flag), file.open("rb") as opened:
         number = 0
         while line := opened.readline(_LONGEST + 1):
             number += 1

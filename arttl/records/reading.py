@@ -32,12 +32,13 @@ def readable(path: Path, flag: str) -> Iterator[None]:
         raise ArttlError(f"{flag} {path} cannot be read: {error.strerror}") from error
 
 
-def metadata_files(path: Path, suffixes: Collection[str]) -> list[Path]:
+def metadata_files(path: Path, suffixes: Collection[str], flag: str = "--metadata") -> list[Path]:
     """The file itself, or a folder's files of the given suffixes at any depth, sorted; letter case does not matter.
 
     Args:
-        path: of `--metadata`.
+        path: the file or folder.
         suffixes: lower case, such as `.xml`.
+        flag: the one that named it.
 
     Raises:
         ArttlError: if there is none.
@@ -49,7 +50,7 @@ def metadata_files(path: Path, suffixes: Collection[str]) -> list[Path]:
     files = sorted(there, key=lambda file: os.path.normcase(file).split(os.sep))  # noqa: PTH206 - of a text
     if not files:
         raise ArttlError(
-            f"--metadata {path} holds no file named {' or '.join(f'*{suffix}' for suffix in suffixes)};"
+            f"{flag} {path} holds no file named {' or '.join(f'*{suffix}' for suffix in suffixes)};"
             f" there is: {contents(path)}"
         )
     return files

@@ -170,8 +170,9 @@ class _Reader:
                 alone = Manifest(picture.service, (), (), None, (), ())
                 yield self._artwork(alone, Labels(()), where, Canvas("", (), picture), 1)
             elif kind == "collection":
-                references = (entry for entry in read_references(inner) if entry.document is None)
-                self.named.update((entry.address, None) for entry in references if entry.kind == "manifest")
+                for position, entry in enumerate(read_references(inner), start=1):
+                    if entry.document is None and entry.kind != "collection":
+                        self.named[entry.address or f"entry {position} of {where}"] = None
             else:
                 yield PassedOver("JSON documents that are not of IIIF", where)
 

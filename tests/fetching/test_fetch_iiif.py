@@ -240,7 +240,12 @@ def test_saved_manifests(museum, tmp_path: Path, monkeypatch) -> None:
     ("text", "message"),
     [
         ("ftp://museum.example/a", r"'ftp://museum.example/a' is not an address of http or https"),
-        ("nowhere.txt", "does not exist"),
+        ("nowhere.txt", "'.*nowhere.txt' does not exist; arttl fetch iiif takes addresses of http or https"),
+        (
+            "nowhere.json",
+            "'.*nowhere.json' does not exist; arttl fetch iiif takes addresses of http or https",
+        ),
+        ("empty", r"ADDRESSES .*empty holds no file named \*.json"),
         ("lines.txt", "line 2 of .*lines.txt is not an address of http or https: 'museum.example/a'"),
         ("latin.txt", "is not UTF-8 text"),
     ],
@@ -248,6 +253,7 @@ def test_saved_manifests(museum, tmp_path: Path, monkeypatch) -> None:
 def test_addresses_that_are_none(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "lines.txt").write_text("\nmuseum.example/a\n")
     (tmp_path / "latin.txt").write_bytes(b"# \xe9\n")
+    (tmp_path / "empty").mkdir()
     with pytest.raises(ArttlError, match=message):
         fetch(tmp_path / "out", text if "://" in text else str(tmp_path / text))
     with pytest.raises(ArttlError, match="needs an address"):
@@ -395,6 +401,37 @@ def test_a_public_manifest_cannot_name_private_hosts(museum, tmp_path: Path, mon
     assert len(reasons) == 3 and all("which is not public and is refused" in reason for reason in reasons)
 
 
+def test_entries_of_a_collection_that_cannot_be_opened_are_failures(museum, tmp_path: Path) -> None:
+    address = museum.collection("top", museum.manifest("a", "image"))
+    others = [
+        *("file:///etc/passwd", "ftp://museum.example/1", "urn:uuid:12", "/relative/manifest"),
+        *("data:application/json,{}", "https:///no-host", "not an address"),
+    ]
+    items = museum.documents["/top"]["items"]
+    items += [{"id": other, "type": "Manifest"} for other in others]
+    items += [
+        {"type": "Manifest"},
+        {"id": "file:///without/type"},
+        7,
+        {"id": "file:///c", "type": "Collection"},
+    ]
+    fetched = fetch(tmp_path, address)
+    assert (fetched.manifests, fetched.failures) == (1, len(others) + 4)
+    with (tmp_path / "failures.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    expected = [*others, f"{address}#9", "file:///without/type", f"{address}#11", "file:///c"]
+    assert sorted(row["address"] for row in rows) == sorted(expected)
+    assert {(row["named_by"], row["reason"]) for row in rows} == {
+        (address, "it is not an address of http or https")
+    }
+
+
+def test_an_entry_without_a_type_is_fetched(museum, tmp_path: Path) -> None:
+    address = museum.collection("top", museum.manifest("a", "image"))
+    del museum.documents["/top"]["items"][0]["type"]
+    assert fetch(tmp_path, address).pictures == 1
+
+
 def test_a_huge_manifest_is_refused(museum, tmp_path: Path) -> None:
     def huge(handler: Any) -> None:
         send(handler, b'{"type": "Manifest", "items": [' + b'"x",' * (5 * 2**20) + b'"x"]}')
@@ -462,6 +499,11 @@ def test_the_command(museum, tmp_path: Path, capsys) -> None:
     captured = capsys.readouterr()
     assert captured.out.startswith("8 manifests and 7 pictures in")
     assert "error: 1 addresses could not be fetched;" in captured.err
+    del museum.documents["/m7/manifest"]
+    assert (
+        run_command("fetch", ["iiif", f"{museum.address}/m7/manifest", "--out", str(tmp_path / "none")]) == 2
+    )
+    assert capsys.readouterr().out == f"0 manifests and 0 pictures in {tmp_path / 'none'}\n"
     museum.collection("empty")
     assert run_command("fetch", ["iiif", f"{museum.address}/empty", "--out", str(tmp_path / "empty")]) == 2
     assert "there is no manifest and no picture" in capsys.readouterr().err

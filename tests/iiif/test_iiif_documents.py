@@ -254,6 +254,7 @@ def test_collections_of_version_2() -> None:
             {"@id": "https://x.example/4", "@type": "sc:Manifest"},
             {"@id": "https://x.example/r", "@type": "sc:Range"},
             {"@id": "file:///etc/passwd", "@type": "sc:Manifest"},
+            {"@type": "sc:Manifest"},
         ],
         "first": "https://x.example/page1",
         "next": {"@id": "https://x.example/page2"},
@@ -262,6 +263,9 @@ def test_collections_of_version_2() -> None:
         *(("manifest", number) for number in "123"),
         ("collection", "c"),
         ("manifest", "4"),
+        ("", "r"),
+        ("manifest", "passwd"),
+        ("manifest", ""),
         ("collection", "page1"),
         ("collection", "page2"),
     ]
