@@ -90,6 +90,9 @@ class MetadataSettings(Settings):
     """Language to take labels in, such as `en`, where a record has them in several (`dublin-core`, `edm`, `lido`,
     `linked-art`, `iiif`). By default the first that a record has."""
 
+    all_canvases: bool = False
+    """Take every page of a manifest, one sample each; by default the first (`iiif`)."""
+
     fold_case: bool = False
     """Ignore the letter case of labels: all become lower case (Unicode case folding), then are mapped."""
 
@@ -163,9 +166,6 @@ class SourceSettings(MetadataSettings):
 
     test_institution: tuple[str, ...] = ()
     """The museums whose objects are the test split, for `--split by-institution`."""
-
-    all_canvases: bool = False
-    """Take every page of a manifest, one sample each; by default the first (`iiif`)."""
 
     group_column: str | None = None
     """Column whose value is shared by all that must stay in one split, such as a series or an artist, for

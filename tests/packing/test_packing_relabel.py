@@ -6,11 +6,16 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import webdataset
+from iiif_cases import SERVICE, canvas_3, image_3, manifest_3
+from PIL import Image
 
 from arttl.artworks import Artwork
+from arttl.cli import run_command
 from arttl.errors import ArttlError
+from arttl.iiif.manifest import read_manifest
 from arttl.packing.pack import pack
 from arttl.packing.relabel import RelabelSettings, relabel
 from arttl.packing.settings import PackSettings
@@ -132,3 +137,43 @@ def test_what_cannot_be_relabelled(settings: RelabelSettings) -> None:
         with pytest.raises(ArttlError, match=sentence):
             relabel(dataclasses.replace(settings, **changes))  # type: ignore[arg-type]
         assert not settings.out.exists()
+
+
+def test_pages_of_manifests_get_the_labels_of_their_own_canvases(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def write(material: str) -> None:
+        """Six manifests of two pages, each page of a material of its own."""
+        for number in range(6):
+            pages = [
+                canvas_3(
+                    image_3(f"{SERVICE}/{number}/{page}"),
+                    number=page,
+                    metadata=[{"label": "Medium", "value": f"{material} {number % 2} {page}"}],
+                )
+                for page in (1, 2)
+            ]
+            document = manifest_3({}, *pages, id=f"https://museum.example/iiif/{number}/manifest")
+            (tmp_path / "manifests" / f"{number}.json").write_text(json.dumps(document))
+            for page, canvas in enumerate(read_manifest(document).canvases()):
+                assert canvas.picture is not None
+                pixels = np.random.RandomState(2 * number + page).randint(0, 256, (4, 6, 3)).astype(np.uint8)
+                Image.fromarray(pixels).save(tmp_path / "images" / canvas.picture.file_name)
+
+    (tmp_path / "manifests").mkdir()
+    (tmp_path / "images").mkdir()
+    flags = ["--source", "iiif", "--metadata", str(tmp_path / "manifests"), "--tasks", "material"]
+    flags += ["--all-canvases", "--workers", "1"]
+    write("wood")
+    argv = [*flags, "--images", str(tmp_path / "images"), "--out", str(tmp_path / "old")]
+    assert run_command("shards", argv) == 0
+    write("oak")
+    assert (
+        run_command("shards", ["relabel", str(tmp_path / "old"), *flags, "--out", str(tmp_path / "new")]) == 0
+    )
+    capsys.readouterr()
+    old, new = Manifest.read(tmp_path / "old"), Manifest.read(tmp_path / "new")
+    assert len(new) == len(old) == 12 and new.keys == old.keys
+    before = [labels[0] for labels in old.labels("material") if labels]
+    assert sorted(set(before)) == ["wood 0 1", "wood 0 2", "wood 1 1", "wood 1 2"]
+    assert new.labels("material") == [(label.replace("wood", "oak"),) for label in before]
