@@ -216,8 +216,8 @@ CASES = (
     _lido(
         "castello-di-masnago.xml",
         "Castello di Masnago, Varese",
-        "lidoRecID",
-        "CM-C112/lido-obj00154983",
+        "recordID",
+        "00154983",
         _labels(1, 1, 1),
         packed=1,
         institutions=("Castello di Masnago",),
@@ -226,8 +226,8 @@ CASES = (
     _lido(
         "kmska-antwerp.xml",
         "KMSKA, Antwerp",
-        "lidoRecID",
-        "http://resolver.kmska.be/collection/7",
+        "recordID",
+        "7",
         _labels(1, 1, 1),
         packed=1,
         institutions=("KMSKA",),
@@ -236,8 +236,8 @@ CASES = (
     _lido(
         "lido-extended-example.xml",
         "LIDO's extended example",
-        "lidoRecID",
-        "DE-Mb112/lido-obj20344012",
+        "recordID",
+        "20344012",
         {"type": 3, "artist": 2, "year": 2},
         packed=3,
         flags={"tasks": ("type", "artist", "year")},
@@ -270,8 +270,8 @@ CASES = (
     _lido(
         "vkc-groeninge.xml",
         "Vlaamse Kunstcollectie, Groeninge",
-        "lidoRecID",
-        "http://vlaamsekunstcollectie.be/collection/work/data/1981_GRO0017_I",
+        "recordID",
+        "1981.GRO0017.I",
         {"type": 1, "artist": 1, "year": 1},
         packed=1,
         flags={"tasks": ("type", "artist", "year")},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache
 
 from lxml.etree import _Element as Element
@@ -37,6 +37,10 @@ _FORMER = re.compile(
 )
 _CURRENT = re.compile(r"current|lido00475|lido0101[78]|aktuell|derzeit|huidig|actuel|attual")
 _OTHER_NUMBER = re.compile(r"isbn|issn|ean\b|barcode|lost art")
+_LOCAL = re.compile(
+    r"|\s*lo[ck]aa?le?\s*|.*[/:](?:lido00100|local_identifier)", re.IGNORECASE
+)  # or no type at all
+_ADDRESS = re.compile(r"https?:|www\.", re.IGNORECASE)
 _YEAR = re.compile(r"(-?)0*(\d{1,4})(?:-\d{1,2}(?:-\d{1,2})?)?(?:T.*)?")
 _DESCRIPTIVE, _ADMINISTRATIVE = path("descriptiveMetadata"), path("administrativeMetadata")
 _EVENT, _EVENT_SET, _EVENT_TYPE, _EVENT_DATE = (
@@ -91,18 +95,31 @@ class LidoRecord:
             findings.other_languages.add(language)
 
     def object_number(self) -> str:
-        """The inventory number that the object has now, else the record's own number; empty if there is none."""
-        candidates = []
+        """The inventory number that the object has now, else the record's own number; empty if there is none.
+
+        Of the record's own, the museum's local one (`recordID`), then that of the exchange (`lidoRecID`), then those of
+        other systems. A web address only where there is nothing else.
+        """
+        address = ""
+        for number in filter(None, map(words, self._numbers())):
+            if not _ADDRESS.match(number):
+                return number
+            address = address or number
+        return address
+
+    def _numbers(self) -> Iterator[Element]:
+        works = []
         for rank, holder in self._repositories:
             for number in holder.iterchildren(_WORK_ID):
                 rank_of_number = _rank_of_number(attribute(number, "type")[:LONGEST_TEXT])
-                if rank_of_number is not None and words(number):
-                    candidates.append((rank, rank_of_number, words(number)))
-        if candidates:
-            return min(candidates, key=lambda candidate: candidate[:2])[2]
-        own = [number for number in self._element.iterchildren(path("lidoRecID")) if words(number)]
-        own = own or [number for part in self._administrative for number in part.iter(path("recordID"))]
-        return words(min(own, key=preference)) if own else ""
+                if rank_of_number is not None:
+                    works.append((rank, rank_of_number, number))
+        yield from (number for *_, number in sorted(works, key=lambda work: work[:2]))
+        own = [number for part in self._administrative for number in part.iter(path("recordID"))]
+        own.sort(key=preference)
+        yield from (number for number in own if _LOCAL.fullmatch(attribute(number, "type")[:LONGEST_TEXT]))
+        yield from sorted(self._element.iterchildren(path("lidoRecID")), key=preference)
+        yield from own
 
     def institution(self) -> str | None:
         """The museum that holds the object now, else the one that the record comes from."""

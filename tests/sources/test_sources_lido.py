@@ -183,6 +183,30 @@ def test_the_numbers_of_a_record(tmp_path: Path) -> None:
     assert [item.object_number for item in items if isinstance(item, Artwork)] == ["obj/1", "402798"]
 
 
+@pytest.mark.parametrize(
+    ("own", "records", "number"),
+    [
+        ("http://museum.example/7", (("local", "7"), ("TMS", "8")), "7"),
+        ("http://museum.example/7", (("TMS", "8"), ("", "1981.1.I")), "1981.1.I"),
+        ("DE-1/obj7", ((TERMINOLOGY + "lido00100", "007"),), "007"),
+        ("DE-1/obj7", (("TMS", "8"), ("local", "https://museum.example/obj/7")), "DE-1/obj7"),
+        ("http://museum.example/7", (("TMS", "8"),), "8"),
+        ("http://museum.example/7", (("local", "www.museum.example/obj/7"),), "www.museum.example/obj/7"),
+        ("http://museum.example/7", (), "http://museum.example/7"),
+        ("httpd-7", (), "httpd-7"),
+    ],
+)
+def test_a_local_number_comes_before_those_of_the_exchange(
+    own: str, records: tuple[tuple[str, str], ...], number: str, tmp_path: Path
+) -> None:
+    ids = [element("recordID", text, **({"type": type_} if type_ else {})) for type_, text in records]
+    administrative = element("administrativeMetadata", element("recordWrap", *ids))
+    assert read_one(tmp_path, record(number=own, administrative=administrative)).object_number == number
+    work = element("repositoryWrap", _holder(("", "https://museum.example/work/7"), ("", "W 1")))
+    with_work = record(description(identification=work), number=own, administrative=administrative)
+    assert read_one(tmp_path, with_work).object_number == "W 1"
+
+
 def test_bad_settings(tmp_path: Path) -> None:
     for changes, sentence in (
         ({"metadata": None}, "needs --metadata"),

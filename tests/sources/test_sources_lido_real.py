@@ -51,7 +51,7 @@ def test_the_extended_example(
     }
     foto_marburg = "Deutsches Dokumentationszentrum für Kunstgeschichte - Bildarchiv Foto Marburg"
     assert {artwork.institution for artwork in artworks} == {foto_marburg}
-    assert artworks[2].object_number == "DE-Mb112/lido-obj20344012,T,002"
+    assert artworks[2].object_number == "20344012,T,002"
     design = "design" if kind == "creation" else "Entwurf"
     assert f"events: of a production: '{kind}' 2; not taken: '{design}' 1" in said
     assert not any("--language" in text for text in said)
@@ -85,7 +85,7 @@ def test_groeninge(real_data: Path) -> None:
     assert artwork.identifiers["artist"] == {
         "Pierre Alechinsky": ("CollectiveAccess:2031", "http://viaf.org/viaf/95854378")
     }
-    assert artwork.object_number.endswith("1981_GRO0017_I")
+    assert artwork.object_number == "1981.GRO0017.I"
 
 
 @pytest.mark.parametrize(
