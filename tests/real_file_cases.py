@@ -336,7 +336,7 @@ CASES = (
         "Harvard Art Museums",
         "pair of the manifest",
         "1951.65",
-        {"material": 1, "type": 1},
+        {"material": 1, "type": 1, "artist": 1},
         packed=1,
         dates=1,
     ),

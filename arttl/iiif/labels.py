@@ -14,32 +14,75 @@ from arttl.iiif.resources import is_web_address
 from arttl.iiif.text import Texts, in_language
 from arttl.records.usual_columns import USUAL_TASKS
 
-# Labels that museums and libraries give these pairs, without blanks and marks, best first.
+# Labels that museums and libraries give these pairs, without blanks and marks, best first; by language in
+# `docs/sources.md`. Authors and contributors are none: of a book they are not who made its pictures.
 USUAL_LABELS = {
     "material": (
         *USUAL_TASKS["material"],
-        "materialsandtechniques",
-        "materialstechniques",
-        "materialandtechnique",
+        *("materialsandtechniques", "materialstechniques", "materialandtechnique", "mediumandsupport"),
+        *("mediumsupport", "materialsandmedium", "materialen", "materiaalentechniek", "materialentechnieken"),
+        *(
+            "materialundtechnik",
+            "materialtechnik",
+            "materialienundtechniken",
+            "matière",
+            "matières",
+            "matériau",
+        ),
+        *("matériaux", "matériauxettechniques", "matièresettechniques", "materiale", "materiali", "materia"),
+        *("materiaetecnica", "materiales", "materialer", "materialeogteknik", "materialochteknik"),
     ),
-    "type": (*USUAL_TASKS["type"], "classifications", "objecttypes"),
+    "type": (
+        *USUAL_TASKS["type"],
+        *("classifications", "objecttypes", "typeofobject", "typeofitem", "typetechnique", "documenttype"),
+        *(
+            "objectnaam",
+            "objecttrefwoord",
+            "objektart",
+            "objekttyp",
+            "objektbezeichnung",
+            "gattung",
+            "typedobjet",
+        ),
+        *(
+            "désignation",
+            "oggetto",
+            "tipodioggetto",
+            "tipodeobjeto",
+            "objekttype",
+            "genstandstype",
+            "værktype",
+        ),
+        "föremålstyp",
+    ),
     "artist": (
         *USUAL_TASKS["artist"],
-        "artists",
-        "creators",
-        "artistmaker",
-        "artistormaker",
-        "painter",
-        "künstler",
+        *("artists", "creators", "makers", "artistmaker", "artistsmakers", "artistormaker", "creatorartist"),
+        *("painter", "painters", "kunstenaars", "vervaardiger", "vervaardigers", "schilder", "künstler"),
+        *("künstlerin", "künstlerinnen", "künstlerkünstlerin", "maler", "malerin", "hersteller", "artiste"),
+        *(
+            "artistes",
+            "créateur",
+            "créateurs",
+            "peintre",
+            "artista",
+            "artisti",
+            "pittore",
+            "pintor",
+            "kunstner",
+        ),
+        *("kunstnere", "konstnär", "konstnärer", "people", "persons", "person"),
     ),
 }
 USUAL_NUMBERS = (
     *("objectnumber", "inventorynumber", "accessionnumber", "accessionno", "inventoryno", "inventarisnummer"),
     *("inventarnummer", "objectnummer", "accession", "invnr", "invno", "inv", "numérodinventaire"),
+    *("museumnumber", "objektnummer", "inventarnr", "inventarienummer", "numerodiinventario", "callnumber"),
 )
 USUAL_DATES = (
     *("date", "dateofcreation", "datecreated", "creationdate", "dated", "objectdate", "datum", "datierung"),
-    "datering",
+    *("datering", "datestatement", "dateoforigin", "productiondate", "dateofproduction", "datemade"),
+    *("entstehungszeit", "entstehungsdatum", "datation", "datazione", "fecha", "dato"),
 )
 _LONGEST_LABEL = 500  # characters
 USUAL_HOLDERS = ("heldby", "holdinginstitution", "owninginstitution", "institution", "repository", "museum")
@@ -107,6 +150,11 @@ def institution_of(manifest: Manifest, labels: Labels, language: str | None) -> 
 def first_text(texts: Texts, language: str | None) -> str | None:
     """The first text in a language, in one line."""
     return next((text.plain for text in in_language(texts, language)), None)
+
+
+def is_usual(label: str, usual: Sequence[str]) -> bool:
+    """Whether a label is one of the usual ones."""
+    return _forms(label)[1] in usual
 
 
 @lru_cache(maxsize=1024)

@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from arttl.artworks import Artwork, sample_key
+from arttl.attribution.persons import in_roles, in_text, labels_of
+from arttl.attribution.qualifiers import Maker, Qualifiers, attributions
 from arttl.errors import ArttlError, did_you_mean
 from arttl.iiif.labels import (
     USUAL_DATES,
@@ -33,6 +35,7 @@ from arttl.iiif.labels import (
     first_text,
     institution_of,
     is_of_vocabulary,
+    is_usual,
     usual_texts,
 )
 from arttl.iiif.manifest import Kind, Manifest, kind_of, read_info, read_manifest, read_references
@@ -157,6 +160,12 @@ class _Reader:
 
     def __post_init__(self) -> None:
         self.tasks = self.settings.task_columns() or {task: task for task in TASKS}
+        self.artists = [
+            task
+            for task, label in self.tasks.items()
+            if task == "artist" or is_usual(label, USUAL_LABELS["artist"])
+        ]
+        self.qualifiers = Qualifiers(" and ".join(self.artists), attributed=self.settings.attributed)
         self.pictures = PictureFolder.of(self.settings, "iiif")
 
     def read(self, where: str, document: Any) -> Iterator[Artwork | Reject | PassedOver]:
@@ -204,6 +213,7 @@ class _Reader:
         for task in self.tasks:
             if used := self.used.get(f"--tasks {task}"):
                 yield Note(f"task {task} is read from: {_shown(used, counted=True)}")
+        yield from map(Note, self.qualifiers.sentences())
         for address in self.named:
             if address not in self.known:
                 yield PassedOver("manifests that a collection names and that are not saved", address)
@@ -256,14 +266,18 @@ class _Reader:
         labels: dict[str, tuple[str, ...]] = {}
         raw: dict[str, tuple[str, ...]] = {}
         identifiers: dict[str, dict[str, tuple[str, ...]]] = {}
+        attributed: dict[tuple[str, str], None] = {}
         for task, column in self.tasks.items():
             texts = self._values(f"--tasks {task}", column, levels)
-            labels[task] = tuple(label for text in texts for label in self._split(text))
             raw[task] = tuple(text.raw for text in texts)
-            if linked := self._identifiers(texts):
+            read = self._makers if task in self.artists else self._labels
+            named = [maker for text in texts for maker in read(text)]
+            labels[task] = labels_of(named, attributed=self.settings.attributed)
+            attributed.update(dict.fromkeys(attributions(named)))
+            if linked := self._identifiers(texts, [maker.name for maker in named]):
                 identifiers[task] = linked
         language = self.settings.language
-        return Artwork(
+        artwork = Artwork(
             key=sample_key(number, part=str(page) if page > 1 else ""),
             object_number=number,
             image=image,
@@ -274,7 +288,10 @@ class _Reader:
             source=manifest.address or None,
             institution=institution_of(manifest, of_manifest, language),
             identifiers=identifiers,
+            attributions=tuple(attributed),
         )
+        self.qualifiers.add(artwork)
+        return artwork
 
     def _named(self, name: str, levels: Sequence[Labels], usual: Texts) -> Texts:
         """The values of the pair that a setting names, or else the usual ones."""
@@ -348,17 +365,23 @@ class _Reader:
             )
         return tuple(part for part in parts if not _is_address(part)) if addresses else parts
 
-    def _identifiers(self, texts: Texts) -> dict[str, tuple[str, ...]]:
+    def _labels(self, text: Text) -> list[Maker]:
+        return [Maker(part) for part in self._split(text)]
+
+    def _makers(self, text: Text) -> list[Maker]:
+        return in_roles(text.lines) or [maker for part in self._split(text) for maker in in_text(part)]
+
+    def _identifiers(self, texts: Texts, labels: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Label to addresses in vocabularies: of links, and of a value that is an address beside a single label."""
         parts = [part for text in texts for part in self._parts(text)]
         if not any(text.links for text in texts) and not any(map(_is_address, parts)):
             return {}
         linked: dict[str, dict[str, None]] = {}
-        labels = [part for part in parts if not _is_address(part)]
         for text in texts:
             for words, address in text.links:
                 if is_of_vocabulary(address):
-                    linked.setdefault(words if words in labels else text.plain, {})[address] = None
+                    whole = labels[0] if len(labels) == 1 else text.plain
+                    linked.setdefault(words if words in labels else whole, {})[address] = None
         if len(labels) == 1:
             linked.setdefault(labels[0], {}).update((part, None) for part in parts if is_of_vocabulary(part))
         return {label: tuple(addresses) for label, addresses in linked.items() if addresses}

@@ -106,7 +106,7 @@ class MetadataSettings(Settings):
 
     attributed: bool = False
     """Take makers who are not named as such (`after`, `circle of`, `attributed to`) as artists too (`lido`,
-    `linked-art`, and the published tables of museums). They are kept with the sample in any case."""
+    `linked-art`, `iiif`, and the published tables of museums). They are kept with the sample in any case."""
 
     institution: str | None = None
     """The museum that holds the objects, where the metadata do not name it."""

@@ -33,7 +33,7 @@ _DOCS = Path(__file__).resolve().parents[2] / "docs" / "sources.md"
 _FEWEST = 6  # samples that the command can divide
 _FIELDS = ("material", "technique", "type", "artist")
 _WITH_TECHNIQUE = ("dublin-core", "edm", "lido", "linked-art")
-_WITH_ATTRIBUTIONS = ("table", "lido", "linked-art")
+_WITH_ATTRIBUTIONS = ("table", "lido", "linked-art", "iiif")
 _WITH_IDENTIFIERS = ("dublin-core", "edm", "lido", "linked-art", "iiif")
 
 

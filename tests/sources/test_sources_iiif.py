@@ -152,6 +152,53 @@ def test_identifiers_of_vocabularies(tmp_path: Path) -> None:
     )
 
 
+def test_makers_with_qualifiers_are_attributions(tmp_path: Path) -> None:
+    ulan = "http://vocab.getty.edu/ulan/500011051"
+    values = [
+        "Rembrandt",
+        f'Circle of <a href="{ulan}">Rembrandt</a>',
+        "Jan Muller after Cornelis van Haarlem",
+        "formerly attributed to Ferdinand Bol",
+        f'Artist: <a href="{ulan}">Rembrandt van Rijn</a>, Dutch<br>Publisher: Clement de Jonghe',
+    ]
+    documents = [
+        manifest_3([{"label": "People", "value": value}], id=f"https://x.example/{number}")
+        for number, value in enumerate(values)
+    ]
+    for tasks in (("artist",), ("artist=People",), ("creator=people",)):
+        items = read(tmp_path, *documents, tasks=tasks)
+        task = tasks[0].partition("=")[0]
+        assert [artwork.labels for artwork in artworks_of(items)] == [
+            {task: ("Rembrandt",)},
+            {task: ()},
+            {task: ("Jan Muller",)},
+            {task: ()},
+            {task: ("Rembrandt van Rijn, Dutch",)},
+        ]
+        assert [artwork.attributions for artwork in artworks_of(items)] == [
+            (),
+            (("Circle of", "Rembrandt"),),
+            (("after", "Cornelis van Haarlem"),),
+            (("formerly attributed to", "Ferdinand Bol"),),
+            (("Publisher", "Clement de Jonghe"),),
+        ]
+        assert (
+            f"{task}: 4 makers are kept as attributions (circle of (1), after (1), formerly attributed to (1),"
+            " publisher (1)) and are no labels; see --attributed" in notes_of(items)
+        )
+    assert artworks_of(items)[1].identifiers == {"creator": {"Rembrandt": (ulan,)}}
+    attributed = artworks_of(read(tmp_path, *documents, tasks=("artist",), attributed=True))
+    assert [artwork.labels["artist"] for artwork in attributed] == [
+        ("Rembrandt",),
+        ("Rembrandt",),
+        ("Jan Muller", "Cornelis van Haarlem"),
+        (),
+        ("Rembrandt van Rijn, Dutch",),
+    ]
+    (tmp_path / "manifests" / "0000.json").write_text(json.dumps(manifest_3({"Title": "after Rembrandt"})))
+    assert artworks_of(read(tmp_path, tasks=("title=Title",)))[0].labels == {"title": ("after Rembrandt",)}
+
+
 def test_the_object_number(tmp_path: Path) -> None:
     def number(pairs: Any, **more: Any) -> str:
         settings = {name: more.pop(name) for name in ("object_number",) if name in more}

@@ -90,9 +90,10 @@ def test_berlin(folder: Path) -> None:
 
 def test_harvard(folder: Path) -> None:
     path = next((folder / "iiif-v3").glob("iiif.harvardartmuseums*"))
-    artwork = artwork_of(read(path, "material", "type"))
+    artwork = artwork_of(read(path, "material", "type", "artist"))
     assert (artwork.object_number, artwork.date) == ("1951.65", "1888")
-    assert artwork.labels == {"material": ("Oil on canvas",), "type": ("Paintings",)}
+    artist = "Vincent van Gogh, Dutch, 1853 - 1890"  # "Artist: Vincent van Gogh, ..." in the pair "People"
+    assert artwork.labels == {"material": ("Oil on canvas",), "type": ("Paintings",), "artist": (artist,)}
     picture = next(read_manifest(json.loads(path.read_text())).canvases()).picture
     assert picture is not None
     assert (picture.service, picture.version, picture.level) == (
