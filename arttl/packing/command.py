@@ -15,6 +15,7 @@ from arttl.packing.plan import Plan, make_plan
 from arttl.packing.settings import PackSettings
 from arttl.packing.summary import Summary
 from arttl.packing.tables import class_tables, packing_tables, paper_table
+from arttl.pictures.remarks import sentences
 from arttl.shards.manifest import Manifest
 from arttl.sources.registry import SOURCES, Reading, guess_settings, open_source
 from arttl.sources.rijks2014 import PAPER_FIGURES
@@ -86,7 +87,9 @@ def _plan_or_pack(
     if summary.unlabelled:
         print_sentences(_left_out(summary.unlabelled, manifest.task_names))
     console.print(packing_tables(summary))
-    print_sentences(*_scaled_down(summary, settings.max_side))
+    print_sentences(
+        *_scaled_down(summary, settings.max_side), *sentences(manifest.dataset.get("remarks", {}))
+    )
     return summary, manifest
 
 

@@ -44,6 +44,7 @@ def finish(directory: Path, plan: Planned, parts: Parts, settings: dict[str, Any
     rejected: Counter[str] = Counter()
     labelled: dict[str, Counter[str]] = {task: Counter() for task in plan.tasks}
     near_hashes = array("Q")
+    remarks: dict[str, dict[str, Any]] = {}
     manifest = parts.scratch / "manifest.parquet.part"
     schema = manifest_schema(plan.tasks)
     with pq.ParquetWriter(manifest, schema) as writer:
@@ -51,6 +52,8 @@ def finish(directory: Path, plan: Planned, parts: Parts, settings: dict[str, Any
             files += part.files
             samples[split] += len(part.records)
             near_hashes.extend(record.near_hash for record in part.records if record.near_hash is not None)
+            for remark, file in chain.from_iterable(record.remarks.items() for record in part.records):
+                remarks.setdefault(remark, {"pictures": 0, "example": file})["pictures"] += 1
             for task in plan.tasks:
                 labelled[task][split] += sum(task in record.labels for record in part.records)
             if part.records:
@@ -80,6 +83,7 @@ def finish(directory: Path, plan: Planned, parts: Parts, settings: dict[str, Any
         "labelled": {task: {split: counts[split] for split in SPLITS} for task, counts in labelled.items()},
         "unlabelled": plan.unlabelled,
         "rejected": dict(sorted(rejected.items())),
+        **({"remarks": dict(sorted(remarks.items()))} if remarks else {}),
         "settings": settings,
         "plan_sha256": plan.digest,
         "files": {file.name: {"bytes": file.bytes, "sha256": file.sha256} for file in files},

@@ -87,6 +87,7 @@ def make_sample(job: Job, limits: Limits) -> Sample | Reject:
         institution=artwork.institution,
         labels=labels,
         near_hash=near_hash,
+        remarks=dict.fromkeys(stored.remarks, job.file),
     )
     return Sample(stored.jpeg, json.dumps(metadata, ensure_ascii=False).encode(), record)
 

@@ -66,6 +66,19 @@ def is_srgb(icc: bytes) -> bool:
     return int(np.abs(moved - grid).max()) <= _SRGB_TOLERANCE
 
 
+def is_changed_by_profile(icc: bytes, mode: str) -> bool | None:
+    """Whether a profile changes pixels of one of the modes of `to_eight_bit`; None where it cannot be used for them."""
+    mode = mode.removesuffix("A")
+    if mode == "LAB":  # has a profile of its own
+        return False
+    if _profile_to_srgb(icc, mode) is None:
+        return None
+    if mode == "L":
+        table = _grey_to_srgb(icc) or []
+        return any(abs(level - changed) > _SRGB_TOLERANCE for level, changed in enumerate(table))
+    return mode != "RGB" or not is_srgb(icc)
+
+
 @lru_cache(maxsize=16)
 def _profile_to_srgb(icc: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """The transform of a profile for pixels of one mode; None where the profile is not for them."""

@@ -29,6 +29,7 @@ class Decoded:
         icc: the colour profile, embedded or made from what the file says of its colours; None: sRGB.
         orientation: EXIF orientation still to be applied, 1 to 8.
         width, height: at full scale, before the orientation is applied.
+        remarks: on which of the file's pixels these are, see `arttl.pictures.remarks`.
     """
 
     picture: Image.Image
@@ -36,6 +37,7 @@ class Decoded:
     orientation: int
     width: int
     height: int
+    remarks: tuple[str, ...] = ()
 
     def upright_rgb(self) -> Image.Image:
         """Mode RGB, in sRGB, orientation applied."""

@@ -19,11 +19,13 @@ class HeifHeader:
     Attributes:
         width, height: in pixels, before it is turned; 0 where the file does not say.
         profile: the RGB profile of its code points; None for sRGB, and where there is an embedded one or nothing.
+        bits: per sample; 0 where the file does not say.
     """
 
     width: int
     height: int
     profile: bytes | None
+    bits: int
 
 
 def read_heif_header(data: bytes) -> HeifHeader:
@@ -33,23 +35,25 @@ def read_heif_header(data: bytes) -> HeifHeader:
         ValueError: if the boxes are damaged.
         UnsupportedPixels: for code points that have no agreed rendering, such as those of high dynamic range.
     """
-    width, height, is_embedded = 0, 0, False
+    width, height, bits, is_embedded = 0, 0, 0, False
     points: list[tuple[int, int]] = []
     for box in _properties_of_main_picture(data):
         content = data[box.start : min(box.end, box.start + 12)]
         if box.kind == b"ispe" and len(content) == 12:
             width, height = (int.from_bytes(content[at : at + 4], "big") for at in (4, 8))
+        elif box.kind == b"pixi":
+            bits = max(content[5:], default=0)
         elif box.kind == b"colr" and content[:4] in (b"prof", b"rICC"):
             is_embedded = True  # it comes first
         elif box.kind == b"colr" and content[:4] == b"nclx" and len(content) >= 8:
             points.append((int.from_bytes(content[4:6], "big"), int.from_bytes(content[6:8], "big")))
     if is_embedded or not points:
-        return HeifHeader(width, height, None)
+        return HeifHeader(width, height, None, bits)
     try:
         exponent, colours = of_code_points(*points[0])
     except ValueError as error:
         raise UnsupportedPixels(f"{error}; export it in sRGB, as TIFF or JPEG") from error
-    return HeifHeader(width, height, rgb_profile(exponent, colours))
+    return HeifHeader(width, height, rgb_profile(exponent, colours), bits)
 
 
 def _properties_of_main_picture(data: bytes) -> Iterator[Box]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile, features
@@ -17,6 +18,7 @@ from arttl.pictures.formats import REMEDY
 from arttl.pictures.heif import read_heif_header
 from arttl.pictures.jpeg2000 import Jpeg2000Header, read_jpeg2000_header, with_plain_colours
 from arttl.pictures.png import PngHeader, read_png_header
+from arttl.pictures.remarks import FIRST_PAGE, GAMMA, MORE_BITS
 from arttl.pictures.tiff_samples import is_for_samples, read_samples
 
 _UNKNOWN_TO_PILLOW = ("unknown pixel mode", "unknown data organization", "unknown raw mode")
@@ -38,7 +40,8 @@ def _read_png(data: bytes, max_pixels: int) -> Decoded:
     icc = opened.info.get("icc_profile") if header.uses_embedded else None
     # A text chunk may have that name.
     embedded = icc if isinstance(icc, bytes) and icc else None
-    return Decoded(picture, header.profile or embedded, orientation, *opened.size)
+    remarks = _remarks(opened, header.bits, header.profile)
+    return Decoded(picture, header.profile or embedded, orientation, *opened.size, remarks)
 
 
 def _with_transparent_colour(
@@ -67,7 +70,8 @@ def _with_transparent_colour(
 def _read_webp(data: bytes, max_pixels: int) -> Decoded:
     opened = _opened(data, "WEBP", max_pixels)
     orientation = _loaded(opened)
-    return Decoded(to_eight_bit(opened), opened.info.get("icc_profile") or None, orientation, *opened.size)
+    icc = opened.info.get("icc_profile") or None
+    return Decoded(to_eight_bit(opened), icc, orientation, *opened.size, _remarks(opened))
 
 
 def _read_jpeg2000(data: bytes, max_pixels: int) -> Decoded:
@@ -75,7 +79,8 @@ def _read_jpeg2000(data: bytes, max_pixels: int) -> Decoded:
     check_pixels(header.width, header.height, max_pixels)
     opened = _opened(with_plain_colours(data, header.colours), "JPEG2000", max_pixels)
     orientation = _loaded(opened)
-    return Decoded(_jpeg2000_colours(opened, header), header.icc, orientation, *opened.size)
+    remarks = _remarks(opened, max(header.bits))
+    return Decoded(_jpeg2000_colours(opened, header), header.icc, orientation, *opened.size, remarks)
 
 
 def _jpeg2000_colours(opened: Image.Image, header: Jpeg2000Header) -> Image.Image:
@@ -106,11 +111,12 @@ def _jpeg2000_colours(opened: Image.Image, header: Jpeg2000Header) -> Image.Imag
 
 
 def _read_tiff(data: bytes, max_pixels: int) -> Decoded:
-    directory, preview = tiff.picture_directory(data)
+    directory, preview, remarks = tiff.picture_directory(data)
     decoded = _read_directory(directory, max_pixels)
     if preview and not _looks_alike(decoded, _read_directory(preview, max_pixels)):
         raise tiff.ambiguous(preview, directory)
-    return decoded
+    more_bits = (MORE_BITS,) if max(directory.bits) > 8 else ()
+    return replace(decoded, remarks=(*remarks, *more_bits))
 
 
 def _read_directory(directory: tiff.Directory, max_pixels: int) -> Decoded:
@@ -166,7 +172,16 @@ def _read_iso_media(data: bytes, kind: str, max_pixels: int) -> Decoded:
     opened = _opened(data, kind, max_pixels)
     orientation = _loaded(opened)
     icc = header.profile or opened.info.get("icc_profile") or None
-    return Decoded(to_eight_bit(opened), icc, orientation, *opened.size)
+    remarks = _remarks(opened, header.bits, header.profile)
+    return Decoded(to_eight_bit(opened), icc, orientation, *opened.size, remarks)
+
+
+def _remarks(
+    opened: ImageFile.ImageFile, bits: int = 8, made_profile: bytes | None = None
+) -> tuple[str, ...]:
+    is_first = getattr(opened, "n_frames", 1) > 1
+    remarks = {FIRST_PAGE: is_first, MORE_BITS: bits > 8, GAMMA: made_profile is not None}
+    return tuple(remark for remark, applies in remarks.items() if applies)
 
 
 READERS: dict[str, Callable[[bytes, int], Decoded]] = {

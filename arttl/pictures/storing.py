@@ -17,6 +17,7 @@ from arttl.pictures.decoding import (
     jpeg_header,
 )
 from arttl.pictures.formats import picture_format
+from arttl.pictures.remarks import remarks_on
 from arttl.pictures.resizing import resized
 
 QUALITY = 92
@@ -36,6 +37,7 @@ class StoredPicture:
         width, height: of it.
         original_width, original_height: of the source.
         pixels: the same picture decoded, at any scale of at least `PREVIEW` on its longest side.
+        remarks: what was done to it because of what the file says, see `arttl.pictures.remarks`.
     """
 
     jpeg: bytes
@@ -44,6 +46,7 @@ class StoredPicture:
     original_width: int
     original_height: int
     pixels: Image.Image
+    remarks: tuple[str, ...] = ()
 
 
 def stored_picture(data: bytes, *, max_side: int, max_pixels: int) -> StoredPicture:
@@ -86,7 +89,7 @@ def stored_picture(data: bytes, *, max_side: int, max_pixels: int) -> StoredPict
         np.ascontiguousarray(rgb), quality=QUALITY, colorsubsampling="444" if target == full else "420"
     )
     upright = full if decoded.orientation < 5 else full[::-1]
-    return StoredPicture(jpeg, width, height, *upright, upright_rgb)
+    return StoredPicture(jpeg, width, height, *upright, upright_rgb, tuple(remarks_on(decoded)))
 
 
 def capped(width: int, height: int, max_side: int) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
 from arttl.pictures.bad_pictures import UnsupportedPixels
+from arttl.pictures.remarks import FIRST_PAGE, LATER_PAGE, REDUCED
 
 _MOST_DIRECTORIES, _MOST_ENTRIES, _MOST_SUB_DIRECTORIES, _MOST_VALUES = 500, 4096, 64, 64
 
@@ -157,10 +158,16 @@ class Directory:
 
 
 class Choice(NamedTuple):
-    """The directory that is the picture, and the one that should be a smaller version of it without saying so."""
+    """The directory that is the picture, and the one that should be a smaller version of it without saying so.
+
+    Attributes:
+        picture, preview: these two.
+        remarks: on which of several directories it is.
+    """
 
     picture: Directory
     preview: Directory | None
+    remarks: tuple[str, ...]
 
 
 def picture_directory(data: bytes) -> Choice:
@@ -191,16 +198,22 @@ def picture_directory(data: bytes) -> Choice:
         raise ValueError("the TIFF has no picture")
     full = [directory for directory in pictures if not directory.is_reduced]
     if not full:
-        return Choice(max(pictures, key=_pixels), None)
+        return Choice(max(pictures, key=_pixels), None, (REDUCED,))
     first, *later = full
-    if any(directory.is_page for directory in full):
+    has_pages = any(directory.is_page for directory in full)
+    if has_pages:
         later = [directory for directory in later if directory.page == first.page]
     versions = [other for other in later if _is_version(first, other)]
-    if later and later[0] in versions:
-        return Choice(max(versions, key=_pixels), first)
+    preview = first if later and later[0] in versions else None
+    picture = max(versions, key=_pixels) if preview else first
+    others = [other for other in full if other.page not in (first.page, picture.page)]
+    is_first = any(has_pages or not _is_version(other, picture) for other in others)
+    remarks = ((FIRST_PAGE,) if is_first else ()) + ((LATER_PAGE,) if picture is not directories[0] else ())
+    if preview:
+        return Choice(picture, preview, remarks)
     if later and _pixels(later[0]) >= _AMBIGUOUS * _pixels(first):
         raise ambiguous(first, later[0])
-    return Choice(first, None)
+    return Choice(first, None, remarks)
 
 
 def ambiguous(first: Directory, other: Directory) -> UnsupportedPixels:

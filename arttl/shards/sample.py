@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 EXTENSIONS = ("jpg", "json", "row")
@@ -27,6 +27,7 @@ class SampleRecord:
         institution: the museum that holds the object; None: unknown.
         labels: task name to labels; no entry: unknown.
         near_hash: perceptual hash of the picture, where it was computed; not a column.
+        remarks: what was done to the picture because of what its file says, each with the file's name; not a column.
     """
 
     key: str
@@ -41,6 +42,7 @@ class SampleRecord:
     labels: Mapping[str, list[str]]
     institution: str | None = None
     near_hash: int | None = None
+    remarks: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, Any]) -> SampleRecord:
@@ -65,7 +67,8 @@ class SampleRecord:
         return {**{name: getattr(self, name) for name in _COLUMNS}, **labels, "split": split, "shard": shard}
 
 
-_COLUMNS = tuple(field.name for field in fields(SampleRecord) if field.name not in ("labels", "near_hash"))
+_NO_COLUMNS = ("labels", "near_hash", "remarks")
+_COLUMNS = tuple(each.name for each in fields(SampleRecord) if each.name not in _NO_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)

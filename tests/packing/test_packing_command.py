@@ -47,6 +47,8 @@ def collection(tmp_path: Path, soft_picture: Callable[..., Image.Image]) -> Pack
 
 
 def test_a_table_to_shards_and_tables(collection: PackSettings, capfd: pytest.CaptureFixture[str]) -> None:
+    assert collection.images is not None
+    Image.new("RGBA", (40, 30), (200, 100, 0, 100)).save(collection.images / "3.jpg", "PNG")
     run(collection)
     manifest = Manifest.read(collection.out)
     assert len(manifest) == 24
@@ -59,6 +61,7 @@ def test_a_table_to_shards_and_tables(collection: PackSettings, capfd: pytest.Ca
     assert re.search(r"train +19 +79\.2% +1", out)
     assert re.search(r"type +23 +1 +2 +1 +0 +vase +52\.2%", out)
     assert re.search(r"material +16 +8 +2 +2 +0 +oak +100\.0%", out)
+    assert "transparent parts were made white: 1 picture, such as 3.jpg" in out
     assert "Left out (rejects.csv)" in out
     assert re.search(r"missing +1\b", out)
     assert re.search(r"outside-folder +1\b", out)

@@ -20,6 +20,7 @@ from arttl.packing import pack as packing
 from arttl.packing.pack import pack
 from arttl.packing.parts import SCRATCH
 from arttl.packing.settings import PackSettings
+from arttl.pictures.remarks import ALPHA
 from arttl.shards.manifest import Manifest
 
 MakeArtworks = Callable[..., list[Artwork]]
@@ -128,12 +129,26 @@ def test_description_and_digests(tmp_path: Path, make_artworks: MakeArtworks) ->
     assert sum(name.endswith(".tar") for name in on_disk) == 6 + 1 + 1
 
 
+def _make_transparent(artworks: list[Artwork]) -> None:
+    for index, artwork in enumerate(artworks):
+        Image.new("LA", (40, 30), (10 * index, 0)).save(artwork.image, "PNG")
+
+
+def _check_transparent(folder: Path, artworks: list[Artwork]) -> None:
+    manifest = Manifest.read(folder)
+    files = {artwork.object_number: artwork.image.name for artwork in artworks}
+    first = next(number for number in manifest.object_numbers if number in files)
+    assert manifest.dataset["remarks"] == {ALPHA: {"pictures": len(artworks), "example": files[first]}}
+
+
 def test_same_bytes_for_any_number_of_workers(tmp_path: Path, make_artworks: MakeArtworks) -> None:
     artworks = make_artworks(30)
     artworks[7].image.write_bytes(b"")
+    _make_transparent(artworks[10:14])
     for workers in (1, 2):
         pack(artworks, _settings(tmp_path, str(workers), workers=workers))
     assert _contents(tmp_path / "1") == _contents(tmp_path / "2")
+    _check_transparent(tmp_path / "1", artworks[10:14])
 
 
 def test_seed_changes_split_and_order(tmp_path: Path, make_artworks: MakeArtworks) -> None:
@@ -191,7 +206,9 @@ def test_resume_gives_the_same_bytes(
     artworks = make_artworks(30)
     artworks[3].image.write_bytes(b"")
     artworks[11].image.unlink()
+    _make_transparent(artworks[20:])
     pack(artworks, _settings(tmp_path, "whole", resume=True))
+    _check_transparent(tmp_path / "whole", artworks[20:])
     settings = _settings(tmp_path, "broken", resume=True)
     stop_after(stop)
     with pytest.raises(_Stopped):
