@@ -94,6 +94,7 @@ def make_plan(
         empty = [task for task in tasks if task not in catalogue.labels]
         tasks = tuple(task for task in tasks if task in catalogue.labels)
     _check(catalogue, rejects, tasks, unlabelled, settings)
+    shared = _numbers_of_several_institutions(catalogue)
     rows = _with_unique_keys(catalogue, rejects)
     rows, warnings = without_contested(claims, catalogue, rows, rejects)
     with_pictures = settings.images is not None or not settings.dry_run
@@ -110,7 +111,7 @@ def make_plan(
         tuple(rejects),
         unlabelled,
         _digest(tasks, catalogue, ordered, rejects, unlabelled),
-        (*warnings, *(f"no record has a label for {task}, which is left out" for task in empty)),
+        (*shared, *warnings, *(f"no record has a label for {task}, which is left out" for task in empty)),
     )
 
 
@@ -146,6 +147,24 @@ def _fill(
             row = catalogue.add(job, artwork.group or artwork.object_number)
         claims.add(artwork, row)
     return unlabelled
+
+
+def _numbers_of_several_institutions(catalogue: Catalogue) -> tuple[str, ...]:
+    """A warning where museums number their objects alike."""
+    rows, museums = catalogue.institutions.entries(np.arange(len(catalogue)))
+    pairs = np.unique(np.stack([catalogue.key_hashes()[rows], museums.astype(np.uint64)], 1), axis=0)
+    numbers, counts = np.unique(pairs[:, 0], return_counts=True)
+    shared = numbers[counts > 1]
+    if not len(shared):
+        return ()
+    row = int(np.flatnonzero(np.isin(catalogue.key_hashes(), shared))[0])
+    museums = pairs[pairs[:, 0] == catalogue.key_hashes()[row], 1]
+    names = [catalogue.institutions.names[museum] for museum in museums.tolist()]
+    return (
+        f"several institutions have objects of one number, {len(shared):,} in all, such as"
+        f" {catalogue.job(row).artwork.object_number} ({', '.join(sorted(names)[:3])}): their photographs count as"
+        " those of one object; pack the institutions one by one, and merge the shards",
+    )
 
 
 def _with_unique_keys(catalogue: Catalogue, rejects: list[Reject]) -> Rows:

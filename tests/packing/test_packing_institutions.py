@@ -138,3 +138,11 @@ def test_what_is_refused(changes: dict[str, object], message: str, collection: P
     with pytest.raises(ArttlError) as refused:
         packed(collection, tmp_path / "shards", **({"split": "by-institution"} | changes))
     assert message in str(refused.value)
+
+
+def test_museums_that_number_their_objects_alike_are_said(
+    collection: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    packed(collection, tmp_path / "shards")
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "several institutions have objects of one number, 20 in all, such as 0 (Antwerp, Ghent)" in printed
