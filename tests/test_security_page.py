@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from arttl.fetching.iiif import IiifSettings
+from arttl.keras_files import child, weights
 from arttl.loading import remote
 from arttl.pictures import jpeg, png, tiff
 from arttl.pictures.decoding import DEFAULT_MAX_PIXELS
@@ -41,6 +42,9 @@ def test_the_limits_of_the_page() -> None:
             f"{parquet.BYTES_PER_ROW:,}, and {parquet._BYTES_BESIDE // MIB} MiB"
         ),
         "bytes of a `dataset.json` at an address": f"{remote._LARGEST_DESCRIPTION // MIB} MiB",
+        "memory and time of the process that reads the structure of a file of Keras": (
+            f"{child.MEMORY // MIB} MiB, {weights.SECONDS} s"
+        ),
         "bytes of a picture from a IIIF server": f"{IiifSettings(addresses=('x',), out=Path('x')).most_mib} MiB",
     }
     assert {what: stated[what] for what in of_code} == of_code

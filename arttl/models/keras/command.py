@@ -9,10 +9,10 @@ from pathlib import Path
 import tyro
 
 from arttl.errors import ArttlError
+from arttl.keras_files.weights import open_keras
 from arttl.models.backbones import Backbone, default_preprocess
 from arttl.models.checks import check_finite, check_input_size
 from arttl.models.folders import Provenance
-from arttl.models.keras.archive import open_keras
 from arttl.models.keras.layers import Era, Network, era_of, load_layers, read_head
 from arttl.models.keras.networks import CAFFE_MEAN, CAFFE_STD
 from arttl.models.multitask import MultiTaskModel
@@ -65,40 +65,40 @@ def import_keras(settings: ImportKerasSettings) -> MultiTaskModel:
     classes = None if settings.classes is None else _read_classes(settings.classes)
     network = settings.backbone
     caffe = network in _CAFFE
-    with open_keras(settings.file) as file:
-        era = settings.keras_era or (era_of(file) if network == "resnet50" else "3")
-        backbone = Backbone(_form(network, era))
-        if settings.size is not None:
-            check_input_size(backbone, settings.size, "--size")
-        softmax = load_layers(file, network, backbone, swap_channels=caffe)
-        # Keras's load_img has only this way: both sides are resized, taking the nearest pixel.
-        preprocess = replace(
-            default_preprocess(backbone, settings.size),
-            mean=CAFFE_MEAN if caffe else (0.5,) * 3,
-            std=CAFFE_STD if caffe else (0.5,) * 3,
-            crop_pct=1.0,
-            fit="squash",
-            filter="nearest",
-        )
-        model = MultiTaskModel(
-            backbone,
-            TaskSet([] if classes is None else [_task(settings.task, classes)]),
-            preprocess,
-            Provenance("fine-tune" if classes else "untrained", f"Keras weights {settings.file.name}"),
-        )
-        if classes is not None:
-            if softmax is None:
-                raise ArttlError(
-                    f"{settings.file} has no single softmax layer after the network's features: leave out --classes"
-                )
-            (head,) = model.heads.linear_layers()
-            outputs = file.shape(softmax, 0)[1]
-            if outputs != len(classes):
-                raise ArttlError(
-                    f"--classes {settings.classes} names {len(classes)} classes, and layer {softmax!r} of"
-                    f" {settings.file} has {outputs} outputs"
-                )
-            read_head(file, softmax, head)
+    file = open_keras(settings.file)
+    era = settings.keras_era or (era_of(file) if network == "resnet50" else "3")
+    backbone = Backbone(_form(network, era))
+    if settings.size is not None:
+        check_input_size(backbone, settings.size, "--size")
+    softmax = load_layers(file, network, backbone, swap_channels=caffe)
+    # Keras's load_img has only this way: both sides are resized, taking the nearest pixel.
+    preprocess = replace(
+        default_preprocess(backbone, settings.size),
+        mean=CAFFE_MEAN if caffe else (0.5,) * 3,
+        std=CAFFE_STD if caffe else (0.5,) * 3,
+        crop_pct=1.0,
+        fit="squash",
+        filter="nearest",
+    )
+    model = MultiTaskModel(
+        backbone,
+        TaskSet([] if classes is None else [_task(settings.task, classes)]),
+        preprocess,
+        Provenance("fine-tune" if classes else "untrained", f"Keras weights {settings.file.name}"),
+    )
+    if classes is not None:
+        if softmax is None:
+            raise ArttlError(
+                f"{settings.file} has no single softmax layer after the network's features: leave out --classes"
+            )
+        (head,) = model.heads.linear_layers()
+        outputs = file.shape(softmax, 0)[1]
+        if outputs != len(classes):
+            raise ArttlError(
+                f"--classes {settings.classes} names {len(classes)} classes, and layer {softmax!r} of"
+                f" {settings.file} has {outputs} outputs"
+            )
+        read_head(file, softmax, head)
     check_finite(model, f"the weights in {settings.file}")
     model.save(settings.out)
     return model.eval()

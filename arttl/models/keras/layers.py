@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from arttl.errors import ArttlError
+from arttl.keras_files.weights import KerasWeights
 from arttl.models.backbones import Backbone
-from arttl.models.keras.hdf5 import KerasFile
 
 Network = Literal["resnet50", "vgg19", "inception_v3", "xception"]
 Era = Literal["2018", "3"]
@@ -40,7 +40,7 @@ class Unit:
     gamma: bool = True
 
 
-def era_of(file: KerasFile) -> Era:
+def era_of(file: KerasWeights) -> Era:
     """Which Keras made a ResNet50, by the names of its layers.
 
     Raises:
@@ -60,7 +60,9 @@ def era_of(file: KerasFile) -> Era:
     return "2018"
 
 
-def load_layers(file: KerasFile, network: Network, backbone: Backbone, *, swap_channels: bool) -> str | None:
+def load_layers(
+    file: KerasWeights, network: Network, backbone: Backbone, *, swap_channels: bool
+) -> str | None:
     """Load the weights of a file into a backbone.
 
     Args:
@@ -93,7 +95,7 @@ def load_layers(file: KerasFile, network: Network, backbone: Backbone, *, swap_c
     return rest[0] if len(rest) == 1 else None
 
 
-def read_head(file: KerasFile, layer: str, head: nn.Linear) -> None:
+def read_head(file: KerasWeights, layer: str, head: nn.Linear) -> None:
     """Load a softmax layer, kernel [D, Q] and bias [Q], into a head.
 
     Raises:
@@ -106,7 +108,7 @@ def read_head(file: KerasFile, layer: str, head: nn.Linear) -> None:
     head.load_state_dict({"weight": kernel.T.contiguous(), "bias": bias})
 
 
-def _load_unit(file: KerasFile, unit: Unit, state: dict[str, torch.Tensor], network: Network) -> None:
+def _load_unit(file: KerasWeights, unit: Unit, state: dict[str, torch.Tensor], network: Network) -> None:
     for layer in filter(None, (unit.layer, unit.norm_layer)):
         if layer not in file.layers:
             raise ArttlError(f"{file.path} is not of {network}: it has no tensors of a layer {layer!r}")
@@ -141,7 +143,7 @@ def _load_unit(file: KerasFile, unit: Unit, state: dict[str, torch.Tensor], netw
         state[f"{unit.norm_module}.running_mean"] -= bias
 
 
-def _count(file: KerasFile, layer: str, expected: tuple[int, ...], network: Network) -> None:
+def _count(file: KerasWeights, layer: str, expected: tuple[int, ...], network: Network) -> None:
     count = len(file.layers[layer])
     if count not in expected:
         raise ArttlError(
@@ -149,24 +151,24 @@ def _count(file: KerasFile, layer: str, expected: tuple[int, ...], network: Netw
         )
 
 
-def _read(file: KerasFile, layer: str, index: int, shape: tuple[int, ...]) -> torch.Tensor:
+def _read(file: KerasWeights, layer: str, index: int, shape: tuple[int, ...]) -> torch.Tensor:
     return torch.from_numpy(file.read(layer, index, shape))
 
 
-def _kernel(file: KerasFile, layer: str, index: int, own: torch.Tensor) -> torch.Tensor:
+def _kernel(file: KerasWeights, layer: str, index: int, own: torch.Tensor) -> torch.Tensor:
     """Keras [kh, kw, I, O] as timm's [O, I, kh, kw]."""
     outputs, inputs, *window = own.shape
     return _read(file, layer, index, (*window, inputs, outputs)).permute(3, 2, 0, 1)
 
 
-def _vgg19(file: KerasFile, network: Any) -> Iterator[Unit]:
+def _vgg19(file: KerasWeights, network: Any) -> Iterator[Unit]:
     convolutions = iter(i for i, layer in enumerate(network.features) if isinstance(layer, nn.Conv2d))
     for block, depth in enumerate((2, 2, 4, 4, 4), 1):
         for number in range(1, depth + 1):
             yield Unit(f"block{block}_conv{number}", f"features.{next(convolutions)}")
 
 
-def _resnet50(file: KerasFile, network: Any) -> Iterator[Unit]:
+def _resnet50(file: KerasWeights, network: Any) -> Iterator[Unit]:
     old = _OLD_NAME in file.layers
     yield Unit(*(("conv1", "conv1", "bn_conv1") if old else ("conv1_conv", "conv1", "conv1_bn")), "bn1")
     convolutions = [(f"conv{number}", f"bn{number}", f"2{'abc'[number - 1]}", number) for number in (1, 2, 3)]
@@ -184,7 +186,7 @@ def _resnet50(file: KerasFile, network: Any) -> Iterator[Unit]:
                 yield Unit(layer, f"{ours}.{module}", norm, f"{ours}.{norm_module}")
 
 
-def _inception_v3(file: KerasFile, network: Any) -> Iterator[Unit]:
+def _inception_v3(file: KerasWeights, network: Any) -> Iterator[Unit]:
     # Both build the same branches in the same order, and Keras numbers its layers as they are built.
     blocks = [name.removesuffix(".conv") for name, _ in network.named_modules() if name.endswith(".conv")]
     layers = _numbered(file, "conv2d", len(blocks), "inception_v3")
@@ -193,7 +195,7 @@ def _inception_v3(file: KerasFile, network: Any) -> Iterator[Unit]:
         yield Unit(layer, f"{block}.conv", norm, f"{block}.bn", gamma=False)
 
 
-def _xception(file: KerasFile, network: Any) -> Iterator[Unit]:
+def _xception(file: KerasWeights, network: Any) -> Iterator[Unit]:
     for number in (1, 2):
         yield Unit(f"block1_conv{number}", f"conv{number}", f"block1_conv{number}_bn", f"bn{number}")
     shortcuts = (1, 2, 3, 12)
@@ -212,7 +214,7 @@ def _xception(file: KerasFile, network: Any) -> Iterator[Unit]:
         yield Unit(layer, f"conv{number}", f"{layer}_bn", f"bn{number}", True)
 
 
-def _numbered(file: KerasFile, kind: str, count: int, network: Network) -> list[str]:
+def _numbered(file: KerasWeights, kind: str, count: int, network: Network) -> list[str]:
     """Layers without a name of their own, in the order in which they were built."""
     pattern = re.compile(rf"{kind}(?:_(\d{{1,9}}))?")
     matches = {name: match for name in file.layers if (match := pattern.fullmatch(name))}
@@ -224,7 +226,7 @@ def _numbered(file: KerasFile, kind: str, count: int, network: Network) -> list[
     return sorted(matches, key=lambda name: int(matches[name][1] or 0))
 
 
-_UNITS: dict[Network, Callable[[KerasFile, Any], Iterator[Unit]]] = {
+_UNITS: dict[Network, Callable[[KerasWeights, Any], Iterator[Unit]]] = {
     "vgg19": _vgg19,
     "resnet50": _resnet50,
     "inception_v3": _inception_v3,

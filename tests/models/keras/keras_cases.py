@@ -76,7 +76,7 @@ def randomise(model: Any) -> None:
             layer.set_weights(values)
 
 
-def write_legacy(model: Any, path: Path, **dataset: Any) -> None:
+def write_legacy(model: Any, path: Path) -> None:
     """Keras 2's `save_weights`: attributes of names in bytes, tensors under `layer/layer/kernel:0`."""
     with h5py.File(path, "w") as file:
         file.attrs["layer_names"] = [layer.name.encode() for layer in model.layers]
@@ -86,7 +86,7 @@ def write_legacy(model: Any, path: Path, **dataset: Any) -> None:
             names = [f"{layer.name}/{variable.name}:0" for variable in layer.weights]
             group.attrs["weight_names"] = [name.encode() for name in names]
             for name, value in zip(names, layer.get_weights(), strict=True):
-                group.create_dataset(name, data=value, **dataset)
+                group.create_dataset(name, data=value)
 
 
 def logits_of(model: Any, images: np.ndarray) -> np.ndarray:

@@ -127,7 +127,7 @@ def test_layers_numbered_on_and_first_weights(tmp_path) -> None:
         kind, number = re.fullmatch(r"(.*?)(?:_(\d+))?", layer.name).groups()
         if kind in ("conv2d", "batch_normalization"):
             layer.name = f"{kind}_{int(number or 0) + 98}"
-    write_legacy(theirs, tmp_path / "w.h5", compression="gzip", compression_opts=1)
+    write_legacy(theirs, tmp_path / "w.h5")
     made = import_keras(settings(tmp_path, "xception"))
     check(load_model(tmp_path / "model"), images, expected)
     import_keras(settings(tmp_path, "xception", classes=None, out=tmp_path / "weights"))

@@ -1,8 +1,9 @@
-"""Weights that Keras saved as HDF5; and its legacy layout: one group per layer, their order in attributes.
+"""HDF5 as Keras writes it, and its legacy layout: one group per layer, their order in attributes.
 
 HDF5 can refer to other files, by external links, external storage and virtual data sets, and h5py silently follows all
-of them. Here a tensor is read only where it is stored in the file itself, by hard links alone, and only after its shape
-was checked, so that a header cannot ask for more memory than the network has.
+of them; a chunk of a few hundred bytes can unpack to gigabytes; and damaged bytes can end the process. So this module
+only finds out where in the file each tensor is, stored as plain numbers, and runs in a process of its own
+(`arttl.keras_files.child`).
 """
 
 from __future__ import annotations
@@ -16,35 +17,35 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from arttl.errors import ArttlError, one_line
+from arttl.keras_files.listing import Listing, Tensor
 
 _LARGEST_ATTRIBUTE = 4 << 20  # bytes; the names of all layers of a network are about ten thousand
+_MOST_TENSORS = 100_000
 _FLOATS = ("float16", "float32", "float64")
 
 
 class KerasFile(ABC):
-    """Weights that Keras saved, open for reading; `LegacyFile` and `KerasArchive` locate the layers.
+    """Weights that Keras saved; `LegacyFile` and `KerasArchive` locate the layers.
 
     Attributes:
         path: of the file.
-        layers: name of every layer that has tensors to the names of its tensors, both in Keras's order.
-        listed: names of all layers, those without tensors too.
         layout: the name of the file's form.
     """
 
     layout: str
 
-    def __init__(self, path: Path, source: IO[bytes] | None = None) -> None:
-        """Open a file and read its names.
+    def __init__(self, path: Path, source: IO[bytes] | None = None, start: int = 0) -> None:
+        """Name the file.
 
         Args:
             path: of the file.
             source: the HDF5 file itself, where it is inside the file.
+            start: its first byte there.
 
         Raises:
-            ArttlError: if it is not such a file, or h5py is not installed.
+            ArttlError: if h5py is not installed.
         """
         try:
             import h5py
@@ -53,65 +54,54 @@ class KerasFile(ABC):
                 f"reading {path} needs the extra 'rijks': pip install 'arttl[rijks]' (h5py is missing)"
             ) from error
         self._h5py = h5py
-        self.path = path
+        self.path, self._source, self._start = path, source, start
+
+    def listing(self) -> Listing:
+        """All layers, in Keras's order, and where their tensors are.
+
+        Raises:
+            ArttlError: if it is not such a file, or a tensor is not an array of floats that is stored in the file as it
+                is, by hard links alone.
+        """
         try:
-            self._file = h5py.File(source or path, "r")
+            file = self._h5py.File(self._source or self.path, "r")
         except Exception as error:  # reading from within a damaged zip raises its errors as well
             raise ArttlError(
-                f"{path} cannot be read as HDF5 ({one_line(error)}): download or save it again"
+                f"{self.path} cannot be read as HDF5 ({one_line(error)}): download or save it again"
             ) from error
-        try:
-            with self._errors_in_one_sentence():
-                layers = self._find_layers(self._file)
-                self.listed = tuple(layers)
-                self._groups = {name: group for name, (group, _) in layers.items()}
-                self.layers = {name: tensors for name, (_, tensors) in layers.items() if tensors}
-        except BaseException:
-            self._file.close()
-            raise
-
-    def __enter__(self) -> KerasFile:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._file.close()
+        with file, self._errors_in_one_sentence():
+            layers = self._find_layers(file)
+            if sum(len(names) for _, names in layers.values()) > _MOST_TENSORS:
+                raise ArttlError(f"{self.path} has more than {_MOST_TENSORS:,} tensors, which no network has")
+            return Listing(
+                {
+                    layer: tuple(self._tensor(group, name, layer) for name in names)
+                    for layer, (group, names) in layers.items()
+                }
+            )
 
     @abstractmethod
     def _find_layers(self, root: Any) -> dict[str, tuple[Any, tuple[str, ...]]]:
         """Name of every layer, in order, to its group and the names of its tensors there."""
 
-    def shape(self, layer: str, index: int) -> tuple[int, ...]:
-        """Shape of a layer's tensor, as the header has it."""
-        with self._errors_in_one_sentence():
-            return tuple(self._dataset(layer, index).shape)
-
-    def read(self, layer: str, index: int, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-        """A layer's tensor.
-
-        Args:
-            layer: a key of `layers`.
-            index: which of its tensors.
-            shape: that it must have.
-
-        Returns:
-            float32, of that shape.
-
-        Raises:
-            ArttlError: if it has another shape, is not an array of floats, or is stored outside the file.
-        """
-        name = f"tensor {self.layers[layer][index]!r} of layer {layer!r}"
-        with self._errors_in_one_sentence():
-            dataset = self._dataset(layer, index)
-            if tuple(dataset.shape) != shape:
-                raise ArttlError(f"{self.path}: {name} is {tuple(dataset.shape)} and should be {shape}")
-            if dataset.dtype.name not in _FLOATS:
-                raise ArttlError(f"{self.path}: {name} holds {dataset.dtype}, not floating-point numbers")
-            # A chunk is decompressed as a whole, and may be declared larger than the dataset.
-            if dataset.chunks is not None and math.prod(dataset.chunks) > 2 * math.prod(shape) + 65_536:
-                raise ArttlError(
-                    f"{self.path}: {name} is stored in chunks of {dataset.chunks}, far above its own size"
-                )
-            return np.asarray(dataset[()], dtype=np.float32)
+    def _tensor(self, group: Any, name: str, layer: str) -> Tensor:
+        dataset = self._inside(group, name, self._h5py.Dataset)
+        where = f"{self.path}: tensor {name!r} of layer {layer!r}"
+        creation = dataset.id.get_create_plist()
+        if dataset.is_virtual or creation.get_external_count():
+            raise ArttlError(f"{where} is stored outside the file, which is refused: save the weights anew")
+        if creation.get_layout() != self._h5py.h5d.CONTIGUOUS or creation.get_nfilters():
+            raise ArttlError(
+                f"{where} is stored in chunks or compressed, which Keras does not do: load the file with Keras and save"
+                " it again"
+            )
+        kind = dataset.dtype
+        if kind.name not in _FLOATS or dataset.id.get_type() != self._h5py.h5t.py_create(kind):
+            raise ArttlError(f"{where} holds {kind}, not floating-point numbers")
+        shape, start = dataset.shape, dataset.id.get_offset()
+        if shape is None or (start is None and math.prod(shape)):
+            raise ArttlError(f"{where} has no numbers: save the weights anew")
+        return Tensor(name, shape, kind.str, self._start + (start or 0))
 
     @contextmanager
     def _errors_in_one_sentence(self) -> Iterator[None]:
@@ -125,11 +115,8 @@ class KerasFile(ABC):
                 f"{self.path} is damaged or not of Keras ({one_line(error)}): download or save it again"
             ) from error
 
-    def _dataset(self, layer: str, index: int) -> Any:
-        return self._inside(self._groups[layer], self.layers[layer][index], self._h5py.Dataset)
-
     def _inside(self, group: Any, name: str, kind: type) -> Any:
-        """The item at a path of the file, if every step to it is a hard link and its bytes are in the file."""
+        """The item at a path of the file, if every step to it is a hard link."""
         item = group
         for step in name.split("/"):
             link = item.get(step, getlink=True) if isinstance(item, self._h5py.Group) else None
@@ -142,10 +129,6 @@ class KerasFile(ABC):
             item = item[step]
         if not isinstance(item, kind):
             raise ArttlError(f"{self.path}: {name!r} is not a {kind.__name__.lower()} of HDF5")
-        if isinstance(item, self._h5py.Dataset) and (item.external or item.is_virtual):
-            raise ArttlError(
-                f"{self.path}: {name!r} is stored outside the file, which is refused: save the weights anew"
-            )
         return item
 
 

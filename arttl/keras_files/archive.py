@@ -7,19 +7,22 @@ the configuration is ever built or executed: only names, classes and nesting are
 
 from __future__ import annotations
 
-import json
 import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from arttl.documents import parse_json
 from arttl.errors import ArttlError, one_line
-from arttl.models.keras.hdf5 import KerasFile, LegacyFile
+from arttl.keras_files.hdf5 import KerasFile
+from arttl.keras_files.listing import Listing
 
 _CONFIGURATION, _WEIGHTS = "config.json", "model.weights.h5"
-_ZIP = b"PK\x03\x04"
 _LARGEST_CONFIGURATION = 16 << 20  # bytes; that of a large network has about a hundred thousand
+_MEMBER_HEADER = (
+    30  # bytes before the name in the header of a zip's member; the lengths of name and extra end it
+)
 
 
 class KerasArchive(KerasFile):
@@ -28,44 +31,48 @@ class KerasArchive(KerasFile):
     layout = "the layout of Keras 3"
 
     def __init__(self, path: Path) -> None:
-        """Open a file and read its names.
+        """Name the file; see `KerasFile`."""
+        super().__init__(path)
+        self._group_names: dict[str, str] = {}
 
-        Raises:
-            ArttlError: if it is not such a file, or h5py is not installed.
-        """
+    def listing(self) -> Listing:
+        """See `KerasFile.listing`."""
         try:
-            self._zip = zipfile.ZipFile(path)
+            archive = zipfile.ZipFile(self.path)
         except Exception as error:  # zipfile raises whatever a damaged directory leads to
-            raise _not_keras(path, error) from error
-        try:
-            self._group_names = self._read_group_names(path)
+            raise _not_keras(self.path, error) from error
+        with archive:
+            self._group_names = self._read_group_names(archive)
             try:
-                weights = self._zip.open(_WEIGHTS)
+                weights = archive.open(_WEIGHTS)
+                self._start = _start(self.path, archive.getinfo(_WEIGHTS))
             except Exception as error:
-                raise _not_keras(path, error) from error
-            super().__init__(path, weights)
-        except BaseException:
-            self._zip.close()
-            raise
+                raise _not_keras(self.path, error) from error
+            with weights as self._source:
+                return super().listing()
 
-    def _read_group_names(self, path: Path) -> dict[str, str]:
+    def _read_group_names(self, archive: zipfile.ZipFile) -> dict[str, str]:
         try:
-            members = {name: self._zip.getinfo(name) for name in (_CONFIGURATION, _WEIGHTS)}
+            members = {name: archive.getinfo(name) for name in (_CONFIGURATION, _WEIGHTS)}
         except KeyError as error:
-            raise _not_keras(path, error) from error
+            raise _not_keras(self.path, error) from error
         for name, member in members.items():
             if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
-                raise ArttlError(f"{path}: {name} is compressed or encrypted, which Keras does not do")
+                raise ArttlError(f"{self.path}: {name} is compressed or encrypted, which Keras does not do")
         if members[_CONFIGURATION].file_size > _LARGEST_CONFIGURATION:
-            raise ArttlError(f"{path}: {_CONFIGURATION} is too large for that of a network")
+            raise ArttlError(f"{self.path}: {_CONFIGURATION} is too large for that of a network")
         try:
-            configuration = json.loads(self._zip.read(_CONFIGURATION))
+            configuration = parse_json(
+                archive.read(_CONFIGURATION), dict[str, Any], _CONFIGURATION, finite=False
+            )
             return _layer_groups(configuration["config"]["layers"], "layers")
         except Exception as error:
-            raise ArttlError(f"{path}: {_CONFIGURATION} does not describe a network of layers") from error
+            raise ArttlError(
+                f"{self.path}: {_CONFIGURATION} does not describe a network of layers"
+            ) from error
 
     def _find_layers(self, root: Any) -> dict[str, tuple[Any, tuple[str, ...]]]:
-        layers = {}
+        layers: dict[str, tuple[Any, tuple[str, ...]]] = {}
         for name, path in self._group_names.items():
             container, _, own = path.rpartition("/")
             parent = self._inside(root, container, self._h5py.Group)
@@ -75,32 +82,20 @@ class KerasArchive(KerasFile):
                 layers[name] = (group, tuple(map(str, range(len(group)))))
         return layers
 
-    def __exit__(self, *exception: object) -> None:
-        super().__exit__(*exception)
-        self._zip.close()
+
+def _start(path: Path, member: zipfile.ZipInfo) -> int:
+    """The first byte of a stored member's data in the file (APPNOTE.TXT of PKWARE, 4.3.7)."""
+    with path.open("rb") as file:
+        file.seek(member.header_offset)
+        header = file.read(_MEMBER_HEADER)
+    lengths = int.from_bytes(header[-4:-2], "little") + int.from_bytes(header[-2:], "little")
+    return member.header_offset + _MEMBER_HEADER + lengths
 
 
 def _not_keras(path: Path, error: Exception) -> ArttlError:
     return ArttlError(
         f"{path} is damaged or not a model that Keras 3 saved ({one_line(error)}): download or save it again"
     )
-
-
-def open_keras(path: Path) -> KerasFile:
-    """Open weights of Keras in either form, told apart by what the file holds.
-
-    Raises:
-        ArttlError: if it holds neither, or h5py is not installed.
-    """
-    try:
-        with path.open("rb") as file:
-            first = file.read(len(_ZIP))
-    except OSError as error:
-        raise ArttlError(f"{path} cannot be read: {error.strerror or error}") from error
-    if not first:
-        raise ArttlError(f"{path} is empty: download or save it again")
-    # By its first bytes: a zip that was cut off has lost the directory at its end.
-    return KerasArchive(path) if first == _ZIP else LegacyFile(path)
 
 
 def _layer_groups(layers: Sequence[Any], inside: str) -> dict[str, str]:
