@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from arttl import documents
+from arttl.fetching import pace
 from arttl.fetching.iiif import IiifSettings
 from arttl.keras_files import child, weights
-from arttl.loading import remote
 from arttl.pictures import jpeg, png, tiff
 from arttl.pictures.decoding import DEFAULT_MAX_PIXELS
 from arttl.records import delimited, json_records, structured, tar_members, xml_records
@@ -41,10 +42,11 @@ def test_the_limits_of_the_page() -> None:
         "bytes per row of `manifest.parquet`, in memory": (
             f"{parquet.BYTES_PER_ROW:,}, and {parquet._BYTES_BESIDE // MIB} MiB"
         ),
-        "bytes of a `dataset.json` at an address": f"{remote._LARGEST_DESCRIPTION // MIB} MiB",
+        "bytes of a `dataset.json` at an address": f"{documents.LARGEST // MIB} MiB",
         "memory and time of the process that reads the structure of a file of Keras": (
             f"{child.MEMORY // MIB} MiB, {weights.SECONDS} s"
         ),
+        "time per MiB of a shard at an address, or of `arttl fetch rijks2014`": f"{pace.SECONDS_PER_MIB:g} s",
         "bytes of a picture from a IIIF server": f"{IiifSettings(addresses=('x',), out=Path('x')).most_mib} MiB",
     }
     assert {what: stated[what] for what in of_code} == of_code

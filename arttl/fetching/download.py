@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arttl.errors import ArttlError
+from arttl.fetching.pace import Pace, TooSlowError
 from arttl.files import commit, digest_of_file
 
 _CHUNK = 1 << 20
@@ -95,6 +96,8 @@ def _complete(remote: RemoteFile, part: Path, progress: Callable[[int], None], p
                     f"{remote.name} cannot be downloaded: {remote.url} returns {error.code} {error.reason}"
                 ) from error
             reason = f"HTTP {error.code} {error.reason}"
+        except TooSlowError as error:
+            raise _failed(remote, part, str(error)) from error
         except _BROKEN as error:
             if isinstance(error, OSError) and error.filename is not None:  # of our own disk, not the network
                 raise ArttlError(f"{error.filename} cannot be written: {error.strerror}") from error
@@ -102,10 +105,15 @@ def _complete(remote: RemoteFile, part: Path, progress: Callable[[int], None], p
         now = part.stat().st_size if part.exists() else 0
         failures = 0 if now > have else failures + 1
         if failures >= _ATTEMPTS:
-            raise ArttlError(
-                f"{remote.name} cannot be downloaded from {remote.url} ({reason}): {now:,} of {remote.size:,} bytes are"
-                " here, and the same command resumes it"
-            )
+            raise _failed(remote, part, reason)
+
+
+def _failed(remote: RemoteFile, part: Path, reason: str) -> ArttlError:
+    size = part.stat().st_size if part.exists() else 0
+    return ArttlError(
+        f"{remote.name} cannot be downloaded from {remote.url} ({reason}): {size:,} of {remote.size:,} bytes are here,"
+        " and the same command resumes it"
+    )
 
 
 def _append_rest(remote: RemoteFile, part: Path, have: int, progress: Callable[[int], None]) -> None:
@@ -117,9 +125,10 @@ def _append_rest(remote: RemoteFile, part: Path, have: int, progress: Callable[[
     with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:
         content_range = str(response.headers.get("Content-Range", ""))
         resumed = have > 0 and response.status == 206 and content_range.startswith(f"bytes {have}-")
-        done = have if resumed else 0
+        done, pace = have if resumed else 0, Pace()
         with part.open("ab" if resumed else "wb") as file:
-            while done < remote.size and (chunk := response.read(min(_CHUNK, remote.size - done))):
+            while done < remote.size and (chunk := response.read1(min(_CHUNK, remote.size - done))):
+                pace.count(len(chunk))
                 try:
                     file.write(chunk)
                 except OSError as error:

@@ -17,12 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import fsspec  # type: ignore[import-untyped]
 from filelock import FileLock
 
-from arttl.documents import parse_json, read_json, structured
+from arttl.documents import LARGEST, parse_json, read_json, structured
 from arttl.errors import ArttlError, without_credentials
+from arttl.fetching.pace import TooSlowError
 from arttl.files import digest_of_file, make_folder, whole_file, write_bytes, write_json
+from arttl.loading.receiving import StoppedError, received
 from arttl.shards.manifest import DatasetRecord, FileRecord, Manifest
 
 _ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):(//?)(?=.)")  # a Path leaves one slash of two
@@ -30,11 +31,9 @@ _SMALL_FILE = re.compile(r"[a-z]+-[0-9]{5,}\.idx|manifest\.parquet")
 _FOLDER = re.compile(r"[0-9a-f]{24}")
 _TAR = re.compile(r"[a-z]+-[0-9]{5,}\.tar")
 _SOURCE = "source.json"
-_LARGEST_DESCRIPTION = 64 << 20  # bytes of a dataset.json
 _ATTEMPTS = 5
 _JOIN_TIMEOUT = 10.0  # seconds
 _PAUSE = 0.5  # seconds before the second attempt; twice as long before each further one
-_CHUNK = 1 << 20
 _GIB = 1 << 30
 
 
@@ -42,10 +41,6 @@ T = TypeVar("T")
 
 
 _addresses: dict[Path, str] = {}  # with their credentials, which no file has, by folder of the cache
-
-
-class _StoppedError(Exception):
-    """Reading ended while a file was being fetched."""
 
 
 class _DamagedError(Exception):
@@ -228,7 +223,7 @@ class RemoteShards:
             try:
                 self._obtain(name, stop)
                 self._touch(name)
-            except (_StoppedError, ArttlError):  # the reader meets the same failure and reports it
+            except (StoppedError, ArttlError):  # the reader meets the same failure and reports it
                 return
 
     def _fetch(self, name: str, stop: threading.Event) -> None:
@@ -245,13 +240,13 @@ class RemoteShards:
 
 def _retry(attempt: Callable[[], T], address: str, stop: threading.Event) -> T:
     """The result of the first attempt that succeeds."""
-    shown = without_credentials(address)
+    shown, slow = without_credentials(address), 0
     for number in range(_ATTEMPTS):
         if number and stop.wait(_PAUSE * 2 ** (number - 1)):
-            raise _StoppedError
+            raise StoppedError
         try:
             return attempt()
-        except (_StoppedError, ArttlError):
+        except (StoppedError, ArttlError):
             raise
         except ImportError as error:
             raise ArttlError(
@@ -259,10 +254,14 @@ def _retry(attempt: Callable[[], T], address: str, stop: threading.Event) -> T:
             ) from error
         except _DamagedError as error:
             reason = str(error)
+        except TooSlowError as error:
+            reason, slow = str(error), slow + 1
+            if slow == 2:  # each took minutes
+                break
         except Exception as error:  # each file system has its own
             reason = without_credentials(f"{type(error).__name__}: {error}".splitlines()[0])
     raise ArttlError(
-        f"{shown} could not be fetched in {_ATTEMPTS} attempts ({reason}); check the address and the connection, or"
+        f"{shown} could not be fetched in {number + 1} attempts ({reason}); check the address and the connection, or"
         " copy the shards to a folder"
     )
 
@@ -270,13 +269,8 @@ def _retry(attempt: Callable[[], T], address: str, stop: threading.Event) -> T:
 def _download(address: str, to: Path, stop: threading.Event, most: int) -> str:
     """Write a file, no more than so many bytes and one, and return its SHA-256."""
     digest = hashlib.sha256()
-    with (
-        fsspec.open(address, "rb", cache_type="readahead", block_size=8 * _CHUNK) as source,
-        to.open("wb") as file,
-    ):
-        while chunk := source.read(min(_CHUNK, most + 1 - file.tell())):
-            if stop.is_set():
-                raise _StoppedError
+    with contextlib.closing(received(address, most, stop)) as chunks, to.open("wb") as file:
+        for chunk in chunks:
             file.write(chunk)
             digest.update(chunk)
     return digest.hexdigest()
@@ -287,8 +281,7 @@ def _fetch_dataset(address: str) -> bytes:
 
     def attempt() -> bytes:
         try:
-            with fsspec.open(f"{address}/dataset.json", "rb") as file:
-                return bytes(file.read(_LARGEST_DESCRIPTION + 1))
+            return b"".join(received(f"{address}/dataset.json", LARGEST, threading.Event()))
         except (FileNotFoundError, ValueError) as error:
             # ValueError: a protocol that fsspec does not support.
             raise ArttlError(
@@ -297,7 +290,7 @@ def _fetch_dataset(address: str) -> bytes:
             ) from error
 
     dataset = _retry(attempt, f"{address}/dataset.json", threading.Event())
-    if len(dataset) > _LARGEST_DESCRIPTION:
+    if len(dataset) > LARGEST:
         raise ArttlError(f"{shown}/dataset.json has more than 64 MiB, which no collection needs")
     return dataset
 

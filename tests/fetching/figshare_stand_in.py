@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -20,6 +21,8 @@ class StandIn:
     api: str = ""
     break_after: int | None = None
     """Bytes of an answer after which the connection is cut."""
+    pause: float = 0.0
+    """Seconds before each byte of a file."""
     ranges: bool = True
     """Whether a range of a file can be asked for."""
     wrong_sums: Counter[str] = field(default_factory=Counter)
@@ -81,7 +84,11 @@ def serving(stand_in: StandIn) -> Iterator[StandIn]:
                 self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
             self.send_header("Content-Length", str(len(data) - start))
             self.end_headers()
-            self.wfile.write(data[start:] if stop is None else data[start : start + stop])
+            data = data[start:] if stop is None else data[start : start + stop]
+            for first in range(0, len(data), 1 if stand_in.pause else len(data)):
+                time.sleep(stand_in.pause)
+                with suppress(OSError):  # the client has left
+                    self.wfile.write(data[first : first + 1] if stand_in.pause else data)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True

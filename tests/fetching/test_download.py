@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from arttl.errors import ArttlError
+from arttl.fetching import pace
 from arttl.fetching.download import RemoteFile, download
 
 DATA = random.Random(3).randbytes(300_000)
@@ -88,3 +89,14 @@ def test_a_server_that_is_not_there(tmp_path) -> None:
         gone = remote(server)
     with pytest.raises(ArttlError, match=r"a.zip cannot be downloaded from .*refused.*: 0 of 300,000 bytes"):
         download(gone, tmp_path, pause=0)
+
+
+def test_a_server_that_drips_is_left(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(pace, "SECONDS_PER_MIB", 0.3)
+    with serving(StandIn({"a.zip": DATA[:100]}, pause=0.05)) as server:
+        with pytest.raises(
+            ArttlError,
+            match=r"less than 1 MiB arrived in 0\.3 s\): \d of 100 bytes are here, and the same command",
+        ):
+            download(remote(server), tmp_path, pause=0)
+        assert len(server.requests) == 1

@@ -356,8 +356,11 @@ def test_a_link_in_the_cache_is_not_followed(served: Path, cache: Path, tmp_path
     assert (manifest.directory / name).read_bytes() == elsewhere.read_bytes()
 
 
-def test_no_more_is_read_than_was_announced(served: Path, cache: Path) -> None:
+def test_no_more_is_read_than_was_announced(
+    served: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A server that sends for ever does not fill the disk."""
+    monkeypatch.setattr(remote, "_PAUSE", 0.0)
     manifest = remote.read_manifest(f"file://{served}")
     name = next(served.glob("*.tar")).name
     size = (served / name).stat().st_size
