@@ -11,7 +11,7 @@ from arttl.fetching.iiif import IiifSettings
 from arttl.keras_files import child, weights
 from arttl.pictures import jpeg, png, tiff
 from arttl.pictures.decoding import DEFAULT_MAX_PIXELS
-from arttl.records import delimited, json_records, structured, tar_members, xml_records
+from arttl.records import delimited, structured, tar_members, xml_records
 from arttl.shards import parquet
 
 MIB = 2**20
@@ -34,7 +34,7 @@ def test_the_limits_of_the_page() -> None:
         "chunks of a PNG": f"{png._MOST_CHUNKS:,}",
         "characters of a cell": f"{delimited._LONGEST_CELL:,}",
         "bytes of a line of JSON": f"{structured._LONGEST_LINE // MIB} MiB",
-        "bytes of a JSON document": f"{json_records._LONGEST // MIB} MiB",
+        "bytes of a JSON document": f"{documents.LARGEST // MIB} MiB",
         "bytes of an XML record": f"{xml_records._MOST_CHARACTERS // MIB} MiB",
         "levels of an XML document": str(xml_records._DEEPEST),
         "bytes of an extended tar header": f"{tar_members._LONGEST_EXTENSION // MIB} MiB",

@@ -18,7 +18,7 @@ import torch
 from arttl.loading.batch_memory import BatchMemory
 from arttl.loading.reading import BadSampleError, Pictures, Reading
 from arttl.loading.resample import SquareWriter, cuts
-from arttl.pictures.jpeg import DEFAULT_MAX_PIXELS, check_scans
+from arttl.pictures.jpeg import check_stored
 
 _BATCHES_AHEAD = 2
 
@@ -144,13 +144,7 @@ def decode(reading: Reading, row: int, reduction: int) -> npt.NDArray[np.uint8]:
     data = reading.files.jpeg(row)
     height, width = reading.sizes[row].tolist()
     try:
-        *size, colours, _ = simplejpeg.decode_jpeg_header(data)
-        if size != [height, width]:  # so that a stranger's header does not decide how much memory is taken
-            raise ValueError(f"it is {size[1]}x{size[0]} pixels and the manifest says {width}x{height}")
-        if height * width > DEFAULT_MAX_PIXELS:
-            raise ValueError(f"{width}x{height} pixels are more than {DEFAULT_MAX_PIXELS:,}")
-        check_scans(data)
-        inks = colours in ("CMYK", "YCCK")
+        inks = check_stored(data, width, height) in ("CMYK", "YCCK")
         pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(
             data,
             colorspace="CMYK" if inks else "RGB",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from arttl.documents import read_json
 from arttl.errors import ArttlError
 from arttl.files import WriteError, write_json
 from arttl.packing.finish import finish
@@ -15,6 +16,14 @@ from arttl.packing.parts import SCRATCH, Parts
 from arttl.packing.settings import OutputSettings
 from arttl.packing.writing import Outcomes, Planned, write_shards
 from arttl.shards.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """What a run depends on, as `plan.json` and `dataset.json` have it."""
+
+    settings: dict[str, Any]
+    plan_sha256: str
 
 
 def check_folder(settings: OutputSettings) -> None:
@@ -100,20 +109,17 @@ def _begin(out: Path, plan: Planned, recorded: dict[str, Any], may_change: Colle
 def _compare(path: Path, plan: Planned, recorded: dict[str, Any], may_change: Collection[str]) -> None:
     """Refuse to resume a run of other settings or metadata."""
     try:
-        begun = json.loads(path.read_text(encoding="utf-8"))
-        before, digest = dict(begun["settings"]), begun["plan_sha256"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ArttlError(
-            f"--resume: {path} was not written by this program; pack into another --out"
-        ) from error
+        begun = read_json(path, _Begun, surplus=True)
+    except ArttlError as error:
+        raise ArttlError(f"--resume: {error}; pack into another --out") from error
     for name, value in recorded.items():
-        if before.get(name) != value and name not in may_change:
+        if begun.settings.get(name) != value and name not in may_change:
             flag = "--" + name.replace("_", "-")
             raise ArttlError(
-                f"--resume: the shards were begun with {flag} {before.get(name)}, not {value};"
+                f"--resume: the shards were begun with {flag} {begun.settings.get(name)}, not {value};"
                 " repeat the first run's flags, or name another --out"
             )
-    if digest != plan.digest:
+    if begun.plan_sha256 != plan.digest:
         raise ArttlError(
             "--resume: the metadata has changed since the shards were begun; pack into another --out"
         )

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from arttl.documents import structured
+from arttl.errors import ArttlError, one_line
 from arttl.files import write_json
 from arttl.shards.rejects import Reject
 from arttl.shards.sample import SampleRecord
@@ -53,16 +55,14 @@ class Parts:
         write_json(self._path(split, number), asdict(part), self.scratch, indent=None)
 
     def load(self, split: str) -> Iterator[Part]:
-        """The finished parts of a split in order, up to the first that is missing or whose shard is."""
+        """The finished parts of a split in order, up to the first that is missing or whose shard is.
+
+        Raises:
+            ArttlError: if one was not written by `save`.
+        """
         number = 0
         while (path := self._path(split, number)).is_file():
-            data = json.loads(path.read_text(encoding="utf-8"))
-            part = Part(
-                data["end"],
-                [SampleRecord(**record) for record in data["records"]],
-                [Reject(**reject) for reject in data["rejects"]],
-                [FileDigest(**file) for file in data["files"]],
-            )
+            part = _read(path)
             if not all(self._is_whole(file) for file in part.files):
                 return
             yield part
@@ -81,3 +81,17 @@ class Parts:
 
     def _path(self, split: str, number: int) -> Path:
         return self.scratch / f"{split}-{number:05d}.json"
+
+
+def _read(path: Path) -> Part:
+    try:
+        # As large as --shard-size makes it, and with hashes of 64 bits: `read_json` would refuse it.
+        part = structured(json.loads(path.read_bytes()), Part, path)
+        if part.end < 1:
+            raise ValueError("it ends before the first artwork")
+        return part
+    except (ValueError, RecursionError, OSError) as error:
+        reason = f"{path} cannot be read: {one_line(error)}"
+    except ArttlError as error:
+        reason = str(error)
+    raise ArttlError(f"--resume: {reason}; delete that file, and its shard is made again")

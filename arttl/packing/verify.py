@@ -21,7 +21,7 @@ from arttl.files import digest_of_file
 from arttl.packing.finish import digest_of_all
 from arttl.packing.parts import SCRATCH
 from arttl.packing.pool import default_workers, in_order
-from arttl.pictures.jpeg import DEFAULT_MAX_PIXELS, check_scans
+from arttl.pictures.jpeg import check_stored
 from arttl.shards.index import index_line, index_text
 from arttl.shards.manifest import Manifest
 from arttl.shards.sample import EXTENSIONS, SampleRecord
@@ -151,16 +151,10 @@ def _check_sample(shard: str, record: SampleRecord, number: int, data: list[byte
     if hashlib.sha256(jpeg).hexdigest() != record.stored_sha256:
         yield where("jpg", "its SHA-256 is not the manifest's")
     try:
-        height, width, *_ = simplejpeg.decode_jpeg_header(jpeg)
-        if (height, width) != (record.height, record.width):
-            yield where("jpg", f"{width} x {height} pixels are not the manifest's")
-        elif height * width > DEFAULT_MAX_PIXELS:
-            yield where("jpg", f"{width} x {height} pixels are more than {DEFAULT_MAX_PIXELS:,}: not decoded")
-        else:
-            check_scans(jpeg)
-            simplejpeg.decode_jpeg(jpeg, "RGB", strict=True)
+        check_stored(jpeg, record.width, record.height)
+        simplejpeg.decode_jpeg(jpeg, "RGB", strict=True)
     except (ValueError, MemoryError) as error:
-        yield where("jpg", f"does not decode: {one_line(error)}")
+        yield where("jpg", f"cannot be decoded: {one_line(error)}")
     expected = (record.key, record.object_number, record.labels, record.sha256)
     try:
         sample = json.loads(text)

@@ -165,6 +165,28 @@ def check_scans(data: bytes) -> None:
         raise ValueError(f"{scans:,} scans are more than {MOST_SCANS}, which no camera or program writes")
 
 
+def check_stored(data: bytes, width: int, height: int) -> str:
+    """Refuse a JPEG of shards that takes more memory or time than its row in the manifest says, before it is decoded.
+
+    Args:
+        data: the file's bytes.
+        width, height: that the manifest says.
+
+    Returns:
+        Its colours as libjpeg names them.
+
+    Raises:
+        ValueError: if it is damaged, of another size, or of more than `DEFAULT_MAX_PIXELS` or `MOST_SCANS`.
+    """
+    *size, colours, _ = simplejpeg.decode_jpeg_header(data)
+    if size != [height, width]:
+        raise ValueError(f"it is {size[1]}x{size[0]} pixels and the manifest says {width}x{height}")
+    if height * width > DEFAULT_MAX_PIXELS:
+        raise ValueError(f"{width}x{height} pixels are more than {DEFAULT_MAX_PIXELS:,}")
+    check_scans(data)
+    return str(colours)
+
+
 def is_finished(data: bytes) -> bool:
     """Whether a JPEG has the marker of its end behind that of its last scan."""
     return data.rfind(b"\xff\xd9") > data.rfind(b"\xff\xda")

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from arttl.documents import LARGEST
 from arttl.errors import ArttlError, one_line
 from arttl.records.kinds import contents
 from arttl.records.reading import metadata_files, readable
 
 JSON_SUFFIXES = (".json", ".jsonld", ".jsonl", ".ndjson", ".jsonlines")
 _LINES = (".jsonl", ".ndjson", ".jsonlines")
-_LONGEST = 64 * 2**20  # bytes of a document, or of a line; real ones have some megabytes at most
 
 
 def read_documents(path: Path, flag: str = "--metadata") -> Iterator[tuple[str, Any]]:
@@ -51,7 +51,7 @@ def read_document(file: Path, flag: str = "--metadata") -> Any:
         ArttlError: if the file is missing, has more than 64 MiB, or is not JSON in UTF-8.
     """
     with readable(file, flag), file.open("rb") as opened:
-        data = opened.read(_LONGEST + 1)
+        data = opened.read(LARGEST + 1)
     start = data[:1024].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
     if start and not start.startswith((b"{", b"[")):
         raise ArttlError(f"{file} is not JSON but {contents(file)}")
@@ -68,7 +68,7 @@ def parse_document(data: bytes, where: str) -> Any:
     Raises:
         ArttlError: if it has more than 64 MiB, or is not JSON.
     """
-    if len(data) > _LONGEST:
+    if len(data) > LARGEST:
         raise ArttlError(f"{where} has more than 64 MiB in one JSON document")
     try:
         return json.loads(data.decode("utf-8-sig"))
@@ -79,7 +79,7 @@ def parse_document(data: bytes, where: str) -> Any:
 def _documents_of_lines(file: Path, flag: str) -> Iterator[tuple[str, Any]]:
     with readable(file, flag), file.open("rb") as opened:
         number = 0
-        while line := opened.readline(_LONGEST + 1):
+        while line := opened.readline(LARGEST + 1):
             number += 1
             if line.strip():
                 where = f"line {number} of {file.name}"

@@ -238,8 +238,16 @@ def test_resume_of_another_run_is_refused(
         pack(artworks, _settings(tmp_path, resume=True, max_side=100))
     with pytest.raises(ArttlError, match="the metadata has changed"):
         pack(artworks[:-1], _settings(tmp_path, resume=True))
+    part = tmp_path / "out" / SCRATCH / "train-00000.json"
+    whole = part.read_text()
+    for damaged in ("{", "[" * 100_000, "[]", "{}", json.dumps({**json.loads(whole), "end": "8"})):
+        part.write_text(damaged)
+        with pytest.raises(
+            ArttlError, match=r"train-00000\.json.*; delete that file, and its shard is made again"
+        ):
+            pack(artworks, _settings(tmp_path, resume=True))
     (tmp_path / "out" / SCRATCH / "plan.json").write_text("{}")
-    with pytest.raises(ArttlError, match="was not written by this program"):
+    with pytest.raises(ArttlError, match=r"plan\.json: it lacks 'settings'; pack into another --out"):
         pack(artworks, _settings(tmp_path, resume=True))
 
 
