@@ -40,7 +40,7 @@ def validation_curves(results: Results, collection: str, task: str) -> bytes | N
     networks = list(dict.fromkeys(cell.backbone for cell in cells))
     for cell in cells:
         colour = _COLOURS[networks.index(cell.backbone) % len(_COLOURS)]
-        values = [100 * epoch["val_accuracy"][task] for epoch in results.epochs(cell)]
+        values = [100 * accuracy for accuracy in results.epochs(cell)]
         axes.plot(
             range(1, len(values) + 1),
             values,

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from accelerate import PartialState
 from filelock import FileLock
 
+from arttl.documents import read_json, structured
 from arttl.errors import ArttlError
 from arttl.files import make_folder
 from arttl.frozen.extract import FeatureSettings, compute_features
 from arttl.frozen.fuse import FuseSettings, fuse
-from arttl.frozen.layers import LayerSettings, layers
+from arttl.frozen.layers import LayerRow, LayerSettings, layers
 from arttl.reproduction.cells import IMAGENET
 from arttl.reproduction.experiment import Plan
-from arttl.reproduction.results import Results
+from arttl.reproduction.results import Figures, Results, reading
 from arttl.reproduction.running import Experiment
 from arttl.reproduction.tables import ReportTable
 from arttl.runs import RunFolder
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """A line of a fused run's `metrics.jsonl`."""
+
+    seed: int
+    task: str
+    method: str
+    test: Figures
 
 
 def fused_name(collection: str) -> str:
@@ -103,21 +114,24 @@ def fusion_tables(plan: Plan) -> Iterator[ReportTable]:
         if plan.experiment.state(fused_name(name)) != "done":
             continue
         accuracies: dict[str, dict[str, list[float]]] = {}
-        lines = RunFolder(plan.experiment.folder(fused_name(name))).metrics()
-        for line in lines:
-            of_method = accuracies.setdefault(line["method"], defaultdict(list))
-            of_method[line["task"]].append(line["test"]["accuracy"])
-        rows = [
-            (method, *(f"{100 * statistics.fmean(of_method[task]):.1f}" for task in collection.usable))
-            for method, of_method in accuracies.items()
-        ]
+        folder = plan.experiment.folder(fused_name(name))
+        with reading(folder):
+            path = folder / "metrics.jsonl"
+            lines = structured(RunFolder(folder).metrics(), list[_Fitted], path, surplus=True)
+            for line in lines:
+                of_method = accuracies.setdefault(line.method, defaultdict(list))
+                of_method[line.task].append(line.test.accuracy)
+            rows = [
+                (method, *(_percent(of_method[task], path) for task in collection.usable))
+                for method, of_method in accuracies.items()
+            ]
         note = (
             "Heads fitted to convergence on frozen features with ImageNet's weights, in the networks' own"
             " preprocessing. Gates and attention weight all stages of all networks; without: the gates but for that"
             " network. Best on validation: of each task and split the method over several networks with the lowest"
             " validation loss."
         )
-        splits = 1 + max(line["seed"] for line in lines)
+        splits = 1 + max((line.seed for line in lines), default=0)
         yield ReportTable(
             f"fusion-{name}",
             f"The best of each network: {name}, test accuracy in per cent",
@@ -133,17 +147,37 @@ def layer_tables(plan: Plan) -> Iterator[ReportTable]:
         path = _layers(plan, name) / "layers.json"
         if not path.is_file():
             continue
-        stages: dict[tuple[str, str], dict[str, str]] = {}
-        for line in json.loads(path.read_text(encoding="utf-8")):
-            texts = stages.setdefault((line["backbone"], line["stage"]), {})
-            texts[f"{line['task']}: probe"] = f"{100 * statistics.fmean(line['values']):.1f}"
-            texts[f"{line['task']}: share"] = f"{100 * statistics.fmean(line['shares']):.0f}"
+        stages: dict[tuple[str, str], dict[str, LayerRow]] = {}
+        rows: list[tuple[str, ...]] = []
+        with reading(path.parent):
+            for line in read_json(path, list[LayerRow], surplus=True):
+                stages.setdefault((line.backbone, line.stage), {})[line.task] = line
+            for stage, of_stage in stages.items():
+                figures: list[str] = []
+                for task in collection.usable:
+                    row = of_stage.get(task)
+                    figures += [
+                        _percent(row.values if row else (), path),
+                        _percent(row.shares if row else (), path, 0),
+                    ]
+                rows.append((*stage, *figures))
         headings = [f"{task}: {figure}" for task in collection.usable for figure in ("probe", "share")]
         yield ReportTable(
             f"layers-{name}",
             f"Which layers know what: {name}, a linear probe at every stage, test accuracy in per cent",
             ("network", "stage", *headings),
-            [(*stage, *(texts[heading] for heading in headings)) for stage, texts in stages.items()],
+            rows,
             ("Share: of the stage, in gates over all stages of all networks together, per cent.",),
             names=2,
         )
+
+
+def _percent(values: Sequence[float], path: Path, digits: int = 1) -> str:
+    """The mean of shares in per cent.
+
+    Raises:
+        ArttlError: if there are none in the file.
+    """
+    if not values:
+        raise ArttlError(f"{path} lacks figures")
+    return f"{100 * statistics.fmean(values):.{digits}f}"

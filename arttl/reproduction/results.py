@@ -4,17 +4,79 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from arttl.documents import structured
+from arttl.errors import ArttlError
 from arttl.evaluation.compare import TaskComparison, compare_predictions
 from arttl.inference.predictions import Predictions
 from arttl.reproduction.cells import Cell
 from arttl.reproduction.experiment import Plan
 from arttl.runs import RunFolder
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a run's files must have of a task's figures."""
+
+    accuracy: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.accuracy <= 1:
+            raise ValueError(f"an accuracy of {self.accuracy}")
+
+
+@dataclass(frozen=True)
+class _TestFigures(Figures):
+    """Of a task in `test.json`."""
+
+    balanced_accuracy: float
+    majority: float
+    n: int
+    classes: int
+    intervals: dict[str, tuple[float, ...]] = field(default_factory=dict)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        low, high = self.intervals.get("accuracy") or (self.accuracy, self.accuracy)
+        return low, high
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.intervals.get("accuracy", (0, 0))) != 2:
+            raise ValueError("an interval that has not two ends")
+
+
+@dataclass(frozen=True)
+class _Test:
+    """`test.json`; of its tasks only those that are reported are read."""
+
+    tasks: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Epoch:
+    """A line of `metrics.jsonl`."""
+
+    val_accuracy: dict[str, float]
+
+
+@contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """Give the errors of reading a finished run their remedy.
+
+    Raises:
+        ArttlError: in place of another.
+    """
+    try:
+        yield
+    except ArttlError as error:
+        raise ArttlError(f"{error}; delete {folder} and repeat the command") from error
 
 
 @dataclass(frozen=True)
@@ -47,7 +109,7 @@ class Results:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self._test = lru_cache(maxsize=None)(lambda folder: RunFolder(folder).test())
+        self._test = lru_cache(maxsize=None)(_read_test)
         self._predictions = lru_cache(maxsize=64)(Predictions.read)
 
     def cells(self, **attributes: Any) -> list[Cell]:
@@ -71,18 +133,17 @@ class Results:
         if not done:
             return self.why_not(cells)
         metrics = [self._metrics(cell) for cell in done]
-        accuracies = [float(of_seed["accuracy"]) for of_seed in metrics]
+        accuracies = [of_seed.accuracy for of_seed in metrics]
         first = metrics[0]
-        low, high = first["intervals"].get("accuracy", (accuracies[0], accuracies[0]))
         return Result(
             tuple(done),
             statistics.fmean(accuracies),
             (min(accuracies), max(accuracies)),
-            (float(low), float(high)),
-            statistics.fmean(float(of_seed["balanced_accuracy"]) for of_seed in metrics),
-            float(first["majority"]),
-            int(first["n"]),
-            int(first["classes"]),
+            first.interval,
+            statistics.fmean(of_seed.balanced_accuracy for of_seed in metrics),
+            first.majority,
+            first.n,
+            first.classes,
         )
 
     def is_done(self, cell: Cell) -> bool:
@@ -91,7 +152,7 @@ class Results:
 
     def accuracy(self, cell: Cell) -> float:
         """The accuracy of a finished cell on the test split."""
-        return float(self._metrics(cell)["accuracy"])
+        return self._metrics(cell).accuracy
 
     def why_not(self, cells: Iterable[Cell]) -> str:
         """Why cells have no figure, in a few words."""
@@ -114,14 +175,27 @@ class Results:
         assert cell.run is not None
         return self.plan.experiment.folder(cell.run)
 
-    def _metrics(self, cell: Cell) -> dict[str, Any]:
+    def _metrics(self, cell: Cell) -> _TestFigures:
         """The metrics of the cell's task on the test split."""
-        metrics: dict[str, Any] = self._test(self.folder(cell))["tasks"][cell.task]
-        return metrics
+        folder = self.folder(cell)
+        with reading(folder):
+            where = f"{folder / 'test.json'}: task {cell.task!r}"
+            return structured(self._test(folder).tasks.get(cell.task), _TestFigures, where, surplus=True)
 
-    def epochs(self, cell: Cell) -> list[dict[str, Any]]:
-        """The metrics of each epoch of the cell's training; none where the heads were solved for."""
-        return [line for line in RunFolder(self.folder(cell)).metrics() if "epoch" in line]
+    def epochs(self, cell: Cell) -> list[float]:
+        """The accuracy on the validation split after each epoch of training; none where the heads were solved for."""
+        folder = self.folder(cell)
+        with reading(folder):
+            lines = [line for line in RunFolder(folder).metrics() if "epoch" in line]
+            where = folder / "metrics.jsonl"
+            epochs = [structured(line, _Epoch, where, surplus=True).val_accuracy for line in lines]
+            if any(cell.task not in epoch for epoch in epochs):
+                raise ArttlError(f"{where} lacks {cell.task!r}")
+        return [epoch[cell.task] for epoch in epochs]
+
+
+def _read_test(folder: Path) -> _Test:
+    return structured(RunFolder(folder).test(), _Test, folder / "test.json", surplus=True)
 
 
 def compare_task(pairs: Sequence[tuple[Predictions, Predictions]], task: str) -> TaskComparison:
