@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, fields, replace
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from arttl.errors import ArttlError
 from arttl.loading import cpu_engine
 from arttl.loading.color import ColorChange
 from arttl.loading.reading import BadSampleError, Pictures, Reading
+from arttl.loading.shard_files import ShardFiles
+from arttl.pictures.jpeg import check_stored
 
 try:
     from nvidia.dali import Pipeline, fn, types
@@ -30,22 +35,30 @@ except ImportError as error:
 _FILTERS = {"bilinear": types.INTERP_LINEAR, "bicubic": types.INTERP_CUBIC, "nearest": types.INTERP_NN}
 _COLOR = [field.name for field in fields(ColorChange)]  # color_twist's arguments have the same names
 _PREFETCH = 2  # batches
+_ROWS_PER_TASK = 256
+_verdicts: WeakKeyDictionary[ShardFiles, dict[int, bool]] = (
+    WeakKeyDictionary()
+)  # row to whether DALI may decode it
 
 
 def read(reading: Reading) -> Iterator[Pictures]:
     """Read batches; DALI decodes up to two ahead of the caller.
 
     Each call builds a new pipeline, on index files that list exactly the rows to read. A bad sample breaks the
-    pipeline: where these are skipped, the CPU engine reads its batch, and a new pipeline continues after it.
+    pipeline: where these are skipped, the CPU engine reads its batch, and a new pipeline continues after it. The same
+    is done with a picture that takes more memory or time than it may, which DALI would decode: every picture is read
+    once to find these.
 
     Raises:
         ArttlError: for a sample that cannot be read, or (unless these are skipped) decoded.
     """
     reading.files.fetch_all(reading.rows)
     number, count = 0, len(reading.rows)
+    refused = [*np.flatnonzero(~_may_be_decoded(reading)).tolist(), count]
     while number < count:
+        end = next(batch for batch in refused if batch >= number)
         try:
-            for pictures in _run(_batches(reading, number, count)):
+            for pictures in _run(_batches(reading, number, end)) if number < end else ():
                 number += 1
                 yield pictures
         except BadSampleError:
@@ -56,6 +69,34 @@ def read(reading: Reading) -> Iterator[Pictures]:
                 _batches(reading, number, number + 1), cpu_engine.batch_memory(reading)
             )
             number += 1
+
+
+def _may_be_decoded(reading: Reading) -> npt.NDArray[np.bool_]:
+    """For each batch, whether all its pictures are within the limits."""
+    verdicts = _verdicts.setdefault(reading.files, {})
+    rows = np.unique(reading.rows)
+    unknown = [row for row in rows.tolist() if row not in verdicts]
+    tasks = [unknown[first : first + _ROWS_PER_TASK] for first in range(0, len(unknown), _ROWS_PER_TASK)]
+    with ThreadPoolExecutor(reading.threads, thread_name_prefix="arttl-check") as pool:
+        for task, allowed in zip(tasks, pool.map(lambda task: _check(reading, task), tasks), strict=True):
+            verdicts |= zip(task, allowed, strict=True)
+    return (
+        np.array([verdicts[row] for row in reading.rows.ravel().tolist()]).reshape(reading.rows.shape).all(1)
+    )
+
+
+def _check(reading: Reading, rows: list[int]) -> list[bool]:
+    """For each row, whether its picture is within the limits."""
+    allowed = []
+    for row in rows:
+        height, width = reading.sizes[row].tolist()
+        try:
+            check_stored(reading.files.jpeg(row), width, height)
+        except ValueError:
+            allowed.append(False)
+        else:
+            allowed.append(True)
+    return allowed
 
 
 def _batches(reading: Reading, first: int, end: int) -> Reading:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
+from arttl.pictures import jpeg as jpeg_module
 from arttl.pictures.decoding import BadPicture, read_picture
 from arttl.pictures.jpeg import MOST_SCANS, check_scans, read_jpeg_header
 
@@ -112,6 +113,18 @@ def _with_scans(count: int) -> bytes:
     data = _jpeg(progressive=True)
     last = data.rindex(b"\xff\xda")
     return data[:last] + data[last:-2] * (count - data.count(b"\xff\xda") + 1) + data[-2:]
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.lists(st.sampled_from(b"\xff\xda\x00"), max_size=12).map(bytes))
+def test_scans_are_counted_at_any_offset(data: bytes) -> None:
+    expected = data.count(b"\xff\xda")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jpeg_module, "MOST_SCANS", expected)
+        check_scans(data)
+        patch.setattr(jpeg_module, "MOST_SCANS", expected - 1)
+        with pytest.raises(ValueError, match=f"^{expected} scans are more than"):
+            check_scans(data)
 
 
 def test_more_scans_than_anyone_writes_are_refused_before_decoding(tmp_path: Path) -> None:
