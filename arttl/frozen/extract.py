@@ -20,7 +20,13 @@ from arttl.console import Reporter
 from arttl.errors import ArttlError
 from arttl.files import digest_of_file
 from arttl.frozen.recipe import Recipe
-from arttl.frozen.store import FeatureStore, StoreWriter, sha256_of_weights
+from arttl.frozen.store import (
+    LARGEST_FEATURE,
+    FeatureStore,
+    StoreWriter,
+    sha256_of_weights,
+    unusable_rows,
+)
 from arttl.loading import Loader, open_loader
 from arttl.loading.settings import EngineSettings
 from arttl.models import Backbone, load_weights
@@ -166,13 +172,13 @@ def _check_finite(
     accelerator: Accelerator,
 ) -> None:
     for stage, features in zip(network.widths, values, strict=True):
-        broken = np.flatnonzero(~np.isfinite(features).all(1))
-        if len(broken):
+        if broken := unusable_rows(torch.from_numpy(features)):
             key = manifest.keys[rows[broken[0]]]
             in_full = accelerator.mixed_precision == "no"
             raise ArttlError(
-                f"the features of sample {key} are not finite at stage {stage} in precision"
-                f" {accelerator.mixed_precision}; {'use other weights' if in_full else 'try --mixed-precision no'}"
+                f"the features of sample {key} are not finite or above {LARGEST_FEATURE:g} at stage {stage} in"
+                f" precision {accelerator.mixed_precision}:"
+                f" {'use other weights' if in_full else 'try --mixed-precision no'}"
             )
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from arttl.errors import ArttlError
+from arttl.frozen.store import LARGEST_FEATURE, unusable_rows
 from arttl.frozen.tokens import Samples
 from arttl.loading import Loader
 from arttl.tasks import Task, is_labelled
@@ -55,7 +56,7 @@ def extract_features(
         The same on every rank, on the CPU.
 
     Raises:
-        ArttlError: for features that are not finite, on which heads would learn nothing.
+        ArttlError: for features that are not finite or too large, on which heads would learn nothing.
     """
     backbone.eval()
     rows, values = [], []
@@ -70,11 +71,10 @@ def extract_features(
             on_batch()
     order = torch.cat(rows).argsort(stable=True)
     all_rows, features = torch.cat(rows)[order], torch.cat(values)[order]
-    broken = all_rows[~features.isfinite().all(1)].tolist()
-    if broken:
+    if broken := unusable_rows(features):
         raise ArttlError(
-            f"the features of {len(broken)} of {len(all_rows)} samples are not finite, of"
-            f" {loader.manifest.keys[broken[0]]} first: use other weights or --mixed-precision no"
+            f"the features of {len(broken)} of {len(all_rows)} samples are not finite or above {LARGEST_FEATURE:g}, of"
+            f" {loader.manifest.keys[int(all_rows[broken[0]])]} first: use other weights or --mixed-precision no"
         )
     return Features(
         all_rows,

@@ -54,7 +54,15 @@ _DESCRIPTION, _WEIGHTS, _BEGUN, _BLOCKS = (
     "begun.json",
     "blocks.jsonl",
 )
+LARGEST_FEATURE = 1e15
+"""Of whose squares and sums float32 still has the size, which standardisation needs."""
 _AGAIN = "remove the folder and run `arttl features` again"
+
+
+def unusable_rows(values: torch.Tensor) -> list[int]:
+    """The rows of features [N, D] that hold NaN, infinity or numbers above `LARGEST_FEATURE`."""
+    rows: list[int] = (~(values.abs() <= LARGEST_FEATURE).all(1)).nonzero().flatten().tolist()
+    return rows
 
 
 class FeatureStore:
@@ -112,14 +120,13 @@ class FeatureStore:
         """The features of every row of the manifest at one stage, [N, D] float32, in memory.
 
         Raises:
-            ArttlError: if they are not finite, or cannot be read.
+            ArttlError: if they are not finite or too large, or cannot be read.
         """
         values = torch.from_numpy(np.array(self._array(stage)))
-        broken = (~values.isfinite().all(1)).nonzero().flatten().tolist()
-        if broken:
+        if broken := unusable_rows(values):
             raise ArttlError(
-                f"{_array_path(self.directory, self.recipe, stage)} holds NaN or infinity in {len(broken)} of"
-                f" {len(values)} rows, row {broken[0]} first; {_AGAIN}"
+                f"{_array_path(self.directory, self.recipe, stage)} holds NaN, infinity or numbers above"
+                f" {LARGEST_FEATURE:g} in {len(broken)} of {len(values)} rows, row {broken[0]} first; {_AGAIN}"
             )
         return values
 

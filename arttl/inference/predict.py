@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -37,16 +38,9 @@ def predict(
         on_batch: called after each batch, for a progress bar.
 
     Raises:
-        ArttlError: for logits that are not finite, whose largest is of no class.
+        ArttlError: for logits that are not finite.
     """
     rows, logits = gather_logits(module, views, gather, on_batch)
-    for name in tasks.names:
-        broken = rows[~logits[name].isfinite().all(1)].tolist()
-        if broken:
-            raise ArttlError(
-                f"the logits of {name} are not finite for {len(broken)} of {len(rows)} samples, of"
-                f" {manifest.keys[broken[0]]} first: the network overflows, train it again or use another model"
-            )
     return Predictions.of_rows(
         tasks, manifest, rows.numpy(), {name: logits[name].numpy() for name in tasks.names}
     )
@@ -93,6 +87,9 @@ def predict_pictures(
 
     Returns:
         Per picture, task name to prediction; empty for a model without tasks.
+
+    Raises:
+        ArttlError: for logits that are not finite.
     """
     device = next(model.parameters()).device
     temperatures = model.calibration.temperatures if model.calibration else {}
@@ -102,6 +99,11 @@ def predict_pictures(
         logits = model(*images)
         for task in model.tasks:
             scores = logits[task.name].float().cpu().numpy()
+            if not np.isfinite(scores).all():
+                raise ArttlError(
+                    f"the logits of {task.name} are not finite: the network overflows, train it again or use another"
+                    " model"
+                )
             labels = predict_labels(task, scores, temperatures.get(task.name, 1.0), top)
             for picture, prediction in zip(predictions[start:], labels, strict=False):
                 picture[task.name] = prediction

@@ -70,13 +70,19 @@ class Predictions:
             manifest: of the shards.
             rows: [N], ascending.
             logits: task name to [N, Q], in the order of the rows.
+
+        Raises:
+            ArttlError: for logits that are not finite, whose largest is of no class.
         """
 
         def chosen(column: Sequence[Any]) -> list[Any]:
             return [column[row] for row in rows.tolist()]
 
         catalogued = {name: chosen(manifest.labels(name)) for name in tasks.names}
-        return cls(tasks, rows, chosen(manifest.keys), chosen(manifest.object_numbers), catalogued, logits)
+        keys = chosen(manifest.keys)
+        if broken := _not_finite(keys, {name: logits[name] for name in tasks.names}):
+            raise ArttlError(f"{broken}: the network overflows, train it again or use another model")
+        return cls(tasks, rows, keys, chosen(manifest.object_numbers), catalogued, logits)
 
     @cached_property
     def targets(self) -> dict[str, npt.NDArray[Any]]:
@@ -131,7 +137,7 @@ class Predictions:
             path: the file, or the folder of a run that holds it as `predictions.parquet`.
 
         Raises:
-            ArttlError: if there is none, or it holds no logits.
+            ArttlError: if there is none, or it holds no logits or some that are not finite.
         """
         file = path / PREDICTIONS if path.is_dir() else path
         if not file.is_file():
@@ -166,10 +172,14 @@ class Predictions:
             raise ValueError(f"it lacks the column {lacking[0]!r}")
         if any(table[name].null_count for name in types if not name.endswith(".catalogued")):
             raise ValueError("values are missing")
+        of_tasks = {task.name: _logits(table, task) for task in tasks}
+        keys = table["key"].to_pylist()
+        if broken := _not_finite(keys, of_tasks):
+            raise ValueError(broken)
         return cls(
             tasks=tasks,
             rows=table["row"].to_numpy(),
-            keys=table["key"].to_pylist(),
+            keys=keys,
             object_numbers=table["object_number"].to_pylist(),
             catalogued={
                 name: [
@@ -177,7 +187,7 @@ class Predictions:
                 ]
                 for name in tasks.names
             },
-            logits={task.name: _logits(table, task) for task in tasks},
+            logits=of_tasks,
             temperatures=temperatures,
         )
 
@@ -185,3 +195,20 @@ class Predictions:
 def _logits(table: pa.Table, task: Task) -> npt.NDArray[np.float32]:
     flat = table[f"{task.name}.logits"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
     return np.asarray(flat.astype(np.float32, copy=False).reshape(len(table), task.outputs))
+
+
+def _not_finite(keys: Sequence[str], logits: Mapping[str, npt.NDArray[np.float32]]) -> str:
+    """What is wrong with logits [N, Q] that hold NaN or infinity, for a message; empty where nothing is.
+
+    Args:
+        keys: of the samples.
+        logits: by task name.
+    """
+    for name, of_task in logits.items():
+        broken = np.flatnonzero(~np.isfinite(of_task).all(axis=1))
+        if len(broken):
+            return (
+                f"the logits of {name} are not finite for {len(broken)} of {len(keys)} samples, of"
+                f" {keys[broken[0]]} first"
+            )
+    return ""

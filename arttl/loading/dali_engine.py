@@ -80,9 +80,7 @@ def _may_be_decoded(reading: Reading) -> npt.NDArray[np.bool_]:
     with ThreadPoolExecutor(reading.threads, thread_name_prefix="arttl-check") as pool:
         for task, allowed in zip(tasks, pool.map(lambda task: _check(reading, task), tasks), strict=True):
             verdicts |= zip(task, allowed, strict=True)
-    return (
-        np.array([verdicts[row] for row in reading.rows.ravel().tolist()]).reshape(reading.rows.shape).all(1)
-    )
+    return np.array([all(verdicts[row] for row in batch) for batch in reading.rows.tolist()], dtype=np.bool_)
 
 
 def _check(reading: Reading, rows: list[int]) -> list[bool]:

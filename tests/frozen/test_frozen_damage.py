@@ -81,7 +81,7 @@ def check(folder: Path, reason: str) -> None:
     assert message.startswith(f"{folder / 'stage-0.npy'} ") and reason in message and "\n" not in message
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1e30])
 def test_features_that_are_no_numbers(folder: Path, value: float) -> None:
     path = folder / "stage-0.npy"
     values = np.load(path)
@@ -91,7 +91,10 @@ def test_features_that_are_no_numbers(folder: Path, value: float) -> None:
     blocks = [slice(first, first + 64) for first in range(0, len(values), 64)]
     description["blocks"] = [store_module._block_digest([values], part) for part in blocks]
     (folder / "features.json").write_text(json.dumps(description))
-    with pytest.raises(ArttlError, match=r"stage-0.npy holds NaN or infinity in 1 of 159 rows, row 5 first"):
+    with pytest.raises(
+        ArttlError,
+        match=r"stage-0.npy holds NaN, infinity or .* above 1e\+15 in 1 of 159 rows, row 5 first",
+    ):
         FeatureStore.open(folder).values(LAST_LAYER)
 
 

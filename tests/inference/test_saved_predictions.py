@@ -147,3 +147,20 @@ def test_tasks_of_strangers_are_data(saved, tmp_path) -> None:
     with_metadata(path, {TASKS: json.dumps(described).encode()})
     with pytest.raises(ArttlError, match="cannot be read"):
         Predictions.read(path)
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_logits_that_are_no_numbers_are_refused(saved, tmp_path, value: float) -> None:
+    """A network of NaN predicted its first class, with an accuracy."""
+    path = tmp_path / "predictions.parquet"
+    saved.write(path)
+    flat = saved.logits["type"].copy().reshape(-1)
+    flat[[3, 5, 9]] = value
+    spoilt = pa.FixedSizeListArray.from_arrays(pa.array(flat), 3)
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(table.column_names.index("type.logits"), "type.logits", spoilt), path)
+    with pytest.raises(
+        ArttlError,
+        match=r"cannot be read: the logits of type are not finite for 2 of 20 samples, of key1 first; write",
+    ):
+        Predictions.read(tmp_path)
