@@ -106,9 +106,10 @@ class _TaskScores(nn.Module):
 def _check_has_maps(model: MultiTaskModel, images: Tensor) -> None:
     with torch.no_grad():
         maps = model.backbone.feature_maps(images[:1])
-    if maps.dim() != 4:
+    if not isinstance(maps, Tensor) or maps.dim() != 4:
+        ends = f"{list(maps.shape)[1:]} tokens" if isinstance(maps, Tensor) else "several tensors"
         raise ArttlError(
-            f"Grad-CAM needs feature maps, and {model.backbone.name} ends in {list(maps.shape)[1:]} tokens: use "
+            f"Grad-CAM needs feature maps, and {model.backbone.name} ends in {ends}: use "
             "integrated-gradients or visual-backprop"
         )
 

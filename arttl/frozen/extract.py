@@ -76,9 +76,9 @@ def compute_features(settings: FeatureSettings) -> FeatureStore:
     torch.manual_seed(0)  # --weights none means the same network on every rank, and when the pass is resumed
     backbone = Backbone(settings.backbone)
     loaded = load_weights(backbone, settings.weights, settings.input_size)
-    widths = stage_widths(backbone, loaded.preprocess.size)
-    if settings.stages == "last":
-        widths = {LAST_LAYER: widths[LAST_LAYER]}
+    widths = {LAST_LAYER: backbone.num_features}
+    if settings.stages == "all":
+        widths = stage_widths(backbone, loaded.preprocess.size)
     recipe = Recipe(
         shards_sha256=digest_of_file(settings.shards / "manifest.parquet"),
         backbone=backbone.name,

@@ -37,6 +37,8 @@ def stages_of(network: nn.Module) -> tuple[Stage, ...]:
         # Some of timm's networks list stages under names that none of their modules has.
         with contextlib.suppress(AttributeError):
             name = entry["module"]
+            if not name:  # of the network itself
+                continue
             stages[name] = Stage(name, network.get_submodule(name), int(entry["num_chs"]))
     return tuple(stages.values())
 

@@ -49,10 +49,15 @@ class PooledStages(nn.Module):
 
         Returns:
             A tensor [B, D] for each stage, in the order of `widths`.
+
+        Raises:
+            ArttlError: for a stage that gives several maps, or none.
         """
         pooled: dict[str, torch.Tensor] = {}
 
-        def keep(name: str, module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
+        def keep(name: str, module: nn.Module, inputs: Any, output: Any) -> None:
+            if not isinstance(output, torch.Tensor):
+                raise self._unusable(name, "gives several maps")
             # Pooled at once: later layers work in place, and the activations themselves need not be kept.
             pooled[name] = _average(output, self.widths[name])
 
@@ -66,7 +71,16 @@ class PooledStages(nn.Module):
         finally:
             for hook in hooks:
                 hook.remove()
+        for name in self.widths:
+            if name not in pooled:
+                raise self._unusable(name, "is not on the way of a picture")
         return [pooled[name] for name in self.widths]
+
+    def _unusable(self, name: str, reason: str) -> ArttlError:
+        return ArttlError(
+            f"the stage {name!r} of {self.backbone.name} {reason}, so that its stages have no features: give --stages"
+            " last"
+        )
 
 
 @torch.inference_mode()
@@ -78,6 +92,9 @@ def stage_widths(backbone: Backbone, size: int) -> dict[str, int]:
     Args:
         backbone: the network; left in evaluation mode.
         size: side of its input in pixels.
+
+    Raises:
+        ArttlError: for a stage that gives several maps, or none.
     """
     backbone.eval()
     device = next(backbone.parameters()).device

@@ -130,3 +130,9 @@ def test_parameter_groups_hold_every_parameter_once() -> None:
     first, last = (rates[id(backbone.network.blocks[i].attn.qkv.weight)] for i in (0, -1))
     assert len(backbone.network.blocks) == 6
     assert first == pytest.approx(0.1 * 0.5**5) and last == pytest.approx(0.1)
+
+
+def test_a_stage_without_a_name_is_not_the_network_itself() -> None:
+    with torch.device("meta"):
+        names = [stage.name for stage in Backbone("tresnet_m").stages]
+    assert names == ["body.layer1", "body.layer2", "body.layer3", "body.layer4"]

@@ -64,3 +64,20 @@ def test_hooks_do_not_stay() -> None:
 def test_an_unknown_stage_is_named() -> None:
     with pytest.raises(ArttlError, match="test_resnet has no stage 'layer9'; it has: act1, layer1"):
         PooledStages(Backbone("test_resnet"), {"layer9": 3})
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("pit_ti_224", "the stage 'transformers.0' of pit_ti_224 gives several maps"),
+        ("coat_lite_tiny", "the stage 'serial_blocks1' of coat_lite_tiny is not on the way of a picture"),
+    ],
+)
+def test_stages_without_features_are_named_and_the_last_layer_works(name: str, reason: str) -> None:
+    backbone = Backbone(name).eval()
+    with pytest.raises(ArttlError, match=f"{reason}.*: give --stages last$"):
+        stage_widths(backbone, 224)
+    assert not any(module._forward_hooks for module in backbone.modules())
+    with torch.inference_mode():
+        (pooled,) = PooledStages(backbone, {LAST_LAYER: backbone.num_features})(torch.zeros(1, 3, 224, 224))
+    assert pooled.shape == (1, backbone.num_features)
