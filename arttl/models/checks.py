@@ -5,6 +5,8 @@ What a network takes is found out by one forward pass on torch's meta device, wh
 
 from __future__ import annotations
 
+from functools import cache, lru_cache
+
 import torch
 from torch import nn
 
@@ -37,7 +39,7 @@ def check_finite(network: nn.Module, subject: str) -> None:
 
 
 def check_input_size(backbone: Backbone, size: int, flag: str = "--input-size") -> None:
-    """Refuse an input size that a network cannot take.
+    """Refuse an input size that a network cannot take, and a network that gives no features at all.
 
     Args:
         backbone: the network, on the CPU.
@@ -47,11 +49,8 @@ def check_input_size(backbone: Backbone, size: int, flag: str = "--input-size") 
     Raises:
         ArttlError: naming the nearest size that it takes, of the multiples of 32 and its own.
     """
-    own = default_preprocess(backbone).size
-    if size == own:
-        return
-    on_meta = _on_meta(backbone.name).eval()
-    if (reason := _failure(on_meta, size)) is None:
+    name, own = backbone.name, default_preprocess(backbone).size
+    if (reason := _failure_on_meta(name, size)) is None:
         return
     # The meta device lacks a few operators: only what fails with numbers too is refused.
     training = backbone.training
@@ -60,13 +59,12 @@ def check_input_size(backbone: Backbone, size: int, flag: str = "--input-size") 
             return
     finally:
         backbone.train(training)
-    for candidate in sorted(
-        {own, *range(_STEP, _LARGEST_SUGGESTION + 1, _STEP)}, key=lambda each: abs(each - size)
-    ):
-        if candidate == own or _failure(on_meta, candidate) is None:
-            raise ArttlError(
-                f"{backbone.name} cannot take pictures of {size} px ({reason}): give {flag} {candidate}"
-            )
+    if size == own or _failure_on_meta(name, own) is not None:
+        raise ArttlError(f"{name} gives no features of a picture ({reason}): choose another --backbone")
+    nearest = sorted(range(_STEP, _LARGEST_SUGGESTION + 1, _STEP), key=lambda each: abs(each - size))
+    candidates = (each for each in nearest if abs(each - size) < abs(own - size))
+    suggestion = next((each for each in candidates if _failure_on_meta(name, each) is None), own)
+    raise ArttlError(f"{name} cannot take pictures of {size} px ({reason}): give {flag} {suggestion}")
 
 
 def check_batch_of_one(backbone: Backbone, size: int) -> None:
@@ -89,9 +87,15 @@ def check_batch_of_one(backbone: Backbone, size: int) -> None:
         )
 
 
+@lru_cache(maxsize=4)
 def _on_meta(name: str) -> Backbone:
     with torch.device("meta"):
         return Backbone(name)
+
+
+@cache
+def _failure_on_meta(name: str, size: int) -> str | None:
+    return _failure(_on_meta(name).eval(), size)
 
 
 @torch.no_grad()
@@ -100,7 +104,9 @@ def _failure(backbone: Backbone, size: int) -> str | None:
     device = next(backbone.parameters()).device
     try:
         with device:
-            backbone(torch.zeros(1, 3, size, size))
+            features = backbone(torch.zeros(1, 3, size, size))
     except Exception as error:  # networks assert, or fail in any operator
         return one_line(error)[:120].rstrip(".")
-    return None
+    expected = (1, backbone.num_features)
+    shape = tuple(features.shape) if isinstance(features, torch.Tensor) else type(features).__name__
+    return None if shape == expected else f"its features are {shape}, not {expected}"

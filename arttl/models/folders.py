@@ -20,7 +20,7 @@ from arttl.files import whole_folder
 from arttl.loading.preprocess import Preprocess
 from arttl.models.backbones import Backbone
 from arttl.models.calibration import Calibration
-from arttl.models.checks import check_finite
+from arttl.models.checks import check_finite, check_input_size
 from arttl.runs import RunFolder
 from arttl.tasks import TaskSet
 
@@ -155,6 +155,8 @@ class TrainedModel(nn.Module, ABC):
                 check_shapes(cls.build(description), tensors)
             model = cls.build(description)
             model.load_state_dict(load_file(tensors))
+            for network, preprocess in zip(model.networks, model.preprocesses, strict=True):
+                check_input_size(network, preprocess.size, "it an input of")
         except (ArttlError, OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise ArttlError(f"the {cls.noun} in {folder} cannot be read: {first_line(error)}") from error
         check_finite(model, f"the weights of the {cls.noun} in {folder}")

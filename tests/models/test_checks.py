@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -10,11 +11,19 @@ from safetensors.torch import save_file
 
 from arttl.errors import ArttlError
 from arttl.loading import Preprocess
-from arttl.models import Backbone, MultiTaskModel, load_model, load_weights
+from arttl.models import Backbone, MultiTaskModel, checks, load_model, load_weights
 from arttl.models.checks import check_batch_of_one, check_finite, check_input_size
 from arttl.tasks import Task, TaskSet, Vocabulary
 
 TASKS = TaskSet([Task("type", "single-label", Vocabulary(("a", "b"), (1, 1), (0,)))])
+
+
+@pytest.fixture
+def nothing_known() -> Iterator[None]:
+    """No network has been tried before, nor will one be known afterwards."""
+    checks._failure_on_meta.cache_clear()
+    yield
+    checks._failure_on_meta.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -47,11 +56,39 @@ def test_sizes_that_networks_take() -> None:
         check_input_size(Backbone(name), size)
 
 
-def test_what_fails_on_the_meta_device_alone_is_not_refused(monkeypatch) -> None:
+def no_head(network: Backbone, images: torch.Tensor) -> torch.Tensor:
+    """As timm's encoders for language models, deepseek_vit_412m_enc for one."""
+    raise NotImplementedError("it does not support classification")
+
+
+def maps(network: Backbone, images: torch.Tensor) -> torch.Tensor:
+    return images
+
+
+@pytest.mark.parametrize(
+    ("forward", "reason"),
+    [
+        (no_head, "it does not support classification"),
+        (maps, r"its features are \(1, 3, \d+, \d+\), not \(1, \d+\)"),
+    ],
+)
+def test_a_network_that_gives_no_features(
+    nothing_known: None, monkeypatch: pytest.MonkeyPatch, forward: object, reason: str
+) -> None:
+    monkeypatch.setattr(Backbone, "forward", forward)
+    for size in (48, None):  # None: its own
+        with pytest.raises(
+            ArttlError,
+            match=rf"test_resnet gives no features of a picture \({reason}\): choose another --backbone$",
+        ):
+            load_weights(Backbone("test_resnet"), "none", size)
+
+
+def test_what_fails_on_the_meta_device_alone_is_not_refused(nothing_known, monkeypatch) -> None:
     def no_meta(network: Backbone, images: torch.Tensor) -> torch.Tensor:
         if images.is_meta:
             raise NotImplementedError("no such operator")
-        return images
+        return torch.zeros(len(images), network.num_features)
 
     monkeypatch.setattr(Backbone, "forward", no_meta)
     check_input_size(Backbone("test_resnet"), 48)
@@ -141,3 +178,13 @@ def test_shared_tensors_are_saved_under_all_their_names(tmp_path) -> None:
     backbone = Backbone("coat_lite_tiny")
     load_weights(backbone, str(tmp_path / "once.safetensors"))
     assert all(torch.equal(tensor, state[name]) for name, tensor in backbone.network.state_dict().items())
+
+
+def test_a_model_folder_whose_network_cannot_take_its_input(tmp_path) -> None:
+    MultiTaskModel(Backbone("test_vit"), TASKS, Preprocess(size=160)).save(tmp_path / "model")
+    path = tmp_path / "model" / "model.json"
+    path.write_text(path.read_text().replace('"size": 160', '"size": 100'))
+    with pytest.raises(
+        ArttlError, match=r"model in .* cannot be read: test_vit cannot take pictures of 100 px"
+    ):
+        load_model(tmp_path / "model")
