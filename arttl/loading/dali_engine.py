@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -77,9 +78,12 @@ def _may_be_decoded(reading: Reading) -> npt.NDArray[np.bool_]:
     rows = np.unique(reading.rows)
     unknown = [row for row in rows.tolist() if row not in verdicts]
     tasks = [unknown[first : first + _ROWS_PER_TASK] for first in range(0, len(unknown), _ROWS_PER_TASK)]
-    with ThreadPoolExecutor(reading.threads, thread_name_prefix="arttl-check") as pool:
-        for task, allowed in zip(tasks, pool.map(lambda task: _check(reading, task), tasks), strict=True):
+    pool = ThreadPoolExecutor(reading.threads, thread_name_prefix="arttl-check")
+    try:
+        for task, allowed in zip(tasks, pool.map(partial(_check, reading), tasks), strict=True):
             verdicts |= zip(task, allowed, strict=True)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)  # Ctrl-C does not wait for all shards
     return np.array([all(verdicts[row] for row in batch) for batch in reading.rows.tolist()], dtype=np.bool_)
 
 

@@ -95,7 +95,11 @@ def _on_meta(name: str) -> Backbone:
 
 @cache
 def _failure_on_meta(name: str, size: int) -> str | None:
-    return _failure(_on_meta(name).eval(), size)
+    try:
+        network = _on_meta(name).eval()
+    except Exception as error:  # of networks that compute with numbers while they are built
+        return _reason(error)
+    return _failure(network, size)
 
 
 @torch.no_grad()
@@ -106,7 +110,11 @@ def _failure(backbone: Backbone, size: int) -> str | None:
         with device:
             features = backbone(torch.zeros(1, 3, size, size))
     except Exception as error:  # networks assert, or fail in any operator
-        return one_line(error)[:120].rstrip(".")
+        return _reason(error)
     expected = (1, backbone.num_features)
     shape = tuple(features.shape) if isinstance(features, torch.Tensor) else type(features).__name__
     return None if shape == expected else f"its features are {shape}, not {expected}"
+
+
+def _reason(error: Exception) -> str:
+    return one_line(error)[:120].rstrip(".")

@@ -11,8 +11,8 @@ from filelock import FileLock
 from arttl.errors import ArttlError
 from arttl.files import make_folder, write_json
 from arttl.models import Backbone, load_weights
-from arttl.packing.excerpt import write_excerpt
 from arttl.reproduction.cells import Collection, Matrix, build_matrix
+from arttl.reproduction.excerpt import write_excerpt
 from arttl.reproduction.running import Experiment
 from arttl.reproduction.settings import ReproduceSettings
 from arttl.settings import read_recipe
