@@ -17,12 +17,14 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterator
 from typing import TypeVar
 
 from arttl.artworks import Artwork, sample_key
-from arttl.errors import ArttlError
-from arttl.records.rows import column_names, read_any_rows
+from arttl.characters import plain_text
+from arttl.errors import ArttlError, counted
+from arttl.records.rows import column_names, columns_without_zeros, read_any_rows
 from arttl.records.usual_columns import USUAL_IMAGES, USUAL_NUMBERS, USUAL_TASKS
 from arttl.shards.rejects import Reject
 from arttl.sources.pictures import NoPicture, PictureFolder
@@ -146,12 +148,15 @@ def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOv
     given = [(flag, column) for flag, column in (*required, *optional) if column is not None]
     refinement = Refinement.of(settings)
     needed = [*given, *(("--metadata", column) for column in refinement.columns)]
-    short, last_short, changed = 0, "", list[str]()
+    short, last_short, changed, fractions = 0, "", list[str](), Counter[str]()
+    without_zeros = plain_text(number) in columns_without_zeros(settings.metadata)
     for row in read_any_rows(settings.metadata, needed, encoding=settings.encoding):
         if row.lacking:
             short, last_short = short + 1, row.location
         if _CHANGED_BY_EXCEL.fullmatch(row.cells.get(number, "").strip()):
             changed.append(row.cells[number].strip())
+        if without_zeros and "." in row.cells[number]:
+            fractions[row.cells[number]] += 1
         cells = {column: row.cells.get(column, "").strip() for _, column in given}
         name = cells[image] if image is not None else sample_key(cells[number])
         if row.problem:
@@ -192,6 +197,13 @@ def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOv
         yield Note(
             f"{len(changed):,} object number(s) look as if a spreadsheet had turned them into numbers or dates, such as"
             f" {changed[0]!r}: different objects may have one number now; export that column as text"
+        )
+    if fractions:
+        alike = fractions.total() - list(fractions.values()).count(1)
+        are = counted(fractions.total(), "object number is a fraction", "object numbers are fractions")
+        yield Note(
+            f"{are} in a column of numbers, such as {next(iter(fractions))}, which has no zeros at the end, so that"
+            f" 1907.1 and 1907.10 are one; {alike:,} of them occur more than once; write the column {number!r} as text"
         )
     yield from pictures.remarks()
 

@@ -207,3 +207,19 @@ def test_numbers_that_a_spreadsheet_has_changed_are_reported(tmp_path: Path) -> 
     assert any(
         "3 object number(s) look as if a spreadsheet" in note and "'1.907E+10'" in note for note in notes
     )
+
+
+def test_fractions_in_a_column_of_numbers_are_reported(tmp_path: Path) -> None:
+    columns = {"n": [1907.1, 1907.1, 1908.2, 1909.0], "t": ["a", "b", "c", "d"]}
+    pq.write_table(pa.table(columns), tmp_path / "o.parquet")
+    settings = SourceSettings(metadata=tmp_path / "o.parquet", object_number="n", tasks=("t",), dry_run=True)
+    *rows, note = read_table(settings)
+    assert [row.object_number for row in rows if isinstance(row, Artwork)] == [
+        "1907.1",
+        "1907.1",
+        "1908.2",
+        "1909",
+    ]
+    assert isinstance(note, Note)
+    assert note.text.startswith("3 object numbers are fractions in a column of numbers, such as 1907.1,")
+    assert note.text.endswith("2 of them occur more than once; write the column 'n' as text")
