@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from arttl.artworks import Artwork
 from arttl.characters import plain_text, same_text
-from arttl.errors import ArttlError, did_you_mean
+from arttl.errors import ArttlError, counted, did_you_mean
 from arttl.labelling.unknown import unknown_key
 from arttl.records.delimited import read_columns, read_rows
 from arttl.shards.rejects import Reject
@@ -20,6 +21,7 @@ _MOST_DISTINCT = 200_000  # labels of a task that are told apart, so that memory
 _MOST_UNCHANGED = 20_000  # of a task, that are looked up rather than normalised again
 _COMPARED = 20_000  # entries of a mapping that a label without one is compared with
 _EXAMPLES = 3
+_CONTROLS = re.compile("[\x80-\x84\x86-\x9f]")  # C1: letters or quotation marks in Windows-1252 and Mac Roman
 
 
 def normalise(label: str, *, fold_case: bool = False) -> str:
@@ -107,6 +109,8 @@ class LabelRules:
         self._folded = 0
         self._tidied = 0
         self._tidied_example = ""
+        self._misread = 0
+        self._misread_example = ""
         self._unknown = {unknown_key(label): label for label in unknown}
         self._made_unknown: dict[str, Counter[str]] = {}
         self._replaced: dict[str, Counter[str]] = {task: Counter() for task in mappings}
@@ -184,6 +188,12 @@ class LabelRules:
                 f"blanks other than single spaces, or invisible characters, were within {self._tidied:,} labels (such"
                 f" as {self._tidied_example!a})"
             )
+        if self._misread:
+            sentences.append(
+                f"control characters were left out of {counted(self._misread, 'label')} (such as"
+                f" {self._misread_example!a}), as text has that was read in another encoding than its own; try"
+                " --encoding cp1252 or mac-roman"
+            )
         sentences += self._notes_on_unknown()
         for task, mapping in self._mappings.items():
             replaced = self._replaced[task]
@@ -249,6 +259,9 @@ class LabelRules:
         if label != catalogued and label != unicodedata.normalize("NFC", catalogued).strip():
             self._tidied += 1
             self._tidied_example = self._tidied_example or catalogued
+            if _CONTROLS.search(catalogued):
+                self._misread += 1
+                self._misread_example = self._misread_example or catalogued
         if self._fold_case:
             folded = same_text(label)
             self._folded += folded != label

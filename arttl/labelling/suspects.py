@@ -25,7 +25,6 @@ _MOST_GROUPS = 5  # per task
 _MOST_OF_A_GROUP = 4
 _MOST_PARTED = 10_000  # labels that are looked at for separators
 _SEPARATORS = "|$;¦"
-_CONTROLS = re.compile("[\x80-\x9f]")  # C1: letters or quotation marks in Windows-1252 and Mac Roman
 _MARKUP = re.compile(r"&(?:#\d+|#x[\da-f]+|[a-z]+\d*);|</?[a-z][^<>]*>", re.IGNORECASE)
 
 _QUOTES = {
@@ -229,13 +228,6 @@ def _on_lost_letters(task: LabelCounts) -> list[str]:
     if lost:
         sentences.append(
             f"{task.task}: {len(lost):,} label(s) have lost letters (such as {lost[0]!r}); export the metadata again"
-        )
-    known = {label for label, _ in misread}
-    controls = [label for label in task.labels if label not in known and _CONTROLS.search(label)]
-    if controls:
-        sentences.append(
-            f"{task.task}: {len(controls):,} label(s) hold control characters (such as {controls[0]!r}), as text does"
-            " that was read in another encoding than its own; try --encoding cp1252 or mac-roman"
         )
     return sentences
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from arttl.artworks import ArchivedArtwork, Artwork, sample_key
+from arttl.characters import plain_text
 from arttl.errors import ArttlError, did_you_mean
 from arttl.labelling.cleaning import clean, clean_reject, plain, without_leaf
 from arttl.matching.claims import Claims
@@ -29,7 +30,7 @@ from arttl.pictures.near_duplicates import joined
 from arttl.pictures.picture_file import PictureFile
 from arttl.records.kinds import nothing_read
 from arttl.shards.rejects import Reject
-from arttl.splits.split import Rows, grouped_split, held_out_split, paper_split, shuffled
+from arttl.splits.split import Rows, TooFew, grouped_split, held_out_split, paper_split, shuffled
 from arttl.splits.stratify import Labels, stratified_split
 from arttl.tasks import SPLITS
 
@@ -102,7 +103,13 @@ def make_plan(
     try:
         splits = _split(catalogue, rows, kept, tasks, settings)
     except ArttlError as error:
-        raise ArttlError(f"{error}{_why_not_more(rejects, unlabelled)}") from error
+        sentence = f"{error}{_why_not_more(rejects, unlabelled)}"
+        if not (settings.dry_run and isinstance(error, TooFew)):
+            raise ArttlError(sentence) from error
+        warnings += (f"warning: packing would refuse these, which the tables show as train: {sentence}",)
+        splits = {split: kept if split == "train" else kept[:0] for split in SPLITS}
+    else:
+        warnings += _on_empty_splits(splits, settings)
     ordered = {split: shuffled(splits[split], split, settings.seed) for split in SPLITS}
     return Plan(
         tasks,
@@ -243,17 +250,31 @@ def _split(
     return {split: kept[indices] for split, indices in divided.items()}
 
 
+def _on_empty_splits(splits: dict[str, Rows], settings: PackSettings) -> tuple[str, ...]:
+    """A sentence for each split that the metadata give no packed row to."""
+    column = settings.split_column()
+    if column is None and settings.split != "official":
+        return ()
+    where = f"says {{}} in the column {column!r}" if column else "is of the official split {}"
+    return tuple(
+        f"warning: no row that can be packed {where.format(split)} (--split {settings.split}), so that split is empty"
+        for split in SPLITS
+        if not len(splits[split])
+    )
+
+
 def _of_institutions(
     catalogue: Catalogue, rows: Rows, institutions: tuple[str, ...]
 ) -> npt.NDArray[np.bool_]:
     """Which rows are of one of the institutions.
 
     Raises:
-        ArttlError: for an institution that no row has.
+        ArttlError: for an institution that no row has, or if no row is of another.
     """
     indices, numbers = catalogue.institutions.entries(rows)
     names = catalogue.institutions.names
     known = [names[number] for number in np.unique(numbers).tolist()]
+    institutions = tuple(map(plain_text, institutions))
     for institution in institutions:
         alike = [name for name in known if name != institution and name.casefold() == institution.casefold()]
         if institution in known and not set(alike) <= set(institutions):
@@ -269,6 +290,11 @@ def _of_institutions(
             )
     is_test = np.zeros(len(rows), dtype=bool)
     is_test[indices] = np.isin(numbers, [names.index(institution) for institution in institutions])
+    if is_test.all():
+        raise ArttlError(
+            f"--test-institution names all institutions ({', '.join(known)}), which leaves no object to train on; leave"
+            " one out"
+        )
     return is_test
 
 
@@ -337,6 +363,8 @@ def _check(
                 f"column {columns.get(task, task)!r} of {where} (--tasks {task}) has no label in any usable row;"
                 " leave it out or name another column"
             )
+    if settings.split == "by-institution":
+        _of_institutions(catalogue, np.arange(count), settings.test_institution)
     if settings.dry_run:
         return
     if not any(_exists(catalogue.image(row)) for row in range(count)):

@@ -218,10 +218,6 @@ def test_letters_that_were_lost_before() -> None:
     assert _sentences({"D\ufffdrer": 2}) == [
         "material: 1 label(s) have lost letters (such as 'D\ufffdrer'); export the metadata again"
     ]
-    assert _sentences({"\x93Ivory\x94": 2, "Ivory": 3}) == [
-        "material: 1 label(s) hold control characters (such as '\\x93Ivory\\x94'), as text does that was read in"
-        " another encoding than its own; try --encoding cp1252 or mac-roman"
-    ]
 
 
 @pytest.mark.parametrize("mark", ["$", "|", ";"])
