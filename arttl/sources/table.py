@@ -28,7 +28,7 @@ from arttl.records.rows import column_names, columns_without_zeros, read_any_row
 from arttl.records.usual_columns import USUAL_IMAGES, USUAL_NUMBERS, USUAL_TASKS
 from arttl.shards.rejects import Reject
 from arttl.sources.pictures import NoPicture, PictureFolder
-from arttl.sources.presets import Refinement, guesses, recognised
+from arttl.sources.presets import MAME_HEADER, Refinement, guesses, recognised
 from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
 
@@ -59,11 +59,15 @@ def guess_columns(settings: S) -> tuple[S, list[str]]:
         The settings, and a sentence on what was guessed, if anything was.
 
     Raises:
-        ArttlError: if the file cannot be read.
+        ArttlError: if the file cannot be read, or is one that has a source of its own.
     """
     if settings.metadata is None:
         return settings, []
     columns = column_names(settings.metadata, encoding=settings.encoding)
+    if settings.object_number is None and {*MAME_HEADER} <= {*columns}:
+        raise ArttlError(
+            f"--metadata {settings.metadata} is the table of the MAMe data set: use --source mame"
+        )
     preset = recognised(columns)
     # A picture's file name that someone has added to a published table is nearer than the address it came with.
     changes = {} if settings.image is not None else _guess(columns, "image", USUAL_IMAGES)
