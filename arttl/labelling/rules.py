@@ -182,11 +182,11 @@ class LabelRules:
         )
         sentences.append(f"distinct labels, raw to normalised: {', '.join(distinct)}")
         if self._fold_case:
-            sentences[0] += f", letter case folded ({self._folded:,} labels changed by it)"
+            sentences[0] += f", letter case folded ({counted(self._folded, 'label')} changed by it)"
         if self._tidied:
             sentences.append(
-                f"blanks other than single spaces, or invisible characters, were within {self._tidied:,} labels (such"
-                f" as {self._tidied_example!a})"
+                f"blanks other than single spaces, or invisible characters, were within"
+                f" {counted(self._tidied, 'label')} (such as {self._tidied_example!a})"
             )
         if self._misread:
             sentences.append(
@@ -200,15 +200,16 @@ class LabelRules:
             unused = [catalogued for catalogued in mapping if catalogued not in replaced]
             more = f", {len(unused):,} never found (such as {unused[0]!r})" if unused else ""
             sentences.append(
-                f"mapping of {task}: {replaced.total():,} labels replaced by {len(mapping)} entries{more}"
+                f"mapping of {task}: {counted(replaced.total(), 'label')} replaced by"
+                f" {counted(len(mapping), 'entry', 'entries')}{more}"
             )
             if (unmapped := self._unmapped[task]).total:
                 common = (
                     _beside(label, count, mapping) for label, count in unmapped.counts.most_common(_EXAMPLES)
                 )
                 sentences.append(
-                    f"mapping of {task}: {unmapped.total:,} labels stay as they are ({unmapped.distinct} distinct),"
-                    f" most often {', '.join(common)}"
+                    f"mapping of {task}: {counted(unmapped.total, 'label stays as it is', 'labels stay as they are')}"
+                    f" ({unmapped.distinct} distinct), most often {', '.join(common)}"
                 )
         return sentences
 
@@ -216,7 +217,10 @@ class LabelRules:
         sentences = []
         for task, counts in self._made_unknown.items():
             listed = ", ".join(f"{self._unknown[key]!r} {count:,}" for key, count in counts.most_common())
-            sentences.append(f"--unknown: {counts.total():,} labels of {task} are unknown ({listed})")
+            sentences.append(
+                f"--unknown: {counted(counts.total(), f'label of {task} is', f'labels of {task} are')} unknown"
+                f" ({listed})"
+            )
         unused = [
             label
             for key, label in self._unknown.items()

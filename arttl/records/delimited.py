@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from arttl.characters import plain_text
-from arttl.errors import ArttlError, did_you_mean
+from arttl.errors import ArttlError, counted, did_you_mean
 from arttl.records.delimited_faults import DELIMITERS, faulty_cell, likely_header
 from arttl.records.text_files import Encoding, Lines, detect_encoding, opened_lines
 
@@ -171,7 +171,7 @@ def _rows(table: _Table, columns: list[str]) -> Iterator[Row]:
         empty = False
         problem = ""
         if len(cells) > len(columns):
-            problem = f"the row has {len(cells)} cells where the header has {len(columns)}"
+            problem = f"the row has {counted(len(cells), 'cell')} where the header has {len(columns)}"
         while with_nul and with_nul[0] <= line:
             with_nul.popleft()
             problem = "the row holds a NUL byte"

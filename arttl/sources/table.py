@@ -194,13 +194,14 @@ def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOv
     yield from refinement.notes()
     if short:
         yield Note(
-            f"{short:,} row(s) of {settings.metadata} have fewer cells than the header, the last of them {last_short};"
-            " what they lack is unknown"
+            f"{counted(short, 'row has', 'rows have')} fewer cells than the header of {settings.metadata}, the last"
+            f" being {last_short}; what is lacking is unknown"
         )
     if changed:
         yield Note(
-            f"{len(changed):,} object number(s) look as if a spreadsheet had turned them into numbers or dates, such as"
-            f" {changed[0]!r}: different objects may have one number now; export that column as text"
+            f"{counted(len(changed), 'object number looks', 'object numbers look')} as if a spreadsheet had made"
+            f" numbers or dates of them, such as {changed[0]!r}: different objects may have one number now; export"
+            " that column as text"
         )
     if fractions:
         alike = fractions.total() - list(fractions.values()).count(1)

@@ -136,3 +136,22 @@ def shuffled(rows: Rows, split: str, seed: int) -> Rows:
     RandomState, whose stream numpy has promised to keep, and a stream of its own for each split.
     """
     return np.random.RandomState([seed, SPLITS.index(split)]).permutation(rows)
+
+
+def on_empty_splits(splits: Mapping[str, Rows], kind: str) -> tuple[str, ...]:
+    """A sentence for each split that the metadata give no row to.
+
+    Args:
+        splits: split name to rows.
+        kind: of split, `official` or `column=NAME`; no other divides as the metadata say.
+    """
+    if kind != "official" and not kind.startswith("column="):
+        return ()
+    column = kind.partition("=")[2]
+    return tuple(
+        f"warning: no row that can be packed"
+        f" {f'says {split} in the column {column!r}' if column else f'is of the official split {split}'}"
+        f" (--split {kind}), so that split is empty"
+        for split, rows in splits.items()
+        if not len(rows)
+    )

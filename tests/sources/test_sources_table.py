@@ -205,7 +205,7 @@ def test_numbers_that_a_spreadsheet_has_changed_are_reported(tmp_path: Path) -> 
     settings = SourceSettings(metadata=tmp_path / "o.csv", object_number="n", tasks=("t",), dry_run=True)
     notes = [item.text for item in read_table(settings) if isinstance(item, Note)]
     assert any(
-        "3 object number(s) look as if a spreadsheet" in note and "'1.907E+10'" in note for note in notes
+        "3 object numbers look as if a spreadsheet" in note and "'1.907E+10'" in note for note in notes
     )
 
 
