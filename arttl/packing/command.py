@@ -111,9 +111,9 @@ def _scaled_down(summary: Summary, max_side: int) -> list[str]:
     count, factor = summary.scaled_down
     share = count / summary.samples.sum()
     return [
-        f"--max-side {max_side}: {counted(count, 'picture')} scaled down ({share:.1%}), half of them to"
-        f" 1/{factor:.1f} of the size or less; fine structure that tells materials apart may be lost"
-        " (recipes/resolution.md)"
+        f"--max-side {max_side}: {counted(count, 'picture')} ({share:.1%}) {'was' if count == 1 else 'were'} scaled"
+        f" down, half of them to 1/{factor:.1f} of their size or less; fine structure that tells materials apart may"
+        " be lost (recipes/resolution.md)"
     ]
 
 

@@ -189,8 +189,10 @@ def verified(directory: Path, workers: int) -> str:
         print(printable(problem), flush=True)
         count += 1
     if count:
-        are = counted(count, "thing is", "things are")
-        raise ArttlError(f"{are} not as written in {directory}; pack it again")
+        are = counted(
+            count, f"thing in {directory} is not as it was", f"things in {directory} are not as they were"
+        )
+        raise ArttlError(f"{are} written; pack it again")
     manifest = Manifest.read(directory)
     files = len(manifest.dataset["files"])
     return (

@@ -238,7 +238,7 @@ def test_the_met_s_media_and_thirty_materials(real_data: Path, capfd: pytest.Cap
     )
     out = capfd.readouterr().out.replace("\n", " ")
     assert "material 2,189 to 33, type 1,120 to 1,103" in out
-    assert "mapping of material: 8,863 labels replaced by 2180 entries" in out
+    assert "mapping of material: 8,863 labels replaced by 2,180 entries" in out
     assert "stay as they are" not in out and "never found" not in out
     assert re.search(r"material +8,793 +55 +33 +33 +0 +oil on canvas", out)
     assert not Path("never").exists()
