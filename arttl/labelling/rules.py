@@ -261,11 +261,12 @@ class LabelRules:
     def _normalised(self, catalogued: str) -> str:
         label = plain_text(catalogued)
         if label != catalogued and label != unicodedata.normalize("NFC", catalogued).strip():
-            self._tidied += 1
-            self._tidied_example = self._tidied_example or catalogued
             if _CONTROLS.search(catalogued):
                 self._misread += 1
                 self._misread_example = self._misread_example or catalogued
+            else:
+                self._tidied += 1
+                self._tidied_example = self._tidied_example or catalogued
         if self._fold_case:
             folded = same_text(label)
             self._folded += folded != label

@@ -41,9 +41,11 @@ _GUESSED = {
     },
     **{f"--{name}": name for name in ("title", "date", "institution")},
 }
-# What Excel makes of 1907E2 and of 7-3.
+# What Excel makes of 1907E2 and of 7-3, and what is read of its dates.
 _CHANGED_BY_EXCEL = re.compile(
-    r"\d(?:[.,]\d+)?E[+-]\d{2,3}|(?:[A-Za-z]{3}-\d{2}|\d{1,2}-[A-Za-z]{3})(?:-\d{2,4})?", re.ASCII
+    r"\d(?:[.,]\d+)?E[+-]\d{2,3}|(?:[A-Za-z]{3}-\d{2}|\d{1,2}-[A-Za-z]{3})(?:-\d{2,4})?"
+    r"|\d{4}-\d{2}-\d{2}[ T]00:00:00",
+    re.ASCII,
 )
 _SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),

@@ -200,12 +200,12 @@ def test_pictures_that_no_row_names_are_counted(tmp_path: Path) -> None:
 
 
 def test_numbers_that_a_spreadsheet_has_changed_are_reported(tmp_path: Path) -> None:
-    numbers = ("1.907E+10", "Mar-07", "7-Mar", "1907.1", "SK-A-1")
+    numbers = ("1.907E+10", "Mar-07", "7-Mar", "1907.1", "1907-01-03 00:00:00", "1907-01-03", "SK-A-1")
     (tmp_path / "o.csv").write_text("n,t\n" + "".join(f"{number},vase\n" for number in numbers))
     settings = SourceSettings(metadata=tmp_path / "o.csv", object_number="n", tasks=("t",), dry_run=True)
     notes = [item.text for item in read_table(settings) if isinstance(item, Note)]
     assert any(
-        "3 object numbers look as if a spreadsheet" in note and "'1.907E+10'" in note for note in notes
+        "4 object numbers look as if a spreadsheet" in note and "'1.907E+10'" in note for note in notes
     )
 
 
