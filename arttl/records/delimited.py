@@ -143,8 +143,9 @@ def _opened(path: Path, flag: str, encoding: str | None) -> Iterator[_Table]:
                 f"line {lines.with_nul[0]} of {path} holds a NUL byte; its first line must name the columns"
             )
         named = [name for name in table.columns if name]
-        few = len(named) < 2 or _fit(sample, delimiter)[0] == 0.0
-        if few and (below := _header_below(sample, skipped, least=2 * len(named))):
+        # A title may have a mark in it that is the delimiter of no other line.
+        other_than = delimiter if _fit(sample, delimiter)[0] == 0.0 and len(named) > 1 else ""
+        if (len(named) < 2 or other_than) and (below := _header_below(sample, skipped, other_than)):
             shown = ", ".join(named)[: 2 * _SHOWN] or "none"
             raise ArttlError(f"line {table.line} of {path} names too few columns ({shown}){below}")
         if not named:
@@ -194,7 +195,7 @@ def _not_well_formed(table: _Table, line: int, error: csv.Error) -> ArttlError:
             return ArttlError(f"{begins} and is not closed by another; close it, or leave the mark out")
         where = "there" if cell.end == cell.line else f"in line {line + cell.end}"
         return ArttlError(
-            f"{begins} and goes on after the next one {where}; close it, or double the quotation marks within it"
+            f"{begins}, and the next one, {where}, does not end it; close it, or double the quotation marks within it"
         )
     where = f"line {line + 1} or later of {table.path}"
     if "field larger than" in str(error):
@@ -202,10 +203,10 @@ def _not_well_formed(table: _Table, line: int, error: csv.Error) -> ArttlError:
     return ArttlError(f"{where} is not well-formed: {error}")
 
 
-def _header_below(sample: list[str], skipped: int, least: int = 2) -> str:
-    """A clause on the line below the first that looks like a header of so many columns; empty if none does."""
+def _header_below(sample: list[str], skipped: int, other_than: str = "") -> str:
+    """A clause on the line below the first that looks like a header with another delimiter; empty if none does."""
     header = likely_header(sample)
-    if header is None or header.line == 1 or len(header.columns) < least:
+    if header is None or header.line == 1 or header.delimiter == other_than:
         return ""
     columns = ", ".join(filter(None, header.columns))
     shown = columns if len(columns) <= 2 * _SHOWN else f"{columns[: 2 * _SHOWN]}..."

@@ -24,10 +24,12 @@ class LikelyHeader(NamedTuple):
     Attributes:
         line: the number of its last line among those that were looked at, from 1.
         columns: its cells.
+        delimiter: between them.
     """
 
     line: int
     columns: list[str]
+    delimiter: str
 
 
 def likely_header(sample: Sequence[str]) -> LikelyHeader | None:
@@ -48,7 +50,7 @@ def _likely_header(sample: Sequence[str], delimiter: str) -> LikelyHeader | None
     reader = csv.reader(sample, delimiter=delimiter, strict=True)
     try:
         for cells in reader:
-            rows.append(LikelyHeader(reader.line_num, [plain_text(cell) for cell in cells]))
+            rows.append(LikelyHeader(reader.line_num, [plain_text(cell) for cell in cells], delimiter))
     except csv.Error:
         pass  # another delimiter, or the sample ends within a row
     rows = [row for row in rows if any(row.columns)]

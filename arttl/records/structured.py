@@ -107,11 +107,16 @@ def parquet_columns(path: Path) -> list[str]:
 
 def float_columns(path: Path) -> frozenset[str]:
     """The columns of a Parquet file that hold fractions as numbers, which have no zeros at their end."""
-    return frozenset(
-        plain_text(field.name)
-        for field in _schema(path)
-        if pa.types.is_floating(field.type) or pa.types.is_decimal(field.type)
-    )
+    return frozenset(_float_fields(_schema(path)))
+
+
+def _float_fields(fields: Iterable[pa.Field], prefix: str = "") -> Iterator[str]:
+    for field in fields:
+        name = prefix + plain_text(field.name)
+        if pa.types.is_floating(field.type) or pa.types.is_decimal(field.type):
+            yield name
+        elif pa.types.is_struct(field.type):
+            yield from _float_fields(field.type, f"{name}.")
 
 
 def _schema(path: Path) -> pa.Schema:

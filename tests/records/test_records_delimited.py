@@ -104,11 +104,11 @@ def test_rows_that_do_not_fit(tmp_path: Path) -> None:
         ),
         (
             b'file,what\na.jpg,"vase\nb.jpg,"bowl"\n',
-            r"in line 2 of .* and goes on after the next one in line 3; close it, or double the quotation marks within",
+            r"in line 2 of .*, and the next one, in line 3, does not end it; close it, or double the quotation marks",
         ),
         (
             b'file,what\na.jpg,"one" two\n',
-            r'in line 2 of .* \("one" two\) and goes on after the next one there; close',
+            r'in line 2 of .* \("one" two\), and the next one, there, does not end it; close',
         ),
         (
             b"file,what\na.jpg," + b"x" * (2**20 + 1) + b"\n",
@@ -157,8 +157,9 @@ def test_a_name_that_says_tabs_is_not_believed_of_other_delimiters(suffix: str, 
 
 
 def test_rows_that_all_have_a_cell_more_are_not_a_header(tmp_path: Path) -> None:
-    rows = _read(tmp_path / "a.csv", "file,what\na.jpg,vase,\nb.jpg,bowl,\n")
-    assert [row.problem for row in rows] == ["the row has 3 cells where the header has 2"] * 2
+    for more in (1, 5):
+        rows = _read(tmp_path / "a.csv", f"file,what\na.jpg,vase{',' * more}\nb.jpg,bowl{',' * more}\n")
+        assert [row.problem for row in rows] == [f"the row has {2 + more} cells where the header has 2"] * 2
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:

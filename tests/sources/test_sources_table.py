@@ -209,10 +209,14 @@ def test_numbers_that_a_spreadsheet_has_changed_are_reported(tmp_path: Path) -> 
     )
 
 
-def test_fractions_in_a_column_of_numbers_are_reported(tmp_path: Path) -> None:
-    columns = {"n": [1907.1, 1907.1, 1908.2, 1909.0], "t": ["a", "b", "c", "d"]}
-    pq.write_table(pa.table(columns), tmp_path / "o.parquet")
-    settings = SourceSettings(metadata=tmp_path / "o.parquet", object_number="n", tasks=("t",), dry_run=True)
+@pytest.mark.parametrize("column", ["n", "n.of.object"])
+def test_fractions_in_a_column_of_numbers_are_reported(column: str, tmp_path: Path) -> None:
+    numbers = [1907.1, 1907.1, 1908.2, 1909.0]
+    values = numbers if column == "n" else [{"of": {"object": number}} for number in numbers]
+    pq.write_table(pa.table({"n": values, "t": ["a", "b", "c", "d"]}), tmp_path / "o.parquet")
+    settings = SourceSettings(
+        metadata=tmp_path / "o.parquet", object_number=column, tasks=("t",), dry_run=True
+    )
     *rows, note = read_table(settings)
     assert [row.object_number for row in rows if isinstance(row, Artwork)] == [
         "1907.1",
@@ -222,4 +226,4 @@ def test_fractions_in_a_column_of_numbers_are_reported(tmp_path: Path) -> None:
     ]
     assert isinstance(note, Note)
     assert note.text.startswith("3 object numbers are fractions in a column of numbers, such as 1907.1,")
-    assert note.text.endswith("2 of them occur more than once; write the column 'n' as text")
+    assert note.text.endswith(f"2 of them occur more than once; write the column {column!r} as text")
