@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# Control characters, the soft hyphen, zero-width blanks, byte-order marks, and marks of the direction of text.
+# Control characters but for line ends, soft hyphens, zero-width blanks, byte-order marks, marks of text's direction.
 _INVISIBLE = re.compile(
-    "[\x00-\x08\x0e-\x1b\x7f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]"
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]"
 )
 # Zero-width joiners mean something within scripts that join letters, and within emoji; elsewhere nothing.
 _JOINED = "\u0590-\u109f\u1700-\u1cff\u2600-\u27bf\ua800-\uabff\ufb50-\ufefc\U00010000-\U0010ffff"

@@ -45,3 +45,14 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`` (did you mean 'x'?)`` for the closest known name, or the empty string."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def counted(number: int, thing: str, things: str = "") -> str:
+    """A number with the thing that it counts: `1 record`, `2 records`, `1,200 records`.
+
+    Args:
+        number: 0 or more.
+        thing: in the singular, or as much of the sentence as depends on the number, such as `record has`.
+        things: the same in the plural; by default with an `s` at its end.
+    """
+    return f"{number:,} {thing if number == 1 else things or f'{thing}s'}"

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from arttl.class_rules import ClassRule
 from arttl.decimals import NumberFormat, UnclearNumbers
 from arttl.documents import read_json, structured
-from arttl.errors import ArttlError, did_you_mean
+from arttl.errors import ArttlError, counted, did_you_mean
 from arttl.files import write_json
 from arttl.numbers import WIDEST_RANGE, NumberStatistics, parse_number, unused_numbers
 
@@ -122,7 +122,7 @@ class Task:
     def summary(self) -> str:
         """The kind and its size in a few words, for tables and headings."""
         if self.kind != "number":
-            return f"{self.kind}, {len(self.vocabulary)} classes"
+            return f"{self.kind}, {counted(len(self.vocabulary), 'class', 'classes')}"
         numbers = self.statistics
         return (
             f"number, median {numbers.text(numbers.median)}, standard deviation {numbers.text(numbers.std)}"
@@ -355,7 +355,8 @@ def _statistics(manifest: LabelledRows, name: str) -> NumberStatistics:
         unused = "; ".join(unused_numbers(train, number_format))
         raise ArttlError(
             f"task {name!r} of --number needs two different numbers in the training split, such as 1642, ca. 1642 or"
-            f" 1640-1645 (ranges under {WIDEST_RANGE}), and has {len(train)} labels{unused and f': {unused}'}"
+            f" 1640-1645 (ranges under {WIDEST_RANGE}), and has"
+            f" {counted(len(train), 'label')}{unused and f': {unused}'}"
         ) from error
 
 
@@ -374,7 +375,7 @@ def _vocabulary(manifest: LabelledRows, name: str, kind: TaskKind, rule: str) ->
     if len(classes) < 2:
         missing = "".join(f"; {sentence}" for sentence in class_rule.sentences(train))
         raise ArttlError(
-            f"task {name!r} has {len(classes)} class(es) left under the class rule {rule!r}"
+            f"task {name!r} has {counted(len(classes), 'class', 'classes')} left under the class rule {rule!r}"
             f" ({len(train)} in the training split): two are needed{missing}"
         )
     ordered = tuple(sorted(classes))

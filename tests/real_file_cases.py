@@ -361,12 +361,10 @@ CASES = (
     ),
 )
 
-_UNLABELLED = (
-    "the only artwork of .* has no label for material, type, artist; name other columns with --tasks"
-)
+_UNLABELLED = "no artwork of .* has a label for material, type, artist; name other columns with --tasks"
 # Files that hold nothing to pack: the source, and the end of the sentence that says so.
 NOTHING = {
-    "oai/europeana-deleted-oai-record.xml": ("dublin-core", "1 deleted OAI-PMH records and no other"),
+    "oai/europeana-deleted-oai-record.xml": ("dublin-core", "1 deleted OAI-PMH record and no other"),
     "linked-art/rijksmuseum.json": (
         "linked-art",
         r"an object of the Rijksmuseum's API; write one per line, as \*\.jsonl; use --source table",

@@ -19,6 +19,7 @@ from arttl.characters import plain_text, same_text
         ("\ufeffoil on can\u00advas", "oil on canvas"),
         ("oil\u200b on\u2060 \u200ecanvas\u200f", "oil on canvas"),
         ("oil\x00\x07", "oil"),
+        ("\x80o\x93il\x85on\x9fcanvas\x84", "oil oncanvas"),
         ("Du\u0308rer", "D\u00fcrer"),
         ("Du\u200b\u0308rer", "D\u00fcrer"),
         ("oi\u200dl \u200c on canvas", "oil on canvas"),

@@ -47,6 +47,6 @@ def test_names_that_no_label_has(tmp_path: Path) -> None:
 def test_no_class_at_all(tmp_path: Path) -> None:
     rule = _listed(tmp_path, "OIL PAINT\ngold\n")
     with pytest.raises(
-        ArttlError, match=r"0 class\(es\) left .*: two are needed; --classes listed=.* 2 of 2 names"
+        ArttlError, match=r"0 classes left .*: two are needed; --classes listed=.* 2 of 2 names"
     ):
         TaskSet.from_manifest(Rows(), ("material",), classes=rule)

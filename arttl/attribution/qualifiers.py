@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from arttl.artworks import Artwork
+from arttl.errors import counted
 
 # The attribution qualifiers of the Art & Architecture Thesaurus, most of them below 300404264.
 AAT_QUALIFIERS = {
@@ -174,9 +175,11 @@ class Qualifiers:
         most = self._counts.most_common(self._SHOWN)
         shown = ", ".join(f"{qualifier} ({count:,})" for qualifier, count in most)
         more = ", ..." if len(self._counts) > len(most) else ""
-        kept = f"{self._task}: {self._counts.total():,} makers are kept as attributions ({shown}{more})"
+        number = self._counts.total()
+        are = counted(number, "maker is kept as attribution", "makers are kept as attributions")
+        kept = f"{self._task}: {are} ({shown}{more})"
         yield (
             f"{kept}; with --attributed those in doubt are labels too"
             if self._attributed
-            else f"{kept} and are no labels; see --attributed"
+            else f"{kept} and {'is no label' if number == 1 else 'are no labels'}; see --attributed"
         )

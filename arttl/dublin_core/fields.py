@@ -10,7 +10,7 @@ from functools import cached_property
 from lxml.etree import _Element as Element
 
 from arttl.dublin_core.label_values import Value, is_address, value_of
-from arttl.errors import ArttlError, did_you_mean
+from arttl.errors import ArttlError, counted, did_you_mean
 from arttl.records.xml_records import in_language, words
 
 DC = "{http://purl.org/dc/elements/1.1/}"
@@ -190,16 +190,17 @@ class IdentifierNotes:
         """What was chosen, where there was a choice."""
         if count := self._counts.get("several"):
             yield (
-                f"object number: {count:,} record(s) have several {self._name} that are no web address; the first is"
-                f" the number ({self._examples['several']}); --object-number names another field"
+                f"object number: {counted(count, 'record has', 'records have')} several {self._name} that are no web"
+                f" address; the first is the number ({self._examples['several']}); --object-number names another field"
             )
         if count := self._counts.get("addresses"):
             yield (
-                f"object number: {count:,} record(s) have a {self._name} and web addresses beside it; it is the number"
-                f" ({self._examples['addresses']})"
+                f"object number: {counted(count, 'record has', 'records have')} a {self._name} and web addresses beside"
+                f" it; it is the number ({self._examples['addresses']})"
             )
         if count := self._counts.get("other"):
             yield (
-                f"object number: {count:,} record(s) have no {self._name} but web addresses; the end of the record's"
-                f" own identifier is the number ({self._examples['other']}); --object-number names another field"
+                f"object number: {counted(count, 'record has', 'records have')} no {self._name} but web addresses; the"
+                f" end of the record's own identifier is the number ({self._examples['other']}); --object-number"
+                " names another field"
             )

@@ -14,6 +14,7 @@ from lxml import etree
 from lxml.etree import _Element as Element
 
 from arttl.dublin_core.format_values import Kind, format_kind
+from arttl.errors import counted
 from arttl.records.xml_records import XML_LANG, in_language
 
 _ADDRESS = re.compile(r"(?:https?|ftp)://\S+\Z", re.IGNORECASE)
@@ -230,23 +231,24 @@ class LabelChoice:
             yield from self._on_formats(task, counts)
             if entry := counts.get("address"):
                 yield (
-                    f"{task}: {entry[0]:,} value(s) are web addresses that the record does not name, such as"
-                    f" {_short(entry[1])}; they are no labels"
+                    f"{task}: {counted(entry[0], 'value is a web address', 'values are web addresses')} that the record"
+                    f" does not name, such as {_short(entry[1])}; addresses are no labels"
                 )
             if entry := counts.get("role"):
                 yield (
-                    f"{task}: {entry[0]:,} value(s) have a text before a colon, such as {_short(entry[1])}; it is part"
-                    f" of the label, which --tasks {task}={columns[task]}[] leaves it out of"
+                    f"{task}: {counted(entry[0], 'value has', 'values have')} a text before a colon, such as"
+                    f" {_short(entry[1])}; it is part of the label, which --tasks {task}={columns[task]}[] leaves it"
+                    " out of"
                 )
             if entry := counts.get("other language"):
                 yield (
-                    f"{task}: {entry[0]:,} record(s) have no value in {self._language!r}, and all of theirs were taken"
-                    f" ({entry[1]})"
+                    f"{task}: {counted(entry[0], 'record has', 'records have')} no value in {self._language!r}, and all"
+                    f" of the others were taken ({entry[1]})"
                 )
             if entry := counts.get("separator"):
                 yield (
-                    f"{task}: {entry[0]:,} label(s) have a ';' or '|' in them, such as {_short(entry[1])};"
-                    " --label-separator splits them"
+                    f"{task}: {counted(entry[0], 'label has', 'labels have')} a ';' or '|' within, such as"
+                    f" {_short(entry[1])}; --label-separator splits there"
                 )
             left = {what[9:]: number for what, (number, _) in counts.items() if what.startswith("language ")}
             if left:
@@ -260,16 +262,12 @@ class LabelChoice:
 
     @staticmethod
     def _on_formats(task: str, counts: dict[str, tuple[int, str]]) -> Iterator[str]:
-        taken = [
-            f"{counts[what][0]:,} {what} ({_short(counts[what][1])})"
-            for what in ("with prefix", "without prefix")
-            if what in counts
-        ]
-        left = [
-            f"{counts[what][0]:,} {what} ({_short(counts[what][1])})"
-            for what in _LEFT_OUT.values()
-            if what in counts
-        ]
+        shown = {
+            what: f"{f'{count:,} ' if count > 1 else ''}{what} ({_short(example)})"
+            for what, (count, example) in counts.items()
+        }
+        taken = [shown[what] for what in ("with prefix", "without prefix") if what in shown]
+        left = [shown[what] for what in _LEFT_OUT.values() if what in shown]
         if taken or left:
             yield (
                 f"{task}: values taken: {', '.join(taken) or 'none'}"

@@ -11,7 +11,7 @@ from typing import Literal
 import torch
 
 from arttl.console import Console
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, counted
 from arttl.explain.maps import AnyMethod, maps_of, to_device
 from arttl.explain.networks import check_task, networks_side_by_side, predictions_side_by_side, title_of
 from arttl.explain.overlay import Heat, Picture, colourise, contour, difference, overlay
@@ -159,7 +159,8 @@ def run(settings: VisualizeSettings) -> None:
         return
     written = visualize(settings)
     Console(highlight=False).print(
-        f"{len(written)} files in {settings.out}, all pictures together in {written[-1].name}", soft_wrap=True
+        f"{counted(len(written), 'file')} in {settings.out}, all pictures together in {written[-1].name}",
+        soft_wrap=True,
     )
 
 

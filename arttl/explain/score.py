@@ -13,7 +13,7 @@ from rich import box
 from rich.table import Table
 
 from arttl.console import Console
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, counted
 from arttl.explain.maps import to_device
 from arttl.explain.score_maps import METHODS, SHARES, all_maps, curves, pointing, randomised, scored_tasks
 from arttl.explain.views import Split, views_of_shards
@@ -71,7 +71,7 @@ def score(settings: ScoreSettings, on_stage: Callable[[str], None] = lambda stag
     to_device(model)
     views = views_of_shards(settings.shards, settings.split, settings.count, [model.preprocess])
     images = torch.stack([view.tensors[0] for view in views])
-    on_stage(f"maps of {len(views)} pictures")
+    on_stage(f"maps of {counted(len(views), 'picture')}")
     maps = all_maps(model, images, settings.seed)
     scores: dict[str, Any] = {"pictures": len(views), "drawn": settings.drawn}
     on_stage("deletion and insertion")

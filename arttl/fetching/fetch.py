@@ -16,7 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from arttl.console import Console
 from arttl.documents import parse_json
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, counted
 from arttl.fetching.download import RemoteFile, download
 from arttl.fetching.unpack import kind_of, unpack
 from arttl.files import commit, make_folder, remove, remove_leftovers, write_json, writing
@@ -127,7 +127,7 @@ def run(settings: FetchSettings) -> None:
     """Fetch, and print the command to pack the collection."""
     collection = fetch(settings)
     out = settings.out
-    print(f"{collection.pictures:,} pictures and {collection.records:,} records in {out}")
+    print(f"{counted(collection.pictures, 'picture')} and {counted(collection.records, 'record')} in {out}")
     truth = f" --ground-truth {out / _TRUTH}" if collection.ground_truth else ""
     folders = f"--images {out / _PICTURES} --metadata {out / _RECORDS}"
     print(f"pack them: arttl shards --source rijks2014 {folders}{truth} --out shards/rijks")
@@ -221,8 +221,8 @@ def _arrange(unpacked: Path, out: Path, files: tuple[RemoteFile, ...]) -> Fetche
     truth = min(unpacked.rglob(_TRUTH), default=None)
     if not pictures or not records:
         raise ArttlError(
-            f"the files {', '.join(file.name for file in files)} hold {len(pictures)} pictures and {len(records)}"
-            " records, and --source rijks2014 needs both: see --skip"
+            f"the files {', '.join(file.name for file in files)} hold {counted(len(pictures), 'picture')} and"
+            f" {len(records)} records, and --source rijks2014 needs both: see --skip"
         )
     if truth is not None:
         commit(truth, out / _TRUTH)

@@ -20,7 +20,7 @@ import tyro
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from arttl.console import Console
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, counted
 from arttl.fetching.http import FetchError, PoliteClient, Response, is_local
 from arttl.fetching.iiif_image import (
     ImageService,
@@ -162,7 +162,7 @@ def run(settings: IiifSettings) -> None:
     out = settings.out
     if not fetched.manifests and not fetched.pictures and not fetched.failures:
         raise ArttlError(f"{', '.join(settings.addresses[:3])}: there is no manifest and no picture")
-    print(f"{fetched.manifests:,} manifests and {fetched.pictures:,} pictures in {out}")
+    print(f"{counted(fetched.manifests, 'manifest')} and {counted(fetched.pictures, 'picture')} in {out}")
     if fetched.without_picture:
         print(
             f"{fetched.without_picture:,} canvases have no picture; arttl shards lists them with the reason"
@@ -246,7 +246,7 @@ class _Fetching:
     def progress(self) -> str:
         """For the progress bar."""
         failed = f", {len(self.failures):,} failed" if self.failures else ""
-        return f"{self.manifests:,} manifests, {len(self.pictures):,} pictures{failed}"
+        return f"{counted(self.manifests, 'manifest')}, {counted(len(self.pictures), 'picture')}{failed}"
 
     def run(self, roots: Iterable[Root]) -> Iterator[None]:
         """Fetch everything, with a stop after each picture."""

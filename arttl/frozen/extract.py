@@ -17,7 +17,7 @@ import tyro
 from accelerate import Accelerator
 
 from arttl.console import Reporter
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, counted
 from arttl.files import digest_of_file
 from arttl.frozen.recipe import Recipe
 from arttl.frozen.store import (
@@ -89,7 +89,7 @@ def compute_features(settings: FeatureSettings) -> FeatureStore:
         stages=widths,
     )
     reporter = Reporter(accelerator.is_main_process)
-    reporter.say(f"shards     {settings.shards} ({len(manifest)} samples)")
+    reporter.say(f"shards     {settings.shards} ({counted(len(manifest), 'sample')})")
     reporter.say(f"network    {backbone.name}, {loaded.origin}")
     reporter.say(f"stages     {', '.join(f'{name} ({width})' for name, width in widths.items())}")
     reporter.say(f"input      {loaded.preprocess}")
@@ -147,7 +147,7 @@ def _fill(
     on_first_rank(writer.finish)
     seconds = time.perf_counter() - started
     reporter.say(
-        f"features   {writer.out}: {samples} samples in {seconds:.1f} s, {samples / seconds:.0f} per second"
+        f"features   {writer.out}: {counted(samples, 'sample')} in {seconds:.1f} s, {samples / seconds:.0f} per second"
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from rich.table import Table
 
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, counted
 from arttl.evaluation.measures import Floats, Statistic
 from arttl.frozen.fusion_methods import (
     ATTENTION,
@@ -128,7 +128,7 @@ def fuse(settings: FuseSettings) -> tuple[Outcomes, list[Gain]]:
     ]
     write_run(settings.out, settings, model, split, logits, lines)
     study.reporter.say(
-        f"{count} heads in {study.seconds:.0f} s; {settings.keep} as a model in {settings.out / 'best'}"
+        f"{counted(count, 'head')} in {study.seconds:.0f} s; {settings.keep} as a model in {settings.out / 'best'}"
     )
     return outcomes, gains
 

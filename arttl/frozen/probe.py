@@ -11,6 +11,7 @@ import torch
 from rich.table import Table
 
 from arttl.console import Reporter
+from arttl.errors import counted
 from arttl.frozen.class_means import class_mean_head
 from arttl.frozen.grid import MAX_EPOCHS, PAPER, GridHead, train_grid
 from arttl.frozen.linear_probe import fit_probe
@@ -125,7 +126,7 @@ def probe(settings: ProbeSettings) -> list[Candidate]:
     lines = [candidate.to_dict(study.names[candidate.store]) for candidate in candidates]
     write_run(settings.out, settings, model, split, logits, lines)
     study.reporter.say(
-        f"{len(candidates)} heads in {study.seconds:.1f} s; the best as a model in {settings.out / 'best'}"
+        f"{counted(len(candidates), 'head')} in {study.seconds:.1f} s; the best as a model in {settings.out / 'best'}"
     )
     return candidates
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from arttl.artworks import Artwork
 from arttl.characters import plain_text, same_text
-from arttl.errors import ArttlError, did_you_mean
+from arttl.errors import ArttlError, counted, did_you_mean
 from arttl.labelling.unknown import unknown_key
 from arttl.records.delimited import read_columns, read_rows
 from arttl.shards.rejects import Reject
@@ -20,6 +21,7 @@ _MOST_DISTINCT = 200_000  # labels of a task that are told apart, so that memory
 _MOST_UNCHANGED = 20_000  # of a task, that are looked up rather than normalised again
 _COMPARED = 20_000  # entries of a mapping that a label without one is compared with
 _EXAMPLES = 3
+_CONTROLS = re.compile("[\x80-\x84\x86-\x9f]")  # C1: letters or quotation marks in Windows-1252 and Mac Roman
 
 
 def normalise(label: str, *, fold_case: bool = False) -> str:
@@ -107,6 +109,8 @@ class LabelRules:
         self._folded = 0
         self._tidied = 0
         self._tidied_example = ""
+        self._misread = 0
+        self._misread_example = ""
         self._unknown = {unknown_key(label): label for label in unknown}
         self._made_unknown: dict[str, Counter[str]] = {}
         self._replaced: dict[str, Counter[str]] = {task: Counter() for task in mappings}
@@ -178,11 +182,17 @@ class LabelRules:
         )
         sentences.append(f"distinct labels, raw to normalised: {', '.join(distinct)}")
         if self._fold_case:
-            sentences[0] += f", letter case folded ({self._folded:,} labels changed by it)"
+            sentences[0] += f", letter case folded ({counted(self._folded, 'label')} changed by it)"
         if self._tidied:
             sentences.append(
-                f"blanks other than single spaces, or invisible characters, were within {self._tidied:,} labels (such"
-                f" as {self._tidied_example!a})"
+                f"blanks other than single spaces, or invisible characters, were within"
+                f" {counted(self._tidied, 'label')} (such as {self._tidied_example!a})"
+            )
+        if self._misread:
+            sentences.append(
+                f"control characters were left out of {counted(self._misread, 'label')} (such as"
+                f" {self._misread_example!a}), as text has that was read in another encoding than its own; try"
+                " --encoding cp1252 or mac-roman"
             )
         sentences += self._notes_on_unknown()
         for task, mapping in self._mappings.items():
@@ -190,15 +200,16 @@ class LabelRules:
             unused = [catalogued for catalogued in mapping if catalogued not in replaced]
             more = f", {len(unused):,} never found (such as {unused[0]!r})" if unused else ""
             sentences.append(
-                f"mapping of {task}: {replaced.total():,} labels replaced by {len(mapping)} entries{more}"
+                f"mapping of {task}: {counted(replaced.total(), 'label')} replaced by"
+                f" {counted(len(mapping), 'entry', 'entries')}{more}"
             )
             if (unmapped := self._unmapped[task]).total:
                 common = (
                     _beside(label, count, mapping) for label, count in unmapped.counts.most_common(_EXAMPLES)
                 )
                 sentences.append(
-                    f"mapping of {task}: {unmapped.total:,} labels stay as they are ({unmapped.distinct} distinct),"
-                    f" most often {', '.join(common)}"
+                    f"mapping of {task}: {counted(unmapped.total, 'label stays as it is', 'labels stay as they are')}"
+                    f" ({unmapped.distinct} distinct), most often {', '.join(common)}"
                 )
         return sentences
 
@@ -206,7 +217,10 @@ class LabelRules:
         sentences = []
         for task, counts in self._made_unknown.items():
             listed = ", ".join(f"{self._unknown[key]!r} {count:,}" for key, count in counts.most_common())
-            sentences.append(f"--unknown: {counts.total():,} labels of {task} are unknown ({listed})")
+            sentences.append(
+                f"--unknown: {counted(counts.total(), f'label of {task} is', f'labels of {task} are')} unknown"
+                f" ({listed})"
+            )
         unused = [
             label
             for key, label in self._unknown.items()
@@ -247,8 +261,12 @@ class LabelRules:
     def _normalised(self, catalogued: str) -> str:
         label = plain_text(catalogued)
         if label != catalogued and label != unicodedata.normalize("NFC", catalogued).strip():
-            self._tidied += 1
-            self._tidied_example = self._tidied_example or catalogued
+            if _CONTROLS.search(catalogued):
+                self._misread += 1
+                self._misread_example = self._misread_example or catalogued
+            else:
+                self._tidied += 1
+                self._tidied_example = self._tidied_example or catalogued
         if self._fold_case:
             folded = same_text(label)
             self._folded += folded != label

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from arttl.errors import counted
 from arttl.labelling.unknown import DASHES, means_unknown, unknown_key
 
 _MOST_UNKNOWN = 20  # per task
@@ -25,7 +26,6 @@ _MOST_GROUPS = 5  # per task
 _MOST_OF_A_GROUP = 4
 _MOST_PARTED = 10_000  # labels that are looked at for separators
 _SEPARATORS = "|$;¦"
-_CONTROLS = re.compile("[\x80-\x9f]")  # C1: letters or quotation marks in Windows-1252 and Mac Roman
 _MARKUP = re.compile(r"&(?:#\d+|#x[\da-f]+|[a-z]+\d*);|</?[a-z][^<>]*>", re.IGNORECASE)
 
 _QUOTES = {
@@ -123,8 +123,9 @@ def _on_separators(task: LabelCounts) -> list[str]:
         if 2 * sum(part in single or counts[part] > 1 for part in parts) >= len(parts):
             example = task.labels[max(several, key=lambda index: task.counts[index])]
             sentences.append(
-                f"{task.task}: {len(several):,} label(s) of {task.counts[several].sum():,} samples look like several"
-                f" labels each, such as {example!r}; to separate them: --label-separator {shlex.quote(mark)}"
+                f"{task.task}: {counted(len(several), 'label')} of"
+                f" {counted(task.counts[several].sum(), 'sample')} may be several labels each, such as {example!r};"
+                f" to separate them: --label-separator {shlex.quote(mark)}"
             )
     return sentences
 
@@ -146,7 +147,7 @@ def _on_lookalikes(task: LabelCounts, fold_case: bool) -> list[str]:
     if by_case:
         shown = "; ".join(_names(task, members) for members, _ in by_case[:_MOST_GROUPS])
         rest = len(by_case) - _MOST_GROUPS
-        more = f"; and {rest:,} more groups" if rest > 0 else ""
+        more = f"; and {counted(rest, 'more group')}" if rest > 0 else ""
         sentences.append(f"{task.task}: {shown}{more} differ only in letter case: --fold-case")
     for members, differences in others[:_MOST_GROUPS]:
         names = [task.labels[index] for index in members[:_MOST_OF_A_GROUP]]
@@ -155,7 +156,9 @@ def _on_lookalikes(task: LabelCounts, fold_case: bool) -> list[str]:
             f" --mapping {task.task}=FILE:{_mapping_lines(names)}"
         )
     if (rest := len(others) - _MOST_GROUPS) > 0:
-        sentences.append(f"{task.task}: {rest:,} more groups of labels look alike")
+        sentences.append(
+            f"{task.task}: {counted(rest, 'more group of labels looks', 'more groups of labels look')} alike"
+        )
     return sentences
 
 
@@ -217,25 +220,20 @@ def _on_lost_letters(task: LabelCounts) -> list[str]:
     if misread:
         label, text = misread[0]
         sentences.append(
-            f"{task.task}: {len(misread):,} label(s) look like UTF-8 that was read as Windows-1252, such as"
-            f" {label!r} for {text!r}; export the metadata again"
+            f"{task.task}: {counted(len(misread), 'label looks', 'labels look')} like UTF-8 that was read as"
+            f" Windows-1252, such as {label!r} for {text!r}; export the metadata again"
         )
     markup = [label for label in task.labels if _MARKUP.search(label)]
     if markup:
         sentences.append(
-            f"{task.task}: {len(markup):,} label(s) hold HTML, such as {markup[0]!r}; export the metadata as plain text"
+            f"{task.task}: {counted(len(markup), 'label holds', 'labels hold')} HTML, such as {markup[0]!r}; export the"
+            " metadata as plain text"
         )
     lost = [label for label in task.labels if "\ufffd" in label]
     if lost:
         sentences.append(
-            f"{task.task}: {len(lost):,} label(s) have lost letters (such as {lost[0]!r}); export the metadata again"
-        )
-    known = {label for label, _ in misread}
-    controls = [label for label in task.labels if label not in known and _CONTROLS.search(label)]
-    if controls:
-        sentences.append(
-            f"{task.task}: {len(controls):,} label(s) hold control characters (such as {controls[0]!r}), as text does"
-            " that was read in another encoding than its own; try --encoding cp1252 or mac-roman"
+            f"{task.task}: {counted(len(lost), 'label has', 'labels have')} lost letters (such as {lost[0]!r});"
+            " export the metadata again"
         )
     return sentences
 

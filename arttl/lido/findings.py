@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from arttl.errors import counted
 from arttl.lido.actors import Roles
 from arttl.lido.terms import Counts
 
@@ -79,5 +80,5 @@ class Findings:
         if self.in_others:
             yield (
                 f"--language {self.language}: labels are taken in other languages where there are none in it, in"
-                f" {self.in_others:,} of {self.records:,} records: {self.other_languages.listed()}"
+                f" {self.in_others:,} of {counted(self.records, 'record')}: {self.other_languages.listed()}"
             )

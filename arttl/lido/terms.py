@@ -18,6 +18,7 @@ from urllib.parse import unquote
 from lxml.etree import _Element as Element
 from lxml.etree import tostring
 
+from arttl.errors import counted
 from arttl.records.xml_records import inherited_language, language_code, words
 
 LIDO = "{http://www.lido-schema.org}"
@@ -357,5 +358,5 @@ class Counts(Counter[str]):
 
     def listed(self) -> str:
         """The most frequent names with their counts."""
-        more = f" and {len(self) - _MOST_LISTED:,} more kinds" if len(self) > _MOST_LISTED else ""
+        more = f" and {counted(len(self) - _MOST_LISTED, 'more kind')}" if len(self) > _MOST_LISTED else ""
         return ", ".join(f"{name} {count:,}" for name, count in self.most_common(_MOST_LISTED)) + more

@@ -7,7 +7,7 @@ import time
 from rich.text import Text
 
 from arttl.console import Console
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, counted
 from arttl.labelling.printing import print_suspects
 from arttl.packing.leaks import find_leaks
 from arttl.packing.pack import pack
@@ -51,7 +51,7 @@ def run(settings: PackSettings) -> None:
         return
     print_sentences(*find_leaks(manifest, settings.leaf_pattern()).sentences())
     seconds = time.monotonic() - started
-    print_sentences(f"{len(manifest):,} samples in {settings.out} after {seconds:.1f} s")
+    print_sentences(f"{counted(len(manifest), 'sample')} in {settings.out} after {seconds:.1f} s")
 
 
 def _plan_or_pack(
@@ -101,8 +101,7 @@ def print_sentences(*sentences: str) -> None:
 
 
 def _left_out(unlabelled: int, tasks: tuple[str, ...]) -> str:
-    artworks = "artwork" if unlabelled == 1 else "artworks"
-    return f"{unlabelled:,} {artworks} left out: no label for {', '.join(tasks)}"
+    return f"{counted(unlabelled, 'artwork')} left out: no label for {', '.join(tasks)}"
 
 
 def _scaled_down(summary: Summary, max_side: int) -> list[str]:
@@ -112,8 +111,9 @@ def _scaled_down(summary: Summary, max_side: int) -> list[str]:
     count, factor = summary.scaled_down
     share = count / summary.samples.sum()
     return [
-        f"--max-side {max_side}: {count:,} pictures ({share:.1%}) were scaled down, half of them to 1/{factor:.1f} of"
-        " their size or less; fine structure that tells materials apart may be lost (recipes/resolution.md)"
+        f"--max-side {max_side}: {counted(count, 'picture')} ({share:.1%}) {'was' if count == 1 else 'were'} scaled"
+        f" down, half of them to 1/{factor:.1f} of their size or less; fine structure that tells materials apart may"
+        " be lost (recipes/resolution.md)"
     ]
 
 
@@ -127,7 +127,7 @@ def _dry_notes(plan: Plan, settings: PackSettings) -> list[str]:
         rejected = sum(reject.reason == "missing" for reject in plan.rejects)
         lost = sum(not plan.has_image(row) for split in plan.jobs.values() for row in split.rows.tolist())
         notes.append(
-            f"{lost + rejected:,} of {plan.total + rejected:,} image files are not there; whether the others can be"
+            f"{lost + rejected:,} of {counted(plan.total + rejected, 'image file')} missing; whether the others can be"
             " used, packing will say"
         )
     # A dry run writes no rejects.csv, so that the first of each reason is all that there is to see.

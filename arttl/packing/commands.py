@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from tyro.conf import Positional
 
 from arttl.console import Console
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, counted
 from arttl.labelling.printing import print_suspects
 from arttl.packing.command import print_sentences
 from arttl.packing.command import run as pack
@@ -81,7 +81,7 @@ def info(settings: InfoSettings) -> None:
     dataset = manifest.dataset
     size = sum(file["bytes"] for file in dataset["files"].values())
     print_sentences(
-        f"{manifest.directory}: {len(manifest):,} samples, {size / 1e6:,.1f} MB, made by {dataset['made_by']}",
+        f"{manifest.directory}: {counted(len(manifest), 'sample')}, {size / 1e6:,.1f} MB, made by {dataset['made_by']}",
         f"digest {dataset['digest']}",
     )
     console = Console()
@@ -125,7 +125,9 @@ def run_verify(settings: VerifySettings) -> None:
 
 def _finished(manifest: Manifest) -> None:
     Console().print(packing_tables(Summary.of_manifest(manifest)))
-    print_sentences(*find_leaks(manifest).sentences(), f"{len(manifest):,} samples in {manifest.directory}")
+    print_sentences(
+        *find_leaks(manifest).sentences(), f"{counted(len(manifest), 'sample')} in {manifest.directory}"
+    )
 
 
 COMMANDS: dict[str, tuple[type[Any], Callable[[Any], None], str]] = {

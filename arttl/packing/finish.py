@@ -67,7 +67,7 @@ def finish(directory: Path, plan: Planned, parts: Parts, settings: dict[str, Any
     write_bytes(directory / "rejects.csv", rejects_csv(rejects()), parts.scratch)
     if not files:
         raise ArttlError(
-            f"none of the {sum(map(len, plan.jobs.values())):,} pictures could be used;"
+            f"no picture could be used ({sum(map(len, plan.jobs.values())):,} in all);"
             f" {directory / 'rejects.csv'} says why"
         )
     commit(manifest, directory / "manifest.parquet")

@@ -12,12 +12,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from arttl.errors import counted
 from arttl.labelling.cleaning import without_leaf
 from arttl.pictures.near_duplicates import NEAR_DUPLICATES_FILE, read_near_duplicates
 from arttl.shards.manifest import Manifest
 from arttl.tasks import SPLITS
 
 _SHOWN = 3
+
+_SINGULAR = {"objects": "object", "series": "series", "pictures": "picture"}
 
 
 @dataclass(frozen=True)
@@ -55,16 +58,17 @@ class LeakCheck:
     def sentences(self) -> list[str]:
         """The result in sentences, for a person."""
         sentences = [
-            f"leak: {leak.count:,} {leak.kind} are in more than one split ({leak.samples:,} samples of val and test),"
-            f" such as {', '.join(leak.examples)}"
+            f"leak: {counted(leak.count, f'{_SINGULAR[leak.kind]} is', f'{leak.kind} are')} in more than one split"
+            f" ({counted(leak.samples, 'sample')} of val and test), such as {', '.join(leak.examples)}"
             for leak in self.leaks
         ]
         if not sentences:
             sentences = [f"no leak: {' and '.join(self.checked)} are each in one split only"]
         if self.look_alike:
+            alike = "of pictures that look alike"
             sentences.append(
-                f"{self.look_alike:,} group(s) of pictures that look alike are in more than one split"
-                f" ({NEAR_DUPLICATES_FILE}); --near-duplicates together keeps them in one"
+                f"{counted(self.look_alike, f'group {alike} is', f'groups {alike} are')} in more than one split"
+                f" ({NEAR_DUPLICATES_FILE}); --near-duplicates together keeps each in one"
             )
         return sentences
 

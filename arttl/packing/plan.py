@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from arttl.artworks import ArchivedArtwork, Artwork, sample_key
-from arttl.errors import ArttlError, did_you_mean
+from arttl.errors import ArttlError
 from arttl.labelling.cleaning import clean, clean_reject, plain, without_leaf
 from arttl.matching.claims import Claims
 from arttl.packing.catalogue import Catalogue
@@ -29,7 +29,16 @@ from arttl.pictures.near_duplicates import joined
 from arttl.pictures.picture_file import PictureFile
 from arttl.records.kinds import nothing_read
 from arttl.shards.rejects import Reject
-from arttl.splits.split import Rows, grouped_split, held_out_split, paper_split, shuffled
+from arttl.splits.institutions import rows_of_institutions
+from arttl.splits.split import (
+    Rows,
+    TooFew,
+    grouped_split,
+    held_out_split,
+    on_empty_splits,
+    paper_split,
+    shuffled,
+)
 from arttl.splits.stratify import Labels, stratified_split
 from arttl.tasks import SPLITS
 
@@ -102,7 +111,13 @@ def make_plan(
     try:
         splits = _split(catalogue, rows, kept, tasks, settings)
     except ArttlError as error:
-        raise ArttlError(f"{error}{_why_not_more(rejects, unlabelled)}") from error
+        sentence = f"{error}{_why_not_more(rejects, unlabelled)}"
+        if not (settings.dry_run and isinstance(error, TooFew)):
+            raise ArttlError(sentence) from error
+        warnings += (f"warning: packing would refuse these, which the tables show as train: {sentence}",)
+        splits = {split: kept if split == "train" else kept[:0] for split in SPLITS}
+    else:
+        warnings += on_empty_splits(splits, settings.split)
     ordered = {split: shuffled(splits[split], split, settings.seed) for split in SPLITS}
     return Plan(
         tasks,
@@ -233,9 +248,7 @@ def _split(
     if settings.near_duplicates == "together" and not settings.dry_run:
         groups = _with_near_duplicates(catalogue, kept, groups, settings)
     if settings.split == "by-institution":
-        divided = held_out_split(
-            groups, _of_institutions(catalogue, kept, settings.test_institution), settings.seed
-        )
+        divided = held_out_split(groups, _of_institutions(catalogue, kept, settings), settings.seed)
     elif settings.split == "grouped":
         divided = grouped_split(groups, settings.seed)
     else:
@@ -243,33 +256,10 @@ def _split(
     return {split: kept[indices] for split, indices in divided.items()}
 
 
-def _of_institutions(
-    catalogue: Catalogue, rows: Rows, institutions: tuple[str, ...]
-) -> npt.NDArray[np.bool_]:
-    """Which rows are of one of the institutions.
-
-    Raises:
-        ArttlError: for an institution that no row has.
-    """
-    indices, numbers = catalogue.institutions.entries(rows)
-    names = catalogue.institutions.names
-    known = [names[number] for number in np.unique(numbers).tolist()]
-    for institution in institutions:
-        alike = [name for name in known if name != institution and name.casefold() == institution.casefold()]
-        if institution in known and not set(alike) <= set(institutions):
-            raise ArttlError(
-                f"--test-institution {institution!r}: there is {alike[0]!r} too, which would be trained on; name both,"
-                " or give them one name in the metadata"
-            )
-        if institution not in known:
-            there = ", ".join(known) or "none, see --institution and --institution-column"
-            raise ArttlError(
-                f"--test-institution {institution!r}: no object is of this institution"
-                f"{did_you_mean(institution, known)}; there are: {there}"
-            )
-    is_test = np.zeros(len(rows), dtype=bool)
-    is_test[indices] = np.isin(numbers, [names.index(institution) for institution in institutions])
-    return is_test
+def _of_institutions(catalogue: Catalogue, rows: Rows, settings: PackSettings) -> npt.NDArray[np.bool_]:
+    """Which rows, each of a known institution, are of one of `--test-institution`."""
+    _, numbers = catalogue.institutions.entries(rows)
+    return rows_of_institutions(catalogue.institutions.names, numbers, settings.test_institution)
 
 
 def _with_near_duplicates(catalogue: Catalogue, rows: Rows, groups: Rows, settings: PackSettings) -> Rows:
@@ -312,13 +302,13 @@ def _check(
     lost = sum(reject.reason == "missing" for reject in rejects)
     if not count and lost and lost == len(rejects):
         raise ArttlError(
-            f"none of the {lost:,} images that {where} names is there, the first being {rejects[0].file}"
+            f"no image that {where} names is there ({lost:,} in all), the first being {rejects[0].file}"
             f" ({rejects[0].detail}); check --images and --image"
         )
     if not count and rejects:
         first = rejects[0]
         raise ArttlError(
-            f"none of the {read:,} rows of {where} can be packed, the first because of {first.reason} ({first.detail})"
+            f"no row of {where} can be packed ({read:,} in all), the first because of {first.reason} ({first.detail})"
         )
     columns = settings.task_columns()
     if not count:
@@ -327,8 +317,7 @@ def _check(
             for task in tasks
         ]
         raise ArttlError(
-            f"{'the only artwork' if read == 1 else f'none of the {read:,} artworks'} of {where} has"
-            f" {'no' if read == 1 else 'a'} label{' for ' if named else ''}{', '.join(named)};"
+            f"no artwork of {where} ({read:,} in all) has a label{' for ' if named else ''}{', '.join(named)};"
             " name other columns with --tasks"
         )
     for task in tasks:
@@ -337,11 +326,13 @@ def _check(
                 f"column {columns.get(task, task)!r} of {where} (--tasks {task}) has no label in any usable row;"
                 " leave it out or name another column"
             )
+    if settings.split == "by-institution":
+        _of_institutions(catalogue, np.arange(count), settings)
     if settings.dry_run:
         return
     if not any(_exists(catalogue.image(row)) for row in range(count)):
         raise ArttlError(
-            f"none of the {count:,} images that {where} names is there, the first being {catalogue.image(0).path};"
+            f"no image that {where} names is there ({count:,} in all), the first being {catalogue.image(0).path};"
             " check --images and --image"
         )
 

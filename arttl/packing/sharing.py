@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, counted
 from arttl.matching.claims import Claims, Contest
 from arttl.packing.catalogue import Catalogue
 from arttl.shards.rejects import Reject
@@ -40,7 +40,7 @@ def without_contested(
     details = [catalogue.job(row).reject("ambiguous-picture", left_out[row]) for row in rows[loses].tolist()]
     if loses.all():
         raise ArttlError(
-            f"none of the {len(rows):,} artworks can be packed, the first because of ambiguous-picture"
+            f"no artwork can be packed ({len(rows):,} in all), the first because of ambiguous-picture"
             f" ({details[0].detail})"
         )
     rejects += details
@@ -77,7 +77,7 @@ def _warnings(catalogue: Catalogue, shared: list[Contest]) -> tuple[str, ...]:
     for contest in sorted(shared, key=lambda contest: (-contest.objects, contest.keeping))[:_EXAMPLES]:
         numbers = _numbers(catalogue, contest.keeping)[:_EXAMPLES]
         numbers += ["..."] * (contest.objects > len(numbers))
-        of = f" of {contest.objects:,} objects" if len(shared) > 1 else ""
+        of = f" of {counted(contest.objects, 'object')}" if len(shared) > 1 else ""
         examples.append(f"{catalogue.job(contest.keeping[0]).file}{of} ({', '.join(numbers)})")
     objects = sum(contest.objects for contest in shared)
     pictures = "the picture" if len(shared) == 1 else f"{len(shared):,} pictures:"

@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import simplejpeg
 
-from arttl.errors import ArttlError, one_line, printable
+from arttl.errors import ArttlError, counted, one_line, printable
 from arttl.files import digest_of_file
 from arttl.packing.finish import digest_of_all
 from arttl.packing.parts import SCRATCH
@@ -183,10 +183,13 @@ def verified(directory: Path, workers: int) -> str:
         print(printable(problem), flush=True)
         count += 1
     if count:
-        raise ArttlError(f"{count:,} thing(s) in {directory} are not as they were written; pack it again")
+        are = counted(
+            count, f"thing in {directory} is not as it was", f"things in {directory} are not as they were"
+        )
+        raise ArttlError(f"{are} written; pack it again")
     manifest = Manifest.read(directory)
     files = len(manifest.dataset["files"])
     return (
-        f"verified: {len(manifest):,} samples in {files:,} files of {directory}: every digest, index, key, row and"
-        " picture"
+        f"verified: {counted(len(manifest), 'sample')} in {counted(files, 'file')} of {directory}: every digest,"
+        " index, key, row and picture"
     )

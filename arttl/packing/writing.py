@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import Any, Protocol
 
 from arttl.console import Console, ProgressBar
+from arttl.errors import counted
 from arttl.packing.parts import Done, Part, Parts
 from arttl.packing.pool import default_workers
 from arttl.packing.settings import OutputSettings
@@ -94,7 +95,7 @@ def _progress_bar(total: int, done: int, workers: int, *, shown: bool) -> Progre
     if not console.is_terminal:
         before = f" ({done:,} of them done before)" if done else ""
         console.print(
-            f"packing {total:,} pictures{before}, {workers} {'process' if workers == 1 else 'processes'}",
+            f"packing {counted(total, 'picture')}{before}, {counted(workers, 'process', 'processes')}",
             highlight=False,
         )
     return ProgressBar(console, "packing", total, done=done, keep=True, note="0 rejected")

@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from arttl.characters import plain_text
-from arttl.errors import ArttlError, did_you_mean
+from arttl.errors import ArttlError, counted, did_you_mean
+from arttl.records.delimited_faults import DELIMITERS, faulty_cell, likely_header
 from arttl.records.text_files import Encoding, Lines, detect_encoding, opened_lines
 
 __all__ = ["Encoding", "Row", "detect_encoding", "matched_columns", "read_columns", "read_rows"]
 
 _LONGEST_CELL = 2**20  # characters
 _SAMPLE = 50  # lines that the delimiter is determined from
-_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_SHOWN = 40  # characters of a title, and half of those of a header, in a message
 _SAMPLE_CHARACTERS = 2**20  # after which no further line is added to it
 _SEPARATOR_LINE = re.compile(r'"?sep=([^"\w\r\n ])"?[,;\t]*[\r\n]*\Z', re.IGNORECASE)
 
@@ -64,7 +65,7 @@ def read_rows(
     """
     with _opened(path, flag, encoding) as table:
         columns = matched_columns(path, table.columns, required)
-        yield from _rows(path, table, columns)
+        yield from _rows(table, columns)
 
 
 def read_columns(path: Path, *, flag: str = "--metadata", encoding: str | None = None) -> list[str]:
@@ -82,12 +83,20 @@ class _Table:
     """An opened file.
 
     Attributes:
+        path: the file.
+        flag: the one that named it.
+        encoding: the one that was given.
+        delimiter: between cells.
         lines: of the file.
         reader: of the rows after the header.
         columns: the header.
         skipped: lines before the header.
     """
 
+    path: Path
+    flag: str
+    encoding: str | None
+    delimiter: str
     lines: Lines
     reader: Iterator[list[str]]
     columns: list[str]
@@ -117,27 +126,36 @@ def _opened(path: Path, flag: str, encoding: str | None) -> Iterator[_Table]:
         if not any(line.strip() for line in sample):
             raise ArttlError(f"{path} is empty; its first line must name the columns")
         if not sample[0].strip():
-            raise ArttlError(f"line {skipped + 1} of {path} is blank; the first line must name the columns")
+            raise ArttlError(
+                f"line {skipped + 1} of {path} is blank; the first line must name the columns"
+                f"{_header_below(sample, skipped)}"
+            )
         if not delimiter:
-            delimiter = "\t" if path.suffix.lower() in (".tsv", ".tab") else _delimiter(path, sample)
+            delimiter = _delimiter(path, sample)
         reader = csv.reader(itertools.chain(sample, rest), delimiter=delimiter, strict=True)
-        table = _Table(lines, reader, [], skipped)
+        table = _Table(path, flag, encoding, delimiter, lines, reader, [], skipped)
         try:
             table.columns = [plain_text(name) for name in next(reader)]
         except csv.Error as error:
-            raise _not_well_formed(path, skipped, error) from error
+            raise _not_well_formed(table, skipped, error) from error
         if lines.with_nul and lines.with_nul[0] <= table.line:
             raise ArttlError(
                 f"line {lines.with_nul[0]} of {path} holds a NUL byte; its first line must name the columns"
             )
-        if not any(table.columns):
+        named = [name for name in table.columns if name]
+        # A title may have a mark in it that is the delimiter of no other line.
+        other_than = delimiter if _fit(sample, delimiter)[0] == 0.0 and len(named) > 1 else ""
+        if (len(named) < 2 or other_than) and (below := _header_below(sample, skipped, other_than)):
+            shown = ", ".join(named)[: 2 * _SHOWN] or "none"
+            raise ArttlError(f"line {table.line} of {path} names too few columns ({shown}){below}")
+        if not named:
             raise ArttlError(
                 f"line {table.line} of {path} names no column; the first line must name the columns"
             )
         yield table
 
 
-def _rows(path: Path, table: _Table, columns: list[str]) -> Iterator[Row]:
+def _rows(table: _Table, columns: list[str]) -> Iterator[Row]:
     empty = True
     reader, with_nul = table.reader, table.lines.with_nul
     while True:
@@ -147,14 +165,14 @@ def _rows(path: Path, table: _Table, columns: list[str]) -> Iterator[Row]:
         except StopIteration:
             break
         except csv.Error as error:
-            raise _not_well_formed(path, line, error) from error
+            raise _not_well_formed(table, line, error) from error
         line = table.line
         if not any(cell.strip() for cell in cells):
             continue
         empty = False
         problem = ""
         if len(cells) > len(columns):
-            problem = f"the row has {len(cells)} cells where the header has {len(columns)}"
+            problem = f"the row has {counted(len(cells), 'cell')} where the header has {len(columns)}"
         while with_nul and with_nul[0] <= line:
             with_nul.popleft()
             problem = "the row holds a NUL byte"
@@ -162,36 +180,61 @@ def _rows(path: Path, table: _Table, columns: list[str]) -> Iterator[Row]:
         cells += [""] * lacking
         yield Row(f"line {line}", dict(zip(columns, cells, strict=False)), problem, lacking=lacking)
     if empty:
-        raise ArttlError(f"{path} has a header and no rows")
+        raise ArttlError(f"{table.path} has a header and no rows")
 
 
-def _not_well_formed(path: Path, line: int, error: csv.Error) -> ArttlError:
-    where = f"line {line + 1} or later of {path}"
-    if "field larger than" in str(error):
-        return ArttlError(
-            f"{where} has a cell of more than {_LONGEST_CELL:,} characters; perhaps a quotation mark is not closed"
+def _not_well_formed(table: _Table, line: int, error: csv.Error) -> ArttlError:
+    """The sentence for an error of the reader, after the line of that number was read."""
+    with opened_lines(table.path, table.flag, table.encoding) as lines:
+        cell = faulty_cell(itertools.islice(lines, line, None), table.delimiter, 2 * _LONGEST_CELL)
+    if cell is not None:
+        begins = (
+            f"a cell begins with a quotation mark in line {line + cell.line} of {table.path} ({cell.text})"
         )
-    remedy = (
-        "; a quotation mark within a quoted cell must be doubled" if "expected after" in str(error) else ""
-    )
-    return ArttlError(f"{where} is not well-formed: {error}{remedy}")
+        if not cell.end:
+            return ArttlError(f"{begins} and is not closed by another; close it, or leave the mark out")
+        where = "there" if cell.end == cell.line else f"in line {line + cell.end}"
+        return ArttlError(
+            f"{begins}, and the next one, {where}, does not end it; close it, or double the quotation marks within it"
+        )
+    where = f"line {line + 1} or later of {table.path}"
+    if "field larger than" in str(error):
+        return ArttlError(f"{where} has a cell of more than {_LONGEST_CELL:,} characters")
+    return ArttlError(f"{where} is not well-formed: {error}")
+
+
+def _header_below(sample: list[str], skipped: int, other_than: str = "") -> str:
+    """A clause on the line below the first that looks like a header with another delimiter; empty if none does."""
+    header = likely_header(sample)
+    if header is None or header.line == 1 or header.delimiter == other_than:
+        return ""
+    columns = ", ".join(filter(None, header.columns))
+    shown = columns if len(columns) <= 2 * _SHOWN else f"{columns[: 2 * _SHOWN]}..."
+    return f"; line {skipped + header.line} looks like the header ({shown}): delete the lines above it"
 
 
 def _delimiter(path: Path, sample: list[str]) -> str:
     """The delimiter by which the rows of the first lines fit their header best, and of these the one of most columns.
 
     Raises:
-        ArttlError: if two do equally well.
+        ArttlError: if two do equally well, or the file's name says tabs and it has others instead.
     """
-    scores = {delimiter: _fit(sample, delimiter) for delimiter in _DELIMITERS}
+    by_name = path.suffix.lower() in (".tsv", ".tab")
+    if by_name and "\t" in sample[0]:
+        return "\t"
+    scores = {delimiter: _fit(sample, delimiter) for delimiter in DELIMITERS}
     best = max(scores.values())
     candidates = [delimiter for delimiter, score in scores.items() if score == best]
     if len(candidates) > 1 and best[1] > 1:
-        kinds = " or ".join(_DELIMITERS[delimiter] for delimiter in candidates)
+        kinds = " or ".join(DELIMITERS[delimiter] for delimiter in candidates)
         raise ArttlError(
             f"the columns of {path} may be divided by {kinds}; put a line such as sep={candidates[-1]} before the first"
         )
-    return candidates[0]
+    if by_name and best[0] > 0.5:
+        raise ArttlError(
+            f"{path} is divided by {DELIMITERS[candidates[0]]}, not by the tabs that its name stands for; name it *.csv"
+        )
+    return "\t" if by_name else candidates[0]
 
 
 def _fit(sample: list[str], delimiter: str) -> tuple[float, int]:

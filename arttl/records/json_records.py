@@ -5,13 +5,13 @@ A file holds one document, a list of documents, or one document per line.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from arttl.documents import LARGEST
-from arttl.errors import ArttlError, one_line
+from arttl.errors import ArttlError
+from arttl.records.json_values import json_value
 from arttl.records.kinds import contents
 from arttl.records.reading import metadata_files, readable
 
@@ -71,9 +71,9 @@ def parse_document(data: bytes, where: str) -> Any:
     if len(data) > LARGEST:
         raise ArttlError(f"{where} has more than 64 MiB in one JSON document")
     try:
-        return json.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise ArttlError(f"{where} is not JSON: {one_line(error)}") from error
+        return json_value(data)
+    except ValueError as error:
+        raise ArttlError(f"{where} {error}") from error
 
 
 def _documents_of_lines(file: Path, flag: str) -> Iterator[tuple[str, Any]]:

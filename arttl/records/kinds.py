@@ -17,6 +17,8 @@ from typing import Any
 from lxml import etree
 from lxml.etree import _Element as Element
 
+from arttl.errors import counted
+
 _MOST_BYTES = 4 * 2**20
 _MOST_FILES = 10
 _MOST_SHOWN = 3
@@ -258,20 +260,23 @@ def _kind_of_xml(survey: XmlSurvey) -> Kind:
         (dublin_core, "Dublin Core", "dublin-core"),
     ):
         if count:
-            return Kind(f"{least}{count:,} {name} record{'s' if count > 1 else ''}", source)
+            return Kind(f"{least}{counted(count, f'{name} record')}", source)
     if any(tag.startswith(_EDM) for tag in counts):
         return Kind("EDM without an object (edm:ProvidedCHO)")
     records = counts[_OAI + "record"]
     if records and survey.deleted == records:
-        return Kind(f"{least}{records:,} deleted OAI-PMH records and no other")
+        return Kind(f"{least}{counted(records, 'deleted OAI-PMH record')} and no other")
     if survey.payloads:
         ((tag, count),) = survey.payloads.most_common(1)
-        return Kind(f"{least}{count:,} OAI-PMH records of {_format_name(tag)}, which are not read")
+        of_format = f"of {_format_name(tag)}, which"
+        return Kind(
+            f"{least}{counted(count, f'OAI-PMH record {of_format} is', f'OAI-PMH records {of_format} are')} not read"
+        )
     if survey.root.startswith(_OAI):
         return Kind("an OAI-PMH response without records with metadata")
     children = counts.total() - 1
     return Kind(
-        f"XML of {_format_name(survey.root)} with {least}{children:,} elements in it, which is not read"
+        f"XML of {_format_name(survey.root)} with {least}{counted(children, 'element')} in it, which is not read"
     )
 
 
@@ -299,10 +304,14 @@ def _kind_of_json(text: str, is_whole: bool) -> Kind:
         first = next((entry for entry in document if isinstance(entry, dict)), None)
         known = _kind_of_object(first) if first is not None else Kind("")
         if known.source not in (None, "table"):
-            return Kind(f"{len(document):,} times {known.text}", known.source)
+            return Kind(f"{counted(len(document), 'time')} {known.text}", known.source)
         if first is not None:
-            return Kind(f"a JSON array of {len(document):,} objects; write one per line, as *.jsonl", "table")
-        return Kind(f"a JSON array of {len(document):,} entries that are no objects")
+            return Kind(
+                f"a JSON array of {counted(len(document), 'object')}; write one per line, as *.jsonl", "table"
+            )
+        return Kind(
+            f"a JSON array of {counted(len(document), 'entry that is no object', 'entries that are no objects')}"
+        )
     return _kind_of_object(document) if isinstance(document, dict) else Kind("a JSON value that is no object")
 
 
@@ -329,7 +338,7 @@ def _kind_of_object(document: dict[str, Any]) -> Kind:
             entries = document[key]
             count = len(entries) if isinstance(entries, list) else 1
             return Kind(
-                f"a response of the Rijksmuseum's API with {count:,} object(s); write one per line, as *.jsonl",
+                f"a response of the Rijksmuseum's API with {counted(count, 'object')}; write one per line, as *.jsonl",
                 "table",
             )
     if {"objectNumber", "hasImage"} <= document.keys():
@@ -339,8 +348,8 @@ def _kind_of_object(document: dict[str, Any]) -> Kind:
     lists = [key for key, value in document.items() if isinstance(value, list) and value]
     if lists and isinstance(document[lists[0]][0], dict):
         return Kind(
-            f"a JSON object whose {_short(lists[0])!r} has {len(document[lists[0]]):,} objects; write one per line,"
-            " as *.jsonl",
+            f"a JSON object whose {_short(lists[0])!r} has {counted(len(document[lists[0]]), 'object')}; write one"
+            " per line, as *.jsonl",
             "table",
         )
     keys = ", ".join(_short(key) for key in list(document)[:5])

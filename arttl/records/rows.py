@@ -7,7 +7,13 @@ from pathlib import Path
 
 from arttl.errors import ArttlError
 from arttl.records.delimited import Row, read_columns, read_rows
-from arttl.records.structured import json_columns, parquet_columns, read_json, read_parquet
+from arttl.records.structured import (
+    float_columns,
+    json_columns,
+    parquet_columns,
+    read_json,
+    read_parquet,
+)
 
 _JSON = (".jsonl", ".ndjson", ".jsonlines", ".json")
 _PARQUET = (".parquet", ".pq")
@@ -49,6 +55,15 @@ def column_names(path: Path, *, encoding: str | None = None) -> list[str]:
         _check_undeclared(path, encoding)
         return json_columns(path) if suffix in _JSON else parquet_columns(path)
     return read_columns(path, encoding=encoding)
+
+
+def columns_without_zeros(path: Path) -> frozenset[str]:
+    """The columns of such a file in which 1907.10 is 1907.1, since they hold fractions as numbers.
+
+    Raises:
+        ArttlError: if the file is missing or is not such a file.
+    """
+    return float_columns(path) if path.suffix.lower() in _PARQUET else frozenset()
 
 
 def _check_undeclared(path: Path, encoding: str | None) -> None:

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from arttl.characters import plain_text
 from arttl.errors import ArttlError, one_line
 from arttl.records.delimited import Row, matched_columns
+from arttl.records.json_values import TOO_DEEP, WrittenNumber, json_value
 from arttl.records.kinds import contents, kind_of
 from arttl.records.nested import field_names, named_fields, outermost
 from arttl.records.reading import readable
@@ -104,6 +105,20 @@ def parquet_columns(path: Path) -> list[str]:
     return [plain_text(str(name)) for name in _schema(path).names]
 
 
+def float_columns(path: Path) -> frozenset[str]:
+    """The columns of a Parquet file that hold fractions as numbers, which have no zeros at their end."""
+    return frozenset(_float_fields(_schema(path)))
+
+
+def _float_fields(fields: Iterable[pa.Field], prefix: str = "") -> Iterator[str]:
+    for field in fields:
+        name = prefix + plain_text(field.name)
+        if pa.types.is_floating(field.type) or pa.types.is_decimal(field.type):
+            yield name
+        elif pa.types.is_struct(field.type):
+            yield from _float_fields(field.type, f"{name}.")
+
+
 def _schema(path: Path) -> pa.Schema:
     try:
         return pq.read_schema(path)
@@ -149,8 +164,8 @@ def _is_lines(path: Path) -> bool:
     with path.open("rb") as file:
         lines = (file.readline(_LONGEST_LINE + 1), file.readline(1024))
     try:
-        return bool(lines[1].strip()) and isinstance(json.loads(lines[0].decode("utf-8-sig")), dict)
-    except (ValueError, RecursionError):
+        return bool(lines[1].strip()) and isinstance(json_value(lines[0]), dict)
+    except ValueError:
         return False
 
 
@@ -158,9 +173,9 @@ def _objects_of_list(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     if path.stat().st_size > _LONGEST_LIST:
         raise ArttlError(f"{path} has more than 64 MiB of JSON to be read at once; save it {_AS_LINES}")
     try:
-        entries = json.loads(path.read_bytes().decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise ArttlError(f"{path} is not JSON: {one_line(error)}") from error
+        entries = json_value(path.read_bytes())
+    except ValueError as error:
+        raise ArttlError(f"{path} {error}") from error
     if not isinstance(entries, list):
         if kind_of(path).source not in (None, "table"):
             raise ArttlError(f"{path} is not a table but {contents(path)}")
@@ -182,10 +197,10 @@ def _are_objects(values: list[Any]) -> bool:
 
 def _object(path: Path, number: int, line: bytes) -> dict[str, Any]:
     try:
-        values = json.loads(line.decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
+        values = json_value(line)
+    except ValueError as error:
         hint = "; each line must be an object of its own" if number == 1 else ""
-        raise ArttlError(f"line {number} of {path} is not JSON: {one_line(error)}{hint}") from error
+        raise ArttlError(f"line {number} of {path} {error}{hint}") from error
     if not isinstance(values, dict):
         raise ArttlError(f"line {number} of {path} is not a JSON object")
     return values
@@ -214,8 +229,13 @@ def _row(
                 cells[column] = ", ".join(lists[column])
             else:
                 cells[column] = _text(value)
+    except UnicodeDecodeError as error:
+        raise ArttlError(
+            f"{location} of {path} has bytes in the column {column!r} that are no text in UTF-8; write that column as"
+            " text"
+        ) from error
     except RecursionError as error:
-        raise ArttlError(f"{location} of {path} holds lists or objects too deep within others") from error
+        raise ArttlError(f"{location} of {path} {TOO_DEEP}") from error
     problem = "" if len(named) == len(values) else "two values have the same name"
     return Row(location, cells, problem, lists)
 
@@ -246,13 +266,18 @@ def _is_map(value: list[Any]) -> bool:
 
 
 def _known(value: Any) -> Any:
-    """A value without what stands for an unknown number or time: None instead, also within lists and objects."""
+    """A value without what stands for an unknown number or time: None instead, also within lists and objects.
+
+    A `WrittenNumber` is its text.
+    """
     if isinstance(value, dict):
         return {name: _known(inner) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_known(inner) for inner in value]
     if isinstance(value, (float, decimal.Decimal)) and not math.isfinite(value):
         return None
+    if isinstance(value, WrittenNumber):
+        return str(value)
     # pandas' NaT is the only time that differs from itself.
     return None if isinstance(value, datetime.datetime) and value != value else value
 
@@ -262,12 +287,12 @@ def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
     value = _known(dict(value) if isinstance(value, list) and _is_map(value) else value)
-    if value is None:
-        return ""
+    if value is None or isinstance(value, str):
+        return value or ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, bytes):
-        return value.decode("utf-8", "backslashreplace")
+        return value.decode("utf-8")
     if isinstance(value, float) and value.is_integer():
         return str(int(value))  # whole numbers become floats in many exports, where a column has gaps
     if isinstance(value, decimal.Decimal):

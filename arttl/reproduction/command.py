@@ -14,7 +14,7 @@ from rich import box
 from rich.table import Table
 
 from arttl.console import Reporter
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, counted
 from arttl.reproduction.cells import IMAGENET, Matrix, Run
 from arttl.reproduction.claims import examine_claims
 from arttl.reproduction.costs import Cost, estimate, measure_cost
@@ -75,7 +75,9 @@ def run(settings: ReproduceSettings) -> None:
     for claim in claims:
         reporter.say(f"{claim.verdict}: {claim.text} {claim.note}")
     if failed := len(failures(plan)):
-        reporter.say(f"{failed} run(s) failed; the report names them, and the same command tries them again")
+        reporter.say(
+            f"{counted(failed, 'run')} failed, as the report says, and the same command tries them again"
+        )
     reporter.say(f"report     {page}")
 
 
@@ -145,9 +147,9 @@ def _show_runs(reporter: Reporter, plan: Plan) -> None:
         reporter.show(table)
     free = shutil.disk_usage(_existing(settings.out)).free
     reporter.say(
-        f"{len(plan.matrix.cells)} cells from {len(runs)} runs, {len(todo)} to do: at most {_duration(seconds)} on this"
-        f" machine (a measurement of {measured:.0f} s; decoding not counted, and most trainings stop early),"
-        f" {disk / 1e9:.1f} GB for models ({free / 1e9:.0f} GB free)"
+        f"{counted(len(plan.matrix.cells), 'cell')} from {counted(len(runs), 'run')}, {len(todo)} to do: at most"
+        f" {_duration(seconds)} on this machine (a measurement of {measured:.0f} s; decoding not counted, and most"
+        f" trainings stop early), {disk / 1e9:.1f} GB for models ({free / 1e9:.0f} GB free)"
     )
     if disk > free:
         raise ArttlError(f"--out {settings.out} has not enough room: {disk / 1e9:.1f} GB are needed")

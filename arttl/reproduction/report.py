@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from arttl.errors import counted
 from arttl.files import make_folder, write_text
 from arttl.pages import render_page
 from arttl.reproduction.claims import Claim
@@ -69,8 +70,8 @@ def _how(plan: Plan) -> list[str]:
     paper = settings.recipe == PAPER_RECIPE
     recipe = "the paper's text" if paper else f"the recipe {settings.recipe.name}"
     sentences = [
-        f"{states.count('done')} of {len(states)} runs done, {states.count('failed')} failed. Written by arttl"
-        f" {__version__}.",
+        f"{states.count('done')} of {counted(len(states), 'run')} done, {states.count('failed')} failed. Written by"
+        f" arttl {__version__}.",
         f"Fine-tuning by {recipe}; off-the-shelf heads are logistic regressions solved to convergence on frozen"
         " features; tested is the epoch of the lowest validation loss.",
         f"Class rule {settings.classes}; {settings.seeds} {'seed' if settings.seeds == 1 else 'seeds'}.",

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, counted
 from arttl.shards.manifest import Manifest
 from arttl.shards.sample import EXTENSIONS
 
@@ -60,7 +60,8 @@ def read_index(path: Path, keys: Sequence[str]) -> npt.NDArray[np.int64]:
         raise ArttlError(f"{path} cannot be read as an index of a shard; {COPY_AGAIN}") from error
     if head != f"v1.2 {len(keys)}" or len(lines) != len(keys):
         raise ArttlError(
-            f"{path} does not list the {len(keys)} samples that the manifest has in {path.stem}.tar; {COPY_AGAIN}"
+            f"{path} does not list the {counted(len(keys), 'sample')} that the manifest has in {path.stem}.tar;"
+            f" {COPY_AGAIN}"
         )
     spans = []
     for number, (key, line) in enumerate(zip(keys, lines, strict=True), start=2):

@@ -67,7 +67,7 @@ from arttl.dublin_core.fields import (
 from arttl.dublin_core.label_values import LabelChoice, Labels, Value
 from arttl.dublin_core.oai import BROKEN_OFF, RECORD, Harvest, identifier_of
 from arttl.dublin_core.rdf import RDF, Graph, Resource, reference
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, counted
 from arttl.records.kinds import contents
 from arttl.records.reading import metadata_files
 from arttl.records.xml_records import in_language, words
@@ -257,7 +257,8 @@ class _Reading:
         yield from map(Note, self._choice.sentences({task: self._columns[task] for task in self._fields}))
         for task, count in self._enriched.items():
             if count:
-                yield Note(f"{task}: {count:,} value(s) were added by Europeana and are not the provider's")
+                were = counted(count, "value was", "values were")
+                yield Note(f"{task}: {were} added by Europeana, not by the provider")
         yield from self._pictures.remarks()
 
 

@@ -218,7 +218,7 @@ class _Reader:
             if address not in self.known:
                 yield PassedOver("manifests that a collection names and that are not saved", address)
         for sentence, count in self.counts.items():
-            yield Note(f"{sentence.format(f'{count:,}')}, such as {self.examples[sentence]}")
+            yield Note(f"{sentence.format(f'{count:,} ' * (count > 1))}, such as {self.examples[sentence]}")
 
     def _count(self, sentence: str, example: str, count: int = 1) -> None:
         self.counts[sentence] += count
@@ -236,7 +236,7 @@ class _Reader:
             yield Reject(number, "", "", "no-image-named", f"{where}: the manifest has no canvas")
         elif count > 1 and not self.settings.all_canvases:
             self._count(
-                "{} canvases after the first of their manifest are left out (see --all-canvases)",
+                "{}canvases after the first of their manifest are left out (see --all-canvases)",
                 name,
                 count - 1,
             )
@@ -256,7 +256,7 @@ class _Reader:
             return Reject(number, "", "", reason, detail)
         if canvas.others:
             sentence = (
-                "{} other pictures of a canvas (options of a choice, or details painted on it) are left out"
+                "{}other pictures of a canvas (options of a choice, or details painted on it) are left out"
             )
             self._count(sentence, manifest.address or where, canvas.others)
         image = self._image(number, canvas.picture, page)
@@ -339,9 +339,7 @@ class _Reader:
                 break
         language = plain_language(self.settings.language or "")
         if language and texts and texts[0].language not in (language, ""):
-            sentence = (
-                f"{flag}: {{}} values are not given in --language {language}, and are taken as they are"
-            )
+            sentence = f"{flag}: {{}}values are not given in --language {language}, and are taken as they are"
             self._count(sentence, repr(texts[0].plain[:60]))
         return texts
 
@@ -356,12 +354,12 @@ class _Reader:
     def _split(self, text: Text) -> tuple[str, ...]:
         parts = self._parts(text)
         if len(text.lines) > 1 and self.settings.label_separator not in _LINE_SEPARATORS:
-            sentence = "{} values of several lines are not divided at them (see --label-separator '<br>')"
+            sentence = "{}values of several lines are not divided at them (see --label-separator '<br>')"
             self._count(sentence, repr(text.plain[:60]))
         addresses = [part for part in parts if _is_address(part)]
         if addresses:
             self._count(
-                "{} web addresses in the place of labels are left out", addresses[0][:100], len(addresses)
+                "{}web addresses in the place of labels are left out", addresses[0][:100], len(addresses)
             )
         return tuple(part for part in parts if not _is_address(part)) if addresses else parts
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from arttl.artworks import Artwork, sample_key
 from arttl.attribution.qualifiers import Qualifiers
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, counted
 from arttl.linked_art.record import LinkedArtObject
 from arttl.linked_art.terms import address, kind, several
 from arttl.records.json_records import read_documents
@@ -38,12 +38,11 @@ _FIELDS = ("material", "type", "artist", "technique", "date", "year")
 _OBJECTS = ("HumanMadeObject", "ManMadeObject", "E22_Human-Made_Object", "E22_Man-Made_Object")
 # What is printed of `LinkedArtObject.decisions` and of `_Numbers`.
 _DECISIONS = {
-    "unmarked type": "{count:,} object(s) have no classification that is marked as a type of work (AAT 300435443):"
-    " those without a mark were taken as types",
-    "statement": "{count:,} object(s) have no material (made_of): their material statement was taken, as one label",
-    "several numbers": "{count:,} object(s) have several accession numbers: the first was taken",
-    "longer number": "{count:,} object(s) have no number and share the last part of their address: more of the address"
-    " was taken",
+    "unmarked type": "no classification that is marked as a type of work (AAT 300435443): those without a mark were"
+    " taken as types",
+    "statement": "no material (made_of): the material statement was taken, as one label",
+    "several numbers": "several accession numbers: the first was taken",
+    "longer number": "no number, and the last part of another's address: more of the address was taken",
 }
 
 
@@ -92,7 +91,10 @@ def read_linked_art(settings: SourceSettings) -> Iterator[Artwork | Reject | Pas
             yield from (PassedOver("further pictures of an object", names[0]) for names in named[1:])
     yield from pictures.remarks()
     yield from map(Note, qualifiers.sentences())
-    yield from (Note(_DECISIONS[kind_of].format(count=count)) for kind_of, count in decisions.items())
+    yield from (
+        Note(f"{counted(count, 'object has', 'objects have')} {_DECISIONS[kind_of]}")
+        for kind_of, count in decisions.items()
+    )
 
 
 def _entries(document: Any) -> list[Any]:

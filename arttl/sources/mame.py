@@ -19,16 +19,14 @@ from arttl.errors import ArttlError
 from arttl.records.delimited import read_rows
 from arttl.shards.rejects import Reject
 from arttl.sources.pictures import NoPicture, PictureFolder
+from arttl.sources.presets import MAME_HEADER
 from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
 from arttl.sources.table import split_in_column
 
 TASKS = ("material",)
 
-_IMAGE, _MEDIUM, _MUSEUM, _NUMBER, _SUBSET = (
-    *("Image file", "Medium", "Museum"),
-    *("Museum-based instance ID", "Subset"),
-)
+_IMAGE, _MEDIUM, _MUSEUM, _NUMBER, _SUBSET = MAME_HEADER
 _FIELDS = ("material", _MEDIUM)
 _GROUPED = ("grouped", "stratified", "by-institution")
 
@@ -54,7 +52,7 @@ def read_mame(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOve
                 f"--tasks {task}: MAMe has one field, material (the column {_MEDIUM}), not {column!r}"
             )
     pictures = PictureFolder.of(settings, "mame")
-    needed = [("--source mame", column) for column in (_IMAGE, _MEDIUM, _MUSEUM, _NUMBER, _SUBSET)]
+    needed = [("--source mame", column) for column in MAME_HEADER]
     for row in read_rows(settings.metadata, needed, encoding=settings.encoding):
         name, medium, museum, number, subset = (row.cells[column].strip() for _, column in needed)
         if row.problem:

@@ -24,14 +24,14 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from arttl.artworks import sample_key
 from arttl.matching.claims import LooselyNamed
 from arttl.matching.index import PictureIndex
-from arttl.matching.listing import PICTURE_SUFFIXES, list_pictures
+from arttl.matching.listing import PICTURE_SUFFIXES, Entry, list_pictures
 from arttl.matching.names import is_address, name_in_address
 from arttl.matching.paths import image_folder, image_path
 from arttl.matching.rules import Query
@@ -41,6 +41,8 @@ from arttl.sources.remarks import Note, PassedOver, Remarks
 from arttl.sources.settings import SourceSettings
 
 __all__ = ["PICTURE_SUFFIXES", "LooselyNamed", "NoPicture", "PictureFolder"]
+
+T = TypeVar("T")
 
 _LEAST_LISTED = 10_000  # files that are listed only to count those that no record names
 _SHOWN = 200  # letters of a name in a message
@@ -80,6 +82,7 @@ class PictureFolder:
         self._is_there = folder is not None
         self._index: PictureIndex | None = None
         self._named = array("Q")  # hashes of paths
+        self._passed_over: list[Entry] = []
         self._remarks = Remarks()
 
     @classmethod
@@ -147,11 +150,17 @@ class PictureFolder:
         if not self._is_there:
             return
         files = self._few() if self._index is None else self._index.files
-        hashes = np.fromiter(map(_hash64, files), dtype=np.uint64, count=len(files))
-        is_named = np.isin(hashes, np.array(self._named, dtype=np.uint64))
-        for index in np.flatnonzero(~is_named).tolist():
-            self._remarks.add(PassedOver("pictures that no record names", files[index]))
+        for entry in self._not_named(self._passed_over, [entry.name for entry in self._passed_over]):
+            self._remarks.add(PassedOver(entry.passed_over_as, entry.name))
+        for file in self._not_named(files, files):
+            self._remarks.add(PassedOver("pictures that no record names", file))
         yield from self._remarks.items()
+
+    def _not_named(self, items: list[T], names: list[str]) -> Iterator[T]:
+        """Those of the items whose names no record names."""
+        hashes = np.fromiter(map(_hash64, names), dtype=np.uint64, count=len(names))
+        is_named = np.isin(hashes, np.array(self._named, dtype=np.uint64))
+        return (items[index] for index in np.flatnonzero(~is_named).tolist())
 
     def _of_address(self, address: str) -> Path | NoPicture:
         own = name_in_address(address)
@@ -207,8 +216,8 @@ class PictureFolder:
     def _listed(self) -> Iterator[str]:
         with readable(self._folder, "--images"):
             for entry in list_pictures(self._folder):
-                if entry.passed_over_as:
-                    self._remarks.add(PassedOver(entry.passed_over_as, entry.name))
+                if entry.passed_over_as:  # unless a record names it
+                    self._passed_over.append(entry)
                 else:
                     yield entry.name
 

@@ -153,6 +153,10 @@ PRESETS = (
 )
 
 
+MAME_HEADER = ("Image file", "Medium", "Museum", "Museum-based instance ID", "Subset")
+"""The columns of the MAMe data set, which has a source of its own."""
+
+
 def recognised(columns: Collection[str]) -> Preset | None:
     """The kind of table that has such columns, if it is a known one."""
     return next((preset for preset in PRESETS if preset.header <= set(columns)), None)

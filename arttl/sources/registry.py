@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from arttl.artworks import Artwork
+from arttl.characters import plain_text
 from arttl.errors import ArttlError, did_you_mean
 from arttl.labelling.rules import LabelRules
 from arttl.shards.rejects import Reject
@@ -97,11 +98,11 @@ class Reading:
         """
         self._items = items
         self._rules = rules
-        self._institution = institution
+        self._institution = plain_text(institution or "") or None
         self._remarks = Remarks()
 
     def __iter__(self) -> Iterator[Artwork | Reject]:
-        """The artworks, their labels normalised, and rejected rows, in the order of the metadata."""
+        """The artworks, their labels and institutions normalised, and rejected rows, in the order of the metadata."""
         return self._rules.apply(self._without_remarks())
 
     def sentences(self) -> list[str]:
@@ -116,10 +117,12 @@ class Reading:
         for item in self._items:
             if isinstance(item, PassedOver | Note):
                 self._remarks.add(item)
-            elif isinstance(item, Artwork) and item.institution is None and self._institution is not None:
-                yield replace(item, institution=self._institution)
-            else:
-                yield item
+                continue
+            if isinstance(item, Artwork):
+                institution = plain_text(item.institution or "") or self._institution
+                if institution != item.institution:
+                    item = replace(item, institution=institution)
+            yield item
 
 
 def guess_settings(settings: S) -> tuple[S, list[str]]:

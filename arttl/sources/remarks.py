@@ -62,5 +62,6 @@ class Remarks:
         passed = []
         for kind, count in self.counts.items():
             more = ", ..." if count > _EXAMPLES else ""
-            passed.append(f"passed over: {count:,} {kind} ({', '.join(self.examples[kind])}{more})")
+            number = f"{count:,} " if count > 1 else ""  # a kind is in the plural
+            passed.append(f"passed over: {number}{kind} ({', '.join(self.examples[kind])}{more})")
         return [*self.notes, *passed]

@@ -17,16 +17,18 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Iterator
 from typing import TypeVar
 
 from arttl.artworks import Artwork, sample_key
-from arttl.errors import ArttlError
-from arttl.records.rows import column_names, read_any_rows
+from arttl.characters import plain_text
+from arttl.errors import ArttlError, counted
+from arttl.records.rows import column_names, columns_without_zeros, read_any_rows
 from arttl.records.usual_columns import USUAL_IMAGES, USUAL_NUMBERS, USUAL_TASKS
 from arttl.shards.rejects import Reject
 from arttl.sources.pictures import NoPicture, PictureFolder
-from arttl.sources.presets import Refinement, guesses, recognised
+from arttl.sources.presets import MAME_HEADER, Refinement, guesses, recognised
 from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
 
@@ -39,9 +41,11 @@ _GUESSED = {
     },
     **{f"--{name}": name for name in ("title", "date", "institution")},
 }
-# What Excel makes of 1907E2 and of 7-3.
+# What Excel makes of 1907E2 and of 7-3, and what is read of its dates.
 _CHANGED_BY_EXCEL = re.compile(
-    r"\d(?:[.,]\d+)?E[+-]\d{2,3}|(?:[A-Za-z]{3}-\d{2}|\d{1,2}-[A-Za-z]{3})(?:-\d{2,4})?", re.ASCII
+    r"\d(?:[.,]\d+)?E[+-]\d{2,3}|(?:[A-Za-z]{3}-\d{2}|\d{1,2}-[A-Za-z]{3})(?:-\d{2,4})?"
+    r"|\d{4}-\d{2}-\d{2}[ T]00:00:00",
+    re.ASCII,
 )
 _SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
@@ -57,11 +61,15 @@ def guess_columns(settings: S) -> tuple[S, list[str]]:
         The settings, and a sentence on what was guessed, if anything was.
 
     Raises:
-        ArttlError: if the file cannot be read.
+        ArttlError: if the file cannot be read, or is one that has a source of its own.
     """
     if settings.metadata is None:
         return settings, []
     columns = column_names(settings.metadata, encoding=settings.encoding)
+    if settings.object_number is None and {*MAME_HEADER} <= {*columns}:
+        raise ArttlError(
+            f"--metadata {settings.metadata} is the table of the MAMe data set: use --source mame"
+        )
     preset = recognised(columns)
     # A picture's file name that someone has added to a published table is nearer than the address it came with.
     changes = {} if settings.image is not None else _guess(columns, "image", USUAL_IMAGES)
@@ -146,12 +154,15 @@ def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOv
     given = [(flag, column) for flag, column in (*required, *optional) if column is not None]
     refinement = Refinement.of(settings)
     needed = [*given, *(("--metadata", column) for column in refinement.columns)]
-    short, last_short, changed = 0, "", list[str]()
+    short, last_short, changed, fractions = 0, "", list[str](), Counter[str]()
+    without_zeros = plain_text(number) in columns_without_zeros(settings.metadata)
     for row in read_any_rows(settings.metadata, needed, encoding=settings.encoding):
         if row.lacking:
             short, last_short = short + 1, row.location
         if _CHANGED_BY_EXCEL.fullmatch(row.cells.get(number, "").strip()):
             changed.append(row.cells[number].strip())
+        if without_zeros and "." in row.cells[number]:
+            fractions[row.cells[number]] += 1
         cells = {column: row.cells.get(column, "").strip() for _, column in given}
         name = cells[image] if image is not None else sample_key(cells[number])
         if row.problem:
@@ -185,13 +196,21 @@ def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOv
     yield from refinement.notes()
     if short:
         yield Note(
-            f"{short:,} row(s) of {settings.metadata} have fewer cells than the header, the last of them {last_short};"
-            " what they lack is unknown"
+            f"{counted(short, 'row has', 'rows have')} fewer cells than the header of {settings.metadata}, the last"
+            f" being {last_short}; what is lacking is unknown"
         )
     if changed:
         yield Note(
-            f"{len(changed):,} object number(s) look as if a spreadsheet had turned them into numbers or dates, such as"
-            f" {changed[0]!r}: different objects may have one number now; export that column as text"
+            f"{counted(len(changed), 'object number looks', 'object numbers look')} as if a spreadsheet had made"
+            f" numbers or dates of them, such as {changed[0]!r}: different objects may have one number now; export"
+            " that column as text"
+        )
+    if fractions:
+        alike = fractions.total() - list(fractions.values()).count(1)
+        are = counted(fractions.total(), "object number is a fraction", "object numbers are fractions")
+        yield Note(
+            f"{are} in a column of numbers, such as {next(iter(fractions))}, which has no zeros at the end, so that"
+            f" 1907.1 and 1907.10 are one; {alike:,} of them occur more than once; write the column {number!r} as text"
         )
     yield from pictures.remarks()
 

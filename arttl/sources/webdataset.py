@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from arttl.artworks import ArchivedArtwork, sample_key
-from arttl.errors import ArttlError, one_line
+from arttl.errors import ArttlError
 from arttl.matching.listing import PICTURE_SUFFIXES
 from arttl.matching.paths import image_folder
+from arttl.records.json_values import WrittenNumber, json_value
 from arttl.records.nested import nested_field
 from arttl.records.tar_members import TarMember, read_members
 from arttl.shards.rejects import Reason, Reject
@@ -62,7 +63,7 @@ class _Sample:
         value = nested_field(self.fields, name)
         values = value if isinstance(value, list) else [value]
         return tuple(
-            value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            str(value) if isinstance(value, (str, WrittenNumber)) else json.dumps(value, ensure_ascii=False)
             for value in values
             if value is not None
         )
@@ -226,9 +227,9 @@ def _take(sample: _Sample, member: TarMember, suffix: str) -> None:
         sample.texts[suffix] = text.strip()
         return
     try:
-        fields = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        sample.problem = f"{member.name} is not JSON: {one_line(error)}"
+        fields = json_value(text)
+    except ValueError as error:
+        sample.problem = f"{member.name} {error}"
         return
     if isinstance(fields, Mapping):
         sample.fields = fields

@@ -8,13 +8,17 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, counted
 from arttl.tasks import SPLITS
 
 Rows = npt.NDArray[np.int64]
 
 SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}
 _FEWEST = 6  # rows or groups; fewer leave a split empty
+
+
+class TooFew(ArttlError):
+    """Rows, or groups of them, that are too few for three splits."""
 
 
 def paper_split(count: int, seed: int) -> dict[str, Rows]:
@@ -31,11 +35,11 @@ def paper_split(count: int, seed: int) -> dict[str, Rows]:
         Split name to ascending row numbers below `count`; together each number once.
 
     Raises:
-        ArttlError: if there are too few rows for three splits.
+        TooFew: if there are too few rows for three splits.
     """
     if count < _FEWEST:
-        artworks = "artwork is" if count == 1 else "artworks are"
-        raise ArttlError(f"{count} labelled {artworks} too few for --split paper, which needs {_FEWEST}")
+        artworks = counted(count, "labelled artwork is", "labelled artworks are")
+        raise TooFew(f"{artworks} too few for --split paper, which needs {_FEWEST}")
     rows = np.arange(count, dtype=np.int64)
     train, held_out = _train_test(rows, 0.2, seed)
     val, test = _train_test(held_out, 0.5, seed)
@@ -56,7 +60,7 @@ def grouped_split(groups: Rows, seed: int) -> dict[str, Rows]:
         Split name to ascending row numbers; together each number once.
 
     Raises:
-        ArttlError: if there are too few groups for three splits.
+        TooFew: if there are too few groups for three splits.
     """
     return _divided(groups, seed, {"test": SHARES["test"], "val": SHARES["val"]}, "grouped")
 
@@ -73,7 +77,7 @@ def held_out_split(groups: Rows, held_out: npt.NDArray[np.bool_], seed: int) -> 
         Split name to ascending row numbers; together each number once.
 
     Raises:
-        ArttlError: if there are too few groups besides the test rows.
+        TooFew: if there are too few groups besides the test rows.
     """
     rest = np.flatnonzero(~held_out)
     of_rest = np.unique(groups[rest], return_inverse=True)[1].astype(np.int64).reshape(-1)
@@ -105,12 +109,12 @@ def group_sizes(groups: Rows, kind: str) -> Rows:
     """The number of rows of each group, for a split of this kind.
 
     Raises:
-        ArttlError: if there are too few groups for three splits.
+        TooFew: if there are too few groups for three splits.
     """
     sizes = np.bincount(groups)
     if len(sizes) < _FEWEST:
-        of_artworks = "group of artworks is" if len(sizes) == 1 else "groups of artworks are"
-        raise ArttlError(f"{len(sizes)} {of_artworks} too few for --split {kind}, which needs {_FEWEST}")
+        groups_are = counted(len(sizes), "group of artworks is", "groups of artworks are")
+        raise TooFew(f"{groups_are} too few for --split {kind}, which needs {_FEWEST}")
     return sizes
 
 
@@ -132,3 +136,22 @@ def shuffled(rows: Rows, split: str, seed: int) -> Rows:
     RandomState, whose stream numpy has promised to keep, and a stream of its own for each split.
     """
     return np.random.RandomState([seed, SPLITS.index(split)]).permutation(rows)
+
+
+def on_empty_splits(splits: Mapping[str, Rows], kind: str) -> tuple[str, ...]:
+    """A sentence for each split that the metadata give no row to.
+
+    Args:
+        splits: split name to rows.
+        kind: of split, `official` or `column=NAME`; no other divides as the metadata say.
+    """
+    if kind != "official" and not kind.startswith("column="):
+        return ()
+    column = kind.partition("=")[2]
+    return tuple(
+        f"warning: no row that can be packed"
+        f" {f'says {split} in the column {column!r}' if column else f'is of the official split {split}'}"
+        f" (--split {kind}), so that split is empty"
+        for split, rows in splits.items()
+        if not len(rows)
+    )

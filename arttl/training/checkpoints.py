@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from arttl.documents import read_versioned
-from arttl.errors import ArttlError, one_line
+from arttl.errors import ArttlError, counted, one_line
 from arttl.files import make_folder, remove, whole_file, whole_folder
 from arttl.models.folders import save_tensors
 from arttl.runs import on_first_rank
@@ -193,7 +193,8 @@ class Checkpoints:
         state = _read_state(folder)
         if state.ranks != ranks:
             raise ArttlError(
-                f"{folder} was written by {state.ranks} process(es) and {ranks} resume it: launch as many again"
+                f"{folder} was written by {counted(state.ranks, 'process', 'processes')} and would be resumed by"
+                f" {ranks}: launch as many again"
             )
         try:
             learner.module.load_state_dict(load_file(folder / "weights.safetensors"))

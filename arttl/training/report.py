@@ -11,6 +11,7 @@ import torch
 from accelerate import Accelerator
 
 from arttl.console import Reporter
+from arttl.errors import counted
 from arttl.files import writing
 from arttl.label_use import describe_task
 from arttl.models import TrainedModel
@@ -55,7 +56,7 @@ class EpochReporter(Reporter):
         kind = f"Single-task baseline: {names}" if len(model.tasks) == 1 else f"Joint model: {names}"
         self.console.rule(f"[bold]{kind}", align="left")
         parameters = sum(parameter.numel() for parameter in model.parameters()) / 1e6
-        self.say(f"shards     {manifest.directory} ({len(manifest)} samples)")
+        self.say(f"shards     {manifest.directory} ({counted(len(manifest), 'sample')})")
         for task in model.tasks:
             self.say(f"task       {describe_task(task, manifest.labels(task.name))}")
         networks = " + ".join(network.name for network in model.networks)
@@ -66,8 +67,8 @@ class EpochReporter(Reporter):
         for preprocess in dict.fromkeys(model.preprocesses):
             self.say(f"input      {preprocess}")
         self.say(
-            f"machine    {accelerator.device}, {accelerator.num_processes} process(es) of {torch.get_num_threads()}"
-            f" thread(s), precision {accelerator.mixed_precision}"
+            f"machine    {accelerator.device}, {counted(accelerator.num_processes, 'process', 'processes')} of"
+            f" {counted(torch.get_num_threads(), 'thread')}, precision {accelerator.mixed_precision}"
         )
 
     def epoch(self, epoch: Epoch, seconds: float) -> None:

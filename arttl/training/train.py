@@ -14,7 +14,7 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, set_seed
 from timm.utils import ModelEmaV3
 
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, counted
 from arttl.evaluation.metrics import TaskMetrics
 from arttl.evaluation.report import metrics_table
 from arttl.explain.command import VisualizeSettings, visualize
@@ -326,7 +326,7 @@ def _solve_heads(
         with reporter.progress(f"features of {split}", len(loader)) as bar:
             features[split] = extract_features(model.backbone, loader, accelerator.gather, bar.advance)
     count = sum(len(of_split.rows) for of_split in features.values())
-    reporter.say(f"features of {count} samples in {time.perf_counter() - started:.1f} s")
+    reporter.say(f"features of {counted(count, 'sample')} in {time.perf_counter() - started:.1f} s")
     mean, std = features["train"].values.mean(0), features["train"].values.std(0).clamp_min(1e-6)
     mean, std = mean.to(accelerator.device), std.to(accelerator.device)
     for task, layer in zip(model.tasks, layers, strict=True):

@@ -13,6 +13,7 @@ from arttl.iiif.manifest import kind_of, read_info, read_manifest, read_referenc
 from arttl.iiif.pictures import picture_of_request
 from arttl.iiif.resources import object_numbers
 from arttl.iiif.text import in_language, read_texts
+from arttl.records.json_records import parse_document
 
 
 def test_languages_that_a_value_does_not_have() -> None:
@@ -49,6 +50,11 @@ def test_numbers_and_empty_values() -> None:
         "true",
         "1.5",
     ]
+
+
+def test_numbers_keep_their_digits() -> None:
+    document = parse_document(b'{"value": [1907.10, 1650]}', "a")
+    assert [text.plain for text in read_texts(document["value"])] == ["1907.10", "1650"]
 
 
 def test_a_hostile_text_takes_no_time() -> None:

@@ -126,6 +126,15 @@ def test_two_files_for_one_task(tmp_path: Path) -> None:
         LabelRules.read([entry, entry], ("artist",))
 
 
+def test_control_characters_of_another_encoding_are_left_out_and_counted() -> None:
+    rules = LabelRules({})
+    assert _apply(rules, material=("\x93Ivory\x94",)).labels == {"material": ("Ivory",)}
+    assert rules.notes()[-1] == (
+        "control characters were left out of 1 label (such as '\\x93Ivory\\x94'), as text has that was read in another"
+        " encoding than its own; try --encoding cp1252 or mac-roman"
+    )
+
+
 def test_blanks_and_invisible_characters_are_folded_and_counted() -> None:
     raw = (
         "oil\u00a0on canvas",

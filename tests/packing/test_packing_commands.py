@@ -47,7 +47,7 @@ def test_verify(shards: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run("verify", shards) == 2
     out, err = capsys.readouterr()
     assert "val-00000.tar: " in out
-    assert err == f"error: 1 thing(s) in {shards} are not as they were written; pack it again\n"
+    assert err == f"error: 1 thing in {shards} is not as it was written; pack it again\n"
 
 
 def test_leaks(

@@ -126,9 +126,29 @@ def test_two_spellings_of_one_museum_are_not_parted(collection: Path, tmp_path: 
     assert sum(split == "test" for split in manifest.splits) == 20
 
 
+def test_names_of_museums_are_compared_as_labels_are(collection: Path, tmp_path: Path) -> None:
+    table = (collection / "objects.csv").read_text(encoding="utf-8")
+    lines = table.replace("Ghent", "\u200bMuse\u0301e  de\u00a0Gand").replace("Antwerp", "Mus\u00e9e de Gand")
+    (collection / "blanks.csv").write_text(lines, encoding="utf-8")
+    changes = {
+        "metadata": collection / "blanks.csv",
+        "institution": " of\u00a0 Bruges",
+        "split": "by-institution",
+    }
+    manifest = packed(
+        collection, tmp_path / "shards", test_institution=("Muse\u0301e de\u00a0Gand",), **changes
+    )
+    museums = Counter(zip(manifest.institutions, [split == "test" for split in manifest.splits], strict=True))
+    assert museums == {("Mus\u00e9e de Gand", True): 40, ("Bruges", False): 18, ("of Bruges", False): 2}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        (
+            {"test_institution": ("Bruges", "Ghent", "Antwerp")},
+            "names all institutions (Antwerp, Ghent, Bruges), which leaves no object to train on; leave one out",
+        ),
         ({"test_institution": ("Gent",)}, "no object is of this institution (did you mean 'Ghent'?)"),
         ({"test_institution": ()}, "go together"),
         ({"split": "paper", "test_institution": ("Ghent",)}, "go together"),

@@ -66,7 +66,7 @@ def test_a_series(packed: Callable[..., Manifest]) -> None:
     (leak,) = check.leaks
     assert (leak.kind, leak.count, leak.samples, leak.examples) == ("series", 1, 2, ("the series",))
     assert check.checked == ("objects", "series", "pictures")
-    assert "leak: 1 series are in more than one split" in check.sentences()[0]
+    assert "leak: 1 series is in more than one split" in check.sentences()[0]
 
 
 def test_a_picture_under_two_numbers(packed: Callable[..., Manifest]) -> None:
@@ -88,7 +88,7 @@ def test_look_alikes_are_reported_and_are_no_leak(packed: Callable[..., Manifest
     )
     check = find_leaks(manifest)
     assert (check.leaks, check.look_alike) == ((), 1)
-    assert "1 group(s) of pictures that look alike" in check.sentences()[1]
+    assert "1 group of pictures that look alike is in" in check.sentences()[1]
     path.write_text("nonsense\n1\n")
     with pytest.raises(ArttlError, match=r"near-duplicates\.csv cannot be read"):
         find_leaks(manifest)

@@ -279,7 +279,7 @@ def test_no_usable_picture_at_all(tmp_path: Path, make_artworks: MakeArtworks) -
     artworks = make_artworks(8)
     for artwork in artworks:
         artwork.image.write_bytes(b"<html>")
-    with pytest.raises(ArttlError, match=r"none of the 8 pictures could be used; .*rejects\.csv says why"):
+    with pytest.raises(ArttlError, match=r"no picture could be used \(8 in all\); .*rejects\.csv says why"):
         pack(artworks, _settings(tmp_path))
     assert {reject["reason"] for reject in _rejects(tmp_path / "out")} == {"not-a-picture"}
     with pytest.raises(ArttlError, match="not a finished folder"):

@@ -52,6 +52,19 @@ def test_split_column(tmp_path: Path, make_artworks: MakeArtworks) -> None:
         make_plan(artworks, _settings(tmp_path, split="column=fold"))
 
 
+def test_splits_that_no_row_names_are_reported(tmp_path: Path, make_artworks: MakeArtworks) -> None:
+    artworks = [dataclasses.replace(artwork, split="train") for artwork in make_artworks(4)]
+    artworks[0] = dataclasses.replace(artworks[0], split="val")
+    for split, where in (
+        ("column=fold", "says test in the column 'fold'"),
+        ("official", "is of the official split test"),
+    ):
+        plan = make_plan(artworks, _settings(tmp_path, split=split))
+        assert plan.warnings == (
+            f"warning: no row that can be packed {where} (--split {split}), so that split is empty",
+        )
+
+
 def test_too_few_rows_say_what_was_left_out(tmp_path: Path, make_artworks: MakeArtworks) -> None:
     artworks = make_artworks(6)
     rejects = [
@@ -64,6 +77,11 @@ def test_too_few_rows_say_what_was_left_out(tmp_path: Path, make_artworks: MakeA
         "3 labelled artworks are too few for --split paper, which needs 6;"
         " left out: 2 missing, 3 without a label (the first is b.png: line 8)"
     )
+    plan = make_plan([*artworks, *rejects], _settings(tmp_path, tasks=("material",), dry_run=True))
+    assert plan.warnings == (
+        f"warning: packing would refuse these, which the tables show as train: {error.value}",
+    )
+    assert [len(jobs) for jobs in plan.jobs.values()] == [3, 0, 0]
 
 
 def test_photographs_of_one_object_get_keys_of_their_own(tmp_path: Path, make_artworks: MakeArtworks) -> None:
@@ -189,15 +207,15 @@ def test_nothing_to_pack_is_said_in_a_sentence(tmp_path: Path, make_artworks: Ma
     with pytest.raises(ArttlError, match="--source table read no artwork"):
         make_plan([], _settings(tmp_path))
     with pytest.raises(
-        ArttlError, match=r"none of the 8 artworks of m\.csv has a label for artist \(column 'maker'\)"
+        ArttlError, match=r"no artwork of m\.csv \(8 in all\) has a label for artist \(column 'maker'\)"
     ):
         make_plan(artworks, _settings(tmp_path, tasks=("artist=maker",), metadata=Path("m.csv")))
-    with pytest.raises(ArttlError, match=r"none of the 1 rows .* because of outside-folder"):
+    with pytest.raises(ArttlError, match=r"no row .* \(1 in all\), .* because of outside-folder"):
         make_plan(
             [Reject("A.1", "", "../a.jpg", "outside-folder", "line 2")], _settings(tmp_path, tasks=("type",))
         )
-    with pytest.raises(ArttlError, match=r"none of the 8 artworks .* has a label"):
+    with pytest.raises(ArttlError, match=r"no artwork .* \(8 in all\) has a label"):
         make_plan([dataclasses.replace(artwork, labels={}) for artwork in artworks], _settings(tmp_path))
     lost = [dataclasses.replace(artwork, image=Path("/nowhere") / artwork.image.name) for artwork in artworks]
-    with pytest.raises(ArttlError, match=r"none of the 8 images .* /nowhere/0\.jpg; check --images"):
+    with pytest.raises(ArttlError, match=r"no image .* \(8 in all\), .* /nowhere/0\.jpg; check --images"):
         make_plan(lost, _settings(tmp_path))

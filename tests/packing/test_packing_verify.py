@@ -64,7 +64,7 @@ def test_a_flipped_byte(shards: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert problems[0] == "train-00001.tar: its SHA-256 is not the one in dataset.json"
     assert f"train-00001.tar: {members.key}.jpg: its SHA-256 is not the manifest's" in problems
     assert any(f"{members.key}.jpg: cannot be decoded" in problem for problem in problems)
-    with pytest.raises(ArttlError, match=rf"{len(problems)} thing\(s\) in .* are not as they were written"):
+    with pytest.raises(ArttlError, match=rf"{len(problems)} things in .* are not as they were written"):
         verified(shards, 1)
     assert capsys.readouterr().out.splitlines() == problems
 

@@ -96,19 +96,45 @@ def test_rows_that_do_not_fit(tmp_path: Path) -> None:
         ("file,what\na.jpg,crème\n".encode("latin-1"), r"is not UTF-8 text \(byte 0xe8\)"),
         (b"file,what\na.jpg,va\xffse\n", r"is not UTF-8 text \(byte 0xff\)"),
         (b"fi\0le,what\na.jpg,vase\n", "line 1 of .* holds a NUL byte"),
-        (b",,\na.jpg,vase,x\n", "line 1 of .* names no column"),
+        (b",,\n1,,\n", "line 1 of .* names no column; the first line must name the columns"),
         (b"sep=;\n", "is empty; its first line must name the columns"),
-        (b'file,what\na.jpg,vase\nb.jpg,"no end\n', "line 3 or later of .* is not well-formed"),
+        (
+            b'file,what\r\na.jpg,"two\r\nlines"\r\n"b.jpg","no end\r\nc.jpg,bowl\r\n',
+            r'a cell begins with a quotation mark in line 4 of .* \("no end c.jpg,bowl\) and is not closed by another',
+        ),
+        (
+            b'file,what\na.jpg,"vase\nb.jpg,"bowl"\n',
+            r"in line 2 of .*, and the next one, in line 3, does not end it; close it, or double the quotation marks",
+        ),
         (
             b'file,what\na.jpg,"one" two\n',
-            "line 2 or later .* a quotation mark within a quoted cell must be doubled",
+            r'in line 2 of .* \("one" two\), and the next one, there, does not end it; close',
         ),
         (
             b"file,what\na.jpg," + b"x" * (2**20 + 1) + b"\n",
-            r"line 2 or later .* a cell of more than 1,048,576 characters; perhaps a quotation mark is not closed",
+            r"line 2 or later .* a cell of more than 1,048,576 characters$",
+        ),
+        (
+            b'file,what\na.jpg,"' + b"x\n" * 2**20,
+            r"in line 2 of .* and is not closed by another",
         ),
         (b"file,what\na.jpg," + b"x" * (17 * 2**20), "line 2 of .* more than 16,777,216 characters"),
-        (b'"file,what\na.jpg,b', "line 1 or later"),
+        (b'"file,what\na.jpg,b', "in line 1 of .* and is not closed"),
+        (
+            "Export vom 3.2.2024;;\n;;\nnr;was;wo\n1;Vase;Öl, Holz\n".encode(),
+            r"line 1 of .* names too few columns \(Export vom 3\.2\.2024\); line 3 looks like the header"
+            r" \(nr, was, wo\): delete the lines above it",
+        ),
+        (b"Export of 2024\n\nnr,what\n1,vase\n2,bowl\n", r"\(Export of 2024\); line 3 looks like the header"),
+        (
+            b"Museum, by X\nnr;what;a;b\n1;vase;;\n2;bowl;;\n",
+            r"\(Museum, by X\); line 2 looks like the header",
+        ),
+        (b'\n\n"nr\r\nof",what\n1,vase\n', "line 1 of .* is blank.*; line 4 looks like the header"),
+        (
+            b";;\nnr;what;\n1;vase;\n",
+            r"names too few columns \(none\); line 2 looks like the header \(nr, what\)",
+        ),
     ],
 )
 def test_what_is_no_table_is_said_in_a_sentence(data: bytes, sentence: str, tmp_path: Path) -> None:
@@ -116,6 +142,24 @@ def test_what_is_no_table_is_said_in_a_sentence(data: bytes, sentence: str, tmp_
     with pytest.raises(ArttlError, match=sentence) as caught:
         _read(path, data)
     assert "objects.csv" in str(caught.value)
+
+
+@pytest.mark.parametrize("suffix", ["tsv", "TAB"])
+def test_a_name_that_says_tabs_is_not_believed_of_other_delimiters(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{suffix}"
+    path.write_text("number;what\n1;oil, paper\n2;chalk, paper\n")
+    with pytest.raises(
+        ArttlError, match=r"is divided by semicolons, not by the tabs that its name .*; name it \*\.csv"
+    ):
+        list(read_rows(path, []))
+    path.write_text("what\noil, paper\nchalk; paper\n")
+    assert [row.cells["what"] for row in read_rows(path, [])] == ["oil, paper", "chalk; paper"]
+
+
+def test_rows_that_all_have_a_cell_more_are_not_a_header(tmp_path: Path) -> None:
+    for more in (1, 5):
+        rows = _read(tmp_path / "a.csv", f"file,what\na.jpg,vase{',' * more}\nb.jpg,bowl{',' * more}\n")
+        assert [row.problem for row in rows] == [f"the row has {2 + more} cells where the header has 2"] * 2
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:

@@ -46,6 +46,17 @@ def test_values_as_a_person_types_them(value: object, text: str, tmp_path: Path)
     assert row.cells == {"a": text}
 
 
+@pytest.mark.parametrize("name", ["r.jsonl", "r.json"])
+@pytest.mark.parametrize(
+    "number", ["1907.10", "1907.1", "1907.100", "1907.00", "0.1000000000000000055511", "1.65e3", "-0.50"]
+)
+def test_numbers_in_json_keep_their_text(number: str, name: str, tmp_path: Path) -> None:
+    row = f'{{"a": {number}, "b": [{number}]}}'
+    (tmp_path / name).write_text(row if name == "r.jsonl" else f"[{row}]")
+    (read,) = read_any_rows(tmp_path / name, [])
+    assert (read.cells["a"], read.lists["b"]) == (number, (number,))
+
+
 @pytest.mark.parametrize(
     ("name", "data", "sentence"),
     [
@@ -73,7 +84,16 @@ def test_values_as_a_person_types_them(value: object, text: str, tmp_path: Path)
         ("r.jsonl", b'{"a": 1}\n{"a": \n', r"line 2 of .*r\.jsonl is not JSON"),
         ("r.jsonl", b'{"a": 1}\n[1]\n', r"line 2 of .*r\.jsonl is not a JSON object"),
         ("r.jsonl", b'{"a": "\xff"}\n', r"line 1 of .*r\.jsonl is not JSON"),
-        ("r.jsonl", b'{"a": ' + b"[" * 100_000, r"line 1 of .*r\.jsonl is not JSON"),
+        (
+            "r.jsonl",
+            b'{"a": ' + b"[" * 100_000,
+            r"line 1 of .*r\.jsonl holds lists or objects too deep within others; each line must",
+        ),
+        (
+            "r.jsonl",
+            b'{"a": ' + b"1" * 5000 + b"}",
+            r"r\.jsonl holds a whole number of more than 4,300 digits",
+        ),
         ("r.jsonl", b'{"b": 1}\n', r"no column 'a' \(--x\)"),
         ("r.parquet", b"PAR1 and then nothing", r"r\.parquet cannot be read as Parquet"),
         ("r.parquet", b"", r"r\.parquet cannot be read as Parquet"),
@@ -190,6 +210,15 @@ def test_parquet_values_as_a_person_types_them(tmp_path: Path) -> None:
         "bool": "false",
     }
     assert second == dict.fromkeys(columns, "")
+
+
+def test_bytes_of_parquet_are_text_in_utf_8(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"a": ["Öl".encode(), None], "b": [b"oil", b"\xff"]}), tmp_path / "r.parquet")
+    assert [row.cells["a"] for row in read_any_rows(tmp_path / "r.parquet", [("--x", "a")])] == ["Öl", ""]
+    with pytest.raises(
+        ArttlError, match=r"row 2 of .*r\.parquet has bytes in the column 'b'.* write that column as text"
+    ):
+        _cells(tmp_path / "r.parquet")
 
 
 @settings(max_examples=60, deadline=None)

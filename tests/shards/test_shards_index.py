@@ -48,11 +48,11 @@ def test_an_index_of_another_shard(manifest: Manifest) -> None:
         ("v1.2 1\n雪\n", r"x\.idx cannot be read as an index of a shard"),
         (
             "v1.2 2\njpg 512 9 a.jpg json 1536 9 a.json row 2560 8 a.row\n",
-            r"x\.idx does not list the 1 samples that the manifest has in x\.tar",
+            r"x\.idx does not list the 1 sample that the manifest has in x\.tar",
         ),
         (
             "v1.1 1\njpg 512 9 a.jpg json 1536 9 a.json row 2560 8 a.row\n",
-            r"x\.idx does not list the 1 samples",
+            r"x\.idx does not list the 1 sample",
         ),
         ("v1.2 1\njpg 512 9 a.jpg cls 1536 9 a.cls row 2560 8 a.row\n", r"x\.idx, line 2: not a sample"),
         ("v1.2 1\njpg 512 9 a.jpg json 1536 9 b.json row 2560 8 a.row\n", r"line 2: b\.json is listed where"),

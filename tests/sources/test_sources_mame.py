@@ -11,7 +11,7 @@ from arttl.artworks import Artwork
 from arttl.errors import ArttlError
 from arttl.shards.rejects import Reject
 from arttl.sources.mame import read_mame
-from arttl.sources.registry import open_source
+from arttl.sources.registry import guess_settings, open_source
 from arttl.sources.settings import SourceSettings
 
 _HEADER = "Image file,Medium,Museum,Museum-based instance ID,Subset,Width,Height,Product size,Aspect ratio\n"
@@ -59,6 +59,16 @@ def test_artworks(tmp_path: Path) -> None:
 def test_the_official_split_only_where_it_is_asked_for(tmp_path: Path) -> None:
     artworks = [item for item in read_mame(_settings(tmp_path)) if isinstance(item, Artwork)]
     assert {artwork.split for artwork in artworks} == {None}
+
+
+def test_the_table_is_told_from_other_tables(tmp_path: Path) -> None:
+    settings = _settings(tmp_path, source="table")
+    with pytest.raises(
+        ArttlError, match=r"MAMe_dataset\.csv is the table of the MAMe data set: use --source mame"
+    ):
+        guess_settings(settings)
+    changed, _ = guess_settings(settings.replace(object_number="Museum-based instance ID"))
+    assert (changed.image, changed.tasks) == ("Image file", ("material=Medium",))
 
 
 def test_bad_settings(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from arttl.errors import ArttlError
 from arttl.matching.listing import Entry
 from arttl.sources.pictures import LooselyNamed, NoPicture, PictureFolder
-from arttl.sources.remarks import Remarks
+from arttl.sources.remarks import PassedOver, Remarks
 from arttl.sources.settings import SourceSettings
 
 
@@ -212,6 +212,14 @@ def test_what_is_passed_over_is_counted(tmp_path: Path) -> None:
         "pictures that no record names": 2,
     }
     assert remarks.examples["pictures that no record names"] == ["2.jpg", "x/4.jpg"]
+
+
+def test_a_file_that_a_record_names_is_not_passed_over(tmp_path: Path) -> None:
+    pictures = PictureFolder(_folder(tmp_path, "scan1", "scan2", ".scan3.jpg", "4.jpg"))
+    assert isinstance(pictures.of_object("4"), Path)
+    assert isinstance(pictures.named("scan1"), Path)
+    assert isinstance(pictures.named(".scan3.jpg"), Path)
+    assert [remark.name for remark in pictures.remarks() if isinstance(remark, PassedOver)] == ["scan2"]
 
 
 def test_a_large_folder_is_not_listed_for_the_count_alone(tmp_path: Path) -> None:

@@ -60,9 +60,9 @@ def test_pictures_that_no_row_names_are_counted(tmp_path: Path) -> None:
     )
     assert sum(isinstance(item, Artwork) for item in reading) == 4
     assert reading.sentences()[-3:] == [
-        "passed over: 1 hidden files and folders (._x.jpg)",
-        "passed over: 1 files without the suffix of a picture (meta.csv)",
-        "passed over: 1 pictures that no record names (0000002_SK-A-1.jpg)",
+        "passed over: hidden files and folders (._x.jpg)",
+        "passed over: files without the suffix of a picture (meta.csv)",
+        "passed over: pictures that no record names (0000002_SK-A-1.jpg)",
     ]
 
 

@@ -200,10 +200,30 @@ def test_pictures_that_no_row_names_are_counted(tmp_path: Path) -> None:
 
 
 def test_numbers_that_a_spreadsheet_has_changed_are_reported(tmp_path: Path) -> None:
-    numbers = ("1.907E+10", "Mar-07", "7-Mar", "1907.1", "SK-A-1")
+    numbers = ("1.907E+10", "Mar-07", "7-Mar", "1907.1", "1907-01-03 00:00:00", "1907-01-03", "SK-A-1")
     (tmp_path / "o.csv").write_text("n,t\n" + "".join(f"{number},vase\n" for number in numbers))
     settings = SourceSettings(metadata=tmp_path / "o.csv", object_number="n", tasks=("t",), dry_run=True)
     notes = [item.text for item in read_table(settings) if isinstance(item, Note)]
     assert any(
-        "3 object number(s) look as if a spreadsheet" in note and "'1.907E+10'" in note for note in notes
+        "4 object numbers look as if a spreadsheet" in note and "'1.907E+10'" in note for note in notes
     )
+
+
+@pytest.mark.parametrize("column", ["n", "n.of.object"])
+def test_fractions_in_a_column_of_numbers_are_reported(column: str, tmp_path: Path) -> None:
+    numbers = [1907.1, 1907.1, 1908.2, 1909.0]
+    values = numbers if column == "n" else [{"of": {"object": number}} for number in numbers]
+    pq.write_table(pa.table({"n": values, "t": ["a", "b", "c", "d"]}), tmp_path / "o.parquet")
+    settings = SourceSettings(
+        metadata=tmp_path / "o.parquet", object_number=column, tasks=("t",), dry_run=True
+    )
+    *rows, note = read_table(settings)
+    assert [row.object_number for row in rows if isinstance(row, Artwork)] == [
+        "1907.1",
+        "1907.1",
+        "1908.2",
+        "1909",
+    ]
+    assert isinstance(note, Note)
+    assert note.text.startswith("3 object numbers are fractions in a column of numbers, such as 1907.1,")
+    assert note.text.endswith(f"2 of them occur more than once; write the column {column!r} as text")

@@ -66,6 +66,14 @@ def test_what_webdataset_itself_writes(tmp_path: Path) -> None:
     assert (found[3].date, found[3].group) == ("1603", "SK.3")
 
 
+def test_numbers_in_the_json_keep_their_digits(tmp_path: Path) -> None:
+    text = b'{"number": 1907.10, "sizes": [1.50, 2]}'
+    _write(tmp_path / "train.tar", [("a.jpg", b"picture"), ("a.json", text)])
+    (artwork,) = _read(tmp_path, tasks=("sizes",), object_number="number")
+    assert isinstance(artwork, ArchivedArtwork)
+    assert (artwork.object_number, artwork.labels) == ("1907.10", {"sizes": ("1.50", "2")})
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     labels=st.lists(st.text(), min_size=1, max_size=4),

@@ -239,7 +239,7 @@ def test_two_processes_measure_every_sample_once(settings) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("Joint model: type, material") == 1 and "2 process(es) of" in done.stdout
+    assert done.stdout.count("Joint model: type, material") == 1 and "2 processes of" in done.stdout
     rows = pq.read_table(settings.run.out / "predictions.parquet")["row"].to_pylist()
     assert len(rows) == len(set(rows))
     metrics = evaluate(EvaluateSettings.of(model=settings.run.out, shards=settings.data.shards))
