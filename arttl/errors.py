@@ -9,6 +9,7 @@ from collections.abc import Iterable
 # Escape sequences begin with U+001B or U+009B; U+202A to 202E and 2066 to 2069 are Unicode's bidirectional controls.
 _ACTIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
+_LONGEST_LINE = 300
 _CREDENTIALS = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*://?)[^/\s@?#]+@")
 
 
@@ -19,9 +20,13 @@ class ArttlError(Exception):
     """
 
 
-def one_line(error: BaseException) -> str:
-    """The message of an error of a library, in one line; its type where it has no message."""
-    return " ".join(str(error).split()) or type(error).__name__
+def one_line(error: BaseException | str) -> str:
+    """The message of an error of a library, in one line of at most 300 characters; its type where it has no message.
+
+    Messages quote what a file holds, of any length.
+    """
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= _LONGEST_LINE else text[: _LONGEST_LINE - 1] + "…"
 
 
 def printable(text: str) -> str:
