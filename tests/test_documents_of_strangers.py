@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import random
 import shutil
@@ -20,6 +19,7 @@ from malformed import malformed, refuses_or_reads, spoilt
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
 from arttl.fetching.fetch import list_files
+from arttl.fetching.http import Response
 from arttl.files import read_lines
 from arttl.frozen.extract import FeatureSettings, compute_features
 from arttl.frozen.store import FeatureStore, StoreWriter
@@ -286,5 +286,5 @@ def test_figshares_listing(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     }
     sums = {"supplied_md5": "", "computed_md5": "0" * 32}
     text = malformed({"files": [{**file, **sums}, {**file, **sums, "name": "b.zip"}], "title": "x"}, seed)
-    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: io.BytesIO(text.encode()))
+    monkeypatch.setattr("arttl.fetching.http._exchange", lambda *_: Response(text.encode(), ""))
     refuses_or_reads(lambda: list_files("https://example.org"))
