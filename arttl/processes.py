@@ -12,6 +12,8 @@ import os
 import pickle
 import queue
 import signal
+import subprocess
+import sys
 import threading
 import traceback
 from collections import deque
@@ -34,6 +36,47 @@ class ProcessDied(Exception):
         super().__init__(event)
         self.event = event
         self.job = job
+
+
+def output_of(module: str, arguments: Sequence[str], seconds: float) -> bytes:
+    """What the function `main` of a module prints, in a process that shares nothing with this one.
+
+    Args:
+        module: whose `main` calls `limit_memory` before it reads what a stranger wrote.
+        arguments: of its command line.
+        seconds: that it may take.
+
+    Raises:
+        ProcessDied: if it crashed or took longer.
+        RuntimeError: with its traceback, for any other failure.
+    """
+    # Nothing is imported from the current folder, which may be a stranger's.
+    code = f"import sys; sys.path[:] = filter(None, sys.path); from {module} import main; main()"
+    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=seconds,
+            env={**os.environ, **one_thread},  # threads reserve memory
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ProcessDied(f"a process took more than {seconds:g} s") from error
+    if b"Traceback (most recent call last)" in done.stderr:
+        raise RuntimeError(f"in the process of {module}:\n{done.stderr.decode(errors='replace')}")
+    if done.returncode:
+        raise ProcessDied("a process crashed")
+    return done.stdout
+
+
+def limit_memory(most: int) -> None:
+    """Let this process have no more than so many bytes of address space; of no effect on Windows."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 class Ticket:

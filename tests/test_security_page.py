@@ -9,7 +9,7 @@ from arttl.fetching.iiif import IiifSettings
 from arttl.loading import remote
 from arttl.pictures import jpeg, png, tiff
 from arttl.pictures.decoding import DEFAULT_MAX_PIXELS
-from arttl.records import delimited, json_records, structured, tar_members, xml_records
+from arttl.records import delimited, json_records, rijks_ground_truth, structured, tar_members, xml_records
 from arttl.shards import parquet
 
 MIB = 2**20
@@ -41,6 +41,13 @@ def test_the_limits_of_the_page() -> None:
             f"{parquet.BYTES_PER_ROW:,}, and {parquet._BYTES_BESIDE // MIB} MiB"
         ),
         "bytes of a `dataset.json` at an address": f"{remote._LARGEST_DESCRIPTION // MIB} MiB",
+        "memory of the process that reads `rijksgt.mat`": (
+            f"{rijks_ground_truth._MEMORY // MIB} MiB and {rijks_ground_truth._MEMORY_PER_BYTE:,} bytes per byte of the"
+            f" file, up to {rijks_ground_truth._MOST_MEMORY >> 30} GiB"
+        ),
+        "processor time of that process": (
+            f"{rijks_ground_truth._SECONDS} s, and {rijks_ground_truth._SECONDS_PER_MIB} s per MiB of the file"
+        ),
         "bytes of a picture from a IIIF server": f"{IiifSettings(addresses=('x',), out=Path('x')).most_mib} MiB",
     }
     assert {what: stated[what] for what in of_code} == of_code
