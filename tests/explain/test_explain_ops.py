@@ -336,7 +336,7 @@ def test_any_arguments_are_computed_or_refused(maps, numbers, data):
         (ops.run_upsample_multiply, maps[0], None, maps[1], *window),
         (ops.run_upsample_multiply, maps[0], maps[1], maps[2], *window),
         (ops.run_backproject, maps, [1, *numbers]),
-        (ops.run_backproject, [maps[0]], [0, 6, 8, *sum(window[1:], [])]),
+        (ops.run_backproject, [maps[0]], [0, 6, 8, *window[1], *window[2], *window[3]]),
     ]
     for run, *arguments in calls:
         try:
