@@ -9,15 +9,23 @@ from collections.abc import Iterable
 # Escape sequences begin with U+001B or U+009B; U+202A to 202E and 2066 to 2069 are Unicode's bidirectional controls.
 _ACTIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
-_LONGEST_LINE = 300
-_CREDENTIALS = re.compile(r"\b([A-Za-z][A-Za-z0-9+.-]*://?)[^/\s@?#]+@")
+_LONGEST_LINE, _LONGEST_MESSAGE = 300, 1_500
+# Of an address's scheme the last letter is enough: to look for its first takes time that grows with the text's square.
+_CREDENTIALS = re.compile(r"(?<=[A-Za-z0-9+.-])(://?)[^/\s@?#]+@")
 
 
 class ArttlError(Exception):
     """A failure the user can mend: its message is one sentence naming the file, row or flag, and the way out.
 
-    The command line prints the message alone; every other exception is a bug of ours and keeps its traceback.
+    The command line prints the message alone; every other exception is a bug of ours and keeps its traceback. A message
+    of more than 1,500 characters, since it quotes what a file holds, loses its middle.
     """
+
+    def __init__(self, message: str) -> None:
+        half = _LONGEST_MESSAGE // 2
+        if len(message) > _LONGEST_MESSAGE:
+            message = f"{message[:half]} … {message[-half:]}"
+        super().__init__(message)
 
 
 def one_line(error: BaseException | str) -> str:
