@@ -32,6 +32,7 @@ from arttl.decimals import NumberFormat, UnclearNumbers
 from arttl.labelling.printing import print_suspects
 from arttl.labelling.rules import LabelRules
 from arttl.numbers import NumberStatistics, parse_number, unused_numbers
+from arttl.packing.command import print_sentences
 from arttl.packing.plan import make_plan
 from arttl.packing.settings import PackSettings
 from arttl.packing.summary import Summary
@@ -202,8 +203,7 @@ def dry_run(source: str, **flags: Any) -> Read:
         settings = settings.replace(tasks=settings.tasks or SOURCES[source].tasks)
         plan, console = make_plan(items, settings, optional_tasks=True), Console()
         summary = Summary.of_plan(plan, settings.shard_size)
-        for sentence in (*artworks.sentences(), *plan.warnings):
-            console.print(sentence, markup=False)
+        print_sentences(*artworks.sentences(), *plan.warnings)
         console.print(packing_tables(summary))
         console.print(class_tables(summary, 12))
         print_suspects(summary.tasks, settings)
