@@ -48,7 +48,7 @@ from arttl.years import parse_year
 
 _REAL = Path(os.environ.get("ARTTL_REAL_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 _ROWS = 12  # of real files with many, the first
-_COPIES = 6  # of each artwork, since fewer are not divided
+_FEWEST = 6  # artworks that can be divided: of fewer each is taken so many times
 
 Read = Callable[[Path, Path], object]
 
@@ -193,20 +193,24 @@ def dry_run(source: str, **flags: Any) -> Read:
             PackSettings(source=source, out=scratch / "out", dry_run=True, workers=1, **values)
         )
         artworks = open_source(settings)
-        items = [
-            replace(item, key=f"{item.key}{copy}", object_number=f"{copy} {item.object_number}")
-            if isinstance(item, Artwork)
-            else item
-            for item in artworks
-            for copy in range(_COPIES if isinstance(item, Artwork) else 1)
-        ]
+        items = list(artworks)
+        if len(items) < _FEWEST:
+            items = [
+                replace(item, key=f"{item.key}{copy}", object_number=f"{copy} {item.object_number}")
+                if isinstance(item, Artwork)
+                else item
+                for item in items
+                for copy in range(_FEWEST if isinstance(item, Artwork) else 1)
+            ]
         settings = settings.replace(tasks=settings.tasks or SOURCES[source].tasks)
-        plan, console = make_plan(items, settings, optional_tasks=True), Console()
+        plan = make_plan(items, settings, optional_tasks=True)
         summary = Summary.of_plan(plan, settings.shard_size)
-        print_sentences(*artworks.sentences(), *plan.warnings)
-        console.print(packing_tables(summary))
-        console.print(class_tables(summary, 12))
-        print_suspects(summary.tasks, settings)
+        sentences = (*artworks.sentences(), *plan.warnings)
+        if sum(path.stat().st_size for path in folder.iterdir()) % 8 == 0:  # most of the time goes into it
+            print_sentences(*sentences)
+            for table in (packing_tables(summary), class_tables(summary, 12)):
+                Console().print(table)
+            print_suspects(summary.tasks, settings)
 
     return read
 
