@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable
 
 # Escape sequences begin with U+001B or U+009B; U+202A to 202E and 2066 to 2069 are Unicode's bidirectional controls.
-_ACTIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# U+D800 to DFFF are halves of characters, which no encoding has.
+_ACTIVE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 _LONGEST_LINE, _LONGEST_MESSAGE = 300, 1_500
 # Of an address's scheme the last letter is enough: to look for its first takes time that grows with the text's square.
@@ -40,8 +41,9 @@ def one_line(error: BaseException | str) -> str:
 def printable(text: str) -> str:
     r"""Text that does nothing to a terminal but fill it: metadata, paths and files of strangers may hold anything.
 
-    Control characters (Unicode's category Cc, but for tabs and line ends) and the marks that turn the direction of the
-    text around them become escapes such as `\x1b`. Credentials in web addresses are left out.
+    Control characters (Unicode's category Cc, but for tabs and line ends), the marks that turn the direction of the
+    text around them, and halves of characters become escapes such as `\x1b`. Credentials in web addresses are left
+    out.
     """
     return _ACTIVE.sub(lambda match: ascii(match[0])[1:-1], without_credentials(text))
 

@@ -36,6 +36,7 @@ def test_printable_keeps_every_other_character(text: str) -> None:
 
 def test_printable_shows_what_it_replaced() -> None:
     assert printable(EVIL) == r"\x1b]0;title\x07\x1b[2J\x9b31m\u202egnp.exe"
+    assert printable("\ud800, as JSON can have it") == r"\ud800, as JSON can have it"
 
 
 def test_a_long_text_takes_no_time() -> None:
