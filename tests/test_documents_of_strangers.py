@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ import torch
 from accelerate import Accelerator
 from evaluation_cases import single, task
 from malformed import malformed, refuses_or_reads, spoilt
+from safetensors.torch import load_file
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
@@ -261,6 +263,30 @@ def test_random_states(checkpoint: tuple[Path, Views], tmp_path: Path, spoilt_st
     with pytest.raises(
         ArttlError, match=r"step-000000007 cannot be read: .*; delete it to use the one before"
     ):
+        Checkpoints(folder, Accelerator(cpu=True), keep=2).restore(learner())
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"0.exp_avg_sq": None}, "its optimizer has different values for different parameters"),
+        ({"0.step": torch.tensor(-5.0)}, "its optimizer has a negative number of steps"),
+        ({}, "'adam' cannot be used: -5 steps"),
+    ],
+)
+def test_states_of_optimizers(
+    checkpoint: tuple[Path, Views], tmp_path: Path, change: dict[str, torch.Tensor | None], reason: str
+) -> None:
+    folder = tmp_path / "c"
+    shutil.copytree(checkpoint[0], folder)
+    path = folder / "step-000000007" / "optimizer.safetensors"
+    changed = {**load_file(path), **change}
+    save_tensors(path, {name: value for name, value in changed.items() if value is not None})
+    if not change:
+        state = path.with_name("state.json")
+        text = re.sub(r'("balancing": .*?"step": )[\d.]+', r"\g<1>-5.0", state.read_text(), flags=re.DOTALL)
+        state.write_text(text)
+    with pytest.raises(ArttlError, match=rf"step-000000007 cannot be read: .*{reason}"):
         Checkpoints(folder, Accelerator(cpu=True), keep=2).restore(learner())
 
 
