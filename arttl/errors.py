@@ -18,12 +18,13 @@ _CREDENTIALS = re.compile(r"(?<=[A-Za-z0-9+.-])(://?)[^/\s@?#]+@")
 class ArttlError(Exception):
     """A failure the user can mend: its message is one sentence naming the file, row or flag, and the way out.
 
-    The command line prints the message alone; every other exception is a bug of ours and keeps its traceback. A message
-    of more than 1,500 characters, since it quotes what a file holds, loses its middle.
+    The command line prints the message alone; every other exception is a bug of ours and keeps its traceback. What the
+    message quotes of files and libraries may be long and have several lines: it is made one line, and of more than
+    1,500 characters it loses the middle.
     """
 
     def __init__(self, message: str) -> None:
-        half = _LONGEST_MESSAGE // 2
+        message, half = " ".join(message.splitlines()), _LONGEST_MESSAGE // 2
         if len(message) > _LONGEST_MESSAGE:
             message = f"{message[:half]} … {message[-half:]}"
         super().__init__(message)

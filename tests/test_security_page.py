@@ -36,11 +36,6 @@ def test_the_limits_of_the_page() -> None:
         "bytes of an XML record": f"{xml_records._MOST_CHARACTERS // MIB} MiB",
         "levels of an XML document": str(xml_records._DEEPEST),
         "bytes of an extended tar header": f"{tar_members._LONGEST_EXTENSION // MIB} MiB",
-        "rows of `manifest.parquet`": f"{parquet.MOST_ROWS:,}",
-        "bytes per row of `manifest.parquet`, in memory": (
-            f"{parquet.BYTES_PER_ROW:,}, and {parquet._BYTES_BESIDE // MIB} MiB"
-        ),
-        "bytes of a `dataset.json` at an address": f"{remote._LARGEST_DESCRIPTION // MIB} MiB",
         "memory of the process that reads `rijksgt.mat`": (
             f"{rijks_ground_truth._MEMORY // MIB} MiB and {rijks_ground_truth._MEMORY_PER_BYTE:,} bytes per byte of the"
             f" file, up to {rijks_ground_truth._MOST_MEMORY >> 30} GiB"
@@ -48,6 +43,11 @@ def test_the_limits_of_the_page() -> None:
         "processor time of that process": (
             f"{rijks_ground_truth._SECONDS} s, and {rijks_ground_truth._SECONDS_PER_MIB} s per MiB of the file"
         ),
+        "rows of `manifest.parquet`": f"{parquet.MOST_ROWS:,}",
+        "bytes per row of `manifest.parquet`, in memory": (
+            f"{parquet.BYTES_PER_ROW:,}, and {parquet._BYTES_BESIDE // MIB} MiB"
+        ),
+        "bytes of a `dataset.json` at an address": f"{remote._LARGEST_DESCRIPTION // MIB} MiB",
         "bytes of a picture from a IIIF server": f"{IiifSettings(addresses=('x',), out=Path('x')).most_mib} MiB",
     }
     assert {what: stated[what] for what in of_code} == of_code

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from arttl.errors import ArttlError, one_line
+from arttl.errors import ArttlError
 from arttl.files import commit, digest_of_file
 
 _CHUNK = 1 << 20
@@ -92,13 +92,13 @@ def _complete(remote: RemoteFile, part: Path, progress: Callable[[int], None], p
                 part.unlink()
             elif 400 <= error.code < 500 and error.code not in _TEMPORARY:
                 raise ArttlError(
-                    f"{remote.name} cannot be downloaded: {remote.url} returns {error.code} {one_line(error.reason)}"
+                    f"{remote.name} cannot be downloaded: {remote.url} returns {error.code} {error.reason}"
                 ) from error
-            reason = f"HTTP {error.code} {one_line(error.reason)}"
+            reason = f"HTTP {error.code} {error.reason}"
         except _BROKEN as error:
             if isinstance(error, OSError) and error.filename is not None:  # of our own disk, not the network
                 raise ArttlError(f"{error.filename} cannot be written: {error.strerror}") from error
-            reason = one_line(getattr(error, "reason", error))
+            reason = str(getattr(error, "reason", error)) or type(error).__name__
         now = part.stat().st_size if part.exists() else 0
         failures = 0 if now > have else failures + 1
         if failures >= _ATTEMPTS:
