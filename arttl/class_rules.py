@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from arttl.characters import plain_text
-from arttl.errors import ArttlError
+from arttl.documents import parse_json
+from arttl.errors import ArttlError, one_line
 
 _WORDS = ("train", "all-splits", "rijks2014")
 _EXAMPLES = 3
@@ -105,11 +105,12 @@ class ClassRule:
 def _read_names(path: Path) -> frozenset[str]:
     try:
         text = path.read_text(encoding="utf-8-sig")
-        lines = json.loads(text) if path.suffix == ".json" else [line.strip() for line in text.splitlines()]
     except (OSError, ValueError) as error:
-        raise ArttlError(f"--classes listed={path} cannot be read: {error}") from error
-    if not isinstance(lines, list) or not all(isinstance(name, str) for name in lines):
-        raise ArttlError(f"--classes listed={path} is not a list of names")
+        raise ArttlError(f"--classes listed={path} cannot be read: {one_line(error)}") from error
+    if path.suffix == ".json":
+        lines = parse_json(text, list[str], f"--classes listed={path}")
+    else:
+        lines = [line.strip() for line in text.splitlines()]
     names = frozenset(filter(None, map(plain_text, lines)))
     if not names:
         raise ArttlError(f"--classes listed={path} names no class; write one per line")

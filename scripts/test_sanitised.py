@@ -1,13 +1,16 @@
 """Test the CPU kernels with the address and undefined-behaviour sanitisers: any finding ends the run.
 
     python scripts/test_sanitised.py
+    python scripts/test_sanitised.py --seeds 50
 
 Compiles `csrc/` once more, into build/sanitised, and runs the tests of the kernels with that module in place of the
-installed one. Needs GCC. Leak detection is off: Python and torch deliberately keep memory until the process ends.
+installed one. Shapes, layouts and geometry are drawn by hypothesis from a seed; on demand the tests are run with the
+first N seeds. Needs GCC. Leak detection is off: Python and torch deliberately keep memory until the process ends.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import os
 import subprocess
@@ -38,8 +41,8 @@ def build() -> None:
     subprocess.run([*command, *sources, "-o", MODULE], check=True)
 
 
-def test() -> int:
-    """Run the tests in a process that loads the sanitisers first, as they require."""
+def test(seeds: int) -> int:
+    """Run the tests with so many seeds, in a process that loads the sanitisers first, as they require."""
     libraries = [
         subprocess.run(
             ["g++", f"-print-file-name={name}"], capture_output=True, text=True, check=True
@@ -53,12 +56,12 @@ def test() -> int:
         "UBSAN_OPTIONS": "print_stacktrace=1",
     }
     return subprocess.run(
-        [sys.executable, __file__, "--run"], cwd=ROOT, env=environment, check=False
+        [sys.executable, __file__, "--run", "--seeds", str(seeds)], cwd=ROOT, env=environment, check=False
     ).returncode
 
 
-def run() -> int:
-    """Put the sanitised module in place of the installed one and run pytest."""
+def run(seeds: int) -> int:
+    """Put the sanitised module in place of the installed one and run pytest, until a seed fails."""
     import pytest
 
     import arttl
@@ -70,11 +73,21 @@ def run() -> int:
     spec.loader.exec_module(module)
     sys.modules["arttl._kernels"] = module
     # The sanitisers write to the process's standard error, which pytest would otherwise capture.
-    return int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", "--capture=sys", *TESTS]))
+    options = ["-q", "-x", "-p", "no:cacheprovider", "--capture=sys"]
+    for seed in range(seeds):
+        if failed := int(pytest.main([*options, f"--hypothesis-seed={seed}", *TESTS])):
+            return failed
+    return 0
 
 
 if __name__ == "__main__":
-    if "--run" in sys.argv:
-        sys.exit(run())
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--run", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.run:
+        sys.exit(run(given.seeds))
     build()
-    sys.exit(test())
+    sys.exit(test(given.seeds))

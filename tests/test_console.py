@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+import time
 import unicodedata
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from rich.text import Text
 
 from arttl.artworks import Artwork
 from arttl.console import Console
-from arttl.errors import printable
+from arttl.errors import ArttlError, printable
 from arttl.packing.pack import pack
 from arttl.packing.settings import PackSettings
 
@@ -35,6 +36,23 @@ def test_printable_keeps_every_other_character(text: str) -> None:
 
 def test_printable_shows_what_it_replaced() -> None:
     assert printable(EVIL) == r"\x1b]0;title\x07\x1b[2J\x9b31m\u202egnp.exe"
+    assert printable("\ud800, as JSON can have it") == r"\ud800, as JSON can have it"
+
+
+def test_a_long_text_takes_no_time() -> None:
+    """Every word of it may begin an address, as far as its first letters say."""
+    begin = time.process_time()
+    assert printable("mid-" * 250_000 + "http://me:pw@x") == "mid-" * 250_000 + "http://x"
+    assert time.process_time() - begin < 2
+
+
+def test_a_message_that_quotes_a_file_is_one_short_line() -> None:
+    assert (
+        str(ArttlError("x does not respond (a redirect\nFound)")) == "x does not respond (a redirect Found)"
+    )
+    message = str(ArttlError(f"t.csv has no column 'a'; it has: {'b' * 10**6}; rename one"))
+    assert len(message) < 1_510
+    assert message.startswith("t.csv has no") and message.endswith("; rename one")
 
 
 def test_a_table_prints_no_control_character_of_its_cells() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
 import random
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +16,12 @@ import torch
 from accelerate import Accelerator
 from evaluation_cases import single, task
 from malformed import malformed, refuses_or_reads, spoilt
+from safetensors.torch import load_file
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
 from arttl.fetching.fetch import list_files
+from arttl.fetching.http import Response
 from arttl.files import read_lines
 from arttl.frozen.extract import FeatureSettings, compute_features
 from arttl.frozen.store import FeatureStore, StoreWriter
@@ -264,6 +266,30 @@ def test_random_states(checkpoint: tuple[Path, Views], tmp_path: Path, spoilt_st
         Checkpoints(folder, Accelerator(cpu=True), keep=2).restore(learner())
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"0.exp_avg_sq": None}, "its optimizer has different values for different parameters"),
+        ({"0.step": torch.tensor(-5.0)}, "its optimizer has a negative number of steps"),
+        ({}, "'adam' cannot be used: -5 steps"),
+    ],
+)
+def test_states_of_optimizers(
+    checkpoint: tuple[Path, Views], tmp_path: Path, change: dict[str, torch.Tensor | None], reason: str
+) -> None:
+    folder = tmp_path / "c"
+    shutil.copytree(checkpoint[0], folder)
+    path = folder / "step-000000007" / "optimizer.safetensors"
+    changed = {**load_file(path), **change}
+    save_tensors(path, {name: value for name, value in changed.items() if value is not None})
+    if not change:
+        state = path.with_name("state.json")
+        text = re.sub(r'("balancing": .*?"step": )[\d.]+', r"\g<1>-5.0", state.read_text(), flags=re.DOTALL)
+        state.write_text(text)
+    with pytest.raises(ArttlError, match=rf"step-000000007 cannot be read: .*{reason}"):
+        Checkpoints(folder, Accelerator(cpu=True), keep=2).restore(learner())
+
+
 def test_a_damaged_older_checkpoint_does_not_stop_the_next(
     checkpoint: tuple[Path, Views], tmp_path: Path
 ) -> None:
@@ -286,5 +312,5 @@ def test_figshares_listing(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     }
     sums = {"supplied_md5": "", "computed_md5": "0" * 32}
     text = malformed({"files": [{**file, **sums}, {**file, **sums, "name": "b.zip"}], "title": "x"}, seed)
-    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: io.BytesIO(text.encode()))
+    monkeypatch.setattr("arttl.fetching.http._exchange", lambda *_: Response(text.encode(), ""))
     refuses_or_reads(lambda: list_files("https://example.org"))

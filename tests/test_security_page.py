@@ -11,7 +11,7 @@ from arttl.fetching.iiif import IiifSettings
 from arttl.keras_files import child, weights
 from arttl.pictures import jpeg, png, tiff
 from arttl.pictures.decoding import DEFAULT_MAX_PIXELS
-from arttl.records import delimited, structured, tar_members, xml_records
+from arttl.records import delimited, rijks_ground_truth, structured, tar_members, xml_records
 from arttl.shards import parquet
 
 MIB = 2**20
@@ -38,6 +38,13 @@ def test_the_limits_of_the_page() -> None:
         "bytes of an XML record": f"{xml_records._MOST_CHARACTERS // MIB} MiB",
         "levels of an XML document": str(xml_records._DEEPEST),
         "bytes of an extended tar header": f"{tar_members._LONGEST_EXTENSION // MIB} MiB",
+        "memory of the process that reads `rijksgt.mat`": (
+            f"{rijks_ground_truth._MEMORY // MIB} MiB and {rijks_ground_truth._MEMORY_PER_BYTE:,} bytes per byte of the"
+            f" file, up to {rijks_ground_truth._MOST_MEMORY >> 30} GiB"
+        ),
+        "processor time of that process": (
+            f"{rijks_ground_truth._SECONDS} s, and {rijks_ground_truth._SECONDS_PER_MIB} s per MiB of the file"
+        ),
         "rows of `manifest.parquet`": f"{parquet.MOST_ROWS:,}",
         "bytes per row of `manifest.parquet`, in memory": (
             f"{parquet.BYTES_PER_ROW:,}, and {parquet._BYTES_BESIDE // MIB} MiB"

@@ -84,7 +84,10 @@ def test_classes_listed_in_a_file(tmp_path) -> None:
     listed.write_text('["oil", "ink", "two\\nlines"]')
     assert classes(f"listed={listed}", ("material",)) == ("ink", "oil")
     listed.write_text('{"oil": 1}')
-    with pytest.raises(ArttlError, match=r"classes.json is not a list of names"):
+    with pytest.raises(ArttlError, match=r"classes.json: it must be a list, not an object"):
+        classes(f"listed={listed}")
+    listed.write_text("[" * 100_000)
+    with pytest.raises(ArttlError, match=r"classes.json: it is nested deeper"):
         classes(f"listed={listed}")
     file.write_text("\n")
     with pytest.raises(ArttlError, match=r"classes.txt names no class; write one per line"):

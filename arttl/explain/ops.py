@@ -25,6 +25,9 @@ from arttl.explain import _torch_twin as twin
 DTYPES = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 2}
 """The types `channel_mean` reads, and their codes (`DType` in `csrc/arithmetic.h`)."""
 
+_LARGEST = 2**24
+"""Of a size, kernel, stride or padding, in pixels."""
+
 _library = torch.library.Library("arttl", "DEF")
 _library.define("channel_mean(Tensor x, bool rectify) -> Tensor")
 _library.define(
@@ -77,6 +80,16 @@ def _as_map(name: str, tensor: Tensor, shape: tuple[int, ...], device: torch.dev
     return tensor.contiguous()
 
 
+def _check_windows(rows: Sequence[Sequence[int]]) -> None:
+    """Check sizes, kernels, strides and paddings, two each; the kernels compute with them in 32 bits, unchecked."""
+    for row in rows:
+        if min(row[:6]) < 1 or min(row[6:]) < 0 or max(row) > _LARGEST:
+            size, kernel, stride, padding = (list(row[i : i + 2]) for i in range(0, 8, 2))
+            raise ValueError(
+                f"no transposed convolution to {size} has kernel {kernel}, stride {stride}, padding {padding}"
+            )
+
+
 def run_channel_mean(x: Tensor, rectify: bool) -> Tensor:
     """`_torch_twin.channel_mean` by the compiled kernel."""
     if x.requires_grad and torch.is_grad_enabled():
@@ -112,10 +125,7 @@ def run_upsample_multiply(
     """`_torch_twin.upsample_multiply` by the compiled kernel."""
     if deep.dim() != 3:
         raise ValueError(f"deep must be [N, h, w], not {list(deep.shape)}")
-    if min(size) < 1 or min(kernel) < 1 or min(stride) < 1 or min(padding) < 0:
-        raise ValueError(
-            f"no transposed convolution to {size} has kernel {kernel}, stride {stride}, padding {padding}"
-        )
+    _check_windows([[*size, *kernel, *stride, *padding]])
     n, h, w = deep.shape
     device = deep.device
     deep = _as_map("deep", deep, (n, h, w), device)
@@ -150,8 +160,9 @@ def run_minmax_normalise(maps: Tensor, epsilon: float) -> Tensor:
 def run_backproject(means: Sequence[Tensor], steps: Sequence[int]) -> Tensor:
     """`_torch_twin.backproject` by the compiled kernels, in one call of the compiled module."""
     rows = twin.rows_of(steps)
-    if not means or not rows or means[0].dim() != 3:
+    if not means or not rows or len(steps) % 9 or means[0].dim() != 3:
         raise ValueError(f"backproject needs maps [N, h, w] and steps of nine numbers, not {list(steps)}")
+    _check_windows([row[1:] for row in rows])
     device, images = means[0].device, means[0].shape[0]
     # The sizes of the maps, from the deepest on; only that of the deepest is in none of the steps.
     sizes = [means[-1].shape[1:], *(row[1:3] for row in rows if row[0])]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import urllib.error
-import urllib.request
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -18,6 +16,7 @@ from arttl.console import Console
 from arttl.documents import parse_json
 from arttl.errors import ArttlError, counted
 from arttl.fetching.download import RemoteFile, download
+from arttl.fetching.http import FetchError, PoliteClient
 from arttl.fetching.unpack import kind_of, unpack
 from arttl.files import commit, make_folder, remove, remove_leftovers, write_json, writing
 from arttl.settings import Settings
@@ -146,13 +145,11 @@ def list_files(api: str, skip: tuple[str, ...] = ()) -> list[RemoteFile]:
     address = f"{api.rstrip('/')}/articles/{RIJKS2014_ARTICLE}"
     _check_address(address, "--api")
     try:
-        request = urllib.request.Request(address, headers={"User-Agent": "arttl"})
-        with urllib.request.urlopen(request, timeout=60) as response:
-            text = response.read(_LONGEST_LIST)
-    except (OSError, urllib.error.URLError) as error:
-        reason = getattr(error, "reason", error)
+        client = PoliteClient(rate=1.0, retries=0)
+        text = client.get(address, most_bytes=_LONGEST_LIST, local=True).data
+    except FetchError as error:
         raise ArttlError(
-            f"{address} does not respond ({reason}): check the connection, or download the files by hand from"
+            f"{address} does not respond ({error}): check the connection, or download the files by hand from"
             " https://doi.org/10.21942/uva.5660617"
         ) from error
     try:

@@ -219,7 +219,7 @@ def _exchange(address: str, most_bytes: int, seconds: float, local: bool) -> Res
             with suppress(ValueError):
                 return urljoin(address, location.strip())
         raise FetchError(
-            f"HTTP {error.code} {error.reason}",
+            f"HTTP {error.code} {one_line(error.reason)}",
             status=error.code,
             temporary=error.code in _TEMPORARY,
             wait=_seconds_to_wait(error.headers.get("Retry-After")),
@@ -232,7 +232,7 @@ def _exchange(address: str, most_bytes: int, seconds: float, local: bool) -> Res
             raise cause from error
         if guard.over:
             raise FetchError(f"it took longer than {seconds:g} s", temporary=True) from error
-        reason = one_line(cause) if isinstance(cause, BaseException) else str(cause)
+        reason = one_line(cause)
         # Names and addresses that cannot be used stay so; a connection may be better next time.
         raise FetchError(
             reason, temporary=not isinstance(error, ValueError | http.client.InvalidURL)

@@ -12,7 +12,6 @@ import gzip
 import re
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -76,19 +75,14 @@ def unpack(archive: Path, folder: Path, suffixes: tuple[str, ...]) -> int:
                 # The size in the header is checked.
                 _copy(archive, name, opened, target, size)
             written += 1
-    except (
-        tarfile.TarError,
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-    ) as error:
-        raise ArttlError(f"{archive} is damaged and cannot be unpacked: {one_line(error)}") from error
+    except ArttlError:
+        raise
     except OSError as error:
         if isinstance(error, gzip.BadGzipFile) or error.filename is None:
-            raise ArttlError(f"{archive} is damaged or the disk is full: {error}") from error
+            raise ArttlError(f"{archive} is damaged or the disk is full: {one_line(error)}") from error
         raise ArttlError(f"{error.filename} cannot be written: {error.strerror}") from error
+    except Exception as error:  # zipfile and tarfile raise whatever damaged headers lead to
+        raise ArttlError(f"{archive} is damaged and cannot be unpacked: {one_line(error)}") from error
     return written
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
 import tempfile
 from array import array
 from collections.abc import Sequence
@@ -25,6 +24,15 @@ from arttl.packing.samples import Job
 from arttl.pictures.picture_file import PictureFile
 
 _IN_MEMORY = 16 * 2**20  # bytes of artworks before there is a file
+
+
+def _encoded(path: Path) -> bytes:
+    """The bytes that stand for a path; metadata may name one with halves of characters, which no file has."""
+    return str(path).encode("utf-8", "surrogatepass")
+
+
+def _decoded(data: bytes) -> Path:
+    return Path(data.decode("utf-8", "surrogatepass"))
 
 
 class LabelColumn:
@@ -132,7 +140,7 @@ class Catalogue:
         member = ""
         if isinstance(artwork, ArchivedArtwork):
             member = json.dumps([artwork.member, artwork.offset, artwork.size])
-        whole = b"\n".join((data, member.encode(), os.fsencode(artwork.image)))
+        whole = b"\n".join((data, member.encode(), _encoded(artwork.image)))
         if not self._is_at_end:
             self._file.seek(self._end)
             self._is_at_end = True
@@ -155,7 +163,7 @@ class Catalogue:
         artwork = (ArchivedArtwork if member else Artwork)(
             key=key,
             object_number=number,
-            image=Path(os.fsdecode(image)),
+            image=_decoded(image),
             labels={task: tuple(names) for task, names in labels.items()},
             raw_labels={task: tuple(names) for task, names in raw.items()},
             title=title,
@@ -181,7 +189,7 @@ class Catalogue:
     def image(self, row: int) -> PictureFile:
         """The file of a row's image."""
         _, member, image = self._read(row).split(b"\n", 2)
-        path = Path(os.fsdecode(image))
+        path = _decoded(image)
         return PictureFile(path, tuple(json.loads(member)[1:])) if member else PictureFile(path)
 
     def content(self, row: int) -> bytes:

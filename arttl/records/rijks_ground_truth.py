@@ -8,17 +8,26 @@ year). The last two creators are anonymous and unknown.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import sys
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from arttl.documents import parse_json
 from arttl.errors import ArttlError, one_line
+from arttl.processes import ProcessDied, limit_memory, output_of
+from arttl.records.reading import readable
 
 _SETS = {1: "train", 2: "val", 3: "test"}
 _INSTALL = "reading it needs the extra 'rijks': pip install 'arttl[rijks]'"
+# What reading a file may take: deflate packs a thousand bytes into one.
+_MEMORY, _MEMORY_PER_BYTE, _MOST_MEMORY = 512 << 20, 1_000, 8 << 30
+_SECONDS, _SECONDS_PER_MIB = 5, 10  # of processor time, of which imports take one
+_WAITING = 20  # times as long by the clock, where a machine does much else
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"  # after a header of 512 bytes in a MATLAB 7.3 file
 
 
@@ -30,21 +39,69 @@ class GroundTruth:
         splits: train, val or test.
         creators: at most one name; none for anonymous and unknown.
         types, materials: any number of names.
-        years: [N, 2] float64, first and last year.
+        years: first and last year.
     """
 
     splits: list[str]
     creators: list[tuple[str, ...]]
     types: list[tuple[str, ...]]
     materials: list[tuple[str, ...]]
-    years: npt.NDArray[np.float64]
+    years: list[tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What the process that reads the file has to say."""
+
+    truth: GroundTruth | None
+    error: str = ""
 
 
 def read_ground_truth(path: Path) -> GroundTruth:
-    """Read the file.
+    """Read the file, in a process with limits: a damaged one makes SciPy and HDF5 run for ever, or crash.
 
     Raises:
         ArttlError: if it is missing, or not such a file, or what reads it is not installed.
+    """
+    with readable(path, "--ground-truth"):  # a pipe would be waited for
+        size = path.stat().st_size
+    try:
+        output = output_of(__name__, [str(path.absolute())], _WAITING * _seconds(size))
+    except ProcessDied as died:
+        raise ArttlError(
+            f"--ground-truth {path} is damaged ({died.event} reading it): download it again"
+        ) from died
+    outcome = parse_json(output, _Outcome, f"--ground-truth {path}", finite=False)
+    if outcome.truth is None:
+        raise ArttlError(outcome.error)
+    return outcome.truth
+
+
+def main() -> None:
+    """Print the ground truth in the file that is named as the argument; what it makes of a library ends here."""
+    path = Path(sys.argv[1])
+    size = path.stat().st_size
+    limit_memory(min(_MEMORY + _MEMORY_PER_BYTE * size, _MOST_MEMORY))
+    with suppress(ImportError):  # Windows has no such limit
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CPU, (_seconds(size), _seconds(size)))
+    try:
+        outcome = _Outcome(ground_truth_in(path))
+    except ArttlError as error:
+        outcome = _Outcome(None, str(error))
+    print(json.dumps(asdict(outcome)))
+
+
+def _seconds(size: int) -> int:
+    return _SECONDS + _SECONDS_PER_MIB * (size >> 20)
+
+
+def ground_truth_in(path: Path) -> GroundTruth:
+    """Read the file in this process.
+
+    Raises:
+        ArttlError: as for `read_ground_truth`.
     """
     try:
         with path.open("rb") as file:
@@ -79,7 +136,7 @@ def _ground_truth(fields: dict[str, Any]) -> GroundTruth:
         creators=[(names[number - 1],) if number <= len(names) - 2 else () for number in creators.tolist()],
         types=_several(fields["T"], fields["Tnames"], count),
         materials=_several(fields["M"], fields["Mnames"], count),
-        years=years,
+        years=[tuple(pair) for pair in years.tolist()],
     )
 
 
@@ -92,6 +149,9 @@ def _several(table: Any, names: list[str], count: int) -> list[tuple[str, ...]]:
         rows, columns = np.nonzero(table > 0)
     if shape != (count, len(names)):
         raise ValueError(f"a table of labels is {shape[0]} x {shape[1]}, not {count} x {len(names)}")
+    for numbers, end in ((rows, count), (columns, len(names))):
+        if numbers.size and not 0 <= numbers.min() <= numbers.max() < end:
+            raise ValueError("a table of labels has entries outside of it")
     labels: list[list[str]] = [[] for _ in range(count)]
     for row, column in sorted(zip(rows.tolist(), columns.tolist(), strict=True)):
         labels[row].append(names[column])

@@ -15,7 +15,7 @@ from pathlib import Path
 from lxml import etree
 from lxml.etree import _Element as Element
 
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, one_line
 from arttl.records.kinds import contents, kind_of
 from arttl.records.reading import readable
 from arttl.records.xml_documents import split_documents
@@ -85,10 +85,10 @@ def _raise_named(where: Path | str, parser: etree.XMLPullParser | None, error: e
     entries = list(parser.feed_error_log.filter_from_errors()) if parser is not None else []
     for entry in entries:
         if entry.type != etree.ErrorTypes.WAR_NS_URI:  # a namespace need not be an address to be a name
-            message = " ".join(entry.message.split())
+            message = one_line(entry.message)
             raise BadXml(f"line {entry.line} of {where} is not well-formed XML: {message}") from error
     if not entries:
-        raise BadXml(f"{where} is not well-formed XML: {error.msg}") from error
+        raise BadXml(f"{where} is not well-formed XML: {one_line(error.msg)}") from error
 
 
 def _parser(tags: Collection[str] | None = None) -> etree.XMLPullParser:

@@ -51,6 +51,7 @@ def read_bounded_table(
             tables, size = [schema.empty_table()], 0
             batch_rows = max(1, min(_BATCH, _BYTES_BESIDE // bytes_per_row))
             for batch in file.iter_batches(batch_rows, columns=schema.names):
+                batch.validate(full=True)  # texts that are no UTF-8 would be found where they are used
                 tables.append(pa.Table.from_batches([batch]).select(schema.names).cast(schema))
                 size += tables[-1].nbytes  # after the cast, since a dictionary hides what it stands for
                 if size > bytes_per_row * rows + _BYTES_BESIDE:

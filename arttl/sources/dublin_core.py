@@ -209,7 +209,7 @@ def first_picture(pictures: PictureFolder, names: list[str]) -> tuple[Path | NoP
     looked_up = [pictures.named(name) for name in names]
     there: dict[Path, str] = {}  # several addresses may name one file, in several sizes
     for name, path in zip(names, looked_up, strict=True):
-        if isinstance(path, Path) and path.is_file():
+        if isinstance(path, Path) and pictures.has(path):
             there.setdefault(path, name)
     doubtful = [
         path for path in looked_up if isinstance(path, NoPicture) and path.reason == "ambiguous-picture"

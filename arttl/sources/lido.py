@@ -161,7 +161,7 @@ def _image(record: Element, number: str, pictures: PictureFolder) -> tuple[Path 
             if isinstance(picture, NoPicture):
                 if picture.reason == "ambiguous-picture":
                     unclear = unclear or picture
-            elif picture.is_file():
+            elif pictures.has(picture):
                 existing[picture] = None
                 break
     if existing:

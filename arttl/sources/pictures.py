@@ -134,6 +134,10 @@ class PictureFolder:
                 )
         return picture
 
+    def has(self, path: Path) -> bool:
+        """Whether the folder has a file of this path; none has a name that is too long."""
+        return self._is_there and os.path.isfile(path)  # noqa: PTH113 - a Path's own raises an error for such a name
+
     def mark(self, path: Path) -> None:
         """Count a picture of the folder as one that a record names, without looking it up."""
         self._named.append(_hash64(path.relative_to(self._folder).as_posix()))

@@ -117,6 +117,10 @@ class _AdamRecord:
     exp_avg: tuple[float, ...] = ()
     exp_avg_sq: tuple[float, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.step < 0:  # a power of Adam's decay would overflow
+            raise ValueError(f"{self.step:g} steps")
+
 
 @dataclass(frozen=True)
 class _UncertaintyRecord:

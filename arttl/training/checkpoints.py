@@ -218,10 +218,8 @@ class Checkpoints:
             torch.set_rng_state(random[f"cpu-{rank}"])
             if self._device.type == "cuda":
                 torch.cuda.set_rng_state(random[f"cuda-{rank}"], self._device)
-        except ArttlError:
-            raise
         except Exception as error:  # safetensors and the optimizer raise whatever damaged values lead to
-            raise _unreadable(folder, one_line(error)[:200]) from error
+            raise _unreadable(folder, one_line(error)) from error
         return progress, state.loader, best
 
     @property
@@ -317,6 +315,10 @@ def _restore_optimizer(
         state[int(index)][name] = value
     # The groups' rates and decays are those of the run's settings, which are the same.
     used = {index: entries for index, entries in state.items() if entries}
+    if any(entries.keys() != next(iter(used.values())).keys() for entries in used.values()):
+        raise ValueError("its optimizer has different values for different parameters")
+    if not all(torch.as_tensor(entries.get("step", 0)).min() >= 0 for entries in used.values()):
+        raise ValueError("its optimizer has a negative number of steps")
     optimizer.load_state_dict({"state": used, "param_groups": own})
     for parameter, entries in optimizer.state.items():
         for name, value in entries.items():

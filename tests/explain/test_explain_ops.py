@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -23,6 +25,21 @@ def close(actual: Tensor, expected: Tensor, scale: float = 1.0) -> None:
     torch.testing.assert_close(actual, expected, rtol=1e-5, atol=1e-5 * scale)
 
 
+def on_threads(threads: int, operator: Callable[..., Any], *arguments: object) -> Any:
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        return operator(*arguments)
+    finally:
+        torch.set_num_threads(before)
+
+
+def spread(x: Tensor) -> Tensor:
+    """The same numbers with gaps between them, and NaN in the gaps."""
+    gaps = torch.full_like(x, torch.nan)
+    return torch.stack([x, gaps], dim=-1).flatten(-2)[..., ::2]
+
+
 @st.composite
 def pairs(draw: st.DrawFn, low: int, high: int) -> list[int]:
     return [draw(st.integers(low, high)), draw(st.integers(low, high))]
@@ -34,7 +51,7 @@ def pairs(draw: st.DrawFn, low: int, high: int) -> list[int]:
     dtype=st.sampled_from(DTYPES),
     layout=st.sampled_from(["contiguous", "channels_last", "strided"]),
     rectify=st.booleans(),
-    threads=st.sampled_from([1, 2]),
+    threads=st.sampled_from([1, 2, 3]),
     seed=st.integers(0, 2**16),
 )
 def test_channel_mean_equals_twin(shape, dtype, layout, rectify, threads, seed):
@@ -42,15 +59,12 @@ def test_channel_mean_equals_twin(shape, dtype, layout, rectify, threads, seed):
     if layout == "channels_last":
         x = x.to(memory_format=torch.channels_last)
     elif layout == "strided":
-        x = torch.cat([x, x], dim=3)[..., ::2]
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        found = ops.channel_mean(x, rectify)
-    finally:
-        torch.set_num_threads(before)
+        x = spread(x)
+    found = on_threads(threads, ops.channel_mean, x, rectify)
     assert found.dtype == torch.float32 and found.is_contiguous()
     close(found, twin.channel_mean(x, rectify))
+    exact = x.double().clamp(min=0) if rectify else x.double()
+    close(found, exact.mean(dim=1).float())
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
@@ -82,36 +96,48 @@ def test_channel_mean_keeps_nan_when_it_rectifies():
         assert found.isnan().tolist() == [[[False, True], [False, False]]]
 
 
+def upsampled(deep, peak, shallow, size, kernel, stride, padding):
+    """By the definition and in float64: each deep pixel is added to the window that it covers."""
+    images, height, width = deep.shape
+    output = torch.zeros(images, *size, dtype=torch.float64)
+    for i in range(height):
+        for j in range(width):
+            top, left = i * stride[0] - padding[0], j * stride[1] - padding[1]
+            rows = slice(max(top, 0), max(top + kernel[0], 0))
+            output[:, rows, max(left, 0) : max(left + kernel[1], 0)] += deep[:, i, j].double()[:, None, None]
+    if peak is not None:
+        output *= (2.0 ** -(torch.frexp(peak.double()).exponent - 1).double())[:, None, None]
+    return (output if shallow is None else output * shallow.double()).float()
+
+
 @settings(max_examples=200, deadline=None)
 @given(
     images=st.integers(0, 3),
     deep_size=pairs(1, 12),
-    size=pairs(1, 40),
+    size=pairs(1, 70),
     kernel=pairs(1, 9),
     stride=pairs(1, 5),
     padding=pairs(0, 6),
     with_shallow=st.booleans(),
     exponent=st.sampled_from([None, 0, -120, -60, 60, 120]),
-    threads=st.sampled_from([1, 2]),
+    strided=st.booleans(),
+    threads=st.sampled_from([1, 2, 3]),
     seed=st.integers(0, 2**16),
 )
 def test_upsample_multiply_equals_twin(
-    images, deep_size, size, kernel, stride, padding, with_shallow, exponent, threads, seed
+    images, deep_size, size, kernel, stride, padding, with_shallow, exponent, strided, threads, seed
 ):
     generator = torch.Generator().manual_seed(seed)
     deep = torch.randn(images, *deep_size, generator=generator) * 2.0 ** (exponent or 0)
     peak = None if exponent is None else deep.abs().amax((1, 2))
     shallow = torch.randn(images, *size, generator=generator) if with_shallow else None
-    arguments = (deep, peak, shallow, size, kernel, stride, padding)
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        found, found_peak = ops.upsample_multiply(*arguments)
-    finally:
-        torch.set_num_threads(before)
-    expected, expected_peak = twin.upsample_multiply(*arguments)
+    window = (size, kernel, stride, padding)
+    given = [spread(maps) if strided and maps is not None else maps for maps in (deep, peak, shallow)]
+    found, found_peak = on_threads(threads, ops.upsample_multiply, *given, *window)
+    expected, expected_peak = twin.upsample_multiply(deep, peak, shallow, *window)
     close(found, expected, scale=10)
     close(found_peak, expected_peak, scale=10)
+    close(found, upsampled(deep, peak, shallow, *window), scale=10)
     assert torch.equal(found_peak, found.abs().amax((1, 2)))
 
 
@@ -139,11 +165,16 @@ def test_rescaling_brings_the_peak_near_one(exponent):
     shape=st.tuples(st.integers(0, 4), st.integers(1, 40), st.integers(1, 40)),
     epsilon=st.sampled_from([0.0, 1e-6]),
     offset=st.sampled_from([0.0, -3.0, 100.0]),
+    strided=st.booleans(),
+    threads=st.sampled_from([1, 2, 3]),
     seed=st.integers(0, 2**16),
 )
-def test_minmax_normalise_equals_twin(shape, epsilon, offset, seed):
+def test_minmax_normalise_equals_twin(shape, epsilon, offset, strided, threads, seed):
     maps = torch.randn(shape, generator=torch.Generator().manual_seed(seed)) + offset
-    close(ops.minmax_normalise(maps, epsilon), twin.minmax_normalise(maps, epsilon))
+    found = on_threads(threads, ops.minmax_normalise, spread(maps) if strided else maps, epsilon)
+    close(found, twin.minmax_normalise(maps, epsilon))
+    low, high = maps.double().amin((1, 2), keepdim=True), maps.double().amax((1, 2), keepdim=True)
+    close(found, ((maps - low) / (high - low + epsilon)).nan_to_num(0.0).float())
 
 
 def test_minmax_normalise_on_several_threads_finds_extremes_anywhere():
@@ -182,18 +213,13 @@ def walks(draw: st.DrawFn) -> tuple[list[list[int]], list[int]]:
 
 
 @settings(max_examples=80, deadline=None)
-@given(walk=walks(), images=st.integers(0, 5), threads=st.sampled_from([1, 2]), seed=st.integers(0, 2**16))
+@given(walk=walks(), images=st.integers(0, 5), threads=st.sampled_from([1, 2, 3]), seed=st.integers(0, 2**16))
 def test_backproject_equals_twin(walk, images, threads, seed):
     """Steps to maps that are larger than the last one are among them."""
     sizes, steps = walk
     generator = torch.Generator().manual_seed(seed)
     means = [torch.rand(images, *size, generator=generator) for size in sizes]
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        found = ops.backproject(means, steps)
-    finally:
-        torch.set_num_threads(before)
+    found = on_threads(threads, ops.backproject, means, steps)
     close(found, twin.backproject(means, steps), scale=10)
 
 
@@ -275,10 +301,49 @@ def test_wrong_arrays_are_refused():
     step = [0, 4, 4, 2, 2, 2, 2, 0, 0]
     with pytest.raises(ValueError, match="needs maps"):
         ops.backproject([deep], [])
+    with pytest.raises(ValueError, match="needs maps"):
+        ops.backproject([deep], [*step, 0])
+    with pytest.raises(ValueError, match=r"no transposed convolution to \[4, 4\] has .* stride \[0, 2\]"):
+        ops.backproject([deep], [0, 4, 4, 2, 2, 0, 2, 0, 0])
     with pytest.raises(ValueError, match="the steps are for 1 maps, not 2"):
         ops.backproject([deep, deep], step)
     with pytest.raises(ValueError, match=r"a mean must be float32 \[1, 4, 4\]"):
         ops.backproject([deep, deep], [1, *step[1:]])
+
+
+ANY_NUMBER = st.sampled_from([-(2**31), -1, 0, 1, 2, 3, 2**20, 2**31 - 1, 2**31, 2**63 - 1])
+ANY_MAPS = st.sampled_from(
+    [
+        torch.ones(shape)
+        for shape in ((), (2,), (2, 3), (2, 3, 4), (0, 3, 4), (2, 0, 4), (1, 6, 8), (2, 8, 3, 4))
+    ]
+    + [torch.ones(2, 3, 4, dtype=torch.float64), torch.ones(2, 3, 4, dtype=torch.int8)]
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(maps=st.tuples(*[ANY_MAPS] * 3), numbers=st.lists(ANY_NUMBER, min_size=0, max_size=10), data=st.data())
+def test_any_arguments_are_computed_or_refused(maps, numbers, data):
+    """Never an address outside an array; run with the sanitisers as well."""
+    window = [(numbers + [2] * 8)[index : index + 2] for index in (0, 2, 4, 6)]
+    if data.draw(st.booleans()):
+        window[0] = [6, 8]  # not sizes of maps that take all memory
+    elif max(window[0]) > 2**20:
+        window[0] = [2**20, -1]
+    calls = [
+        (ops.run_channel_mean, maps[0], True),
+        (ops.run_minmax_normalise, maps[0], 0.0),
+        (ops.run_upsample_multiply, maps[0], None, maps[1], *window),
+        (ops.run_upsample_multiply, maps[0], maps[1], maps[2], *window),
+        (ops.run_backproject, maps, [1, *numbers]),
+        (ops.run_backproject, [maps[0]], [0, 6, 8, *window[1], *window[2], *window[3]]),
+    ]
+    for run, *arguments in calls:
+        try:
+            found = run(*arguments)
+        except (ValueError, TypeError, IndexError):
+            continue
+        assert torch.isfinite(found[0] if isinstance(found, tuple) else found).all()
 
 
 def test_a_missing_compiled_module_is_one_sentence(monkeypatch):

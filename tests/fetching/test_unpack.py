@@ -131,6 +131,18 @@ def test_a_tar_with_a_header_that_would_fill_the_memory(tmp_path) -> None:
         unpack(tmp_path / "a.tar.gz", tmp_path / "out", WANTED)
 
 
+@pytest.mark.parametrize(("at", "values"), [(28, b"\0\0\0\0\6"), (46, b"\x82")])
+def test_a_zip_whose_directory_has_a_name_that_is_none(tmp_path, at: int, values: bytes) -> None:
+    """Of no letters, which are a comment instead; and of bytes that are no UTF-8."""
+    archive = make_zip(tmp_path / "a.zip", {"ü.jpg": b"x" * 9})
+    raw = bytearray(archive.read_bytes())
+    start = raw.rindex(b"PK\x01\x02") + at
+    raw[start : start + len(values)] = values
+    archive.write_bytes(raw)
+    with pytest.raises(ArttlError, match=r"a\.zip is damaged"):
+        unpack(archive, tmp_path / "out", WANTED)
+
+
 def test_two_members_of_one_name(tmp_path) -> None:
     with pytest.warns(UserWarning, match="Duplicate"), zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         archive.writestr("1.jpg", b"one")

@@ -167,3 +167,24 @@ def test_what_the_kernel_cannot_do_is_refused(change: dict[str, object]) -> None
     ops.run_crop_resize_normalise(**arguments)
     with pytest.raises(ValueError, match=r"picture|square|colours"):
         ops.run_crop_resize_normalise(**{**arguments, **change})
+
+
+@given(
+    part=st.lists(st.sampled_from([-(2**63), -1, 0, 1, 7, 9, 2**31, 2**64]), min_size=4, max_size=4),
+    start=st.lists(st.floats(-2, 12) | st.floats(), min_size=2, max_size=2),
+    step=st.lists(st.floats(0, 9) | st.floats(), min_size=2, max_size=2),
+    size=st.sampled_from([-1, 0, 1, 2, 20]),
+    filter=st.sampled_from(["nearest", "bilinear", "bicubic"]),
+)
+@settings(max_examples=200, deadline=None)
+def test_any_square_is_computed_or_refused(
+    part: list[int], start: list[float], step: list[float], size: int, filter: str
+) -> None:
+    """Never an address outside the picture; run with the sanitisers as well."""
+    for given_part in (part, [0, 0, 7, 9]):
+        arguments = (noise(0, 7, 9), given_part, start, step, size, filter, False, [], *GREY, torch.float32)
+        try:
+            square = ops.run_crop_resize_normalise(*arguments)
+        except (ValueError, TypeError):
+            continue
+        assert square.isfinite().all()

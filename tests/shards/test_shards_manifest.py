@@ -86,6 +86,15 @@ def test_columns_of_other_types(shards: Path, column: str, values: list[object],
         Manifest.read(shards)
 
 
+def test_texts_that_are_no_utf_8(shards: Path) -> None:
+    path = shards / "manifest.parquet"
+    table = pq.read_table(path)
+    texts = pa.array([b"\xb9"] * len(table)).view(pa.string())
+    pq.write_table(table.set_column(table.column_names.index("key"), "key", texts), path)
+    with pytest.raises(ArttlError, match=r"manifest\.parquet cannot be read as Parquet: .*UTF8"):
+        Manifest.read(shards)
+
+
 def test_what_other_programs_write_is_read(shards: Path) -> None:
     """Larger types of the same kind, and columns of their own."""
     path = shards / "manifest.parquet"

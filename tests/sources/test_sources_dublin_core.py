@@ -413,6 +413,7 @@ def test_the_first_picture_that_is_there(tmp_path: Path) -> None:
         f"<dc:relation>https://m.example/{name}</dc:relation>"
         for name in ("page", "front.jpg", "small/front.jpg", "back.jpg")
     )
+    relations = f"<dc:relation>{'a name of no file ' * 20}</dc:relation>{relations}"
     (artwork,), sentences = _read_all(
         tmp_path, _record("<dc:identifier>A</dc:identifier>", relations), image="dc:relation"
     )

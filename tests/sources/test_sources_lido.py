@@ -440,6 +440,7 @@ def test_the_master_of_the_first_resource_is_the_picture(tmp_path: Path) -> None
         element(
             "resourceWrap",
             _resource(("image_master", "https://m.example/none.jpg")),
+            _resource(("image_master", "a name of no file " * 20)),
             _resource(
                 ("image_thumb", "https://m.example/t_1.jpg"),
                 ("image_preview", "https://m.example/p_1.jpg"),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import struct
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import scipy.sparse
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
-from arttl.records.rijks_ground_truth import read_ground_truth
+from arttl.records.rijks_ground_truth import ground_truth_in, read_ground_truth
 from arttl.shards.rejects import Reject
 from arttl.sources.remarks import PassedOver
 from arttl.sources.rijks2014 import read_rijks2014
@@ -77,10 +79,9 @@ def _write_version_7_3(path: Path, *, sparse: bool) -> None:
         file.write(b"MATLAB 7.3 MAT-file".ljust(126, b" ") + b"\0\2IM")
 
 
-@pytest.fixture(params=["5", "5-sparse", "7.3", "7.3-sparse"])
-def ground_truth(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    write = _write_version_5 if request.param[0] == "5" else _write_version_7_3
-    write(tmp_path / "rijksgt.mat", sparse="sparse" in request.param)
+@pytest.fixture
+def ground_truth(tmp_path: Path) -> Path:
+    _write_version_5(tmp_path / "rijksgt.mat", sparse=True)
     return tmp_path / "rijksgt.mat"
 
 
@@ -147,13 +148,32 @@ def test_other_files_are_passed_over_and_no_rows_of_the_ground_truth(
     assert [artwork.image.name for artwork in artworks if artwork.image.exists()][-1] == "0000003_RP-P-3.JPG"
 
 
-def test_the_ground_truth(ground_truth: Path) -> None:
-    truth = read_ground_truth(ground_truth)
+@pytest.mark.parametrize("write", [_write_version_5, _write_version_7_3])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_the_ground_truth(write: Callable[..., None], sparse: bool, tmp_path: Path) -> None:
+    write(tmp_path / "gt.mat", sparse=sparse)
+    truth = ground_truth_in(tmp_path / "gt.mat")
     assert truth.splits == ["train", "val", "test", "train"]
     assert truth.creators == [("Dürer, Albrecht",), (), (), ("X",)]
     assert truth.types == [("schilderij", "tekening"), (), ("prent",), ("prent",)]
     assert truth.materials == [("雪",), ("papier", "雪"), ("papier",), ()]
-    assert truth.years.tolist() == _FIELDS["Y"].tolist()
+    assert [list(pair) for pair in truth.years] == _FIELDS["Y"].tolist()
+
+
+def test_it_is_the_same_from_the_process_with_limits(tmp_path: Path) -> None:
+    _write_version_7_3(tmp_path / "gt.mat", sparse=True)
+    assert read_ground_truth(tmp_path / "gt.mat") == ground_truth_in(tmp_path / "gt.mat")
+
+
+def test_a_length_that_takes_all_memory_and_time_is_refused(ground_truth: Path) -> None:
+    two = struct.pack("<IIii", 5, 8, 2, 1)
+    raw = ground_truth.read_bytes()
+    assert two in raw  # the shape of the names of materials
+    ground_truth.write_bytes(raw.replace(two, struct.pack("<IIii", 5, 8, 2, 0xB000001)))
+    with pytest.raises(
+        ArttlError, match=r"gt\.mat is (damaged|not the challenge's rijksgt\.mat: Unable to allocate)"
+    ):
+        read_ground_truth(ground_truth)
 
 
 def test_official_split_and_labels(challenge: Path, ground_truth: Path) -> None:
@@ -178,7 +198,7 @@ def test_what_does_not_fit(challenge: Path, tmp_path: Path) -> None:
         ({"tasks": ("a=gt.type",)}, "--tasks a needs --ground-truth"),
         ({"tasks": ("a=gt.tipe",)}, r"no 'gt\.tipe' \(did you mean 'gt\.type'\?\)"),
         ({"metadata": tmp_path / "gt.mat"}, "needs --metadata FOLDER"),
-        ({"ground_truth": tmp_path / "none.mat"}, r"none\.mat cannot be read: No such file"),
+        ({"ground_truth": tmp_path / "none.mat"}, r"none\.mat does not exist"),
     ):
         with pytest.raises(ArttlError, match=sentence):
             _read(challenge, **changes)
@@ -210,4 +230,4 @@ def test_files_that_are_no_ground_truth(kind: str, tmp_path: Path) -> None:
     with pytest.raises(
         ArttlError, match=r"gt\.mat is not the challenge's rijksgt\.mat|gt\.mat cannot be read"
     ):
-        read_ground_truth(path)
+        ground_truth_in(path)
