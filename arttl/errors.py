@@ -16,7 +16,12 @@ class ArttlError(Exception):
     """A failure the user can mend: its message is one sentence naming the file, row or flag, and the way out.
 
     The command line prints the message alone; every other exception is a bug of ours and keeps its traceback.
+
+    Attributes:
+        on_every_rank: whether all processes of a run meet the failure, so that the first alone prints it.
     """
+
+    on_every_rank = True
 
 
 def one_line(error: BaseException) -> str:
