@@ -86,6 +86,9 @@ def fetch(
         remove(unpacked)
         raise ArttlError(f"--out {out} is fetched already: remove {finished} to fetch it anew")
     if unpacked.exists():  # a call was interrupted while it unpacked or arranged
+        if (unpacked / downloads.name).exists():
+            with writing(downloads):
+                (unpacked / downloads.name).rename(downloads)
         for name in (_PICTURES, _RECORDS, _TRUTH):
             remove(out / name)
         remove(unpacked)
@@ -117,10 +120,11 @@ def fetch(
             elif archive.name == _TRUTH:
                 shutil.copyfile(archive, unpacked / _TRUTH)
     collection = _arrange(unpacked, out, tuple(files))
+    if not settings.keep_archives:  # removed with the rest, once it is said that all is there
+        with writing(downloads):
+            downloads.rename(unpacked / downloads.name)
     write_json(finished, asdict(collection), unpacked)
     remove(unpacked)
-    if not settings.keep_archives:
-        remove(downloads)
     return collection
 
 
