@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import inspect
 import io
@@ -10,13 +11,15 @@ import os
 import select
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 from arttl.cpu import share_cores
 from arttl.errors import ArttlError, did_you_mean, printable
+
+_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # that a write reports without a name
 
 
 @dataclass(frozen=True)
@@ -193,18 +196,46 @@ def run_command(name: str, argv: Sequence[str] | None = None, prog: str | None =
             output has closed it, as `head` does.
     """
     share_cores()  # before anything imports torch
+    arguments = sys.argv[1:] if argv is None else argv
+    return _status_of(lambda: _run(COMMANDS[name], arguments, prog or f"arttl {name}"))
+
+
+def _status_of(work: Callable[[], object]) -> int:
+    """Do what a command does, and report its failure."""
     _tolerate_encodings()
     try:
         with _readers_may_leave():
-            _run(COMMANDS[name], sys.argv[1:] if argv is None else argv, prog or f"arttl {name}")
+            work()
     except ArttlError as error:
-        if os.environ.get("RANK", "0") == "0":  # every process of a run meets the same failure
-            print(f"error: {printable(str(error))}", file=sys.stderr)
+        if os.environ.get("RANK", "0") == "0" or not error.on_every_rank:
+            _report(f"error: {printable(str(error))}")
+        return 2
+    except OSError as error:
+        if error.filename is None and error.errno not in _DISK_ERRORS:
+            raise
+        name = "standard output" if error.filename is None else error.filename
+        path = os.fsdecode(name) if isinstance(name, bytes) else str(name)
+        _report(f"error: {printable(path)} cannot be read or written: {error.strerror}")
         return 2
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        _report("interrupted")
         return 130
     return 0
+
+
+def _report(text: str) -> None:
+    """Print to standard error, which may be on a full disk too."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        _discard(sys.stderr)
+
+
+def _discard(stream: TextIO) -> None:
+    """Lose what a stream still holds and is given, or the end of the process fails on it once more."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
 
 
 def _tolerate_encodings() -> None:
@@ -222,13 +253,16 @@ def _readers_may_leave() -> Iterator[None]:
             yield
         finally:
             sys.stdout.flush()
-    except BrokenPipeError:
-        poll = select.poll()
-        poll.register(sys.stdout.fileno(), select.POLLOUT)
-        if not any(events & select.POLLERR for _, events in poll.poll(0)):
-            raise  # another pipe, such as a worker's
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit fails on it once more
-        sys.exit(128 + signal.SIGPIPE)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            poll = select.poll()
+            poll.register(sys.stdout.fileno(), select.POLLOUT)
+            if any(events & select.POLLERR for _, events in poll.poll(0)):
+                _discard(sys.stdout)
+                sys.exit(128 + signal.SIGPIPE)
+        elif error.filename is None and error.errno in _DISK_ERRORS:
+            _discard(sys.stdout)
+        raise  # another pipe, such as a worker's, or another file
 
 
 def main() -> None:
@@ -238,14 +272,11 @@ def main() -> None:
     usage = f"usage: arttl COMMAND [OPTIONS]\n\n{lines}\n\n`arttl COMMAND --help` lists a command's options."
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if name in ("-h", "--help"):
-        with _readers_may_leave():
-            print(usage)
-        sys.exit(0)
+        sys.exit(_status_of(lambda: print(usage)))
     if name == "--version":
         from arttl.version import __version__
 
-        print(f"arttl {__version__}")
-        sys.exit(0)
+        sys.exit(_status_of(lambda: print(f"arttl {__version__}")))
     if name not in COMMANDS:
         print(f"error: arttl has no command {name!r}{did_you_mean(name, COMMANDS)}\n{usage}", file=sys.stderr)
         sys.exit(2)

@@ -21,7 +21,12 @@ class ArttlError(Exception):
     The command line prints the message alone; every other exception is a bug of ours and keeps its traceback. What the
     message quotes of files and libraries may be long and have several lines: it is made one line, and of more than
     1,500 characters it loses the middle.
+
+    Attributes:
+        on_every_rank: whether all processes of a run meet the failure, so that the first alone prints it.
     """
+
+    on_every_rank = True
 
     def __init__(self, message: str) -> None:
         message, half = " ".join(message.splitlines()), _LONGEST_MESSAGE // 2

@@ -22,6 +22,10 @@ from arttl.errors import ArttlError
 _HOST = f"{zlib.crc32(platform.node().encode()):08x}"
 _LEFTOVER = re.compile(r"\.(?P<name>.+)\.(?P<host>[0-9a-f]{8})-(?P<process>[0-9]+)(-replaced)?\.unfinished")
 
+_OF_SAFETENSORS = re.compile(
+    r"\.tmp[A-Za-z0-9]{6}"
+)  # beside the file that it is told to write, and then renamed
+
 
 class WriteError(ArttlError):
     """A file or folder that cannot be written.
@@ -53,13 +57,17 @@ def whole_file(path: Path, scratch: Path | None = None) -> Iterator[Path]:
     """A temporary path, which gets its final name at the end of the block, or is removed where the block fails.
 
     Args:
-        path: the final name; a file there is replaced.
+        path: the final name; a file or a link there is replaced.
         scratch: folder for the temporary file, on the same disk; by default that of `path`.
 
     Raises:
         WriteError: if it cannot be written.
     """
     with writing(path):
+        if path.exists() and not path.is_file():
+            raise WriteError(
+                path, f"it is a {'folder' if path.is_dir() else 'device or a pipe'}; name a file"
+            )
         if scratch is None:
             _remove_leftovers_of(path)
         with _renamed(
@@ -110,7 +118,7 @@ def commit(temporary: Path, final: Path) -> None:
         if final.is_dir():
             replaced = _set_aside(final)
             temporary.rename(final)
-            shutil.rmtree(replaced)
+            _delete(replaced)
         else:
             temporary.replace(final)
         _flush(final.parent)
@@ -192,24 +200,46 @@ def remove(path: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Wait for a lock between processes, and hold it; a killed process releases it.
+
+    Args:
+        path: of the file of the lock, which stays.
+
+    Raises:
+        WriteError: if the file cannot be made.
+    """
+    from filelock import FileLock  # not for those who only read
+
+    lock = FileLock(path)
+    with writing(path):
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def is_leftover(path: Path) -> bool:
     """Whether a name is that of something unfinished."""
     return _LEFTOVER.fullmatch(path.name) is not None
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove all that is unfinished in a folder that no other process writes into.
+    """Remove all that is unfinished in a folder that no other process writes into, by safetensors too.
 
     Raises:
         WriteError: if that fails.
     """
     with writing(folder):
-        for path in filter(is_leftover, folder.iterdir() if folder.is_dir() else ()):
-            _delete(path)
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if is_leftover(path) or _OF_SAFETENSORS.fullmatch(path.name):
+                _delete(path)
 
 
 def _delete(path: Path) -> None:
-    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
 
 
 def _temporary(path: Path, suffix: str = "") -> Path:

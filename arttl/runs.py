@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -49,6 +51,7 @@ _CONTENTS = (
     _CHECKPOINTS,
     _CONFIG,
 )
+_LOST_RANK = re.compile("Connection (closed|reset) by peer|Broken pipe|Timed out waiting|NCCL|TCPStore")
 _FAILURES = ("failed.json", "traceback.txt")
 _PACKAGES = ("arttl", "torch", "torchvision", "timm", "accelerate", "simplejpeg", "nvidia-dali-cuda130")
 _T = TypeVar("_T")
@@ -211,7 +214,12 @@ class RunFolder:
         files.write_json(self.path / "environment.json", environment)
 
     def append(self, *lines: Mapping[str, object]) -> None:
-        """Append lines to `metrics.jsonl`."""
+        """Append lines to `metrics.jsonl`.
+
+        Raises:
+            ArttlError: if it cannot be written, or the folder is not the one that `begin` made.
+        """
+        self._check_begun()
         files.append_lines(self.path / "metrics.jsonl", map(json.dumps, lines))
 
     def finish(
@@ -228,8 +236,9 @@ class RunFolder:
             predictions, classes: each writes a whole file of the name it is given.
 
         Raises:
-            ArttlError: if something cannot be written.
+            ArttlError: if something cannot be written, or the folder is not the one that `begin` made.
         """
+        self._check_begun()
         predictions(self.predictions)
         classes(self.path / "classes.csv")
         files.write_json(self.path / _DONE, figures)
@@ -240,6 +249,13 @@ class RunFolder:
         if traceback is not None:
             files.write_text(self.path / _FAILURES[1], traceback)
         files.write_text(self.path / _FAILURES[0], json.dumps({"error": error}) + "\n")
+
+    def _check_begun(self) -> None:
+        """Refuse a folder that was made anew in place of one that is gone, such as one whose disk was unmounted."""
+        if not (self.path / _CONFIG).is_file():
+            raise ArttlError(
+                f"{self.path / _CONFIG} is gone since the run was begun: bring the folder back and resume"
+            )
 
     def _contents(self) -> list[Path]:
         return [
@@ -294,9 +310,38 @@ def on_first_rank(work: Callable[[], _T]) -> _T:
             outcome[1] = str(error)
     broadcast_object_list(outcome)
     if outcome[1] is not None:
-        raise ArttlError(outcome[1])
+        raise _FirstRankError(outcome[1])
     result: _T = outcome[0]
     return result
+
+
+class _FirstRankError(ArttlError):
+    """What `on_first_rank` raises on every rank."""
+
+
+@contextmanager
+def beside_other_ranks() -> Iterator[None]:
+    """Work in which the ranks wait for each other: what ends one of them is reported by it and by those it leaves.
+
+    Raises:
+        ArttlError: of one rank alone, for its own failure or where another is gone.
+    """
+    try:
+        yield
+    except _FirstRankError:
+        raise
+    except ArttlError as error:
+        error.on_every_rank = PartialState().num_processes == 1
+        raise
+    except RuntimeError as error:  # torch has no type for it: gloo's is this, NCCL's a subclass
+        if PartialState().num_processes == 1 or not _LOST_RANK.search(str(error)):
+            raise
+        lost = ArttlError(
+            f"rank {PartialState().process_index} stops, because another process of the run has ended; mend what"
+            " ended it, such as too little memory, and resume the run"
+        )
+        lost.on_every_rank = False
+        raise lost from error
 
 
 def flat_settings(settings: Settings) -> dict[str, Any]:

@@ -79,6 +79,20 @@ class Parsed(Constraint):
             self.parse(value)
 
 
+class FileToWrite(Constraint):
+    """A constraint on the path of a file that is written at the end, when it would be too late to name another."""
+
+    def check(self, flag: str, value: Any) -> None:
+        """See `Constraint.check`."""
+        if value is None:
+            return
+        if not value.parent.is_dir():
+            raise ArttlError(f"{flag} {value}: there is no folder {value.parent}; make it first")
+        if value.is_symlink() or (value.exists() and not value.is_file()):
+            kind = "link" if value.is_symlink() else "folder" if value.is_dir() else "device or a pipe"
+            raise ArttlError(f"{flag} {value} is a {kind}; name a file")
+
+
 @dataclass(frozen=True)
 class Removed:
     """Values that a setting had in earlier versions; a recipe with one is refused in a sentence that says so."""
@@ -92,6 +106,7 @@ Positive = Annotated[float, Bound("above 0", lambda value: 0 < value < math.inf)
 NotNegative = Annotated[float, Bound("0 or more", lambda value: 0 <= value < math.inf)]
 Share = Annotated[float, Bound("above 0 and at most 1", lambda value: 0 < value <= 1)]
 ShareBelowOne = Annotated[float, Bound("0 or more and below 1", lambda value: 0 <= value < 1)]
+OutputFile = Annotated[Path, FileToWrite()]
 BetweenZeroAndOne = Annotated[float, Bound("between 0 and 1", lambda value: 0 < value < 1)]
 
 

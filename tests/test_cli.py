@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
 import subprocess
 import sys
@@ -132,3 +133,26 @@ def test_a_reader_that_leaves_early_is_no_failure(argv, buffering) -> None:
     done = subprocess.run(program, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writer)
     assert done.stderr == "" and done.returncode == 141
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("argv", [["--help"], ["train", "--help"]])
+@pytest.mark.parametrize("buffering", [[], ["-u"]])
+def test_standard_output_on_a_full_disk(argv, buffering) -> None:
+    program = [sys.executable, *buffering, "-c", "from arttl.cli import main; main()", *argv]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        both = subprocess.run(program, stdout=full, stderr=full, check=False)
+    assert done.stderr == "error: standard output cannot be read or written: No space left on device\n"
+    assert done.returncode == both.returncode == 2
+
+
+def test_a_file_of_the_system_is_named(monkeypatch, capsys) -> None:
+    """What no command reports in its own words, such as a folder that is gone in the middle of its work."""
+
+    def fail(*_) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/a/b")
+
+    monkeypatch.setattr("arttl.cli._run", fail)
+    assert run_command("train", []) == 2
+    assert capsys.readouterr().err == "error: /a/b cannot be read or written: Permission denied\n"

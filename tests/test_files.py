@@ -150,6 +150,32 @@ def test_a_folder_that_is_not_there_is_named(tmp_path) -> None:
         files.make_folder(tmp_path / "file" / "x")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="there are no pipes with names elsewhere")
+def test_a_file_replaces_no_folder_and_no_device(tmp_path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "mine").write_text("mine")
+    os.mkfifo(tmp_path / "pipe")  # as /dev/null is, which whoever is root would replace
+    for name, kind in (("folder", "a folder"), ("pipe", "a device or a pipe")):
+        with pytest.raises(ArttlError, match=f"{name} cannot be written: it is {kind}; name a file"):
+            files.write_text(tmp_path / name, "new")
+    assert names(tmp_path) == ["folder", "pipe"] and names(tmp_path / "folder") == ["mine"]
+
+
+def test_a_folder_replaces_a_link_to_one(tmp_path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "out").symlink_to(tmp_path / "mine")
+    write_folder(tmp_path / "out")
+    assert not (tmp_path / "out").is_symlink() and names(tmp_path / "out") == ["inner", "one"]
+    assert names(tmp_path) == ["mine", "out"] and names(tmp_path / "mine") == []
+
+
+def test_what_a_killed_process_left_of_safetensors_is_removed(tmp_path) -> None:
+    for name in (".tmpA1b2C3", ".tmpfile", "tmpA1b2C3"):
+        (tmp_path / name).write_text("")
+    files.remove_leftovers(tmp_path)
+    assert names(tmp_path) == [".tmpfile", "tmpA1b2C3"]
+
+
 def test_removing_a_folder_and_a_link_to_one(tmp_path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "x").write_text("")

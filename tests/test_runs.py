@@ -102,6 +102,19 @@ def test_what_says_done_goes_first_and_what_a_run_is_resumed_from_last(tmp_path,
     assert held[0] == "test.json" and held[-1] == "config.yaml" and len(held) == 7
 
 
+def test_a_folder_made_anew_in_the_middle_of_a_run_is_not_the_run(tmp_path) -> None:
+    """As if the disk was unmounted: a result without its beginning would look done."""
+    run = begun(tmp_path / "run")
+    (tmp_path / "run").rename(tmp_path / "aside")
+    run.best.mkdir(parents=True)
+    for work in (lambda: run.append({"epoch": 1}), lambda: run.finish({}, predictions=print, classes=print)):
+        with pytest.raises(
+            ArttlError, match=r"config\.yaml is gone since the run was begun: bring the folder back"
+        ):
+            work()
+    assert not run.is_done
+
+
 def test_a_failure_is_noted_and_forgotten_by_the_next_attempt(tmp_path) -> None:
     run = RunFolder(tmp_path / "run")
     assert run.failure is None

@@ -15,6 +15,7 @@ from arttl.settings import (
     RECIPES,
     AtLeastOne,
     Bound,
+    OutputFile,
     Removed,
     Settings,
     Share,
@@ -234,3 +235,19 @@ def test_inherited_groups_are_sections_of_the_help(capsys) -> None:
     for setting in settings_of(FuseSettings).values():
         assert setting.text is not None and setting.text[0].isupper() and setting.text.endswith(".")
         assert setting.name == "features" or f" {setting.flag} " in shown or f" {setting.flag}," in shown
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written(Settings):
+    json: OutputFile | None = None
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(tmp_path) -> None:
+    assert Written(json=tmp_path / "a.json").json == tmp_path / "a.json"
+    (tmp_path / "link").symlink_to(tmp_path / "b.json")  # as /dev/stdout is, which a file would replace
+    with pytest.raises(ArttlError, match="link is a link; name a file"):
+        Written(json=tmp_path / "link")
+    with pytest.raises(ArttlError, match=f"--json {tmp_path} is a folder; name a file"):
+        Written(json=tmp_path)
+    with pytest.raises(ArttlError, match=r"--json .*/a/b\.json: there is no folder .*/a; make it first"):
+        Written(json=tmp_path / "a" / "b.json")

@@ -21,7 +21,7 @@ from arttl.loading import open_loader, read_manifest
 from arttl.loading.settings import DecodingSettings
 from arttl.loading.views import Views
 from arttl.models import load_trained_model
-from arttl.settings import AtLeastOne, Settings
+from arttl.settings import AtLeastOne, OutputFile, Settings
 from arttl.tasks import TaskSet
 
 
@@ -37,11 +37,11 @@ class EvaluateSettings(Settings):
     """Split to measure on."""
     group_by: str | None = None
     """Resample whole groups for the intervals: object_number, or a task, whose samples of one label belong together."""
-    json: Path | None = None
+    json: OutputFile | None = None
     """File for the figures, as JSON."""
-    classes_csv: Path | None = None
+    classes_csv: OutputFile | None = None
     """File for the table of classes, as CSV: precision, recall, and what a class is most often mistaken for."""
-    predictions: Path | None = None
+    predictions: OutputFile | None = None
     """Parquet file for what was predicted of each sample; `arttl compare` reads it."""
     batch_size: AtLeastOne = 64
     """Samples per step."""

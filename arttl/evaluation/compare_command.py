@@ -23,7 +23,7 @@ from arttl.evaluation.measures import measure_named
 from arttl.evaluation.report import empty_table, interval_text, measure_name, measure_text
 from arttl.files import write_json
 from arttl.inference.predictions import Predictions
-from arttl.settings import AtLeastOne, Bound, Settings
+from arttl.settings import AtLeastOne, Bound, OutputFile, Settings
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class CompareSettings(Settings):
     """Resamplings of the bootstrap."""
     seed: Annotated[int, Bound("at least 0", lambda value: value >= 0)] = 0
     """Seed of the resamplings."""
-    json: Path | None = None
+    json: OutputFile | None = None
     """File for the figures, as JSON."""
 
 

@@ -19,7 +19,7 @@ from arttl.explain.score_maps import METHODS, SHARES, all_maps, curves, pointing
 from arttl.explain.views import Split, views_of_shards
 from arttl.files import write_json
 from arttl.models import load_model
-from arttl.settings import AtLeastOne, Bound, Settings
+from arttl.settings import AtLeastOne, Bound, OutputFile, Settings
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class ScoreSettings(Settings):
     """How many drawn objects at known positions; 0 for none."""
     seed: int = 0
     """Seed of the noise, the drawn objects and the random weights."""
-    json: Path | None = None
+    json: OutputFile | None = None
     """File for the figures, as JSON."""
 
 

@@ -79,11 +79,15 @@ def fetch(
     """
     console = console or Console(stderr=True)
     out, finished = settings.out, settings.out / "fetched.json"
-    if finished.exists():
-        raise ArttlError(f"--out {out} is fetched already: remove {finished} to fetch it anew")
     unpacked, downloads = out / ".unpacking", out / "downloads"
     remove_leftovers(out)
+    if finished.exists():
+        remove(unpacked)
+        raise ArttlError(f"--out {out} is fetched already: remove {finished} to fetch it anew")
     if unpacked.exists():  # a call was interrupted while it unpacked or arranged
+        if (unpacked / downloads.name).exists():
+            with writing(downloads):
+                (unpacked / downloads.name).rename(downloads)
         for name in (_PICTURES, _RECORDS, _TRUTH):
             remove(out / name)
         remove(unpacked)
@@ -107,18 +111,19 @@ def fetch(
                 )
             )
     make_folder(unpacked)
-    for archive in archives:
-        if kind_of(archive) is not None:
-            console.print(f"unpacking {archive.name}", highlight=False)
-            unpack(archive, unpacked, (".jpg", ".xml", _TRUTH))
-        elif archive.name == _TRUTH:
-            with writing(unpacked / _TRUTH):
+    with writing(unpacked):
+        for archive in archives:
+            if kind_of(archive) is not None:
+                console.print(f"unpacking {archive.name}", highlight=False)
+                unpack(archive, unpacked, (".jpg", ".xml", _TRUTH))
+            elif archive.name == _TRUTH:
                 shutil.copyfile(archive, unpacked / _TRUTH)
     collection = _arrange(unpacked, out, tuple(files))
+    if not settings.keep_archives:  # removed with the rest, once it is said that all is there
+        with writing(downloads):
+            downloads.rename(unpacked / downloads.name)
     write_json(finished, asdict(collection), unpacked)
     remove(unpacked)
-    if not settings.keep_archives:
-        remove(downloads)
     return collection
 
 

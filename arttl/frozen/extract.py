@@ -32,7 +32,7 @@ from arttl.loading.settings import EngineSettings
 from arttl.models import Backbone, load_weights
 from arttl.models.settings import NetworkSettings
 from arttl.models.stages import LAST_LAYER, PooledStages, stage_widths
-from arttl.runs import flat_settings, on_first_rank, open_accelerator
+from arttl.runs import beside_other_ranks, flat_settings, on_first_rank, open_accelerator
 from arttl.settings import AtLeastOne, OutputSettings
 from arttl.shards.manifest import Manifest
 
@@ -116,7 +116,8 @@ def compute_features(settings: FeatureSettings) -> FeatureStore:
         kept = writer.num_blocks - len(missing)
         if kept:
             reporter.say(f"resumed    {kept} of {writer.num_blocks} blocks were done by an interrupted pass")
-        _fill(writer, missing, PooledStages(backbone, widths), manifest, open_rows, reporter, accelerator)
+        with beside_other_ranks():
+            _fill(writer, missing, PooledStages(backbone, widths), manifest, open_rows, reporter, accelerator)
     else:
         reporter.say(f"features   {settings.out} holds them already")
     accelerator.wait_for_everyone()

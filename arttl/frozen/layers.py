@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from rich.table import Table
 from arttl.console import Reporter
 from arttl.evaluation.measures import MAIN_MEASURE
 from arttl.evaluation.report import measure_name, measure_text
-from arttl.files import make_folder, whole_file
+from arttl.files import make_folder, write_bytes
 from arttl.frozen.mixing import fit_mixing
 from arttl.frozen.results import write_figures
 from arttl.frozen.study import SplitSettings, Study, StudySettings, majority_values, task_values
@@ -211,8 +212,9 @@ def layers(settings: LayerSettings) -> list[LayerRow]:
     figure = plot_layers(rows, tasks)
     make_folder(settings.out)
     for kind in ("png", "pdf"):
-        with whole_file(settings.out / f"layers.{kind}") as temporary:
-            figure.savefig(temporary, format=kind, dpi=150)
+        buffer = io.BytesIO()  # matplotlib hides the system's errors behind its own
+        figure.savefig(buffer, format=kind, dpi=150)
+        write_bytes(settings.out / f"layers.{kind}", buffer.getvalue())
     write_figures(settings.out, settings, "layers.json", [asdict(row) for row in rows])
     reporter.say(f"plotted in {settings.out / 'layers.png'} and layers.pdf, the figures in layers.json")
     return rows

@@ -17,12 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from filelock import FileLock
-
 from arttl.documents import LARGEST, parse_json, read_json, structured
 from arttl.errors import ArttlError, without_credentials
 from arttl.fetching.pace import TooSlowError
-from arttl.files import digest_of_file, make_folder, whole_file, write_bytes, write_json
+from arttl.files import digest_of_file, locked, make_folder, whole_file, write_bytes, write_json
 from arttl.loading.receiving import StoppedError, received
 from arttl.shards.manifest import DatasetRecord, FileRecord, Manifest
 
@@ -165,7 +163,7 @@ class RemoteShards:
         path, file = self._folder / name, self._files[name]
         if name in self._verified and path.exists():
             return
-        with FileLock(self._folder / f"{name}.lock"):
+        with locked(self._folder / f"{name}.lock"):
             if not _is_whole(path, file):
                 with self._room_for(file.bytes):
                     self._fetch(name, stop)

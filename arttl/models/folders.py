@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -207,5 +209,8 @@ def save_tensors(path: Path, state: Mapping[str, torch.Tensor]) -> None:
         memory.add(address)
     try:
         save_file(tensors, path)
-    except SafetensorError as error:  # how it reports a full disk
-        raise OSError(str(error)) from error
+    except SafetensorError as error:  # how it reports a full disk, with Rust's words around the number
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        raise (
+            OSError(int(number[1]), os.strerror(int(number[1]))) if number else OSError(str(error))
+        ) from error

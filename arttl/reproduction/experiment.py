@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
 from arttl.errors import ArttlError
-from arttl.files import make_folder, write_json
+from arttl.files import locked, make_folder, write_json
 from arttl.models import Backbone, load_weights
 from arttl.reproduction.cells import Collection, Matrix, build_matrix
 from arttl.reproduction.excerpt import write_excerpt
@@ -125,7 +123,7 @@ def _open_collections(settings: ReproduceSettings) -> dict[str, Manifest]:
         return manifests
     excerpts = settings.out / "excerpts"
     make_folder(excerpts)
-    with FileLock(excerpts / "lock"):  # the first of several processes writes them
+    with locked(excerpts / "lock"):  # the first of several processes writes them
         return {
             name: write_excerpt(manifest, excerpts / name, QUICK_SAMPLES)
             for name, manifest in manifests.items()

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from accelerate import PartialState
-from filelock import FileLock
 
 from arttl.documents import read_json, structured
 from arttl.errors import ArttlError
-from arttl.files import make_folder
+from arttl.files import locked, make_folder
 from arttl.frozen.extract import FeatureSettings, compute_features
 from arttl.frozen.fuse import FuseSettings, fuse
 from arttl.frozen.layers import LayerRow, LayerSettings, layers
@@ -91,7 +90,7 @@ def _compute_features(experiment: Experiment, name: str, network: str) -> Path:
 
 def _fuse(plan: Plan, name: str, stores: tuple[Path, ...]) -> None:
     folder = plan.experiment.folder(fused_name(name))
-    with FileLock(folder.with_name(folder.name + ".lock")):
+    with locked(folder.with_name(folder.name + ".lock")):
         if plan.experiment.state(fused_name(name)) == "done":  # by another process
             return
         common: dict[str, Any] = {

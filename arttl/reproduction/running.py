@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from arttl.errors import ArttlError
 from arttl.files import make_folder, remove
 from arttl.reproduction.cells import Matrix, Run
-from arttl.runs import RunFolder
+from arttl.runs import RunFolder, beside_other_ranks
 from arttl.training.settings import TrainSettings
 from arttl.training.train import train
 
@@ -76,6 +76,7 @@ class Experiment:
         return RunFolder(self.folder(run)).failure or ""
 
 
+@beside_other_ranks()
 def run_matrix(
     experiment: Experiment,
     matrix: Matrix,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import platform
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cached_property
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -18,9 +22,6 @@ from arttl.models import TrainedModel
 from arttl.runs import RunFolder, on_first_rank
 from arttl.shards.manifest import Manifest
 from arttl.training.checkpoints import Epoch
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
 
 
 class EpochReporter(Reporter):
@@ -83,14 +84,36 @@ class EpochReporter(Reporter):
     def _keep(self, epoch: Epoch, seconds: float) -> None:
         self._run.append({**asdict(epoch), "seconds": round(seconds, 3)})
         with writing(self._run.tensorboard):
-            self._board.add_scalar("loss/train", epoch.train_loss, epoch.epoch)
-            self._board.add_scalar("loss/validation", epoch.val_loss, epoch.epoch)
-            for name, value in epoch.val_accuracy.items():
-                self._board.add_scalar(f"validation accuracy/{name}", value, epoch.epoch)
-            self._board.flush()
+            self._board.write(
+                {
+                    "loss/train": epoch.train_loss,
+                    "loss/validation": epoch.val_loss,
+                    **{f"validation accuracy/{name}": value for name, value in epoch.val_accuracy.items()},
+                },
+                epoch.epoch,
+            )
 
     @cached_property
-    def _board(self) -> SummaryWriter:
-        from torch.utils.tensorboard import SummaryWriter  # half a second, which off-the-shelf need not wait
+    def _board(self) -> _Board:
+        return _Board(self._run.tensorboard)
 
-        return SummaryWriter(str(self._run.tensorboard))
+
+class _Board:
+    """Curves for TensorBoard, whose own writer reports a full disk in a thread: as a traceback, and late or never."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        self._path = folder / f"events.out.tfevents.{time.time():.0f}.{platform.node()}.{os.getpid()}"
+        self._append(file_version="brain.Event:2")
+
+    def write(self, values: Mapping[str, float], step: int) -> None:
+        points = [{"tag": tag, "simple_value": value} for tag, value in values.items()]
+        self._append(step=step, summary={"value": points})
+
+    def _append(self, **fields: Any) -> None:
+        # Imported here, as off-the-shelf has no epochs.
+        from tensorboard.compat.proto.event_pb2 import Event  # type: ignore[import-untyped]
+        from tensorboard.summary.writer.record_writer import RecordWriter  # type: ignore[import-untyped]
+
+        with self._path.open("ab") as file:
+            RecordWriter(file).write(Event(wall_time=time.time(), **fields).SerializeToString())

@@ -29,7 +29,7 @@ from arttl.models.checks import check_input_size
 from arttl.models.fusion import is_fused, load_fused
 from arttl.models.losses import log_prior
 from arttl.models.solver import INVERSE_L2_GRID
-from arttl.runs import RunFolder, flat_settings, on_first_rank, open_accelerator
+from arttl.runs import RunFolder, beside_other_ranks, flat_settings, on_first_rank, open_accelerator
 from arttl.shards.manifest import Manifest
 from arttl.tasks import SPLITS, TaskSet
 from arttl.training.balancing import open_balancing
@@ -113,18 +113,19 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
     for sentence in settings.data.sentences(manifest):
         reporter.say(f"classes    {sentence}")
 
-    # Optimizer and loop, or a solver
-    started = time.perf_counter()
-    if settings.model.by_epochs:
-        _train_by_epochs(model, settings, splits, reporter)
-    else:
-        assert isinstance(model, MultiTaskModel)
-        _solve_heads(model, settings.optimisation.inverse_l2, splits, reporter)
-    on_first_rank(lambda: model.save(folder.best))
-    reporter.say(f"model      {folder.best}, after {time.perf_counter() - started:.0f} s")
+    with beside_other_ranks():
+        # Optimizer and loop, or a solver
+        started = time.perf_counter()
+        if settings.model.by_epochs:
+            _train_by_epochs(model, settings, splits, reporter)
+        else:
+            assert isinstance(model, MultiTaskModel)
+            _solve_heads(model, settings.optimisation.inverse_l2, splits, reporter)
+        on_first_rank(lambda: model.save(folder.best))
+        reporter.say(f"model      {folder.best}, after {time.perf_counter() - started:.0f} s")
 
-    # Test and run folder
-    metrics = _test(folder, manifest, splits, reporter)
+        # Test and run folder
+        metrics = _test(folder, manifest, splits, reporter)
     if settings.run.maps and accelerator.is_main_process:
         _draw_maps(folder, settings.data.shards, settings.run.maps, reporter)
     return metrics

@@ -119,7 +119,7 @@ def test_intervals_over_groups(dated, tmp_path) -> None:
     ("argv", "words"),
     [
         (["--group-by", "typ"], "--group-by 'typ' is no column of"),
-        (["--json", "/nowhere/f.json"], "/nowhere/f.json cannot be written: No such file or directory"),
+        (["--json", "/nowhere/f.json"], "--json /nowhere/f.json: there is no folder /nowhere; make it first"),
         (["--classes-csv", "/nowhere/c.csv"], "/nowhere/c.csv"),
         (["--predictions", "/nowhere/p.parquet"], "/nowhere/p.parquet"),
     ],

@@ -190,3 +190,27 @@ def test_a_damaged_checkpoint_is_named(settings) -> None:
         ArttlError, match=rf"{newest.name} cannot be read: .*; delete it to use the one before"
     ):
         train(settings.replace(epochs=1, resume=True))
+
+
+@pytest.mark.slow
+def test_a_killed_rank_ends_the_others_in_one_sentence(settings) -> None:
+    """The second rank reports it, which is silent otherwise, and not long after."""
+    process = start(command(settings.replace(epochs=500), 2))
+    checkpoints = settings.run.out / "checkpoints"
+    while not any(checkpoints.glob("step-*")) and process.poll() is None:
+        time.sleep(0.01)
+    (first,) = (
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if child.environ().get("RANK") == "0" and "train_multitask" in " ".join(child.cmdline())
+    )
+    first.kill()
+    killed = time.monotonic()
+    shown = process.communicate(timeout=60)[0]
+    assert process.returncode != 0 and time.monotonic() - killed < 30
+    (sentence,) = (line for line in shown.splitlines() if line.startswith("error: "))
+    assert sentence == (
+        "error: rank 1 stops, because another process of the run has ended; mend what ended it, such as too little"
+        " memory, and resume the run"
+    )
+    assert "[rank1]: Traceback" not in shown
