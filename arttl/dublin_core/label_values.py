@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lxml import etree
 from lxml.etree import _Element as Element
@@ -31,8 +31,7 @@ _LONGEST_EXAMPLE = 60
 _MOST_COUNTS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """A value of a record's element.
 
     Attributes:
@@ -48,8 +47,7 @@ class Value:
     in_vocabulary: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Labels:
+class Labels(NamedTuple):
     """The labels of a record for one task.
 
     Attributes:
@@ -65,7 +63,7 @@ class Labels:
 
 def is_address(text: str) -> bool:
     """Whether a text is a web address and nothing else."""
-    return _ADDRESS.match(text) is not None
+    return "://" in text and _ADDRESS.match(text) is not None
 
 
 def value_of(element: Element, text: str) -> Value:
@@ -108,8 +106,11 @@ class LabelChoice:
         for value in kept:
             label = cut(value.text) if value.text else None
             if label and not value.in_vocabulary:
-                labels.update(dict.fromkeys(self._split(label)))
-                if not self._separator and (";" in label or "|" in label):
+                if self._separator:
+                    labels.update(dict.fromkeys(self._split(label)))
+                    continue
+                labels[label] = None
+                if ";" in label or "|" in label:
                     self.count(task, "separator", label)
             elif label:
                 labels[label] = None
@@ -201,9 +202,10 @@ class LabelChoice:
             return values
         chosen = in_language(elements, self._language)
         if len(chosen) == len(elements):
-            languages = {_language_of(element) for element in chosen} - {""}
-            if languages and not self._any_in_language(chosen):
-                self.count(task, "other language", ", ".join(sorted(languages)))
+            if self._language is not None:
+                languages = {_language_of(element) for element in chosen} - {""}
+                if languages and not self._any_in_language(chosen):
+                    self.count(task, "other language", ", ".join(sorted(languages)))
             return values
         kept = {id(element) for element in chosen}
         left = {id(element) for element in elements} - kept

@@ -24,7 +24,7 @@ from arttl.lido.terms import (
     path,
     preference,
 )
-from arttl.records.xml_records import words
+from arttl.records.xml_records import child_of, grandchildren, words
 
 MAKER, PHOTOGRAPHER, AFTER, NO_MAKER, PRINTED = "maker", "photographer", "after", "no maker", "printed"
 
@@ -116,7 +116,8 @@ _LONGEST_WORD = 40
 _LETTERS = re.compile(r"[^\W\d_]+")
 
 _EVENT_TYPE, _EVENT_ACTOR, _ACTOR_IN_ROLE = path("eventType"), path("eventActor"), path("actorInRole")
-_ACTOR, _ACTOR_ID, _ACTOR_NAME = path("actor"), path("actorID"), path("nameActorSet", "appellationValue")
+_ACTOR, _ACTOR_ID = path("actor"), path("actorID")
+_ACTOR_NAME = (path("nameActorSet"), path("appellationValue"))
 _ROLES, _QUALIFIER = (path("roleActor"), path("extentActor")), path("attributionQualifierActor")
 _DISPLAYED = path("displayActorInRole")
 
@@ -227,7 +228,7 @@ def _actors(event: Element, choice: Choice) -> Iterator[_Actor]:
     for event_actor in event.iterchildren(_EVENT_ACTOR):
         in_roles = list(event_actor.iterchildren(_ACTOR_IN_ROLE))
         for in_role in in_roles or [event_actor]:
-            name = _name(next(in_role.iterchildren(_ACTOR), None), choice)
+            name = _name(child_of(in_role, _ACTOR), choice)
             if name is None and len(in_roles) < 2:
                 name = _displayed(event_actor, choice)
             if name is None:
@@ -245,7 +246,7 @@ def _actors(event: Element, choice: Choice) -> Iterator[_Actor]:
             elif kind == NO_MAKER:
                 qualifier = ""
             if not role:
-                kind = _PRINTING.of_first(meaning(event.find(_EVENT_TYPE), choice).texts)
+                kind = _PRINTING.of_first(meaning(child_of(event, _EVENT_TYPE), choice).texts)
             yield _Actor(name, role, kind, qualifier)
 
 
@@ -255,7 +256,7 @@ def _shown(concept: Meaning) -> str:
 
 
 def _displayed(event_actor: Element, choice: Choice) -> Labelled | None:
-    text = choice.text(event_actor.findall(_DISPLAYED))
+    text = choice.text(list(event_actor.iterchildren(_DISPLAYED)))
     return Labelled(text) if text else None
 
 
@@ -263,7 +264,7 @@ def _name(actor: Element | None, choice: Choice) -> Labelled | None:
     """The one name of an actor: a preferred one in the chosen language, else another."""
     if actor is None:
         return None
-    values = [value for value in actor.iterfind(_ACTOR_NAME) if words(value)]
+    values = [value for value in grandchildren(actor, *_ACTOR_NAME) if words(value)]
     label = _first_and_last_name(values)
     if not label:
         if len(values) > 1:  # a preferred one before one in the language

@@ -5,6 +5,7 @@ A file holds one document, a list of documents, or one document per line.
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from arttl.records.reading import metadata_files, readable
 
 JSON_SUFFIXES = (".json", ".jsonld", ".jsonl", ".ndjson", ".jsonlines")
 _LINES = (".jsonl", ".ndjson", ".jsonlines")
+_USUAL = 256 * 1024  # bytes that are asked for at first, since the memory for the most takes time to get
 _LONGEST = 64 * 2**20  # bytes of a document, or of a line; real ones have some megabytes at most
 
 
@@ -51,7 +53,9 @@ def read_document(file: Path, flag: str = "--metadata") -> Any:
         ArttlError: if the file is missing, has more than 64 MiB, or is not JSON in UTF-8.
     """
     with readable(file, flag), file.open("rb") as opened:
-        data = opened.read(_LONGEST + 1)
+        data = opened.read(_USUAL)
+        if len(data) == _USUAL:
+            data += opened.read(_LONGEST + 1 - _USUAL)
     start = data[:1024].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
     if start and not start.startswith((b"{", b"[")):
         raise ArttlError(f"{file} is not JSON but {contents(file)}")
@@ -71,7 +75,7 @@ def parse_document(data: bytes, where: str) -> Any:
     if len(data) > _LONGEST:
         raise ArttlError(f"{where} has more than 64 MiB in one JSON document")
     try:
-        return json.loads(data.decode("utf-8-sig"))
+        return json.loads(data.removeprefix(codecs.BOM_UTF8).decode())  # faster than "utf-8-sig"
     except (ValueError, RecursionError) as error:
         raise ArttlError(f"{where} is not JSON: {one_line(error)}") from error
 

@@ -114,9 +114,9 @@ class Reading:
 
     def _without_remarks(self) -> Iterator[Artwork | Reject]:
         for item in self._items:
-            if isinstance(item, PassedOver | Note):
+            if isinstance(item, (PassedOver, Note)):
                 self._remarks.add(item)
-            elif isinstance(item, Artwork) and item.institution is None and self._institution is not None:
+            elif self._institution is not None and isinstance(item, Artwork) and item.institution is None:
                 yield replace(item, institution=self._institution)
             else:
                 yield item
