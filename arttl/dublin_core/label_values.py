@@ -14,7 +14,7 @@ from lxml import etree
 from lxml.etree import _Element as Element
 
 from arttl.dublin_core.format_values import Kind, format_kind
-from arttl.records.xml_records import XML_LANG, in_language
+from arttl.records.xml_records import XML_LANG, in_language, inherited_language
 
 _ADDRESS = re.compile(r"(?:https?|ftp)://\S+\Z", re.IGNORECASE)
 _LEFT_OUT: dict[Kind, str] = {
@@ -192,7 +192,9 @@ class LabelChoice:
         language = _language_of(name)
         if language and not self._any_in_language([name]):
             self.count(task, "other language", language)
-        languages = self._languages.setdefault(task, Counter())
+        languages = self._languages.get(task)
+        if languages is None:
+            languages = self._languages[task] = Counter()
         languages[language if len(languages) < _MOST_COUNTS else "others"] += 1
 
     def _in_language(self, task: str, values: list[Value]) -> list[Value]:
@@ -281,10 +283,7 @@ class LabelChoice:
 
 
 def _language_of(element: Element) -> str:
-    for each in (element, *element.iterancestors()):
-        if (language := each.get(XML_LANG)) is not None:
-            return str(language).partition("-")[0].casefold()
-    return ""
+    return inherited_language(element).partition("-")[0].casefold()
 
 
 def _short(text: str) -> str:

@@ -236,11 +236,7 @@ def _actors(event: Element, choice: Choice) -> Iterator[_Actor]:
             meanings = [meaning(element, choice) for element in in_role.iterchildren(*_ROLES)]
             role = next(filter(None, map(_shown, meanings)), "")
             kind = role_kind(text for role_meaning in meanings for text in role_meaning.texts)
-            qualifiers = [
-                _shown(meaning(element, choice))
-                for element in choice.in_language(list(in_role.iterchildren(_QUALIFIER)))
-            ]
-            qualifier = ", ".join(dict.fromkeys(filter(None, qualifiers)))
+            qualifier = _qualifier(list(in_role.iterchildren(_QUALIFIER)), choice)
             if kind == AFTER:
                 qualifier = qualifier or role
             elif kind == NO_MAKER:
@@ -248,6 +244,14 @@ def _actors(event: Element, choice: Choice) -> Iterator[_Actor]:
             if not role:
                 kind = _PRINTING.of_first(meaning(child_of(event, _EVENT_TYPE), choice).texts)
             yield _Actor(name, role, kind, qualifier)
+
+
+def _qualifier(elements: list[Element], choice: Choice) -> str:
+    """All qualifiers of an actor in the chosen language."""
+    if not elements:
+        return ""
+    qualifiers = [_shown(meaning(element, choice)) for element in choice.in_language(elements)]
+    return ", ".join(dict.fromkeys(filter(None, qualifiers)))
 
 
 def _shown(concept: Meaning) -> str:
@@ -268,8 +272,9 @@ def _name(actor: Element | None, choice: Choice) -> Labelled | None:
     label = _first_and_last_name(values)
     if not label:
         if len(values) > 1:  # a preferred one before one in the language
-            best = min(map(preference, values))
-            values = [value for value in values if preference(value) == best]
+            ranks = list(map(preference, values))
+            best = min(ranks)
+            values = [value for value, rank in zip(values, ranks, strict=True) if rank == best]
         label = choice.text(values)
     identifiers = dict.fromkeys(filter(None, map(identifier, actor.iterchildren(_ACTOR_ID))))
     return Labelled(label, tuple(identifiers)) if label else None
@@ -279,5 +284,8 @@ def _first_and_last_name(values: list[Element]) -> str:
     """`Lenz, Ada` of a name in two labelled parts; empty for any other."""
     if len(values) < 2:
         return ""
-    parts = {attribute(value, "label").casefold(): words(value) for value in values}
-    return f"{parts['lastname']}, {parts['firstname']}" if {"lastname", "firstname"} <= parts.keys() else ""
+    labels = [attribute(value, "label").casefold() for value in values]
+    if "lastname" not in labels or "firstname" not in labels:
+        return ""
+    parts = dict(zip(labels, map(words, values), strict=True))
+    return f"{parts['lastname']}, {parts['firstname']}"

@@ -17,7 +17,7 @@ from arttl.records.reading import metadata_files, readable
 
 JSON_SUFFIXES = (".json", ".jsonld", ".jsonl", ".ndjson", ".jsonlines")
 _LINES = (".jsonl", ".ndjson", ".jsonlines")
-_USUAL = 256 * 1024  # bytes that are asked for at first, since the memory for the most takes time to get
+_USUAL = 64 * 1024  # bytes that are asked for at first, since the memory for the most takes time to get
 _LONGEST = 64 * 2**20  # bytes of a document, or of a line; real ones have some megabytes at most
 
 
