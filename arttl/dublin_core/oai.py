@@ -37,6 +37,7 @@ _STATES: tuple[State, ...] = ("in force", "replaced", "deleted later", "deleted"
 _CHUNK = 64 * 1024
 _MOST_BEFORE = 2**20  # bytes before the first record; a response begins with some hundred
 _MOST_BETWEEN = 8 * 2**20  # bytes between the ends of two records
+_LONGEST_DATE = 20  # characters
 _DIGITS = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d))?)?")
 
 
@@ -167,10 +168,11 @@ def _read_headers(path: Path, records: _Headers, is_of_format: Callable[[Element
                     records.pages_with_next += bool(words(element))
                     continue
                 if element.tag == _RESPONSE_DATE:
-                    date = date or _stamp(words(element))
+                    date = date or _stamp(words(element)[:_LONGEST_DATE])
                     continue
                 header = child_of(element, _HEADER)
-                stamp = 0 if header is None else _stamp(words(child_of(header, _DATESTAMP)))
+                datestamp = None if header is None else child_of(header, _DATESTAMP)
+                stamp = _stamp(words(datestamp)[:_LONGEST_DATE])
                 state: State = "in force"
                 if header is not None and _is_marked_deleted(header):
                     state = "deleted"
@@ -193,7 +195,7 @@ def _ends(document: Iterator[bytes]) -> Iterator[Element]:
         remove_pis=True,
     )
     passed, most = 0, _MOST_BEFORE
-    outside: Element | None = None  # that elements of this document were in, and is in no record
+    outside: Element | None = None  # what the last element was in, which is in no record
     for chunk in document:
         try:
             parser.feed(chunk)

@@ -157,7 +157,7 @@ def _records(
     root: Element | None = None
     record: Element | None = None
     record_bytes = 0
-    around: Element | None = None  # the record, and its language
+    around: Element | None = None  # what the last record was in, and its language
     language = ""
     for chunk in chain(read, chunks):
         damage: etree.XMLSyntaxError | None = None

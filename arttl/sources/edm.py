@@ -38,7 +38,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from pathlib import Path
 
 from lxml.etree import _Element as Element
@@ -89,7 +88,6 @@ _COLUMNS = {
 _PROVIDER, _DATA_PROVIDER = (EDM + "provider").casefold(), (EDM + "dataProvider").casefold()
 # Best first; `edm:hasView` has the other pictures of an object.
 _PICTURES = tuple((EDM + name).casefold() for name in ("isShownBy", "object", "hasView"))
-_in_lower_case = lru_cache(maxsize=256)(str.casefold)
 _LAST_PART = re.compile(r"([^/#]+)[/#]*\Z")
 
 
@@ -170,7 +168,7 @@ class _Reading:
         for each in (*aggregations(graph, described), described):
             for tag, elements in each.properties.items():
                 # Some exports change the letter case.
-                provided.setdefault(_in_lower_case(tag), []).extend(elements)
+                provided.setdefault(tag.casefold(), []).extend(elements)
         picture, others = self._picture(provided, number)
         yield from (PassedOver("further pictures of an object", name) for name in others)
         if isinstance(picture, NoPicture):
