@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -59,10 +60,13 @@ class Field:
 
     def texts(self, elements: Iterable[Element], language: str | None) -> tuple[str, ...]:
         """The values of elements with its name, those in the language."""
-        texts = {element: text for element in elements if (text := words(element))}
-        chosen = list(texts) if len(texts) < 2 else in_language(list(texts), language)
-        cut = (self.cut(texts[element]) for element in chosen)
-        return tuple(text for text in cut if text is not None)
+        chosen = [element for element in elements if words(element)]
+        if len(chosen) > 1:
+            chosen = in_language(chosen, language)
+        texts = tuple(map(words, chosen))
+        if self.prefix is None:
+            return texts
+        return tuple(part for text in texts if (part := self.cut(text)) is not None)
 
     def cut(self, text: str) -> str | None:
         """A value without its prefix; None if it has another one."""
@@ -133,13 +137,14 @@ class Elements:
 
     def __init__(self, record: Element) -> None:
         """Go through a record."""
-        self._by_tag: dict[str, list[Element]] = {}
+        self._by_tag = by_tag = defaultdict[str, list[Element]](list)
         for element in record.iter():
-            self._by_tag.setdefault(element.tag, []).append(element)
+            by_tag[element.tag].append(element)
 
     def of(self, field: Field) -> list[Element]:
         """The elements of a field."""
-        return [element for tag in field.tags for element in self._by_tag.get(tag, ())]
+        by_tag = self._by_tag
+        return [element for tag in field.tags if tag in by_tag for element in by_tag[tag]]
 
     def texts(self, field: Field, language: str | None) -> tuple[str, ...]:
         """The values of a field in the language."""
@@ -147,8 +152,11 @@ class Elements:
 
     def values(self, field: Field) -> list[Value]:
         """The values of a field, in all languages, addresses too."""
-        texts = ((element, words(element) or element.get(_RESOURCE, "")) for element in self.of(field))
-        return [value_of(element, text) for element, text in texts if text]
+        return [
+            value_of(element, text)
+            for element in self.of(field)
+            if (text := words(element) or element.get(_RESOURCE, ""))
+        ]
 
 
 class IdentifierNotes:

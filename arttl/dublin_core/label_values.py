@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lxml import etree
 from lxml.etree import _Element as Element
 
 from arttl.dublin_core.format_values import Kind, format_kind
 from arttl.errors import counted
-from arttl.records.xml_records import XML_LANG, in_language
+from arttl.records.xml_records import XML_LANG, in_language, inherited_language
 
 _ADDRESS = re.compile(r"(?:https?|ftp)://\S+\Z", re.IGNORECASE)
 _LEFT_OUT: dict[Kind, str] = {
@@ -32,8 +32,7 @@ _LONGEST_EXAMPLE = 60
 _MOST_COUNTS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """A value of a record's element.
 
     Attributes:
@@ -49,8 +48,7 @@ class Value:
     in_vocabulary: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Labels:
+class Labels(NamedTuple):
     """The labels of a record for one task.
 
     Attributes:
@@ -66,7 +64,7 @@ class Labels:
 
 def is_address(text: str) -> bool:
     """Whether a text is a web address and nothing else."""
-    return _ADDRESS.match(text) is not None
+    return "://" in text and _ADDRESS.match(text) is not None
 
 
 def value_of(element: Element, text: str) -> Value:
@@ -109,8 +107,11 @@ class LabelChoice:
         for value in kept:
             label = cut(value.text) if value.text else None
             if label and not value.in_vocabulary:
-                labels.update(dict.fromkeys(self._split(label)))
-                if not self._separator and (";" in label or "|" in label):
+                if self._separator:
+                    labels.update(dict.fromkeys(self._split(label)))
+                    continue
+                labels[label] = None
+                if ";" in label or "|" in label:
                     self.count(task, "separator", label)
             elif label:
                 labels[label] = None
@@ -192,7 +193,9 @@ class LabelChoice:
         language = _language_of(name)
         if language and not self._any_in_language([name]):
             self.count(task, "other language", language)
-        languages = self._languages.setdefault(task, Counter())
+        languages = self._languages.get(task)
+        if languages is None:
+            languages = self._languages[task] = Counter()
         languages[language if len(languages) < _MOST_COUNTS else "others"] += 1
 
     def _in_language(self, task: str, values: list[Value]) -> list[Value]:
@@ -202,9 +205,10 @@ class LabelChoice:
             return values
         chosen = in_language(elements, self._language)
         if len(chosen) == len(elements):
-            languages = {_language_of(element) for element in chosen} - {""}
-            if languages and not self._any_in_language(chosen):
-                self.count(task, "other language", ", ".join(sorted(languages)))
+            if self._language is not None:
+                languages = {_language_of(element) for element in chosen} - {""}
+                if languages and not self._any_in_language(chosen):
+                    self.count(task, "other language", ", ".join(sorted(languages)))
             return values
         kept = {id(element) for element in chosen}
         left = {id(element) for element in elements} - kept
@@ -277,10 +281,7 @@ class LabelChoice:
 
 
 def _language_of(element: Element) -> str:
-    for each in (element, *element.iterancestors()):
-        if (language := each.get(XML_LANG)) is not None:
-            return str(language).partition("-")[0].casefold()
-    return ""
+    return inherited_language(element).partition("-")[0].casefold()
 
 
 def _short(text: str) -> str:

@@ -11,6 +11,7 @@ import hashlib
 import re
 from array import array
 from collections.abc import Callable, Collection, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -21,12 +22,13 @@ from lxml.etree import _Element as Element
 
 from arttl.records.reading import readable
 from arttl.records.xml_documents import split_documents
-from arttl.records.xml_records import read_records, words
+from arttl.records.xml_records import child_of, read_records, words
 
 OAI = "{http://www.openarchives.org/OAI/2.0/}"
 RECORD = OAI + "record"
 _HEADER, _RESPONSE_DATE, _TOKEN = OAI + "header", OAI + "responseDate", OAI + "resumptionToken"
 _METADATA, _IDENTIFIER, _DATESTAMP = OAI + "metadata", OAI + "identifier", OAI + "datestamp"
+_NO_PAYLOAD = (_HEADER, OAI + "about")
 
 # What a record is to a harvest.
 State = Literal["in force", "replaced", "deleted later", "deleted", "another format"]
@@ -35,25 +37,23 @@ _STATES: tuple[State, ...] = ("in force", "replaced", "deleted later", "deleted"
 _CHUNK = 64 * 1024
 _MOST_BEFORE = 2**20  # bytes before the first record; a response begins with some hundred
 _MOST_BETWEEN = 8 * 2**20  # bytes between the ends of two records
+_LONGEST_DATE = 20  # characters
 _DIGITS = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d))?)?")
-
-
-def _child(element: Element, tag: str) -> Element | None:
-    """The first child of a name; `find` does the same in several times the time."""
-    return next(element.iterchildren(tag), None)
 
 
 def payload(record: Element) -> Element | None:
     """The metadata of an OAI-PMH record, without its header and what is said about it."""
-    metadata = _child(record, _METADATA)
-    inner = record if metadata is None else metadata
-    return next((child for child in inner if child.tag not in (_HEADER, OAI + "about")), None)
+    metadata = child_of(record, _METADATA)
+    for child in record if metadata is None else metadata:
+        if child.tag not in _NO_PAYLOAD:
+            return child
+    return None
 
 
 def identifier_of(record: Element) -> str:
     """The identifier in the record's header; empty where it has none."""
     for header in record.iterchildren(_HEADER):
-        if (identifier := _child(header, _IDENTIFIER)) is not None:
+        if (identifier := child_of(header, _IDENTIFIER)) is not None:
             return words(identifier)
     return ""
 
@@ -93,7 +93,8 @@ class Harvest:
         ends = np.cumsum([0, *counts])
         spans = [np.arange(ends[index], ends[index + 1]) for index in order]
         self._starts = np.cumsum([0, *map(len, spans)]).tolist()
-        self._states = records.states(np.concatenate([*spans, np.zeros(0, dtype=np.int64)]).astype(np.int64))
+        rows = np.concatenate([*spans, np.zeros(0, dtype=np.int64)]).astype(np.int64)
+        self._states = records.states(rows).tobytes()
 
     def records(self, index: int, names: Collection[str]) -> Iterator[tuple[Element, State]]:
         """The records of `files[index]`, and what each is to the harvest.
@@ -167,12 +168,13 @@ def _read_headers(path: Path, records: _Headers, is_of_format: Callable[[Element
                     records.pages_with_next += bool(words(element))
                     continue
                 if element.tag == _RESPONSE_DATE:
-                    date = date or _stamp(words(element))
+                    date = date or _stamp(words(element)[:_LONGEST_DATE])
                     continue
-                header = _child(element, _HEADER)
-                stamp = _stamp(words(_child(header, _DATESTAMP))) if header is not None else 0
+                header = child_of(element, _HEADER)
+                datestamp = None if header is None else child_of(header, _DATESTAMP)
+                stamp = _stamp(words(datestamp)[:_LONGEST_DATE])
                 state: State = "in force"
-                if _is_deleted(element):
+                if header is not None and _is_marked_deleted(header):
                     state = "deleted"
                 elif not is_of_format(element):
                     state = "another format"
@@ -193,6 +195,7 @@ def _ends(document: Iterator[bytes]) -> Iterator[Element]:
         remove_pis=True,
     )
     passed, most = 0, _MOST_BEFORE
+    outside: Element | None = None  # what the last element was in, which is in no record
     for chunk in document:
         try:
             parser.feed(chunk)
@@ -200,26 +203,44 @@ def _ends(document: Iterator[bytes]) -> Iterator[Element]:
         except etree.XMLSyntaxError:
             damaged = True  # reported when the records are read
         passed += len(chunk)
+        last: Element | None = None
         for _, element in parser.read_events():
-            if next(element.iterancestors(RECORD), None) is not None:
-                continue  # part of another
+            around = element.getparent()
+            if around is None or around is not outside:
+                if next(element.iterancestors(RECORD), None) is not None:
+                    continue  # part of another
+                _forget(last)
+                outside = around
             if element.tag == RECORD:
                 passed, most = 0, _MOST_BETWEEN
             yield element
-            element.clear()
-            while element.getprevious() is not None:
-                del element.getparent()[0]
+            last = element
+        _forget(last)
         if damaged or passed > most:
             break
     for _ in document:  # the next document begins behind this one
         pass
 
 
+def _forget(element: Element | None) -> None:
+    """Delete what is in an element that has ended, and all beside it that ended before."""
+    if element is not None:
+        element.clear()
+        around = element.getparent()
+        if around is not None:
+            del around[: around.index(element)]
+
+
 def _is_deleted(record: Element) -> bool:
-    header = _child(record, _HEADER)
-    return header is not None and header.get("status", "").strip().casefold() == "deleted"
+    header = child_of(record, _HEADER)
+    return header is not None and _is_marked_deleted(header)
 
 
+def _is_marked_deleted(header: Element) -> bool:
+    return header.get("status", "").strip().casefold() == "deleted"
+
+
+@lru_cache(maxsize=1024)
 def _stamp(text: str) -> int:
     """Digits of a date of OAI-PMH, which sort as dates do: 20200202122100; 0 for any other text."""
     match = _DIGITS.match(text)

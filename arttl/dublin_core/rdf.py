@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from lxml.etree import XPath
 from lxml.etree import _Element as Element
 
 from arttl.records.xml_records import in_language, words
@@ -16,6 +17,7 @@ RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}RDF"
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 ABOUT, RESOURCE, TYPE = _RDF + "about", _RDF + "resource", _RDF + "type"
 _ID, _DESCRIPTION = _RDF + "ID", _RDF + "Description"
+_WITHIN = XPath("boolean(*/*/*)")  # whether properties hold descriptions, which most files do not have
 # Some files lack the last letter of the namespace.
 _SKOS = ("{http://www.w3.org/2004/02/skos/core#}", "{http://www.w3.org/2004/02/skos/core}")
 _NAMES = (
@@ -83,18 +85,18 @@ class Graph:
         self._resources: dict[str, Resource | None] = {}
         self._of_class: dict[str, list[Resource]] = {}
         self._references: dict[tuple[str, str], dict[str, list[Resource]]] = {}
-        self._add(rdf)
+        self._add(rdf, with_those_within=bool(_WITHIN(rdf)))
         for element in rdf:
             for name in _classes(element) if element.tag == _DESCRIPTION else (element.tag,):
                 self._classes.setdefault(name, []).append(element)
 
-    def _add(self, parent: Element) -> None:
+    def _add(self, parent: Element, *, with_those_within: bool) -> None:
         for element in parent:
             if address := _address(element):
                 self._nodes.setdefault(address, []).append(element)
-            for child in element:
+            for child in element if with_those_within else ():
                 if len(child):
-                    self._add(child)
+                    self._add(child, with_those_within=True)
 
     def of_class(self, name: str) -> list[Resource]:
         """The resources of a class, in the order of the file.

@@ -27,7 +27,7 @@ _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 
 def is_web_address(text: str) -> bool:
     """Whether a text is an address of `http` or `https` with a host."""
-    split = _split(text)
+    split = _split(text) if ":" in text else None
     return split is not None and split.scheme in ("http", "https") and bool(split.hostname)
 
 

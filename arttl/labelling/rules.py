@@ -165,13 +165,17 @@ class LabelRules:
             if isinstance(artwork, Reject):
                 yield artwork
                 continue
-            labels = {task: self._labels(task, strings) for task, strings in artwork.labels.items()}
+            labels = {
+                task: kept
+                for task, strings in artwork.labels.items()
+                if (kept := self._labels(task, strings))
+            }
             raw = artwork.raw_labels or artwork.labels
-            yield dataclasses.replace(
-                artwork,
-                labels={task: kept for task, kept in labels.items() if kept},
-                raw_labels={task: strings for task, strings in raw.items() if any(map(str.strip, strings))},
-            )
+            raw = {task: strings for task, strings in raw.items() if any(map(str.strip, strings))}
+            if labels == artwork.labels and raw == artwork.raw_labels:
+                yield artwork  # as is usual; a copy takes longer than to look
+            else:
+                yield dataclasses.replace(artwork, labels=labels, raw_labels=raw)
 
     def notes(self) -> list[str]:
         """Sentences on what was done to labels: how many a rule has changed, which entries never occurred."""

@@ -24,7 +24,7 @@ from arttl.lido.terms import (
     path,
     preference,
 )
-from arttl.records.xml_records import words
+from arttl.records.xml_records import child_of, grandchildren, words
 
 MAKER, PHOTOGRAPHER, AFTER, NO_MAKER, PRINTED = "maker", "photographer", "after", "no maker", "printed"
 
@@ -116,7 +116,8 @@ _LONGEST_WORD = 40
 _LETTERS = re.compile(r"[^\W\d_]+")
 
 _EVENT_TYPE, _EVENT_ACTOR, _ACTOR_IN_ROLE = path("eventType"), path("eventActor"), path("actorInRole")
-_ACTOR, _ACTOR_ID, _ACTOR_NAME = path("actor"), path("actorID"), path("nameActorSet", "appellationValue")
+_ACTOR, _ACTOR_ID = path("actor"), path("actorID")
+_ACTOR_NAME = (path("nameActorSet"), path("appellationValue"))
 _ROLES, _QUALIFIER = (path("roleActor"), path("extentActor")), path("attributionQualifierActor")
 _DISPLAYED = path("displayActorInRole")
 
@@ -227,7 +228,7 @@ def _actors(event: Element, choice: Choice) -> Iterator[_Actor]:
     for event_actor in event.iterchildren(_EVENT_ACTOR):
         in_roles = list(event_actor.iterchildren(_ACTOR_IN_ROLE))
         for in_role in in_roles or [event_actor]:
-            name = _name(next(in_role.iterchildren(_ACTOR), None), choice)
+            name = _name(child_of(in_role, _ACTOR), choice)
             if name is None and len(in_roles) < 2:
                 name = _displayed(event_actor, choice)
             if name is None:
@@ -235,18 +236,22 @@ def _actors(event: Element, choice: Choice) -> Iterator[_Actor]:
             meanings = [meaning(element, choice) for element in in_role.iterchildren(*_ROLES)]
             role = next(filter(None, map(_shown, meanings)), "")
             kind = role_kind(text for role_meaning in meanings for text in role_meaning.texts)
-            qualifiers = [
-                _shown(meaning(element, choice))
-                for element in choice.in_language(list(in_role.iterchildren(_QUALIFIER)))
-            ]
-            qualifier = ", ".join(dict.fromkeys(filter(None, qualifiers)))
+            qualifier = _qualifier(list(in_role.iterchildren(_QUALIFIER)), choice)
             if kind == AFTER:
                 qualifier = qualifier or role
             elif kind == NO_MAKER:
                 qualifier = ""
             if not role:
-                kind = _PRINTING.of_first(meaning(event.find(_EVENT_TYPE), choice).texts)
+                kind = _PRINTING.of_first(meaning(child_of(event, _EVENT_TYPE), choice).texts)
             yield _Actor(name, role, kind, qualifier)
+
+
+def _qualifier(elements: list[Element], choice: Choice) -> str:
+    """All qualifiers of an actor in the chosen language."""
+    if not elements:
+        return ""
+    qualifiers = [_shown(meaning(element, choice)) for element in choice.in_language(elements)]
+    return ", ".join(dict.fromkeys(filter(None, qualifiers)))
 
 
 def _shown(concept: Meaning) -> str:
@@ -255,7 +260,7 @@ def _shown(concept: Meaning) -> str:
 
 
 def _displayed(event_actor: Element, choice: Choice) -> Labelled | None:
-    text = choice.text(event_actor.findall(_DISPLAYED))
+    text = choice.text(list(event_actor.iterchildren(_DISPLAYED)))
     return Labelled(text) if text else None
 
 
@@ -263,12 +268,13 @@ def _name(actor: Element | None, choice: Choice) -> Labelled | None:
     """The one name of an actor: a preferred one in the chosen language, else another."""
     if actor is None:
         return None
-    values = [value for value in actor.iterfind(_ACTOR_NAME) if words(value)]
+    values = [value for value in grandchildren(actor, *_ACTOR_NAME) if words(value)]
     label = _first_and_last_name(values)
     if not label:
         if len(values) > 1:  # a preferred one before one in the language
-            best = min(map(preference, values))
-            values = [value for value in values if preference(value) == best]
+            ranks = list(map(preference, values))
+            best = min(ranks)
+            values = [value for value, rank in zip(values, ranks, strict=True) if rank == best]
         label = choice.text(values)
     identifiers = dict.fromkeys(filter(None, map(identifier, actor.iterchildren(_ACTOR_ID))))
     return Labelled(label, tuple(identifiers)) if label else None
@@ -278,5 +284,8 @@ def _first_and_last_name(values: list[Element]) -> str:
     """`Lenz, Ada` of a name in two labelled parts; empty for any other."""
     if len(values) < 2:
         return ""
-    parts = {attribute(value, "label").casefold(): words(value) for value in values}
-    return f"{parts['lastname']}, {parts['firstname']}" if {"lastname", "firstname"} <= parts.keys() else ""
+    labels = [attribute(value, "label").casefold() for value in values]
+    if "lastname" not in labels or "firstname" not in labels:
+        return ""
+    parts = dict(zip(labels, map(words, values), strict=True))
+    return f"{parts['lastname']}, {parts['firstname']}"

@@ -29,7 +29,14 @@ from arttl.lido.terms import (
     path,
     preference,
 )
-from arttl.records.xml_records import inherited_language, language_code, words
+from arttl.records.xml_records import (
+    child_of,
+    grandchildren,
+    inherited_language,
+    language_code,
+    language_codes,
+    words,
+)
 
 _INVENTORY = re.compile(r"invent|inv\.|object ?number|accession|lido00113|signatur|numero")
 _FORMER = re.compile(
@@ -51,7 +58,8 @@ _EVENT, _EVENT_SET, _EVENT_TYPE, _EVENT_DATE = (
 )
 _WORK_TYPE, _CLASSIFICATION, _TITLE_SET = path("objectWorkType"), path("classification"), path("titleSet")
 _REPOSITORY, _REPOSITORY_NAME, _WORK_ID = path("repositorySet"), path("repositoryName"), path("workID")
-_RECORD_SOURCE, _BODY_NAME = path("recordSource"), path("legalBodyName", "appellationValue")
+_RECORD_SOURCE, _BODY_NAME = path("recordSource"), (path("legalBodyName"), path("appellationValue"))
+_DISPLAY_DATE, _TITLE = path("displayDate"), path("appellationValue")
 _OBJECT_MATERIALS, _EVENT_MATERIALS = path("objectMaterialsTechSet"), path("eventMaterialsTech")
 _MATERIALS, _MATERIAL_TERM, _MATERIAL_DISPLAY = (
     path("materialsTech"),
@@ -75,8 +83,8 @@ class LidoRecord:
         self._findings = findings
         self._element = element
         language = findings.language
-        self._blocks = _of_language(element.findall(_DESCRIPTIVE), language) or [element]
-        administrative = _of_language(element.findall(_ADMINISTRATIVE), language)
+        self._blocks = _of_language(list(element.iterchildren(_DESCRIPTIVE)), language) or [element]
+        administrative = _of_language(list(element.iterchildren(_ADMINISTRATIVE)), language)
         self._administrative = administrative or [element]
         own = language_code(inherited_language(self._blocks[0]))
         self._labels = Choice(language, own)
@@ -124,21 +132,17 @@ class LidoRecord:
     def institution(self) -> str | None:
         """The museum that holds the object now, else the one that the record comes from."""
         for _, holder in sorted(self._repositories, key=lambda ranked: ranked[0]):
-            if name := self._body(holder.find(_REPOSITORY_NAME)):
+            if name := self._body(child_of(holder, _REPOSITORY_NAME)):
                 return name
         return self.source()
 
     def source(self) -> str | None:
         """Where the record comes from; a provider of others' records only if no other is named."""
-        sources = [source for block in self._administrative for source in block.iter(_RECORD_SOURCE)]
-        named = [source for source in sources if self._body(source)]
-        return self._body(min(named, key=_provider)) if named else None
+        return self._source
 
     def title(self) -> str | None:
         """The preferred title."""
-        titles = [
-            title for part in self._parts[_TITLE_SET] for title in part.iterchildren(path("appellationValue"))
-        ]
+        titles = [title for part in self._parts[_TITLE_SET] for title in part.iterchildren(_TITLE)]
         return self._names.text(titles) or None
 
     def date(self) -> str | None:
@@ -148,7 +152,7 @@ class LidoRecord:
     def year(self) -> str | None:
         """When it was made in years: `1654` or `1650-1660`; the text of the date where there are none."""
         for event in self.productions:
-            date = event.find(_EVENT_DATE)
+            date = child_of(event, _EVENT_DATE)
             if date is not None and (years := _years(date)):
                 return years
         return self.date()
@@ -183,6 +187,12 @@ class LidoRecord:
         return [Labelled(words(text)) for text in self._labels.in_language(self._displays[kind])]
 
     @cached_property
+    def _source(self) -> str | None:
+        sources = [source for block in self._administrative for source in block.iter(_RECORD_SOURCE)]
+        named = [(source, name) for source in sources if (name := self._body(source))]
+        return min(named, key=lambda each: _provider(each[0]))[1] if named else None
+
+    @cached_property
     def productions(self) -> list[Element]:
         """The events in which the object was made; they are counted when this is first read."""
         production = [event for event, _, kind in self._events if kind == PRODUCTION]
@@ -204,7 +214,7 @@ class LidoRecord:
         for event in self._parts[_EVENT]:
             around = event.getparent()
             if around is not None and around.tag == _EVENT_SET:  # else one that is depicted or related
-                said = meaning(event.find(_EVENT_TYPE), self._names)
+                said = meaning(child_of(event, _EVENT_TYPE), self._names)
                 events.append((event, said, EVENT_KINDS.of_first(said.texts)))
         return events
 
@@ -274,10 +284,10 @@ class LidoRecord:
         return labelled([meaning(concept, self._labels) for concept in concepts], self._labels)
 
     def _event_date(self, event: Element) -> str:
-        date = event.find(_EVENT_DATE)
+        date = child_of(event, _EVENT_DATE)
         if date is None:
             return ""
-        displayed = self._names.text(date.findall(path("displayDate")))
+        displayed = self._names.text(list(date.iterchildren(_DISPLAY_DATE)))
         return displayed if displayed.strip("0") else _span(*_dates(date))
 
     @cached_property
@@ -290,7 +300,7 @@ class LidoRecord:
         return [(rank, holder) for rank, holder in ranked if rank is not None]
 
     def _body(self, body: Element | None) -> str | None:
-        return None if body is None else self._names.text(body.findall(_BODY_NAME)) or None
+        return None if body is None else self._names.text(grandchildren(body, *_BODY_NAME)) or None
 
 
 @lru_cache(maxsize=1024)
@@ -313,7 +323,7 @@ def _of_language(parts: list[Element], language: str) -> list[Element]:
     """The parts of a record in a language, else those in the language of the first."""
     if len(parts) < 2:
         return parts
-    languages = [language_code(inherited_language(part)) for part in parts]
+    languages = language_codes(parts)
     chosen = language if language in languages else languages[0]
     return [part for part, own in zip(parts, languages, strict=True) if own == chosen]
 

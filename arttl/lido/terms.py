@@ -19,7 +19,7 @@ from lxml.etree import _Element as Element
 from lxml.etree import tostring
 
 from arttl.errors import counted
-from arttl.records.xml_records import inherited_language, language_code, words
+from arttl.records.xml_records import inherited_language, language_code, language_codes, words
 
 LIDO = "{http://www.lido-schema.org}"
 SKOS = "{http://www.w3.org/2004/02/skos/core#}"
@@ -232,7 +232,7 @@ class Choice:
         """The elements in the language, else in that of the record, else in that of the first element."""
         if not elements or (len(elements) == 1 and not self.language):
             return elements
-        languages = [language_code(inherited_language(element)) for element in elements]
+        languages = language_codes(elements)
         chosen = next(
             (code for code in (self.language, self.own) if code and code in languages), languages[0]
         )
@@ -242,6 +242,8 @@ class Choice:
 
     def text(self, elements: list[Element]) -> str:
         """The text of the most preferred of them, of the first of several."""
+        if len(elements) == 1 and not self.language:  # as is usual
+            return words(elements[0])
         chosen = self.in_language([element for element in elements if words(element)])
         if len(chosen) > 1:
             return words(min(chosen, key=preference))

@@ -132,4 +132,4 @@ def _losing(ranks: _Column, numbers: _Column, names: _Column) -> npt.NDArray[np.
 
 
 def _hash_of_name(name: str) -> int:
-    return hash(unicodedata.normalize("NFC", name)) & (2**64 - 1)
+    return hash(name if name.isascii() else unicodedata.normalize("NFC", name)) & (2**64 - 1)

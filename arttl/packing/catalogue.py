@@ -148,7 +148,10 @@ class Catalogue:
         self._starts[row], self._sizes[row] = self._end, len(whole)
         self._end += len(whole)
         for task, labels in artwork.labels.items():
-            self.labels.setdefault(task, LabelColumn()).set(row, labels)
+            column = self.labels.get(task)
+            if column is None:
+                column = self.labels[task] = LabelColumn()
+            column.set(row, labels)
         if artwork.institution is not None:
             self.institutions.set(row, (artwork.institution,))
 

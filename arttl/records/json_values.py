@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 from typing import Any
@@ -38,7 +39,9 @@ def json_value(text: str | bytes) -> Any:
         ValueError: if it cannot be read; the message is the end of a sentence, such as `is not JSON: ...`.
     """
     try:
-        return json.loads(text if isinstance(text, str) else text.decode("utf-8-sig"), parse_float=_number)
+        if isinstance(text, bytes):
+            text = text.removeprefix(codecs.BOM_UTF8).decode()  # faster than "utf-8-sig"
+        return json.loads(text, parse_float=_number)
     except RecursionError:
         raise ValueError(TOO_DEEP) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

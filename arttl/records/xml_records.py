@@ -7,7 +7,7 @@ metadata need none, and entity bombs and external entities both start there (OWA
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -24,6 +24,8 @@ _CHUNK = 64 * 1024
 _MOST_CHARACTERS = 8 * 2**20  # of a record, text and markup; real ones have some thousands
 _DEEPEST = 200
 _TOO_DEEP = etree.XPath("/".join(["*"] * _DEEPEST))  # of a record, which is level 1
+_USUAL_DEPTH = 20
+_DEEP = etree.XPath("/".join(["*"] * _USUAL_DEPTH))  # in a small part of the time
 _PIECE = 512  # bytes in which the first element is looked for
 _MOST_BEFORE = 16  # chunks before it
 _LONGEST_LANGUAGE = 35  # characters, which BCP 47 (4.4.1) asks to leave room for
@@ -155,6 +157,8 @@ def _records(
     root: Element | None = None
     record: Element | None = None
     record_bytes = 0
+    around: Element | None = None  # what the last record was in, and its language
+    language = ""
     for chunk in chain(read, chunks):
         damage: etree.XMLSyntaxError | None = None
         try:
@@ -169,9 +173,12 @@ def _records(
                 if record is None and element.tag in names:
                     record, record_bytes = element, len(chunk)
             elif record is not None and element is record:
-                if (deep := next(iter(_TOO_DEEP(record)), None)) is not None:
+                if _DEEP(record) and (deep := next(iter(_TOO_DEEP(record)), None)) is not None:
                     raise _too_deep(path, deep)
-                if XML_LANG not in record.attrib and (language := inherited_language(record)):
+                if record.getparent() is not around:  # that of the record before it
+                    around = record.getparent()
+                    language = "" if around is None else inherited_language(around)
+                if language and record.get(XML_LANG) is None:
                     record.set(XML_LANG, language)
                 yield record  # not a copy, which takes longer than parsing
                 record = None
@@ -218,6 +225,16 @@ def _refused(path: Path | str, line: int | None, reason: str) -> BadXml:
     return BadXml(f"line {line} of {path}: {reason}")
 
 
+def child_of(element: Element, tag: str) -> Element | None:
+    """The first child of a name; `find` does the same in several times the time."""
+    return next(element.iterchildren(tag), None)
+
+
+def grandchildren(element: Element, tag: str, inner: str) -> list[Element]:
+    """The children of a name of the children of a name."""
+    return [each for child in element.iterchildren(tag) for each in child.iterchildren(inner)]
+
+
 def words(element: Element | None) -> str:
     """All text of an element, with single blanks; empty for None."""
     if element is None:
@@ -252,9 +269,27 @@ def in_language(elements: list[Element], language: str | None) -> list[Element]:
 
     Without a given language it is that of the first element.
     """
-    languages = [language_code(inherited_language(element)) for element in elements]
-    if not languages:
+    if not elements:
         return elements
+    languages = language_codes(elements)
     chosen = language_code(language) if language else languages[0]
-    kept = [element for element, own in zip(elements, languages, strict=True) if own == chosen]
-    return kept or elements
+    if languages.count(chosen) in (0, len(languages)):
+        return elements
+    return [element for element, own in zip(elements, languages, strict=True) if own == chosen]
+
+
+def language_codes(elements: Iterable[Element]) -> list[str]:
+    """The code of the language of each element, its own or inherited."""
+    codes = []
+    around: Element | None = None  # the one before, and its language; most have the same element around them
+    of_around = ""
+    for element in elements:
+        own = element.get(XML_LANG)
+        if own is None:
+            parent = element.getparent()
+            if parent is not None and parent is not around:
+                around, of_around = parent, language_code(inherited_language(parent))
+            codes.append("" if parent is None else of_around)
+        else:
+            codes.append(language_code(own))
+    return codes

@@ -167,9 +167,8 @@ class _Reading:
         provided: dict[str, list[Element]] = {}
         for each in (*aggregations(graph, described), described):
             for tag, elements in each.properties.items():
-                provided.setdefault(tag.casefold(), []).extend(
-                    elements
-                )  # some exports change the letter case
+                # Some exports change the letter case.
+                provided.setdefault(tag.casefold(), []).extend(elements)
         picture, others = self._picture(provided, number)
         yield from (PassedOver("further pictures of an object", name) for name in others)
         if isinstance(picture, NoPicture):

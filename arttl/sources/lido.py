@@ -126,13 +126,13 @@ def _artwork(
         return
     labels = {task: FIELDS[column](record) for task, column in tasks.items()}
     record.count()
+    texts = {task: tuple(dict.fromkeys(value.label for value in values)) for task, values in labels.items()}
     yield Artwork(
         key=sample_key(number),
         object_number=number,
         image=picture,
-        labels={
-            task: tuple(dict.fromkeys(value.label for value in values)) for task, values in labels.items()
-        },
+        labels=texts,
+        raw_labels=texts,
         title=record.title(),
         date=record.date(),
         source=record.source(),

@@ -134,6 +134,7 @@ def _artwork(
         object_number=number,
         image=picture,
         labels=labels,
+        raw_labels=labels,
         title=record.title(),
         date=record.date(),
         source=address(record.node) or None,

@@ -103,7 +103,7 @@ class PictureFolder:
             ArttlError: if the folder cannot be read.
         """
         if not self._is_there:
-            return self._folder / f"{sample_key(number)}.jpg"
+            return Path(f"{sample_key(number)}.jpg")
         name = f"{_MARKS.sub('_', number)[:_SHOWN]}.jpg"
         query = Query.of(number, number, is_number=True)
         return self._look_up(query, name, f"is named after {number[:_SHOWN]!r}")

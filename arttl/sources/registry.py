@@ -115,14 +115,13 @@ class Reading:
 
     def _without_remarks(self) -> Iterator[Artwork | Reject]:
         for item in self._items:
-            if isinstance(item, PassedOver | Note):
+            if isinstance(item, (PassedOver, Note)):
                 self._remarks.add(item)
-                continue
-            if isinstance(item, Artwork):
-                institution = plain_text(item.institution or "") or self._institution
-                if institution != item.institution:
-                    item = replace(item, institution=institution)
-            yield item
+            elif isinstance(item, Artwork):
+                institution = (plain_text(item.institution) if item.institution else "") or self._institution
+                yield item if institution == item.institution else replace(item, institution=institution)
+            else:
+                yield item
 
 
 def guess_settings(settings: S) -> tuple[S, list[str]]:

@@ -119,6 +119,15 @@ def test_states_equal_those_of_a_table_kept_in_memory(
     assert {text for _, text, state in _harvest(folder, *dated) if state == "in force"} == expected
 
 
+def test_records_within_records_are_part_of_them(tmp_path: Path) -> None:
+    inner = _record("b", "2021-01-01", "inner").replace("<record>", f"<record {_HEAD.split()[1][:-1]}>")
+    pages = [
+        _page(_record("a", "2020-01-01", f"a {number} {inner}"), _record("b", "", "b")) for number in (1, 2)
+    ]
+    states = [state for _, _, state in _harvest(tmp_path, "".join(pages))]
+    assert states == ["replaced", "replaced", "in force", "in force"]
+
+
 def test_damage_is_left_to_the_reading_of_records(tmp_path: Path) -> None:
     path = tmp_path / "damaged.xml"
     path.write_text(_page(_record("1", "", "a")) + "</x>")

@@ -37,10 +37,10 @@ from arttl.fetching.unpack import unpack
 from arttl.frozen.extract import FeatureSettings, compute_features
 from arttl.frozen.store import FeatureStore
 from arttl.inference.predictions import Predictions
+from arttl.keras_files.archive import open_keras
 from arttl.loading import Preprocess, open_loader, remote
 from arttl.models import Backbone, FusedModel, MultiTaskModel, load_trained_model, load_weights
 from arttl.models.calibration import Calibration, TaskCalibration
-from arttl.models.keras.archive import open_keras
 from arttl.models.stages import PooledStages, stage_widths
 from arttl.packing.command import run
 from arttl.packing.commands import AdoptSettings, InfoSettings, LeaksSettings, info, leaks

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from arttl.errors import ArttlError
-from arttl.records.reading import metadata_files
+from arttl.records.reading import metadata_files, readable
 
 
 def test_files_of_a_folder(tmp_path: Path) -> None:
@@ -24,3 +25,27 @@ def test_files_of_a_folder(tmp_path: Path) -> None:
         ArttlError, match=r"there is: a\.csv: a table with the columns number, title; use --source table"
     ):
         metadata_files(tmp_path / "empty", (".xml",))
+
+
+def test_files_at_any_depth_equal_those_of_pathlib(tmp_path: Path) -> None:
+    (tmp_path / "a" / ".b").mkdir(parents=True)
+    (tmp_path / "c.xml").mkdir()
+    names = (".xml", "..xml", "a.xml", "A.XML", "a.xml.gz", "a/.b/é.xml", "a/b.c.xml", "a/xml", "c.xml/d.xml")
+    for name in names:
+        (tmp_path / name).touch()
+    (tmp_path / "link.xml").symlink_to("a.xml")
+    (tmp_path / "broken.xml").symlink_to("none.xml")
+    (tmp_path / "circle.xml").symlink_to("circle.xml")
+    (tmp_path / "a" / "up").symlink_to(tmp_path)
+    expected = [path for path in tmp_path.rglob("*") if path.suffix.lower() == ".xml" and path.is_file()]
+    assert metadata_files(tmp_path, (".xml", ".rdf")) == sorted(expected)
+    assert len(expected) == 7
+
+
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.xml")
+    message = r"--metadata .*pipe\.xml is a pipe or a device; give the name of a file"
+    with pytest.raises(ArttlError, match=message), readable(tmp_path / "pipe.xml", "--metadata"):
+        pass
+    with pytest.raises(ArttlError, match="does not exist"), readable(tmp_path / "none", "--metadata"):
+        (tmp_path / "none").read_bytes()

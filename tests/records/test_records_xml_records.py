@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from arttl.errors import ArttlError
-from arttl.records.xml_records import XML_LANG, in_language, inherited_language, read_records, words
+from arttl.records.xml_records import (
+    XML_LANG,
+    in_language,
+    inherited_language,
+    language_code,
+    language_codes,
+    read_records,
+    words,
+)
 
 _BOMB = """<?xml version="1.0"?>
 <!DOCTYPE lolz [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">
@@ -171,6 +179,18 @@ def test_inherited_languages_equal_those_of_xpath(tree: tuple[str | None, list[o
     for element in etree.fromstring(_xml(tree)).iter("b"):
         found = element.xpath("string(ancestor-or-self::*[@xml:lang][1]/@xml:lang)")
         assert inherited_language(element) == found
+
+
+@given(_TREES)
+def test_codes_of_several_elements_equal_those_of_each(tree: tuple[str | None, list[object]]) -> None:
+    elements = list(etree.fromstring(_xml(tree)).iter("b"))
+    expected = [language_code(inherited_language(element)) for element in elements]
+    assert language_codes(elements) == expected
+    assert language_codes(elements[::-1]) == expected[::-1]
+    for language in (None, "en", "nl", "fr"):
+        chosen = language or expected[0]
+        alike = [element for element, code in zip(elements, expected, strict=True) if code == chosen]
+        assert in_language(elements, language) == (alike or elements)
 
 
 def test_codes_of_three_letters_are_those_of_two() -> None:
