@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from torch import nn
@@ -39,7 +39,47 @@ def predict(
     Raises:
         ArttlError: for logits that are not finite, whose largest is of no class.
     """
-    rows, logits = gather_logits(module, views, gather, on_batch)
+    return _checked(tasks, manifest, *gather_logits(module, views, gather, on_batch))
+
+
+def predict_with_features(
+    model: TrainedModel,
+    views: Iterable[Sequence[Batch]],
+    manifest: Manifest,
+    gather: Callable[[torch.Tensor], torch.Tensor] = lambda tensor: tensor,
+    on_batch: Callable[[], None] = lambda: None,
+) -> tuple[Predictions, torch.Tensor]:
+    """Predict all of a model's tasks as `predict` does, which describes the arguments and errors.
+
+    Returns:
+        The predictions, and of the same samples the features [N, D] that the heads see, on the CPU.
+    """
+    rows, outputs = gather_logits(WithFeatures(model), views, gather, on_batch)
+    features = outputs.pop(FEATURES)
+    return _checked(model.tasks, manifest, rows, outputs), features
+
+
+FEATURES = ""
+"""Name of the features beside the logits of `WithFeatures`; no task has it."""
+
+
+class WithFeatures(nn.Module):
+    """A model that gives its features beside its logits."""
+
+    def __init__(self, model: TrainedModel) -> None:
+        """Wrap a model."""
+        super().__init__()
+        self.model = model
+
+    def forward(self, *images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """A call of the model, with its features [B, D] as `FEATURES`, those of all stages side by side."""
+        features = self.model.features(*images)
+        return {**self.model.logits(features), FEATURES: torch.cat([each.float() for each in features], 1)}
+
+
+def _checked(
+    tasks: TaskSet, manifest: Manifest, rows: torch.Tensor, logits: Mapping[str, torch.Tensor]
+) -> Predictions:
     for name in tasks.names:
         broken = rows[~logits[name].isfinite().all(1)].tolist()
         if broken:

@@ -198,6 +198,13 @@ def fit_promises(predictions: Predictions, features: torch.Tensor, references: t
     return Promises(tasks, unit, distances)
 
 
+def reference_rows(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """At most `MOST_REFERENCES` of the rows of a training split, in their order; always the same ones."""
+    if len(rows) <= MOST_REFERENCES:
+        return rows
+    return np.sort(np.random.default_rng(0).choice(rows, MOST_REFERENCES, replace=False))
+
+
 def one_per_object(object_numbers: Sequence[str], keys: Sequence[str]) -> npt.NDArray[np.int64]:
     """The index of one sample of each object, ascending: any, but always the same one.
 
