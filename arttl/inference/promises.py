@@ -41,34 +41,22 @@ KEPT = 0.95
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What is known of one task, with one entry per validation object.
+    """What is known of one task; each array has one entry per validation object.
 
     Attributes:
-        likeliest, likeliest_wrong: [N] see `fit_threshold`, of labelled objects.
-        scores: [M] of the true label, see `CandidateSets`; of objects whose label is a class of the task.
-        true_class: [M] int64; -1 for a task whose limits are not class by class.
-        largest_logit: [A] of all validation objects; empty for a task that is not single-label.
+        likeliest, likeliest_wrong: [A] see `fit_threshold`; zeros for a number.
+        scores: [A] of the true label, see `true_scores`; 0 where no class is known.
+        true_class: [A] int64; -1 where no class is known, and for a task whose limits are not class by class.
+        known: [A] int64, 0 for an object without a label, 1 with a label that is no class, 2 with a class or number.
+        largest_logit: [A]; zeros for a task that is not single-label.
     """
 
     likeliest: npt.NDArray[np.float32]
     likeliest_wrong: npt.NDArray[np.float32]
     scores: npt.NDArray[np.float32]
     true_class: npt.NDArray[np.int64]
+    known: npt.NDArray[np.int64]
     largest_logit: npt.NDArray[np.float32]
-
-    def threshold(self, precision: float) -> Threshold:
-        """The promise of a precision, 0 to 1."""
-        return fit_threshold(self.likeliest, self.likeliest_wrong, precision)
-
-    def objects_needed(self, precision: float) -> int | None:
-        """About how many labelled validation objects that promise needs; None if no number is enough."""
-        return (
-            objects_needed(self.likeliest, self.likeliest_wrong, precision) if len(self.likeliest) else None
-        )
-
-    def sets(self, task: Task, coverage: float) -> CandidateSets:
-        """The sets that hold the true label with a probability of `coverage`."""
-        return fit_sets(task, self.scores, self.true_class, coverage)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +73,27 @@ class Promises:
     references: torch.Tensor
     distances: npt.NDArray[np.float32]
 
+    def threshold(self, task: Task, precision: float) -> Threshold:
+        """The promise that suggestions are right with a precision of 0 to 1."""
+        return fit_threshold(*self._suggestions(task), precision)
+
+    def objects_needed(self, task: Task, precision: float) -> int | None:
+        """About how many labelled validation objects that promise needs; None if no number is enough."""
+        suggestions = self._suggestions(task)
+        return objects_needed(*suggestions, precision) if len(suggestions[0]) else None
+
+    def sets(self, task: Task, coverage: float) -> CandidateSets:
+        """The sets that hold the true label with a probability of `coverage`, if it is a class."""
+        evidence = self.tasks[task.name]
+        of_class = evidence.known == 2
+        return fit_sets(task, evidence.scores[of_class], evidence.true_class[of_class], coverage)
+
+    def _suggestions(self, task: Task) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Of labelled objects that are not outside, since nothing is suggested for those."""
+        evidence = self.tasks[task.name]
+        chosen = (evidence.known > 0) & ~self._is_outside(task, evidence.largest_logit, self.distances)
+        return evidence.likeliest[chosen], evidence.likeliest_wrong[chosen]
+
     def is_outside(
         self, task: Task, logits: npt.NDArray[np.floating], distances: npt.NDArray[np.floating]
     ) -> npt.NDArray[np.bool_]:
@@ -98,11 +107,15 @@ class Promises:
             logits: [N, Q].
             distances: [N], see `distance`.
         """
+        return self._is_outside(task, logits.max(1), distances)
+
+    def _is_outside(
+        self, task: Task, largest_logit: npt.NDArray[np.floating], distances: npt.NDArray[np.floating]
+    ) -> npt.NDArray[np.bool_]:
         share = (1 + KEPT) / 2
         outside = np.asarray(distances > conformal_limit(self.distances, share))
         if task.kind == "single-label":
-            largest = self.tasks[task.name].largest_logit
-            outside |= -logits.max(1) > conformal_limit(-largest, share)
+            outside |= -largest_logit > conformal_limit(-self.tasks[task.name].largest_logit, share)
         return outside
 
     def distance(self, features: torch.Tensor) -> npt.NDArray[np.float32]:
@@ -161,14 +174,12 @@ class Promises:
         for index, task in enumerate(tasks):
             columns = {name: tensors[f"{index}.{name}"] for name in _FIELDS}
             for name, column in columns.items():
-                _check(column, torch.int64 if name == "true_class" else torch.float32)
+                _check(column, torch.int64 if name in ("true_class", "known") else torch.float32)
+                if len(column) != len(distances):
+                    raise ValueError("its columns are not of the same objects")
             classes = columns["true_class"]
-            if len(classes) != len(columns["scores"]) or bool(
-                ((classes < -1) | (classes >= task.outputs)).any()
-            ):
+            if bool(((classes < -1) | (classes >= task.outputs)).any()):
                 raise ValueError(f"its classes of {task.name} are not those of the model")
-            if len(columns["likeliest"]) != len(columns["likeliest_wrong"]):
-                raise ValueError(f"its probabilities of {task.name} do not belong together")
             evidence[task.name] = Evidence(**{name: column.numpy() for name, column in columns.items()})
         if not bool(references.isfinite().all()):
             raise ValueError("its references are not finite")
@@ -220,29 +231,30 @@ def one_per_object(object_numbers: Sequence[str], keys: Sequence[str]) -> npt.ND
 def _evidence(task: Task, predictions: Predictions, chosen: npt.NDArray[np.int64]) -> Evidence:
     logits = predictions.logits[task.name][chosen]
     targets = predictions.targets[task.name][chosen]
-    in_vocabulary = is_labelled(targets)
+    catalogued = predictions.catalogued[task.name]
+    of_class = is_labelled(targets)
+    known = np.array([catalogued[index] is not None for index in chosen.tolist()], dtype=np.int64) + of_class
+    zeros = np.zeros(len(chosen), dtype=np.float32)
     if task.kind == "number":
-        none = np.zeros(0, dtype=np.float32)
-        numbers = task.statistics.restore(logits.astype(np.float64))
-        scores, true_class = true_scores(task, numbers[in_vocabulary], targets[in_vocabulary])
-        return Evidence(none, none, scores.astype(np.float32), true_class, none)
-    probability = probabilities(task, logits, predictions.temperatures.get(task.name, 1.0))
-    scores, true_class = true_scores(task, probability[in_vocabulary], targets[in_vocabulary])
-    if task.kind == "multi-label":
-        is_wrong, largest = ~(targets > 0.5), np.zeros(0)  # NaN, no known label, is not above
+        predicted = task.statistics.restore(logits.astype(np.float64))
+        likeliest, wrong, largest = zeros, zeros, zeros
     else:
-        is_wrong, largest = targets[:, None] != np.arange(task.outputs), logits.max(1)
-        is_wrong &= probability >= probability.max(1, keepdims=True)  # only the likeliest is suggested
-    # An object whose label is none of the classes is a mistake of any suggestion.
-    labelled = np.array(
-        [predictions.catalogued[task.name][index] is not None for index in chosen], dtype=bool
-    )
-    wrong = np.where(is_wrong, probability, 0.0).max(1)
+        predicted = probabilities(task, logits, predictions.temperatures.get(task.name, 1.0))
+        if task.kind == "multi-label":
+            is_wrong, largest = ~(targets > 0.5), zeros  # NaN, no known class, is not above
+        else:
+            is_wrong, largest = targets[:, None] != np.arange(task.outputs), logits.max(1)
+            is_wrong &= predicted >= predicted.max(1, keepdims=True)  # only the likeliest is suggested
+        # An object whose label is none of the classes is a mistake of any suggestion.
+        likeliest, wrong = predicted.max(1), np.where(is_wrong, predicted, 0.0).max(1)
+    scores, true_class = zeros.copy(), np.full(len(chosen), -1, dtype=np.int64)
+    scores[of_class], true_class[of_class] = true_scores(task, predicted[of_class], targets[of_class])
     return Evidence(
-        likeliest=probability.max(1)[labelled].astype(np.float32),
-        likeliest_wrong=wrong[labelled].astype(np.float32),
-        scores=scores.astype(np.float32),
+        likeliest=likeliest.astype(np.float32),
+        likeliest_wrong=wrong.astype(np.float32),
+        scores=scores,
         true_class=true_class,
+        known=known,
         largest_logit=largest.astype(np.float32),
     )
 

@@ -60,7 +60,7 @@ def promises(predictions: Predictions) -> Promises:
 def test_each_object_counts_once(predictions: Predictions, promises: Promises) -> None:
     assert len(promises.tasks["type"].likeliest) == OBJECTS
     assert len(promises.distances) == OBJECTS
-    assert len(promises.tasks["material"].likeliest) == 200  # with a known material
+    assert (promises.tasks["material"].known > 0).sum() == 200
     chosen = one_per_object(predictions.object_numbers, predictions.keys)
     assert sorted({index // 2 for index in chosen.tolist()}) == list(range(OBJECTS))
     assert 100 < (chosen % 2).sum() < 200  # not always the first photograph
@@ -76,8 +76,11 @@ def test_what_is_kept_is_calibrated_and_right_or_wrong(predictions: Predictions,
     wrong = evidence.likeliest_wrong > 0
     np.testing.assert_array_equal(wrong, chosen // 2 % 10 == 0)
     np.testing.assert_array_equal(evidence.likeliest_wrong[wrong], evidence.likeliest[wrong])
-    assert evidence.threshold(0.8).above is not None
-    assert evidence.threshold(0.95).above is None
+    kept = promises.threshold(TYPE, 0.8)
+    assert kept.above is not None
+    assert 0.95 * OBJECTS <= kept.objects < OBJECTS  # without those that are outside
+    assert promises.threshold(TYPE, 0.95).above is None
+    assert promises.objects_needed(TYPE, 0.95) is None
 
 
 def test_a_label_that_is_no_class_makes_any_suggestion_wrong(predictions: Predictions) -> None:
@@ -90,13 +93,15 @@ def test_a_label_that_is_no_class_makes_any_suggestion_wrong(predictions: Predic
         catalogued,
         predictions.logits,
     )
-    evidence = fit_promises(unlisted, torch.ones(len(unlisted.keys), 4), torch.ones(5, 4)).tasks["type"]
+    promises = fit_promises(unlisted, torch.ones(len(unlisted.keys), 4), torch.ones(5, 4))
+    evidence = promises.tasks["type"]
     np.testing.assert_array_equal(evidence.likeliest_wrong, evidence.likeliest)
-    assert len(evidence.scores) == 0
+    assert (evidence.known == 1).all()
+    assert promises.sets(TYPE, 0.9).objects == 0
 
 
 def test_a_year_has_an_interval(promises: Promises) -> None:
-    assert promises.tasks["year"].sets(YEAR, 0.9).limits.tolist() == [10.0]
+    assert promises.sets(YEAR, 0.9).limits.tolist() == [10.0]
 
 
 def test_nineteen_of_twenty_validation_objects_are_kept_and_strangers_are_not(
@@ -128,10 +133,8 @@ def test_what_is_saved_is_read_back(promises: Promises, tmp_path: Path) -> None:
     assert torch.equal(loaded.references, promises.references)
     np.testing.assert_array_equal(loaded.distances, promises.distances)
     for task in TASKS:
-        assert loaded.tasks[task.name].sets(task, 0.9).limits.tolist() == (
-            promises.tasks[task.name].sets(task, 0.9).limits.tolist()
-        )
-    assert loaded.tasks["type"].threshold(0.8) == promises.tasks["type"].threshold(0.8)
+        assert loaded.sets(task, 0.9).limits.tolist() == promises.sets(task, 0.9).limits.tolist()
+    assert loaded.threshold(TYPE, 0.8) == promises.threshold(TYPE, 0.8)
 
 
 @pytest.mark.parametrize(
