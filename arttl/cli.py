@@ -78,6 +78,10 @@ COMMANDS = {
         "compare what helps rare classes", "arttl.frozen.rebalance:RebalanceSettings", recipe=True
     ),
     "evaluate": Command("measure a saved model on a split", "arttl.evaluation.command:EvaluateSettings"),
+    "predict": Command(
+        "suggest labels for pictures, with what is promised of them",
+        "arttl.inference.command:PredictSettings",
+    ),
     "compare": Command(
         "compare two runs on the same samples", "arttl.evaluation.compare_command:CompareSettings"
     ),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from rich.table import Table
 
@@ -126,7 +128,9 @@ def fuse(settings: FuseSettings) -> tuple[Outcomes, list[Gain]]:
         for task in outcomes
         for method in methods
     ]
-    write_run(settings.out, settings, model, split, logits, lines)
+    write_run(
+        settings.out, settings, model, split, logits, partial(cached_features, model, study.stores), lines
+    )
     study.reporter.say(
         f"{counted(count, 'head')} in {study.seconds:.0f} s; {settings.keep} as a model in {settings.out / 'best'}"
     )
@@ -171,6 +175,14 @@ def cached_logits(model: FusedModel, stores: Sequence[FeatureStore]) -> dict[str
     """The logits of a fused model for every row, from its backbones' stored features: task name to [rows, Q]."""
     stages = [stores[token.backbone].values(token.stage) for token in model.tokens]
     return model.logits(model.normalise(stages))
+
+
+def cached_features(
+    model: FusedModel, stores: Sequence[FeatureStore], rows: npt.NDArray[np.int64]
+) -> torch.Tensor:
+    """What a fused model's heads see of some rows, [N, D]."""
+    stages = [stores[token.backbone].values(token.stage)[rows] for token in model.tokens]
+    return torch.cat(model.normalise(stages), 1)
 
 
 def fusion_tables(

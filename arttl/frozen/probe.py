@@ -122,9 +122,10 @@ def probe(settings: ProbeSettings) -> list[Candidate]:
         for task, layer in zip(tasks, model.heads.linear_layers(), strict=True):
             layer.weight.copy_(chosen[task.name].weight)
             layer.bias.copy_(chosen[task.name].bias)
-        logits = model.heads(store.values(LAST_LAYER))
+        features = store.values(LAST_LAYER)
+        logits = model.heads(features)
     lines = [candidate.to_dict(study.names[candidate.store]) for candidate in candidates]
-    write_run(settings.out, settings, model, split, logits, lines)
+    write_run(settings.out, settings, model, split, logits, lambda rows: features[rows], lines)
     study.reporter.say(
         f"{counted(len(candidates), 'head')} in {study.seconds:.1f} s; the best as a model in {settings.out / 'best'}"
     )

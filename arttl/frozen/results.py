@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from arttl.evaluation.classes import class_tables, write_classes
 from arttl.evaluation.metrics import TaskMetrics, measure_predictions, metrics_to_json
 from arttl.files import make_folder, whole_folder, write_json
 from arttl.inference.predictions import Predictions
+from arttl.inference.promises import fit_promises, reference_rows
 from arttl.models import MultiTaskModel
 from arttl.models.fusion import FusedModel
 from arttl.runs import RunFolder, flat_settings, write_config
@@ -48,6 +50,7 @@ def write_run(
     model: MultiTaskModel | FusedModel,
     split: SplitAssignment,
     logits: Mapping[str, torch.Tensor],
+    features: Callable[[npt.NDArray[np.int64]], torch.Tensor],
     lines: Sequence[Mapping[str, object]],
 ) -> None:
     """Write the run folder of a model on cached features; the folder appears whole.
@@ -58,18 +61,26 @@ def write_run(
         model: for `best/`; gets its calibration.
         split: that it was fitted on.
         logits: task name to its logits [rows, Q] of every row of the manifest.
+        features: gives what the model's heads see of rows of the manifest, [N, D].
         lines: of `metrics.jsonl`, every head that was fitted and its measures.
 
     Raises:
         ArttlError: if the folder cannot be written.
     """
-    model.calibration = predictions_of_split(split, "val", model.tasks, logits).calibrate()
+    validation = predictions_of_split(split, "val", model.tasks, logits)
+    model.calibration = validation.calibrate()
+    promises = fit_promises(
+        validation.calibrated(model.calibration),
+        features(validation.rows),
+        features(reference_rows(split.rows("train"))),
+    )
     predictions = predictions_of_split(split, "test", model.tasks, logits).calibrated(model.calibration)
     with whole_folder(out) as unfinished:
         run = RunFolder(unfinished)
         run.begin(flat_settings(settings), model.tasks)
         run.append(*lines)
         model.save(run.best)
+        promises.save(run.best)
         finish_run(run, predictions)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -40,7 +40,47 @@ def predict(
     Raises:
         ArttlError: for logits that are not finite.
     """
-    rows, logits = gather_logits(module, views, gather, on_batch)
+    return _of_rows(tasks, manifest, *gather_logits(module, views, gather, on_batch))
+
+
+def predict_with_features(
+    model: TrainedModel,
+    views: Iterable[Sequence[Batch]],
+    manifest: Manifest,
+    gather: Callable[[torch.Tensor], torch.Tensor] = lambda tensor: tensor,
+    on_batch: Callable[[], None] = lambda: None,
+) -> tuple[Predictions, torch.Tensor]:
+    """Predict all of a model's tasks as `predict` does, which describes the arguments and errors.
+
+    Returns:
+        The predictions, and of the same samples the features [N, D] that the heads see, on the CPU.
+    """
+    rows, outputs = gather_logits(WithFeatures(model), views, gather, on_batch)
+    features = outputs.pop(FEATURES)
+    return _of_rows(model.tasks, manifest, rows, outputs), features
+
+
+FEATURES = ""
+"""Name of the features beside the logits of `WithFeatures`; no task has it."""
+
+
+class WithFeatures(nn.Module):
+    """A model that gives its features beside its logits."""
+
+    def __init__(self, model: TrainedModel) -> None:
+        """Wrap a model."""
+        super().__init__()
+        self.model = model
+
+    def forward(self, *images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """A call of the model, with its features [B, D] as `FEATURES`, those of all stages side by side."""
+        features = self.model.features(*images)
+        return {**self.model.logits(features), FEATURES: torch.cat([each.float() for each in features], 1)}
+
+
+def _of_rows(
+    tasks: TaskSet, manifest: Manifest, rows: torch.Tensor, logits: Mapping[str, torch.Tensor]
+) -> Predictions:
     return Predictions.of_rows(
         tasks, manifest, rows.numpy(), {name: logits[name].numpy() for name in tasks.names}
     )

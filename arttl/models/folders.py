@@ -61,6 +61,7 @@ class TrainedModel(nn.Module, ABC):
         preprocesses: the evaluation transform of each argument of a call.
         provenance: how the model came to be.
         calibration: the temperatures of its tasks, saved and loaded with it; None before they are fitted.
+        folder: that it was read from; None for a new one.
     """
 
     file_name: ClassVar[str]
@@ -76,6 +77,7 @@ class TrainedModel(nn.Module, ABC):
         self.preprocesses = tuple(each.without_augmentation() for each in preprocesses)
         self.provenance = provenance or Provenance()
         self.calibration: Calibration | None = None
+        self.folder: Path | None = None
 
     @property
     @abstractmethod
@@ -163,6 +165,7 @@ class TrainedModel(nn.Module, ABC):
             raise ArttlError(f"the {cls.noun} in {folder} cannot be read: {first_line(error)}") from error
         check_finite(model, f"the weights of the {cls.noun} in {folder}")
         model.calibration = Calibration.load(folder)
+        model.folder = folder
         return model.eval()
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import torch
-from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, set_seed
 from timm.utils import ModelEmaV3
 
@@ -20,10 +18,11 @@ from arttl.evaluation.report import metrics_table
 from arttl.explain.command import VisualizeSettings, visualize
 from arttl.frozen.linear_probe import fit_probe
 from arttl.frozen.results import finish_run
-from arttl.frozen.split_features import extract_features
-from arttl.inference.predict import predict
-from arttl.loading import Augment, Loader, Preprocess, open_loader, read_manifest
-from arttl.loading.views import Views
+from arttl.frozen.split_features import Features, extract_features
+from arttl.inference.predict import predict_with_features
+from arttl.inference.predictions import Predictions
+from arttl.inference.promises import fit_promises, reference_rows
+from arttl.loading import read_manifest
 from arttl.models import Backbone, MultiTaskModel, Provenance, TrainedModel, load_trained_model, load_weights
 from arttl.models.checks import check_input_size
 from arttl.models.fusion import is_fused, load_fused
@@ -40,8 +39,9 @@ from arttl.training.loop import fit
 from arttl.training.objective import Objective
 from arttl.training.optimisation import build_optimizer
 from arttl.training.report import EpochReporter
-from arttl.training.settings import MAY_CHANGE_ON_RESUME, DataSettings, ModelSettings, TrainSettings
+from arttl.training.settings import MAY_CHANGE_ON_RESUME, ModelSettings, TrainSettings
 from arttl.training.signals import Terminated
+from arttl.training.splits import Splits
 from arttl.training.step import TrainingStep
 from arttl.training.teachers import load_teacher
 
@@ -116,16 +116,17 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
     with beside_other_ranks():
         # Optimizer and loop, or a solver
         started = time.perf_counter()
+        features = None
         if settings.model.by_epochs:
             _train_by_epochs(model, settings, splits, reporter)
         else:
             assert isinstance(model, MultiTaskModel)
-            _solve_heads(model, settings.optimisation.inverse_l2, splits, reporter)
+            features = _solve_heads(model, settings.optimisation.inverse_l2, splits, reporter)
         on_first_rank(lambda: model.save(folder.best))
         reporter.say(f"model      {folder.best}, after {time.perf_counter() - started:.0f} s")
 
         # Test and run folder
-        metrics = _test(folder, manifest, splits, reporter)
+        metrics = _test(folder, manifest, splits, features, reporter)
     if settings.run.maps and accelerator.is_main_process:
         _draw_maps(folder, settings.data.shards, settings.run.maps, reporter)
     return metrics
@@ -137,59 +138,6 @@ def run(settings: TrainSettings) -> None:
         train(settings)
     except Terminated as stop:
         print(stop)
-
-
-@dataclass(frozen=True)
-class Splits:
-    """The splits of a run, opened alike on every rank."""
-
-    data: DataSettings
-    batch_size: int
-    seed: int
-    manifest: Manifest
-    tasks: TaskSet
-    preprocesses: Sequence[Preprocess]
-    accelerator: Accelerator
-
-    def open(
-        self,
-        split: str,
-        *,
-        preprocesses: Sequence[Preprocess] = (),
-        augment: Augment | None = None,
-        shuffle: bool = False,
-        sampling: str = "uniform",
-    ) -> Views:
-        """A split on this rank, for each input of a model.
-
-        Args:
-            split: `train`, `val` or `test`.
-            preprocesses: per input; by default those of the run's own model.
-            augment: random crops, in place of the evaluation transform.
-            shuffle: in another order each epoch.
-            sampling: which samples an epoch has, see `open_loader`.
-        """
-
-        def loader(preprocess: Preprocess) -> Loader:
-            return open_loader(
-                self.manifest,
-                split,
-                self.tasks,
-                preprocess=preprocess,
-                batch_size=self.batch_size,
-                engine=self.data.engine,
-                rank=self.accelerator.process_index,
-                world_size=self.accelerator.num_processes,
-                seed=self.seed,
-                shuffle=shuffle,
-                sampling=sampling,
-                on_bad_sample=self.data.on_bad_sample,
-                threads=self.data.threads,
-                device=self.accelerator.device,
-            )
-
-        inputs = preprocesses or self.preprocesses
-        return Views.open([dataclasses.replace(each, augment=augment) for each in inputs], loader)
 
 
 def open_model(settings: ModelSettings, tasks: TaskSet) -> tuple[TrainedModel, str]:
@@ -311,10 +259,13 @@ def _train_by_epochs(
 
 def _solve_heads(
     model: MultiTaskModel, inverse_l2: float | None, splits: Splits, reporter: EpochReporter
-) -> None:
+) -> Features:
     """Off-the-shelf: one pass of the frozen backbone, then heads on its standardised features.
 
     The standardisation ends up in the heads.
+
+    Returns:
+        The features of the training split, as the backbone gives them.
     """
     accelerator, layers = splits.accelerator, model.heads.linear_layers()
     model.to(accelerator.device)
@@ -353,24 +304,40 @@ def _solve_heads(
             layer.weight.copy_(probe.weight)
             layer.bias.copy_(probe.bias)
     model.heads.absorb_standardisation(mean, std)
+    return features["train"]
 
 
 def _test(
-    folder: RunFolder, manifest: Manifest, splits: Splits, reporter: EpochReporter
+    folder: RunFolder,
+    manifest: Manifest,
+    splits: Splits,
+    train_features: Features | None,
+    reporter: EpochReporter,
 ) -> dict[str, TaskMetrics]:
     """Calibrate and measure the model as saved, so that `arttl evaluate` finds the same figures."""
     accelerator = splits.accelerator
     model = load_trained_model(folder.best).to(accelerator.device)
-    by_split = {}
-    for split in ("val", "test"):
-        views = splits.open(split)
+
+    def predict_split(
+        split: str, rows: npt.NDArray[np.int64] | None = None
+    ) -> tuple[Predictions, torch.Tensor]:
+        views = splits.open(split, rows=rows)
         with reporter.progress(f"predictions on {split}", len(views)) as bar:
-            by_split[split] = predict(model, model.tasks, views, manifest, accelerator.gather, bar.advance)
-    calibration = by_split["val"].calibrate()
-    predictions = by_split["test"].calibrated(calibration)
+            return predict_with_features(model, views, manifest, accelerator.gather, bar.advance)
+
+    validation, features = predict_split("val")
+    test, _ = predict_split("test")
+    if train_features is not None:
+        kept = np.isin(train_features.rows.numpy(), reference_rows(train_features.rows.numpy()))
+        references = train_features.values[kept]
+    else:
+        _, references = predict_split("train", reference_rows(splits.open("train").first.rows))
+    calibration = validation.calibrate()
+    predictions = test.calibrated(calibration)
 
     def finish() -> dict[str, TaskMetrics]:
         calibration.save(folder.best)
+        fit_promises(validation.calibrated(calibration), features, references).save(folder.best)
         return finish_run(folder, predictions)
 
     metrics = on_first_rank(finish)

@@ -1,0 +1,123 @@
+"""Picture files of any kind to a network's input: read, decoded and cut by several threads, in their order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from arttl.loading.preprocess import Preprocess
+from arttl.loading.resample import SquareWriter, cuts
+from arttl.pictures.decoding import (
+    DEFAULT_MAX_PIXELS,
+    BadPicture,
+    decode_jpeg,
+    decode_picture,
+    is_plain_jpeg,
+    jpeg_header,
+    read_image,
+)
+from arttl.pictures.formats import picture_format
+from arttl.pictures.picture_file import PictureFile
+
+_BATCHES_AHEAD = 2
+
+
+@dataclass(frozen=True)
+class PictureBatch:
+    """Some pictures, read.
+
+    Attributes:
+        paths: of the files.
+        images: for each input of the model [B, 3, size, size], of the readable ones in their order.
+        problems: path to what is wrong with it, of the others.
+    """
+
+    paths: tuple[Path, ...]
+    images: tuple[torch.Tensor, ...]
+    problems: dict[Path, str]
+
+
+def read_batches(
+    paths: Iterable[Path],
+    preprocesses: Sequence[Preprocess],
+    batch_size: int,
+    threads: int,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+) -> Iterator[PictureBatch]:
+    """Read files, up to two batches ahead of the caller.
+
+    Args:
+        paths: of any number of files.
+        preprocesses: the evaluation transform of each input.
+        batch_size: B; the last batch may be smaller.
+        threads: that decode.
+        max_pixels: the most pixels of a file.
+    """
+    readers = [_Reader(preprocess, max_pixels) for preprocess in dict.fromkeys(preprocesses)]
+    inputs = [list(dict.fromkeys(preprocesses)).index(preprocess) for preprocess in preprocesses]
+
+    def squares(path: Path) -> list[torch.Tensor] | str:
+        try:
+            return [reader.square(path) for reader in readers]
+        except BadPicture as error:
+            return f"{error.reason}: {error.detail}"
+
+    waiting: deque[tuple[Path, Future[list[torch.Tensor] | str]]] = deque()
+    remaining = iter(paths)
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="arttl-decode")
+    try:
+        while True:
+            for path in islice(remaining, (_BATCHES_AHEAD + 1) * batch_size - len(waiting)):
+                waiting.append((path, pool.submit(squares, path)))
+            if not waiting:
+                return
+            batch = [waiting.popleft() for _ in range(min(batch_size, len(waiting)))]
+            read: list[list[torch.Tensor]] = []
+            problems = {}
+            for path, future in batch:
+                result = future.result()
+                if isinstance(result, str):
+                    problems[path] = result
+                else:
+                    read.append(result)
+            images = [torch.stack([picture[index] for picture in read]) for index in inputs] if read else []
+            yield PictureBatch(tuple(path for path, _ in batch), tuple(images), problems)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Reader:
+    """Reads files for one input."""
+
+    def __init__(self, preprocess: Preprocess, max_pixels: int) -> None:
+        self._preprocess, self._max_pixels = preprocess, max_pixels
+        spec = preprocess
+        self._writer = SquareWriter(spec.size, spec.filter, spec.mean, spec.std, torch.float32)
+
+    def square(self, path: Path) -> torch.Tensor:
+        """The network's input [3, size, size], channels last in memory.
+
+        Raises:
+            BadPicture: if the file is none, damaged, or too large.
+        """
+        data = read_image(PictureFile(path), max_pixels=self._max_pixels)
+        if picture_format(data) == "JPEG":
+            header = jpeg_header(data, max_pixels=self._max_pixels)
+            if is_plain_jpeg(header):
+                geometry = self._preprocess.geometry(np.array([[header.height, header.width]]))
+                reduction = int(geometry.reduction[0])
+                longest = max(header.height, header.width)
+                picture = decode_jpeg(data, header, cover=longest // reduction if reduction > 1 else 0)
+                size = self._preprocess.size
+                square = torch.empty((size, size, 3))
+                self._writer.write(np.array(picture), cuts(geometry), 0, square.data_ptr())
+                return square.permute(2, 0, 1)
+        decoded = decode_picture(data, max_pixels=self._max_pixels)
+        return self._preprocess.apply(np.array(decoded.upright_rgb()))

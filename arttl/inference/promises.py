@@ -1,0 +1,266 @@
+"""What a model can promise of its suggestions, measured on validation objects and kept in the model's folder.
+
+Kept is not a threshold but the evidence for one, so that any precision or coverage can be asked for later, without
+labels: per task the probabilities and whether they were right, and features of training pictures, which a picture
+from elsewhere is far from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from arttl.errors import ArttlError, one_line
+from arttl.files import whole_file
+from arttl.inference.candidate_sets import CandidateSets, conformal_limit, fit_sets, true_scores
+from arttl.inference.labels import probabilities
+from arttl.inference.neighbours import nearest, unit_length
+from arttl.inference.predictions import Predictions
+from arttl.inference.thresholds import Threshold, fit_threshold, objects_needed
+from arttl.tasks import Task, TaskSet, is_labelled
+
+FILE = "promises.safetensors"
+FORMAT_VERSION = 1
+MOST_REFERENCES = 8192
+"""Training pictures that others are compared with; a hundredth of ImageNet is enough (Sun et al. 2022, section 4.2)."""
+NEIGHBOURS = 10
+"""The distance of a picture is that to its tenth neighbour, or the last of fewer."""
+KEPT = 0.95
+"""Share of validation objects that are not called outside."""
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What is known of one task; each array has one entry per validation object.
+
+    Attributes:
+        likeliest, likeliest_wrong: [A] see `fit_threshold`; zeros for a number.
+        scores: [A] of the true label, see `true_scores`; 0 where no class is known.
+        true_class: [A] int64; -1 where no class is known, and for a task whose limits are not class by class.
+        known: [A] int64, 0 for an object without a label, 1 with a label that is no class, 2 with a class or number.
+        largest_logit: [A]; zeros for a task that is not single-label.
+    """
+
+    likeliest: npt.NDArray[np.float32]
+    likeliest_wrong: npt.NDArray[np.float32]
+    scores: npt.NDArray[np.float32]
+    true_class: npt.NDArray[np.int64]
+    known: npt.NDArray[np.int64]
+    largest_logit: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Promises:
+    """The evidence for all promises of a model.
+
+    Attributes:
+        tasks: task name to its evidence.
+        references: [M, D] float16, features of training pictures, of length one.
+        distances: [A] float32, of validation objects to these.
+    """
+
+    tasks: Mapping[str, Evidence]
+    references: torch.Tensor
+    distances: npt.NDArray[np.float32]
+
+    def threshold(self, task: Task, precision: float) -> Threshold:
+        """The promise that suggestions are right with a precision of 0 to 1."""
+        return fit_threshold(*self._suggestions(task), precision)
+
+    def objects_needed(self, task: Task, precision: float) -> int | None:
+        """About how many labelled validation objects that promise needs; None if no number is enough."""
+        suggestions = self._suggestions(task)
+        return objects_needed(*suggestions, precision) if len(suggestions[0]) else None
+
+    def sets(self, task: Task, coverage: float) -> CandidateSets:
+        """The sets that hold the true label with a probability of `coverage`, if it is a class."""
+        evidence = self.tasks[task.name]
+        of_class = evidence.known == 2
+        return fit_sets(task, evidence.scores[of_class], evidence.true_class[of_class], coverage)
+
+    def _suggestions(self, task: Task) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Of labelled objects that are not outside, since nothing is suggested for those."""
+        evidence = self.tasks[task.name]
+        chosen = (evidence.known > 0) & ~self._is_outside(task, evidence.largest_logit, self.distances)
+        return evidence.likeliest[chosen], evidence.likeliest_wrong[chosen]
+
+    def is_outside(
+        self, task: Task, logits: npt.NDArray[np.floating], distances: npt.NDArray[np.floating]
+    ) -> npt.NDArray[np.bool_]:
+        """Whether pictures are unlike the training collection, or of none of a task's classes.
+
+        A picture is outside whose distance or, for a single-label task, whose largest logit is beyond what 97.5% of
+        validation objects keep to, so that at least 95% of them are kept.
+
+        Args:
+            task: one of the model's.
+            logits: [N, Q].
+            distances: [N], see `distance`.
+        """
+        return self._is_outside(task, logits.max(1), distances)
+
+    def _is_outside(
+        self, task: Task, largest_logit: npt.NDArray[np.floating], distances: npt.NDArray[np.floating]
+    ) -> npt.NDArray[np.bool_]:
+        share = (1 + KEPT) / 2
+        outside = np.asarray(distances > conformal_limit(self.distances, share))
+        if task.kind == "single-label":
+            outside |= -largest_logit > conformal_limit(-self.tasks[task.name].largest_logit, share)
+        return outside
+
+    def distance(self, features: torch.Tensor) -> npt.NDArray[np.float32]:
+        """How far pictures are from the training collection (Sun et al. 2022), from their features [N, D]."""
+        return _distance(unit_length(features), self._unit_references)
+
+    @cached_property
+    def _unit_references(self) -> torch.Tensor:
+        return unit_length(self.references)  # float16 has rounded them
+
+    def save(self, folder: Path) -> None:
+        """Write `promises.safetensors` into the folder of a saved model; it appears whole."""
+        tensors = {"references": self.references, "distances": torch.from_numpy(self.distances)}
+        for index, evidence in enumerate(self.tasks.values()):
+            for name in _FIELDS:
+                tensors[f"{index}.{name}"] = torch.from_numpy(np.ascontiguousarray(getattr(evidence, name)))
+        metadata = {"format_version": str(FORMAT_VERSION), "tasks": json.dumps(list(self.tasks))}
+        with whole_file(folder / FILE) as temporary:
+            save_file(tensors, temporary, metadata)
+
+    @classmethod
+    def load(cls, folder: Path, tasks: TaskSet) -> Promises | None:
+        """Read a model folder's promises; None where it has none.
+
+        Args:
+            folder: of a model.
+            tasks: of that model.
+
+        Raises:
+            ArttlError: if the file is not of this model.
+        """
+        path = folder / FILE
+        if not path.is_file():
+            return None
+        try:
+            with safe_open(path, framework="pt") as file:
+                metadata = file.metadata() or {}
+                if metadata.get("format_version") != str(FORMAT_VERSION):
+                    raise ValueError("it is of another version")
+                if metadata.get("tasks") != json.dumps(list(tasks.names)):
+                    raise ValueError("it is of other tasks")
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return cls._of_tensors(tensors, tasks)
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
+            raise ArttlError(
+                f"the promises in {path} cannot be read: {one_line(error)}; without the file the model suggests nothing"
+            ) from error
+
+    @classmethod
+    def _of_tensors(cls, tensors: Mapping[str, torch.Tensor], tasks: TaskSet) -> Promises:
+        references, distances = tensors["references"], tensors["distances"]
+        if references.dtype != torch.float16 or references.ndim != 2 or not len(references):
+            raise ValueError("its references are not features")
+        _check(distances, torch.float32)
+        evidence = {}
+        for index, task in enumerate(tasks):
+            columns = {name: tensors[f"{index}.{name}"] for name in _FIELDS}
+            for name, column in columns.items():
+                _check(column, torch.int64 if name in ("true_class", "known") else torch.float32)
+                if len(column) != len(distances):
+                    raise ValueError("its columns are not of the same objects")
+            classes = columns["true_class"]
+            if bool(((classes < -1) | (classes >= task.outputs)).any()):
+                raise ValueError(f"its classes of {task.name} are not those of the model")
+            evidence[task.name] = Evidence(**{name: column.numpy() for name, column in columns.items()})
+        if not bool(references.isfinite().all()):
+            raise ValueError("its references are not finite")
+        return cls(evidence, references, distances.numpy())
+
+
+_FIELDS = tuple(field.name for field in fields(Evidence))
+
+
+def _check(column: torch.Tensor, dtype: torch.dtype) -> None:
+    if column.dtype != dtype or column.ndim != 1 or not bool(column.isfinite().all()):
+        raise ValueError("its columns are not lists of finite numbers")
+
+
+def fit_promises(predictions: Predictions, features: torch.Tensor, references: torch.Tensor) -> Promises:
+    """The evidence of a model.
+
+    Args:
+        predictions: of a split that no weight was trained on, with the model's temperatures.
+        features: [N, D], of the same samples.
+        references: [M, D], of at most `MOST_REFERENCES` training samples.
+    """
+    chosen = one_per_object(predictions.object_numbers, predictions.keys)
+    unit = unit_length(references).half()
+    distances = _distance(unit_length(features[chosen]), unit_length(unit))
+    tasks = {task.name: _evidence(task, predictions, chosen) for task in predictions.tasks}
+    return Promises(tasks, unit, distances)
+
+
+def reference_rows(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """At most `MOST_REFERENCES` of the rows of a training split, in their order; always the same ones."""
+    if len(rows) <= MOST_REFERENCES:
+        return rows
+    return np.sort(np.random.default_rng(0).choice(rows, MOST_REFERENCES, replace=False))
+
+
+def one_per_object(object_numbers: Sequence[str], keys: Sequence[str]) -> npt.NDArray[np.int64]:
+    """The index of one sample of each object, ascending: any, but always the same one.
+
+    Photographs of one object are not independent, and a promise is about objects.
+    """
+    order = sorted(range(len(keys)), key=lambda index: hashlib.sha256(keys[index].encode()).digest())
+    first: dict[str, int] = {}
+    for index in order:
+        first.setdefault(object_numbers[index], index)
+    return np.sort(np.fromiter(first.values(), dtype=np.int64, count=len(first)))
+
+
+def _evidence(task: Task, predictions: Predictions, chosen: npt.NDArray[np.int64]) -> Evidence:
+    logits = predictions.logits[task.name][chosen]
+    targets = predictions.targets[task.name][chosen]
+    catalogued = predictions.catalogued[task.name]
+    of_class = is_labelled(targets)
+    known = np.array([catalogued[index] is not None for index in chosen.tolist()], dtype=np.int64) + of_class
+    zeros = np.zeros(len(chosen), dtype=np.float32)
+    if task.kind == "number":
+        predicted = task.statistics.restore(logits.astype(np.float64))
+        likeliest, wrong, largest = zeros, zeros, zeros
+    else:
+        predicted = probabilities(task, logits, predictions.temperatures.get(task.name, 1.0))
+        if task.kind == "multi-label":
+            is_wrong, largest = ~(targets > 0.5), zeros  # NaN, no known class, is not above
+        else:
+            is_wrong, largest = targets[:, None] != np.arange(task.outputs), logits.max(1)
+            is_wrong &= predicted >= predicted.max(1, keepdims=True)  # only the likeliest is suggested
+        # An object whose label is none of the classes is a mistake of any suggestion.
+        likeliest, wrong = predicted.max(1), np.where(is_wrong, predicted, 0.0).max(1)
+    scores, true_class = zeros.copy(), np.full(len(chosen), -1, dtype=np.int64)
+    scores[of_class], true_class[of_class] = true_scores(task, predicted[of_class], targets[of_class])
+    return Evidence(
+        likeliest=likeliest.astype(np.float32),
+        likeliest_wrong=wrong.astype(np.float32),
+        scores=scores,
+        true_class=true_class,
+        known=known,
+        largest_logit=largest.astype(np.float32),
+    )
+
+
+def _distance(features: torch.Tensor, references: torch.Tensor) -> npt.NDArray[np.float32]:
+    similarity, _ = nearest(features, references.to(features.device), min(NEIGHBOURS, len(references)))
+    # The distance between vectors of length one.
+    distance = (2 - 2 * similarity[:, -1]).clamp_min(0).sqrt()
+    return np.asarray(distance.cpu().numpy())
