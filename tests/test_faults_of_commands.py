@@ -319,6 +319,7 @@ LONGER = {
     "evaluate": Case(
         f"{_EVALUATE} --json ROOT/e.json --classes-csv ROOT/c.csv --predictions ROOT/p.parquet", "e.json"
     ),
+    "predict": Case("predict --model GIVEN/run --shards GIVEN/shards --threads 1 --out ROOT/p.csv", "p.csv"),
     "compare": Case("compare GIVEN/run GIVEN/run2 --json ROOT/c.json", "c.json"),
     "visualize": Case(
         "visualize --model GIVEN/run --shards GIVEN/shards --count 2 --pdf --sheets type --out ROOT/v",
