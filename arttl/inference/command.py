@@ -167,7 +167,9 @@ def _suggest(
     features = outputs.pop(FEATURES)
     logits = {name: of_task.float().cpu().numpy() for name, of_task in outputs.items()}
     if not all(np.isfinite(of_task).all() for of_task in logits.values()):
-        raise ArttlError("the logits are not finite: the network overflows, train it again or use another model")
+        raise ArttlError(
+            "the logits are not finite: the network overflows, train it again or use another model"
+        )
     return suggester.suggest(logits, features)
 
 
