@@ -28,7 +28,7 @@ from arttl.loading.views import Views
 from arttl.models import load_trained_model
 from arttl.pictures.decoding import looks_like_a_picture
 from arttl.pictures.picture_file import PictureFile
-from arttl.settings import AtLeastOne, BetweenZeroAndOne, Settings
+from arttl.settings import AtLeastOne, BetweenZeroAndOne, OutputFile, Settings
 
 Record: TypeAlias = tuple[tuple[str, ...], str | None, dict[str, Suggestion]]
 """The cells that name a picture, what is wrong with it (None for nothing), and its suggestions by task."""
@@ -44,7 +44,7 @@ class PredictSettings(Settings):
 
     model: Path
     """Folder of a model, or of the run that made it."""
-    out: Path
+    out: OutputFile
     """Table to write: .csv for a spreadsheet, .parquet or .jsonl with all ranked labels."""
     images: Path | None = None
     """Folder of pictures, read with all folders in it."""
