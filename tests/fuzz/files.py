@@ -37,7 +37,7 @@ from arttl.fetching.unpack import unpack
 from arttl.frozen.extract import FeatureSettings, compute_features
 from arttl.frozen.store import FeatureStore
 from arttl.inference.predictions import Predictions
-from arttl.keras_files.archive import open_keras
+from arttl.keras_files.weights import open_keras
 from arttl.loading import Preprocess, open_loader, remote
 from arttl.models import Backbone, FusedModel, MultiTaskModel, load_trained_model, load_weights
 from arttl.models.calibration import Calibration, TaskCalibration
@@ -210,12 +210,10 @@ def _keras(folder: Path) -> None:
 
 
 def _read_keras(folder: Path, scratch: Path) -> None:
-    with open_keras(next(folder.glob("file.*"))) as file:
-        for layer, names in file.layers.items():
-            for index in range(len(names)):
-                shape = file.shape(layer, index)
-                if np.prod(shape, dtype=float) < 1e6:  # those of the network are compared before
-                    file.read(layer, index, shape)
+    weights = open_keras(next(folder.glob("file.*")))
+    for layer, names in weights.layers.items():
+        for index in range(len(names)):
+            weights.read(layer, index, weights.shape(layer, index))
 
 
 def _features(folder: Path) -> None:

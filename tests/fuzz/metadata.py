@@ -113,7 +113,7 @@ def _parquet_tables(folder: Path) -> None:
     types = {
         "accession_number": pa.array([f"A{index}" for index in range(14)]).dictionary_encode(),
         "material": pa.array([["oil", None], []] * 7),
-        "type": pa.array([b"\xff", b"a"] * 7, pa.binary()),
+        "type": pa.array(["é".encode(), b"a"] * 7, pa.binary()),
         "artist": pa.array([{"name": "x", "n": 1}] * 14),
         "date": pa.array([1650.5, None] * 7, pa.float32()),
         "when": pa.array([0, 2**40] * 7, pa.timestamp("ms", tz="UTC")),
