@@ -324,10 +324,7 @@ def test_the_command_prints_the_mean_of_tasks(tmp_path, capsys, monkeypatch) -> 
         (["nowhere", "nowhere"], "nowhere holds no predictions.parquet"),
         (["A", "B", "--replicates", "0"], "--replicates must be at least 1"),
         (["A", "B", "--seed", "-1"], "--seed must be at least 0"),
-        (
-            ["A", "B", "--json", "/nowhere/c.json"],
-            "/nowhere/c.json cannot be written: No such file or directory",
-        ),
+        (["A", "B", "--json", "/nowhere/c.json"], "--json /nowhere/c.json: there is no folder /nowhere"),
     ],
 )
 def test_what_the_command_refuses(two_runs, capsys, argv, words) -> None:
