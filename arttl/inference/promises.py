@@ -18,10 +18,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from arttl.errors import ArttlError, one_line
-from arttl.files import whole_file
+from arttl.files import write_bytes
 from arttl.inference.candidate_sets import CandidateSets, conformal_limit, fit_sets, true_scores
 from arttl.inference.labels import probabilities
 from arttl.inference.neighbours import nearest, unit_length
@@ -133,8 +133,7 @@ class Promises:
             for name in _FIELDS:
                 tensors[f"{index}.{name}"] = torch.from_numpy(np.ascontiguousarray(getattr(evidence, name)))
         metadata = {"format_version": str(FORMAT_VERSION), "tasks": json.dumps(list(self.tasks))}
-        with whole_file(folder / FILE) as temporary:
-            save_file(tensors, temporary, metadata)
+        write_bytes(folder / FILE, save(tensors, metadata))
 
     @classmethod
     def load(cls, folder: Path, tasks: TaskSet) -> Promises | None:

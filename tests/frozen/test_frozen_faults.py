@@ -114,12 +114,18 @@ def test_a_fused_run_at_every_operation(two_stores, tmp_path: Path, monkeypatch:
         assert run.is_done
         assert {path.relative_to(run.path).as_posix() for path in run.path.rglob("*")} == {
             *("config.yaml", "tasks.json", "environment.json", "metrics.jsonl", "predictions.parquet"),
-            *("best", "best/fused.json", "best/fused.safetensors", "best/calibration.json"),
+            *(
+                "best",
+                "best/fused.json",
+                "best/fused.safetensors",
+                "best/calibration.json",
+                "best/promises.safetensors",
+            ),
             *("classes.csv", "test.json"),
         }
         assert load_fused(run.path).tasks.names == ("type",)
         assert len(Predictions.read(run.path).rows) == run.test()["tasks"]["type"]["n"]
-        assert len(run.metrics()) == len(written[0][5])
+        assert len(run.metrics()) == len(written[0][-1])
         assert [path.name for path in root.iterdir()] == ["run"]
 
     assert (
