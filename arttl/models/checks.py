@@ -50,15 +50,19 @@ def check_input_size(backbone: Backbone, size: int, flag: str = "--input-size") 
         ArttlError: naming the nearest size that it takes, of the multiples of 32 and its own.
     """
     name, own = backbone.name, default_preprocess(backbone).size
-    if (reason := _failure_on_meta(name, size)) is None:
+    reason = _failure_on_meta(name, size)
+    if reason is None and size == own:
         return
-    # The meta device lacks a few operators: only what fails with numbers too is refused.
+    # The meta device lacks a few operators, and in some versions of torch it does not compare the sizes of maps and
+    # kernels: what numbers say counts.
     training = backbone.training
     try:
-        if _failure(backbone.eval(), size) is None:
-            return
+        failure = _failure(backbone.eval(), size)
     finally:
         backbone.train(training)
+    if failure is None:
+        return
+    reason = reason or failure
     if size == own or _failure_on_meta(name, own) is not None:
         raise ArttlError(f"{name} gives no features of a picture ({reason}): choose another --backbone")
     nearest = sorted(range(_STEP, _LARGEST_SUGGESTION + 1, _STEP), key=lambda each: abs(each - size))

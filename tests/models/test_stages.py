@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import timm
 import torch
+from packaging.version import Version
 
 from arttl.errors import ArttlError
 from arttl.models import Backbone
@@ -70,7 +71,13 @@ def test_an_unknown_stage_is_named() -> None:
     ("name", "reason"),
     [
         ("pit_ti_224", "the stage 'transformers.0' of pit_ti_224 gives several maps"),
-        ("coat_lite_tiny", "the stage 'serial_blocks1' of coat_lite_tiny is not on the way of a picture"),
+        pytest.param(
+            "coat_lite_tiny",
+            "the stage 'serial_blocks1' of coat_lite_tiny is not on the way of a picture",
+            marks=pytest.mark.skipif(
+                Version(timm.__version__) < Version("1.0.31"), reason="older timm calls the stage itself"
+            ),
+        ),
     ],
 )
 def test_stages_without_features_are_named_and_the_last_layer_works(name: str, reason: str) -> None:
