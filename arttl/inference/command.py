@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-import numpy as np
 import torch
 from rich import box
 from rich.table import Table
@@ -18,7 +17,7 @@ from arttl.console import Reporter
 from arttl.cpu import prepare_cpu_for_inference, usable_cores
 from arttl.errors import ArttlError
 from arttl.inference.picture_files import read_batches
-from arttl.inference.predict import FEATURES, WithFeatures
+from arttl.inference.predict import FEATURES, WithFeatures, finite_logits
 from arttl.inference.promises import Promises
 from arttl.inference.suggestion_files import SuggestionFile
 from arttl.inference.suggestions import Suggester, Suggestion
@@ -165,12 +164,7 @@ def _suggest(
     device = next(network.parameters()).device
     outputs = network(*[each.to(device) for each in images])
     features = outputs.pop(FEATURES)
-    logits = {name: of_task.float().cpu().numpy() for name, of_task in outputs.items()}
-    if not all(np.isfinite(of_task).all() for of_task in logits.values()):
-        raise ArttlError(
-            "the logits are not finite: the network overflows, train it again or use another model"
-        )
-    return suggester.suggest(logits, features)
+    return suggester.suggest(finite_logits(outputs), features)
 
 
 def _pictures(folder: Path) -> tuple[list[Path], int]:

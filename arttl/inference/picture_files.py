@@ -24,6 +24,7 @@ from arttl.pictures.decoding import (
     read_image,
 )
 from arttl.pictures.formats import picture_format
+from arttl.pictures.jpeg import JpegHeader
 from arttl.pictures.picture_file import PictureFile
 
 _BATCHES_AHEAD = 2
@@ -60,12 +61,13 @@ def read_batches(
         threads: that decode.
         max_pixels: the most pixels of a file.
     """
-    readers = [_Reader(preprocess, max_pixels) for preprocess in dict.fromkeys(preprocesses)]
-    inputs = [list(dict.fromkeys(preprocesses)).index(preprocess) for preprocess in preprocesses]
+    distinct = list(dict.fromkeys(preprocesses))
+    inputs = [distinct.index(preprocess) for preprocess in preprocesses]
+    cutters = [_Cutter(preprocess) for preprocess in distinct]
 
     def squares(path: Path) -> list[torch.Tensor] | str:
         try:
-            return [reader.square(path) for reader in readers]
+            return _squares(path, cutters, max_pixels)
         except BadPicture as error:
             return f"{error.reason}: {error.detail}"
 
@@ -93,31 +95,33 @@ def read_batches(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-class _Reader:
-    """Reads files for one input."""
+def _squares(path: Path, cutters: Sequence[_Cutter], max_pixels: int) -> list[torch.Tensor]:
+    """A file, read once, as each network's input.
 
-    def __init__(self, preprocess: Preprocess, max_pixels: int) -> None:
-        self._preprocess, self._max_pixels = preprocess, max_pixels
-        spec = preprocess
+    Raises:
+        BadPicture: if the file is none, damaged, or too large.
+    """
+    data = read_image(PictureFile(path), max_pixels=max_pixels)
+    if picture_format(data) == "JPEG":
+        header = jpeg_header(data, max_pixels=max_pixels)
+        if is_plain_jpeg(header):
+            return [cutter.of_jpeg(data, header) for cutter in cutters]
+    pixels = np.array(decode_picture(data, max_pixels=max_pixels).upright_rgb())
+    return [cutter.preprocess.apply(pixels) for cutter in cutters]
+
+
+class _Cutter:
+    """Cuts one input's square [3, size, size], channels last in memory, from JPEGs decoded at a reduced scale."""
+
+    def __init__(self, preprocess: Preprocess) -> None:
+        self.preprocess = spec = preprocess
         self._writer = SquareWriter(spec.size, spec.filter, spec.mean, spec.std, torch.float32)
 
-    def square(self, path: Path) -> torch.Tensor:
-        """The network's input [3, size, size], channels last in memory.
-
-        Raises:
-            BadPicture: if the file is none, damaged, or too large.
-        """
-        data = read_image(PictureFile(path), max_pixels=self._max_pixels)
-        if picture_format(data) == "JPEG":
-            header = jpeg_header(data, max_pixels=self._max_pixels)
-            if is_plain_jpeg(header):
-                geometry = self._preprocess.geometry(np.array([[header.height, header.width]]))
-                reduction = int(geometry.reduction[0])
-                longest = max(header.height, header.width)
-                picture = decode_jpeg(data, header, cover=longest // reduction if reduction > 1 else 0)
-                size = self._preprocess.size
-                square = torch.empty((size, size, 3))
-                self._writer.write(np.array(picture), cuts(geometry), 0, square.data_ptr())
-                return square.permute(2, 0, 1)
-        decoded = decode_picture(data, max_pixels=self._max_pixels)
-        return self._preprocess.apply(np.array(decoded.upright_rgb()))
+    def of_jpeg(self, data: bytes, header: JpegHeader) -> torch.Tensor:
+        geometry = self.preprocess.geometry(np.array([[header.height, header.width]]))
+        reduction = int(geometry.reduction[0])
+        longest = max(header.height, header.width)
+        picture = decode_jpeg(data, header, cover=longest // reduction if reduction > 1 else 0)
+        square = torch.empty((self.preprocess.size, self.preprocess.size, 3))
+        self._writer.write(np.asarray(picture), cuts(geometry), 0, square.data_ptr())
+        return square.permute(2, 0, 1)

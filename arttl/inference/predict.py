@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -136,15 +137,24 @@ def predict_pictures(
     predictions: list[dict[str, Prediction]] = [{} for _ in inputs[0]]
     for start in range(0, len(predictions), _BATCH):
         images = [torch.stack(list(pictures[start : start + _BATCH])).to(device) for pictures in inputs]
-        logits = model(*images)
+        logits = finite_logits(model(*images))
         for task in model.tasks:
-            scores = logits[task.name].float().cpu().numpy()
-            if not np.isfinite(scores).all():
-                raise ArttlError(
-                    f"the logits of {task.name} are not finite: the network overflows, train it again or use another"
-                    " model"
-                )
-            labels = predict_labels(task, scores, temperatures.get(task.name, 1.0), top)
+            labels = predict_labels(task, logits[task.name], temperatures.get(task.name, 1.0), top)
             for picture, prediction in zip(predictions[start:], labels, strict=False):
                 picture[task.name] = prediction
     return predictions
+
+
+def finite_logits(logits: Mapping[str, torch.Tensor]) -> dict[str, npt.NDArray[np.float32]]:
+    """Logits [B, Q] of pictures by task name, as float32 on the CPU.
+
+    Raises:
+        ArttlError: for logits that are not finite.
+    """
+    arrays = {name: of_task.float().cpu().numpy() for name, of_task in logits.items()}
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise ArttlError(
+                f"the logits of {name} are not finite: the network overflows, train it again or use another model"
+            )
+    return arrays

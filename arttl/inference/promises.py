@@ -112,11 +112,20 @@ class Promises:
     def _is_outside(
         self, task: Task, largest_logit: npt.NDArray[np.floating], distances: npt.NDArray[np.floating]
     ) -> npt.NDArray[np.bool_]:
-        share = (1 + KEPT) / 2
-        outside = np.asarray(distances > conformal_limit(self.distances, share))
+        outside = np.asarray(distances > self._farthest)
         if task.kind == "single-label":
-            outside |= -largest_logit > conformal_limit(-self.tasks[task.name].largest_logit, share)
+            outside |= -largest_logit > self._lowest_logits[task.name]
         return outside
+
+    @cached_property
+    def _farthest(self) -> float:
+        return conformal_limit(self.distances, (1 + KEPT) / 2)
+
+    @cached_property
+    def _lowest_logits(self) -> dict[str, float]:
+        """Task name to the limit of the negative of the largest logit."""
+        share = (1 + KEPT) / 2
+        return {name: conformal_limit(-each.largest_logit, share) for name, each in self.tasks.items()}
 
     def distance(self, features: torch.Tensor) -> npt.NDArray[np.float32]:
         """How far pictures are from the training collection (Sun et al. 2022), from their features [N, D]."""

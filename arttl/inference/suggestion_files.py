@@ -44,6 +44,7 @@ class SuggestionFile:
         if path.suffix not in (".csv", ".parquet", ".jsonl"):
             raise ArttlError(f"--out {path} must end in .csv, .parquet or .jsonl")
         self._path, self._head, self._tasks, self._top, self._sets = path, tuple(head), tasks, top, sets
+        self._columns = self._headings()
 
     def write(self, records: Iterable[tuple[Sequence[str], str | None, dict[str, Suggestion]]]) -> None:
         """Write all records; the file appears whole.
@@ -52,7 +53,7 @@ class SuggestionFile:
             WriteError: if it cannot be written.
         """
         if self._path.suffix == ".csv":
-            write_bytes(self._path, csv_chunks(self._columns(), map(self._cells, records)))
+            write_bytes(self._path, csv_chunks(self._columns, map(self._cells, records)))
         elif self._path.suffix == ".jsonl":
             write_bytes(
                 self._path,
@@ -71,7 +72,7 @@ class SuggestionFile:
                 while group := list(islice(rows, _ROWS)):
                     file.write_table(pa.Table.from_pylist(group, schema))
 
-    def _columns(self) -> list[str]:
+    def _headings(self) -> list[str]:
         columns = [*self._head, "problem"]
         for task in self._tasks:
             columns += [task.name, f"{task.name}_probability", f"{task.name}_status"]
@@ -85,7 +86,7 @@ class SuggestionFile:
         head, problem, suggestions = record
         cells: list[Any] = [*head, problem or ""]
         if problem is not None:
-            return cells + [""] * (len(self._columns()) - len(cells))
+            return cells + [""] * (len(self._columns) - len(cells))
         for task in self._tasks:
             suggestion = suggestions[task.name]
             labels = suggestion.prediction.labels

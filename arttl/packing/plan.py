@@ -167,13 +167,14 @@ def _fill(
 def _numbers_of_several_institutions(catalogue: Catalogue) -> tuple[str, ...]:
     """A warning where museums number their objects alike."""
     rows, museums = catalogue.institutions.entries(np.arange(len(catalogue)))
-    pairs = np.unique(np.stack([catalogue.key_hashes()[rows], museums.astype(np.uint64)], 1), axis=0)
+    hashes = catalogue.key_hashes()
+    pairs = np.unique(np.stack([hashes[rows], museums.astype(np.uint64)], 1), axis=0)
     numbers, counts = np.unique(pairs[:, 0], return_counts=True)
     shared = numbers[counts > 1]
     if not len(shared):
         return ()
-    row = int(np.flatnonzero(np.isin(catalogue.key_hashes(), shared))[0])
-    museums = pairs[pairs[:, 0] == catalogue.key_hashes()[row], 1]
+    row = int(np.flatnonzero(np.isin(hashes, shared))[0])
+    museums = pairs[pairs[:, 0] == hashes[row], 1]
     names = [catalogue.institutions.names[museum] for museum in museums.tolist()]
     return (
         f"several institutions have objects of one number, {len(shared):,} in all, such as"
