@@ -80,7 +80,8 @@ COMMANDS = {
     "evaluate": Command("measure a saved model on a split", "arttl.evaluation.command:EvaluateSettings"),
     "predict": Command(
         "suggest labels for pictures, with what is promised of them",
-        "arttl.inference.command:PredictSettings",
+        "arttl.suggesting.settings:PredictSettings",
+        "arttl.suggesting.command:run",
     ),
     "compare": Command(
         "compare two runs on the same samples", "arttl.evaluation.compare_command:CompareSettings"

@@ -319,7 +319,14 @@ LONGER = {
     "evaluate": Case(
         f"{_EVALUATE} --json ROOT/e.json --classes-csv ROOT/c.csv --predictions ROOT/p.parquet", "e.json"
     ),
-    "predict": Case("predict --model GIVEN/run --shards GIVEN/shards --threads 1 --out ROOT/p.csv", "p.csv"),
+    "predict": Case(
+        "predict --model GIVEN/run --metadata GIVEN/objects.csv --images GIVEN/images --batch-size 1 --threads 1"
+        " --out ROOT/p.csv",
+        "p.csv",
+        refusal="pass --overwrite",
+        remedy="--overwrite",
+        most=8,
+    ),
     "compare": Case("compare GIVEN/run GIVEN/run2 --json ROOT/c.json", "c.json"),
     "visualize": Case(
         "visualize --model GIVEN/run --shards GIVEN/shards --count 2 --pdf --sheets type --out ROOT/v",

@@ -149,7 +149,7 @@ def _fill(
         artwork = clean(artwork, tasks)
         if leaf is not None and artwork.group is None:
             artwork = dataclasses.replace(artwork, group=without_leaf(artwork.object_number, leaf))
-        job = Job(artwork, _file_name(artwork, settings.images))
+        job = Job(artwork, file_name(artwork, settings.images))
         row = None
         if not artwork.labels:
             unlabelled += 1
@@ -345,7 +345,7 @@ def _exists(image: PictureFile) -> bool:
         return False
 
 
-def _file_name(artwork: Artwork, folder: Path | None) -> str:
+def file_name(artwork: Artwork, folder: Path | None) -> str:
     """The image as the metadata names it: relative to the image folder, so that the folder can move."""
     image = artwork.image
     if folder is not None and image.is_relative_to(folder):

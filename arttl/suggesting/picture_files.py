@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -31,77 +30,82 @@ _BATCHES_AHEAD = 2
 
 
 @dataclass(frozen=True)
-class PictureBatch:
-    """Some pictures, read.
+class FileBatch:
+    """Some files to read.
 
     Attributes:
-        paths: of the files.
-        images: for each input of the model [B, 3, size, size], of the readable ones in their order.
-        problems: path to what is wrong with it, of the others.
+        part: that they are of.
+        files: item to its file, or to what is wrong with it.
     """
 
-    paths: tuple[Path, ...]
-    images: tuple[torch.Tensor, ...]
-    problems: dict[Path, str]
+    part: int
+    files: dict[int, PictureFile | str]
 
 
 def read_batches(
-    paths: Iterable[Path],
+    batches: Iterable[FileBatch],
     preprocesses: Sequence[Preprocess],
-    batch_size: int,
     threads: int,
     max_pixels: int = DEFAULT_MAX_PIXELS,
-) -> Iterator[PictureBatch]:
+) -> Iterator[tuple[FileBatch, tuple[torch.Tensor, ...], dict[int, str]]]:
     """Read files, up to two batches ahead of the caller.
 
     Args:
-        paths: of any number of files.
+        batches: any number of them.
         preprocesses: the evaluation transform of each input.
-        batch_size: B; the last batch may be smaller.
         threads: that decode.
         max_pixels: the most pixels of a file.
+
+    Yields:
+        Each batch; for each input [B, 3, size, size] of its readable files in their order, nothing where there is none;
+        and item to what is wrong with it, of the others.
     """
     distinct = list(dict.fromkeys(preprocesses))
     inputs = [distinct.index(preprocess) for preprocess in preprocesses]
     cutters = [_Cutter(preprocess) for preprocess in distinct]
 
-    def squares(path: Path) -> list[torch.Tensor] | str:
+    def squares(file: PictureFile) -> list[torch.Tensor] | str:
         try:
-            return _squares(path, cutters, max_pixels)
+            return _squares(file, cutters, max_pixels)
         except BadPicture as error:
             return f"{error.reason}: {error.detail}"
 
-    waiting: deque[tuple[Path, Future[list[torch.Tensor] | str]]] = deque()
-    remaining = iter(paths)
+    waiting: deque[tuple[FileBatch, dict[int, Future[list[torch.Tensor] | str]]]] = deque()
+    remaining = iter(batches)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="arttl-decode")
     try:
         while True:
-            for path in islice(remaining, (_BATCHES_AHEAD + 1) * batch_size - len(waiting)):
-                waiting.append((path, pool.submit(squares, path)))
+            for batch in islice(remaining, _BATCHES_AHEAD + 1 - len(waiting)):
+                futures = {
+                    item: pool.submit(squares, file)
+                    for item, file in batch.files.items()
+                    if isinstance(file, PictureFile)
+                }
+                waiting.append((batch, futures))
             if not waiting:
                 return
-            batch = [waiting.popleft() for _ in range(min(batch_size, len(waiting)))]
+            batch, futures = waiting.popleft()
             read: list[list[torch.Tensor]] = []
             problems = {}
-            for path, future in batch:
-                result = future.result()
+            for item, file in batch.files.items():
+                result = futures[item].result() if isinstance(file, PictureFile) else file
                 if isinstance(result, str):
-                    problems[path] = result
+                    problems[item] = result
                 else:
                     read.append(result)
             images = [torch.stack([picture[index] for picture in read]) for index in inputs] if read else []
-            yield PictureBatch(tuple(path for path, _ in batch), tuple(images), problems)
+            yield batch, tuple(images), problems
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _squares(path: Path, cutters: Sequence[_Cutter], max_pixels: int) -> list[torch.Tensor]:
+def _squares(file: PictureFile, cutters: Sequence[_Cutter], max_pixels: int) -> list[torch.Tensor]:
     """A file, read once, as each network's input.
 
     Raises:
         BadPicture: if the file is none, damaged, or too large.
     """
-    data = read_image(PictureFile(path), max_pixels=max_pixels)
+    data = read_image(file, max_pixels=max_pixels)
     if picture_format(data) == "JPEG":
         header = jpeg_header(data, max_pixels=max_pixels)
         if is_plain_jpeg(header):

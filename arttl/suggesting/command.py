@@ -1,0 +1,192 @@
+"""`arttl predict`: a model's suggestions for pictures that nobody has catalogued."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from functools import partial
+
+import torch
+from accelerate import Accelerator
+from rich import box
+from rich.table import Table as TableOfLines
+
+from arttl.console import ProgressBar, Reporter
+from arttl.cpu import usable_cores
+from arttl.errors import counted
+from arttl.files import digest_of_file
+from arttl.inference.predict import FEATURES, WithFeatures, finite_logits
+from arttl.inference.promises import FILE, Promises
+from arttl.inference.suggestions import Suggester, Suggestion
+from arttl.loading import read_manifest
+from arttl.models import TrainedModel, load_trained_model
+from arttl.runs import beside_other_ranks, on_first_rank, open_accelerator
+from arttl.suggesting.catalogued import CataloguedCollection
+from arttl.suggesting.collections import (
+    Collection,
+    FolderCollection,
+    HowToRead,
+    PictureBatch,
+    ShardCollection,
+)
+from arttl.suggesting.parts import Counts, Table, UnfinishedTable
+from arttl.suggesting.settings import PredictSettings
+from arttl.suggesting.tables import Columns, CsvTable, JsonLinesTable, ParquetTable, Record
+from arttl.version import __version__
+
+_BATCHES_PER_PART = 32
+_STATUSES = ("suggested", "unsure", "outside", "unreadable")
+
+
+def run(settings: PredictSettings) -> None:
+    """Write the table of suggestions, and print what is promised of them and how many there are.
+
+    Raises:
+        ArttlError: for everything that the user can mend.
+    """
+    accelerator = open_accelerator(settings.mixed_precision, settings.threads)
+    reporter = Reporter(accelerator.is_main_process)
+    model = load_trained_model(settings.model)
+    how = HowToRead(
+        preprocesses=model.preprocesses,
+        batch_size=settings.batch_size,
+        device=accelerator.device,
+        engine=settings.engine,
+        threads=settings.threads or usable_cores(),
+    )
+    collection = _collection(settings, how)
+    table = _table(settings, model, collection)
+    suggester = _suggester(settings, model)
+    for sentence in (*collection.sentences, *suggester.sentences()):
+        reporter.say(sentence)
+    if isinstance(table, CsvTable) and table.renamed:
+        reporter.say("columns    named suggested_..., since the table has columns of the other names")
+    unfinished = UnfinishedTable(
+        settings.out,
+        _identity(settings, model, collection, accelerator),
+        len(collection),
+        _BATCHES_PER_PART * settings.batch_size,
+    )
+    missing = on_first_rank(partial(unfinished.begin, overwrite=settings.overwrite))
+    if resumed := unfinished.resumed(missing):
+        reporter.say(resumed)
+    own = {
+        part: unfinished.parts[part]
+        for part in missing[accelerator.process_index :: accelerator.num_processes]
+    }
+    started = time.perf_counter()
+    with beside_other_ranks():
+        bar = ProgressBar(reporter.console, "pictures", sum(map(len, own.values())), keep=True)
+        with bar:
+            predictor = _Predictor(model, suggester, accelerator)
+            for part, records in _parts(collection, own, how, predictor, bar):
+                unfinished.write(part, table, records)
+        accelerator.wait_for_everyone()
+    seconds = time.perf_counter() - started
+    counts = on_first_rank(partial(unfinished.finish, table))
+    reporter.show(_closing_table(model.tasks.names, counts))
+    predicted = sum(len(unfinished.parts[part]) for part in missing)
+    reporter.say(
+        f"table      {settings.out}: {counted(len(collection), 'row')}"
+        + (f"; {predicted:,} in {seconds:.1f} s, {predicted / seconds:.0f} per second" if missing else "")
+    )
+
+
+def _collection(settings: PredictSettings, how: HowToRead) -> Collection:
+    if settings.shards is not None:
+        return ShardCollection(read_manifest(settings.shards), settings.split, how)
+    if settings.metadata is None:
+        return FolderCollection(settings.images)
+    return CataloguedCollection(settings.of_source(), with_rows=settings.out.suffix == ".csv")
+
+
+def _table(settings: PredictSettings, model: TrainedModel, collection: Collection) -> Table:
+    catalogued = tuple(task for task in model.tasks.names if task in collection.tasks)
+    columns = Columns(collection.head, catalogued, model.tasks, settings.top, sets=settings.sets is not None)
+    if settings.out.suffix == ".csv":
+        if isinstance(collection, CataloguedCollection) and collection.layout is not None:
+            return CsvTable(columns, collection.layout, collection.widest)
+        return CsvTable(columns)
+    return JsonLinesTable(columns) if settings.out.suffix == ".jsonl" else ParquetTable(columns)
+
+
+def _suggester(settings: PredictSettings, model: TrainedModel) -> Suggester:
+    assert model.folder is not None
+    return Suggester(
+        model.tasks,
+        model.calibration.temperatures if model.calibration else {},
+        Promises.load(model.folder, model.tasks),
+        precision=settings.precision,
+        coverage=settings.sets,
+        top=settings.top,
+    )
+
+
+def _identity(
+    settings: PredictSettings, model: TrainedModel, collection: Collection, accelerator: Accelerator
+) -> dict[str, str]:
+    """What decides the bytes of the table, but for the number of ranks: the parts of all ranks are one table's."""
+    assert model.folder is not None
+    names = (f"{model.file_name}.safetensors", f"{model.file_name}.json", "calibration.json", FILE)
+    paths = [model.folder / name for name in names]
+    named = ("split", "precision", "sets", "top", "batch_size", "engine")
+    return {
+        "model": " ".join(digest_of_file(path) if path.is_file() else "none" for path in paths),
+        "pictures": f"{type(collection).__name__} {collection.identity}",
+        "settings": " ".join(f"{name}={getattr(settings, name)}" for name in named),
+        "precision of the computation": f"{accelerator.mixed_precision} on {accelerator.device.type}",
+        "version": __version__,
+    }
+
+
+class _Predictor:
+    """A network on its device, and what makes suggestions of its logits."""
+
+    def __init__(self, model: TrainedModel, suggester: Suggester, accelerator: Accelerator) -> None:
+        self._network = WithFeatures(
+            model.to(accelerator.device).to(memory_format=torch.channels_last).eval()
+        )
+        self._suggester, self._accelerator = suggester, accelerator
+
+    @torch.inference_mode()
+    def records(self, collection: Collection, batch: PictureBatch) -> Iterator[Record]:
+        """A record for each item of the batch."""
+        suggestions: Iterator[dict[str, Suggestion]] = iter(())
+        if len(batch.problems) < len(batch.items):
+            with self._accelerator.autocast():
+                outputs = self._network(*batch.images)
+            features = outputs.pop(FEATURES)
+            suggestions = iter(self._suggester.suggest(finite_logits(outputs), features))
+        for item in batch.items:
+            problem = batch.problems.get(item)
+            yield Record(collection.row(item), problem, {} if problem is not None else next(suggestions))
+
+
+def _parts(
+    collection: Collection,
+    parts: Mapping[int, range],
+    how: HowToRead,
+    predictor: _Predictor,
+    bar: ProgressBar,
+) -> Iterator[tuple[int, list[Record]]]:
+    """The records of each part."""
+    records: list[Record] = []
+    for batch in collection.read(parts, how):
+        for record in predictor.records(collection, batch):
+            records.append(record)
+            bar.advance()
+        if len(records) == len(parts[batch.part]):
+            yield batch.part, records
+            records = []
+
+
+def _closing_table(tasks: tuple[str, ...], counts: Counts) -> TableOfLines:
+    table = TableOfLines(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", title="Pictures")
+    table.add_column("task")
+    for status in _STATUSES:
+        table.add_column(status, justify="right")
+    unreadable = counts.get("", {}).get("unreadable", 0)
+    for task in tasks:
+        of_task = {**counts.get(task, {}), "unreadable": unreadable}
+        table.add_row(task, *(f"{of_task.get(status, 0):,}" for status in _STATUSES))
+    return table
