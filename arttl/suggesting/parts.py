@@ -68,16 +68,15 @@ class UnfinishedTable:
         """
         if self.out.exists() and not overwrite:
             raise ArttlError(f"--out {self.out} exists already; choose another name, or pass --overwrite")
-        if self._folder.exists():
-            begun = self._begun()
-            if begun is not None and begun != self._identity and not overwrite:
-                differing = [name for name, value in self._identity.items() if begun.get(name) != value]
-                raise ArttlError(
-                    f"{self._folder} holds an unfinished table of other {' and '.join(differing) or 'settings'}; give"
-                    " those again to resume it, or pass --overwrite"
-                )
-            if begun != self._identity:
-                remove(self._folder)
+        begun = self._begun()
+        if begun is not None and begun != self._identity and not overwrite:
+            differing = [name for name, value in self._identity.items() if begun.get(name) != value]
+            raise ArttlError(
+                f"{self._folder} holds an unfinished table of other {' and '.join(differing) or 'settings'}; give"
+                " those again to resume it, or pass --overwrite"
+            )
+        if begun != self._identity:
+            remove(self._folder)
         make_folder(self._folder)
         remove_leftovers(self._folder)
         write_json(self._folder / _BEGUN, self._identity, indent=None)
