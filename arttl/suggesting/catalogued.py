@@ -128,9 +128,10 @@ class CataloguedCollection(FileCollection):
         place = self._place[item]
         if place < 0:
             reject = self._rejects[~place]
-            return Row((reject.object_number, reject.file), {}, cells)
+            return Row((reject.object_number, reject.file), reject.object_number, {}, cells)
         job = self._catalogue.job(place)
-        return Row((job.artwork.object_number, job.file), job.artwork.labels, cells)
+        number = job.artwork.object_number
+        return Row((number, job.file), number, job.artwork.labels, cells)
 
     def file(self, item: int) -> PictureFile | str:
         """See `FileCollection`."""

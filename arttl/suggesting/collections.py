@@ -37,11 +37,13 @@ class Row:
 
     Attributes:
         head: a cell for each column of `Collection.head`.
+        object_number: as catalogued; empty where there is none.
         catalogued: task name to labels, where the catalogue has some.
         cells: the museum's own row, where a table is extended.
     """
 
     head: tuple[str, ...]
+    object_number: str = ""
     catalogued: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     cells: Sequence[str] = ()
 
@@ -211,7 +213,8 @@ class ShardCollection:
         """See `Collection`."""
         row = int(self._rows[item])
         catalogued = {task: labels[row] or () for task, labels in self._labels.items()}
-        return Row((self._manifest.keys[row], self._manifest.object_numbers[row]), catalogued)
+        number = self._manifest.object_numbers[row]
+        return Row((self._manifest.keys[row], number), number, catalogued)
 
     def read(self, parts: Mapping[int, range], how: HowToRead) -> Iterator[PictureBatch]:
         """See `Collection`."""

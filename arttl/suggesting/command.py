@@ -15,6 +15,7 @@ from arttl.console import ProgressBar, Reporter
 from arttl.cpu import usable_cores
 from arttl.errors import counted
 from arttl.files import digest_of_file
+from arttl.frozen.extract import FeatureSettings
 from arttl.inference.predict import FEATURES, WithFeatures, finite_logits
 from arttl.inference.promises import FILE, Promises
 from arttl.inference.suggestions import Suggester, Suggestion
@@ -29,6 +30,7 @@ from arttl.suggesting.collections import (
     PictureBatch,
     ShardCollection,
 )
+from arttl.suggesting.neighbours import Neighbour, Neighbours, open_neighbours
 from arttl.suggesting.parts import Counts, Table, UnfinishedTable
 from arttl.suggesting.settings import PredictSettings
 from arttl.suggesting.tables import Columns, CsvTable, JsonLinesTable, ParquetTable, Record
@@ -44,9 +46,10 @@ def run(settings: PredictSettings) -> None:
     Raises:
         ArttlError: for everything that the user can mend.
     """
+    model = load_trained_model(settings.model)
+    neighbours = _neighbours(settings, model)
     accelerator = open_accelerator(settings.mixed_precision, settings.threads)
     reporter = Reporter(accelerator.is_main_process)
-    model = load_trained_model(settings.model)
     how = HowToRead(
         preprocesses=model.preprocesses,
         batch_size=settings.batch_size,
@@ -78,7 +81,7 @@ def run(settings: PredictSettings) -> None:
     with beside_other_ranks():
         bar = ProgressBar(reporter.console, "pictures", sum(map(len, own.values())), keep=True)
         with bar:
-            predictor = _Predictor(model, suggester, accelerator)
+            predictor = _Predictor(model, suggester, neighbours, settings.nearest, accelerator)
             for part, records in _parts(collection, own, how, predictor, bar):
                 unfinished.write(part, table, records)
         accelerator.wait_for_everyone()
@@ -102,12 +105,35 @@ def _collection(settings: PredictSettings, how: HowToRead) -> Collection:
 
 def _table(settings: PredictSettings, model: TrainedModel, collection: Collection) -> Table:
     catalogued = tuple(task for task in model.tasks.names if task in collection.tasks)
-    columns = Columns(collection.head, catalogued, model.tasks, settings.top, sets=settings.sets is not None)
+    columns = Columns(
+        collection.head,
+        catalogued,
+        model.tasks,
+        settings.top,
+        sets=settings.sets is not None,
+        nearest=settings.nearest if settings.neighbours is not None else 0,
+    )
     if settings.out.suffix == ".csv":
         if isinstance(collection, CataloguedCollection) and collection.layout is not None:
             return CsvTable(columns, collection.layout, collection.widest)
         return CsvTable(columns)
     return JsonLinesTable(columns) if settings.out.suffix == ".jsonl" else ParquetTable(columns)
+
+
+def _neighbours(settings: PredictSettings, model: TrainedModel) -> Neighbours | None:
+    if settings.neighbours is None:
+        return None
+    assert model.folder is not None
+    of_pass = FeatureSettings.of(
+        shards=settings.neighbours,
+        out=model.folder,  # one in it is chosen
+        weights=str(model.folder),
+        batch_size=settings.batch_size,
+        engine=settings.engine,
+        threads=settings.threads,
+        mixed_precision=settings.mixed_precision,
+    )
+    return open_neighbours(settings.neighbours, model, of_pass)
 
 
 def _suggester(settings: PredictSettings, model: TrainedModel) -> Suggester:
@@ -129,7 +155,7 @@ def _identity(
     assert model.folder is not None
     names = (f"{model.file_name}.safetensors", f"{model.file_name}.json", "calibration.json", FILE)
     paths = [model.folder / name for name in names]
-    named = ("split", "precision", "sets", "top", "batch_size", "engine")
+    named = ("split", "precision", "sets", "top", "batch_size", "engine", "neighbours", "nearest")
     return {
         "model": " ".join(digest_of_file(path) if path.is_file() else "none" for path in paths),
         "pictures": f"{type(collection).__name__} {collection.identity}",
@@ -142,24 +168,38 @@ def _identity(
 class _Predictor:
     """A network on its device, and what makes suggestions of its logits."""
 
-    def __init__(self, model: TrainedModel, suggester: Suggester, accelerator: Accelerator) -> None:
-        self._network = WithFeatures(
-            model.to(accelerator.device).to(memory_format=torch.channels_last).eval()
-        )
-        self._suggester, self._accelerator = suggester, accelerator
+    def __init__(
+        self,
+        model: TrainedModel,
+        suggester: Suggester,
+        neighbours: Neighbours | None,
+        nearest: int,
+        accelerator: Accelerator,
+    ) -> None:
+        model = model.to(accelerator.device).to(memory_format=torch.channels_last).eval()
+        self._network = WithFeatures(model)
+        self._suggester, self._neighbours, self._nearest = suggester, neighbours, nearest
+        self._accelerator = accelerator
 
     @torch.inference_mode()
     def records(self, collection: Collection, batch: PictureBatch) -> Iterator[Record]:
         """A record for each item of the batch."""
-        suggestions: Iterator[dict[str, Suggestion]] = iter(())
-        if len(batch.problems) < len(batch.items):
+        rows = {item: collection.row(item) for item in batch.items}
+        predicted = [item for item in batch.items if item not in batch.problems]
+        suggestions: dict[int, dict[str, Suggestion]] = {}
+        neighbours: dict[int, tuple[Neighbour, ...]] = {}
+        if predicted:
             with self._accelerator.autocast():
                 outputs = self._network(*batch.images)
             features = outputs.pop(FEATURES)
-            suggestions = iter(self._suggester.suggest(finite_logits(outputs), features))
-        for item in batch.items:
-            problem = batch.problems.get(item)
-            yield Record(collection.row(item), problem, {} if problem is not None else next(suggestions))
+            suggested = self._suggester.suggest(finite_logits(outputs), features)
+            suggestions = dict(zip(predicted, suggested, strict=True))
+            if self._neighbours is not None:
+                numbers = [rows[item].object_number for item in predicted]
+                found = self._neighbours.of(features, numbers, self._nearest)
+                neighbours = dict(zip(predicted, found, strict=True))
+        for item, row in rows.items():
+            yield Record(row, batch.problems.get(item), suggestions.get(item, {}), neighbours.get(item, ()))
 
 
 def _parts(

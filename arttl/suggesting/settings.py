@@ -41,6 +41,10 @@ class PredictSettings(MetadataSettings, EngineSettings):
     """Share of objects whose set of candidates holds the right label; sets are written where it is given."""
     top: AtLeastOne = 1
     """Labels per task, likeliest first."""
+    neighbours: Path | None = None
+    """Folder of shards, or of features, whose photographs nearest to each picture are named with their labels."""
+    nearest: AtLeastOne = 3
+    """How many objects of --neighbours."""
     batch_size: AtLeastOne = 64
     """Pictures per step and process."""
     mixed_precision: Literal["no", "fp16", "bf16"] | None = None

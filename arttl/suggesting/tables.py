@@ -21,6 +21,7 @@ from arttl.inference.suggestions import Suggestion
 from arttl.records.delimited_cells import Layout
 from arttl.shards.csv_files import csv_text, safe_cell
 from arttl.suggesting.collections import Row
+from arttl.suggesting.neighbours import Neighbour
 from arttl.tasks import TaskSet
 
 _BETWEEN = "; "  # labels in one cell
@@ -35,11 +36,13 @@ class Record:
         row: what names it.
         problem: what is wrong with it; None for nothing.
         suggestions: by task; none where there is a problem.
+        neighbours: the nearest catalogued objects, the nearest first.
     """
 
     row: Row
     problem: str | None
     suggestions: dict[str, Suggestion]
+    neighbours: tuple[Neighbour, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class Columns:
         tasks: of the model.
         top: ranked labels per task.
         sets: whether there are candidate sets.
+        nearest: how many catalogued objects.
     """
 
     head: tuple[str, ...]
@@ -59,6 +63,7 @@ class Columns:
     tasks: TaskSet
     top: int
     sets: bool
+    nearest: int = 0
 
 
 class CsvTable:
@@ -147,6 +152,9 @@ class CsvTable:
                 for rank in range(2, self._columns.top + 1):
                     columns += [f"{name}_{rank}", f"{name}_{rank}_probability"]
             columns += [f"{name}_set"] if self._columns.sets else []
+        for rank in range(1, self._columns.nearest + 1):
+            name = f"{prefix}nearest_{rank}"
+            columns += [name, f"{name}_similarity", f"{name}_labels"]
         return columns
 
     def _cells(self, record: Record) -> list[Any]:
@@ -171,6 +179,10 @@ class CsvTable:
                 elif self._columns.sets:
                     cells.append(_BETWEEN.join(suggestion.candidates or ()))
             cells += [""] * (start + width - len(cells))
+        for neighbour in record.neighbours:
+            labels = (f"{task}: {', '.join(names)}" for task, names in neighbour.labels.items())
+            cells += [neighbour.object_number, f"{neighbour.similarity:.4f}", _BETWEEN.join(labels)]
+        cells += [""] * (3 * (self._columns.nearest - len(record.neighbours)))
         own = [*record.row.cells, *[""] * (self._widest - len(record.row.cells))]
         return [*own, *map(safe_cell, cells)]
 
@@ -180,6 +192,7 @@ class JsonLinesTable:
 
     def __init__(self, columns: Columns) -> None:
         """Prepare a table of such columns."""
+        _check_nested(columns)
         self._columns = columns
 
     def write_part(self, path: Path, records: Iterable[Record]) -> None:
@@ -197,6 +210,7 @@ class ParquetTable:
 
     def __init__(self, columns: Columns) -> None:
         """Prepare a table of such columns."""
+        _check_nested(columns)
         self._columns = columns
         labels = pa.list_(pa.string())
         ranked = pa.list_(pa.struct({"label": pa.string(), "probability": pa.float64()}))
@@ -208,7 +222,12 @@ class ParquetTable:
             for task in columns.tasks.names
         }
         head = dict.fromkeys((*columns.head, "problem"), pa.string())
-        self._schema = pa.schema({**head, **of_tasks})
+        nearest = {}
+        if columns.nearest:
+            by_task = pa.list_(pa.struct({"task": pa.string(), "labels": labels}))
+            neighbour = {"object_number": pa.string(), "key": pa.string(), "similarity": pa.float64()}
+            nearest["nearest"] = pa.list_(pa.struct({**neighbour, "catalogued": by_task}))
+        self._schema = pa.schema({**head, **of_tasks, **nearest})
 
     def write_part(self, path: Path, records: Iterable[Record]) -> None:
         """Write some rows; the file appears whole."""
@@ -224,6 +243,17 @@ class ParquetTable:
         ):
             for part in parts:
                 file.write_table(pq.read_table(part, schema=self._schema))
+
+
+def _check_nested(columns: Columns) -> None:
+    """Refuse tasks named like another column, which no table could tell apart.
+
+    Raises:
+        ArttlError: naming the first.
+    """
+    for name in (*columns.head, "problem", "nearest"):
+        if name in columns.tasks:
+            raise ArttlError(f"the model has a task {name!r}, and the table a column: write --out *.csv")
 
 
 def _nested(columns: Columns, record: Record) -> dict[str, Any]:
@@ -247,6 +277,18 @@ def _nested(columns: Columns, record: Record) -> dict[str, Any]:
                 of_task["set"] = None if suggestion.candidates is None else list(suggestion.candidates)
                 of_task["interval"] = None if suggestion.interval is None else list(suggestion.interval)
         nested[name] = of_task or None
+    if columns.nearest:
+        nested["nearest"] = [
+            {
+                "object_number": neighbour.object_number,
+                "key": neighbour.key,
+                "similarity": neighbour.similarity,
+                "catalogued": [
+                    {"task": task, "labels": list(names)} for task, names in neighbour.labels.items()
+                ],
+            }
+            for neighbour in record.neighbours
+        ]
     return nested
 
 
