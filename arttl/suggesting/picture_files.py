@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 import torch
+from PIL import Image
 
 from arttl.loading.preprocess import Preprocess
 from arttl.loading.resample import SquareWriter, cuts
@@ -21,6 +22,7 @@ from arttl.pictures.decoding import (
     is_plain_jpeg,
     jpeg_header,
     read_image,
+    upright_rgb,
 )
 from arttl.pictures.formats import picture_format
 from arttl.pictures.jpeg import JpegHeader
@@ -35,11 +37,11 @@ class FileBatch:
 
     Attributes:
         part: that they are of.
-        files: item to its file, or to what is wrong with it.
+        files: item to its file, or to a picture that is in memory, or to what is wrong with it.
     """
 
     part: int
-    files: dict[int, PictureFile | str]
+    files: Mapping[int, PictureFile | Image.Image | str]
 
 
 def read_batches(
@@ -64,7 +66,7 @@ def read_batches(
     inputs = [distinct.index(preprocess) for preprocess in preprocesses]
     cutters = [_Cutter(preprocess) for preprocess in distinct]
 
-    def squares(file: PictureFile) -> list[torch.Tensor] | str:
+    def squares(file: PictureFile | Image.Image) -> list[torch.Tensor] | str:
         try:
             return _squares(file, cutters, max_pixels)
         except BadPicture as error:
@@ -79,7 +81,7 @@ def read_batches(
                 futures = {
                     item: pool.submit(squares, file)
                     for item, file in batch.files.items()
-                    if isinstance(file, PictureFile)
+                    if not isinstance(file, str)
                 }
                 waiting.append((batch, futures))
             if not waiting:
@@ -88,7 +90,7 @@ def read_batches(
             read: list[list[torch.Tensor]] = []
             problems = {}
             for item, file in batch.files.items():
-                result = futures[item].result() if isinstance(file, PictureFile) else file
+                result = file if isinstance(file, str) else futures[item].result()
                 if isinstance(result, str):
                     problems[item] = result
                 else:
@@ -99,12 +101,17 @@ def read_batches(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _squares(file: PictureFile, cutters: Sequence[_Cutter], max_pixels: int) -> list[torch.Tensor]:
+def _squares(
+    file: PictureFile | Image.Image, cutters: Sequence[_Cutter], max_pixels: int
+) -> list[torch.Tensor]:
     """A file, read once, as each network's input.
 
     Raises:
         BadPicture: if the file is none, damaged, or too large.
     """
+    if isinstance(file, Image.Image):
+        pixels = np.array(upright_rgb(file))
+        return [cutter.preprocess.apply(pixels) for cutter in cutters]
     data = read_image(file, max_pixels=max_pixels)
     if picture_format(data) == "JPEG":
         header = jpeg_header(data, max_pixels=max_pixels)
