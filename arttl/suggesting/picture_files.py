@@ -14,6 +14,7 @@ from PIL import Image
 
 from arttl.loading.preprocess import Preprocess
 from arttl.loading.resample import SquareWriter, cuts
+from arttl.pictures.decoded import Decoded
 from arttl.pictures.decoding import (
     DEFAULT_MAX_PIXELS,
     BadPicture,
@@ -29,6 +30,8 @@ from arttl.pictures.jpeg import JpegHeader
 from arttl.pictures.picture_file import PictureFile
 
 _BATCHES_AHEAD = 2
+# EXIF orientations in which height and width change places, the first row is at the bottom, or at the right.
+_TURNED, _UPSIDE_DOWN, _MIRRORED = (5, 6, 7, 8), (3, 4, 7, 8), (2, 3, 6, 7)
 
 
 @dataclass(frozen=True)
@@ -115,8 +118,7 @@ def _squares(
     data = read_image(file, max_pixels=max_pixels)
     if picture_format(data) == "JPEG":
         header = jpeg_header(data, max_pixels=max_pixels)
-        if is_plain_jpeg(header):
-            return [cutter.of_jpeg(data, header) for cutter in cutters]
+        return [cutter.of_jpeg(data, header) for cutter in cutters]
     pixels = np.array(decode_picture(data, max_pixels=max_pixels).upright_rgb())
     return [cutter.preprocess.apply(pixels) for cutter in cutters]
 
@@ -129,10 +131,19 @@ class _Cutter:
         self._writer = SquareWriter(spec.size, spec.filter, spec.mean, spec.std, torch.float32)
 
     def of_jpeg(self, data: bytes, header: JpegHeader) -> torch.Tensor:
-        geometry = self.preprocess.geometry(np.array([[header.height, header.width]]))
+        size = np.array([header.height, header.width])
+        upright = size[::-1] if header.orientation in _TURNED else size
+        geometry = self.preprocess.geometry(upright[None])
         reduction = int(geometry.reduction[0])
-        longest = max(header.height, header.width)
-        picture = decode_jpeg(data, header, cover=longest // reduction if reduction > 1 else 0)
+        picture = decode_jpeg(data, header, cover=int(size.max()) // reduction if reduction > 1 else 0)
+        if not is_plain_jpeg(header):
+            picture = Decoded(picture, header.icc, header.orientation, *picture.size).upright_rgb()
+        pixels = np.asarray(picture)
+        cut = cuts(geometry)
+        # The decoded size is rounded up, at the file's right and bottom: turned, that is before the first pixel.
+        for axis, turned in enumerate((_UPSIDE_DOWN, _MIRRORED)):
+            if header.orientation in turned:
+                cut.start[0][axis] += pixels.shape[axis] - upright[axis] / reduction
         square = torch.empty((self.preprocess.size, self.preprocess.size, 3))
-        self._writer.write(np.asarray(picture), cuts(geometry), 0, square.data_ptr())
+        self._writer.write(pixels, cut, 0, square.data_ptr())
         return square.permute(2, 0, 1)
