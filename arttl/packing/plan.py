@@ -249,11 +249,13 @@ def _split(
     if settings.near_duplicates == "together" and not settings.dry_run:
         groups = _with_near_duplicates(catalogue, kept, groups, settings)
     if settings.split == "by-institution":
-        divided = held_out_split(groups, _of_institutions(catalogue, kept, settings), settings.seed)
+        held_out = _of_institutions(catalogue, kept, settings)
+        divided = held_out_split(groups, held_out, settings.seed, settings.val_share)
     elif settings.split == "grouped":
-        divided = grouped_split(groups, settings.seed)
+        divided = grouped_split(groups, settings.seed, settings.val_share)
     else:
-        divided = stratified_split(groups, _labels(catalogue, kept, tasks), settings.seed)
+        labels = _labels(catalogue, kept, tasks)
+        divided = stratified_split(groups, labels, settings.seed, settings.val_share)
     return {split: kept[indices] for split, indices in divided.items()}
 
 
