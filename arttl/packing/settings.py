@@ -16,6 +16,10 @@ from arttl.sources.settings import SourceSettings
 from arttl.splits.split import MOST_VAL, SHARES
 
 
+# A function within an annotation would not see the names of its module.
+ValShare = Annotated[float, Bound("above 0 and at most 0.8", lambda value: 0 < value <= MOST_VAL)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class FolderSettings(Settings):
     """Finished shards."""
@@ -75,9 +79,7 @@ class PackSettings(ShuffledSettings, SourceSettings):
     """Pictures that look the same (by a perceptual hash): listed in `near-duplicates.csv`; or kept in one split too,
     for `--split grouped` and `stratified`, for which every picture is read twice; or not looked for."""
 
-    val_share: Annotated[float, Bound("above 0 and at most 0.8", lambda value: 0 < value <= MOST_VAL)] = (
-        SHARES["val"]
-    )
+    val_share: ValShare = SHARES["val"]
     """Share of the pictures that validates, for `--split grouped`, `stratified` and `by-institution`; training has so
     much less. With more of them higher precision can be promised of suggestions (`arttl predict`)."""
 
