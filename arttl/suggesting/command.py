@@ -46,10 +46,9 @@ def run(settings: PredictSettings) -> None:
     Raises:
         ArttlError: for everything that the user can mend.
     """
-    model = load_trained_model(settings.model)
-    neighbours = _neighbours(settings, model)
     accelerator = open_accelerator(settings.mixed_precision, settings.threads)
     reporter = Reporter(accelerator.is_main_process)
+    model = load_trained_model(settings.model)
     how = HowToRead(
         preprocesses=model.preprocesses,
         batch_size=settings.batch_size,
@@ -73,6 +72,9 @@ def run(settings: PredictSettings) -> None:
     missing = on_first_rank(partial(unfinished.begin, overwrite=settings.overwrite))
     if resumed := unfinished.resumed(missing):
         reporter.say(resumed)
+    neighbours = _neighbours(settings, model)
+    if neighbours is not None:  # the pass over their pictures has opened processes of its own
+        accelerator = open_accelerator(settings.mixed_precision, settings.threads)
     own = {
         part: unfinished.parts[part]
         for part in missing[accelerator.process_index :: accelerator.num_processes]
