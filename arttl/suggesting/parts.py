@@ -69,7 +69,8 @@ class UnfinishedTable:
         if self.out.exists() and not overwrite:
             raise ArttlError(f"--out {self.out} exists already; choose another name, or pass --overwrite")
         begun = self._begun()
-        if begun is not None and begun != self._identity and not overwrite:
+        has_parts = any(self._folder.glob("part-*"))
+        if has_parts and begun is not None and begun != self._identity and not overwrite:
             differing = [name for name, value in self._identity.items() if begun.get(name) != value]
             raise ArttlError(
                 f"{self._folder} holds an unfinished table of other {' and '.join(differing) or 'settings'}; give"
