@@ -15,7 +15,6 @@ from arttl.settings import Bound, Range, Settings
 from arttl.sources.settings import SourceSettings
 from arttl.splits.split import MOST_VAL, SHARES
 
-
 # A function within an annotation would not see the names of its module.
 ValShare = Annotated[float, Bound("above 0 and at most 0.8", lambda value: 0 < value <= MOST_VAL)]
 

@@ -54,7 +54,7 @@ class PictureBatch:
 
     Attributes:
         part: that they are of.
-        items: their numbers in the collection, ascending.
+        items: their numbers in the collection.
         images: for each input of the model [B, 3, size, size], of the readable ones in their order.
         problems: item to what is wrong with it, of the others.
     """
@@ -106,8 +106,13 @@ class Collection(Protocol):
         """What the table says of a picture."""
         ...
 
-    def read(self, parts: Mapping[int, range], how: HowToRead) -> Iterator[PictureBatch]:
-        """Read parts one after the other: each in batches that are cut at its end, each item in one of them."""
+    def read(self, parts: Mapping[int, Sequence[int]], how: HowToRead) -> Iterator[PictureBatch]:
+        """Read parts one after the other: each in batches that are cut at its end, each item in one of them.
+
+        Args:
+            parts: number to its items.
+            how: pictures are read.
+        """
         ...
 
 
@@ -118,7 +123,7 @@ class FileCollection:
         """The picture of an item, or why there is none."""
         raise NotImplementedError
 
-    def read(self, parts: Mapping[int, range], how: HowToRead) -> Iterator[PictureBatch]:
+    def read(self, parts: Mapping[int, Sequence[int]], how: HowToRead) -> Iterator[PictureBatch]:
         """See `Collection`."""
 
         def batches() -> Iterator[FileBatch]:
@@ -212,19 +217,18 @@ class ShardCollection:
     def row(self, item: int) -> Row:
         """See `Collection`."""
         row = int(self._rows[item])
-        catalogued = {task: labels[row] or () for task, labels in self._labels.items()}
+        catalogued = {task: names for task, labels in self._labels.items() if (names := labels[row])}
         number = self._manifest.object_numbers[row]
         return Row((self._manifest.keys[row], number), number, catalogued)
 
-    def read(self, parts: Mapping[int, range], how: HowToRead) -> Iterator[PictureBatch]:
+    def read(self, parts: Mapping[int, Sequence[int]], how: HowToRead) -> Iterator[PictureBatch]:
         """See `Collection`."""
         for part, items in parts.items():
-            rows = self._rows[items.start : items.stop]
+            rows = self._rows[np.asarray(items)]
             views = Views.open(how.preprocesses, partial(self._opened, how, rows=rows))
-            begin = items.start
-            for batches in views:
-                chosen = range(begin, min(begin + how.batch_size, items.stop))  # the rest is padding
-                begin = chosen.stop
+            for number, batches in enumerate(views):
+                begin = number * how.batch_size
+                chosen = items[begin : begin + how.batch_size]  # the rest is padding
                 valid = torch.stack([batch.valid for batch in batches]).all(0)[: len(chosen)]
                 problems = dict.fromkeys(
                     (item for item, is_valid in zip(chosen, valid.tolist(), strict=True) if not is_valid),

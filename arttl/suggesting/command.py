@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
 from functools import partial
 
-import torch
 from accelerate import Accelerator
 from rich import box
 from rich.table import Table as TableOfLines
 
 from arttl.console import ProgressBar, Reporter
 from arttl.cpu import usable_cores
-from arttl.errors import counted
+from arttl.errors import ArttlError, counted
 from arttl.files import digest_of_file
 from arttl.frozen.extract import FeatureSettings
-from arttl.inference.predict import FEATURES, WithFeatures, finite_logits
 from arttl.inference.promises import FILE, Promises
-from arttl.inference.suggestions import Suggester, Suggestion
+from arttl.inference.suggestions import Suggester
 from arttl.loading import read_manifest
 from arttl.models import TrainedModel, load_trained_model
 from arttl.runs import beside_other_ranks, on_first_rank, open_accelerator
@@ -27,13 +24,14 @@ from arttl.suggesting.collections import (
     Collection,
     FolderCollection,
     HowToRead,
-    PictureBatch,
     ShardCollection,
 )
-from arttl.suggesting.neighbours import Neighbour, Neighbours, open_neighbours
+from arttl.suggesting.neighbours import Neighbours, open_neighbours
+from arttl.suggesting.objects import ObjectCollection
 from arttl.suggesting.parts import Counts, Table, UnfinishedTable
+from arttl.suggesting.predictor import Predictor
 from arttl.suggesting.settings import PredictSettings
-from arttl.suggesting.tables import Columns, CsvTable, JsonLinesTable, ParquetTable, Record
+from arttl.suggesting.tables import Columns, CsvTable, JsonLinesTable, ParquetTable
 from arttl.version import __version__
 
 _BATCHES_PER_PART = 32
@@ -83,8 +81,8 @@ def run(settings: PredictSettings) -> None:
     with beside_other_ranks():
         bar = ProgressBar(reporter.console, "pictures", sum(map(len, own.values())), keep=True)
         with bar:
-            predictor = _Predictor(model, suggester, neighbours, settings.nearest, accelerator)
-            for part, records in _parts(collection, own, how, predictor, bar):
+            predictor = Predictor(model, suggester, neighbours, settings.nearest, accelerator)
+            for part, records in predictor.parts(collection, own, how, bar):
                 unfinished.write(part, table, records)
         accelerator.wait_for_everyone()
     seconds = time.perf_counter() - started
@@ -98,11 +96,22 @@ def run(settings: PredictSettings) -> None:
 
 
 def _collection(settings: PredictSettings, how: HowToRead) -> Collection:
+    photographs = _photographs(settings, how)
+    return ObjectCollection(photographs) if settings.per_object else photographs
+
+
+def _photographs(settings: PredictSettings, how: HowToRead) -> Collection:
     if settings.shards is not None:
         return ShardCollection(read_manifest(settings.shards), settings.split, how)
     if settings.metadata is None:
         return FolderCollection(settings.images)
-    return CataloguedCollection(settings.of_source(), with_rows=settings.out.suffix == ".csv")
+    collection = CataloguedCollection(settings.of_source(), with_rows=settings.out.suffix == ".csv")
+    if collection.layout is not None and settings.per_object:
+        raise ArttlError(
+            "--per-object makes one row per object, and the table of --metadata keeps its rows: write --out *.parquet"
+            " or *.jsonl"
+        )
+    return collection
 
 
 def _table(settings: PredictSettings, model: TrainedModel, collection: Collection) -> Table:
@@ -157,7 +166,17 @@ def _identity(
     assert model.folder is not None
     names = (f"{model.file_name}.safetensors", f"{model.file_name}.json", "calibration.json", FILE)
     paths = [model.folder / name for name in names]
-    named = ("split", "precision", "sets", "top", "batch_size", "engine", "neighbours", "nearest")
+    named = (
+        "split",
+        "precision",
+        "sets",
+        "top",
+        "batch_size",
+        "engine",
+        "neighbours",
+        "nearest",
+        "per_object",
+    )
     return {
         "model": " ".join(digest_of_file(path) if path.is_file() else "none" for path in paths),
         "pictures": f"{type(collection).__name__} {collection.identity}",
@@ -165,61 +184,6 @@ def _identity(
         "precision of the computation": f"{accelerator.mixed_precision} on {accelerator.device.type}",
         "version": __version__,
     }
-
-
-class _Predictor:
-    """A network on its device, and what makes suggestions of its logits."""
-
-    def __init__(
-        self,
-        model: TrainedModel,
-        suggester: Suggester,
-        neighbours: Neighbours | None,
-        nearest: int,
-        accelerator: Accelerator,
-    ) -> None:
-        model = model.to(accelerator.device).to(memory_format=torch.channels_last).eval()
-        self._network = WithFeatures(model)
-        self._suggester, self._neighbours, self._nearest = suggester, neighbours, nearest
-        self._accelerator = accelerator
-
-    @torch.inference_mode()
-    def records(self, collection: Collection, batch: PictureBatch) -> Iterator[Record]:
-        """A record for each item of the batch."""
-        rows = {item: collection.row(item) for item in batch.items}
-        predicted = [item for item in batch.items if item not in batch.problems]
-        suggestions: dict[int, dict[str, Suggestion]] = {}
-        neighbours: dict[int, tuple[Neighbour, ...]] = {}
-        if predicted:
-            with self._accelerator.autocast():
-                outputs = self._network(*batch.images)
-            features = outputs.pop(FEATURES)
-            suggested = self._suggester.suggest(finite_logits(outputs), features)
-            suggestions = dict(zip(predicted, suggested, strict=True))
-            if self._neighbours is not None:
-                numbers = [rows[item].object_number for item in predicted]
-                found = self._neighbours.of(features, numbers, self._nearest)
-                neighbours = dict(zip(predicted, found, strict=True))
-        for item, row in rows.items():
-            yield Record(row, batch.problems.get(item), suggestions.get(item, {}), neighbours.get(item, ()))
-
-
-def _parts(
-    collection: Collection,
-    parts: Mapping[int, range],
-    how: HowToRead,
-    predictor: _Predictor,
-    bar: ProgressBar,
-) -> Iterator[tuple[int, list[Record]]]:
-    """The records of each part."""
-    records: list[Record] = []
-    for batch in collection.read(parts, how):
-        for record in predictor.records(collection, batch):
-            records.append(record)
-            bar.advance()
-        if len(records) == len(parts[batch.part]):
-            yield batch.part, records
-            records = []
 
 
 def _closing_table(tasks: tuple[str, ...], counts: Counts) -> TableOfLines:

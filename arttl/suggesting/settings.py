@@ -41,6 +41,8 @@ class PredictSettings(MetadataSettings, EngineSettings):
     """Share of objects whose set of candidates holds the right label; sets are written where it is given."""
     top: AtLeastOne = 1
     """Labels per task, likeliest first."""
+    per_object: bool = False
+    """Write one row per object in place of one per photograph, from the mean log-probability of its photographs."""
     neighbours: Path | None = None
     """Folder of shards, or of features, whose photographs nearest to each picture are named with their labels."""
     nearest: AtLeastOne = 3
