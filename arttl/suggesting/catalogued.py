@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from array import array
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -28,8 +27,7 @@ from arttl.shards.rejects import Reject
 from arttl.sources.registry import guess_settings, open_source
 from arttl.suggesting.collections import FileCollection, Row
 from arttl.suggesting.settings import CatalogueSettings
-
-_IN_MEMORY = 16 * 2**20  # bytes of rows before there is a file
+from arttl.suggesting.spool import Spool
 
 
 class CataloguedCollection(FileCollection):
@@ -37,6 +35,7 @@ class CataloguedCollection(FileCollection):
 
     Attributes:
         layout: of the museum's own table, where its rows are kept to be written again.
+        widest: cells of the longest of these rows, the header included.
     """
 
     head: tuple[str, ...] = ("object_number", "picture")
@@ -55,10 +54,10 @@ class CataloguedCollection(FileCollection):
         self.tasks = tuple(settings.task_columns())
         self.layout: Layout | None = None
         self._settings = settings
-        self._catalogue, self._rejects = Catalogue(), list[Reject]()
+        self._catalogue, self._rejects = Catalogue(), Spool()
         self._place = array("q")  # of each item its row in the catalogue, or ~ its index in the rejects
         self._problems: dict[int, str] = {}  # of rows in the catalogue
-        self._rows = _Rows()
+        self._rows, self.widest = Spool(), 0
         with_rows = with_rows and settings.source == "table" and _is_delimited(settings)
         if with_rows:
             assert settings.metadata is not None
@@ -72,7 +71,9 @@ class CataloguedCollection(FileCollection):
             if isinstance(artwork, Reject):
                 artwork = clean_reject(artwork)
                 self._place.append(~len(self._rejects))
-                self._rejects.append(artwork)
+                self._rejects.append(
+                    (artwork.object_number, artwork.file, f"{artwork.reason}: {artwork.detail}")
+                )
                 digest.update(json.dumps([artwork.object_number, artwork.detail, cells]).encode())
             else:
                 artwork = clean(artwork, self.tasks)
@@ -88,14 +89,15 @@ class CataloguedCollection(FileCollection):
                 if number != artwork.object_number:
                     raise RuntimeError(f"row {number!r} was taken for object {artwork.object_number!r}")
                 self._rows.append(cells)
+                self.widest = max(self.widest, len(cells), len(self.layout.columns))
         self.sentences += reading.sentences()
         if not len(self):
             raise ArttlError(nothing_read(settings.metadata, settings.source))
         if not len(self._catalogue):
-            first = self._rejects[0]
+            _, _, problem = self._rejects.read(0)
             raise ArttlError(
                 f"none of {counted(len(self), 'row')} of {settings.metadata} has a picture in {settings.images}, the"
-                f" first because of {first.reason} ({first.detail}); check --images and --image"
+                f" first because of {problem}; check --images and --image"
             )
         lost: list[Reject] = []
         rows = np.arange(len(self._catalogue))
@@ -127,8 +129,8 @@ class CataloguedCollection(FileCollection):
         cells = self._rows.read(item) if self.layout is not None else ()
         place = self._place[item]
         if place < 0:
-            reject = self._rejects[~place]
-            return Row((reject.object_number, reject.file), reject.object_number, {}, cells)
+            number, file, _ = self._rejects.read(~place)
+            return Row((number, file), number, {}, cells)
         job = self._catalogue.job(place)
         number = job.artwork.object_number
         return Row((number, job.file), number, job.artwork.labels, cells)
@@ -137,37 +139,9 @@ class CataloguedCollection(FileCollection):
         """See `FileCollection`."""
         place = self._place[item]
         if place < 0:
-            reject = self._rejects[~place]
-            return f"{reject.reason}: {reject.detail}"
+            return self._rejects.read(~place)[2]
         return self._problems.get(place) or self._catalogue.image(place)
-
-    @property
-    def widest(self) -> int:
-        """Cells of the longest row of the museum's table, the header included."""
-        assert self.layout is not None
-        return max(len(self.layout.columns), self._rows.widest)
 
 
 def _is_delimited(settings: CatalogueSettings) -> bool:
     return settings.metadata is not None and settings.metadata.suffix.lower() not in STRUCTURED
-
-
-class _Rows:
-    """Rows of cells, in a temporary file: tables may have a million of any width."""
-
-    def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - as long as this lives
-        self._ends = array("q", [0])
-        self.widest = 0
-
-    def append(self, cells: Sequence[str]) -> None:
-        data = json.dumps(cells).encode()
-        self._file.write(data)
-        self._ends.append(self._ends[-1] + len(data))
-        self.widest = max(self.widest, len(cells))
-
-    def read(self, index: int) -> list[str]:
-        start, end = self._ends[index], self._ends[index + 1]
-        self._file.seek(start)
-        cells: list[str] = json.loads(self._file.read(end - start))
-        return cells

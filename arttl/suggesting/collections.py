@@ -27,6 +27,7 @@ from arttl.records.reading import readable
 from arttl.shards.manifest import Manifest
 from arttl.sources.remarks import PassedOver, Remarks
 from arttl.suggesting.picture_files import FileBatch, read_batches
+from arttl.suggesting.spool import Spool
 
 _DAMAGED = "damaged: the picture cannot be decoded"
 
@@ -161,18 +162,18 @@ class FolderCollection(FileCollection):
             ArttlError: if it cannot be read, or holds no pictures.
         """
         self._folder = image_folder(folder, "folders")
-        self._names: list[str] = []
+        self._names = Spool()
         remarks, digest = Remarks(), hashlib.sha256()
         with readable(self._folder, "--images"):
             for entry in list_pictures(self._folder):
                 if entry.passed_over_as:
                     remarks.add(PassedOver(entry.passed_over_as, entry.name))
                 else:
-                    self._names.append(entry.name)
+                    self._names.append((entry.name,))
                     digest.update(entry.name.encode("utf-8", "surrogateescape") + b"\0")
         self.sentences = remarks.sentences()
         self.identity = digest.hexdigest()
-        if not self._names:
+        if not len(self):
             raise ArttlError("; ".join((f"--images {self._folder} holds no pictures", *self.sentences)))
 
     def __len__(self) -> int:
@@ -180,11 +181,12 @@ class FolderCollection(FileCollection):
 
     def row(self, item: int) -> Row:
         """See `Collection`."""
-        return Row((printable_name(self._names[item]),))
+        return Row((printable_name(*self._names.read(item)),))
 
     def file(self, item: int) -> PictureFile | str:
         """See `FileCollection`."""
-        return PictureFile(self._folder / self._names[item])
+        (name,) = self._names.read(item)
+        return PictureFile(self._folder / name)
 
 
 class ShardCollection:
