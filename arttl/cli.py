@@ -98,6 +98,10 @@ COMMANDS = {
         "download the Rijksmuseum Challenge, or pictures from any IIIF server",
         subcommands="arttl.fetching.fetch:COMMANDS",
     ),
+    "vocabulary": Command(
+        "collect the identifiers of labels that shards carry, as a table to review",
+        "arttl.vocabularies.command:VocabularySettings",
+    ),
     "import-keras": Command(
         "turn weights that Keras saved into a model", "arttl.models.keras.command:ImportKerasSettings"
     ),
