@@ -82,6 +82,10 @@ COMMANDS = {
         "suggest labels for pictures, with what is promised of them",
         "arttl.inference.command:PredictSettings",
     ),
+    "convert": Command(
+        "write suggestions and accepted values as Linked Art, LIDO, Web Annotation or CSV",
+        "arttl.exchange.command:ConvertSettings",
+    ),
     "compare": Command(
         "compare two runs on the same samples", "arttl.evaluation.compare_command:CompareSettings"
     ),

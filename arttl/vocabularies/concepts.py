@@ -14,7 +14,10 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`\x00-\x20\ud800-\
 
 # The first group is the concept's own identifier. Other forms than the canonical one are in real metadata: a page for
 # readers (`/page/aat/`), the agent of a ULAN record, the query of the Getty's older site, and prefixes such as `aat:`.
-_GETTY = r"(?:\b{0}:|\bgetty\.edu/(?:page/)?{0}/|\bgetty\.edu/vow/{0}FullDisplay\?(?:\S*&)?subjectid=)(\d+)(?:-\w+)?/?\Z"
+_GETTY = (
+    r"(?:\b{0}:|\bgetty\.edu/(?:page/)?{0}/|\bgetty\.edu/vow/{0}FullDisplay\?(?:\S*&)?subjectid=)"
+    r"(\d+)(?:-\w+)?/?\Z"
+)
 _SCHEMES = {
     **{name: _GETTY.format(name.casefold()) for name in ("AAT", "ULAN", "TGN")},
     "RKD artists": r"(?:\brkd:|\brkd\.nl/(?:\w+/)*artists/)(\d+)/?\Z",

@@ -1,0 +1,180 @@
+"""Suggestions and decisions brought together, object by object, with counts of what is not written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from arttl.errors import counted
+from arttl.exchange.decisions import Decisions
+from arttl.exchange.predictions import PictureSuggestions, read_object_numbers, read_predictions
+from arttl.exchange.targets import Targets
+from arttl.exchange.values import Model, Status, Value
+from arttl.vocabularies.table import Vocabularies
+
+_NO_TARGETS = Targets("picture", {})
+
+
+@dataclass(frozen=True)
+class About:
+    """What is the same for all suggestions.
+
+    Attributes:
+        vocabularies: give the concepts of labels.
+        targets: of pictures; None: none are known.
+        model: that suggested.
+        when: it did, see `read_when`; empty: not known.
+        institution: of objects for which the file names none; empty: not known.
+        statuses: that are written.
+    """
+
+    vocabularies: Vocabularies = field(default_factory=lambda: Vocabularies({}))
+    targets: Targets | None = None
+    model: Model = field(default_factory=Model)
+    when: str = ""
+    institution: str = ""
+    statuses: tuple[Status, ...] = ("suggested",)
+
+
+class Combination:
+    """The values of each object: its decisions, and the suggestions for tasks that nobody has decided.
+
+    Attributes:
+        counts: of what came out and of what did not, filled while `objects` is read.
+    """
+
+    def __init__(self, predictions: Path | None, decisions: Decisions, about: About) -> None:
+        """Take both.
+
+        Args:
+            predictions: file of `arttl predict`; None: there are decisions alone.
+            decisions: of persons.
+            about: the suggestions.
+        """
+        self.counts: Counter[str] = Counter()
+        self._predictions, self._decisions, self._about = predictions, decisions, about
+
+    def objects(self) -> Iterator[tuple[Value, ...]]:
+        """The values of each object that has any, in the order of the predictions, then of the decisions.
+
+        An object's pictures are taken together, wherever they stand in the file, which is therefore read twice: what is
+        kept of it are its object numbers, and the pictures of those that lack some. A picture without an object number
+        is an object of its own.
+
+        Raises:
+            ArttlError: if the predictions cannot be read.
+        """
+        self.counts.clear()
+        matched: set[str] = set()
+        for pictures in self._grouped() if self._predictions is not None else ():
+            number = pictures[0].object_number
+            decided = self._decisions.by_object.get(number, []) if number else []
+            if decided:
+                matched.add(number)
+            values = tuple(self._of_object(pictures, decided))
+            if values:
+                yield values
+        for number, decided in self._decisions.by_object.items():
+            if number not in matched:
+                self.counts["without a prediction"] += self._predictions is not None
+                yield tuple(self._decision(value, []) for value in decided)
+
+    def _grouped(self) -> Iterator[list[PictureSuggestions]]:
+        assert self._predictions is not None
+        remaining = Counter(filter(None, read_object_numbers(self._predictions)))
+        waiting: dict[str, list[PictureSuggestions]] = {}
+        for picture in read_predictions(self._predictions):
+            self.counts["pictures"] += 1
+            self.counts["unreadable"] += not picture.tasks
+            number = picture.object_number
+            if not number:
+                self.counts["without an object number"] += 1
+                yield [picture]
+                continue
+            remaining[number] -= 1
+            if remaining[number]:
+                waiting.setdefault(number, []).append(picture)
+            else:
+                yield [*waiting.pop(number, ()), picture]
+
+    def _of_object(self, pictures: list[PictureSuggestions], decided: list[Value]) -> Iterator[Value]:
+        """Decisions first, then what is suggested for the other tasks."""
+        suggested = [value for picture in pictures for value in self._suggestions(picture)]
+        for value in decided:
+            yield self._decision(value, [each for each in suggested if each.task == value.task])
+        tasks = {value.task for value in decided}
+        for value in suggested:
+            if value.task in tasks:
+                self.counts["decided"] += 1
+            elif value.status in self._about.statuses:
+                self.counts["suggestions"] += 1
+                yield value
+            else:
+                self.counts[str(value.status)] += 1
+
+    def _suggestions(self, picture: PictureSuggestions) -> Iterator[Value]:
+        about = self._about
+        for task, suggestion in picture.tasks.items():
+            target = (about.targets or _NO_TARGETS).of(picture.object_number, picture.picture, task)
+            for label in suggestion.labels:
+                yield Value(
+                    object_number=picture.object_number,
+                    task=task,
+                    label=label,
+                    concepts=about.vocabularies.identifiers(task, label),
+                    institution=picture.institution or about.institution,
+                    picture=picture.picture,
+                    probability=suggestion.probability(label),
+                    status=suggestion.status,
+                    when=about.when,
+                    model=about.model,
+                    target=target,
+                )
+
+    def _decision(self, value: Value, suggested: list[Value]) -> Value:
+        """A decision with what the model said of the same label, of the picture for which it was surest.
+
+        Without a verdict in the table it is accepted if the model suggested it or nothing, else corrected.
+        """
+        same = [each for each in suggested if each.label == value.label]
+        verdict = value.verdict or ("corrected" if suggested and not same else "accepted")
+        self.counts[verdict] += 1
+        if not suggested:
+            target = (self._about.targets or _NO_TARGETS).of(value.object_number, value.picture, value.task)
+            return replace(value, verdict=verdict, institution=self._about.institution, target=target)
+        surest = max(same or suggested, key=lambda each: each.probability or 0)
+        return replace(
+            value,
+            verdict=verdict,
+            institution=surest.institution,
+            picture=surest.picture,
+            probability=surest.probability if same else None,
+            status=surest.status if same else None,
+            model=surest.model,
+            target=surest.target,
+        )
+
+    def sentences(self) -> Iterator[str]:
+        """What `objects` gave, and what it left out."""
+        counts = self.counts
+        if self._predictions is not None:
+            statuses = ", ".join(
+                f"{counts[name]:,} {name}" for name in ("suggested", "unsure", "outside") if counts[name]
+            )
+            yield (
+                f"suggestions: {counted(counts['suggestions'], 'label')} of {counted(counts['pictures'], 'picture')}"
+                + (f"; left out for their status: {statuses} (--statuses)" if statuses else "")
+                + (f"; {counts['decided']:,} of tasks that a person has decided" if counts["decided"] else "")
+            )
+            if counts["unreadable"]:
+                yield f"suggestions: {counted(counts['unreadable'], 'picture has', 'pictures have')} none"
+        verdicts = ", ".join(
+            f"{counts[name]:,} {name}" for name in ("accepted", "corrected", "rejected") if counts[name]
+        )
+        if verdicts:
+            yield f"decisions: {verdicts}"
+        if counts["without a prediction"]:
+            are = counted(counts["without a prediction"], "decided object is", "decided objects are")
+            yield f"{are} not in --predictions, and written without a probability"
