@@ -14,7 +14,7 @@ from exchange_cases import (
     read_back,
     write_inputs,
 )
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -99,6 +99,7 @@ def test_any_labels_are_valid_and_read_back(
 
 
 @given(_texts, _texts, _texts)
+@example("1\ufffe", "a\uffff", "b\ud800")
 @settings(max_examples=60, deadline=None)
 def test_any_text_is_well_formed(number: str, label: str, who: str) -> None:
     value = Value(number, "artist", label, (Concept("x:1", who),), institution=who, verdict="accepted")

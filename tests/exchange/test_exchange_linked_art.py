@@ -124,6 +124,9 @@ def test_a_plain_statement_only_for_what_is_accepted(records: dict[str, dict[str
     # The type that the model suggested beside is no statement yet; the rejected artist is nowhere.
     assert "classified_as" not in decided
     assert "Rembrandt" not in json.dumps(records["RP-P-1"])
+    # An accepted type is marked as a type of work, which readers look for.
+    (vase,) = records["1907.1 <&>"]["classified_as"]
+    assert vase["_label"] == "vase" and vase["classified_as"][0]["id"] == f"{AAT}300435443"
     # Two objects may have makers of one name who are not one person.
     other = linked_art_record((_accepted("9", "artist", "Lievens, Jan"),), task_fields(()))
     assert other is not None
