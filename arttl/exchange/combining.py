@@ -1,4 +1,8 @@
-"""Suggestions and decisions brought together, object by object, with counts of what is not written."""
+"""Suggestions and decisions brought together, object by object, with counts of what is not written.
+
+A suggestion is decided if a person has judged its label, has corrected its task, or has accepted another label where it
+was the only one. Of several suggested labels the others stay suggestions.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +43,7 @@ class About:
 
 
 class Combination:
-    """The values of each object: its decisions, and the suggestions for tasks that nobody has decided.
+    """The values of each object: its decisions, and the suggestions that nobody has decided about.
 
     Attributes:
         counts: of what came out and of what did not, filled while `objects` is read.
@@ -100,13 +104,21 @@ class Combination:
                 yield [*waiting.pop(number, ()), picture]
 
     def _of_object(self, pictures: list[PictureSuggestions], decided: list[Value]) -> Iterator[Value]:
-        """Decisions first, then what is suggested for the other tasks."""
-        suggested = [value for picture in pictures for value in self._suggestions(picture)]
+        """Decisions first, then the suggestions that are left."""
+        suggested = [each for picture in pictures for each in self._suggestions(picture)]
+        judged, accepted, corrected = set[tuple[str, str]](), set[str](), set[str]()
         for value in decided:
-            yield self._decision(value, [each for each in suggested if each.task == value.task])
-        tasks = {value.task for value in decided}
-        for value in suggested:
-            if value.task in tasks:
+            decision = self._decision(value, [each for each, _ in suggested if each.task == value.task])
+            judged.add((decision.task, decision.label))
+            if decision.is_accepted:
+                (corrected if decision.verdict == "corrected" else accepted).add(decision.task)
+            yield decision
+        for value, is_alone in suggested:
+            if (
+                (value.task, value.label) in judged
+                or value.task in corrected
+                or (is_alone and value.task in accepted)
+            ):
                 self.counts["decided"] += 1
             elif value.status in self._about.statuses:
                 self.counts["suggestions"] += 1
@@ -114,12 +126,13 @@ class Combination:
             else:
                 self.counts[str(value.status)] += 1
 
-    def _suggestions(self, picture: PictureSuggestions) -> Iterator[Value]:
+    def _suggestions(self, picture: PictureSuggestions) -> Iterator[tuple[Value, bool]]:
+        """The labels suggested for a picture, each with whether it is the only one of its task."""
         about = self._about
         for task, suggestion in picture.tasks.items():
             target = (about.targets or _NO_TARGETS).of(picture.object_number, picture.picture, task)
             for label in suggestion.labels:
-                yield Value(
+                value = Value(
                     object_number=picture.object_number,
                     task=task,
                     label=label,
@@ -132,6 +145,7 @@ class Combination:
                     model=about.model,
                     target=target,
                 )
+                yield value, len(suggestion.labels) == 1
 
     def _decision(self, value: Value, suggested: list[Value]) -> Value:
         """A decision with what the model said of the same label, of the picture for which it was surest.
@@ -166,7 +180,7 @@ class Combination:
             yield (
                 f"suggestions: {counted(counts['suggestions'], 'label')} of {counted(counts['pictures'], 'picture')}"
                 + (f"; left out for their status: {statuses} (--statuses)" if statuses else "")
-                + (f"; {counts['decided']:,} of tasks that a person has decided" if counts["decided"] else "")
+                + (f"; {counts['decided']:,} that a person has decided about" if counts["decided"] else "")
             )
             if counts["unreadable"]:
                 yield f"suggestions: {counted(counts['unreadable'], 'picture has', 'pictures have')} none"

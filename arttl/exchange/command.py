@@ -53,7 +53,7 @@ class ConvertSettings(Settings):
     """Write suggestions and accepted values in the formats of museums.
 
     What a person has accepted becomes a plain statement; a suggestion is marked as one, or has no place in the format
-    (LIDO). Where a person has decided about a task of an object, its suggestions are not written.
+    (LIDO). Suggestions that a person has decided about are not written.
     """
 
     predictions: Path | None = None

@@ -70,8 +70,26 @@ def test_decisions_without_verdicts_are_compared_with_the_suggestions(
     ]
     text = printed()
     assert "decisions: 3 accepted, 1 corrected" in text
-    assert "2 of tasks that a person has decided" in text
+    assert "2 that a person has decided about" in text
     assert "1 decided object is not in --predictions, and written without a probability" in text
+
+
+def test_a_decision_is_about_its_own_label(tmp_path: Path) -> None:
+    """Of several labels the others stay; a correction, and another label in place of an only one, replace all."""
+    materials = suggestion(("oil", 0.9), ("canvas", 0.8), labels=2)
+    records = [
+        {"object_number": number, "problem": None, "material": materials, "type": suggestion(("vase", 0.9))}
+        for number in "ABCD"
+    ]
+    records.append({**records[0], "type": suggestion(("jug", 0.9))})  # another picture of A
+    rows = """A,material,oil,accepted\nA,type,vase,accepted\nB,material,oil,rejected\nB,type,jug,rejected
+C,material,wood,corrected\nC,type,vase,rejected\n"""
+    accepted = f"object_number,task,label,verdict\n{rows}"
+    flags = write_inputs(tmp_path, predictions=_lines(*records), accepted=accepted)
+    written = _convert(tmp_path, "a.csv", "csv", flags)
+    left = [(row["object_number"], row["label"]) for row in written if not row["verdict"]]
+    of_d = [("D", "oil"), ("D", "canvas"), ("D", "vase")]
+    assert left == [("B", "canvas"), ("B", "vase"), *of_d, ("A", "canvas"), ("A", "canvas")]
 
 
 def test_a_table_of_suggestions_is_decided_and_given_back(tmp_path: Path, printed: Printed) -> None:
