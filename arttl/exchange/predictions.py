@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -83,7 +83,7 @@ def read_predictions(path: Path) -> Iterator[PictureSuggestions]:
     for where, record in _records(path):
         head = structured({key: record[key] for key in _HEAD if key in record}, _Head, where)
         tasks = {
-            name: structured(value, TaskSuggestion, f"{where}, {name!r}", surplus=True)
+            name: _suggestion(value, f"{where}, {name!r}")
             for name, value in record.items()
             if _is_task(value)
         }
@@ -111,11 +111,31 @@ def read_object_numbers(path: Path) -> Iterator[str]:
         yield structured(record.get("object_number") or "", str, where)
 
 
+_STATUSES = get_args(Status)
 _HEAD = ("object_number", "picture", "key", "institution", "problem")
 
 
 def _is_task(value: Any) -> bool:
     return isinstance(value, dict) and "labels" in value and "status" in value and value["status"] is not None
+
+
+def _suggestion(value: dict[str, Any], where: str) -> TaskSuggestion:
+    """A task's part of a record; the usual form is recognised in a tenth of the time that `structured` takes."""
+    labels, status, ranked = value["labels"], value["status"], value.get("ranked")
+    if (
+        type(labels) is list
+        and type(ranked) is list
+        and status in _STATUSES
+        and all(type(label) is str for label in labels)
+        and all(map(_is_ranked, ranked))
+    ):
+        pairs = (Ranked(each["label"], each["probability"]) for each in ranked)
+        return TaskSuggestion(tuple(labels), status, tuple(pairs))
+    return structured(value, TaskSuggestion, where, surplus=True)
+
+
+def _is_ranked(value: Any) -> bool:
+    return type(value) is dict and type(value.get("label")) is str and type(value.get("probability")) is float
 
 
 def _records(path: Path, only: tuple[str, ...] = ()) -> Iterator[tuple[str, dict[str, Any]]]:
