@@ -19,7 +19,7 @@ from arttl.exchange.values import Model, Status, Value, read_when, task_fields
 from arttl.exchange.web_annotation import annotation_chunks
 from arttl.files import digest_of_file, write_bytes
 from arttl.settings import OutputFile, Parsed, Settings
-from arttl.vocabularies.concepts import is_address
+from arttl.vocabularies.concepts import is_address, is_language
 from arttl.vocabularies.table import Vocabularies
 
 _SUFFIXES = {
@@ -46,6 +46,11 @@ def _parse_base(text: str) -> None:
         raise ArttlError(
             f"--base {text!r} is no address; write it in full, such as https://museum.example/object/"
         )
+
+
+def _parse_language(text: str) -> None:
+    if not is_language(text):
+        raise ArttlError(f"--language {text!r} is no tag of a language, such as en or pt-BR")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +83,7 @@ class ConvertSettings(Settings):
     """What the addresses of the museum's objects begin with, for linked-art; the object number follows."""
     institution: str | None = None
     """Museum that holds the objects, where the predictions do not name it."""
-    language: str | None = None
+    language: Annotated[str | None, Parsed(_parse_language)] = None
     """Language of the labels, such as en."""
     model: Path | None = None
     """Folder of the model that suggested, or of its run; the digest of its weights is written."""

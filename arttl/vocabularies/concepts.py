@@ -12,6 +12,8 @@ from urllib.parse import unquote, urlsplit
 _LONGEST_ADDRESS = 2000
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`\x00-\x20\ud800-\udfff]+\Z")
 
+_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*\Z")
+
 # The first group is the concept's own identifier. Other forms than the canonical one are in real metadata: a page for
 # readers (`/page/aat/`), the agent of a ULAN record, the query of the Getty's older site, and prefixes such as `aat:`.
 _GETTY = (
@@ -58,6 +60,11 @@ class Concept:
 def is_address(text: str) -> bool:
     """Whether a text is an address (RFC 3986: a scheme, a colon, no blanks) of at most 2,000 characters."""
     return len(text) <= _LONGEST_ADDRESS and _ADDRESS.match(text) is not None
+
+
+def is_language(text: str) -> bool:
+    """Whether a text is a language tag by its form (BCP 47; `language` of XML Schema), such as `en` or `pt-BR`."""
+    return _LANGUAGE.match(text) is not None
 
 
 def scheme_of(uri: str) -> str:

@@ -11,7 +11,7 @@ from arttl.documents import LARGEST
 from arttl.errors import ArttlError, counted
 from arttl.records.delimited import read_columns, read_rows
 from arttl.shards.csv_files import plain_cell
-from arttl.vocabularies.concepts import Concept, is_address, is_known_scheme, scheme_of
+from arttl.vocabularies.concepts import Concept, is_address, is_known_scheme, is_language, scheme_of
 
 COLUMNS = ("task", "label", "uri", "scheme", "broader", "alternative_labels", "language")
 """Of the table; the first three must be there, and others than these are not read."""
@@ -47,8 +47,9 @@ class Vocabularies:
             flag: the one that named it.
 
         Raises:
-            ArttlError: if it cannot be read; for a row without a task or label, with a uri that is no address, or with
-                a scheme that is not that of its address; and for two concepts of one scheme for a label.
+            ArttlError: if it cannot be read; for a row without a task or label, with a uri that is no address, a
+                language that is no tag, or a scheme that is not that of its address; and for two concepts of one
+                scheme for a label.
         """
         table = _Table(path)
         for where, cells in _rows(path, flag):
@@ -124,6 +125,10 @@ class _Table:
                     f"has {cells[column][:100]!r} as {column}, which is no address; write it in full, such as"
                     " http://vocab.getty.edu/aat/300015050",
                 )
+        if cells["language"] and not is_language(cells["language"]):
+            raise self._wrong(
+                where, f"has {cells['language'][:50]!r} as language; write a tag such as en or pt-BR"
+            )
         given = cells["scheme"]
         if given and given.casefold() != scheme.casefold():
             if is_known_scheme(scheme) or is_known_scheme(given):

@@ -264,6 +264,7 @@ def test_decisions_that_cannot_be_used(tmp_path: Path, printed: Printed, rows: s
         ),
         ("--to csv --out a.csv --accepted a.csv --predicted today", "--predicted 'today' is no date such as"),
         ("--to csv --out a.csv --accepted a.csv --base museum", "--base 'museum' is no address"),
+        ("--to lido --out a.xml --accepted a.csv --language e", "--language 'e' is no tag of a language"),
         ("--to csv --out a.csv --accepted gone.csv", "--accepted gone.csv does not exist"),
         ("--to csv --out a.csv --predictions gone.jsonl", "--predictions gone.jsonl is not a file"),
         (

@@ -67,6 +67,7 @@ def test_three_columns_are_enough_and_others_are_not_read(tmp_path: Path) -> Non
             "material,oil,aat:1,Wikidata,,,",
             "line 2 of .* says that aat:1 is of Wikidata, but it is an address of AAT",
         ),
+        ("material,oil,aat:1,,,,English (en)", r"line 2 of .* has 'English \(en\)' as language"),
         ("material,oil,https://x.example/1,AAT,,,", "is of AAT, but it is an address of x.example"),
         (
             "material,oil,aat:1,,,,\ntype,oil,aat:2,,,,\nmaterial,oil,aat:2,,,,",
