@@ -22,8 +22,8 @@ _NO_TARGETS = Targets("picture", {})
 
 
 @dataclass(frozen=True)
-class About:
-    """What is the same for all suggestions.
+class Options:
+    """What suggestions are completed with, and which are written.
 
     Attributes:
         vocabularies: give the concepts of labels.
@@ -49,16 +49,16 @@ class Combination:
         counts: of what came out and of what did not, filled while `objects` is read.
     """
 
-    def __init__(self, predictions: Path | None, decisions: Decisions, about: About) -> None:
+    def __init__(self, predictions: Path | None, decisions: Decisions, options: Options) -> None:
         """Take both.
 
         Args:
             predictions: file of `arttl predict`; None: there are decisions alone.
             decisions: of persons.
-            about: the suggestions.
+            options: see `Options`.
         """
         self.counts: Counter[str] = Counter()
-        self._predictions, self._decisions, self._about = predictions, decisions, about
+        self._predictions, self._decisions, self._options = predictions, decisions, options
 
     def objects(self) -> Iterator[tuple[Value, ...]]:
         """The values of each object that has any, in the order of the predictions, then of the decisions.
@@ -120,7 +120,7 @@ class Combination:
                 or (is_alone and value.task in accepted)
             ):
                 self.counts["decided"] += 1
-            elif value.status in self._about.statuses:
+            elif value.status in self._options.statuses:
                 self.counts["suggestions"] += 1
                 yield value
             else:
@@ -128,21 +128,21 @@ class Combination:
 
     def _suggestions(self, picture: PictureSuggestions) -> Iterator[tuple[Value, bool]]:
         """The labels suggested for a picture, each with whether it is the only one of its task."""
-        about = self._about
+        options = self._options
         for task, suggestion in picture.tasks.items():
-            target = (about.targets or _NO_TARGETS).of(picture.object_number, picture.picture, task)
+            target = (options.targets or _NO_TARGETS).of(picture.object_number, picture.picture, task)
             for label in suggestion.labels:
                 value = Value(
                     object_number=picture.object_number,
                     task=task,
                     label=label,
-                    concepts=about.vocabularies.identifiers(task, label),
-                    institution=picture.institution or about.institution,
+                    concepts=options.vocabularies.identifiers(task, label),
+                    institution=picture.institution or options.institution,
                     picture=picture.picture,
                     probability=suggestion.probability(label),
                     status=suggestion.status,
-                    when=about.when,
-                    model=about.model,
+                    when=options.when,
+                    model=options.model,
                     target=target,
                 )
                 yield value, len(suggestion.labels) == 1
@@ -156,8 +156,8 @@ class Combination:
         verdict = value.verdict or ("corrected" if suggested and not same else "accepted")
         self.counts[verdict] += 1
         if not suggested:
-            target = (self._about.targets or _NO_TARGETS).of(value.object_number, value.picture, value.task)
-            return replace(value, verdict=verdict, institution=self._about.institution, target=target)
+            target = (self._options.targets or _NO_TARGETS).of(value.object_number, value.picture, value.task)
+            return replace(value, verdict=verdict, institution=self._options.institution, target=target)
         surest = max(same or suggested, key=lambda each: each.probability or 0)
         return replace(
             value,

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from arttl.console import Reporter
 from arttl.errors import ArttlError, counted
-from arttl.exchange.combining import About, Combination
+from arttl.exchange.combining import Combination, Options
 from arttl.exchange.decisions import Decisions, accepted_chunks, decision_chunks
 from arttl.exchange.lido import lido_chunks
 from arttl.exchange.linked_art import linked_art_chunks
@@ -172,7 +172,7 @@ def run(settings: ConvertSettings) -> None:
     reporter = Reporter(True)
     vocabularies = Vocabularies({}) if settings.vocabulary is None else Vocabularies.read(settings.vocabulary)
     decisions = Decisions() if settings.accepted is None else Decisions.read(settings.accepted, vocabularies)
-    about = About(
+    options = Options(
         vocabularies=vocabularies,
         targets=None if settings.targets is None else Targets.read(settings.targets),
         model=Model() if settings.model is None else Model(_digest(settings.model)),
@@ -180,7 +180,7 @@ def run(settings: ConvertSettings) -> None:
         institution=settings.institution or "",
         statuses=settings.statuses,
     )
-    combination = Combination(settings.predictions, decisions, about)
+    combination = Combination(settings.predictions, decisions, options)
     written = _Written(settings.to, task_fields(settings.fields))
     tasks = dict.fromkeys(value.task for values in decisions.by_object.values() for value in values)
     write_bytes(settings.out, _chunks(settings, written, combination, list(tasks)))

@@ -18,6 +18,7 @@ from arttl.exchange.values import Status
 _ROWS = 500  # of a Parquet file that are read at once
 _LONGEST_ROW = 2**20  # bytes; a million labels are no suggestion
 _MOST_BYTES = 256 * 2**20  # of memory, for the rows that are read at once
+_LONGEST_NUMBER = 1000  # characters, since all numbers of a file are kept in memory
 _FLAG = "--predictions"
 
 
@@ -27,6 +28,10 @@ class Ranked:
 
     label: str
     probability: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.probability is not None and not 0 <= self.probability <= 1:
+            raise ValueError(f"a probability of {self.probability}")
 
 
 @dataclass(frozen=True)
@@ -105,10 +110,13 @@ def read_object_numbers(path: Path) -> Iterator[str]:
     """The object number of each record, empty where it has none; what else it holds is not looked at.
 
     Raises:
-        ArttlError: as `read_predictions`.
+        ArttlError: as `read_predictions`, and for a number of more than 1,000 characters.
     """
     for where, record in _records(path, only=("object_number",)):
-        yield structured(record.get("object_number") or "", str, where)
+        number = structured(record.get("object_number") or "", str, where)
+        if len(number) > _LONGEST_NUMBER:
+            raise ArttlError(f"{where} has an object number of more than {_LONGEST_NUMBER:,} characters")
+        yield number
 
 
 _STATUSES = get_args(Status)
@@ -135,7 +143,12 @@ def _suggestion(value: dict[str, Any], where: str) -> TaskSuggestion:
 
 
 def _is_ranked(value: Any) -> bool:
-    return type(value) is dict and type(value.get("label")) is str and type(value.get("probability")) is float
+    return (
+        type(value) is dict
+        and type(value.get("label")) is str
+        and type(probability := value.get("probability")) is float
+        and 0 <= probability <= 1
+    )
 
 
 def _records(path: Path, only: tuple[str, ...] = ()) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -217,6 +217,10 @@ def test_nothing_to_write_leaves_no_file(tmp_path: Path, printed: Printed) -> No
     [
         ("object_number,task\nA,type", "has no column 'label'"),
         ("object_number,task,label\n,type,vase", "line 2 of .* has no object_number"),
+        (
+            "object_number,task,label\nA,type,vase,more",
+            "line 2 of .*: the row has 4 cells where the header has 3",
+        ),
         ("object_number,task,label,verdict\nA,type,vase,acepted", r"'acepted' \(did you mean 'accepted'\?\)"),
         (
             "object_number,task,label,when\nA,type,vase,30.11.2026",
@@ -241,6 +245,23 @@ def test_decisions_that_cannot_be_used(tmp_path: Path, printed: Printed, rows: s
     assert run_command("convert", [*flags, "--to", "table", "--out", str(tmp_path / "a.csv")]) == 2
     assert re.search(sentence, printed())
     assert not (tmp_path / "a.csv").exists()
+
+
+def test_a_decision_that_is_repeated(tmp_path: Path, printed: Printed) -> None:
+    accepted = "object_number,task,label\nA,type,vase\nA,type,vase\n"
+    rows = _convert(tmp_path, "a.csv", "csv", write_inputs(tmp_path, accepted=accepted)[2:4])
+    assert len(rows) == 1 and "decisions: 1 row repeats another" in printed()
+
+
+@pytest.mark.parametrize("flag", ["accepted", "targets"])
+def test_tables_that_are_too_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, printed: Printed, flag: str
+) -> None:
+    module = {"accepted": "decisions", "targets": "targets"}[flag]
+    monkeypatch.setattr(f"arttl.exchange.{module}.LARGEST", 1)
+    flags = write_inputs(tmp_path, targets="picture,target\nNG-4,https://a.example/1\n")
+    assert run_command("convert", [*flags, "--to", "web-annotation", "--out", str(tmp_path / "a.json")]) == 2
+    assert re.search(rf"--{flag} .* has more than 9.53674e-07 MiB", printed())
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,7 @@ def _with(**changes: Any) -> dict[str, Any]:
         ),
         ([_with(type={"labels": "a", "status": "unsure"})], "'labels' must be a list, not a text"),
         ([_with(type={**suggestion(("a", 1.0)), "ranked": [{}]})], r"'ranked\[0\]' lacks 'label'"),
+        ([_with(type=suggestion(("a", 1.5)))], r"'ranked\[0\]' cannot be used: a probability of 1.5"),
         ([{"object_number": "1", "title": "x"}], "has no column with labels and a status"),
         ([_with(), _with(title="x" * 2**20)], "line 2 of .* has more than 1 MiB"),
     ],
@@ -82,6 +83,19 @@ def _with(**changes: Any) -> dict[str, Any]:
 def test_records_that_cannot_be_used(tmp_path: Path, records: list[Any], sentence: str) -> None:
     with pytest.raises(ArttlError, match=sentence):
         list(read_predictions(_lines(tmp_path, *records)))
+
+
+def test_an_object_number_that_is_too_long(tmp_path: Path) -> None:
+    with pytest.raises(ArttlError, match=r"line 2 of .* has an object number of more than 1,000 characters"):
+        list(read_object_numbers(_lines(tmp_path, _with(), _with(object_number="1" * 1001))))
+
+
+def test_a_probability_that_is_no_number(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    record = {"key": "a", "type": suggestion(("vase", float("nan")))}
+    pq.write_table(pa.Table.from_pylist([record]), path)
+    with pytest.raises(ArttlError, match=r"row 1 of .*: 'ranked\[0\]' cannot be used: a probability of nan"):
+        list(read_predictions(path))
 
 
 def _not_parquet(path: Path) -> None:

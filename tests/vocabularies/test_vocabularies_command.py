@@ -15,6 +15,8 @@ from arttl.errors import ArttlError
 from arttl.labelling.rules import LabelRules
 from arttl.packing.pack import pack
 from arttl.packing.settings import PackSettings
+from arttl.shards.manifest import Manifest
+from arttl.vocabularies.collect import Collected
 from arttl.vocabularies.table import Vocabularies
 
 _AAT = "http://vocab.getty.edu/aat/"
@@ -138,3 +140,26 @@ def test_a_sample_whose_json_is_damaged(
     assert run_command("vocabulary", ["--shards", str(shards), "--out", str(tmp_path / "a.csv")]) == 2
     assert "train-00000.tar is not JSON" in capsys.readouterr().err
     assert not (tmp_path / "a.csv").exists()
+
+
+def test_letter_case_and_blanks_do_not_part_a_label_from_its_address(
+    tmp_path: Path, make_artworks: Callable[..., list[Artwork]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artworks = [
+        replace(
+            each, labels={"type": ("Oil  Paint", "Wood")}, identifiers={"type": {"Oil  Paint": ("aat:1",)}}
+        )
+        for each in make_artworks(6)
+    ]
+    out = tmp_path / "shards"
+    folded = LabelRules({}, fold_case=True).apply(iter(artworks))
+    manifest = pack(folded, PackSettings(out=out, images=tmp_path / "images", workers=1))
+    collected = Collected()
+    assert sum(1 for _ in collected.add(manifest)) == 6
+    assert [(each.label, [concept.uri for concept, _ in each.concepts]) for each in collected.labels()] == [
+        ("oil paint", ["aat:1"]),
+        ("wood", []),
+    ]
+    monkeypatch.setattr("arttl.vocabularies.collect._MOST_PAIRS", 0)
+    with pytest.raises(ArttlError, match="has more than 0 pairs of a label and an address"):
+        list(Collected().add(Manifest.read(out)))
