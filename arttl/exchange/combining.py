@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from arttl.errors import counted
+from arttl.console import Reporter
+from arttl.errors import ArttlError, counted
 from arttl.exchange.decisions import Decisions
 from arttl.exchange.predictions import PictureSuggestions, read_object_numbers, read_predictions
 from arttl.exchange.targets import Targets
@@ -49,16 +50,24 @@ class Combination:
         counts: of what came out and of what did not, filled while `objects` is read.
     """
 
-    def __init__(self, predictions: Path | None, decisions: Decisions, options: Options) -> None:
+    def __init__(
+        self,
+        predictions: Path | None,
+        decisions: Decisions,
+        options: Options,
+        reporter: Reporter | None = None,
+    ) -> None:
         """Take both.
 
         Args:
             predictions: file of `arttl predict`; None: there are decisions alone.
             decisions: of persons.
             options: see `Options`.
+            reporter: shows how many pictures are read; None: nothing does.
         """
         self.counts: Counter[str] = Counter()
         self._predictions, self._decisions, self._options = predictions, decisions, options
+        self._reporter = reporter or Reporter(False)
 
     def objects(self) -> Iterator[tuple[Value, ...]]:
         """The values of each object that has any, in the order of the predictions, then of the decisions.
@@ -68,7 +77,7 @@ class Combination:
         is an object of its own.
 
         Raises:
-            ArttlError: if the predictions cannot be read.
+            ArttlError: if the predictions cannot be read, or change meanwhile.
         """
         self.counts.clear()
         matched: set[str] = set()
@@ -87,21 +96,23 @@ class Combination:
 
     def _grouped(self) -> Iterator[list[PictureSuggestions]]:
         assert self._predictions is not None
-        remaining = Counter(filter(None, read_object_numbers(self._predictions)))
+        remaining = Counter(read_object_numbers(self._predictions))
         waiting: dict[str, list[PictureSuggestions]] = {}
-        for picture in read_predictions(self._predictions):
-            self.counts["pictures"] += 1
-            self.counts["unreadable"] += not picture.tasks
-            number = picture.object_number
-            if not number:
-                self.counts["without an object number"] += 1
-                yield [picture]
-                continue
-            remaining[number] -= 1
-            if remaining[number]:
-                waiting.setdefault(number, []).append(picture)
-            else:
-                yield [*waiting.pop(number, ()), picture]
+        with self._reporter.progress("pictures", remaining.total()) as bar:
+            for picture in read_predictions(self._predictions):
+                bar.advance()
+                self.counts["pictures"] += 1
+                self.counts["unreadable"] += not picture.tasks
+                number = picture.object_number
+                remaining[number] -= 1
+                if number and remaining[number]:
+                    waiting.setdefault(number, []).append(picture)
+                else:
+                    yield [*waiting.pop(number, ()), picture]
+        if waiting:
+            raise ArttlError(
+                f"--predictions {self._predictions} changed while it was read; give the command again"
+            )
 
     def _of_object(self, pictures: list[PictureSuggestions], decided: list[Value]) -> Iterator[Value]:
         """Decisions first, then the suggestions that are left."""

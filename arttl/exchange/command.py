@@ -180,7 +180,7 @@ def run(settings: ConvertSettings) -> None:
         institution=settings.institution or "",
         statuses=settings.statuses,
     )
-    combination = Combination(settings.predictions, decisions, options)
+    combination = Combination(settings.predictions, decisions, options, reporter)
     written = _Written(settings.to, task_fields(settings.fields))
     tasks = dict.fromkeys(value.task for values in decisions.by_object.values() for value in values)
     write_bytes(settings.out, _chunks(settings, written, combination, list(tasks)))

@@ -247,6 +247,15 @@ def test_decisions_that_cannot_be_used(tmp_path: Path, printed: Printed, rows: s
     assert not (tmp_path / "a.csv").exists()
 
 
+def test_predictions_that_change_while_they_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, printed: Printed
+) -> None:
+    monkeypatch.setattr("arttl.exchange.combining.read_object_numbers", lambda path: ["NG.4", "NG.4"])
+    flags = [*write_inputs(tmp_path)[:2], "--to", "csv", "--out", str(tmp_path / "a.csv")]
+    assert run_command("convert", flags) == 2
+    assert "changed while it was read" in printed() and not (tmp_path / "a.csv").exists()
+
+
 def test_a_decision_that_is_repeated(tmp_path: Path, printed: Printed) -> None:
     accepted = "object_number,task,label\nA,type,vase\nA,type,vase\n"
     rows = _convert(tmp_path, "a.csv", "csv", write_inputs(tmp_path, accepted=accepted)[2:4])
