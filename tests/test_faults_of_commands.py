@@ -115,6 +115,11 @@ def _draw(folder: Path, server: str) -> None:
         rows.append(f"A.{number},{number}.jpg,{('vase', 'bowl', 'coin')[number % 3]}")
     for name, first in (("objects", 0), ("others", 4)):
         (folder / f"{name}.csv").write_text("object_number,image,type\n" + "\n".join(rows[first:]) + "\n")
+    suggested = [
+        {"object_number": f"A.{number}", "type": {"labels": ["vase"], "status": "suggested", "ranked": []}}
+        for number in range(20)
+    ]
+    (folder / "suggestions.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in suggested))
     (folder / "tars").mkdir()
     with tarfile.open(folder / "tars" / "train.tar", "w") as tar:
         for number in range(16):
@@ -282,6 +287,14 @@ PACKING = {
     ),
     "fetch rijks2014": Case(
         "fetch rijks2014 --out ROOT/r --api SERVER", "r/fetched.json", refusal="is fetched already", most=16
+    ),
+    "vocabulary": Case(
+        "vocabulary --shards GIVEN/shards --out ROOT/v.csv",
+        "v.csv",
+        refusal="exists, and may have been reviewed",
+    ),
+    "convert": Case(
+        "convert --predictions GIVEN/suggestions.jsonl --to linked-art --out ROOT/o.json", "o.json", most=8
     ),
     "fetch iiif": Case("fetch iiif SERVER/manifest.json --out ROOT/i --rate 1000", "i/fetched.json", most=12),
 }

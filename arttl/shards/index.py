@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from arttl.documents import LARGEST
 from arttl.errors import ArttlError, counted
 from arttl.shards.manifest import Manifest
 from arttl.shards.sample import EXTENSIONS
@@ -114,18 +115,32 @@ class Members:
         Raises:
             ArttlError: if the tar cannot be read, or ends before.
         """
+        jpeg, metadata, row = self._contents(self.spans)
+        return jpeg, metadata, row
+
+    def read_json(self) -> bytes:
+        """The JSON alone, of at most 64 MiB.
+
+        Raises:
+            ArttlError: as for `read`, and if it is larger.
+        """
+        span = self.spans[EXTENSIONS.index("json")]
+        if span[1] > LARGEST:
+            raise ArttlError(f"{self.key}.json in {self.tar} has more than {LARGEST / 2**20:g} MiB")
+        return self._contents([span])[0]
+
+    def _contents(self, spans: Sequence[tuple[int, int]]) -> list[bytes]:
         contents = []
         try:
             with self.tar.open("rb", buffering=0) as file:
-                for offset, size in self.spans:
+                for offset, size in spans:
                     file.seek(offset)
                     contents.append(file.read(size))
         except OSError as error:
             raise ArttlError(f"{self.tar} cannot be read: {error.strerror or error}") from error
-        if [len(data) for data in contents] != [size for _, size in self.spans]:
+        if [len(data) for data in contents] != [size for _, size in spans]:
             raise ArttlError(f"{self.tar} ends before {self.key}; run arttl shards verify")
-        jpeg, metadata, row = contents
-        return jpeg, metadata, row
+        return contents
 
 
 class ShardRows:

@@ -23,11 +23,12 @@ sys.path[1:1] = [
     *(str(path) for path in TESTS.rglob("*") if path.is_dir() and "__" not in path.name),
 ]
 
+import exchange_files  # noqa: E402
 import files  # noqa: E402
 import metadata  # noqa: E402
 from fuzzing import Fuzzing  # noqa: E402
 
-PARSERS = metadata.PARSERS | files.PARSERS
+PARSERS = metadata.PARSERS | files.PARSERS | exchange_files.PARSERS
 
 
 def main() -> int:

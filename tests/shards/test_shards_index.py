@@ -32,6 +32,14 @@ def test_every_row_is_read_from_its_place(manifest: Manifest, tmp_path: Path) ->
         assert jpeg == (tmp_path / "images" / f"{number[2:]}.jpg").read_bytes()
         assert struct.unpack("<q", place) == (row,)
         assert f'"object_number": "{number}"'.encode() in text
+        assert members.read_json() == text
+
+
+def test_json_that_is_too_large(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    members = ShardRows(manifest).members(0)
+    monkeypatch.setattr("arttl.shards.index.LARGEST", members.spans[1][1] - 1)
+    with pytest.raises(ArttlError, match=r"\.json in .*train-00000\.tar has more than"):
+        members.read_json()
 
 
 def test_an_index_of_another_shard(manifest: Manifest) -> None:
