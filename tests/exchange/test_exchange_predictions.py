@@ -10,12 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from arttl.inference.suggestion_files import SuggestionFile
 from exchange_cases import PREDICTIONS, suggestion
 
 from arttl.errors import ArttlError
 from arttl.exchange.predictions import read_object_numbers, read_predictions
 from arttl.inference.labels import LabelWithProbability, Prediction
-from arttl.inference.suggestion_files import SuggestionFile
 from arttl.inference.suggestions import Suggestion
 from arttl.tasks import Task, TaskSet, Vocabulary
 
