@@ -33,6 +33,7 @@ from arttl.suggesting.predictor import Predictor
 from arttl.suggesting.settings import PredictSettings
 from arttl.suggesting.tables import Columns, CsvTable, JsonLinesTable, ParquetTable
 from arttl.version import __version__
+from arttl.vocabularies.table import Vocabularies
 
 _BATCHES_PER_PART = 32
 _STATUSES = ("suggested", "unsure", "outside", "unreadable")
@@ -55,9 +56,11 @@ def run(settings: PredictSettings) -> None:
         threads=settings.threads or usable_cores(),
     )
     collection = _collection(settings, how)
-    table = _table(settings, model, collection)
+    vocabularies = None if settings.vocabulary is None else Vocabularies.read(settings.vocabulary)
+    table = _table(settings, model, collection, vocabularies)
     suggester = _suggester(settings, model)
-    for sentence in (*collection.sentences, *suggester.sentences()):
+    of_vocabularies = () if vocabularies is None else vocabularies.sentences()
+    for sentence in (*collection.sentences, *of_vocabularies, *suggester.sentences()):
         reporter.say(sentence)
     if isinstance(table, CsvTable) and table.renamed:
         reporter.say("columns    named suggested_..., since the table has columns of the other names")
@@ -114,7 +117,12 @@ def _photographs(settings: PredictSettings, how: HowToRead) -> Collection:
     return collection
 
 
-def _table(settings: PredictSettings, model: TrainedModel, collection: Collection) -> Table:
+def _table(
+    settings: PredictSettings,
+    model: TrainedModel,
+    collection: Collection,
+    vocabularies: Vocabularies | None,
+) -> Table:
     catalogued = tuple(task for task in model.tasks.names if task in collection.tasks)
     columns = Columns(
         collection.head,
@@ -123,6 +131,7 @@ def _table(settings: PredictSettings, model: TrainedModel, collection: Collectio
         settings.top,
         sets=settings.sets is not None,
         nearest=settings.nearest if settings.neighbours is not None else 0,
+        vocabularies=vocabularies,
     )
     if settings.out.suffix == ".csv":
         if isinstance(collection, CataloguedCollection) and collection.layout is not None:
@@ -181,6 +190,7 @@ def _identity(
         "model": " ".join(digest_of_file(path) if path.is_file() else "none" for path in paths),
         "pictures": f"{type(collection).__name__} {collection.identity}",
         "settings": " ".join(f"{name}={getattr(settings, name)}" for name in named),
+        "vocabulary": "none" if settings.vocabulary is None else digest_of_file(settings.vocabulary),
         "precision of the computation": f"{accelerator.mixed_precision} on {accelerator.device.type}",
         "version": __version__,
     }

@@ -41,6 +41,8 @@ class PredictSettings(MetadataSettings, EngineSettings):
     """Share of objects whose set of candidates holds the right label; sets are written where it is given."""
     top: AtLeastOne = 1
     """Labels per task, likeliest first."""
+    vocabulary: Path | None = None
+    """Table of the identifiers of labels, as arttl vocabulary makes it; those of the suggested labels are written."""
     per_object: bool = False
     """Write one row per object in place of one per photograph, from the mean log-probability of its photographs."""
     neighbours: Path | None = None

@@ -23,6 +23,7 @@ from arttl.shards.csv_files import csv_text, safe_cell
 from arttl.suggesting.collections import Row
 from arttl.suggesting.neighbours import Neighbour
 from arttl.tasks import TaskSet
+from arttl.vocabularies.table import Vocabularies
 
 _BETWEEN = "; "  # labels in one cell
 _PREFIX = "suggested_"
@@ -56,6 +57,7 @@ class Columns:
         top: ranked labels per task.
         sets: whether there are candidate sets.
         nearest: how many catalogued objects.
+        vocabularies: identifiers of labels; None: there is no column for them.
     """
 
     head: tuple[str, ...]
@@ -64,6 +66,13 @@ class Columns:
     top: int
     sets: bool
     nearest: int = 0
+    vocabularies: Vocabularies | None = None
+
+    def addresses(self, task: str, labels: Sequence[str]) -> list[str]:
+        """Of the concepts of some labels, in their order."""
+        if self.vocabularies is None:
+            return []
+        return [concept.uri for label in labels for concept in self.vocabularies.identifiers(task, label)]
 
 
 class CsvTable:
@@ -152,6 +161,7 @@ class CsvTable:
                 for rank in range(2, self._columns.top + 1):
                     columns += [f"{name}_{rank}", f"{name}_{rank}_probability"]
             columns += [f"{name}_set"] if self._columns.sets else []
+            columns += [f"{name}_uri"] if self._columns.vocabularies is not None else []
         for rank in range(1, self._columns.nearest + 1):
             name = f"{prefix}nearest_{rank}"
             columns += [name, f"{name}_similarity", f"{name}_labels"]
@@ -179,6 +189,9 @@ class CsvTable:
                 elif self._columns.sets:
                     cells.append(_BETWEEN.join(suggestion.candidates or ()))
             cells += [""] * (start + width - len(cells))
+            if self._columns.vocabularies is not None:
+                names = () if record.problem is not None else record.suggestions[task.name].prediction.names
+                cells.append(" ".join(self._columns.addresses(task.name, names)))
         for neighbour in record.neighbours:
             labels = (f"{task}: {', '.join(names)}" for task, names in neighbour.labels.items())
             cells += [neighbour.object_number, f"{neighbour.similarity:.4f}", _BETWEEN.join(labels)]
@@ -217,6 +230,8 @@ class ParquetTable:
         fields = {"labels": labels, "status": pa.string(), "ranked": ranked}
         if columns.sets:
             fields |= {"set": labels, "interval": pa.list_(pa.float64())}
+        if columns.vocabularies is not None:
+            fields["uris"] = labels
         of_tasks = {
             task: pa.struct({"catalogued": labels, **fields} if task in columns.catalogued else fields)
             for task in columns.tasks.names
@@ -276,6 +291,8 @@ def _nested(columns: Columns, record: Record) -> dict[str, Any]:
             if columns.sets:
                 of_task["set"] = None if suggestion.candidates is None else list(suggestion.candidates)
                 of_task["interval"] = None if suggestion.interval is None else list(suggestion.interval)
+            if columns.vocabularies is not None:
+                of_task["uris"] = columns.addresses(name, suggestion.prediction.names)
         nested[name] = of_task or None
     if columns.nearest:
         nested["nearest"] = [

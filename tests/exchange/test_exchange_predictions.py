@@ -10,13 +10,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from arttl.inference.suggestion_files import SuggestionFile
 from exchange_cases import PREDICTIONS, suggestion
 
 from arttl.errors import ArttlError
 from arttl.exchange.predictions import read_object_numbers, read_predictions
 from arttl.inference.labels import LabelWithProbability, Prediction
 from arttl.inference.suggestions import Suggestion
+from arttl.suggesting.collections import Row
+from arttl.suggesting.neighbours import Neighbour
+from arttl.suggesting.tables import Columns, JsonLinesTable, ParquetTable, Record
 from arttl.tasks import Task, TaskSet, Vocabulary
 
 _TASKS = TaskSet([Task("type", "single-label", Vocabulary(("bowl", "vase"), (4, 5), (1,)))])
@@ -34,8 +36,13 @@ def test_what_arttl_predict_writes(tmp_path: Path, suffix: str, sets: bool) -> N
     path = tmp_path / f"suggestions{suffix}"
     ranked = (LabelWithProbability("bowl", 0.75), LabelWithProbability("vase", 0.25, 2))
     made = Suggestion(Prediction(ranked[:1], ranked), "suggested", ("bowl",) if sets else None)
-    file = SuggestionFile(path, ("key", "object_number"), _TASKS, 2, sets=sets)
-    file.write([(("a", "A.1"), None, {"type": made}), (("b", ""), "damaged: cut off", {})])
+    columns = Columns(("key", "object_number"), ("type",), _TASKS, 2, sets=sets, nearest=1)
+    table = JsonLinesTable(columns) if suffix == ".jsonl" else ParquetTable(columns)
+    row = Row(("a", "A.1"), "A.1", {"type": ("jug",)})
+    near = Neighbour("A.2", "c", 0.5, {"type": ("vase",)})
+    records = [Record(row, None, {"type": made}, (near,)), Record(Row(("b", "")), "damaged: cut off", {})]
+    table.write_part(tmp_path / "part", records)
+    table.join(path, [tmp_path / "part"])
     first, second = read_predictions(path)
     assert (first.object_number, first.picture) == ("A.1", "a")
     assert first.tasks["type"].labels == ("bowl",) and first.tasks["type"].status == "suggested"

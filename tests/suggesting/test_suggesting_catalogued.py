@@ -198,3 +198,31 @@ def test_metadata_that_give_nothing(
     metadata.write_text(text)
     status, printed = predict(metadata, "out.csv", *flags)
     assert status == 2 and sentence in printed and "Traceback" not in printed
+
+
+def test_identifiers_of_a_reviewed_vocabulary_and_linked_art_of_what_was_accepted(
+    predict: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    metadata, vocabulary = tmp_path / "objects.csv", tmp_path / "vocabulary.csv"
+    metadata.write_text("object_number,image\nA-2,A-2.png\n1907,1907.jpg\nX,gone.jpg\n")
+    assert predict(metadata, "first.jsonl")[0] == 0
+    lines = [json.loads(line) for line in (tmp_path / "first.jsonl").read_text().splitlines()]
+    (label,) = lines[0]["type"]["labels"]
+    address = "http://vocab.getty.edu/aat/300033618"
+    vocabulary.write_text(f"task,label,uri\ntype,{label},{address}\n")
+    for name in ("out.csv", "out.parquet"):
+        status, printed = predict(metadata, name, "--vocabulary", str(vocabulary))
+        assert status == 0 and "vocabulary: 1 identifier of 1 label" in printed
+    nested = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    for row, flat in zip(nested, rows(tmp_path / "out.csv"), strict=True):
+        of_task = row["type"] or {"labels": [], "uris": []}
+        named = label in of_task["labels"]
+        assert of_task["uris"] == ([address] if named else [])
+        assert flat["type_uri"] == (address if named else "")
+    (tmp_path / "accepted.csv").write_text(f"object_number,task,label\nA-2,type,{label}\n")
+    given = ["--predictions", str(tmp_path / "out.parquet"), "--accepted", str(tmp_path / "accepted.csv")]
+    out = tmp_path / "out.json"
+    argv = [*given, "--vocabulary", str(vocabulary), "--to", "linked-art", "--out", str(out)]
+    assert run_command("convert", argv) == 0
+    written = out.read_text()
+    assert address in written and label in written
