@@ -6,6 +6,7 @@ offset of the data, size and member name.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,9 +134,11 @@ class Members:
         contents = []
         try:
             with self.tar.open("rb", buffering=0) as file:
+                length = os.fstat(file.fileno()).st_size
                 for offset, size in spans:
                     file.seek(offset)
-                    contents.append(file.read(size))
+                    # A damaged index may ask for more than there is memory.
+                    contents.append(file.read(min(size, max(0, length - offset))))
         except OSError as error:
             raise ArttlError(f"{self.tar} cannot be read: {error.strerror or error}") from error
         if [len(data) for data in contents] != [size for _, size in spans]:

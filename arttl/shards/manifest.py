@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -45,6 +46,9 @@ def manifest_schema(tasks: tuple[str, ...]) -> pa.Schema:
     return pa.schema([*_FIXED_COLUMNS, _GROUP, _INSTITUTION, *labels])
 
 
+_LONGEST_NAME = 255  # bytes, of a file on any system
+
+
 def _column_type(name: str) -> pa.DataType | None:
     if name.startswith(LABEL_COLUMN):
         return pa.list_(pa.string())
@@ -78,6 +82,10 @@ class DatasetRecord:
     plan_sha256: str = ""
     files: dict[str, FileRecord] = field(default_factory=dict)
     digest: str = ""
+
+    def __post_init__(self) -> None:
+        if too_long := next((name for name in self.files if len(os.fsencode(name)) > _LONGEST_NAME), None):
+            raise ValueError(f"a file of the name {too_long[:20]}..., of more than {_LONGEST_NAME} bytes")
 
 
 class Manifest:
