@@ -36,6 +36,9 @@ def test_the_limits_of_the_page() -> None:
         "characters of a cell": f"{delimited._LONGEST_CELL:,}",
         "bytes of a line of JSON": f"{structured._LONGEST_LINE // MIB} MiB",
         "bytes of a JSON document": f"{documents.LARGEST // MIB} MiB",
+        "values and levels of a line or document of JSON": (
+            f"{documents.MOST_VALUES:,} values, {documents.DEEPEST} levels"
+        ),
         "bytes of an XML record": f"{xml_records._MOST_CHARACTERS // MIB} MiB",
         "levels of an XML document": str(xml_records._DEEPEST),
         "bytes of a table of identifiers, decisions or targets": f"{documents.LARGEST // MIB} MiB",

@@ -141,8 +141,8 @@ class Promises:
         for index, evidence in enumerate(self.tasks.values()):
             for name in _FIELDS:
                 tensors[f"{index}.{name}"] = torch.from_numpy(np.ascontiguousarray(getattr(evidence, name)))
-        metadata = {"format_version": str(FORMAT_VERSION), "tasks": json.dumps(list(self.tasks))}
-        write_bytes(folder / FILE, save(tensors, metadata))
+        # One entry, since safetensors writes several in a random order, and the same run gives the same bytes.
+        write_bytes(folder / FILE, save(tensors, {_TASKS: json.dumps(list(self.tasks))}))
 
     @classmethod
     def load(cls, folder: Path, tasks: TaskSet) -> Promises | None:
@@ -161,9 +161,9 @@ class Promises:
         try:
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}
-                if metadata.get("format_version") != str(FORMAT_VERSION):
+                if _TASKS not in metadata:
                     raise ValueError("it is of another version")
-                if metadata.get("tasks") != json.dumps(list(tasks.names)):
+                if metadata[_TASKS] != json.dumps(list(tasks.names)):
                     raise ValueError("it is of other tasks")
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return cls._of_tensors(tensors, tasks)
@@ -194,6 +194,7 @@ class Promises:
         return cls(evidence, references, distances.numpy())
 
 
+_TASKS = f"tasks of format {FORMAT_VERSION}"
 _FIELDS = tuple(field.name for field in fields(Evidence))
 
 

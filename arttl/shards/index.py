@@ -19,7 +19,7 @@ from arttl.errors import ArttlError, counted
 from arttl.shards.manifest import Manifest
 from arttl.shards.sample import EXTENSIONS
 
-COPY_AGAIN = "copy it again from where it was packed, or pack the collection anew with scripts/make_shards.py"
+COPY_AGAIN = "copy it again from where it was packed, or pack the collection anew with arttl shards"
 _ROW_BYTES = 8
 _LARGEST_FILE = 1 << 62  # bytes; sums of two stay below 2**63
 

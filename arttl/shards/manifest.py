@@ -108,12 +108,12 @@ class Manifest:
         """
         directory = Path(directory)
         if not directory.is_dir():
-            raise ArttlError(f"{directory} is not a folder of shards; make one with scripts/make_shards.py")
+            raise ArttlError(f"{directory} is not a folder of shards; make one with arttl shards")
         for name in ("dataset.json", "manifest.parquet"):
             if not (directory / name).is_file():
                 raise ArttlError(
                     f"{directory} is not a finished folder of shards: {name} is missing;"
-                    " finish it with scripts/make_shards.py --resume"
+                    " finish it with --resume of the command that began it, such as arttl shards --resume"
                 )
         path = directory / "dataset.json"
         dataset = read_versioned(path, dict[str, Any], FORMAT_VERSION, "shard")
@@ -187,7 +187,7 @@ class Manifest:
         if not _SHARD_NAME.fullmatch(name):
             raise ArttlError(
                 f"{self.directory / 'manifest.parquet'} names a shard {name!r}, which is not the name of a shard;"
-                " pack the collection anew with scripts/make_shards.py"
+                " pack the collection anew with arttl shards"
             )
         return self.directory / name
 

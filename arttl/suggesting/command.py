@@ -97,9 +97,13 @@ def run(settings: PredictSettings) -> None:
         + (f"; {predicted:,} in {seconds:.1f} s, {predicted / seconds:.0f} per second" if missing else "")
     )
     if settings.out.suffix == ".csv":
-        reporter.say("next       look at the rows that are suggested; --out *.parquet is what arttl convert reads")
+        reporter.say(
+            "next       look at the rows that are suggested; --out *.parquet is what arttl convert reads"
+        )
     else:
-        reporter.say(f"next       arttl convert --predictions {settings.out} --to linked-art --out suggested.jsonl")
+        reporter.say(
+            f"next       arttl convert --predictions {settings.out} --to linked-art --out suggested.jsonl"
+        )
 
 
 def _collection(settings: PredictSettings, how: HowToRead) -> Collection:
