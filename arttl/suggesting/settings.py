@@ -63,11 +63,8 @@ class PredictSettings(MetadataSettings, EngineSettings):
             raise ArttlError(f"--out {self.out} must end in .csv, .parquet or .jsonl")
         if self.metadata is None and self.source != "table":
             raise ArttlError(f"--source {self.source} needs --metadata")
-        if self.metadata is not None:
-            if self.shards is not None:
-                raise ArttlError("--metadata is for --images: shards have their metadata inside")
-            if self.out.exists() and self.metadata.exists() and self.out.samefile(self.metadata):
-                raise ArttlError(f"--out {self.out} is the file of --metadata; name another")
+        if self.metadata is not None and self.shards is not None:
+            raise ArttlError("--metadata is for --images: shards have their metadata inside")
 
     def of_source(self) -> CatalogueSettings:
         """What is read of the metadata."""
