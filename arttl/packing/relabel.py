@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from arttl.artworks import Artwork
+from arttl.catalogue.catalogue import Catalogue
+from arttl.catalogue.jobs import Job
+from arttl.catalogue.lazy import LazyRows
 from arttl.errors import ArttlError
 from arttl.labelling.cleaning import clean, clean_reject
-from arttl.packing.catalogue import Catalogue
 from arttl.packing.folder import check_folder
-from arttl.packing.lazy import LazyRows
 from arttl.packing.rewriting import Copy, Rewriting, write_copies
-from arttl.packing.samples import Job, provenance
+from arttl.packing.samples import provenance
 from arttl.packing.settings import FolderSettings, OutputSettings, recorded
 from arttl.settings import settings_of
 from arttl.shards.index import ShardRows
@@ -135,11 +136,13 @@ class _Relabelled:
         self.rejects: list[Reject] = []
         used = np.zeros(len(records.catalogue), dtype=bool)
         for row, number in enumerate(manifest.object_numbers):
-            candidates = records.by_number.get(number, [])
+            numbered = records.by_number.get(number, [])
+            candidates = [record for record in numbered if self._may_be_of(row, record)]
             record = self._choose(row, candidates)
             if record is None:
                 several = f"{len(candidates)} records of this object, none of which names this image"
-                detail = several if candidates else "the metadata has no record of this object"
+                other = "only another institution's object has this number" if numbered else ""
+                detail = several if candidates else other or "the metadata has no record of this object"
                 key = manifest.keys[row]
                 self.rejects.append(Reject(number, key, f"{key}.jpg", "no-record", detail))
                 continue
@@ -176,6 +179,11 @@ class _Relabelled:
         return b"\n".join(
             self._catalogue.content(self._record_of[row]) for row in self.kept.tolist()
         ).decode()
+
+    def _may_be_of(self, row: int, record: int) -> bool:
+        """Whether a record of a picture's number is not of another institution, which may have the number too."""
+        owner, other = self._manifest.institutions[row], self._catalogue.job(record).artwork.institution
+        return owner is None or other is None or owner.casefold() == other.casefold()
 
     def _choose(self, row: int, candidates: list[int]) -> int | None:
         if len(candidates) < 2:
