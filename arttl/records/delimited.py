@@ -13,7 +13,7 @@ from pathlib import Path
 
 from arttl.characters import plain_text
 from arttl.errors import ArttlError, counted, did_you_mean
-from arttl.records.delimited_faults import DELIMITERS, faulty_cell, likely_header
+from arttl.records.delimited_faults import DELIMITERS, LikelyHeader, faulty_cell, holds_rows, likely_header
 from arttl.records.text_files import Encoding, Lines, detect_encoding, opened_lines
 
 __all__ = ["Encoding", "Row", "detect_encoding", "matched_columns", "read_columns", "read_rows"]
@@ -22,6 +22,7 @@ _LONGEST_CELL = 2**20  # characters
 _SAMPLE = 50  # lines that the delimiter is determined from
 _SHOWN = 40  # characters of a title, and half of those of a header, in a message
 _SAMPLE_CHARACTERS = 2**20  # after which no further line is added to it
+_TEXT_FORMULA = re.compile(r'="((?:[^"]|"")*)"\Z')  # as programs write numbers that Excel must not change
 _SEPARATOR_LINE = re.compile(r'"?sep=([^"\w\r\n ])"?[,;\t]*[\r\n]*\Z', re.IGNORECASE)
 
 
@@ -91,6 +92,7 @@ class _Table:
         reader: of the rows after the header.
         columns: the header.
         skipped: lines before the header.
+        header: as it is in the file.
     """
 
     path: Path
@@ -101,6 +103,7 @@ class _Table:
     reader: Iterator[list[str]]
     columns: list[str]
     skipped: int
+    header: list[str] = field(default_factory=list)
 
     @property
     def line(self) -> int:
@@ -135,7 +138,8 @@ def _opened(path: Path, flag: str, encoding: str | None) -> Iterator[_Table]:
         reader = csv.reader(itertools.chain(sample, rest), delimiter=delimiter, strict=True)
         table = _Table(path, flag, encoding, delimiter, lines, reader, [], skipped)
         try:
-            table.columns = [plain_text(name) for name in next(reader)]
+            table.header = next(reader)
+            table.columns = [plain_text(name) for name in table.header]
         except csv.Error as error:
             raise _not_well_formed(table, skipped, error) from error
         if lines.with_nul and lines.with_nul[0] <= table.line:
@@ -145,7 +149,12 @@ def _opened(path: Path, flag: str, encoding: str | None) -> Iterator[_Table]:
         named = [name for name in table.columns if name]
         # A title may have a mark in it that is the delimiter of no other line.
         other_than = delimiter if _fit(sample, delimiter)[0] == 0.0 and len(named) > 1 else ""
-        if (len(named) < 2 or other_than) and (below := _header_below(sample, skipped, other_than)):
+        below = ""
+        if len(named) < 2 or other_than:
+            below = _header_below(sample, skipped, other_than)
+        if not below and len(named) < len(table.columns) + bool(other_than):
+            below = _fuller_header_below(sample, skipped, len(named))
+        if below:
             shown = ", ".join(named)[: 2 * _SHOWN] or "none"
             raise ArttlError(f"line {table.line} of {path} names too few columns ({shown}){below}")
         if not named:
@@ -166,12 +175,22 @@ def _rows(table: _Table, columns: list[str]) -> Iterator[Row]:
             break
         except csv.Error as error:
             raise _not_well_formed(table, line, error) from error
-        line = table.line
+        before, line = line, table.line
         if not any(cell.strip() for cell in cells):
             continue
         empty = False
+        if table.lines.with_formulas:
+            cells = [_TEXT_FORMULA.sub(_unquoted, cell) for cell in cells]
         problem = ""
-        if len(cells) > len(columns):
+        if cells == table.header:
+            problem = "the row repeats the header"
+        elif line - before > 1 and holds_rows(cells, len(columns), table.delimiter):
+            problem = (
+                f"a cell that begins with a quotation mark in line {before + 1} or later holds line breaks, and each of"
+                " its lines as many cells as the header: close it, or leave the mark out; if it is one cell, replace"
+                " the line breaks"
+            )
+        elif len(cells) > len(columns):
             problem = f"the row has {counted(len(cells), 'cell')} where the header has {len(columns)}"
         while with_nul and with_nul[0] <= line:
             with_nul.popleft()
@@ -181,6 +200,10 @@ def _rows(table: _Table, columns: list[str]) -> Iterator[Row]:
         yield Row(f"line {line}", dict(zip(columns, cells, strict=False)), problem, lacking=lacking)
     if empty:
         raise ArttlError(f"{table.path} has a header and no rows")
+
+
+def _unquoted(formula: re.Match[str]) -> str:
+    return formula[1].replace('""', '"')
 
 
 def _not_well_formed(table: _Table, line: int, error: csv.Error) -> ArttlError:
@@ -208,6 +231,19 @@ def _header_below(sample: list[str], skipped: int, other_than: str = "") -> str:
     header = likely_header(sample)
     if header is None or header.line == 1 or header.delimiter == other_than:
         return ""
+    return _looks_like_header(header, skipped)
+
+
+def _fuller_header_below(sample: list[str], skipped: int, named: int) -> str:
+    """The same for a line with names, none a number, in at least twice as many cells as the first has texts in."""
+    header = likely_header(sample)
+    names = [] if header is None or header.line == 1 else [name for name in header.columns if name]
+    if header is None or len(names) < 2 * named or not all(re.search(r"[^\W\d]", name) for name in names):
+        return ""
+    return _looks_like_header(header, skipped)
+
+
+def _looks_like_header(header: LikelyHeader, skipped: int) -> str:
     columns = ", ".join(filter(None, header.columns))
     shown = columns if len(columns) <= 2 * _SHOWN else f"{columns[: 2 * _SHOWN]}..."
     return f"; line {skipped + header.line} looks like the header ({shown}): delete the lines above it"

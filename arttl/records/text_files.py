@@ -161,6 +161,7 @@ class Lines:
 
     Attributes:
         with_nul: the numbers, from 1, of lines that held a NUL character, which is replaced by U+FFFD.
+        with_formulas: whether a line held what may be a formula that stands for a text, `="007"`.
     """
 
     def __init__(self, path: Path, file: TextIO) -> None:
@@ -168,6 +169,7 @@ class Lines:
         self._path = path
         self._file = file
         self.with_nul: deque[int] = deque()
+        self.with_formulas = False
 
     def __iter__(self) -> Iterator[str]:
         """The lines, from the first.
@@ -186,6 +188,8 @@ class Lines:
             if "\0" in line:
                 self.with_nul.append(number)
                 line = line.replace("\0", "\ufffd")
+            if '="' in line:
+                self.with_formulas = True
             yield line
 
 

@@ -27,7 +27,7 @@ from arttl.errors import ArttlError, counted
 from arttl.records.rows import column_names, columns_without_zeros, read_any_rows
 from arttl.records.usual_columns import USUAL_IMAGES, USUAL_NUMBERS, USUAL_TASKS
 from arttl.shards.rejects import Reject
-from arttl.sources.pictures import NoPicture, PictureFolder
+from arttl.sources.pictures import NoPicture, PictureFolder, first_picture
 from arttl.sources.presets import MAME_HEADER, Refinement, guesses, recognised
 from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
@@ -171,9 +171,16 @@ def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOv
             yield Reject("", "", name, "no-object-number", row.location)
         elif not name:
             yield Reject(cells[number], "", "", "no-image-named", row.location)
-        elif isinstance(picture := pictures.named(name), NoPicture):
-            yield Reject(cells[number], "", name, picture.reason, f"{row.location}: {picture.detail}")
         else:
+            several = row.lists.get(image, ()) if image is not None else ()
+            if len(several) > 1:
+                picture, others = first_picture(pictures, list(several))
+                yield from (PassedOver("further pictures of an object", other) for other in others)
+            else:
+                picture = pictures.named(name)
+            if isinstance(picture, NoPicture):
+                yield Reject(cells[number], "", name, picture.reason, f"{row.location}: {picture.detail}")
+                continue
             artwork = Artwork(
                 key=sample_key(cells[number]),
                 object_number=cells[number],

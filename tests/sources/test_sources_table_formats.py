@@ -166,3 +166,52 @@ def test_real_tables(
     artworks = {item.object_number: item for item in items if isinstance(item, Artwork)}
     assert len(items) == len(artworks) == count
     assert artworks[number].labels == labels
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_of_several_pictures_the_first_that_is_there_is_taken(suffix: str, tmp_path: Path) -> None:
+    def addresses(*names: str) -> list[dict[str, str]]:
+        return [{"url": f"https://museum.example/photos/{name}.jpg"} for name in names]
+
+    rows = [
+        {"id": "1", "photos": addresses("x", "b", "a"), "what": "vase"},
+        {"id": "2", "photos": addresses("c"), "what": "vase"},
+        {"id": "3", "photos": addresses("x", "y"), "what": "vase"},
+    ]
+    settings = SourceSettings(
+        metadata=_write(tmp_path / f"objects.{suffix}", rows),
+        images=tmp_path,
+        object_number="id",
+        image="photos.url",
+        tasks=("what",),
+    )
+    reading = open_source(settings)
+    items = list(reading)
+    assert {item.object_number: item.image.name for item in items if isinstance(item, Artwork)} == {
+        "1": "b.jpg",
+        "2": "c.jpg",
+    }
+    assert [(item.object_number, item.reason) for item in items if isinstance(item, Reject)] == [
+        ("3", "missing")
+    ]
+    assert (
+        "passed over: further pictures of an object (https://museum.example/photos/a.jpg)"
+        in reading.sentences()
+    )
+
+
+@pytest.mark.parametrize("mark", ["; ", "|", " ", ", ", "\n"])
+def test_a_cell_of_several_addresses_names_no_picture(mark: str, tmp_path: Path) -> None:
+    cell = mark.join(f"https://museum.example/photos/{name}.jpg" for name in "ab")
+    path = _write(tmp_path / "objects.csv", [{"id": "1", "photo": cell, "what": "vase"}])
+    settings = SourceSettings(
+        metadata=path, images=tmp_path, object_number="id", image="photo", tasks=("what",)
+    )
+    (reject,) = list(open_source(settings))
+    assert isinstance(reject, Reject)
+    assert reject.reason == "missing"
+    assert (
+        reject.detail == "line 3: it must be the address of one picture, not several"
+        if mark == "\n"
+        else (reject.detail == "line 2: it must be the address of one picture, not several")
+    )
