@@ -83,6 +83,27 @@ def sentences_on_labels(
     return sentences
 
 
+def sentences_on_institutions(institutions: LabelCounts) -> list[str]:
+    """Sentences on institutions that are probably one under several names.
+
+    Args:
+        institutions: their names and how many samples each has; the task's name is not used.
+    """
+    groups = _alike(institutions.labels)
+    groups.sort(key=lambda group: (-institutions.counts[group].sum(), institutions.labels[group[0]]))
+    sentences = []
+    for group in groups[:_MOST_GROUPS]:
+        members = sorted(group, key=lambda index: (-institutions.counts[index], institutions.labels[index]))
+        differences = _listed(_differences([institutions.labels[index] for index in members]))
+        sentences.append(
+            f"institutions: {_names(institutions, members)} differ only in {differences}, and count as several; give"
+            " them one name in the metadata"
+        )
+    if (rest := len(groups) - _MOST_GROUPS) > 0:
+        sentences.append(f"institutions: {counted(rest, 'more group looks', 'more groups look')} alike")
+    return sentences
+
+
 def _on_unknown(tasks: Sequence[LabelCounts], unknown: Sequence[str]) -> list[str]:
     sentences = []
     flag = {unknown_key(label): label for label in unknown}

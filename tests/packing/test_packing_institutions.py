@@ -185,6 +185,32 @@ def test_objects_of_one_number_in_several_museums_are_kept_apart(
     assert not find_leaks(manifest).leaks
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_museums_of_two_spellings_are_printed(
+    dry_run: bool, collection: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "objects.csv"
+    text = (collection / "objects.csv").read_text(encoding="utf-8")
+    table.write_text(text.replace("58.png,a,", "58.png,a,bruges"), encoding="utf-8")
+    settings = PackSettings(
+        metadata=table,
+        images=collection,
+        object_number="number",
+        image="image",
+        tasks=("type",),
+        institution_column="museum",
+        out=tmp_path / "shards",
+        workers=1,
+        near_duplicates="off",
+        dry_run=dry_run,
+    )
+    run(settings)
+    assert (
+        "\ninstitutions: 'Bruges' (18) and 'bruges' (1) differ only in letter case, and count as several; give them one"
+        " name in the metadata\n" in capsys.readouterr().out
+    )
+
+
 def _two_museums(folder: Path, rows: list[tuple[str, str, str]], pictures: tuple[str, ...]) -> Plan:
     """The plan for rows of number, type and museum, with pictures named after numbers."""
     random = np.random.default_rng(2)
