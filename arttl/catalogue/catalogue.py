@@ -124,8 +124,9 @@ class Catalogue:
         row = len(self._starts)
         self._starts.append(0)
         self._sizes.append(0)
-        self._keys.append(_hash64(job.artwork.key))
-        self._groups.append(_hash64(group))
+        key = job.artwork.key
+        self._keys.append(hashed := _hash64(key))
+        self._groups.append(hashed if group == key else _hash64(group))
         self.replace(row, job)
         return row
 
