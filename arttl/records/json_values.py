@@ -41,7 +41,9 @@ def json_value(text: str | bytes) -> Any:
     try:
         if isinstance(text, bytes):
             text = text.removeprefix(codecs.BOM_UTF8).decode()  # faster than "utf-8-sig"
-        return json.loads(text, parse_float=_number)
+        if text.startswith("\ufeff"):
+            return json.loads(text)  # which says so
+        return _DECODER.decode(text)
     except RecursionError:
         raise ValueError(TOO_DEEP) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -53,3 +55,6 @@ def json_value(text: str | bytes) -> Any:
 def _number(text: str) -> float:
     number = float(text)
     return number if repr(number) == text or not math.isfinite(number) else WrittenNumber(text)
+
+
+_DECODER = json.JSONDecoder(parse_float=_number)  # `json.loads` makes one for each document
