@@ -73,8 +73,9 @@ def with_unique_keys(catalogue: Catalogue, rejects: list[Reject]) -> tuple[Rows,
         return rows, ()
     return rows, (
         f"warning: {counted(len(lost), 'row repeats', 'rows repeat')} an earlier row with other labels, which are left"
-        f" out, such as those of object {lost[0].object_number!r} ({lost[0].detail}); to keep several labels of an"
-        " object, put them into one cell, see --label-separator",
+        f" out, such as those of object {lost[0].object_number!r} ({lost[0].detail}); several labels of an object"
+        " belong into one cell (--label-separator), and objects of their own need numbers of their own"
+        " (--object-number)",
     )
 
 

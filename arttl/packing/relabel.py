@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -135,9 +136,12 @@ class _Relabelled:
         self.unlabelled = 0
         self.rejects: list[Reject] = []
         used = np.zeros(len(records.catalogue), dtype=bool)
+        owned = {*zip(manifest.object_numbers, manifest.institutions, strict=True)}
+        owners = Counter(number for number, owner in owned if owner is not None)
+        shared = {number for number, count in owners.items() if count > 1}
         for row, number in enumerate(manifest.object_numbers):
             numbered = records.by_number.get(number, [])
-            candidates = [record for record in numbered if self._may_be_of(row, record)]
+            candidates = self._of_institution(row, numbered, is_shared=number in shared)
             record = self._choose(row, candidates)
             if record is None:
                 several = f"{len(candidates)} records of this object, none of which names this image"
@@ -180,10 +184,24 @@ class _Relabelled:
             self._catalogue.content(self._record_of[row]) for row in self.kept.tolist()
         ).decode()
 
-    def _may_be_of(self, row: int, record: int) -> bool:
-        """Whether a record of a picture's number is not of another institution, which may have the number too."""
-        owner, other = self._manifest.institutions[row], self._catalogue.job(record).artwork.institution
-        return owner is None or other is None or owner.casefold() == other.casefold()
+    def _of_institution(self, row: int, records: list[int], *, is_shared: bool) -> list[int]:
+        """The records of a picture's number that may be of its institution.
+
+        Args:
+            row: of the picture.
+            records: of its number.
+            is_shared: whether pictures of several institutions have it; else an institution may be spelled otherwise.
+        """
+        owner = self._manifest.institutions[row]
+        if owner is None:
+            return records
+        others = [self._catalogue.job(record).artwork.institution for record in records]
+        own = [
+            record
+            for record, other in zip(records, others, strict=True)
+            if other is None or other.casefold() == owner.casefold()
+        ]
+        return own if own or is_shared else records
 
     def _choose(self, row: int, candidates: list[int]) -> int | None:
         if len(candidates) < 2:

@@ -110,7 +110,8 @@ def test_rows_of_one_picture_with_other_labels_are_warned_of(
     assert [reject.detail for reject in plan.rejects] == [lost, same]
     assert plan.warnings == (
         "warning: 1 row repeats an earlier row with other labels, which are left out, such as those of object 'A.0'"
-        f" ({lost}); to keep several labels of an object, put them into one cell, see --label-separator",
+        f" ({lost}); several labels of an object belong into one cell (--label-separator), and objects of their own"
+        " need numbers of their own (--object-number)",
     )
     kept = [
         job.artwork.labels

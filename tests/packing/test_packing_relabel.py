@@ -212,3 +212,24 @@ def test_a_record_of_another_institution_is_none_of_the_picture(
         ("no-record", "only another institution's object has this number")
     }
     assert len(rejects) == 8
+
+
+def test_an_institution_may_be_spelled_otherwise_where_numbers_are_its_own(
+    tmp_path: Path, make_artworks: MakeArtworks
+) -> None:
+    artworks = [dataclasses.replace(artwork, institution="Antwerp") for artwork in make_artworks(8)]
+    pack(artworks, PackSettings(out=tmp_path / "old", images=tmp_path / "images", workers=1))
+    rows = [("number", "genre", "museum"), *((f"A.{index}", "portrait", "KMSKA") for index in range(8))]
+    made, _ = relabel(
+        RelabelSettings(
+            folder=tmp_path / "old",
+            metadata=_write(tmp_path / "new.csv", rows),
+            object_number="number",
+            tasks=("genre",),
+            institution_column="museum",
+            out=tmp_path / "new",
+            workers=1,
+        )
+    )
+    assert len(made) == 8
+    assert {*made.institutions} == {"KMSKA"}
