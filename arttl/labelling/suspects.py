@@ -26,6 +26,8 @@ _MOST_GROUPS = 5  # per task
 _MOST_OF_A_GROUP = 4
 _MOST_PARTED = 10_000  # labels that are looked at for separators
 _SEPARATORS = "|$;¦"
+_OBJECT = re.compile(r"\{ ?[\"'].{0,200}[\"']: .*\}", re.DOTALL)  # also as Python writes it
+_SHOWN = 80  # characters of an object
 _MARKUP = re.compile(r"&(?:#\d+|#x[\da-f]+|[a-z]+\d*);|</?[a-z][^<>]*>", re.IGNORECASE)
 
 _QUOTES = {
@@ -249,6 +251,12 @@ def _on_lost_letters(task: LabelCounts) -> list[str]:
         sentences.append(
             f"{task.task}: {counted(len(markup), 'label holds', 'labels hold')} HTML, such as {markup[0]!r}; export the"
             " metadata as plain text"
+        )
+    objects = [label for label in task.labels if _OBJECT.fullmatch(label)]
+    if objects:
+        sentences.append(
+            f"{task.task}: {counted(len(objects), 'label is an object', 'labels are objects')} of JSON, such as"
+            f" {objects[0][:_SHOWN]!r}; name a field of it, as --tasks {task.task}=COLUMN.FIELD"
         )
     lost = [label for label in task.labels if "\ufffd" in label]
     if lost:

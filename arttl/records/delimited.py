@@ -165,7 +165,7 @@ def _opened(path: Path, flag: str, encoding: str | None) -> Iterator[_Table]:
 
 
 def _rows(table: _Table, columns: list[str]) -> Iterator[Row]:
-    empty = True
+    empty, names = True, frozenset(table.header)
     reader, with_nul = table.reader, table.lines.with_nul
     while True:
         line = table.line
@@ -182,7 +182,12 @@ def _rows(table: _Table, columns: list[str]) -> Iterator[Row]:
         if table.lines.with_formulas:
             cells = [_TEXT_FORMULA.sub(_unquoted, cell) for cell in cells]
         problem = ""
-        if cells == table.header:
+        if cells[0] in names and sorted(cells) == sorted(table.header):
+            if cells != table.header:
+                raise ArttlError(
+                    f"line {line} of {table.path} names the columns in another order than the header: save what follows"
+                    " as a table of its own"
+                )
             problem = "the row repeats the header"
         elif line - before > 1 and holds_rows(cells, len(columns), table.delimiter):
             problem = (

@@ -235,11 +235,8 @@ class _Reader:
             number = self._number(manifest, labels, where)
             yield Reject(number, "", "", "no-image-named", f"{where}: the manifest has no canvas")
         elif count > 1 and not self.settings.all_canvases:
-            self._count(
-                "{}canvases after the first of their manifest are left out (see --all-canvases)",
-                name,
-                count - 1,
-            )
+            sentence = "{}canvases after the first of their manifest are left out (see --all-canvases)"
+            self._count(sentence, name, count - 1)
         most = count if self.settings.all_canvases else 1
         for page, canvas in enumerate(islice(manifest.canvases(), most), start=1):
             yield self._artwork(manifest, labels, where, canvas, page)

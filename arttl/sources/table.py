@@ -24,7 +24,7 @@ from typing import TypeVar
 from arttl.artworks import Artwork, sample_key
 from arttl.characters import plain_text
 from arttl.errors import ArttlError, counted
-from arttl.records.rows import column_names, columns_without_zeros, read_any_rows
+from arttl.records.rows import column_names, columns_of_objects, columns_without_zeros, read_any_rows
 from arttl.records.usual_columns import USUAL_IMAGES, USUAL_NUMBERS, USUAL_TASKS
 from arttl.shards.rejects import Reject
 from arttl.sources.pictures import NoPicture, PictureFolder, first_picture
@@ -65,24 +65,28 @@ def guess_columns(settings: S) -> tuple[S, list[str]]:
     """
     if settings.metadata is None:
         return settings, []
-    columns = column_names(settings.metadata, encoding=settings.encoding)
-    if settings.object_number is None and {*MAME_HEADER} <= {*columns}:
+    names = column_names(settings.metadata, encoding=settings.encoding)
+    of_objects = columns_of_objects(settings.metadata, names)
+    if settings.object_number is None and {*MAME_HEADER} <= {*names}:
         raise ArttlError(
             f"--metadata {settings.metadata} is the table of the MAMe data set: use --source mame"
         )
-    preset = recognised(columns)
+    preset = recognised(names)
+    # An object is no label; which of its fields is meant cannot be told.
+    columns = [name for name in names if name not in of_objects]
     # A picture's file name that someone has added to a published table is nearer than the address it came with.
     changes = {} if settings.image is not None else _guess(columns, "image", USUAL_IMAGES)
     if preset is not None:
-        changes = {**guesses(preset, columns, settings), **changes}
+        changes = {**guesses(preset, names, settings), **changes}
     elif settings.object_number is None:
         changes |= _guess(columns, "object_number", USUAL_NUMBERS)
     if not settings.tasks and "tasks" not in changes:
         of_tasks = {task: _usual(columns, usual) for task, usual in USUAL_TASKS.items()}
         if tasks := tuple(f"{task}={column}" for task, column in of_tasks.items() if column is not None):
             changes["tasks"] = tasks
+    notes = _on_objects(settings, names, of_objects, guessing=preset is None)
     if not changes:
-        return settings, []
+        return settings, notes
     shown = (
         f"{flag} {' '.join(map(_quoted, [value] if isinstance(value, str) else value))}"
         for flag, name in _GUESSED.items()
@@ -90,8 +94,25 @@ def guess_columns(settings: S) -> tuple[S, list[str]]:
     )
     where = f"{settings.metadata.name} looks like {preset.table}; " if preset is not None else ""
     return settings.replace(**changes), [
-        f"{where}columns guessed: {' '.join(shown)}; override them with these flags"
+        f"{where}columns guessed: {' '.join(shown)}; override them with these flags",
+        *notes,
     ]
+
+
+def _on_objects(
+    settings: SourceSettings, names: list[str], of_objects: list[str], *, guessing: bool
+) -> list[str]:
+    """Sentences on columns that hold objects, where they are named, or would be guessed if they held texts."""
+    named = {settings.object_number, settings.image, *settings.task_columns().values()}
+    usual: list[tuple[str, ...]] = [USUAL_IMAGES] if settings.image is None else []
+    usual += [USUAL_NUMBERS] if settings.object_number is None else []
+    usual += USUAL_TASKS.values() if not settings.tasks else []
+    sentences = []
+    for column in of_objects:
+        if column in named or (guessing and any(_usual([column], of_kind) for of_kind in usual)):
+            field = next(name for name in names if name.startswith(f"{column}."))
+            sentences.append(f"the column {column!r} holds objects; name a field of theirs, such as {field}")
+    return sentences
 
 
 def _guess(columns: list[str], name: str, usual: tuple[str, ...]) -> dict[str, str | tuple[str, ...]]:

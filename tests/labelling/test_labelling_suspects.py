@@ -264,3 +264,12 @@ def test_institutions_of_two_spellings() -> None:
     *_, last = sentences_on_institutions(LabelCounts("", alike, np.ones(14, dtype=np.int64)))
     assert last == "institutions: 2 more groups look alike"
     assert sentences_on_institutions(LabelCounts("", ["A", "B"], np.array([1, 2]))) == []
+
+
+def test_labels_that_are_objects() -> None:
+    labels = ['{"name": "X", "role": "after"}', "{'name': 'Y'}", "{oil}", '"a": b', "{1: 2}"]
+    (sentence,) = sentences_on_labels([LabelCounts("artist", labels, np.ones(5, dtype=np.int64))])
+    assert sentence == (
+        'artist: 2 labels are objects of JSON, such as \'{"name": "X", "role": "after"}\'; name a field of it, as'
+        " --tasks artist=COLUMN.FIELD"
+    )

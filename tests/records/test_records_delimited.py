@@ -224,6 +224,16 @@ def test_a_header_within_a_table_is_no_object(tmp_path: Path) -> None:
     ]
 
 
+def test_a_header_in_another_order_is_refused(tmp_path: Path) -> None:
+    text = "nr,what,of\n1,vase,clay\nnr,of,what\n2,clay,bowl\n"
+    with pytest.raises(
+        ArttlError, match=r"line 3 of .* names the columns in another order than the header: save"
+    ):
+        read_rows_of(tmp_path, text)
+    # Values may be names of columns.
+    assert len(read_rows_of(tmp_path, "nr,what,of\nwhat,nr,clay\nnr,nr,what\n")) == 2
+
+
 def test_formulas_that_stand_for_texts(tmp_path: Path) -> None:
     text = 'nr;what;of\n="007";"=""a """"b"""" c""";=1+1\n"=""1907.10""";="x" & "y";"=""open"\n'
     assert [list(row.cells.values()) for row in read_rows_of(tmp_path, text)] == [

@@ -215,3 +215,25 @@ def test_a_cell_of_several_addresses_names_no_picture(mark: str, tmp_path: Path)
         if mark == "\n"
         else (reject.detail == "line 2: it must be the address of one picture, not several")
     )
+
+
+def test_a_column_of_objects_is_not_guessed(tmp_path: Path) -> None:
+    rows = [
+        {"id": "1", "object_number": {"own": "A"}, "maker": {"name": "X", "role": "after"}, "type": "vase"}
+    ]
+    settings = SourceSettings(
+        metadata=_write(tmp_path / "objects.jsonl", rows), object_number="id", dry_run=True
+    )
+    guessed, sentences = guess_columns(settings)
+    assert guessed.tasks == ("type=type",)
+    assert sentences == [
+        "columns guessed: --tasks type=type; override them with these flags",
+        "the column 'maker' holds objects; name a field of theirs, such as maker.name",
+    ]
+    assert guess_columns(settings.replace(tasks=("maker=maker.name",)))[1] == []
+    assert guess_columns(settings.replace(object_number="object_number", tasks=("artist=maker",)))[1] == [
+        "the column 'object_number' holds objects; name a field of theirs, such as object_number.own",
+        "the column 'maker' holds objects; name a field of theirs, such as maker.name",
+    ]
+    dotted = _write(tmp_path / "objects.csv", [{"id": "1", "artist": "X", "artist.1": "Y"}])
+    assert guess_columns(settings.replace(metadata=dotted))[0].tasks == ("artist=artist",)
