@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 from arttl.artworks import Artwork, sample_key
@@ -47,6 +47,7 @@ _CHANGED_BY_EXCEL = re.compile(
     r"|\d{4}-\d{2}-\d{2}[ T]00:00:00",
     re.ASCII,
 )
+_NUMBER_BEHIND = re.compile(r"[ ._-]*\d+\Z")
 _SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
@@ -85,6 +86,7 @@ def guess_columns(settings: S) -> tuple[S, list[str]]:
         if tasks := tuple(f"{task}={column}" for task, column in of_tasks.items() if column is not None):
             changes["tasks"] = tasks
     notes = _on_objects(settings, names, of_objects, guessing=preset is None)
+    notes += _on_numbered(settings.replace(**changes).task_columns(), names)
     if not changes:
         return settings, notes
     shown = (
@@ -112,6 +114,22 @@ def _on_objects(
         if column in named or (guessing and any(_usual([column], of_kind) for of_kind in usual)):
             field = next(name for name in names if name.startswith(f"{column}."))
             sentences.append(f"the column {column!r} holds objects; name a field of theirs, such as {field}")
+    return sentences
+
+
+def _on_numbered(tasks: Mapping[str, str], names: list[str]) -> list[str]:
+    """Sentences on columns that are numbered after that of a task, and are not read."""
+    sentences = []
+    for task, column in tasks.items():
+        base = re.escape(_NUMBER_BEHIND.sub("", column))
+        further = [
+            name for name in names if re.fullmatch(rf"{base}[ ._-]*\d+", name) and name not in tasks.values()
+        ]
+        if further and base:
+            sentences.append(
+                f"{task} is read from the column {column!r} alone, not from {', '.join(map(repr, further[:3]))}"
+                f"{' and others' * (len(further) > 3)}; join them into one cell, see --label-separator"
+            )
     return sentences
 
 

@@ -237,3 +237,26 @@ def test_a_column_of_objects_is_not_guessed(tmp_path: Path) -> None:
     ]
     dotted = _write(tmp_path / "objects.csv", [{"id": "1", "artist": "X", "artist.1": "Y"}])
     assert guess_columns(settings.replace(metadata=dotted))[0].tasks == ("artist=artist",)
+
+
+def test_columns_numbered_after_that_of_a_task_are_told(tmp_path: Path) -> None:
+    row = {
+        "id": "1",
+        "Material": "oil",
+        "Material.1": "canvas",
+        "Material.2": "",
+        "Artist 1": "X",
+        "Artist 2": "Y",
+    }
+    path = _write(tmp_path / "objects.csv", [{**row, "Year 1": "1650", "1": "", "2": ""}])
+    settings = SourceSettings(metadata=path, object_number="id", dry_run=True)
+    assert guess_columns(settings)[1] == [
+        "columns guessed: --tasks material=Material; override them with these flags",
+        "material is read from the column 'Material' alone, not from 'Material.1', 'Material.2'; join them into one"
+        " cell, see --label-separator",
+    ]
+    assert guess_columns(settings.replace(tasks=("artist=Artist 1", "year=Year 1", "x=1")))[1] == [
+        "artist is read from the column 'Artist 1' alone, not from 'Artist 2'; join them into one cell, see"
+        " --label-separator",
+    ]
+    assert guess_columns(settings.replace(tasks=("first=Artist 1", "second=Artist 2")))[1] == []
