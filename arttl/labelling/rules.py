@@ -171,8 +171,7 @@ class LabelRules:
                 if (kept := self._labels(task, strings))
             }
             raw = artwork.raw_labels or artwork.labels
-            if not all(any(map(str.strip, strings)) for strings in raw.values()):
-                raw = {task: strings for task, strings in raw.items() if any(map(str.strip, strings))}
+            raw = {task: strings for task, strings in raw.items() if any(map(str.strip, strings))}
             if labels == artwork.labels and raw == artwork.raw_labels:
                 yield artwork  # as is usual; a copy takes longer than to look
             else:
