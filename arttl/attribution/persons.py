@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from arttl.attribution.qualifiers import Maker, artists, qualifies, split_name
 from arttl.attribution.table_makers import in_name
 from arttl.lido.actors import MAKER, NO_MAKER, PHOTOGRAPHER, role_kind
 
+_SHORT = 100  # characters of a text that is remembered
 _LONGEST = 2000  # characters of a text whose persons are told apart
 _IN_ROLE = re.compile(r"(?P<role>[^\W\d][^:;\d]{0,59}):\s*(?P<name>[^\s/].*)")
 _AT_END = re.compile(r"(?P<name>\S.*?)\s*(?:\((?P<inside>[^()\d]{1,60})\)|,\s*(?P<end>[^,()\d]{1,60}))")
@@ -31,7 +33,7 @@ def in_roles(lines: Sequence[str]) -> list[Maker]:
     Returns:
         Nobody where the text is of another form.
     """
-    if sum(map(len, lines)) > _LONGEST:
+    if not any(":" in line for line in lines) or sum(map(len, lines)) > _LONGEST:
         return []
     parts = [part.strip() for line in lines for part in line.split(";") if part.strip()]
     persons = [
@@ -47,15 +49,22 @@ def in_roles(lines: Sequence[str]) -> list[Maker]:
     return makers
 
 
-def in_text(text: str) -> list[Maker]:
+def in_text(text: str) -> Sequence[Maker]:
     """The makers of a text, with a qualifier before or after the name; a publisher in brackets is one too."""
+    return _in_short_text(text) if len(text) <= _SHORT else _in_text(text)
+
+
+def _in_text(text: str) -> tuple[Maker, ...]:
     match = _AT_END.fullmatch(text) if len(text) <= _LONGEST else None
     if match is not None:
         end = (match["inside"] or match["end"]).strip()
         is_role = match["inside"] is not None and (qualifies(end) or role_kind((end,)) == NO_MAKER)
         if is_role or split_name(f"{end} X") == (end, "X"):
-            return [Maker(match["name"], end)]
-    return in_name(text)
+            return (Maker(match["name"], end),)
+    return tuple(in_name(text))
+
+
+_in_short_text = lru_cache(maxsize=4096)(_in_text)
 
 
 def labels_of(makers: Iterable[Maker], *, attributed: bool) -> tuple[str, ...]:

@@ -60,10 +60,14 @@ class Field:
 
     def texts(self, elements: Iterable[Element], language: str | None) -> tuple[str, ...]:
         """The values of elements with its name, those in the language."""
-        chosen = [element for element in elements if words(element)]
-        if len(chosen) > 1:
-            chosen = in_language(chosen, language)
-        texts = tuple(map(words, chosen))
+        texts_of = [(element, text) for element in elements if (text := words(element))]
+        if len(texts_of) > 1:
+            chosen = in_language([element for element, _ in texts_of], language)
+            texts = tuple(
+                map(words, chosen) if len(chosen) < len(texts_of) else [text for _, text in texts_of]
+            )
+        else:
+            texts = tuple([text for _, text in texts_of])
         if self.prefix is None:
             return texts
         return tuple(part for text in texts if (part := self.cut(text)) is not None)
@@ -144,7 +148,8 @@ class Elements:
     def of(self, field: Field) -> list[Element]:
         """The elements of a field."""
         by_tag = self._by_tag
-        return [element for tag in field.tags if tag in by_tag for element in by_tag[tag]]
+        several = [by_tag[tag] for tag in field.tags if tag in by_tag]
+        return several[0] if len(several) == 1 else [element for of_tag in several for element in of_tag]
 
     def texts(self, field: Field, language: str | None) -> tuple[str, ...]:
         """The values of a field in the language."""

@@ -98,7 +98,7 @@ def fetch(
     make_folder(downloads)
     _check_disk(downloads, files)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         archives = []
         for remote in files:
             bar = progress.add_task(remote.name, total=remote.size)

@@ -130,7 +130,8 @@ def fetch_iiif(
     remove(out / "fetched.json")
     fetching = _Fetching(settings, client or PoliteClient(rate=settings.rate, retries=settings.retries))
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console or Console(stderr=True)) as progress:
+    console = console or Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         bar = progress.add_task("")
         for _ in fetching.run(_roots(settings.addresses)):
             progress.update(bar, description=fetching.progress())
@@ -172,8 +173,8 @@ def run(settings: IiifSettings) -> None:
         print(f"pack them: arttl shards --source iiif {folders}{pages} --out shards/iiif")
     if fetched.failures:
         raise ArttlError(
-            f"{counted(fetched.failures, 'address', 'addresses')} could not be fetched; {out / 'failures.csv'} has the"
-            " reasons, and the same command tries them again"
+            f"{counted(fetched.failures, 'address', 'addresses')} could not be fetched;"
+            f" {out / 'failures.csv'} has the reasons, and the same command tries them again"
         )
 
 

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from urllib.parse import urlsplit
 
 from arttl.iiif.manifest import Manifest
@@ -85,6 +86,7 @@ USUAL_DATES = (
     *("entstehungszeit", "entstehungsdatum", "datation", "datazione", "fecha", "dato"),
 )
 _LONGEST_LABEL = 500  # characters
+_MOST_REMEMBERED = 8192  # characters of the labels of a manifest
 USUAL_HOLDERS = ("heldby", "holdinginstitution", "owninginstitution", "institution", "repository", "museum")
 _VOCABULARIES = (
     *(
@@ -106,32 +108,58 @@ class Labels:
 
     def __init__(self, pairs: Sequence[Pair]) -> None:
         """Sort the pairs."""
-        self._exact: dict[str, list[Pair]] = {}
-        self._plain: dict[str, list[Pair]] = {}
-        for pair in pairs:
-            for exact, plain in {_forms(text.plain) for text in pair.labels}:
-                self._exact.setdefault(exact, []).append(pair)
-                self._plain.setdefault(plain, []).append(pair)
+        self._pairs = pairs
+        self._places = _places_of(tuple([tuple([text.plain for text in pair.labels]) for pair in pairs]))
 
     def of(self, label: str) -> list[Pair]:
         """The pairs with a label; letter case, blanks and the encoding of accents do not matter."""
-        return self._exact.get(_forms(label)[0], [])
+        return [self._pairs[place] for place in self._places.exact.get(_forms(label)[0], ())]
 
-    def of_usual(self, usual: Sequence[str]) -> list[Pair]:
+    def of_usual(self, usual: tuple[str, ...]) -> list[Pair]:
         """The pairs with the first of some usual labels that there is, with a value."""
-        for label in usual if self.has_usual(usual) else ():
-            if pairs := [pair for pair in self._plain.get(label, ()) if pair.values]:
+        for places in self._places.of_usual(usual):
+            if pairs := [pair for place in places if (pair := self._pairs[place]).values]:
                 return pairs
         return []
 
-    def has_usual(self, usual: Sequence[str]) -> bool:
+    def has_usual(self, usual: tuple[str, ...]) -> bool:
         """Whether there is a pair with one of these labels."""
-        return not self._plain.keys().isdisjoint(usual)
+        return bool(self._places.of_usual(usual))
 
 
-def usual_texts(usual: Sequence[str], levels: Sequence[Labels]) -> Texts:
+class _Places:
+    """Which of some pairs have a label, by its forms."""
+
+    def __init__(self, labels: tuple[tuple[str, ...], ...]) -> None:
+        self.exact: dict[str, list[int]] = {}
+        self._plain: dict[str, list[int]] = {}
+        self._usual: dict[tuple[str, ...], list[list[int]]] = {}
+        for place, of_pair in enumerate(labels):
+            for exact, plain in dict.fromkeys(map(_forms, of_pair)):
+                self.exact.setdefault(exact, []).append(place)
+                self._plain.setdefault(plain, []).append(place)
+
+    def of_usual(self, usual: tuple[str, ...]) -> list[list[int]]:
+        """The places of each usual label that there is, best first; there are a few tuples of these."""
+        if (places := self._usual.get(usual)) is None:
+            places = self._usual[usual] = [self._plain[label] for label in usual if label in self._plain]
+        return places
+
+
+def _places_of(labels: tuple[tuple[str, ...], ...]) -> _Places:
+    size = sum(map(len, chain.from_iterable(labels)))
+    return _remembered_places(labels) if size <= _MOST_REMEMBERED else _Places(labels)
+
+
+_remembered_places = lru_cache(maxsize=256)(_Places)  # the manifests of a museum have the same labels
+
+
+def usual_texts(usual: tuple[str, ...], levels: Sequence[Labels]) -> Texts:
     """The values of the first pair with a usual label."""
-    return next((pair.values for labels in levels for pair in labels.of_usual(usual)), ())
+    for labels in levels:
+        if pairs := labels.of_usual(usual):
+            return pairs[0].values
+    return ()
 
 
 def institution_of(manifest: Manifest, labels: Labels, language: str | None) -> str | None:
@@ -140,8 +168,8 @@ def institution_of(manifest: Manifest, labels: Labels, language: str | None) -> 
     That is a pair or the required statement with a label such as "Held by", or else the provider, if there is one
     alone. The attribution is a sentence to be shown (a licence, a credit line) and names the museum at most within it.
     """
-    required = Labels([manifest.required] if manifest.required else [])
-    name = first_text(usual_texts(USUAL_HOLDERS, (labels, required)), language)
+    levels = (labels, Labels((manifest.required,))) if manifest.required else (labels,)
+    name = first_text(usual_texts(USUAL_HOLDERS, levels), language)
     if name is None and len(manifest.providers) == 1:
         name = first_text(manifest.providers[0], language)  # further texts are its postal address
     return name

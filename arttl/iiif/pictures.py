@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from arttl.iiif.resources import (
@@ -31,6 +32,7 @@ _VERSION = re.compile(
 )  # version 1 was not always numbered
 _LEVEL = re.compile(r"\blevel(\d)")
 _LEVELS = ("level0", "level1", "level2")
+_SHORT = 200  # characters of what a service is remembered by
 _DEEPEST = 8  # resources within resources: a choice of parts of pictures has three
 _SUFFIXES = (".jpg", ".jpeg", ".jpe", ".png", ".tif", ".tiff", ".webp", ".jp2", ".j2k", ".jpx", ".jpf")
 
@@ -115,10 +117,7 @@ def read_canvas(document: dict[str, Any]) -> Canvas:
         elsewhere |= not listed and "items" not in page and bool(address_of(page))
         annotations += listed
     for annotation in annotations:
-        motivations = {
-            str(motivation).rpartition(":")[2] for motivation in entries_of(annotation.get("motivation"))
-        }
-        if motivations - {"", "painting"}:
+        if not _is_painting(annotation.get("motivation")):
             continue
         part = _is_part(annotation.get("target", annotation.get("on")), document)
         for body in entries_of(annotation.get("body", annotation.get("resource"))):
@@ -151,6 +150,12 @@ def picture_of_request(address: str) -> Picture | None:
     if match is None:
         return None
     return Picture(address, match["base"], region=match["region"], rotation=match["rotation"])
+
+
+def _is_painting(motivation: Any) -> bool:
+    if motivation == "painting":
+        return True
+    return all(str(entry).rpartition(":")[2] in ("", "painting") for entry in entries_of(motivation))
 
 
 def _is_part(target: Any, canvas: dict[str, Any]) -> bool:
@@ -217,6 +222,15 @@ def _picture(body: Any, depth: int = 0) -> tuple[Picture | None, str, int]:
     return picture, "", 0
 
 
+def _described(service: str) -> tuple[int | None, int]:
+    """The version of a service of images, and its level; None for another service, and -1 where it does not say."""
+    version, level = _VERSION.search(service), _LEVEL.search(service)
+    return int(version[1] or version[2] or 1) if version else None, int(level[1]) if level else -1
+
+
+_short_description = lru_cache(maxsize=256)(_described)
+
+
 def _selected(picture: Picture, selectors: list[dict[str, Any]]) -> Picture | None:
     """What selectors show of a picture; None where its service cannot be asked for it."""
     for selector in selectors:
@@ -236,18 +250,18 @@ def with_service(
 ) -> Picture:
     """A picture with the first of these services that is of images; width and height where the service has none."""
     for service in services:
-        described = f"{service.get('@context')} {type_of(service)} {service.get('profile')}".lower()
+        profile = service.get("profile")
+        described = f"{service.get('@context')} {type_of(service)} {profile}".lower()
         address = address_of(service).rstrip("/")
-        version, level = _VERSION.search(described), _LEVEL.search(described)
+        version, level = (_short_description if len(described) <= _SHORT else _described)(described)
         bare = described.split() == ["none", "none"] and picture.address.startswith(address)
-        if (version or bare or service.get("profile") in _LEVELS) and is_web_address(
-            address
-        ):  # others are of authentication or search
+        # Others are of authentication or search.
+        if (version or bare or profile in _LEVELS) and is_web_address(address):
             return Picture(
                 picture.address,
                 address,
-                int(version[1] or version[2] or 1) if version else 0,
-                int(level[1]) if level else -1,
+                version or 0,
+                level,
                 whole_number(service.get("width", width)),
                 whole_number(service.get("height", height)),
                 picture.region,

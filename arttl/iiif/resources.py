@@ -22,11 +22,15 @@ _NAMING_KEYS = frozenset(
     ("id", "identifier", "manifest", "object", "objectid", "pid", "oid", "ark", "record")
 )
 _JSON = re.compile(r"\.json(?:ld)?\Z", re.IGNORECASE)
+# Parts that need no decoding, without a query; taking an address apart in general takes several times as long.
+_USUAL_ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+((?:/[A-Za-z0-9._~:@!$&'()*+,;=-]*)*)")
 _NOT_IN_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 def is_web_address(text: str) -> bool:
     """Whether a text is an address of `http` or `https` with a host."""
+    if _USUAL_ADDRESS.fullmatch(text):
+        return True
     split = _split(text) if ":" in text else None
     return split is not None and split.scheme in ("http", "https") and bool(split.hostname)
 
@@ -44,7 +48,9 @@ def object_numbers(address: str) -> Iterator[str]:
     is the address itself.
     """
     parts: list[str] = []
-    if split := _split(address):
+    if usual := _USUAL_ADDRESS.fullmatch(address):
+        parts = [part for part in usual[1].split("/") if part]
+    elif split := _split(address):
         parts = [unquote(part) for part in split.path.split("/") if part]
         if split.query:
             parts += [value for key, value in parse_qsl(split.query) if key.lower() in _NAMING_KEYS]
@@ -70,7 +76,10 @@ def file_name(address: str, shown: str, suffix: str) -> str:
 
 def type_of(resource: dict[str, Any]) -> str:
     """The type of a resource in lower case, without the prefix that version 2 has."""
-    kinds = entries_of(resource.get("type") or resource.get("@type"))
+    kind = resource.get("type") or resource.get("@type")
+    if isinstance(kind, str):
+        return kind.rpartition(":")[2].lower()
+    kinds = entries_of(kind)
     return str(kinds[0]).rpartition(":")[2].lower() if kinds else ""
 
 
@@ -81,6 +90,8 @@ def entries_of(value: Any) -> list[Any]:
 
 def resources_of(value: Any) -> list[dict[str, Any]]:
     """The entries that are resources."""
+    if value is None:
+        return []
     return [entry for entry in entries_of(value) if isinstance(entry, dict)]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from html.entities import html5
 from typing import Any
@@ -38,17 +38,17 @@ class Text:
         raw: as the document has it.
         lines: without HTML; several where it has line breaks or paragraphs.
         links: what it links to, each as the words of the link and the address.
+        plain: in one line.
     """
 
     language: str
     raw: str
     lines: tuple[str, ...]
     links: tuple[tuple[str, str], ...] = ()
+    plain: str = field(init=False, compare=False, repr=False)
 
-    @property
-    def plain(self) -> str:
-        """In one line."""
-        return " ".join(self.lines)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "plain", " ".join(self.lines))
 
 
 Texts = tuple[Text, ...]
@@ -61,13 +61,12 @@ def read_texts(value: Any) -> Texts:
         value: a text, a number, an object with `@value` and `@language`, a map of languages, or a list of any of these.
     """
     language = ""
-    if isinstance(value, dict) and len(value) == 1:  # the usual form, `{"en": ["oil"]}`, without recursion
+    if type(value) is dict and len(value) == 1:  # the usual form, `{"en": ["oil"]}`, without recursion
         ((key, entries),) = value.items()
         if key not in _KEYS and isinstance(entries, list) and len(entries) == 1:
             language, value = key, entries[0]
     if isinstance(value, str):
-        text = (_short_text if len(value) <= _SHORT else _text)(language[:_SHORT], value)
-        return (text,) if text.lines else ()
+        return (_short_texts if len(value) <= _SHORT else _texts)(language[:_SHORT], value)
     texts: list[Text] = []
     _collect(value, language, texts, 0)
     return tuple(texts)
@@ -80,7 +79,7 @@ def in_language(texts: Texts, language: str | None) -> Texts:
         texts: of one label or value.
         language: such as `en`; None: that of the first text.
     """
-    if not texts:
+    if len(texts) < 2:
         return texts
     first = texts[0].language
     for chosen in (plain_language(language) if language else first, "", first):
@@ -103,9 +102,7 @@ def encodable(text: str) -> str:
 
 def _collect(value: Any, language: str, texts: list[Text], depth: int) -> None:
     if isinstance(value, str):
-        text = (_short_text if len(value) <= _SHORT else _text)(language[:_SHORT], value)
-        if text.lines:
-            texts.append(text)
+        texts += (_short_texts if len(value) <= _SHORT else _texts)(language[:_SHORT], value)
     elif value is None or depth > _DEEPEST or len(texts) >= _MOST:
         return
     elif isinstance(value, list):
@@ -126,14 +123,14 @@ def _collect(value: Any, language: str, texts: list[Text], depth: int) -> None:
         _collect(str(value).lower() if isinstance(value, bool) else str(value), language, texts, depth + 1)
 
 
-def _text(language: str, raw: str) -> Text:
+def _texts(language: str, raw: str) -> Texts:
     raw = encodable(raw[:_LONGEST])
-    return Text(plain_language(language), raw, *_without_html(raw))
+    text = Text(plain_language(language), raw, *_without_html(raw))
+    return (text,) if text.lines else ()
 
 
-_short_text = lru_cache(maxsize=4096)(
-    _text
-)  # labels and common values, which most manifests of a museum share
+# Labels and common values, which most manifests of a museum share.
+_short_texts = lru_cache(maxsize=4096)(_texts)
 
 
 def _without_html(raw: str) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from rich.text import Text
 
 from arttl.console import Console
-from arttl.labelling.suspects import LabelCounts, sentences_on_labels
+from arttl.labelling.suspects import LabelCounts, sentences_on_institutions, sentences_on_labels
 
 
 class TaskCounts(Protocol):
@@ -49,14 +49,29 @@ class LabelSettings(Protocol):
         """Labels that mean that nothing is known."""
 
 
-def print_suspects(tasks: Iterable[TaskCounts], settings: LabelSettings) -> None:
-    """Print which labels of a collection a person should look at, and what changes them."""
+def print_suspects(
+    tasks: Iterable[TaskCounts],
+    institutions: Mapping[str | None, npt.NDArray[np.int64]],
+    settings: LabelSettings,
+) -> None:
+    """Print which labels of a collection a person should look at, and what changes them.
+
+    Args:
+        tasks: of the collection.
+        institutions: museum to its [3] samples of each split.
+        settings: of the source.
+    """
+    samples_of = {name: of_splits.sum() for name, of_splits in institutions.items() if name is not None}
+    museums = LabelCounts(
+        "institutions", list(samples_of), np.array(list(samples_of.values()), dtype=np.int64)
+    )
     counts = [LabelCounts(task.name, task.classes, task.samples.sum(axis=1)) for task in tasks]
     console = Console()
-    for sentence in sentences_on_labels(
+    on_labels = sentences_on_labels(
         counts,
         fold_case=settings.fold_case,
         unknown=settings.unknown,
         separated=settings.source != "table" or settings.label_separator is not None,
-    ):
+    )
+    for sentence in (*on_labels, *sentences_on_institutions(museums)):
         console.print(Text(sentence), soft_wrap=True)  # no line ends within, so that flags can be copied

@@ -26,6 +26,8 @@ _MOST_GROUPS = 5  # per task
 _MOST_OF_A_GROUP = 4
 _MOST_PARTED = 10_000  # labels that are looked at for separators
 _SEPARATORS = "|$;¦"
+_OBJECT = re.compile(r"\{ ?[\"'].{0,200}[\"']: .*\}", re.DOTALL)  # also as Python writes it
+_SHOWN = 80  # characters of an object
 _MARKUP = re.compile(r"&(?:#\d+|#x[\da-f]+|[a-z]+\d*);|</?[a-z][^<>]*>", re.IGNORECASE)
 
 _QUOTES = {
@@ -80,6 +82,27 @@ def sentences_on_labels(
         if not separated:
             sentences += _on_separators(task)
         sentences += [*_on_lookalikes(task, fold_case), *_on_lost_letters(task)]
+    return sentences
+
+
+def sentences_on_institutions(institutions: LabelCounts) -> list[str]:
+    """Sentences on institutions that are probably one under several names.
+
+    Args:
+        institutions: their names and how many samples each has; the task's name is not used.
+    """
+    groups = _alike(institutions.labels)
+    groups.sort(key=lambda group: (-institutions.counts[group].sum(), institutions.labels[group[0]]))
+    sentences = []
+    for group in groups[:_MOST_GROUPS]:
+        members = sorted(group, key=lambda index: (-institutions.counts[index], institutions.labels[index]))
+        differences = _listed(_differences([institutions.labels[index] for index in members]))
+        sentences.append(
+            f"institutions: {_names(institutions, members)} differ only in {differences}, and count as several; give"
+            " them one name in the metadata"
+        )
+    if (rest := len(groups) - _MOST_GROUPS) > 0:
+        sentences.append(f"institutions: {counted(rest, 'more group looks', 'more groups look')} alike")
     return sentences
 
 
@@ -228,6 +251,12 @@ def _on_lost_letters(task: LabelCounts) -> list[str]:
         sentences.append(
             f"{task.task}: {counted(len(markup), 'label holds', 'labels hold')} HTML, such as {markup[0]!r}; export the"
             " metadata as plain text"
+        )
+    objects = [label for label in task.labels if _OBJECT.fullmatch(label)]
+    if objects:
+        sentences.append(
+            f"{task.task}: {counted(len(objects), 'label is an object', 'labels are objects')} of JSON, such as"
+            f" {objects[0][:_SHOWN]!r}; name a field of it, as --tasks {task.task}=COLUMN.FIELD"
         )
     lost = [label for label in task.labels if "\ufffd" in label]
     if lost:

@@ -62,7 +62,7 @@ class Contest:
 
 
 class Claims:
-    """Which object names which picture, in 33 bytes per artwork.
+    """Which object names which picture, in 41 bytes per artwork.
 
     Artworks without labels count too: one of them may be the object whose picture it is.
     """
@@ -71,16 +71,18 @@ class Claims:
         """Start empty."""
         self._images = array("Q")  # hashes of paths
         self._numbers = array("Q")  # of object numbers
+        self._owners = array("Q")  # of institutions; 0 for none
         self._names = array("Q")  # of the names in the metadata, where they are not exactly the picture's
         self._ranks = array("b")
         self._rows = array("q")
 
-    def add(self, artwork: Artwork, row: int | None) -> None:
+    def add(self, artwork: Artwork, row: int | None, owner: str | None = None) -> None:
         """Count an artwork's picture.
 
         Args:
             artwork: itself.
             row: in the catalogue; None if it is left out of it.
+            owner: the institution that its number is of, where that tells objects apart.
         """
         if isinstance(artwork, ArchivedArtwork):
             return  # its picture lies beside its labels
@@ -88,6 +90,7 @@ class Claims:
         rank, name = (image.rank, image.called) if isinstance(image, LooselyNamed) else (0, "")
         self._images.append(hash(os.fspath(image)) & (2**64 - 1))
         self._numbers.append(_hash_of_name(artwork.object_number))
+        self._owners.append(_hash_of_name(owner) if owner else 0)
         self._names.append(_hash_of_name(name))
         self._ranks.append(rank)
         self._rows.append(-1 if row is None else row)
@@ -96,19 +99,20 @@ class Claims:
         """The pictures that several objects name, in no particular order.
 
         The object that names a picture most exactly has it. Where several do so in the same way, they all have it if
-        they name it exactly or by the same name, and otherwise none has it.
+        they name it exactly or by the same name, and otherwise none has it. Nor has any of several objects
+        that have one number in several institutions.
         """
-        columns = (self._images, self._numbers, self._names, self._ranks, self._rows)
-        images, numbers, names, ranks, row_of = map(np.asarray, columns)
-        for uses in _of_several(images, numbers):
-            loses = _losing(ranks[uses], numbers[uses], names[uses])
+        columns = (self._images, self._numbers, self._owners, self._names, self._ranks, self._rows)
+        images, numbers, owners, names, ranks, row_of = map(np.asarray, columns)
+        for uses in _of_several(images, numbers, owners):
+            loses = _losing(ranks[uses], numbers[uses], owners[uses], names[uses])
             staying = uses[~loses]
             first = staying[np.sort(np.unique(numbers[staying], return_index=True)[1])]
             losing, keeping = row_of[uses[loses]], row_of[first]
             yield Contest(losing[losing >= 0].tolist(), keeping[keeping >= 0].tolist(), len(first))
 
 
-def _of_several(images: _Column, numbers: _Column) -> Iterator[_Column]:
+def _of_several(images: _Column, numbers: _Column, owners: _Column) -> Iterator[_Column]:
     """For each picture that several objects name the artworks that do so, in order."""
     if not len(images):
         return
@@ -119,13 +123,20 @@ def _of_several(images: _Column, numbers: _Column) -> Iterator[_Column]:
     several = ends - starts > 1
     for start, end in zip(starts[several], ends[several], strict=True):
         uses = order[start:end]
-        if (numbers[uses] != numbers[uses[0]]).any():
+        if (numbers[uses] != numbers[uses[0]]).any() or _owned_alike(numbers[uses], owners[uses]):
             yield uses
 
 
-def _losing(ranks: _Column, numbers: _Column, names: _Column) -> npt.NDArray[np.bool_]:
+def _owned_alike(numbers: _Column, owners: _Column) -> bool:
+    """Whether objects of several institutions have one number."""
+    owned = np.unique(np.stack([numbers, owners], 1)[owners != 0], axis=0)
+    return len(np.unique(owned[:, 0])) < len(owned)
+
+
+def _losing(ranks: _Column, numbers: _Column, owners: _Column, names: _Column) -> npt.NDArray[np.bool_]:
     best = ranks == ranks.min()
-    if len(np.unique(names[best])) > 1 and len(np.unique(numbers[best])) > 1:
+    several = len(np.unique(names[best])) > 1 and len(np.unique(numbers[best])) > 1
+    if several or _owned_alike(numbers[best], owners[best]):
         return np.ones(len(ranks), dtype=bool)
     loses: npt.NDArray[np.bool_] = ~np.isin(numbers, numbers[best])
     return loses

@@ -43,7 +43,7 @@ def run(settings: PackSettings) -> None:
     except ArttlError:
         print_sentences(*artworks.remarks())  # which often say why
         raise
-    print_suspects(summary.tasks, settings)
+    print_suspects(summary.tasks, summary.institutions, settings)
     if settings.source == "rijks2014":
         console.print(paper_table(summary, PAPER_FIGURES))
     if manifest is None:

@@ -115,7 +115,8 @@ def run_relabel(settings: RelabelSettings) -> None:
     manifest, notes = relabel(settings, progress=True)
     print_sentences(*notes)
     _finished(manifest)
-    print_suspects(Summary.of_manifest(manifest).tasks, settings)
+    summary = Summary.of_manifest(manifest)
+    print_suspects(summary.tasks, summary.institutions, settings)
 
 
 def run_verify(settings: VerifySettings) -> None:

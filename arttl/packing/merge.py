@@ -12,10 +12,10 @@ import pyarrow as pa
 from tyro.conf import Positional
 
 from arttl.artworks import sample_key
+from arttl.catalogue.lazy import LazyRows
 from arttl.errors import ArttlError
-from arttl.packing.duplicates import merge_labels
+from arttl.labelling.merging import merge_labels
 from arttl.packing.folder import check_folder
-from arttl.packing.lazy import LazyRows
 from arttl.packing.rewriting import Copy, Rewriting, write_copies
 from arttl.packing.settings import ShuffledSettings
 from arttl.shards.index import ShardRows

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from arttl.artworks import Artwork
+from arttl.catalogue.jobs import Job
 from arttl.errors import ArttlError
 from arttl.packing.folder import check_folder, write_folder
 from arttl.packing.plan import Plan, make_plan
 from arttl.packing.pool import samples_in_order
-from arttl.packing.samples import Job, Limits
+from arttl.packing.samples import Limits
 from arttl.packing.settings import PackSettings, recorded
 from arttl.packing.writing import Outcomes
 from arttl.settings import settings_of

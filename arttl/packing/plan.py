@@ -14,17 +14,19 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from arttl.artworks import ArchivedArtwork, Artwork, sample_key
+from arttl.artworks import ArchivedArtwork, Artwork
+from arttl.catalogue.catalogue import Catalogue
+from arttl.catalogue.duplicates import without_duplicates
+from arttl.catalogue.jobs import Job
+from arttl.catalogue.keys import keep_apart, with_unique_keys
+from arttl.catalogue.lazy import LazyRows
+from arttl.catalogue.sharing import without_contested
 from arttl.errors import ArttlError
 from arttl.labelling.cleaning import clean, clean_reject, plain, without_leaf
 from arttl.matching.claims import Claims
-from arttl.packing.catalogue import Catalogue
-from arttl.packing.duplicates import without_duplicates
-from arttl.packing.lazy import LazyRows
 from arttl.packing.pool import default_workers, in_order
-from arttl.packing.samples import Job, Limits, hash_picture
+from arttl.packing.samples import Limits, hash_picture
 from arttl.packing.settings import PackSettings
-from arttl.packing.sharing import without_contested
 from arttl.pictures.near_duplicates import joined
 from arttl.pictures.picture_file import PictureFile
 from arttl.records.kinds import nothing_read
@@ -103,8 +105,8 @@ def make_plan(
         empty = [task for task in tasks if task not in catalogue.labels]
         tasks = tuple(task for task in tasks if task in catalogue.labels)
     _check(catalogue, rejects, tasks, unlabelled, settings)
-    shared = _numbers_of_several_institutions(catalogue)
-    rows = _with_unique_keys(catalogue, rejects)
+    shared = keep_apart(catalogue, own_groups=settings.group_column is None)
+    rows, repeating = with_unique_keys(catalogue, rejects)
     rows, warnings = without_contested(claims, catalogue, rows, rejects)
     with_pictures = settings.images is not None or not settings.dry_run
     kept = without_duplicates(catalogue, rows, rejects) if with_pictures else rows
@@ -126,7 +128,12 @@ def make_plan(
         tuple(rejects),
         unlabelled,
         _digest(tasks, catalogue, ordered, rejects, unlabelled),
-        (*shared, *warnings, *(f"no record has a label for {task}, which is left out" for task in empty)),
+        (
+            *shared,
+            *repeating,
+            *warnings,
+            *(f"no record has a label for {task}, which is left out" for task in empty),
+        ),
     )
 
 
@@ -160,69 +167,9 @@ def _fill(
             rejects.append(job.reject("no-split", detail))
         else:
             row = catalogue.add(job, artwork.group or artwork.object_number)
-        claims.add(artwork, row)
+        # Without a folder no picture is known to be that of two objects of one number.
+        claims.add(artwork, row, artwork.institution if settings.images is not None else None)
     return unlabelled
-
-
-def _numbers_of_several_institutions(catalogue: Catalogue) -> tuple[str, ...]:
-    """A warning where museums number their objects alike."""
-    rows, museums = catalogue.institutions.entries(np.arange(len(catalogue)))
-    hashes = catalogue.key_hashes()
-    pairs = np.unique(np.stack([hashes[rows], museums.astype(np.uint64)], 1), axis=0)
-    numbers, counts = np.unique(pairs[:, 0], return_counts=True)
-    shared = numbers[counts > 1]
-    if not len(shared):
-        return ()
-    row = int(np.flatnonzero(np.isin(hashes, shared))[0])
-    museums = pairs[pairs[:, 0] == hashes[row], 1]
-    names = [catalogue.institutions.names[museum] for museum in museums.tolist()]
-    return (
-        f"several institutions have objects of one number, {len(shared):,} in all, such as"
-        f" {catalogue.job(row).artwork.object_number} ({', '.join(sorted(names)[:3])}): their photographs count as"
-        " those of one object; pack the institutions one by one, and merge the shards",
-    )
-
-
-def _with_unique_keys(catalogue: Catalogue, rejects: list[Reject]) -> Rows:
-    """Make keys unique, and return the rows except those that repeat another."""
-    hashes = catalogue.key_hashes()
-    order = np.argsort(hashes, kind="stable")
-    starts = np.flatnonzero(np.diff(hashes[order], prepend=hashes[order][:1] + np.uint64(1)))
-    repeated: list[int] = []
-    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(order)], strict=True):
-        if end - start > 1:
-            repeated += _rename(catalogue, order[start:end].tolist())
-    if len(np.unique(catalogue.key_hashes()[np.setdiff1d(order, repeated)])) < len(order) - len(repeated):
-        raise ArttlError(
-            "two artworks get the same key, since the object number of one is the key that another was given;"
-            " number it otherwise"
-        )
-    detail = "the same object number and image as an earlier row"
-    rejects += [catalogue.job(row).reject("duplicate-row", detail) for row in sorted(repeated)]
-    return np.setdiff1d(np.arange(len(catalogue)), repeated)
-
-
-def _rename(catalogue: Catalogue, rows: list[int]) -> list[int]:
-    """Rename rows of one key, except the first, and return those that repeat an earlier one."""
-    identities: dict[str, tuple[str, PictureFile]] = {}
-    repeated = []
-    for row in rows:
-        job = catalogue.job(row)
-        number, key = job.artwork.object_number, job.artwork.key
-        identity = (number, PictureFile.of(job.artwork))
-        if identities.get(key, identity) != identity:
-            key = sample_key(number[:60], part=f"{number}\n{job.file}")
-        if key not in identities:
-            if key != job.artwork.key:
-                catalogue.rename(row, key)
-            identities[key] = identity
-        elif identities[key] == identity:
-            repeated.append(row)
-        else:
-            raise ArttlError(
-                f"object {number!r} has two images that metadata name {job.file!r}; give one another name"
-            )
-    return repeated
 
 
 def _why_not_more(rejects: list[Reject], unlabelled: int) -> str:

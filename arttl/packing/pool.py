@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
+from arttl.catalogue.jobs import Job
 from arttl.cpu import usable_cores
 from arttl.errors import ArttlError
-from arttl.packing.samples import Job, Limits, make_sample
+from arttl.packing.samples import Limits, make_sample
 from arttl.processes import ProcessDied, ProcessPool
 from arttl.shards.rejects import Reject
 from arttl.shards.sample import Sample

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from arttl.artworks import Artwork
+from arttl.catalogue.catalogue import Catalogue
+from arttl.catalogue.jobs import Job
+from arttl.catalogue.lazy import LazyRows
 from arttl.errors import ArttlError
 from arttl.labelling.cleaning import clean, clean_reject
-from arttl.packing.catalogue import Catalogue
 from arttl.packing.folder import check_folder
-from arttl.packing.lazy import LazyRows
 from arttl.packing.rewriting import Copy, Rewriting, write_copies
-from arttl.packing.samples import Job, provenance
+from arttl.packing.samples import provenance
 from arttl.packing.settings import FolderSettings, OutputSettings, recorded
 from arttl.settings import settings_of
 from arttl.shards.index import ShardRows
@@ -134,12 +136,17 @@ class _Relabelled:
         self.unlabelled = 0
         self.rejects: list[Reject] = []
         used = np.zeros(len(records.catalogue), dtype=bool)
+        owned = {*zip(manifest.object_numbers, manifest.institutions, strict=True)}
+        owners = Counter(number for number, owner in owned if owner is not None)
+        shared = {number for number, count in owners.items() if count > 1}
         for row, number in enumerate(manifest.object_numbers):
-            candidates = records.by_number.get(number, [])
+            numbered = records.by_number.get(number, [])
+            candidates = self._of_institution(row, numbered, is_shared=number in shared)
             record = self._choose(row, candidates)
             if record is None:
                 several = f"{len(candidates)} records of this object, none of which names this image"
-                detail = several if candidates else "the metadata has no record of this object"
+                other = "only another institution's object has this number" if numbered else ""
+                detail = several if candidates else other or "the metadata has no record of this object"
                 key = manifest.keys[row]
                 self.rejects.append(Reject(number, key, f"{key}.jpg", "no-record", detail))
                 continue
@@ -176,6 +183,25 @@ class _Relabelled:
         return b"\n".join(
             self._catalogue.content(self._record_of[row]) for row in self.kept.tolist()
         ).decode()
+
+    def _of_institution(self, row: int, records: list[int], *, is_shared: bool) -> list[int]:
+        """The records of a picture's number that may be of its institution.
+
+        Args:
+            row: of the picture.
+            records: of its number.
+            is_shared: whether pictures of several institutions have it; else an institution may be spelled otherwise.
+        """
+        owner = self._manifest.institutions[row]
+        if owner is None:
+            return records
+        others = [self._catalogue.job(record).artwork.institution for record in records]
+        own = [
+            record
+            for record, other in zip(records, others, strict=True)
+            if other is None or other.casefold() == owner.casefold()
+        ]
+        return own if own or is_shared else records
 
     def _choose(self, row: int, candidates: list[int]) -> int | None:
         if len(candidates) < 2:

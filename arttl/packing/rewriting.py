@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from arttl.catalogue.lazy import LazyRows
 from arttl.errors import ArttlError
 from arttl.packing.folder import write_folder
-from arttl.packing.lazy import LazyRows
 from arttl.packing.pool import in_order
 from arttl.packing.settings import OutputSettings
 from arttl.packing.writing import Outcomes

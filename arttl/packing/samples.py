@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from arttl.artworks import Artwork
+from arttl.catalogue.jobs import Job
 from arttl.pictures.decoding import BadPicture, decode_picture, read_image
 from arttl.pictures.near_duplicates import perceptual_hash
 from arttl.pictures.picture_file import PictureFile
 from arttl.pictures.storing import PREVIEW, stored_picture
-from arttl.shards.rejects import Reason, Reject
+from arttl.shards.rejects import Reject
 from arttl.shards.sample import Sample, SampleRecord
 
 
@@ -23,25 +24,6 @@ class Limits:
     max_side: int
     max_pixels: int
     with_hash: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """An artwork to pack.
-
-    Attributes:
-        artwork: itself.
-        file: its image's name in the metadata.
-        near_hash: its picture's perceptual hash, where that is known already.
-    """
-
-    artwork: Artwork
-    file: str
-    near_hash: int | None = None
-
-    def reject(self, reason: Reason, detail: str) -> Reject:
-        """That the artwork is left out."""
-        return Reject(self.artwork.object_number, self.artwork.key, self.file, reason, detail)
 
 
 def make_sample(job: Job, limits: Limits) -> Sample | Reject:

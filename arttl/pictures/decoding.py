@@ -20,6 +20,7 @@ from arttl.pictures.jpeg import DEFAULT_MAX_PIXELS as DEFAULT_MAX_PIXELS
 from arttl.pictures.jpeg import JpegHeader, check_scans, is_finished, read_jpeg_header
 from arttl.pictures.picture_file import PictureFile
 from arttl.pictures.readers import READERS
+from arttl.pictures.remarks import FIRST_PAGE
 
 # No uncompressed picture needs more than eight bytes per pixel, and the rest is a generous share for metadata.
 _ORIENTATION = 0x0112  # of EXIF
@@ -102,7 +103,9 @@ def decode_picture(data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS, cover: 
     if kind == "JPEG":
         header = jpeg_header(data, max_pixels=max_pixels)
         pixels = decode_jpeg(data, header, cover=cover)
-        return Decoded(pixels, header.icc, header.orientation, header.width, header.height)
+        return Decoded(
+            pixels, header.icc, header.orientation, header.width, header.height, remarks_on_file(header)
+        )
     try:
         # A warning would reach a terminal without the file's name; damage that matters raises.
         with warnings.catch_warnings():
@@ -190,6 +193,11 @@ def decode_jpeg(data: bytes, header: JpegHeader, *, cover: int = 0) -> Image.Ima
         # Pillow read all of them so.
         return Image.frombytes("CMYK", pixels.shape[1::-1], (255 - pixels).tobytes())
     return Image.fromarray(pixels)
+
+
+def remarks_on_file(header: JpegHeader) -> tuple[str, ...]:
+    """What is said of a JPEG before its colours are looked at."""
+    return (FIRST_PAGE,) if header.has_further else ()
 
 
 def is_plain_jpeg(header: JpegHeader) -> bool:

@@ -23,6 +23,7 @@ MOST_SCANS = 100
 Colour = Literal["YCbCr", "RGB", "grey", "CMYK", "YCCK", "other"]
 
 _ORIENTATION_TAG, _SHORT = 0x0112, 3  # EXIF 2.3, 4.6.4; the type of a TIFF field
+_PICTURES_TAG, _BYTES_OF_A_PICTURE, _PREVIEW = 0xB002, 16, 1  # CIPA DC-007 (2009), 5.2.3; large thumbnails
 _HUFFMAN_FRAMES = {0xC0: "baseline", 0xC1: "extended", 0xC2: "progressive"}
 _FRAMES = {
     **_HUFFMAN_FRAMES,
@@ -46,6 +47,7 @@ class JpegHeader:
         colour: what the components are; `other` where libjpeg cannot decode them or their subsampling.
         orientation: EXIF orientation, 1 (upright) to 8; 1 where none or nonsense is given.
         icc: the embedded colour profile.
+        has_further: whether other pictures than previews of it follow in the file (CIPA DC-007, an MPO).
     """
 
     width: int
@@ -55,6 +57,7 @@ class JpegHeader:
     colour: Colour
     orientation: int
     icc: bytes | None
+    has_further: bool = False
 
     @property
     def is_huffman(self) -> bool:
@@ -73,7 +76,7 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
     Raises:
         ValueError: if `data` is not a JPEG, or ends or breaks before its first scan.
     """
-    frame, coding, orientation = b"", "", 1
+    frame, coding, orientation, has_further = b"", "", 1, False
     profile: dict[int, bytes] = {}
     for marker, body in _segments(data):
         if marker in _FRAMES:
@@ -82,6 +85,8 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
             orientation = _orientation(body)
         elif marker == 0xE2 and body.startswith(b"ICC_PROFILE\0") and len(body) > 14:
             profile[body[12]] = body[14:]
+        elif marker == 0xE2 and body.startswith(b"MPF\0"):
+            has_further = _has_further(body[4:])
     if len(frame) < 6 or len(frame) < 6 + 3 * frame[5]:
         raise ValueError("the file has no frame header")
     height, width = int.from_bytes(frame[1:3], "big"), int.from_bytes(frame[3:5], "big")
@@ -104,6 +109,7 @@ def read_jpeg_header(data: bytes) -> JpegHeader:
         colour="grey" if colour == "Gray" else colour,
         orientation=orientation,
         icc=b"".join(profile[number] for number in sorted(profile)) or None,
+        has_further=has_further,
     )
 
 
@@ -136,7 +142,29 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 def _orientation(exif: bytes) -> int:
     """The orientation in the first directory of an EXIF segment (a TIFF after six bytes); 1 where it breaks."""
-    tiff = exif[6:]
+    for tag, kind, _, value, order in _entries(exif[6:]):
+        if tag == _ORIENTATION_TAG and kind == _SHORT:
+            orientation = int.from_bytes(value[:2], order)
+            return orientation if 1 <= orientation <= 8 else 1
+    return 1
+
+
+def _has_further(index: bytes) -> bool:
+    """Whether the index of a multi-picture file (a TIFF) names several pictures that are no previews of the first."""
+    for tag, _, count, value, order in _entries(index):
+        if tag == _PICTURES_TAG:
+            start, size = int.from_bytes(value, order), _BYTES_OF_A_PICTURE
+            pictures = index[start : start + count]
+            kinds = [
+                int.from_bytes(pictures[at : at + 4], order) >> 16 & 0xFF
+                for at in range(0, len(pictures), size)
+            ]
+            return sum(kind != _PREVIEW for kind in kinds) > 1
+    return False
+
+
+def _entries(tiff: bytes) -> Iterator[tuple[int, int, int, bytes, Literal["little", "big"]]]:
+    """Tag, type, count, bytes of the value or its place, and byte order of each entry of a TIFF's first directory."""
     order: Literal["little", "big"] = "little" if tiff[:2] == b"II" else "big"
 
     def number(start: int, size: int) -> int:
@@ -146,10 +174,13 @@ def _orientation(exif: bytes) -> int:
     for entry in range(directory + 2, directory + 2 + 12 * number(directory, 2), 12):
         if entry + 12 > len(tiff):
             break
-        if number(entry, 2) == _ORIENTATION_TAG and number(entry + 2, 2) == _SHORT:
-            value = number(entry + 8, 2)
-            return value if 1 <= value <= 8 else 1
-    return 1
+        yield (
+            number(entry, 2),
+            number(entry + 2, 2),
+            number(entry + 4, 4),
+            tiff[entry + 8 : entry + 12],
+            order,
+        )
 
 
 def check_scans(data: bytes) -> None:

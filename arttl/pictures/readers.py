@@ -18,7 +18,7 @@ from arttl.pictures.formats import REMEDY
 from arttl.pictures.heif import read_heif_header
 from arttl.pictures.jpeg2000 import Jpeg2000Header, read_jpeg2000_header, with_plain_colours
 from arttl.pictures.png import PngHeader, read_png_header
-from arttl.pictures.remarks import FIRST_PAGE, GAMMA, MORE_BITS
+from arttl.pictures.remarks import ALPHA, FIRST_PAGE, GAMMA, MORE_BITS
 from arttl.pictures.tiff_samples import is_for_samples, read_samples
 
 _UNKNOWN_TO_PILLOW = ("unknown pixel mode", "unknown data organization", "unknown raw mode")
@@ -116,7 +116,7 @@ def _read_tiff(data: bytes, max_pixels: int) -> Decoded:
     if preview and not _looks_alike(decoded, _read_directory(preview, max_pixels)):
         raise tiff.ambiguous(preview, directory)
     more_bits = (MORE_BITS,) if max(directory.bits) > 8 else ()
-    return replace(decoded, remarks=(*remarks, *more_bits))
+    return replace(decoded, remarks=(*remarks, *more_bits, *decoded.remarks))
 
 
 def _read_directory(directory: tiff.Directory, max_pixels: int) -> Decoded:
@@ -133,9 +133,10 @@ def _read_directory(directory: tiff.Directory, max_pixels: int) -> Decoded:
         except (SyntaxError, ValueError) as error:
             if not any(words in str(error) for words in _UNKNOWN_TO_PILLOW):
                 raise
-    picture, icc = read_samples(directory), directory.content(tiff.ICC_PROFILE) or None
-    orientation = directory.value(tiff.ORIENTATION, 1)
-    return Decoded(picture, icc, orientation if orientation in TRANSPOSE else 1, *picture.size)
+    picture, was_transparent = read_samples(directory)
+    icc, orientation = directory.content(tiff.ICC_PROFILE) or None, directory.value(tiff.ORIENTATION, 1)
+    remarks = (ALPHA,) if was_transparent else ()
+    return Decoded(picture, icc, orientation if orientation in TRANSPOSE else 1, *picture.size, remarks)
 
 
 def _looks_alike(large: Decoded, small: Decoded) -> bool:

@@ -15,6 +15,7 @@ from arttl.pictures.decoding import (
     decode_picture,
     is_plain_jpeg,
     jpeg_header,
+    remarks_on_file,
 )
 from arttl.pictures.formats import picture_format
 from arttl.pictures.remarks import remarks_on
@@ -69,7 +70,8 @@ def stored_picture(data: bytes, *, max_side: int, max_pixels: int) -> StoredPict
         header = jpeg_header(data, max_pixels=max_pixels)
         if is_plain_jpeg(header) and (not max_side or max(header.width, header.height) <= max_side):
             pixels = decode_jpeg(data, header, cover=PREVIEW)  # the check: any scale reads the whole file
-            return StoredPicture(data, header.width, header.height, header.width, header.height, pixels)
+            size = (header.width, header.height)
+            return StoredPicture(data, *size, *size, pixels, remarks_on_file(header))
     decoded = decode_picture(data, max_pixels=max_pixels, cover=round(_SPARE * max_side))
     full = (decoded.width, decoded.height)
     target = capped(*full, max_side)

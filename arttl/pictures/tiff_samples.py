@@ -63,11 +63,12 @@ def is_for_samples(directory: tiff.Directory) -> bool:
     return in_planes or reverse or (photometric == 5 and len(bits) > 4)
 
 
-def read_samples(directory: tiff.Directory) -> Image.Image:
+def read_samples(directory: tiff.Directory) -> tuple[Image.Image, bool]:
     """The pixels of a directory whose size has been checked.
 
     Returns:
-        Mode L, LA, RGB, RGBA or CMYK, 8 bits per sample, not yet upright.
+        Mode L, LA, RGB, RGBA or CMYK, 8 bits per sample, not yet upright, and whether transparent parts of CMYK were
+        put on white paper, which is no ink.
 
     Raises:
         UnsupportedPixels: for samples that are not read.
@@ -101,7 +102,12 @@ def read_samples(directory: tiff.Directory) -> Image.Image:
         _fill(pixels, directory, len(bits), None, table)
     if photometric == 0:
         pixels[:, :, 0] = 255 - pixels[:, :, 0]
-    return _picture(pixels, mode, alpha if has_alpha else 0)
+    if has_alpha and mode == "CMYK":
+        inks, cover = pixels[:, :, :4], pixels[:, :, 4:]
+        if alpha == _UNASSOCIATED:
+            inks = ((inks.astype(np.uint16) * cover + 127) // 255).astype(np.uint8)
+        return _picture(inks, mode, 0), bool(cover.min(initial=255) < 255)
+    return _picture(pixels, mode, alpha if has_alpha else 0), False
 
 
 def _predictor(directory: tiff.Directory) -> int:
@@ -111,15 +117,10 @@ def _predictor(directory: tiff.Directory) -> int:
 
 
 def _picture(pixels: npt.NDArray[np.uint8], mode: str, alpha: int) -> Image.Image:
-    """[H, W, C] to a picture with straight alpha; CMYK with alpha is put on white paper, which is no ink."""
+    """[H, W, C] to a picture with straight alpha."""
     size = pixels.shape[1::-1]
     if not alpha:
         return Image.frombytes(mode, size, pixels.tobytes())
-    if mode == "CMYK":
-        inks = pixels[:, :, :4]
-        if alpha == _UNASSOCIATED:
-            inks = (inks.astype(np.uint16) * pixels[:, :, 4:] + 127) // 255
-        return Image.frombytes("CMYK", size, inks.astype(np.uint8).tobytes())
     if alpha == _UNASSOCIATED:
         return Image.frombytes(f"{mode}A", size, pixels.tobytes())
     return Image.frombytes(f"{mode}a", size, pixels.tobytes()).convert(f"{mode}A")

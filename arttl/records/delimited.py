@@ -13,7 +13,7 @@ from pathlib import Path
 
 from arttl.characters import plain_text
 from arttl.errors import ArttlError, counted, did_you_mean
-from arttl.records.delimited_faults import DELIMITERS, faulty_cell, likely_header
+from arttl.records.delimited_faults import DELIMITERS, LikelyHeader, faulty_cell, holds_rows, likely_header
 from arttl.records.text_files import Encoding, Lines, detect_encoding, opened_lines
 
 __all__ = [
@@ -26,12 +26,14 @@ __all__ = [
     "read_columns",
     "read_rows",
     "rows_of",
+    "without_formula",
 ]
 
 _LONGEST_CELL = 2**20  # characters
 _SAMPLE = 50  # lines that the delimiter is determined from
 _SHOWN = 40  # characters of a title, and half of those of a header, in a message
 _SAMPLE_CHARACTERS = 2**20  # after which no further line is added to it
+_TEXT_FORMULA = re.compile(r'="((?:[^"]|"")*)"\Z')  # as programs write numbers that Excel must not change
 _SEPARATOR_LINE = re.compile(r'"?sep=([^"\w\r\n ])"?[,;\t]*[\r\n]*\Z', re.IGNORECASE)
 
 
@@ -167,7 +169,12 @@ def opened_table(path: Path, flag: str, encoding: str | None) -> Iterator[Opened
         named = [name for name in table.columns if name]
         # A title may have a mark in it that is the delimiter of no other line.
         other_than = delimiter if _fit(sample, delimiter)[0] == 0.0 and len(named) > 1 else ""
-        if (len(named) < 2 or other_than) and (below := _header_below(sample, skipped, other_than)):
+        below = ""
+        if len(named) < 2 or other_than:
+            below = _header_below(sample, skipped, other_than)
+        if not below and len(named) < len(table.columns) + bool(other_than):
+            below = _fuller_header_below(sample, skipped, len(named))
+        if below:
             shown = ", ".join(named)[: 2 * _SHOWN] or "none"
             raise ArttlError(f"line {table.line} of {path} names too few columns ({shown}){below}")
         if not named:
@@ -178,12 +185,27 @@ def opened_table(path: Path, flag: str, encoding: str | None) -> Iterator[Opened
 
 
 def _rows(table: OpenedTable, columns: list[str]) -> Iterator[Row]:
-    empty = True
+    empty, names = True, frozenset(table.header)
     with_nul = table.lines.with_nul
-    for cells, line in rows_of(table):
+    for cells, before, line in rows_of(table):
         empty = False
+        if table.lines.with_formulas:
+            cells = [without_formula(cell) for cell in cells]
         problem = ""
-        if len(cells) > len(columns):
+        if cells[0] in names and sorted(cells) == sorted(table.header):
+            if cells != table.header:
+                raise ArttlError(
+                    f"line {line} of {table.path} names the columns in another order than the header: save what follows"
+                    " as a table of its own"
+                )
+            problem = "the row repeats the header"
+        elif line - before > 1 and holds_rows(cells, len(columns), table.delimiter):
+            problem = (
+                f"a cell that begins with a quotation mark in line {before + 1} or later holds line breaks, and each of"
+                " its lines as many cells as the header: close it, or leave the mark out; if it is one cell, replace"
+                " the line breaks"
+            )
+        elif len(cells) > len(columns):
             problem = f"the row has {counted(len(cells), 'cell')} where the header has {len(columns)}"
         while with_nul and with_nul[0] <= line:
             with_nul.popleft()
@@ -195,22 +217,27 @@ def _rows(table: OpenedTable, columns: list[str]) -> Iterator[Row]:
         raise ArttlError(f"{table.path} has a header and no rows")
 
 
-def rows_of(table: OpenedTable) -> Iterator[tuple[list[str], int]]:
-    """The cells of each row that is not blank, and the number of its last line.
+def rows_of(table: OpenedTable) -> Iterator[tuple[list[str], int, int]]:
+    """The cells of each row that is not blank, and the numbers of the lines before it and of its last.
 
     Raises:
         ArttlError: for a row that is not well-formed.
     """
     while True:
-        line = table.line
+        before = table.line
         try:
             cells = next(table.reader)
         except StopIteration:
             return
         except csv.Error as error:
-            raise _not_well_formed(table, line, error) from error
+            raise _not_well_formed(table, before, error) from error
         if any(cell.strip() for cell in cells):
-            yield cells, table.line
+            yield cells, before, table.line
+
+
+def without_formula(cell: str) -> str:
+    """What a cell says that programs write as a formula, so that Excel does not change it: `="007"` is 007."""
+    return _TEXT_FORMULA.sub(lambda match: match[1].replace('""', '"'), cell)
 
 
 def _not_well_formed(table: OpenedTable, line: int, error: csv.Error) -> ArttlError:
@@ -238,6 +265,19 @@ def _header_below(sample: list[str], skipped: int, other_than: str = "") -> str:
     header = likely_header(sample)
     if header is None or header.line == 1 or header.delimiter == other_than:
         return ""
+    return _looks_like_header(header, skipped)
+
+
+def _fuller_header_below(sample: list[str], skipped: int, named: int) -> str:
+    """The same for a line with names, none a number, in at least twice as many cells as the first has texts in."""
+    header = likely_header(sample)
+    names = [] if header is None or header.line == 1 else [name for name in header.columns if name]
+    if header is None or len(names) < 2 * named or not all(re.search(r"[^\W\d]", name) for name in names):
+        return ""
+    return _looks_like_header(header, skipped)
+
+
+def _looks_like_header(header: LikelyHeader, skipped: int) -> str:
     columns = ", ".join(filter(None, header.columns))
     shown = columns if len(columns) <= 2 * _SHOWN else f"{columns[: 2 * _SHOWN]}..."
     return f"; line {skipped + header.line} looks like the header ({shown}): delete the lines above it"

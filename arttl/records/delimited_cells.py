@@ -70,5 +70,5 @@ def read_cells(path: Path, *, encoding: str | None = None) -> Iterator[Sequence[
         ArttlError: as `read_rows`.
     """
     with opened_table(path, "--metadata", encoding) as table:
-        for cells, _ in rows_of(table):
+        for cells, *_ in rows_of(table):
             yield cells

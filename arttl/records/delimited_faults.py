@@ -14,6 +14,7 @@ DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bar
 
 _LEAST_SHARE = 0.9  # of the rows below a header that have as many cells
 _SHOWN = 40  # characters of a cell
+_LEAST_SWALLOWED = 3  # delimiters
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _QUOTED = re.compile(r'"[^"]*(?:""[^"]*)*"')
 
@@ -61,6 +62,29 @@ def _likely_header(sample: Sequence[str], delimiter: str) -> LikelyHeader | None
         return None
     below = [len(row.columns) == width for row in rows if row.line > header.line]
     return header if not below or sum(below) >= _LEAST_SHARE * len(below) else None
+
+
+def holds_rows(cells: Sequence[str], width: int, delimiter: str) -> bool:
+    """Whether a cell with line breaks has swallowed rows, since its quotation mark is closed by one of a later row.
+
+    Each of its lines then has as many cells as the header, together with the cells before and after it.
+
+    Args:
+        cells: of the row.
+        width: cells of the header.
+        delimiter: between them.
+    """
+    for index, cell in enumerate(cells):
+        if "\n" not in cell and "\r" not in cell:
+            continue
+        first, *middle, last = _LINE_END.split(cell)
+        behind = len(cells) - index - 1
+        counts = [index + first.count(delimiter), *(line.count(delimiter) for line in middle)]
+        counts.append(last.count(delimiter) + behind)
+        # Two lines of a few commas may be text.
+        if set(counts) == {width - 1} and cell.count(delimiter) >= _LEAST_SWALLOWED:
+            return True
+    return False
 
 
 class QuotedCell(NamedTuple):

@@ -13,11 +13,10 @@ from arttl.documents import LARGEST
 from arttl.errors import ArttlError
 from arttl.records.json_values import json_value
 from arttl.records.kinds import contents
-from arttl.records.reading import metadata_files, readable
+from arttl.records.reading import metadata_files, read_bytes, readable
 
 JSON_SUFFIXES = (".json", ".jsonld", ".jsonl", ".ndjson", ".jsonlines")
 _LINES = (".jsonl", ".ndjson", ".jsonlines")
-_USUAL = 64 * 1024  # bytes that are asked for at first, since the memory for the most takes time to get
 
 
 def read_documents(path: Path, flag: str = "--metadata") -> Iterator[tuple[str, Any]]:
@@ -51,10 +50,7 @@ def read_document(file: Path, flag: str = "--metadata") -> Any:
     Raises:
         ArttlError: if the file is missing, has more than 64 MiB, or is not JSON in UTF-8.
     """
-    with readable(file, flag), file.open("rb") as opened:
-        data = opened.read(_USUAL)
-        if len(data) == _USUAL:
-            data += opened.read(LARGEST + 1 - _USUAL)
+    data = read_bytes(file, flag, LARGEST + 1)
     start = data[:1024].replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n")
     if start and not start.startswith((b"{", b"[")):
         raise ArttlError(f"{file} is not JSON but {contents(file)}")

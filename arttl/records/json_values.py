@@ -45,7 +45,9 @@ def json_value(text: str | bytes) -> Any:
             text = text.removeprefix(codecs.BOM_UTF8).decode()  # faster than "utf-8-sig"
         openings = text.count("[") + text.count("{")
         too_many = openings + text.count(",") > MOST_VALUES
-        value = None if too_many else json.loads(text, parse_float=_number)
+        if text.startswith("\ufeff"):
+            json.loads(text)  # which says so
+        value = None if too_many else _DECODER.decode(text)
     except RecursionError:
         raise ValueError(TOO_DEEP) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -75,3 +77,6 @@ def _is_too_deep(value: object) -> bool:
 def _number(text: str) -> float:
     number = float(text)
     return number if repr(number) == text or not math.isfinite(number) else WrittenNumber(text)
+
+
+_DECODER = json.JSONDecoder(parse_float=_number)  # `json.loads` makes one for each document

@@ -11,6 +11,12 @@ from pathlib import Path
 from arttl.errors import ArttlError
 from arttl.records.kinds import contents
 
+# Opening a pipe would wait for ever.
+_READING = (
+    os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+)
+_AT_ONCE = 2**20  # bytes
+
 
 @contextmanager
 def readable(path: Path, flag: str) -> Iterator[None]:
@@ -25,12 +31,54 @@ def readable(path: Path, flag: str) -> Iterator[None]:
     """
     try:
         if not _is_file_or_folder(path):
-            raise ArttlError(f"{flag} {path} is a pipe or a device; give the name of a file")
+            raise _no_file(path, flag)
         yield
-    except FileNotFoundError as error:
-        raise ArttlError(f"{flag} {path} does not exist") from error
     except OSError as error:
-        raise ArttlError(f"{flag} {path} cannot be read: {error.strerror}") from error
+        raise _unreadable(path, flag, error) from error
+
+
+def read_bytes(path: Path, flag: str, most: int) -> bytes:
+    """The bytes of a file, or the first `most` of them.
+
+    For folders of very many small files: it asks the system for a third of what `readable` and `open` do.
+
+    Args:
+        path: the file.
+        flag: the one that named it.
+        most: bytes that are read.
+
+    Raises:
+        ArttlError: as `readable` does.
+    """
+    try:
+        descriptor = os.open(path, _READING)
+        try:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+                raise _no_file(path, flag)
+            data = os.read(
+                descriptor, min(most, status.st_size + 1)
+            )  # one more, which says that this is the end
+            # Less may come at once, and some files do not say their size.
+            while len(data) != status.st_size and len(data) < most:
+                if not (more := os.read(descriptor, min(most - len(data), _AT_ONCE))):
+                    break
+                data += more
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise _unreadable(path, flag, error) from error
+    return data
+
+
+def _no_file(path: Path, flag: str) -> ArttlError:
+    return ArttlError(f"{flag} {path} is a pipe or a device; give the name of a file")
+
+
+def _unreadable(path: Path, flag: str, error: OSError) -> ArttlError:
+    if isinstance(error, FileNotFoundError):
+        return ArttlError(f"{flag} {path} does not exist")
+    return ArttlError(f"{flag} {path} cannot be read: {error.strerror}")
 
 
 def metadata_files(path: Path, suffixes: Collection[str], flag: str = "--metadata") -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -57,6 +58,19 @@ def column_names(path: Path, *, encoding: str | None = None) -> list[str]:
         _check_undeclared(path, encoding)
         return json_columns(path) if suffix in _JSON else parquet_columns(path)
     return read_columns(path, encoding=encoding)
+
+
+def columns_of_objects(path: Path, columns: list[str]) -> list[str]:
+    """The columns of such a file that hold objects with fields of their own, in order.
+
+    Args:
+        path: the file.
+        columns: of `column_names`.
+    """
+    if path.suffix.lower() not in _JSON:
+        return []
+    inside = {column[: match.start()] for column in columns for match in re.finditer(r"\.", column)}
+    return [column for column in columns if column in inside]
 
 
 def columns_without_zeros(path: Path) -> frozenset[str]:

@@ -162,6 +162,7 @@ class Lines:
     Attributes:
         encoding: one of `ENCODINGS`.
         with_nul: the numbers, from 1, of lines that held a NUL character, which is replaced by U+FFFD.
+        with_formulas: whether a line held what may be a formula that stands for a text, `="007"`.
     """
 
     def __init__(self, path: Path, file: TextIO, encoding: str) -> None:
@@ -170,6 +171,7 @@ class Lines:
         self._file = file
         self.encoding = encoding
         self.with_nul: deque[int] = deque()
+        self.with_formulas = False
 
     def __iter__(self) -> Iterator[str]:
         """The lines, from the first.
@@ -188,6 +190,8 @@ class Lines:
             if "\0" in line:
                 self.with_nul.append(number)
                 line = line.replace("\0", "\ufffd")
+            if '="' in line:
+                self.with_formulas = True
             yield line
 
 

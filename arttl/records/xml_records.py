@@ -166,6 +166,8 @@ def _records(
         except etree.XMLSyntaxError as error:
             damage = error  # raised after the records before it
         record_bytes += len(chunk)
+        # One look at all that was parsed, since one at each record takes as long as the rest of this loop.
+        is_deep = root is None or bool(_DEEP(root))
         for event, element in parser.read_events():
             if event == "start":
                 if root is None:
@@ -173,7 +175,7 @@ def _records(
                 if record is None and element.tag in names:
                     record, record_bytes = element, len(chunk)
             elif record is not None and element is record:
-                if _DEEP(record) and (deep := next(iter(_TOO_DEEP(record)), None)) is not None:
+                if is_deep and _DEEP(record) and (deep := next(iter(_TOO_DEEP(record)), None)) is not None:
                     raise _too_deep(path, deep)
                 if record.getparent() is not around:  # that of the record before it
                     around = record.getparent()

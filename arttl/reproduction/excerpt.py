@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from arttl.packing.lazy import LazyRows
+from arttl.catalogue.lazy import LazyRows
 from arttl.packing.rewriting import Copy, Rewriting, write_copies
 from arttl.packing.settings import OutputSettings
 from arttl.shards.index import ShardRows

@@ -26,7 +26,6 @@ A label column is an element, such as `dc:type` or `dcterms:medium`, or its valu
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from lxml.etree import _Element as Element
 
@@ -56,7 +55,7 @@ from arttl.records.kinds import contents, survey_xml
 from arttl.records.reading import metadata_files
 from arttl.records.xml_records import read_records
 from arttl.shards.rejects import Reject
-from arttl.sources.pictures import NoPicture, PictureFolder
+from arttl.sources.pictures import NoPicture, PictureFolder, first_picture
 from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
 
@@ -197,24 +196,3 @@ class _Reading:
         yield from map(Note, self._identifiers.sentences())
         yield from map(Note, self._choice.sentences({task: self._columns[task] for task in self._fields}))
         yield from self._pictures.remarks()
-
-
-def first_picture(pictures: PictureFolder, names: list[str]) -> tuple[Path | NoPicture, list[str]]:
-    """The picture of the first name that the folder has, and the names behind it that the folder has too.
-
-    Args:
-        pictures: the folder.
-        names: as the metadata have them; not empty.
-    """
-    looked_up = [pictures.named(name) for name in names]
-    there: dict[Path, str] = {}  # several addresses may name one file, in several sizes
-    for name, path in zip(names, looked_up, strict=True):
-        if isinstance(path, Path) and pictures.has(path):
-            there.setdefault(path, name)
-    doubtful = [
-        path for path in looked_up if isinstance(path, NoPicture) and path.reason == "ambiguous-picture"
-    ]
-    if not there:
-        return (doubtful or looked_up)[0], []
-    first, *others = there
-    return first, [there[path] for path in others]

@@ -72,8 +72,8 @@ from arttl.records.kinds import contents
 from arttl.records.reading import metadata_files
 from arttl.records.xml_records import in_language, words
 from arttl.shards.rejects import Reject
-from arttl.sources.dublin_core import LEFT_OUT, first_picture
-from arttl.sources.pictures import NoPicture, PictureFolder
+from arttl.sources.dublin_core import LEFT_OUT
+from arttl.sources.pictures import NoPicture, PictureFolder, first_picture
 from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
 

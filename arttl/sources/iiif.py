@@ -235,11 +235,8 @@ class _Reader:
             number = self._number(manifest, labels, where)
             yield Reject(number, "", "", "no-image-named", f"{where}: the manifest has no canvas")
         elif count > 1 and not self.settings.all_canvases:
-            self._count(
-                "{}canvases after the first of their manifest are left out (see --all-canvases)",
-                name,
-                count - 1,
-            )
+            sentence = "{}canvases after the first of their manifest are left out (see --all-canvases)"
+            self._count(sentence, name, count - 1)
         most = count if self.settings.all_canvases else 1
         for page, canvas in enumerate(islice(manifest.canvases(), most), start=1):
             yield self._artwork(manifest, labels, where, canvas, page)
@@ -269,7 +266,7 @@ class _Reader:
         attributed: dict[tuple[str, str], None] = {}
         for task, column in self.tasks.items():
             texts = self._values(f"--tasks {task}", column, levels)
-            raw[task] = tuple(text.raw for text in texts)
+            raw[task] = tuple([text.raw for text in texts])
             read = self._makers if task in self.artists else self._labels
             named = [maker for text in texts for maker in read(text)]
             labels[task] = labels_of(named, attributed=self.settings.attributed)
@@ -333,11 +330,11 @@ class _Reader:
             pairs = labels.of(column) or labels.of_usual(USUAL_LABELS.get(column, ()))
             if pairs:
                 self.used.setdefault(flag, Counter())[pairs[0].labels[0].plain] += 1
-                texts = tuple(
-                    text for pair in pairs for text in in_language(pair.values, self.settings.language)
-                )
+                texts = in_language(pairs[0].values, self.settings.language)
+                for pair in pairs[1:]:
+                    texts += in_language(pair.values, self.settings.language)
                 break
-        language = plain_language(self.settings.language or "")
+        language = plain_language(self.settings.language) if self.settings.language else ""
         if language and texts and texts[0].language not in (language, ""):
             sentence = f"{flag}: {{}}values are not given in --language {language}, and are taken as they are"
             self._count(sentence, repr(texts[0].plain[:60]))
@@ -348,7 +345,9 @@ class _Reader:
         separator = self.settings.label_separator
         if separator in _LINE_SEPARATORS:
             return text.lines
-        parts = text.plain.split(separator) if separator else (text.plain,)
+        if not separator:
+            return (text.plain,) if text.plain else ()
+        parts = text.plain.split(separator)
         return tuple(part for part in map(str.strip, parts) if part)
 
     def _split(self, text: Text) -> tuple[str, ...]:
@@ -356,12 +355,12 @@ class _Reader:
         if len(text.lines) > 1 and self.settings.label_separator not in _LINE_SEPARATORS:
             sentence = "{}values of several lines are not divided at them (see --label-separator '<br>')"
             self._count(sentence, repr(text.plain[:60]))
-        addresses = [part for part in parts if _is_address(part)]
-        if addresses:
+        if "http" in text.plain and (addresses := [part for part in parts if _is_address(part)]):
             self._count(
                 "{}web addresses in the place of labels are left out", addresses[0][:100], len(addresses)
             )
-        return tuple(part for part in parts if not _is_address(part)) if addresses else parts
+            return tuple(part for part in parts if not _is_address(part))
+        return parts
 
     def _labels(self, text: Text) -> list[Maker]:
         return [Maker(part) for part in self._split(text)]
@@ -371,6 +370,8 @@ class _Reader:
 
     def _identifiers(self, texts: Texts, labels: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Label to addresses in vocabularies: of links, and of a value that is an address beside a single label."""
+        if not any(text.links or "http" in text.plain for text in texts):
+            return {}
         parts = [part for text in texts for part in self._parts(text)]
         if not any(text.links for text in texts) and not any(map(_is_address, parts)):
             return {}

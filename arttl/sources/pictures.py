@@ -47,6 +47,7 @@ T = TypeVar("T")
 _LEAST_LISTED = 10_000  # files that are listed only to count those that no record names
 _SHOWN = 200  # letters of a name in a message
 _SEVERAL = re.compile(r"[;|\n]|, ")  # between the names of several pictures in one cell
+_SEVERAL_ADDRESSES = re.compile(r"[\s;|,][A-Za-z][A-Za-z0-9+.-]*://")
 _MARKS = re.compile(r"[\W_]+")
 
 
@@ -167,6 +168,8 @@ class PictureFolder:
         return (items[index] for index in np.flatnonzero(~is_named).tolist())
 
     def _of_address(self, address: str) -> Path | NoPicture:
+        if _SEVERAL_ADDRESSES.search(address):
+            return NoPicture("missing", address, "it must be the address of one picture, not several")
         own = name_in_address(address)
         if own is None:
             last = address.rstrip("/").rpartition("/")[2][:_SHOWN]
@@ -224,6 +227,27 @@ class PictureFolder:
                     self._passed_over.append(entry)
                 else:
                     yield entry.name
+
+
+def first_picture(pictures: PictureFolder, names: list[str]) -> tuple[Path | NoPicture, list[str]]:
+    """The picture of the first name that the folder has, and the names behind it that the folder has too.
+
+    Args:
+        pictures: the folder.
+        names: as the metadata have them; not empty.
+    """
+    looked_up = [pictures.named(name) for name in names]
+    there: dict[Path, str] = {}  # several addresses may name one file, in several sizes
+    for name, path in zip(names, looked_up, strict=True):
+        if isinstance(path, Path) and pictures.has(path):
+            there.setdefault(path, name)
+    doubtful = [
+        path for path in looked_up if isinstance(path, NoPicture) and path.reason == "ambiguous-picture"
+    ]
+    if not there:
+        return (doubtful or looked_up)[0], []
+    first, *others = there
+    return first, [there[path] for path in others]
 
 
 def _hash64(text: str) -> int:

@@ -18,16 +18,16 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 from arttl.artworks import Artwork, sample_key
 from arttl.characters import plain_text
 from arttl.errors import ArttlError, counted
-from arttl.records.rows import column_names, columns_without_zeros, read_any_rows
+from arttl.records.rows import column_names, columns_of_objects, columns_without_zeros, read_any_rows
 from arttl.records.usual_columns import USUAL_IMAGES, USUAL_NUMBERS, USUAL_TASKS
 from arttl.shards.rejects import Reject
-from arttl.sources.pictures import NoPicture, PictureFolder
+from arttl.sources.pictures import NoPicture, PictureFolder, first_picture
 from arttl.sources.presets import MAME_HEADER, Refinement, guesses, recognised
 from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
@@ -47,6 +47,7 @@ _CHANGED_BY_EXCEL = re.compile(
     r"|\d{4}-\d{2}-\d{2}[ T]00:00:00",
     re.ASCII,
 )
+_NUMBER_BEHIND = re.compile(r"[ ._-]*\d+\Z")
 _SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
@@ -65,24 +66,29 @@ def guess_columns(settings: S) -> tuple[S, list[str]]:
     """
     if settings.metadata is None:
         return settings, []
-    columns = column_names(settings.metadata, encoding=settings.encoding)
-    if settings.object_number is None and {*MAME_HEADER} <= {*columns}:
+    names = column_names(settings.metadata, encoding=settings.encoding)
+    of_objects = columns_of_objects(settings.metadata, names)
+    if settings.object_number is None and {*MAME_HEADER} <= {*names}:
         raise ArttlError(
             f"--metadata {settings.metadata} is the table of the MAMe data set: use --source mame"
         )
-    preset = recognised(columns)
+    preset = recognised(names)
+    # An object is no label; which of its fields is meant cannot be told.
+    columns = [name for name in names if name not in of_objects]
     # A picture's file name that someone has added to a published table is nearer than the address it came with.
     changes = {} if settings.image is not None else _guess(columns, "image", USUAL_IMAGES)
     if preset is not None:
-        changes = {**guesses(preset, columns, settings), **changes}
+        changes = {**guesses(preset, names, settings), **changes}
     elif settings.object_number is None:
         changes |= _guess(columns, "object_number", USUAL_NUMBERS)
     if not settings.tasks and "tasks" not in changes:
         of_tasks = {task: _usual(columns, usual) for task, usual in USUAL_TASKS.items()}
         if tasks := tuple(f"{task}={column}" for task, column in of_tasks.items() if column is not None):
             changes["tasks"] = tasks
+    notes = _on_objects(settings, names, of_objects, guessing=preset is None)
+    notes += _on_numbered(settings.replace(**changes).task_columns(), names)
     if not changes:
-        return settings, []
+        return settings, notes
     shown = (
         f"{flag} {' '.join(map(_quoted, [value] if isinstance(value, str) else value))}"
         for flag, name in _GUESSED.items()
@@ -90,8 +96,41 @@ def guess_columns(settings: S) -> tuple[S, list[str]]:
     )
     where = f"{settings.metadata.name} looks like {preset.table}; " if preset is not None else ""
     return settings.replace(**changes), [
-        f"{where}columns guessed: {' '.join(shown)}; override them with these flags"
+        f"{where}columns guessed: {' '.join(shown)}; override them with these flags",
+        *notes,
     ]
+
+
+def _on_objects(
+    settings: SourceSettings, names: list[str], of_objects: list[str], *, guessing: bool
+) -> list[str]:
+    """Sentences on columns that hold objects, where they are named, or would be guessed if they held texts."""
+    named = {settings.object_number, settings.image, *settings.task_columns().values()}
+    usual: list[tuple[str, ...]] = [USUAL_IMAGES] if settings.image is None else []
+    usual += [USUAL_NUMBERS] if settings.object_number is None else []
+    usual += USUAL_TASKS.values() if not settings.tasks else []
+    sentences = []
+    for column in of_objects:
+        if column in named or (guessing and any(_usual([column], of_kind) for of_kind in usual)):
+            field = next(name for name in names if name.startswith(f"{column}."))
+            sentences.append(f"the column {column!r} holds objects; name a field of theirs, such as {field}")
+    return sentences
+
+
+def _on_numbered(tasks: Mapping[str, str], names: list[str]) -> list[str]:
+    """Sentences on columns that are numbered after that of a task, and are not read."""
+    sentences = []
+    for task, column in tasks.items():
+        base = re.escape(_NUMBER_BEHIND.sub("", column))
+        further = [
+            name for name in names if re.fullmatch(rf"{base}[ ._-]*\d+", name) and name not in tasks.values()
+        ]
+        if further and base:
+            sentences.append(
+                f"{task} is read from the column {column!r} alone, not from {', '.join(map(repr, further[:3]))}"
+                f"{' and others' * (len(further) > 3)}; join them into one cell, see --label-separator"
+            )
+    return sentences
 
 
 def _guess(columns: list[str], name: str, usual: tuple[str, ...]) -> dict[str, str | tuple[str, ...]]:
@@ -172,9 +211,16 @@ def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOv
             yield Reject("", "", name, "no-object-number", row.location)
         elif not name:
             yield Reject(cells[number], "", "", "no-image-named", row.location)
-        elif isinstance(picture := pictures.named(name), NoPicture):
-            yield Reject(cells[number], "", name, picture.reason, f"{row.location}: {picture.detail}")
         else:
+            several = row.lists.get(image, ()) if image is not None else ()
+            if len(several) > 1:
+                picture, others = first_picture(pictures, list(several))
+                yield from (PassedOver("further pictures of an object", other) for other in others)
+            else:
+                picture = pictures.named(name)
+            if isinstance(picture, NoPicture):
+                yield Reject(cells[number], "", name, picture.reason, f"{row.location}: {picture.detail}")
+                continue
             artwork = Artwork(
                 key=sample_key(cells[number]),
                 object_number=cells[number],

@@ -11,15 +11,16 @@ from itertools import repeat
 
 import numpy as np
 
+from arttl.catalogue.catalogue import Catalogue
+from arttl.catalogue.jobs import Job
+from arttl.catalogue.sharing import without_contested
 from arttl.characters import plain_text
 from arttl.errors import ArttlError, counted
 from arttl.labelling.cleaning import clean, clean_reject, plain
 from arttl.matching.claims import Claims
-from arttl.packing.catalogue import Catalogue
 from arttl.packing.plan import file_name
-from arttl.packing.samples import Job
-from arttl.packing.sharing import without_contested
 from arttl.pictures.picture_file import PictureFile
+from arttl.records.delimited import without_formula
 from arttl.records.delimited_cells import Layout, read_cells, read_layout
 from arttl.records.kinds import nothing_read
 from arttl.records.rows import STRUCTURED
@@ -38,7 +39,7 @@ class CataloguedCollection(FileCollection):
         widest: cells of the longest of these rows, the header included.
     """
 
-    head: tuple[str, ...] = ("object_number", "picture")
+    head: tuple[str, ...] = ("object_number", "picture")  # and the institution, where any is named
 
     def __init__(self, settings: CatalogueSettings, *, with_rows: bool) -> None:
         """Read the metadata, and find each object's picture as packing does.
@@ -79,14 +80,14 @@ class CataloguedCollection(FileCollection):
                 artwork = clean(artwork, self.tasks)
                 job = Job(artwork, file_name(artwork, settings.images))
                 row = self._catalogue.add(job, artwork.object_number)
-                claims.add(artwork, row)
+                claims.add(artwork, row, artwork.institution)
                 self._place.append(row)
                 digest.update(self._catalogue.content(row) + json.dumps(cells).encode())
             if self.layout is not None:
                 # A row that got the suggestions of another would be the worst of faults.
                 column = self._number_column
-                number = plain(cells[column].strip()) if column < len(cells) else ""
-                if number != artwork.object_number:
+                number = without_formula(cells[column]) if column < len(cells) else ""
+                if plain(number.strip()) != artwork.object_number:
                     raise RuntimeError(f"row {number!r} was taken for object {artwork.object_number!r}")
                 self._rows.append(cells)
                 self.widest = max(self.widest, len(cells), len(self.layout.columns))
@@ -106,6 +107,8 @@ class CataloguedCollection(FileCollection):
         for row, reject in zip(np.setdiff1d(rows, kept).tolist(), lost, strict=True):
             self._problems[row] = f"{reject.reason}: {reject.detail}"
         self.identity = digest.hexdigest()
+        if self._catalogue.institutions.names:
+            self.head = (*self.head, "institution")
 
     def _cells(self) -> Iterator[Sequence[str]]:
         """The museum's rows; without end where they are not kept."""
@@ -130,10 +133,11 @@ class CataloguedCollection(FileCollection):
         place = self._place[item]
         if place < 0:
             number, file, _ = self._rejects.read(~place)
-            return Row((number, file), number, {}, cells)
+            return Row((number, file, "")[: len(self.head)], number, "", {}, cells)
         job = self._catalogue.job(place)
-        number = job.artwork.object_number
-        return Row((number, job.file), number, job.artwork.labels, cells)
+        number, institution = job.artwork.object_number, job.artwork.institution or ""
+        head = (number, job.file, institution)[: len(self.head)]
+        return Row(head, number, institution, job.artwork.labels, cells)
 
     def file(self, item: int) -> PictureFile | str:
         """See `FileCollection`."""

@@ -38,13 +38,14 @@ class Row:
 
     Attributes:
         head: a cell for each column of `Collection.head`.
-        object_number: as catalogued; empty where there is none.
+        object_number, institution: as catalogued; empty where there is none.
         catalogued: task name to labels, where the catalogue has some.
         cells: the museum's own row, where a table is extended.
     """
 
     head: tuple[str, ...]
     object_number: str = ""
+    institution: str = ""
     catalogued: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     cells: Sequence[str] = ()
 
@@ -192,7 +193,7 @@ class FolderCollection(FileCollection):
 class ShardCollection:
     """The pictures of a split of shards, in the manifest's order."""
 
-    head: tuple[str, ...] = ("key", "object_number")
+    head: tuple[str, ...] = ("key", "object_number")  # and the institution, where any is known
 
     def __init__(self, manifest: Manifest, split: str, how: HowToRead) -> None:
         """Take a split.
@@ -210,6 +211,8 @@ class ShardCollection:
         self._rows = loader.rows
         self.tasks = tuple(manifest.task_names)
         self._labels = {task: manifest.labels(task) for task in self.tasks}
+        if any(manifest.institutions):
+            self.head = (*self.head, "institution")
         self.identity = str(loader.state_dict()["samples"])
         self.sentences = [f"engine     {loader.engine_reason}"]
 
@@ -220,8 +223,9 @@ class ShardCollection:
         """See `Collection`."""
         row = int(self._rows[item])
         catalogued = {task: names for task, labels in self._labels.items() if (names := labels[row])}
-        number = self._manifest.object_numbers[row]
-        return Row((self._manifest.keys[row], number), number, catalogued)
+        number, institution = self._manifest.object_numbers[row], self._manifest.institutions[row] or ""
+        head = (self._manifest.keys[row], number, institution)[: len(self.head)]
+        return Row(head, number, institution, catalogued)
 
     def read(self, parts: Mapping[int, Sequence[int]], how: HowToRead) -> Iterator[PictureBatch]:
         """See `Collection`."""

@@ -57,13 +57,13 @@ class Neighbours:
         self._beyond = min(most, _MOST_OF_AN_OBJECT)
 
     def of(
-        self, features: torch.Tensor, object_numbers: Sequence[str], count: int
+        self, features: torch.Tensor, objects: Sequence[tuple[str, str]], count: int
     ) -> list[tuple[Neighbour, ...]]:
         """The nearest photographs of other objects, one per object, the nearest first.
 
         Args:
             features: [N, D] of pictures.
-            object_numbers: of their objects; empty where there is none.
+            objects: number and institution of theirs; empty where there is none.
             count: how many at most.
 
         Returns:
@@ -72,22 +72,21 @@ class Neighbours:
         wanted = min(len(self._features), (count + 1) * self._beyond)
         similarities, rows = nearest(unit_length(features).cpu(), self._features, wanted)
         return [
-            self._distinct(number, of_picture, chosen, count)
-            for number, of_picture, chosen in zip(
-                object_numbers, similarities.tolist(), rows.tolist(), strict=True
-            )
+            self._distinct(own, of_picture, chosen, count)
+            for own, of_picture, chosen in zip(objects, similarities.tolist(), rows.tolist(), strict=True)
         ]
 
     def _distinct(
-        self, own: str, similarities: list[float], rows: list[int], count: int
+        self, own: tuple[str, str], similarities: list[float], rows: list[int], count: int
     ) -> tuple[Neighbour, ...]:
-        found: dict[str, Neighbour] = {}
+        found: dict[tuple[str, str], Neighbour] = {}
         for similarity, row in zip(similarities, rows, strict=True):
             number = self._manifest.object_numbers[row]
-            if number == own or number in found:
+            each = number, self._manifest.institutions[row] or ""
+            if each == own or each in found:
                 continue
             labels = {task: labels[row] for task, labels in self._labels.items()}
-            found[number] = Neighbour(
+            found[each] = Neighbour(
                 number,
                 self._manifest.keys[row],
                 round(similarity, 6),

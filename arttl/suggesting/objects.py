@@ -39,9 +39,10 @@ class ObjectCollection:
         object_of: dict[bytes, int] = {}
         objects = array("q")
         for item in range(len(photographs)):
-            number = photographs.row(item).object_number
+            row = photographs.row(item)
             # Of a million numbers only digests are kept.
-            key = hashlib.blake2b(number.encode(), digest_size=12).digest() if number else b"%d" % item
+            name = f"{row.institution}\0{row.object_number}".encode()
+            key = hashlib.blake2b(name, digest_size=12).digest() if row.object_number else b"%d" % item
             objects.append(object_of.setdefault(key, len(object_of)))
         order = np.argsort(np.asarray(objects), kind="stable")
         self._items = order

@@ -108,8 +108,8 @@ class Predictor:
             suggested = self._suggester.suggest(outputs.logits, outputs.features)
             suggestions = dict(zip(predicted, suggested, strict=True))
             if self._neighbours is not None:
-                numbers = [rows[item].object_number for item in predicted]
-                found = self._neighbours.of(outputs.features, numbers, self._nearest)
+                objects = [(rows[item].object_number, rows[item].institution) for item in predicted]
+                found = self._neighbours.of(outputs.features, objects, self._nearest)
                 neighbours = dict(zip(predicted, found, strict=True))
         for item, row in rows.items():
             yield Record(row, outputs.problems.get(item), suggestions.get(item, {}), neighbours.get(item, ()))

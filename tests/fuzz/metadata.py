@@ -210,7 +210,7 @@ def dry_run(source: str, **flags: Any) -> Read:
             print_sentences(*sentences)
             for table in (packing_tables(summary), class_tables(summary, 12)):
                 Console().print(table)
-            print_suspects(summary.tasks, settings)
+            print_suspects(summary.tasks, summary.institutions, settings)
 
     return read
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arttl.labelling.suspects import LabelCounts, sentences_on_labels
+from arttl.labelling.suspects import LabelCounts, sentences_on_institutions, sentences_on_labels
 from arttl.labelling.unknown import means_unknown, unknown_key
 
 
@@ -242,3 +242,34 @@ def test_labels_with_html() -> None:
     assert _sentences(
         {"Caf&eacute;": 2, "<i>oil</i>": 1, "R&D": 1, "a < b; c > d": 1, "oil &amp; wax": 1}
     ) == ["material: 3 labels hold HTML, such as 'Caf&eacute;'; export the metadata as plain text"]
+
+
+def test_institutions_of_two_spellings() -> None:
+    counts = {
+        "Museum A": 3,
+        "Museum B": 5,
+        "museum a": 4,
+        "Musée d\u2019Art": 1,
+        "Musée d'Art": 1,
+        "Museum C": 2,
+    }
+    institutions = LabelCounts("", list(counts), np.array(list(counts.values())))
+    assert sentences_on_institutions(institutions) == [
+        "institutions: 'museum a' (4) and 'Museum A' (3) differ only in letter case, and count as several; give them"
+        " one name in the metadata",
+        "institutions: \"Musée d'Art\" (1) and 'Musée d\u2019Art' (1) differ only in quotation marks, and count as"
+        " several; give them one name in the metadata",
+    ]
+    alike = [f"{name} {letters}" for name in ("M", "m") for letters in "abcdefg"]
+    *_, last = sentences_on_institutions(LabelCounts("", alike, np.ones(14, dtype=np.int64)))
+    assert last == "institutions: 2 more groups look alike"
+    assert sentences_on_institutions(LabelCounts("", ["A", "B"], np.array([1, 2]))) == []
+
+
+def test_labels_that_are_objects() -> None:
+    labels = ['{"name": "X", "role": "after"}', "{'name': 'Y'}", "{oil}", '"a": b', "{1: 2}"]
+    (sentence,) = sentences_on_labels([LabelCounts("artist", labels, np.ones(5, dtype=np.int64))])
+    assert sentence == (
+        'artist: 2 labels are objects of JSON, such as \'{"name": "X", "role": "after"}\'; name a field of it, as'
+        " --tasks artist=COLUMN.FIELD"
+    )

@@ -13,13 +13,16 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from arttl.artworks import sample_key
 from arttl.errors import ArttlError
 from arttl.packing.command import run
 from arttl.packing.leaks import find_leaks
+from arttl.packing.plan import Plan, make_plan
 from arttl.packing.settings import PackSettings
 from arttl.packing.summary import Summary
 from arttl.shards.manifest import Manifest
 from arttl.shards.rejects import read_rejects
+from arttl.sources.registry import open_source
 
 
 @pytest.fixture(scope="module")
@@ -160,9 +163,111 @@ def test_what_is_refused(changes: dict[str, object], message: str, collection: P
     assert message in str(refused.value)
 
 
-def test_museums_that_number_their_objects_alike_are_said(
+def test_objects_of_one_number_in_several_museums_are_kept_apart(
     collection: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    packed(collection, tmp_path / "shards")
+    manifest = packed(collection, tmp_path / "shards", split="grouped")
     printed = " ".join(capsys.readouterr().out.split())
-    assert "several institutions have objects of one number, 20 in all, such as 0 (Antwerp, Ghent)" in printed
+    assert (
+        "several institutions have objects of one number, 20 in all, such as 0 (Antwerp, Ghent): they are kept apart"
+        in printed
+    )
+    # The table's own row of each sample is in its picture's name: 20 pictures of Antwerp, then 20 of Ghent.
+    rows = zip(manifest.object_numbers, manifest.institutions, manifest.keys, manifest.splits, strict=True)
+    splits: dict[str, dict[str | None, str]] = {}
+    for number, museum, key, split in rows:
+        assert key == (sample_key(number, part=museum or "") if museum in ("Antwerp", "Ghent") else number)
+        splits.setdefault(number, {})[museum] = split
+    pairs = [museums for number, museums in splits.items() if int(number) < 20]
+    assert all(museums.keys() == {"Antwerp", "Ghent"} for museums in pairs)
+    # As groups of their own they are divided by chance: of 20 pairs not all are in one split.
+    assert any(museums["Antwerp"] != museums["Ghent"] for museums in pairs)
+    assert not find_leaks(manifest).leaks
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_museums_of_two_spellings_are_printed(
+    dry_run: bool, collection: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = tmp_path / "objects.csv"
+    text = (collection / "objects.csv").read_text(encoding="utf-8")
+    table.write_text(text.replace("58.png,a,", "58.png,a,bruges"), encoding="utf-8")
+    settings = PackSettings(
+        metadata=table,
+        images=collection,
+        object_number="number",
+        image="image",
+        tasks=("type",),
+        institution_column="museum",
+        out=tmp_path / "shards",
+        workers=1,
+        near_duplicates="off",
+        dry_run=dry_run,
+    )
+    run(settings)
+    assert (
+        "\ninstitutions: 'Bruges' (18) and 'bruges' (1) differ only in letter case, and count as several; give them one"
+        " name in the metadata\n" in capsys.readouterr().out
+    )
+
+
+def _two_museums(folder: Path, rows: list[tuple[str, str, str]], pictures: tuple[str, ...]) -> Plan:
+    """The plan for rows of number, type and museum, with pictures named after numbers."""
+    random = np.random.default_rng(2)
+    others = [(f"other{index}", "vase", "Ghent") for index in range(6)]
+    for name in (*pictures, *(f"{number}.png" for number, _, _ in others)):
+        Image.fromarray(random.integers(0, 255, (40, 60, 3), dtype=np.uint8)).save(folder / name)
+    with (folder / "objects.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows([("number", "type", "museum"), *rows, *others])
+    settings = PackSettings(
+        metadata=folder / "objects.csv",
+        images=folder,
+        object_number="number",
+        image="number",
+        tasks=("type",),
+        institution_column="museum",
+        out=folder / "shards",
+        split="grouped",
+    )
+    return make_plan(open_source(settings), settings)
+
+
+def test_a_picture_named_after_a_number_of_two_museums_is_neithers(tmp_path: Path) -> None:
+    rows = [("1", "cup", "Antwerp"), ("1", "bowl", "Ghent"), ("2", "cup", "Antwerp")]
+    plan = _two_museums(tmp_path, rows, ("1.png", "2.png"))
+    assert [(reject.object_number, reject.reason, reject.detail) for reject in plan.rejects] == [
+        (
+            "1",
+            "ambiguous-picture",
+            f"1.png could as well be the picture of object '1' of {other}; no name is exactly its own",
+        )
+        for other in ("Ghent", "Antwerp")
+    ]
+
+
+def test_a_row_without_a_museum_may_repeat_one_with(tmp_path: Path) -> None:
+    plan = _two_museums(tmp_path, [("1", "cup", "Antwerp"), ("1", "cup", "")], ("1.png",))
+    assert [reject.reason for reject in plan.rejects] == ["duplicate-row"]
+
+
+def test_leaves_of_one_number_in_two_museums_are_no_series(collection: Path, tmp_path: Path) -> None:
+    table = tmp_path / "objects.csv"
+    with table.open("w", encoding="utf-8", newline="") as file:
+        rows = [
+            (
+                f"{index // 2}{'ab'[index % 2]}",
+                f"{index + 30 * (museum == 'Ghent')}.png",
+                "ab"[index % 2],
+                museum,
+            )
+            for museum in ("Antwerp", "Ghent")
+            for index in range(30)
+        ]
+        # Museums may have other leaves of one number.
+        rows = [row for row in rows if (row[0].endswith("a")) == (row[3] == "Antwerp")]
+        csv.writer(file).writerows([("number", "image", "type", "museum"), *rows])
+    manifest = packed(collection, tmp_path / "shards", metadata=table, leaf="[a-z]", split="grouped")
+    assert {*zip(manifest.groups, manifest.institutions, strict=True)} == {
+        (f"{museum}: {index}", museum) for museum in ("Antwerp", "Ghent") for index in range(15)
+    }
+    assert not find_leaks(manifest).leaks

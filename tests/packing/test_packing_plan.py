@@ -94,6 +94,34 @@ def test_photographs_of_one_object_get_keys_of_their_own(tmp_path: Path, make_ar
     assert [(reject.file, reject.reason) for reject in plan.rejects] == [("1.jpg", "duplicate-row")]
 
 
+def test_rows_of_one_picture_with_other_labels_are_warned_of(
+    tmp_path: Path, make_artworks: MakeArtworks
+) -> None:
+    artworks = make_artworks(12)
+    labels: list[dict[str, tuple[str, ...]]] = [
+        {"material": ("oil",)},
+        {"material": ("canvas",), "type": ("painting",)},
+        {"material": ("oil",)},
+    ]
+    rows = [dataclasses.replace(artworks[0], labels=each) for each in labels]
+    plan = make_plan([*rows, *artworks[1:]], _settings(tmp_path, tasks=("material", "type")))
+    same = "the same object number and image as an earlier row"
+    lost = f"{same}; material differs: oil is kept, not canvas; which takes its type from here"
+    assert [reject.detail for reject in plan.rejects] == [lost, same]
+    assert plan.warnings == (
+        "warning: 1 row repeats an earlier row with other labels, which are left out, such as those of object 'A.0'"
+        f" ({lost}); several labels of an object belong into one cell (--label-separator), and objects of their own"
+        " need numbers of their own (--object-number)",
+    )
+    kept = [
+        job.artwork.labels
+        for jobs in plan.jobs.values()
+        for job in jobs
+        if job.artwork.object_number == "A.0"
+    ]
+    assert kept == [{"material": ("oil",), "type": ("painting",)}]
+
+
 def _split_of(settings: PackSettings, artworks: list[Artwork]) -> dict[str, str]:
     plan = make_plan(artworks, settings)
     return {job.artwork.object_number: split for split, jobs in plan.jobs.items() for job in jobs}

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from arttl.artworks import Artwork
+from arttl.catalogue.jobs import Job
 from arttl.errors import ArttlError
 from arttl.packing import pool
 from arttl.packing.pack import pack
 from arttl.packing.pool import default_workers, in_order, samples_in_order
-from arttl.packing.samples import Job, Limits
+from arttl.packing.samples import Limits
 from arttl.packing.settings import PackSettings
 from arttl.shards.sample import Sample
 
@@ -79,7 +80,8 @@ from pathlib import Path
 
 from arttl.artworks import Artwork
 from arttl.packing.pool import samples_in_order
-from arttl.packing.samples import Job, Limits
+from arttl.catalogue.jobs import Job
+from arttl.packing.samples import Limits
 
 if __name__ == "__main__":
     job = Job(Artwork("a", "a", Path("none.jpg"), {}), "none.jpg")

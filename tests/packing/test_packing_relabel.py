@@ -12,7 +12,7 @@ import webdataset
 from iiif_cases import SERVICE, canvas_3, image_3, manifest_3
 from PIL import Image
 
-from arttl.artworks import Artwork
+from arttl.artworks import Artwork, sample_key
 from arttl.cli import run_command
 from arttl.errors import ArttlError
 from arttl.iiif.manifest import read_manifest
@@ -177,3 +177,59 @@ def test_pages_of_manifests_get_the_labels_of_their_own_canvases(
     before = [labels[0] for labels in old.labels("material") if labels]
     assert sorted(set(before)) == ["wood 0 1", "wood 0 2", "wood 1 1", "wood 1 2"]
     assert new.labels("material") == [(label.replace("wood", "oak"),) for label in before]
+
+
+def test_a_record_of_another_institution_is_none_of_the_picture(
+    tmp_path: Path, make_artworks: MakeArtworks
+) -> None:
+    museums = ("Antwerp", "Ghent")
+    artworks = [
+        dataclasses.replace(
+            artwork,
+            object_number=str(index % 8),
+            key=sample_key(str(index % 8), part=museums[index // 8]),
+            institution=museums[index // 8],
+        )
+        for index, artwork in enumerate(make_artworks(16))
+    ]
+    pack(artworks, PackSettings(out=tmp_path / "old", images=tmp_path / "images", workers=1))
+    rows = [("number", "genre", "museum"), *((str(index), "portrait", "ANTWERP") for index in range(8))]
+    made, _ = relabel(
+        RelabelSettings(
+            folder=tmp_path / "old",
+            metadata=_write(tmp_path / "new.csv", rows),
+            object_number="number",
+            tasks=("genre",),
+            institution_column="museum",
+            out=tmp_path / "new",
+            workers=1,
+        )
+    )
+    assert sorted(made.object_numbers) == [str(index) for index in range(8)]
+    assert {*made.keys} == {sample_key(str(index), part="Antwerp") for index in range(8)}
+    rejects = list(read_rejects(tmp_path / "new"))
+    assert {(reject.reason, reject.detail) for reject in rejects} == {
+        ("no-record", "only another institution's object has this number")
+    }
+    assert len(rejects) == 8
+
+
+def test_an_institution_may_be_spelled_otherwise_where_numbers_are_its_own(
+    tmp_path: Path, make_artworks: MakeArtworks
+) -> None:
+    artworks = [dataclasses.replace(artwork, institution="Antwerp") for artwork in make_artworks(8)]
+    pack(artworks, PackSettings(out=tmp_path / "old", images=tmp_path / "images", workers=1))
+    rows = [("number", "genre", "museum"), *((f"A.{index}", "portrait", "KMSKA") for index in range(8))]
+    made, _ = relabel(
+        RelabelSettings(
+            folder=tmp_path / "old",
+            metadata=_write(tmp_path / "new.csv", rows),
+            object_number="number",
+            tasks=("genre",),
+            institution_column="museum",
+            out=tmp_path / "new",
+            workers=1,
+        )
+    )
+    assert len(made) == 8
+    assert {*made.institutions} == {"KMSKA"}

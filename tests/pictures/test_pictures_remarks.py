@@ -77,6 +77,33 @@ def test_frames(soft_picture: Make) -> None:
         assert remarks(saved(pictures[0], kind)) == (), kind
 
 
+@pytest.mark.parametrize("max_side", [0, 40])
+def test_further_pictures_of_a_jpeg(max_side: int, soft_picture: Make) -> None:
+    pictures = [soft_picture(96, 64, seed=seed) for seed in range(3)]
+    for count, expected in ((1, ()), (2, (FIRST_PAGE,)), (3, (FIRST_PAGE,))):
+        data = bytearray(saved(pictures[0], "MPO", save_all=True, append_images=pictures[1:count]))
+        assert remarks(bytes(data), max_side) == expected
+    # A camera's preview of the picture: image type 0x010002, a large thumbnail.
+    data = bytearray(saved(pictures[0], "MPO", save_all=True, append_images=pictures[1:2]))
+    second = data.index(b"MPF\0") + 4 + 66
+    with Image.open(io.BytesIO(data)) as opened:
+        entries = opened.mpinfo[0xB002]  # type: ignore[attr-defined]
+    start = data.index(struct.pack("<I", entries[1]["Size"]), data.index(b"MPF\0")) - 4
+    assert abs(start - second) < 16  # within the index
+    data[start : start + 4] = struct.pack("<I", 0x010002)
+    assert remarks(bytes(data), max_side) == ()
+
+
+@pytest.mark.parametrize("premultiplied", [True, False])
+def test_transparent_inks(premultiplied: bool, soft_picture: Make) -> None:
+    inks = np.asarray(soft_picture(96, 64).convert("CMYK"))
+    for cover, expected in ((255, (INKS,)), (128, (ALPHA, INKS))):
+        alpha = np.full((64, 96, 1), 255, np.uint8)
+        alpha[:32] = cover
+        page = page_of(np.concatenate([inks, alpha], 2), 8, t262=5, t338=1 if premultiplied else 2)
+        assert remarks(tiff_bytes(page)) == expected
+
+
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "JPEG2000"])
 def test_transparent_parts(kind: str, soft_picture: Make) -> None:
     picture = soft_picture(96, 64).convert("RGBA")

@@ -132,6 +132,15 @@ def test_rows_that_do_not_fit(tmp_path: Path) -> None:
         ),
         (b'\n\n"nr\r\nof",what\n1,vase\n', "line 1 of .* is blank.*; line 4 looks like the header"),
         (
+            b"Export of the museum;3.2.2024;;;\nby;admin;;;\nnr;photo;what;of;by\n1;a;vase;clay;X\n2;b;bowl;clay;Y\n",
+            r"line 1 of .* names too few columns \(Export of the museum, 3\.2\.2024\); line 3 looks like the header"
+            r" \(nr, photo, what, of, by\): delete the lines above it",
+        ),
+        (
+            b"Export;2024\nnr;photo;what;of;by\n1;a;vase;clay;X\n2;b;bowl;clay;Y\n",
+            r"line 1 of .* names too few columns \(Export, 2024\); line 2 looks like the header",
+        ),
+        (
             b";;\nnr;what;\n1;vase;\n",
             r"names too few columns \(none\); line 2 looks like the header \(nr, what\)",
         ),
@@ -160,6 +169,77 @@ def test_rows_that_all_have_a_cell_more_are_not_a_header(tmp_path: Path) -> None
     for more in (1, 5):
         rows = _read(tmp_path / "a.csv", f"file,what\na.jpg,vase{',' * more}\nb.jpg,bowl{',' * more}\n")
         assert [row.problem for row in rows] == [f"the row has {2 + more} cells where the header has 2"] * 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nr,what,,,,\n1,vase,,,,\n2,bowl,x,y,z,w\n",  # data without names; a row of numbers is no header
+        "nr,what,,\n1,vase,,\nA,bowl,sold,\n",  # an unnamed column of notes
+    ],
+)
+def test_a_header_with_few_names_stays_one(text: str, tmp_path: Path) -> None:
+    assert [row.cells["what"] for row in read_rows_of(tmp_path, text)] == ["vase", "bowl"]
+
+
+def read_rows_of(folder: Path, text: str) -> list[Row]:
+    path = folder / "objects.csv"
+    path.write_text(text, encoding="utf-8")
+    return list(read_rows(path, []))
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("column", [0, 2, 4])
+@pytest.mark.parametrize("swallowed", [1, 3])
+def test_a_quotation_mark_that_a_later_row_closes(
+    column: int, swallowed: int, delimiter: str, tmp_path: Path
+) -> None:
+    rows = [[f"{name}{row}" for name in "abcde"] for row in range(6)]
+    rows[1][column] = '"' + rows[1][column]
+    rows[1 + swallowed][column] += '"'
+    text = "\n".join(delimiter.join(row) for row in (["nr", "file", "what", "of", "by"], *rows))
+    problems = {row.location: row.problem for row in read_rows_of(tmp_path, text + "\n")}
+    location = f"line {3 + swallowed}"
+    assert list(problems) == ["line 2", location, *(f"line {line}" for line in range(4 + swallowed, 8))]
+    assert problems.pop(location).startswith(
+        "a cell that begins with a quotation mark in line 3 or later holds"
+    )
+    assert {*problems.values()} == {""}
+
+
+def test_line_breaks_within_cells_are_not_rows(tmp_path: Path) -> None:
+    text = 'nr,what,of,by\n1,vase,"clay, glazed\nand painted, gilt",X\n2,"a\nb\nc",clay,"Y,\nZ, A, B"\n'
+    assert [(row.cells["of"], row.cells["by"], row.problem) for row in read_rows_of(tmp_path, text)] == [
+        ("clay, glazed\nand painted, gilt", "X", ""),
+        ("clay", "Y,\nZ, A, B", ""),
+    ]
+
+
+def test_a_header_within_a_table_is_no_object(tmp_path: Path) -> None:
+    rows = read_rows_of(tmp_path, "nr ,what\n1,vase\nnr ,what\n2,bowl\n")
+    assert [(row.cells["nr"], row.problem) for row in rows] == [
+        ("1", ""),
+        ("nr ", "the row repeats the header"),
+        ("2", ""),
+    ]
+
+
+def test_a_header_in_another_order_is_refused(tmp_path: Path) -> None:
+    text = "nr,what,of\n1,vase,clay\nnr,of,what\n2,clay,bowl\n"
+    with pytest.raises(
+        ArttlError, match=r"line 3 of .* names the columns in another order than the header: save"
+    ):
+        read_rows_of(tmp_path, text)
+    # Values may be names of columns.
+    assert len(read_rows_of(tmp_path, "nr,what,of\nwhat,nr,clay\nnr,nr,what\n")) == 2
+
+
+def test_formulas_that_stand_for_texts(tmp_path: Path) -> None:
+    text = 'nr;what;of\n="007";"=""a """"b"""" c""";=1+1\n"=""1907.10""";="x" & "y";"=""open"\n'
+    assert [list(row.cells.values()) for row in read_rows_of(tmp_path, text)] == [
+        ["007", 'a "b" c', "=1+1"],
+        ["1907.10", '="x" & "y"', '="open'],
+    ]
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from arttl.errors import ArttlError
-from arttl.records.reading import metadata_files, readable
+from arttl.records.reading import metadata_files, read_bytes, readable
 
 
 def test_files_of_a_folder(tmp_path: Path) -> None:
@@ -49,3 +49,30 @@ def test_a_pipe_is_refused(tmp_path: Path) -> None:
         pass
     with pytest.raises(ArttlError, match="does not exist"), readable(tmp_path / "none", "--metadata"):
         (tmp_path / "none").read_bytes()
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 5, 3 * 2**20])
+def test_bytes_of_a_file(size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = os.urandom(size)
+    path = tmp_path / "a.json"
+    path.write_bytes(data)
+    for most in (1, size, size + 1, 2**23):
+        assert read_bytes(path, "--metadata", most) == data[:most]
+    read = os.read
+    monkeypatch.setattr(os, "read", lambda descriptor, count: read(descriptor, min(count, 2**20 - 7)))
+    assert read_bytes(path, "--metadata", 2**23) == data
+
+
+def test_bytes_of_what_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(ArttlError, match=r"pipe\.json is a pipe or a device; give the name of a file"):
+        read_bytes(tmp_path / "pipe.json", "--metadata", 10)
+    with pytest.raises(ArttlError, match=r"--metadata /dev/zero is a pipe or a device"):
+        read_bytes(Path("/dev/zero"), "--metadata", 10)
+    with pytest.raises(ArttlError, match=r"--metadata .*none does not exist"):
+        read_bytes(tmp_path / "none", "--metadata", 10)
+    with pytest.raises(ArttlError, match=r"--metadata .* cannot be read: Is a directory"):
+        read_bytes(tmp_path, "--metadata", 10)
+    status = Path("/proc/self/status")  # whose size is 0
+    if status.exists():
+        assert read_bytes(status, "--metadata", 2**20).startswith(b"Name:")

@@ -166,3 +166,97 @@ def test_real_tables(
     artworks = {item.object_number: item for item in items if isinstance(item, Artwork)}
     assert len(items) == len(artworks) == count
     assert artworks[number].labels == labels
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_of_several_pictures_the_first_that_is_there_is_taken(suffix: str, tmp_path: Path) -> None:
+    def addresses(*names: str) -> list[dict[str, str]]:
+        return [{"url": f"https://museum.example/photos/{name}.jpg"} for name in names]
+
+    rows = [
+        {"id": "1", "photos": addresses("x", "b", "a"), "what": "vase"},
+        {"id": "2", "photos": addresses("c"), "what": "vase"},
+        {"id": "3", "photos": addresses("x", "y"), "what": "vase"},
+    ]
+    settings = SourceSettings(
+        metadata=_write(tmp_path / f"objects.{suffix}", rows),
+        images=tmp_path,
+        object_number="id",
+        image="photos.url",
+        tasks=("what",),
+    )
+    reading = open_source(settings)
+    items = list(reading)
+    assert {item.object_number: item.image.name for item in items if isinstance(item, Artwork)} == {
+        "1": "b.jpg",
+        "2": "c.jpg",
+    }
+    assert [(item.object_number, item.reason) for item in items if isinstance(item, Reject)] == [
+        ("3", "missing")
+    ]
+    assert (
+        "passed over: further pictures of an object (https://museum.example/photos/a.jpg)"
+        in reading.sentences()
+    )
+
+
+@pytest.mark.parametrize("mark", ["; ", "|", " ", ", ", "\n"])
+def test_a_cell_of_several_addresses_names_no_picture(mark: str, tmp_path: Path) -> None:
+    cell = mark.join(f"https://museum.example/photos/{name}.jpg" for name in "ab")
+    path = _write(tmp_path / "objects.csv", [{"id": "1", "photo": cell, "what": "vase"}])
+    settings = SourceSettings(
+        metadata=path, images=tmp_path, object_number="id", image="photo", tasks=("what",)
+    )
+    (reject,) = list(open_source(settings))
+    assert isinstance(reject, Reject)
+    assert reject.reason == "missing"
+    assert (
+        reject.detail == "line 3: it must be the address of one picture, not several"
+        if mark == "\n"
+        else (reject.detail == "line 2: it must be the address of one picture, not several")
+    )
+
+
+def test_a_column_of_objects_is_not_guessed(tmp_path: Path) -> None:
+    rows = [
+        {"id": "1", "object_number": {"own": "A"}, "maker": {"name": "X", "role": "after"}, "type": "vase"}
+    ]
+    settings = SourceSettings(
+        metadata=_write(tmp_path / "objects.jsonl", rows), object_number="id", dry_run=True
+    )
+    guessed, sentences = guess_columns(settings)
+    assert guessed.tasks == ("type=type",)
+    assert sentences == [
+        "columns guessed: --tasks type=type; override them with these flags",
+        "the column 'maker' holds objects; name a field of theirs, such as maker.name",
+    ]
+    assert guess_columns(settings.replace(tasks=("maker=maker.name",)))[1] == []
+    assert guess_columns(settings.replace(object_number="object_number", tasks=("artist=maker",)))[1] == [
+        "the column 'object_number' holds objects; name a field of theirs, such as object_number.own",
+        "the column 'maker' holds objects; name a field of theirs, such as maker.name",
+    ]
+    dotted = _write(tmp_path / "objects.csv", [{"id": "1", "artist": "X", "artist.1": "Y"}])
+    assert guess_columns(settings.replace(metadata=dotted))[0].tasks == ("artist=artist",)
+
+
+def test_columns_numbered_after_that_of_a_task_are_told(tmp_path: Path) -> None:
+    row = {
+        "id": "1",
+        "Material": "oil",
+        "Material.1": "canvas",
+        "Material.2": "",
+        "Artist 1": "X",
+        "Artist 2": "Y",
+    }
+    path = _write(tmp_path / "objects.csv", [{**row, "Year 1": "1650", "1": "", "2": ""}])
+    settings = SourceSettings(metadata=path, object_number="id", dry_run=True)
+    assert guess_columns(settings)[1] == [
+        "columns guessed: --tasks material=Material; override them with these flags",
+        "material is read from the column 'Material' alone, not from 'Material.1', 'Material.2'; join them into one"
+        " cell, see --label-separator",
+    ]
+    assert guess_columns(settings.replace(tasks=("artist=Artist 1", "year=Year 1", "x=1")))[1] == [
+        "artist is read from the column 'Artist 1' alone, not from 'Artist 2'; join them into one cell, see"
+        " --label-separator",
+    ]
+    assert guess_columns(settings.replace(tasks=("first=Artist 1", "second=Artist 2")))[1] == []

@@ -226,3 +226,14 @@ def test_identifiers_of_a_reviewed_vocabulary_and_linked_art_of_what_was_accepte
     assert run_command("convert", argv) == 0
     written = out.read_text()
     assert address in written and label in written
+
+
+def test_rows_that_are_none_keep_their_place(predict: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
+    metadata = tmp_path / "objects.csv"
+    own = ['="1907",1907.jpg', "object_number,image", "A-2,A-2.png", "b3,b3.jpg"]
+    metadata.write_text("object_number,image\n" + "\n".join(own) + "\n")
+    assert predict(metadata, "out.csv")[0] == 0
+    written = rows(tmp_path / "out.csv")
+    assert [row["object_number"] for row in written] == ['="1907"', "object_number", "A-2", "b3"]
+    assert [bool(row["type"]) for row in written] == [True, False, True, True]
+    assert written[1]["problem"].startswith("bad-row: ")

@@ -97,6 +97,6 @@ def test_photographs_of_one_object_are_one_neighbour(small_shards: Path) -> None
     generator = torch.Generator().manual_seed(0)
     features = torch.randn(len(manifest), 8, generator=generator)
     numbers = manifest.object_numbers
-    (found,) = Neighbours(manifest, features).of(features[:1], [""], 5)
+    (found,) = Neighbours(manifest, features).of(features[:1], [("", "")], 5)
     assert found[0].object_number == numbers[0] and found[0].similarity == pytest.approx(1, abs=1e-5)
     assert len({each.object_number for each in found}) == 5

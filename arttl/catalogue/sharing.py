@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from arttl.catalogue.catalogue import Catalogue
 from arttl.errors import ArttlError, counted
 from arttl.matching.claims import Claims, Contest
-from arttl.packing.catalogue import Catalogue
 from arttl.shards.rejects import Reject
 from arttl.splits.split import Rows
 
@@ -51,17 +51,33 @@ def _details(catalogue: Catalogue, contest: Contest) -> dict[int, str]:
     """The reason for each row that loses its picture."""
     if not contest.losing:
         return {}
-    of_others = _numbers(catalogue, contest.keeping if contest.objects else contest.losing)
+    of_others = _objects(catalogue, contest.keeping if contest.objects else contest.losing)
     details = {}
     for row in contest.losing:
         job = catalogue.job(row)
-        others = [f"object {number!r}" for number in of_others if number != job.artwork.object_number]
-        named = " and ".join(others[:_EXAMPLES]) or "an object without labels"
+        own = job.artwork.object_number
+        others = {other: name for other, name in of_others.items() if other != (own, job.artwork.institution)}
+        named = " and ".join(list(others.values())[:_EXAMPLES]) or "an object without labels"
         if contest.objects:
             details[row] = f"{job.file} is named more exactly by {named}"
         else:
             details[row] = f"{job.file} could as well be the picture of {named}; no name is exactly its own"
     return details
+
+
+def _objects(catalogue: Catalogue, rows: list[int]) -> dict[tuple[str, str | None], str]:
+    """Number and institution of some objects of the rows, and what to call them; the institution where it tells."""
+    artworks = [catalogue.job(row).artwork for row in rows[: _EXAMPLES + 1]]
+    numbers = [artwork.object_number for artwork in artworks]
+    return {
+        (artwork.object_number, artwork.institution): f"object {artwork.object_number!r}"
+        + (
+            f" of {artwork.institution}"
+            if numbers.count(artwork.object_number) > 1 and artwork.institution
+            else ""
+        )
+        for artwork in artworks
+    }
 
 
 def _numbers(catalogue: Catalogue, rows: list[int]) -> list[str]:

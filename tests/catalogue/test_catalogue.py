@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arttl.artworks import ArchivedArtwork, Artwork
-from arttl.packing.catalogue import Catalogue, LabelColumn
-from arttl.packing.samples import Job
+from arttl.catalogue.catalogue import Catalogue, LabelColumn
+from arttl.catalogue.jobs import Job
 from arttl.pictures.picture_file import PictureFile
 
 _TEXT = st.text(max_size=20)

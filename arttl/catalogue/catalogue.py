@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from arttl.artworks import ArchivedArtwork, Artwork
-from arttl.packing.lazy import LazyRows
-from arttl.packing.samples import Job
+from arttl.catalogue.jobs import Job
+from arttl.catalogue.lazy import LazyRows
 from arttl.pictures.picture_file import PictureFile
 
 _IN_MEMORY = 16 * 2**20  # bytes of artworks before there is a file
@@ -124,8 +124,9 @@ class Catalogue:
         row = len(self._starts)
         self._starts.append(0)
         self._sizes.append(0)
-        self._keys.append(_hash64(job.artwork.key))
-        self._groups.append(_hash64(group))
+        key = job.artwork.key
+        self._keys.append(hashed := _hash64(key))
+        self._groups.append(hashed if group == key else _hash64(group))
         self.replace(row, job)
         return row
 
@@ -199,11 +200,23 @@ class Catalogue:
         """All that is known of a row except the path of its image; digests are computed from it."""
         return self._read(row).partition(b"\n")[0]
 
-    def rename(self, row: int, key: str) -> None:
-        """Give a row another key."""
+    def rename(self, row: int, key: str, group: str | None = None, *, keep_group: bool = False) -> None:
+        """Give a row another key, and another group.
+
+        Args:
+            row: itself.
+            key: its own.
+            group: None: as it is.
+            keep_group: whether the group is kept with the sample, as that of leaves is.
+        """
         job = self.job(row)
-        self.replace(row, dataclasses.replace(job, artwork=dataclasses.replace(job.artwork, key=key)))
+        kept = group if keep_group and group is not None else job.artwork.group
+        self.replace(
+            row, dataclasses.replace(job, artwork=dataclasses.replace(job.artwork, key=key, group=kept))
+        )
         self._keys[row] = _hash64(key)
+        if group is not None:
+            self._groups[row] = _hash64(group)
 
     def set_near_hashes(self, rows: npt.NDArray[np.int64], hashes: npt.NDArray[np.uint64]) -> None:
         """Keep the perceptual hashes of some rows' pictures, for their jobs."""
@@ -214,10 +227,13 @@ class Catalogue:
         """A hash of each row's key; equal keys have equal hashes."""
         return np.array(self._keys, dtype=np.uint64)
 
+    def group_hashes(self) -> npt.NDArray[np.uint64]:
+        """A hash of each row's group."""
+        return np.array(self._groups, dtype=np.uint64)
+
     def groups(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """The groups of the rows, numbered from 0."""
-        hashes = np.array(self._groups, dtype=np.uint64)[rows]
-        return np.unique(hashes, return_inverse=True)[1].astype(np.int64).reshape(-1)
+        return np.unique(self.group_hashes()[rows], return_inverse=True)[1].astype(np.int64).reshape(-1)
 
     def _read(self, row: int) -> bytes:
         self._is_at_end = False
