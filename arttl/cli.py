@@ -82,6 +82,7 @@ COMMANDS = {
         "suggest labels for pictures, with what is promised of them",
         "arttl.inference.command:PredictSettings",
     ),
+    "export": Command("write a trained model for other programs", "arttl.export.command:ExportSettings"),
     "compare": Command(
         "compare two runs on the same samples", "arttl.evaluation.compare_command:CompareSettings"
     ),
