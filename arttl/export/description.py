@@ -14,7 +14,7 @@ from arttl.models.folders import tensor_files
 from arttl.tasks import Task
 from arttl.version import __version__
 
-_PATH = re.compile(r"(?<!\S)(?:\S*[/\\])?(?P<last>[^\s/\\]+[/\\]best|[^\s/\\]+)")
+_SEPARATORS = re.compile(r"[/\\]+")
 
 
 def describe(network: ExportedNetwork) -> dict[str, Any]:
@@ -76,4 +76,9 @@ def last_part(text: str) -> str:
 
     Of a run folder's `best` the folder before it stays.
     """
-    return _PATH.sub(lambda match: match["last"], text)
+
+    def shortened(match: re.Match[str]) -> str:
+        parts = [part for part in _SEPARATORS.split(match[0]) if part]
+        return "/".join(parts[-2:] if parts[-1:] == ["best"] else parts[-1:])
+
+    return re.sub(r"\S+", shortened, text)

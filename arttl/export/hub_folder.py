@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -109,7 +110,7 @@ def _config(model: TrainedModel) -> dict[str, Any]:
         "pretrained_cfg": {
             "input_size": [3, preprocess.size, preprocess.size],
             "interpolation": preprocess.filter,
-            "crop_pct": preprocess.crop_pct,
+            "crop_pct": _crop_pct(preprocess),
             "crop_mode": "center" if preprocess.fit == "crop" else "squash",
             "mean": list(preprocess.mean),
             "std": list(preprocess.std),
@@ -122,6 +123,13 @@ def _config(model: TrainedModel) -> dict[str, Any]:
     if backbone.is_cut:
         config["model_args"] = {"pretrained_strict": False}  # the layers that are left out stay random
     return config
+
+
+def _crop_pct(preprocess: Preprocess) -> float:
+    """The share with which timm, which rounds down where arttl rounds, resizes to the same side."""
+    if math.floor(preprocess.size / preprocess.crop_pct) == preprocess.resize_to:
+        return preprocess.crop_pct
+    return preprocess.size / (preprocess.resize_to + 0.5)
 
 
 def _image_processor(preprocess: Preprocess) -> dict[str, Any]:

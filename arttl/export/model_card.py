@@ -264,10 +264,10 @@ def _promises(model: TrainedModel, promises: Promises | None) -> Iterator[str]:
         return
     yield (
         "`arttl predict` calls a label `suggested` where this promise of precision holds for it, over validation sets"
-        " drawn anew; any other precision can be asked for (`--precision`). `--sets 0.9` gives candidate sets that hold the"
-        " true label of 90% of objects, if it is one of the model's classes. A picture is `outside` if it is unlike the"
-        " training pictures; of validation objects at most one in twenty is. The evidence is in `promises.safetensors`, so"
-        " that no labels are needed."
+        " drawn anew; any other precision can be asked for (`--precision`). `--sets 0.9` gives candidate sets that hold"
+        " the true label of 90% of objects, if it is one of the model's classes. A picture is `outside` if it is unlike"
+        " the training pictures; of validation objects at most one in twenty is. The evidence is in"
+        " `promises.safetensors`, so that no labels are needed."
     )
 
 

@@ -57,17 +57,19 @@ def local_folder(model: str | Path) -> Path:
 
 
 def _fetched(address: str, repository: str, revision: str | None) -> Path:
-    from huggingface_hub import HfApi, hf_hub_download
+    from huggingface_hub import HfApi
 
-    info = HfApi().model_info(repository, revision=revision, files_metadata=True, timeout=_SECONDS)
+    api = HfApi()
+    info = api.model_info(repository, revision=revision, files_metadata=True, timeout=_SECONDS)
     sizes = {file.rfilename: file.size for file in info.siblings or ()}
     folder = Path()
     for name in _names(address, sizes):
         largest = LARGEST_TENSORS if name.endswith(".safetensors") else LARGEST
         if (sizes[name] or 0) > largest:
             raise ArttlError(f"{address} is not fetched: its {name} has more than {largest / 2**20:,g} MiB")
-        # By the commit, so that all files are of one state of the repository.
-        folder = Path(hf_hub_download(repository, name, revision=info.sha)).parent
+        # The first by its revision, which the cache notes; the others of the same commit, whose name the folder has.
+        folder = Path(api.hf_hub_download(repository, name, revision=revision)).parent
+        revision = folder.name
     return folder
 
 
