@@ -320,6 +320,13 @@ LONGER = {
         f"{_EVALUATE} --json ROOT/e.json --classes-csv ROOT/c.csv --predictions ROOT/p.parquet", "e.json"
     ),
     "predict": Case("predict --model GIVEN/run --shards GIVEN/shards --threads 1 --out ROOT/p.csv", "p.csv"),
+    "export": Case(
+        "export --model GIVEN/run --to huggingface --out ROOT/h",
+        "h/README.md",
+        refusal="exists already",
+        most=8,
+    ),
+    "export, a program": Case("export --model GIVEN/run --to torch --out ROOT/m.pt2", "m.pt2"),
     "compare": Case("compare GIVEN/run GIVEN/run2 --json ROOT/c.json", "c.json"),
     "visualize": Case(
         "visualize --model GIVEN/run --shards GIVEN/shards --count 2 --pdf --sheets type --out ROOT/v",

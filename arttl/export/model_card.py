@@ -251,7 +251,7 @@ def _classes(task: Task, rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
 
 def _per_cent(share: str) -> str:
     try:
-        return f"{100 * float(share):.1f}" if share else "–"
+        return f"{100 * float(share):.2f}" if share else "–"  # the file has four decimals
     except ValueError:
         return "–"
 
@@ -293,7 +293,7 @@ def _limits(model: TrainedModel, run: RunRecord | None) -> Iterator[str]:
 
 def _training(model: TrainedModel, run: RunRecord | None) -> Iterator[str]:
     provenance = model.provenance
-    lines = [f"- mode: {plain(provenance.mode)}", f"- first weights: {plain(provenance.weights)}"]
+    lines = [f"- mode: {plain(provenance.mode)}", f"- first weights: {plain(last_part(provenance.weights))}"]
     if run is None:
         lines.append(f"- settings: {UNKNOWN}, since the run that made the model was not at hand")
     else:

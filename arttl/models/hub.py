@@ -20,7 +20,7 @@ LARGEST_TENSORS = 16 * 2**30
 """Bytes of a safetensors file."""
 PROMISES = "promises.safetensors"
 _ADDRESS = re.compile(
-    r"hf:/{1,2}([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@([A-Za-z0-9][\w./-]*))?", re.ASCII
+    r"hf://([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@([A-Za-z0-9][\w./-]*))?", re.ASCII
 )
 _SECONDS = 10  # for the first reply
 
@@ -34,9 +34,9 @@ def local_folder(model: str | Path) -> Path:
     Raises:
         ArttlError: if the address is none, or the model cannot be fetched, is larger than allowed or not one of arttl.
     """
-    text = str(model)
-    if not text.startswith("hf:/"):
+    if not str(model).startswith("hf:/"):
         return Path(model)
+    text = re.sub("^hf:/+", SCHEME, str(model))
     match = _ADDRESS.fullmatch(text)
     if match is None:
         raise ArttlError(
