@@ -27,18 +27,18 @@ MOST_CLASSES = 100
 """Rows of a table of classes; the file has all."""
 UNKNOWN = "**Unknown**"
 # The settings of a run that say how the model came to be, as far as its command has them.
-_SETTINGS = (
-    *("mode", "backbone", "weights", "input_size", "head", "keep", "epochs", "batch_size", "learning_rate"),
+_SETTINGS = ("mode", "backbone", "weights", "input_size", "head", "inverse_l2", "keep", "seed")
+_OF_EPOCHS = (
     *(
+        "epochs",
+        "batch_size",
+        "learning_rate",
         "optimizer",
         "weight_decay",
         "label_smoothing",
         "logit_adjustment",
-        "augment",
-        "mixup",
-        "balancing",
-        "seed",
     ),
+    *("augment", "mixup", "balancing"),
 )
 CITATION = """```bibtex
 @inproceedings{sabatelli2018deep,
@@ -174,6 +174,20 @@ def _data(model: TrainedModel, run: RunRecord | None) -> Iterator[str]:
             labels = UNKNOWN
         rows.append((plain(task.name), labels))
     yield table(("task", "training split"), rows, names=2)
+    for task in model.tasks:
+        if task.kind != "number" and (run is None or task.name not in run.classes):
+            yield from _training_classes(task)
+
+
+def _training_classes(task: Task) -> Iterator[str]:
+    vocabulary = task.vocabulary
+    pairs = sorted(zip(vocabulary.classes, vocabulary.counts, strict=True), key=lambda pair: -pair[1])
+    yield f"### Classes of {plain(task.name)}"
+    if len(pairs) > MOST_CLASSES:
+        yield f"The {MOST_CLASSES} of {len(pairs):,} classes with most training samples; the JSON file has all."
+    known = any(vocabulary.counts)
+    rows = [(plain(name), f"{count:,}" if known else UNKNOWN) for name, count in pairs[:MOST_CLASSES]]
+    yield table(("class", "training"), rows)
 
 
 def _rule(text: str) -> str:
@@ -298,7 +312,8 @@ def _training(model: TrainedModel, run: RunRecord | None) -> Iterator[str]:
         lines.append(f"- settings: {UNKNOWN}, since the run that made the model was not at hand")
     else:
         known: Mapping[str, Any] = run.settings
-        shown = [name for name in _SETTINGS if known.get(name) not in (None, "", [])]
+        names = _SETTINGS if known.get("mode") == "off-the-shelf" else _SETTINGS + _OF_EPOCHS
+        shown = [name for name in names if known.get(name) not in (None, "", [])]
         lines.append(
             "- settings: " + ", ".join(code(f"{name}: {last_part(str(known[name]))}") for name in shown)
         )

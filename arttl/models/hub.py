@@ -19,9 +19,7 @@ SCHEME = "hf://"
 LARGEST_TENSORS = 16 * 2**30
 """Bytes of a safetensors file."""
 PROMISES = "promises.safetensors"
-_ADDRESS = re.compile(
-    r"hf://([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@([A-Za-z0-9][\w./-]*))?", re.ASCII
-)
+_ADDRESS = re.compile(r"hf://([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@([A-Za-z0-9][\w./-]*))?", re.ASCII)
 _SECONDS = 10  # for the first reply
 
 

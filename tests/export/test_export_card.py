@@ -105,6 +105,13 @@ def test_without_the_run_it_says_that_figures_are_unknown(run: Path) -> None:
     assert card.count("**Unknown**") == 6
     assert "the model has no promises, so that nothing is suggested" in card
     assert "| accuracy |" not in card
+    assert rows_of(card, "Classes of image") == [["oil", "9"], ["wood", "4"]]
+
+
+def test_settings_of_epochs_are_not_those_of_a_solved_head(run: Path) -> None:
+    config = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(f"{config}mode: off-the-shelf\nbackbone: test_resnet\n")
+    assert "- settings: `mode: off-the-shelf`, `backbone: test_resnet`\n" in card_of(run)
 
 
 @pytest.mark.parametrize(
