@@ -13,6 +13,8 @@ from arttl.loading.preprocess import Preprocess
 from arttl.models import TrainedModel
 from arttl.tasks import Task
 
+_MOST_PICTURES = 2**31 - 1  # of a batch; without a limit torch 2.6 finds that some number does not fit
+
 
 @dataclass(frozen=True)
 class Input:
@@ -73,10 +75,10 @@ class ExportedNetwork(nn.Module):
         calibration = model.calibration
         self._temperatures = {} if calibration is None else calibration.temperatures
         means, stds = zip(*((each.mean, each.std) for each in model.preprocesses), strict=True)
-        self.mean: torch.Tensor  # [I, 1, 3, 1, 1]
-        self.std: torch.Tensor
-        self.register_buffer("mean", torch.tensor(means)[:, None, :, None, None])
-        self.register_buffer("std", torch.tensor(stds)[:, None, :, None, None])
+        self.input_means: torch.Tensor  # [I, 1, 3, 1, 1]
+        self.input_stds: torch.Tensor
+        self.register_buffer("input_means", torch.tensor(means)[:, None, :, None, None])
+        self.register_buffer("input_stds", torch.tensor(stds)[:, None, :, None, None])
 
     def forward(self, *images: torch.Tensor) -> dict[str, torch.Tensor]:
         """What the model predicts.
@@ -90,7 +92,7 @@ class ExportedNetwork(nn.Module):
         """
         normalised = [
             (images[index] - mean) / std
-            for index, mean, std in zip(self._input_of, self.mean, self.std, strict=True)
+            for index, mean, std in zip(self._input_of, self.input_means, self.input_stds, strict=True)
         ]
         logits = self.model(*normalised)
         return {task.name: self._prediction(task, logits[task.name]) for task in self.model.tasks}
@@ -108,7 +110,7 @@ class ExportedNetwork(nn.Module):
         Raises:
             ArttlError: for a network of which torch makes no such graph.
         """
-        batch = torch.export.Dim("batch")
+        batch = torch.export.Dim("batch", min=1, max=_MOST_PICTURES)
         examples = tuple(torch.zeros(2, 3, each.square.size, each.square.size) for each in self.inputs)
         try:
             program = torch.export.export(

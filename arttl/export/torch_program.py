@@ -29,7 +29,7 @@ def export_torch(network: ExportedNetwork, path: Path, pictures: Pictures) -> fl
         ArttlError: if the network has no graph, the results differ, or the file cannot be written.
     """
     program = network.program()
-    program.example_inputs = None  # they would be kept in the file
+    program._example_inputs = None  # torch would keep them in the file, pickled
     data = io.BytesIO()
     torch.export.save(program, data, extra_files=as_texts(describe(network)))
     with whole_file(path) as temporary:

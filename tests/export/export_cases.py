@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 import torch
 
 from arttl.export.comparison import Pictures
@@ -30,6 +31,17 @@ TASKS = TaskSet(
 )
 TEMPERATURES = {"type/größe": 0.6, "image": 2.5}
 """`artist` has none."""
+
+
+OLD_TORCH = tuple(map(int, torch.__version__.split(".")[:2])) < (2, 7)
+
+
+def need_onnx() -> None:
+    """Skip the test, or the module, where ONNX files cannot be written."""
+    for name in ("onnx", "onnxruntime", "onnxscript"):
+        pytest.importorskip(name, reason="the extra `export` is not installed")
+    if OLD_TORCH:
+        pytest.skip("the exporter of torch 2.6 writes files that ONNX refuses", allow_module_level=True)
 
 
 def calibration() -> Calibration:

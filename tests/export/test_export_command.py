@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from export_cases import need_onnx
 
 from arttl.cli import run_command
 from arttl.models import load_model
@@ -36,8 +37,7 @@ def pictures(tmp_path: Path, soft_picture) -> Path:
 
 
 def test_onnx_says_what_the_file_holds(run: Path, pictures: Path, tmp_path: Path, capsys) -> None:
-    for name in ("onnx", "onnxruntime", "onnxscript"):
-        pytest.importorskip(name, reason="the extra `export` is not installed")
+    need_onnx()
     assert export("--model", run, "--to", "onnx", "--out", tmp_path / "m.onnx", "--pictures", pictures) == 0
     lines = dict(line.split(None, 1) for line in capsys.readouterr().out.splitlines())
     assert lines["input"].startswith(

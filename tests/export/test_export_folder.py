@@ -40,6 +40,9 @@ def test_arttl_reads_the_model_from_it(kind: str, request: pytest.FixtureRequest
     assert again.calibration == model.calibration
 
 
+@pytest.mark.skipif(
+    timm.__version__ == "1.0.21", reason="it fails at local folders with several safetensors files"
+)
 @torch.inference_mode()
 def test_timm_reads_the_backbone_from_it(model: MultiTaskModel, tmp_path: Path) -> None:
     folder = export(model, tmp_path / "hub")

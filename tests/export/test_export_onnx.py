@@ -9,7 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from export_cases import TASKS, assert_close, by_hand, drawn, fused_model, small_model, spread, squares_of
+from export_cases import (
+    TASKS,
+    assert_close,
+    by_hand,
+    drawn,
+    fused_model,
+    need_onnx,
+    small_model,
+    spread,
+    squares_of,
+)
 
 from arttl.errors import ArttlError
 from arttl.export.comparison import Pictures
@@ -19,9 +29,9 @@ from arttl.loading import Preprocess
 from arttl.models import Backbone, FusedModel, MultiTaskModel, load_weights
 from arttl.tasks import Task, TaskSet, Vocabulary
 
-onnx = pytest.importorskip("onnx", reason="the extra `export` is not installed")
-onnxruntime = pytest.importorskip("onnxruntime", reason="the extra `export` is not installed")
-pytest.importorskip("onnxscript", reason="the extra `export` is not installed")
+need_onnx()
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
 
 
 def run(path: Path, squares: Sequence[torch.Tensor]) -> dict[str, np.ndarray]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from export_cases import drawn, small_model
+from export_cases import drawn, need_onnx, small_model
 
 from arttl.export.comparison import Pictures, expected_outputs
 from arttl.export.network import ExportedNetwork
@@ -28,8 +28,7 @@ def block(word: str) -> str:
 
 @pytest.mark.slow
 def test_the_program_for_onnx_runtime(tmp_path: Path, monkeypatch, soft_picture, capsys) -> None:
-    for name in ("onnx", "onnxruntime", "onnxscript"):
-        pytest.importorskip(name, reason="the extra `export` is not installed")
+    need_onnx()
     soft_picture(300, 200, seed=1).save(tmp_path / "a.jpg", quality=95)
     soft_picture(170, 310, seed=2).save(tmp_path / "b.jpg", quality=95)
     small = small_model()
