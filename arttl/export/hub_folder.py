@@ -25,12 +25,6 @@ from arttl.models import MultiTaskModel, Provenance, TrainedModel
 from arttl.models.folders import BACKBONE_PREFIX, HEADS_FILE, save_tensors
 from arttl.version import __version__
 
-_RESAMPLING = {
-    "nearest": 0,
-    "bilinear": 2,
-    "bicubic": 3,
-}  # Pillow's numbers, which preprocessor_config.json has
-
 
 def export_huggingface(model: TrainedModel, folder: Path, pictures: Pictures, run: RunRecord | None) -> float:
     """Write a model as a folder for the Hub.
@@ -61,9 +55,8 @@ def export_huggingface(model: TrainedModel, folder: Path, pictures: Pictures, ru
             )
         finally:
             model.provenance = provenance
-        _write_json(unfinished / "config.json", _config(model))
-        if isinstance(model, MultiTaskModel):
-            _write_json(unfinished / "preprocessor_config.json", _image_processor(model.preprocess))
+        config = json.dumps(_config(model), ensure_ascii=False, indent=1) + "\n"
+        (unfinished / "config.json").write_text(config, encoding="utf-8")
         copied = [] if promises is None or model.folder is None else [model.folder / PROMISES]
         if run is not None:
             copied += [run.folder.classes]
@@ -90,10 +83,6 @@ def _write_tensors(model: TrainedModel, folder: Path) -> None:
     }
     save_tensors(folder / "model.safetensors", backbone)
     save_tensors(folder / HEADS_FILE, state)
-
-
-def _write_json(path: Path, value: dict[str, Any]) -> None:
-    path.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def _config(model: TrainedModel) -> dict[str, Any]:
@@ -130,24 +119,3 @@ def _crop_pct(preprocess: Preprocess) -> float:
     if math.floor(preprocess.size / preprocess.crop_pct) == preprocess.resize_to:
         return preprocess.crop_pct
     return preprocess.size / (preprocess.resize_to + 0.5)
-
-
-def _image_processor(preprocess: Preprocess) -> dict[str, Any]:
-    """`preprocessor_config.json`, as the image processors of transformers read it."""
-    resized = preprocess.resize_to
-    return {
-        "image_processor_type": "BitImageProcessor" if preprocess.fit == "crop" else "ViTImageProcessor",
-        "do_convert_rgb": True,
-        "do_resize": True,
-        "size": {"shortest_edge": resized}
-        if preprocess.fit == "crop"
-        else {"height": resized, "width": resized},
-        "resample": _RESAMPLING[preprocess.filter],
-        "do_center_crop": True,
-        "crop_size": {"height": preprocess.size, "width": preprocess.size},
-        "do_rescale": True,
-        "rescale_factor": 1 / 255,
-        "do_normalize": True,
-        "image_mean": list(preprocess.mean),
-        "image_std": list(preprocess.std),
-    }

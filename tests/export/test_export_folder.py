@@ -96,7 +96,6 @@ def test_what_is_in_it(run: Path, tmp_path: Path) -> None:
         "heads.safetensors",
         "model.json",
         "model.safetensors",
-        "preprocessor_config.json",
         "promises.safetensors",
     ]
     assert not any(name.startswith("backbone") for name in load_file(folder / "model.safetensors"))

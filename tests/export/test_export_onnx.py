@@ -76,6 +76,9 @@ def test_its_texts_describe_it_and_no_path_of_this_machine_is_in_it(
     assert classes["type/größe"] == list(TASKS["type/größe"].vocabulary.classes)
     (digest,) = json.loads(texts["provenance"])["sha256"].values()
     assert len(digest) == 64 and file.producer_name == "arttl"
+    assert not any(
+        node.metadata_props or node.doc_string for node in file.graph.node
+    )  # Python's calls and classes
     data = (tmp_path / "m.onnx").read_bytes()
     for words in (b"site-packages", b".py", b"/home/", str(Path(__file__).parents[2]).encode()):
         assert words not in data
