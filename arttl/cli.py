@@ -87,6 +87,7 @@ COMMANDS = {
         "write suggestions and accepted values as Linked Art, LIDO, Web Annotation or CSV",
         "arttl.exchange.command:ConvertSettings",
     ),
+    "export": Command("write a trained model for other programs", "arttl.export.command:ExportSettings"),
     "compare": Command(
         "compare two runs on the same samples", "arttl.evaluation.compare_command:CompareSettings"
     ),

@@ -35,13 +35,13 @@ from arttl.errors import ArttlError, without_credentials
 from arttl.settings import Settings
 from arttl.tasks import TaskSet
 
-PREDICTIONS = "predictions.parquet"
+PREDICTIONS, CLASSES = "predictions.parquet", "classes.csv"
 _DONE, _CONFIG, _CHECKPOINTS = "test.json", "config.yaml", "checkpoints"
 # In the order in which they are removed: the file that means "done" first, those a run is resumed from last.
 _CONTENTS = (
     _DONE,
     PREDICTIONS,
-    "classes.csv",
+    CLASSES,
     "best",
     "maps",
     "tensorboard",
@@ -87,6 +87,11 @@ class RunFolder:
     def predictions(self) -> Path:
         """The file of the predictions on the test split."""
         return self.path / PREDICTIONS
+
+    @property
+    def classes(self) -> Path:
+        """The table of the classes on the test split."""
+        return self.path / CLASSES
 
     @property
     def is_done(self) -> bool:
@@ -248,7 +253,7 @@ class RunFolder:
         """
         self._check_begun()
         predictions(self.predictions)
-        classes(self.path / "classes.csv")
+        classes(self.classes)
         files.write_json(self.path / _DONE, figures)
 
     def fail(self, error: str, traceback: str | None = None) -> None:

@@ -264,6 +264,13 @@ LONGER = {
         remedy="--overwrite",
         most=8,
     ),
+    "export": Case(
+        "export --model GIVEN/run --to huggingface --out ROOT/h",
+        "h/README.md",
+        refusal="exists already",
+        most=8,
+    ),
+    "export, a program": Case("export --model GIVEN/run --to torch --out ROOT/m.pt2", "m.pt2"),
     "compare": Case("compare GIVEN/run GIVEN/run2 --json ROOT/c.json", "c.json"),
     "visualize": Case(
         "visualize --model GIVEN/run --shards GIVEN/shards --count 2 --pdf --sheets type --out ROOT/v",

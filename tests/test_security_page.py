@@ -10,6 +10,7 @@ from arttl.exchange import predictions
 from arttl.fetching import pace
 from arttl.fetching.iiif import IiifSettings
 from arttl.keras_files import child, weights
+from arttl.models import hub
 from arttl.pictures import jpeg, png, tiff
 from arttl.pictures.decoding import DEFAULT_MAX_PIXELS
 from arttl.records import delimited, rijks_ground_truth, structured, tar_members, xml_records
@@ -60,6 +61,7 @@ def test_the_limits_of_the_page() -> None:
             f"{child.MEMORY // MIB} MiB, {weights.SECONDS} s"
         ),
         "time per MiB of a shard at an address, or of `arttl fetch rijks2014`": f"{pace.SECONDS_PER_MIB:g} s",
+        "bytes of a safetensors file at the Hugging Face Hub": f"{hub.LARGEST_TENSORS >> 30} GiB",
         "bytes of a picture from a IIIF server": f"{IiifSettings(addresses=('x',), out=Path('x')).most_mib} MiB",
     }
     assert {what: stated[what] for what in of_code} == of_code

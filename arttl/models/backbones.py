@@ -49,6 +49,11 @@ class Backbone(nn.Module):
     Pooling is the network's own, which for every network of the paper is global average pooling. timm's VGG keeps
     two fully connected layers of 4096 before its classifier; the paper's VGG19 does not, so they are left out and
     the features are the 512 of its last convolution, at any input size.
+
+    Attributes:
+        name: as timm knows it.
+        network: timm's module.
+        is_cut: whether layers of timm's network are left out.
     """
 
     def __init__(self, name: str) -> None:
@@ -63,7 +68,8 @@ class Backbone(nn.Module):
         super().__init__()
         self.name = timm_name(name)
         self.network = timm.create_model(self.name, pretrained=False, num_classes=0)
-        if isinstance(self.network, timm.models.VGG):
+        self.is_cut = isinstance(self.network, timm.models.VGG)
+        if self.is_cut:
             self.network.pre_logits = nn.Identity()
             self.network.head_hidden_size = self.network.num_features
 

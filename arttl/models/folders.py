@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 FORMAT_VERSION = 1
+HEADS_FILE = "heads.safetensors"
+"""Beside the `model.safetensors` of a folder for a hub, which then holds the backbone alone, in timm's names."""
+BACKBONE_PREFIX = "backbone.network."
+"""Of these tensors in the model."""
 
 
 def find_model_folder(path: Path, name: str) -> Path | None:
@@ -125,18 +129,22 @@ class TrainedModel(nn.Module, ABC):
         Raises:
             ArttlError: if it cannot be written.
         """
+        with whole_folder(folder) as unfinished:
+            save_tensors(unfinished / f"{self.file_name}.safetensors", self.state_dict())
+            self.save_description(unfinished)
+
+    def save_description(self, folder: Path) -> None:
+        """Write `NAME.json` and any `calibration.json`, beside the weights and within a block of `whole_folder`."""
         description = {
             "format_version": FORMAT_VERSION,
             **self.description(),
             "provenance": asdict(self.provenance),
             **self.tasks.to_dict(),
         }
-        with whole_folder(folder) as unfinished:
-            save_tensors(unfinished / f"{self.file_name}.safetensors", self.state_dict())
-            text = json.dumps(description, ensure_ascii=False, indent=1) + "\n"
-            (unfinished / f"{self.file_name}.json").write_text(text, encoding="utf-8")
-            if self.calibration is not None:
-                self.calibration.save(unfinished)
+        text = json.dumps(description, ensure_ascii=False, indent=1) + "\n"
+        (folder / f"{self.file_name}.json").write_text(text, encoding="utf-8")
+        if self.calibration is not None:
+            self.calibration.save(folder)
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -154,11 +162,17 @@ class TrainedModel(nn.Module, ABC):
         path = folder / f"{cls.file_name}.json"
         description = read_versioned(path, dict[str, Any], FORMAT_VERSION, cls.noun)
         try:
-            tensors = folder / f"{cls.file_name}.safetensors"
+            files = tensor_files(folder, cls.file_name)
             with torch.device("meta"):
-                check_shapes(cls.build(description), tensors)
+                check_shapes(cls.build(description), files)
             model = cls.build(description)
-            model.load_state_dict(load_file(tensors))
+            model.load_state_dict(
+                {
+                    prefix + name: tensor
+                    for path, prefix in files.items()
+                    for name, tensor in load_file(path).items()
+                }
+            )
             for network, preprocess in zip(model.networks, model.preprocesses, strict=True):
                 check_input_size(network, preprocess.size, "it an input of")
         except (ArttlError, OSError, ValueError, RuntimeError, SafetensorError) as error:
@@ -169,24 +183,39 @@ class TrainedModel(nn.Module, ABC):
         return model.eval()
 
 
-def check_shapes(model: nn.Module, tensors: Path) -> None:
-    """Compare a model with the header of its tensors, before either takes memory.
+def tensor_files(folder: Path, name: str) -> dict[Path, str]:
+    """The files of a model's tensors, each with what comes before its names in the model.
+
+    Args:
+        folder: of the model.
+        name: the model's `file_name`.
+    """
+    tensors, heads = folder / f"{name}.safetensors", folder / HEADS_FILE
+    return {tensors: BACKBONE_PREFIX, heads: ""} if name == "model" and heads.is_file() else {tensors: ""}
+
+
+def check_shapes(model: nn.Module, files: Mapping[Path, str]) -> None:
+    """Compare a model with the headers of its tensors, before either takes memory.
 
     Args:
         model: built on the meta device: a description alone can ask for any number of classes or the largest network.
-        tensors: the safetensors file.
+        files: see `tensor_files`; the first has the name of the description.
 
     Raises:
         ValueError: naming the first tensor that differs.
     """
     described = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    with safe_open(tensors, framework="pt") as file:
-        stored = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    stored: dict[str, tuple[int, ...]] = {}
+    for path, prefix in files.items():
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118
+                stored[prefix + name] = tuple(file.get_slice(name).get_shape())
+    names, first = " and ".join(path.name for path in files), next(iter(files))
     for name in (*described, *stored):
         of_file, of_description = stored.get(name, "none"), described.get(name, "none")
         if of_file != of_description:
             raise ValueError(
-                f"{name} has the shape {of_file} in {tensors.name} and {of_description} by {tensors.stem}.json"
+                f"{name} has the shape {of_file} in {names} and {of_description} by {first.stem}.json"
             )
 
 

@@ -16,6 +16,7 @@ from arttl.errors import ArttlError
 from arttl.loading.preprocess import Preprocess
 from arttl.models.backbones import Backbone
 from arttl.models.folders import Provenance, TrainedModel, find_model_folder
+from arttl.models.hub import local_folder
 from arttl.models.multitask import MultiTaskModel, load_model
 from arttl.models.stages import PooledStages
 from arttl.tasks import TaskSet
@@ -263,7 +264,7 @@ def load_trained_model(folder: str | Path) -> MultiTaskModel | FusedModel:
     """Load a saved model of either kind; both are called with a batch for each of their `preprocesses`.
 
     Args:
-        folder: a model's folder, or a run folder.
+        folder: a model's folder, a run folder, or an address, see `load_model`.
 
     Returns:
         The model in evaluation mode, on the CPU.
@@ -271,14 +272,15 @@ def load_trained_model(folder: str | Path) -> MultiTaskModel | FusedModel:
     Raises:
         ArttlError: as for `load_model` and `load_fused`.
     """
-    return load_fused(folder) if is_fused(Path(folder)) else load_model(folder)
+    folder = local_folder(folder)
+    return load_fused(folder) if is_fused(folder) else load_model(folder)
 
 
 def load_fused(folder: str | Path) -> FusedModel:
     """Load a saved fused model; it needs nothing of the run that made it.
 
     Args:
-        folder: a fused model's folder, or the run folder of `arttl fuse`.
+        folder: a fused model's folder, the run folder of `arttl fuse`, or an address, see `load_model`.
 
     Returns:
         The model in evaluation mode, on the CPU.
@@ -286,7 +288,7 @@ def load_fused(folder: str | Path) -> FusedModel:
     Raises:
         ArttlError: if the folder holds no fused model, or one that does not fit its own description.
     """
-    path = find_model_folder(Path(folder), FusedModel.file_name)
+    path = find_model_folder(local_folder(folder), FusedModel.file_name)
     if path is None:
         raise ArttlError(
             f"{folder} holds no fused model: expected fused.json and fused.safetensors, as `arttl fuse` leaves them"

@@ -15,6 +15,7 @@ from arttl.loading.preprocess import Preprocess
 from arttl.models.backbones import Backbone
 from arttl.models.folders import Provenance, TrainedModel, find_model_folder
 from arttl.models.heads import Heads
+from arttl.models.hub import local_folder
 from arttl.tasks import TaskSet
 
 
@@ -115,12 +116,13 @@ def load_model(folder: str | Path) -> MultiTaskModel:
     """Load a saved model; it needs nothing of the run that made it.
 
     Args:
-        folder: a model's folder, or a run folder.
+        folder: a model's folder, a run folder, or the address of a model at the Hugging Face Hub, `hf://OWNER/NAME` or
+            `hf://OWNER/NAME@REVISION`.
 
     Returns:
         The model in evaluation mode, on the CPU.
 
     Raises:
-        ArttlError: if the folder holds no model, or one that does not fit its own description.
+        ArttlError: if there is no model, or one that does not fit its own description, or it cannot be fetched.
     """
-    return MultiTaskModel.read(model_folder(Path(folder)))
+    return MultiTaskModel.read(model_folder(local_folder(folder)))

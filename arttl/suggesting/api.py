@@ -17,6 +17,7 @@ from PIL import Image
 from arttl.artworks import Artwork
 from arttl.cpu import usable_cores
 from arttl.errors import ArttlError
+from arttl.inference.picture_files import FileBatch, read_batches
 from arttl.inference.predict import FEATURES, WithFeatures, finite_logits, predict_with_features
 from arttl.inference.predictions import Predictions
 from arttl.inference.promises import Promises
@@ -25,10 +26,10 @@ from arttl.loading import Loader
 from arttl.matching.listing import list_pictures
 from arttl.models import FusedModel, MultiTaskModel, TrainedModel
 from arttl.models.folders import find_model_folder
+from arttl.models.hub import local_folder
 from arttl.models.multitask import model_folder
 from arttl.pictures.picture_file import PictureFile
 from arttl.records.reading import readable
-from arttl.suggesting.picture_files import FileBatch, read_batches
 
 Picture: TypeAlias = str | Path | Image.Image | Artwork
 Pictures: TypeAlias = Picture | torch.Tensor | Loader | Iterable[Picture]
@@ -86,17 +87,19 @@ def load_model(folder: str | Path) -> SuggestingModel | SuggestingFusedModel:
     """Load a saved model, of one network or fused; it needs nothing of the run that made it.
 
     Args:
-        folder: a model's folder, or a run folder.
+        folder: a model's folder, a run folder, or the address of a model at the Hugging Face Hub, `hf://OWNER/NAME` or
+            `hf://OWNER/NAME@REVISION`.
 
     Returns:
         The model in evaluation mode, on the CPU.
 
     Raises:
-        ArttlError: if the folder holds no model, or one that does not fit its own description.
+        ArttlError: if there is no model, or one that does not fit its own description, or it cannot be fetched.
     """
-    if (fused := find_model_folder(Path(folder), FusedModel.file_name)) is not None:
+    path = local_folder(folder)
+    if (fused := find_model_folder(path, FusedModel.file_name)) is not None:
         return SuggestingFusedModel.read(fused)
-    return SuggestingModel.read(model_folder(Path(folder)))
+    return SuggestingModel.read(model_folder(path))
 
 
 def predict(model: TrainedModel, pictures: Pictures) -> Predictions:

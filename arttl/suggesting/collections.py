@@ -18,6 +18,7 @@ import numpy.typing as npt
 import torch
 
 from arttl.errors import ArttlError
+from arttl.inference.picture_files import FileBatch, read_batches
 from arttl.loading import Engine, Loader, Preprocess, open_loader
 from arttl.loading.views import Views
 from arttl.matching.listing import list_pictures
@@ -26,7 +27,6 @@ from arttl.pictures.picture_file import PictureFile
 from arttl.records.reading import readable
 from arttl.shards.manifest import Manifest
 from arttl.sources.remarks import PassedOver, Remarks
-from arttl.suggesting.picture_files import FileBatch, read_batches
 from arttl.suggesting.spool import Spool
 
 _DAMAGED = "damaged: the picture cannot be decoded"

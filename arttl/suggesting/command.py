@@ -18,6 +18,8 @@ from arttl.inference.promises import FILE, Promises
 from arttl.inference.suggestions import Suggester
 from arttl.loading import read_manifest
 from arttl.models import TrainedModel, load_trained_model
+from arttl.models.calibration import FILE as CALIBRATION
+from arttl.models.folders import HEADS_FILE
 from arttl.runs import beside_other_ranks, on_first_rank, open_accelerator
 from arttl.suggesting.catalogued import CataloguedCollection
 from arttl.suggesting.collections import (
@@ -181,7 +183,8 @@ def _identity(
 ) -> dict[str, str]:
     """What decides the bytes of the table, but for the number of ranks: the parts of all ranks are one table's."""
     assert model.folder is not None
-    names = (f"{model.file_name}.safetensors", f"{model.file_name}.json", "calibration.json", FILE)
+    of_kind = [f"{model.file_name}{suffix}" for suffix in (".safetensors", ".json")]
+    names = (*of_kind, HEADS_FILE, CALIBRATION, FILE)
     paths = [model.folder / name for name in names]
     named = (
         "split",

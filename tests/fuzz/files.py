@@ -30,6 +30,9 @@ from PIL import Image, ImageCms
 from safetensors.torch import save_file
 
 from arttl.errors import ArttlError
+from arttl.export.comparison import Pictures
+from arttl.export.hub_folder import export_huggingface
+from arttl.export.network import ExportedNetwork
 from arttl.fetching.fetch import list_files
 from arttl.fetching.http import FetchError, PoliteClient
 from arttl.fetching.iiif import IiifSettings, fetch_iiif
@@ -171,9 +174,16 @@ def _models(folder: Path) -> None:
     made = MultiTaskModel(Backbone("test_resnet"), documents.TASK_SET, Preprocess(size=32), head="mlp")
     made.calibration = Calibration("val", {"type": TaskCalibration(2.0, 0.2, 0.1, 9)})
     made.save(folder / "model")
+    _for_the_hub(made.eval(), folder / "hub")
     stages = PooledStages(backbone := Backbone("test_resnet"), stage_widths(backbone, 32))
     fused = FusedModel([stages], [Preprocess(size=32)], documents.TASK_SET, {"type": "attention"})
     fused.eval().save(folder / "fused")
+
+
+def _for_the_hub(model: MultiTaskModel, folder: Path) -> None:
+    """Its backbone in a file of its own."""
+    network = ExportedNetwork(model)
+    export_huggingface(model, folder, Pictures.drawn(network.inputs, model.preprocesses), None)
 
 
 def _load_model(folder: Path, scratch: Path) -> None:

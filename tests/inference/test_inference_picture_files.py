@@ -10,10 +10,10 @@ import pytest
 import torch
 from PIL import Image, ImageCms, ImageOps
 
+from arttl.inference.picture_files import FileBatch, read_batches
 from arttl.loading.preprocess import Preprocess
 from arttl.pictures.decoding import read_picture
 from arttl.pictures.picture_file import PictureFile
-from arttl.suggesting.picture_files import FileBatch, read_batches
 
 
 def squares(paths: list[Path], *preprocesses: Preprocess) -> tuple[torch.Tensor, ...]:
