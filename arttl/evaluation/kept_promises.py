@@ -67,7 +67,7 @@ class KeptPromises:
         outside: objects that were called that, of those with a label.
         set_size: mean number of labels in a set; of a number, the width of the interval. NaN of no object.
         calibration_error: of the calibrated probabilities, see `calibration_error`; None for a number or no object.
-        institutions: the same by institution, where there are several.
+        institutions: the same by institution, where several have objects with a label.
     """
 
     kind: TaskKind
@@ -130,6 +130,7 @@ def measure_promises(
         )
         of_all = columns.measure(np.ones(len(chosen), dtype=bool))
         by_name = {name: columns.measure(names == name) for name in sorted(set(names.tolist()))}
+        by_name = {name: each for name, each in by_name.items() if each.outside.of}
         measured[task.name] = replace(of_all, institutions=by_name) if len(by_name) > 1 else of_all
     return measured
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -110,6 +111,17 @@ def test_the_figures_are_counted_object_by_object(suggester: Suggester) -> None:
     )
 
 
+def test_an_institution_without_labels_of_a_task_is_left_out(suggester: Suggester) -> None:
+    predictions, features = draw(40, 4, unlisted=False)
+    unknown = [
+        None if index % 4 < 2 else labels for index, labels in enumerate(predictions.catalogued["type"])
+    ]
+    predictions = replace(predictions, catalogued={**predictions.catalogued, "type": unknown})
+    kept = measure_promises(predictions, features, suggester, ["South", "South", "North", "North"] * 20)
+    assert kept["type"].institutions == {}
+    assert sorted(kept["material"].institutions) == ["North", "South"]
+
+
 def test_a_suggestion_of_several_labels_is_right_if_all_are(suggester: Suggester) -> None:
     predictions, features = draw(300, 2, unlisted=False)
     kept = measure_promises(predictions, features, suggester)["material"]
@@ -145,7 +157,7 @@ def test_tables_of_what_was_promised(suggester: Suggester) -> None:
         "measured",
     ]
     assert list(table.columns[1].cells)[:4] == [
-        "with a suggestion",
+        "suggested",
         "suggestion right",
         "label in its set",
         "outside",

@@ -70,7 +70,9 @@ def test_evaluating_the_saved_model_finds_the_same_figures(settings, tmp_path) -
         str(tmp_path / "t.json"),
     ]
     assert run_command("evaluate", argv) == 0
-    assert json.loads((tmp_path / "t.json").read_text()) == metrics_to_json(metrics)
+    measured = json.loads((tmp_path / "t.json").read_text())
+    assert all(of_task.pop("promises")["suggested"]["of"] for of_task in measured["tasks"].values())
+    assert measured == metrics_to_json(metrics)
 
 
 def test_the_same_seed_gives_the_same_run(settings) -> None:
