@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from rich.table import Table
+from rich.text import Text
 from scipy.stats import beta
 
 from arttl.evaluation.bootstrap import LEVEL
@@ -190,7 +191,8 @@ def institutions_table(promises: Mapping[str, KeptPromises]) -> Table | None:
             error = math.nan if each.calibration_error is None else each.calibration_error
             shares = [share.value for share in (each.suggested, each.right, each.in_sets, each.outside)]
             figures = [measure_text("accuracy", value) for value in (*shares, error)]
-            table.add_row(f"  {institution}", f"{each.suggested.of:,}", *figures)
+            # As text: a museum's name may hold what rich takes for markup.
+            table.add_row(Text(f"  {institution}"), f"{each.suggested.of:,}", *figures)
         table.add_section()
     return table if table.row_count else None
 
