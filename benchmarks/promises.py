@@ -175,20 +175,24 @@ def summary(
     """The figures of one task over all divisions."""
     made = [each.right for each in kept if each.right.of]
     broken = Share(sum(each.value < precision for each in made), len(kept))
-    spread = lambda values: [float(np.mean(values)), float(np.std(values) / math.sqrt(len(values)))]  # noqa: E731
     return {
         "divisions": len(kept),
         "promised": len(made),
         "broken": broken.to_dict(),
-        "precision": spread([each.value for each in made]) if made else None,
-        "suggested": spread([each.suggested.value for each in kept]),
-        "coverage": spread([each.in_sets.value for each in kept]),
-        "set_size": spread([each.set_size for each in kept if math.isfinite(each.set_size)] or [math.inf]),
-        "outside": spread([each.outside.value for each in kept]),
-        "calibration_error": spread([each.calibration_error or 0.0 for each in kept]),
+        "precision": _spread([each.value for each in made]) if made else None,
+        "suggested": _spread([each.suggested.value for each in kept]),
+        "coverage": _spread([each.in_sets.value for each in kept]),
+        "set_size": _spread([each.set_size for each in kept if math.isfinite(each.set_size)] or [math.inf]),
+        "outside": _spread([each.outside.value for each in kept]),
+        "calibration_error": _spread([each.calibration_error or 0.0 for each in kept]),
         "by_class": _pooled(by_class),
         "mistakes": [[each.of - each.count, each.of] for each in made],
     }
+
+
+def _spread(values: Sequence[float]) -> list[float]:
+    """The mean, and its standard error."""
+    return [float(np.mean(values)), float(np.std(values) / math.sqrt(len(values)))]
 
 
 def _pooled(by_class: Sequence[Mapping[str, Share]]) -> dict[str, float]:
