@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from arttl.loading import Preprocess as Preprocess
     from arttl.loading import open_loader as open_loader
     from arttl.models import MultiTaskModel as MultiTaskModel
-    from arttl.models import load_model as load_model
     from arttl.shards.manifest import Manifest as Manifest
+    from arttl.suggesting.api import load_model as load_model
+    from arttl.suggesting.api import predict as predict
     from arttl.tasks import TaskSet as TaskSet
 
 _HOME = {
@@ -34,8 +35,9 @@ _HOME = {
     "MultiTaskModel": "arttl.models",
     "Preprocess": "arttl.loading",
     "TaskSet": "arttl.tasks",
-    "load_model": "arttl.models",
+    "load_model": "arttl.suggesting.api",
     "open_loader": "arttl.loading",
+    "predict": "arttl.suggesting.api",
     "share_cores": "arttl.cpu",
     "visual_backprop": "arttl.explain",
 }

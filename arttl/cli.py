@@ -80,7 +80,12 @@ COMMANDS = {
     "evaluate": Command("measure a saved model on a split", "arttl.evaluation.command:EvaluateSettings"),
     "predict": Command(
         "suggest labels for pictures, with what is promised of them",
-        "arttl.inference.command:PredictSettings",
+        "arttl.suggesting.settings:PredictSettings",
+        "arttl.suggesting.command:run",
+    ),
+    "convert": Command(
+        "write suggestions and accepted values as Linked Art, LIDO, Web Annotation or CSV",
+        "arttl.exchange.command:ConvertSettings",
     ),
     "compare": Command(
         "compare two runs on the same samples", "arttl.evaluation.compare_command:CompareSettings"
@@ -97,6 +102,10 @@ COMMANDS = {
     "fetch": Command(
         "download the Rijksmuseum Challenge, or pictures from any IIIF server",
         subcommands="arttl.fetching.fetch:COMMANDS",
+    ),
+    "vocabulary": Command(
+        "collect the identifiers of labels that shards carry, as a table to review",
+        "arttl.vocabularies.command:VocabularySettings",
     ),
     "import-keras": Command(
         "turn weights that Keras saved into a model", "arttl.models.keras.command:ImportKerasSettings"

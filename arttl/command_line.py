@@ -43,7 +43,9 @@ def registry_for(kind: type[Any], values: Mapping[str, Any], recipe: bool) -> Co
         *(field.name for base in inherited.values() for field in dataclasses.fields(base)),
     }
 
-    def command(recipe: Path | None = None, **given: Any) -> Any:
+    def command(**given: Any) -> Any:
+        if recipe:
+            del given["recipe"]
         for name in inherited:
             given |= vars(given.pop(name))
         return kind(**given)

@@ -190,10 +190,14 @@ def make_folder(path: Path) -> None:
 def remove(path: Path) -> None:
     """Remove a file, or a folder at once: one killed in the middle leaves no part of it under its name.
 
+    What an ended process has left of it goes too.
+
     Raises:
         WriteError: if that fails.
     """
     with writing(path):
+        if path.parent.is_dir():
+            _remove_leftovers_of(path)
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(_set_aside(path))
         else:

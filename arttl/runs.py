@@ -1,6 +1,6 @@
 """The run folder: its only writer and reader, for every command that leaves a run.
 
-- `config.yaml`: the command's settings, from which it can be started again;
+- `config.yaml`: the command's settings as the run was begun with, from which it can be started again;
 - `tasks.json`: the tasks that are predicted;
 - `environment.json`: the machine and the versions;
 - `metrics.jsonl`: one line per epoch, or per head that was fitted;
@@ -51,6 +51,7 @@ _CONTENTS = (
     _CHECKPOINTS,
     _CONFIG,
 )
+_OF_ONE_CALL = ("overwrite", "resume")  # settings that say how the folder is opened, and nothing of the run
 _LOST_RANK = re.compile("Connection (closed|reset) by peer|Broken pipe|Timed out waiting|NCCL|TCPStore")
 _FAILURES = ("failed.json", "traceback.txt")
 _PACKAGES = ("arttl", "torch", "torchvision", "timm", "accelerate", "simplejpeg", "nvidia-dali-cuda130")
@@ -169,10 +170,10 @@ class RunFolder:
         device: torch.device | None = None,
         processes: int = 1,
         mixed_precision: str = "no",
-    ) -> None:
+    ) -> list[str]:
         """Make the folder, or empty it of an earlier run, and write the files that a run begins with.
 
-        Files that no run makes are left alone; on resuming, the checkpoints are too.
+        Files that no run makes are left alone; on resuming, the checkpoints and the settings are too.
 
         Args:
             settings: of the command, see `flat_settings`.
@@ -183,14 +184,19 @@ class RunFolder:
             device, processes, mixed_precision: hardware and precision of the run; by default one process on the GPU if
                 there is one.
 
+        Returns:
+            The settings that differ from those the run was begun with, as flags with both values.
+
         Raises:
             ArttlError: if the folder holds a run that is neither to be replaced nor resumed, or one of other settings,
                 or cannot be written.
         """
+        changes: list[str] = []
         files.make_folder(self.path)
         present = [name for name in _CONTENTS if (self.path / name).exists()]
-        if resume and _CONFIG in present:
-            self._compare(settings, may_change)
+        resumed = resume and _CONFIG in present
+        if resumed:
+            changes = self._compare(settings, may_change)
             present = [name for name in present if name not in (_CONFIG, _CHECKPOINTS)]
         else:
             self.refuse_earlier_run(overwrite=overwrite, resume=resume)
@@ -198,7 +204,8 @@ class RunFolder:
             files.remove(self.path / name)
         for folder in (self.path, self.checkpoints):
             files.remove_leftovers(folder)
-        write_config(self.path, settings)
+        if not resumed:
+            write_config(self.path, settings)
         tasks.save(self.path / "tasks.json")
         device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
         environment = {
@@ -212,6 +219,7 @@ class RunFolder:
             "mixed_precision": mixed_precision,
         }
         files.write_json(self.path / "environment.json", environment)
+        return changes
 
     def append(self, *lines: Mapping[str, object]) -> None:
         """Append lines to `metrics.jsonl`.
@@ -262,15 +270,19 @@ class RunFolder:
             path for path in self.path.iterdir() if path.name not in _FAILURES and not files.is_leftover(path)
         ]
 
-    def _compare(self, settings: Mapping[str, object], may_change: Collection[str]) -> None:
-        before, now = self.settings(), yaml.safe_load(_to_yaml(settings))
+    def _compare(self, settings: Mapping[str, object], may_change: Collection[str]) -> list[str]:
+        before, now, changes = self.settings(), yaml.safe_load(_to_yaml(settings)), []
         for name in (*now, *(name for name in before if name not in now)):
-            if before.get(name) != now.get(name) and name not in may_change:
-                values = [_as_flag(mapping.get(name)) for mapping in (before, now)]
+            if before.get(name) == now.get(name) or name in _OF_ONE_CALL:
+                continue
+            flag, values = name.replace("_", "-"), [_as_flag(mapping.get(name)) for mapping in (before, now)]
+            if name not in may_change:
                 raise ArttlError(
-                    f"{self.path} was begun with --{name.replace('_', '-')} {values[0]}, not {values[1]};"
+                    f"{self.path} was begun with --{flag} {values[0]}, not {values[1]};"
                     " give that again, or another --out"
                 )
+            changes.append(f"--{flag} {values[1]} (begun with {values[0]})")
+        return changes
 
 
 def open_accelerator(mixed_precision: str | None, threads: int | None, **options: Any) -> Accelerator:

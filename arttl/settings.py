@@ -28,6 +28,21 @@ from arttl.errors import ArttlError, did_you_mean
 RECIPES = Path(__file__).parent / "recipes"
 
 
+# Files without which a folder that commands have made is of no use.
+_OF_FOLDERS = (
+    *(
+        "dataset.json",
+        "manifest.parquet",
+        "rejects.csv",
+        "near-duplicates.csv",
+        "features.json",
+        "fetched.json",
+    ),
+    *("test.json", "predictions.parquet", "classes.csv", "tasks.json", "environment.json"),
+    *("model.json", "fused.json", "calibration.json"),
+)
+
+
 class Constraint:
     """What a setting's type is annotated with, to be checked wherever settings are made."""
 
@@ -91,6 +106,8 @@ class FileToWrite(Constraint):
         if value.is_symlink() or (value.exists() and not value.is_file()):
             kind = "link" if value.is_symlink() else "folder" if value.is_dir() else "device or a pipe"
             raise ArttlError(f"{flag} {value} is a {kind}; name a file")
+        if value.name in _OF_FOLDERS and value.exists():
+            raise ArttlError(f"{flag} {value} is a part of shards, features or a run; name another file")
 
 
 @dataclass(frozen=True)
@@ -164,7 +181,22 @@ class Settings:
             if setting.group is None:
                 for constraint in setting.annotations(Constraint):
                     constraint.check(setting.flag, getattr(self, setting.name))
+        self._check_outputs()
         self.check()
+
+    def _check_outputs(self) -> None:
+        """Refuse to write the file that is read."""
+        paths = [(setting, value) for setting, value in self._values() if isinstance(value, Path)]
+        read = [(setting, path) for setting, path in paths if not any(setting.annotations(FileToWrite))]
+        for setting, out in paths:
+            for other, path in read:
+                if (
+                    any(setting.annotations(FileToWrite))
+                    and out.is_file()
+                    and path.is_file()
+                    and out.samefile(path)
+                ):
+                    raise ArttlError(f"{setting.flag} {out} is the file of {other.flag}; name another")
 
     def check(self) -> None:
         """Check combinations of settings; a group that adds its own calls `super().check()`.
@@ -195,10 +227,11 @@ class Settings:
 
     def flat(self) -> dict[str, Any]:
         """Name to value of every setting."""
-        return {
-            name: getattr(self if setting.group is None else getattr(self, setting.group), name)
-            for name, setting in settings_of(type(self)).items()
-        }
+        return {setting.name: value for setting, value in self._values()}
+
+    def _values(self) -> Iterator[tuple[Setting, Any]]:
+        for name, setting in settings_of(type(self)).items():
+            yield setting, getattr(self if setting.group is None else getattr(self, setting.group), name)
 
 
 @dataclass(frozen=True, kw_only=True)

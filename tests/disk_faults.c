@@ -20,18 +20,19 @@ enum { NOTHING, DENIED, FULL, KILLED, GONE };
 enum { CREATE, OPEN, WRITE, FLUSH, NAME };
 
 static char folder[PATH_MAX], elsewhere[PATH_MAX];
-static long count, first;
+static long count, first, last;
 static int fault, record = -1;
 
 #define REAL(result, name, ...)                                            \
     static result (*real)(__VA_ARGS__);                                    \
     if (!real) real = (result(*)(__VA_ARGS__))dlsym(RTLD_NEXT, #name)
 
-/* Begins to count. `log`: a descriptor that gets a line per operation, or -1. */
-void disk_faults_begin(const char* root, const char* aside, long number, int kind, int log) {
+/* Begins to count. `log`: a descriptor that gets a line per operation, or -1; `end`: an operation at which the process
+   ends as if it were killed, whatever it met before, or 0. */
+void disk_faults_begin(const char* root, const char* aside, long number, int kind, int log, long end) {
     snprintf(folder, sizeof folder, "%s", root);
     snprintf(elsewhere, sizeof elsewhere, "%s", aside);
-    first = number, fault = kind, record = log, count = 0;
+    first = number, fault = kind, record = log, last = end, count = 0;
 }
 
 static int is_below(const char* path) {
@@ -66,6 +67,7 @@ static int meet(int operation, const char* what, const char* path, int* half) {
     long number = __atomic_add_fetch(&count, 1, __ATOMIC_SEQ_CST);
     if (record >= 0) dprintf(record, "%s %s\n", what, path + strlen(folder));
     errno = before;
+    if (last && number == last) _exit(137);
     if (!fault || number < first) return 0;
     if (number == first) {
         if ((fault == KILLED || fault == FULL) && half) {

@@ -56,6 +56,7 @@ class Commands:
         number: int = 0,
         aside: Path | None = None,
         environment: Mapping[str, str] = {},
+        killed_at: int = 0,
     ) -> Ended:
         """Run `arttl` with these arguments.
 
@@ -66,10 +67,11 @@ class Commands:
             number: of the operation that meets it, from 1.
             aside: what `root` is renamed to by the fault "gone".
             environment: added to that of this process.
+            killed_at: an operation at which the command is killed besides, or 0.
         """
         kind = FAULTS.index(fault) + 1 if fault else 0
         assert self._process.stdin is not None and self._process.stdout is not None
-        request = [list(argv), str(root), str(aside or root), number, kind, dict(environment)]
+        request = [list(argv), str(root), str(aside or root), number, kind, dict(environment), killed_at]
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         status, out, err, operations = json.loads(self._process.stdout.readline())
@@ -114,7 +116,7 @@ def _serve() -> None:
     begin = ctypes.CDLL(None).disk_faults_begin
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:
-        argv, root, aside, number, kind, environment = json.loads(line)
+        argv, root, aside, number, kind, environment, end = json.loads(line)
         with ExitStack() as stack:
             out, err, log, modules = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(4))
             child = os.fork()
@@ -122,7 +124,7 @@ def _serve() -> None:
                 null = os.open(os.devnull, os.O_RDONLY)
                 for descriptor, stream in enumerate((null, out.fileno(), err.fileno())):
                     os.dup2(stream, descriptor)
-                begin(os.fsencode(root), os.fsencode(aside), number, kind, log.fileno())
+                begin(os.fsencode(root), os.fsencode(aside), number, kind, log.fileno(), end)
                 os.environ.update(environment)
                 sys.argv = ["arttl", *argv]
                 status = _ended(cli.main)

@@ -5,15 +5,20 @@ import errno
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 import timm
+import tyro
 from PIL import Image
 from safetensors.torch import save_file
 
-from arttl.cli import COMMANDS, run_command
+from arttl.cli import COMMANDS, _load, _parse, run_command
+from arttl.settings import Settings, settings_of
 
+POSITIONAL = get_args(tyro.conf.Positional[int])[1]
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
 
 
@@ -113,6 +118,54 @@ def test_every_script_has_the_help_of_its_command(script: str, flag: str) -> Non
     )
     assert done.stdout.startswith(f"usage: {script}.py [-h] [OPTIONS]") and flag in done.stdout
     assert max(map(len, done.stdout.partition("\n╭")[2].splitlines())) <= 80
+
+
+def every_command() -> Iterator[tuple[str, Any, bool]]:
+    """Name, settings and whether there is a --recipe, of every command and subcommand."""
+    for name, command in COMMANDS.items():
+        if command.settings:
+            yield name, _load(command.settings), command.recipe
+        if command.subcommands:
+            for subcommand, (settings, *_) in _load(command.subcommands).items():
+                yield f"{name} {subcommand}", _load(settings), False
+
+
+def another_value(hint: Any, default: Any) -> Any:
+    """A value of a setting's type that is not its default."""
+    origin, inner = get_origin(hint), [each for each in get_args(hint) if each is not type(None)]
+    if origin is Literal:
+        return next(value for value in inner if value != default)
+    if origin is tuple:
+        return tuple(another_value(each, None) for each in inner if each is not ...)
+    if origin is not None:  # Annotated, or with None
+        return another_value(inner[0], default)
+    return not default if hint is bool else hint({int: 3, float: 0.3}.get(hint, "x"))
+
+
+def words_of(value: Any) -> list[str]:
+    """A value as it is written on the command line."""
+    return [word for each in value for word in words_of(each)] if isinstance(value, tuple) else [str(value)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "recipe"), [pytest.param(*rest, id=name) for name, *rest in every_command()]
+)
+def test_every_flag_reaches_its_setting(kind, recipe, monkeypatch) -> None:
+    monkeypatch.setattr(Settings, "__post_init__", lambda self: None)  # values are judged in other tests
+    values = {
+        name: another_value(setting.hint, setting.default) for name, setting in settings_of(kind).items()
+    }
+    argv: list[str] = []
+    for name, value in values.items():
+        flag = name.replace("_", "-")
+        words = words_of(value)
+        if POSITIONAL in get_args(settings_of(kind)[name].hint):
+            argv = words + argv
+        elif isinstance(value, bool):
+            argv.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            argv += [f"--{flag}", *words]
+    assert _parse(kind, argv, "arttl", recipe=recipe).flat() == values
 
 
 def test_the_command_lists_and_refuses(capsys) -> None:

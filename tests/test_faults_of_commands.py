@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import shutil
 import sys
-import tarfile
-import threading
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import numpy as np
 import pytest
 from disk_faults import FAULTS, Commands, Ended, commands
-from PIL import Image
+from faults_inputs import draw_inputs, served
+from legacy_files import vgg19_layers, write_empty
 
 from arttl.cli import COMMANDS
 
@@ -59,12 +52,18 @@ class Given:
     commands: Commands
 
     def run(
-        self, line: str, root: Path, fault: str = "", number: int = 0, aside: Path | None = None
+        self,
+        line: str,
+        root: Path,
+        fault: str = "",
+        number: int = 0,
+        aside: Path | None = None,
+        killed_at: int = 0,
     ) -> Ended:
         names = {"ROOT": str(root), "GIVEN": str(self.folder), "SERVER": self.server}
         argv = [re.sub("ROOT|GIVEN|SERVER", lambda match: names[match[0]], word) for word in line.split()]
         environment = {"ARTTL_CACHE": str(root / "cache")}
-        return self.commands.run(argv, root, fault, number, aside, environment)
+        return self.commands.run(argv, root, fault, number, aside, environment, killed_at)
 
     def prepare(self, *lines: str) -> None:
         for line in lines:
@@ -73,98 +72,17 @@ class Given:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The address of a server of a folder's files."""
-
-    class Handler(SimpleHTTPRequestHandler):
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-@contextmanager
 def given_for(folder: Path, *modules: str) -> Iterator[Given]:
     """A collection of 20 pictures, packed, as others would have packed it, and as servers have it."""
     folder.mkdir(parents=True, exist_ok=True)
     with served(folder) as server, commands(folder, *modules) as run:
         given = Given(folder, server, run)
-        _draw(folder, server)
+        draw_inputs(folder, server)
         given.prepare(
             f"shards {_SOURCE} --out GIVEN/shards",
             f"shards {_SOURCE.replace('objects', 'others')} --out GIVEN/others --tasks type",
         )
         yield given
-
-
-def _draw(folder: Path, server: str) -> None:
-    (folder / "images").mkdir()
-    rows = []
-    for number in range(20):
-        picture = np.random.RandomState(number).randint(0, 256, (5, 7, 3)).astype(np.uint8)
-        Image.fromarray(picture).resize((48, 40)).save(folder / f"images/{number}.jpg")
-        rows.append(f"A.{number},{number}.jpg,{('vase', 'bowl', 'coin')[number % 3]}")
-    for name, first in (("objects", 0), ("others", 4)):
-        (folder / f"{name}.csv").write_text("object_number,image,type\n" + "\n".join(rows[first:]) + "\n")
-    (folder / "tars").mkdir()
-    with tarfile.open(folder / "tars" / "train.tar", "w") as tar:
-        for number in range(16):
-            tar.add(folder / f"images/{number}.jpg", f"{number}.jpg")
-            (folder / "label.json").write_text(json.dumps({"type": ("vase", "bowl", "coin")[number % 3]}))
-            tar.add(folder / "label.json", f"{number}.json")
-    # As figshare has the Rijksmuseum Challenge.
-    (folder / "articles").mkdir()
-    with zipfile.ZipFile(folder / "jpg2.zip", "w") as archive:
-        for number in range(4):
-            archive.write(folder / f"images/{number}.jpg", f"jpg2/{number:07}_SK-A-{number}.jpg")
-    with zipfile.ZipFile(folder / "xml.zip", "w") as archive:
-        for number in range(4):
-            archive.writestr(f"xml/{number:07}_SK-A-{number}.xml", "<record/>")
-    (folder / "rijksgt.mat").write_bytes(b"MATLAB 5.0 MAT-file" * 1000)
-    listed = [
-        {
-            "name": name,
-            "size": (folder / name).stat().st_size,
-            "computed_md5": hashlib.md5((folder / name).read_bytes()).hexdigest(),
-            "download_url": f"{server}/{name}",
-        }
-        for name in ("jpg2.zip", "xml.zip", "rijksgt.mat")
-    ]
-    (folder / "articles" / "5660617").write_text(json.dumps({"files": listed}))
-    # As a IIIF server has it.
-    for number in range(3):
-        body = {
-            "id": f"{server}/images/{number}.jpg",
-            "type": "Image",
-            "format": "image/jpeg",
-            "width": 48,
-            "height": 40,
-        }
-        page = {
-            "type": "AnnotationPage",
-            "items": [{"type": "Annotation", "motivation": "painting", "body": body}],
-        }
-        manifest = {
-            "@context": "http://iiif.io/api/presentation/3/context.json",
-            "id": f"{server}/manifest-{number}.json",
-            "type": "Manifest",
-            "label": {"en": [f"A.{number}"]},
-            "items": [{"id": f"{server}/c{number}", "type": "Canvas", "items": [page]}],
-        }
-        (folder / f"manifest-{number}.json").write_text(json.dumps(manifest))
-    items = [{"id": f"{server}/manifest-{number}.json", "type": "Manifest"} for number in range(3)]
-    (folder / "manifest.json").write_text(
-        json.dumps({"id": f"{server}/manifest.json", "type": "Collection", "items": items})
-    )
 
 
 class Trial:
@@ -185,8 +103,8 @@ class Trial:
             shutil.rmtree(folder, ignore_errors=True)
         self.root.mkdir(parents=True)
 
-    def command(self, more: str = "", fault: str = "", number: int = 0) -> Ended:
-        return self.given.run(f"{self.case.argv} {more}", self.root, fault, number, self.aside)
+    def command(self, more: str = "", fault: str = "", number: int = 0, killed_at: int = 0) -> Ended:
+        return self.given.run(f"{self.case.argv} {more}", self.root, fault, number, self.aside, killed_at)
 
     def tree(self) -> dict[str, bytes]:
         return {
@@ -213,13 +131,24 @@ class Trial:
         count = min(self.case.most, len(ends))
         return [ends[round(n * (len(ends) - 1) / (count - 1))] + 1 for n in range(count)]
 
-    def meets(self, fault: str, number: int) -> None:
-        """Let the command meet the fault, and give it once more."""
+    def meets(self, fault: str, number: int, *, killed_at: int = 0, full_at: int = 0) -> None:
+        """Let the command meet the fault, and give it once more.
+
+        Args:
+            fault: one of `FAULTS`.
+            number: of the operation.
+            killed_at: an operation after it, at which the command is killed while it deals with the fault.
+            full_at: an operation of the command given again, which finds the disk full, before it is given once more.
+        """
         self.clean()
-        ended = self.command(fault=fault, number=number)
+        ended = self.command(fault=fault, number=number, killed_at=killed_at)
         if fault == "killed":
             assert ended.status in (137, 0), ended
-        elif ended.status != 0:
+        elif killed_at:
+            assert ended.status == 137 or len(ended.operations) < killed_at, ended
+        if full_at and ended.status:
+            ended = self.command(self.case.again, "full", full_at)
+        if ended.status not in (137, 0):
             assert_one_sentence(ended)
         if self.aside.exists() and (ended.status or not self.root.exists()):
             shutil.rmtree(self.root, ignore_errors=True)
@@ -283,6 +212,14 @@ PACKING = {
     "fetch rijks2014": Case(
         "fetch rijks2014 --out ROOT/r --api SERVER", "r/fetched.json", refusal="is fetched already", most=16
     ),
+    "vocabulary": Case(
+        "vocabulary --shards GIVEN/shards --out ROOT/v.csv",
+        "v.csv",
+        refusal="exists, and may have been reviewed",
+    ),
+    "convert": Case(
+        "convert --predictions GIVEN/suggestions.jsonl --to linked-art --out ROOT/o.json", "o.json", most=8
+    ),
     "fetch iiif": Case("fetch iiif SERVER/manifest.json --out ROOT/i --rate 1000", "i/fetched.json", most=12),
 }
 LONGER = {
@@ -319,11 +256,33 @@ LONGER = {
     "evaluate": Case(
         f"{_EVALUATE} --json ROOT/e.json --classes-csv ROOT/c.csv --predictions ROOT/p.parquet", "e.json"
     ),
-    "predict": Case("predict --model GIVEN/run --shards GIVEN/shards --threads 1 --out ROOT/p.csv", "p.csv"),
+    "predict": Case(
+        "predict --model GIVEN/run --metadata GIVEN/objects.csv --images GIVEN/images --batch-size 1 --threads 1"
+        " --out ROOT/p.csv",
+        "p.csv",
+        refusal="pass --overwrite",
+        remedy="--overwrite",
+        most=8,
+    ),
     "compare": Case("compare GIVEN/run GIVEN/run2 --json ROOT/c.json", "c.json"),
     "visualize": Case(
         "visualize --model GIVEN/run --shards GIVEN/shards --count 2 --pdf --sheets type --out ROOT/v",
         "v/panel.png",
+    ),
+    "reproduce": Case(
+        "reproduce --source GIVEN/shards --target GIVEN/subjects --out ROOT/r --backbones test_resnet"
+        " --weights test_resnet=GIVEN/run --recipe GIVEN/recipe.yaml --classes train",
+        "r/report.html",
+        varies=rf"{_TIMED}|report\.(html|md)|networks\.csv",
+    ),
+    "explain score": Case(
+        "explain score --model GIVEN/run --shards GIVEN/shards --count 1 --steps 1 --drawn 0 --json ROOT/s.json",
+        "s.json",
+    ),
+    "import-keras": Case(
+        "import-keras GIVEN/vgg19.h5 --backbone vgg19 --size 32 --out ROOT/m",
+        "m/model.json",
+        refusal="exists already: name a folder to be made",
     ),
     "remote shards": Case(
         "evaluate --model GIVEN/run --shards SERVER/shards --threads 1 --json ROOT/e.json", "e.json"
@@ -332,12 +291,15 @@ LONGER = {
 
 
 def try_operations(given: Given, case: Case, scratch: Path) -> None:
-    """Let the command meet each fault in turn, at operations from the first to the last."""
+    """Let the command meet each fault in turn, at operations from the first to the last; and two at once."""
     trial = Trial(given, case, scratch)
     numbers = trial.numbers()
     assert len(numbers) > 3
     for index, number in enumerate(numbers):
         trial.meets(FAULTS[index % len(FAULTS)], number)
+    middle = numbers[len(numbers) // 2]
+    trial.meets("full", middle, killed_at=middle + 1)
+    trial.meets("killed", middle, full_at=2)
 
 
 @pytest.fixture(scope="module")
@@ -355,9 +317,12 @@ def given_networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Given]:
         prepared.prepare(
             f"{_TRAIN} --maps 0 --out GIVEN/run",
             f"{_TRAIN} --maps 0 --out GIVEN/run2 --seed 1",
+            f"shards {_SOURCE.replace('objects', 'subjects')} --out GIVEN/subjects --tasks subject",
             f"features GIVEN/shards --out GIVEN/features {_NETWORK}",
             f"features GIVEN/shards --out GIVEN/features2 {_NETWORK.replace('resnet', 'efficientnet')}",
         )
+        write_empty(prepared.folder / "vgg19.h5", vgg19_layers(classes=None))
+        (prepared.folder / "recipe.yaml").write_text("epochs: 1\ninput_size: 32\nthreads: 1\n")
         yield prepared
 
 
@@ -373,11 +338,4 @@ def test_commands_with_networks(given_networks: Given, tmp_path: Path, name: str
 
 
 def test_every_command_is_tried() -> None:
-    elsewhere = {
-        "reproduce",  # tests/reproduction
-        "explain",  # it writes one file, as `arttl compare` does
-        "import-keras",  # it writes a model alone, as `arttl train` does
-    }
-    assert {case.argv.split()[0] for case in (*PACKING.values(), *LONGER.values())} | elsewhere == set(
-        COMMANDS
-    )
+    assert {case.argv.split()[0] for case in (*PACKING.values(), *LONGER.values())} == set(COMMANDS)

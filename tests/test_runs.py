@@ -79,7 +79,9 @@ def test_resuming_keeps_the_checkpoints_and_compares_the_settings(tmp_path) -> N
     run.checkpoints.mkdir()
     begun(tmp_path, resume=True)
     assert run.checkpoints.is_dir() and run.metrics() == []
-    begun(tmp_path, {**SETTINGS, "out": "x"}, resume=True, may_change=("out",))
+    changed = {**SETTINGS, "out": "x", "resume": True}
+    assert run.begin(changed, TASKS, resume=True, may_change=("out",)) == ["--out x (begun with run)"]
+    assert run.settings() == SETTINGS  # those that made the run
     with pytest.raises(ArttlError, match=r"was begun with --tasks type é, not type; give that again"):
         begun(tmp_path, {**SETTINGS, "tasks": ["type"]}, resume=True, may_change=("out",))
     with pytest.raises(ArttlError, match="was begun with --epochs 2, not None"):

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from arttl import documents
+from arttl.exchange import predictions
 from arttl.fetching import pace
 from arttl.fetching.iiif import IiifSettings
 from arttl.keras_files import child, weights
@@ -35,8 +36,13 @@ def test_the_limits_of_the_page() -> None:
         "characters of a cell": f"{delimited._LONGEST_CELL:,}",
         "bytes of a line of JSON": f"{structured._LONGEST_LINE // MIB} MiB",
         "bytes of a JSON document": f"{documents.LARGEST // MIB} MiB",
+        "values and levels of a line or document of JSON": (
+            f"{documents.MOST_VALUES:,} values, {documents.DEEPEST} levels"
+        ),
         "bytes of an XML record": f"{xml_records._MOST_CHARACTERS // MIB} MiB",
         "levels of an XML document": str(xml_records._DEEPEST),
+        "bytes of a table of identifiers, decisions or targets": f"{documents.LARGEST // MIB} MiB",
+        "bytes of a row of suggestions that are converted": f"{predictions._LONGEST_ROW // MIB} MiB",
         "bytes of an extended tar header": f"{tar_members._LONGEST_EXTENSION // MIB} MiB",
         "memory of the process that reads `rijksgt.mat`": (
             f"{rijks_ground_truth._MEMORY // MIB} MiB and {rijks_ground_truth._MEMORY_PER_BYTE:,} bytes per byte of the"

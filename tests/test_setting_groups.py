@@ -251,3 +251,21 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_work(tmp_path) -> N
         Written(json=tmp_path)
     with pytest.raises(ArttlError, match=r"--json .*/a/b\.json: there is no folder .*/a; make it first"):
         Written(json=tmp_path / "a" / "b.json")
+
+
+def test_what_is_read_is_not_written(tmp_path) -> None:
+    from arttl.evaluation.command import EvaluateSettings
+    from arttl.suggesting.settings import PredictSettings
+
+    manifest = tmp_path / "manifest.parquet"
+    manifest.write_bytes(b"x")
+    given = {"model": tmp_path, "shards": tmp_path}
+    with pytest.raises(ArttlError, match=r"--predictions .* is a part of shards, features or a run"):
+        EvaluateSettings.of(**given, predictions=manifest)
+    EvaluateSettings.of(**given, predictions=tmp_path / "test.parquet", json=tmp_path / "test.json")
+    table = tmp_path / "objects.csv"
+    table.write_text("a")
+    with pytest.raises(ArttlError, match=r"--out .*objects\.csv is the file of --metadata; name another"):
+        PredictSettings.of(
+            model=tmp_path, images=tmp_path, metadata=tmp_path / "." / "objects.csv", out=table
+        )

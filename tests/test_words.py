@@ -140,11 +140,13 @@ def all_of_the_package() -> set[str]:
     return everything
 
 
-def test_messages_count_in_the_singular_or_the_plural() -> None:
+def test_messages_count_in_the_singular_or_the_plural_and_name_commands() -> None:
+    scripts = "|".join(rf"\b{path.stem}\.py" for path in (PACKAGE.parent / "scripts").glob("*.py"))
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 assert not re.search(r"[a-z]\(e?s\)", node.value), f"{path}: see arttl.errors.counted"
+                assert not re.search(scripts, node.value), f"{path}: what is installed is the command"
 
 
 def test_no_coined_word_meets_a_user() -> None:

@@ -20,7 +20,7 @@ import tyro
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from arttl.console import Console
-from arttl.errors import ArttlError, counted
+from arttl.errors import ArttlError, counted, without_credentials
 from arttl.fetching.http import FetchError, PoliteClient, Response, is_local
 from arttl.fetching.iiif_image import (
     ImageService,
@@ -134,14 +134,13 @@ def fetch_iiif(
         bar = progress.add_task("")
         for _ in fetching.run(_roots(settings.addresses)):
             progress.update(bar, description=fetching.progress())
-    write_bytes(
-        out / "pictures.csv",
-        csv_chunks(("file", "picture", "manifest", "canvas"), fetching.pictures.values()),
-    )
+    pictures = [(*map(without_credentials, names), canvas) for *names, canvas in fetching.pictures.values()]
+    write_bytes(out / "pictures.csv", csv_chunks(("file", "picture", "manifest", "canvas"), pictures))
     failures = [(address, *failure) for address, failure in fetching.failures.items()]
-    write_bytes(out / "failures.csv", csv_chunks(("address", "named_by", "reason"), failures))
+    rows = [tuple(map(without_credentials, failure)) for failure in failures]
+    write_bytes(out / "failures.csv", csv_chunks(("address", "named_by", "reason"), rows))
     fetched = FetchedPictures(
-        settings.addresses,
+        tuple(map(without_credentials, settings.addresses)),
         settings.max_side,
         fetching.manifests,
         len(fetching.pictures),
@@ -173,8 +172,8 @@ def run(settings: IiifSettings) -> None:
         print(f"pack them: arttl shards --source iiif {folders}{pages} --out shards/iiif")
     if fetched.failures:
         raise ArttlError(
-            f"{fetched.failures:,} addresses could not be fetched; {out / 'failures.csv'} has the reasons, and the same"
-            " command tries them again"
+            f"{counted(fetched.failures, 'address', 'addresses')} could not be fetched; {out / 'failures.csv'} has the"
+            " reasons, and the same command tries them again"
         )
 
 

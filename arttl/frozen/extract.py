@@ -32,6 +32,7 @@ from arttl.loading.settings import EngineSettings
 from arttl.models import Backbone, load_weights
 from arttl.models.settings import NetworkSettings
 from arttl.models.stages import LAST_LAYER, PooledStages, stage_widths
+from arttl.models.weights import LoadedWeights
 from arttl.runs import beside_other_ranks, flat_settings, on_first_rank, open_accelerator
 from arttl.settings import AtLeastOne, OutputSettings
 from arttl.shards.manifest import Manifest
@@ -62,8 +63,15 @@ class FeatureSettings(OutputSettings, EngineSettings, NetworkSettings):
     says, else no."""
 
 
-def compute_features(settings: FeatureSettings) -> FeatureStore:
+def compute_features(
+    settings: FeatureSettings, network: PooledStages | None = None, loaded: LoadedWeights | None = None
+) -> FeatureStore:
     """Make a feature store, or finish one, on any number of ranks.
+
+    Args:
+        settings: of the pass.
+        network: that makes the features, in place of the one that the settings name.
+        loaded: where its weights came from, and its transform.
 
     Returns:
         The finished store, on every rank that sees the same file system.
@@ -73,12 +81,9 @@ def compute_features(settings: FeatureSettings) -> FeatureStore:
     """
     accelerator = open_accelerator(settings.mixed_precision, settings.threads)
     manifest = Manifest.read(settings.shards)
-    torch.manual_seed(0)  # --weights none means the same network on every rank, and when the pass is resumed
-    backbone = Backbone(settings.backbone)
-    loaded = load_weights(backbone, settings.weights, settings.input_size)
-    widths = {LAST_LAYER: backbone.num_features}
-    if settings.stages == "all":
-        widths = stage_widths(backbone, loaded.preprocess.size)
+    if network is None or loaded is None:
+        network, loaded = _network(settings)
+    backbone = network.backbone
     recipe = Recipe(
         shards_sha256=digest_of_file(settings.shards / "manifest.parquet"),
         backbone=backbone.name,
@@ -86,12 +91,12 @@ def compute_features(settings: FeatureSettings) -> FeatureStore:
         weights=loaded.origin,
         preprocess=json.loads(json.dumps(loaded.preprocess.to_dict())),
         precision=str(accelerator.mixed_precision),
-        stages=widths,
+        stages=network.widths,
     )
     reporter = Reporter(accelerator.is_main_process)
     reporter.say(f"shards     {settings.shards} ({counted(len(manifest), 'sample')})")
     reporter.say(f"network    {backbone.name}, {loaded.origin}")
-    reporter.say(f"stages     {', '.join(f'{name} ({width})' for name, width in widths.items())}")
+    reporter.say(f"stages     {', '.join(f'{name} ({width})' for name, width in network.widths.items())}")
     reporter.say(f"input      {loaded.preprocess}")
     writer = StoreWriter(settings.out, recipe, manifest, settings.block_size)
     open_rows = partial(
@@ -117,11 +122,22 @@ def compute_features(settings: FeatureSettings) -> FeatureStore:
         if kept:
             reporter.say(f"resumed    {kept} of {writer.num_blocks} blocks were done by an interrupted pass")
         with beside_other_ranks():
-            _fill(writer, missing, PooledStages(backbone, widths), manifest, open_rows, reporter, accelerator)
+            _fill(writer, missing, network, manifest, open_rows, reporter, accelerator)
     else:
         reporter.say(f"features   {settings.out} holds them already")
     accelerator.wait_for_everyone()
     return FeatureStore.open(settings.out, verify=False)
+
+
+def _network(settings: FeatureSettings) -> tuple[PooledStages, LoadedWeights]:
+    """The network that the settings name, and where its weights came from."""
+    torch.manual_seed(0)  # --weights none means the same network on every rank, and when the pass is resumed
+    backbone = Backbone(settings.backbone)
+    loaded = load_weights(backbone, settings.weights, settings.input_size)
+    widths = {LAST_LAYER: backbone.num_features}
+    if settings.stages == "all":
+        widths = stage_widths(backbone, loaded.preprocess.size)
+    return PooledStages(backbone, widths), loaded
 
 
 def _fill(

@@ -238,13 +238,11 @@ class StoreWriter:
             )
         with writing(self.out):
             if begun != identity:
-                self._make(backbone, identity)
-            write_config(self._folder, settings)
+                self._make(backbone, identity, settings)
             try:
                 self._arrays = self._open_arrays()
             except (ValueError, EOFError, FileNotFoundError):  # damaged since: nothing of it can be resumed
-                self._make(backbone, identity)
-                write_config(self._folder, settings)
+                self._make(backbone, identity, settings)
                 self._arrays = self._open_arrays()
             self._digests = self._finished_blocks()
             missing = [block for block in range(self.num_blocks) if block not in self._digests]
@@ -289,7 +287,9 @@ class StoreWriter:
         except ArttlError:
             return None
 
-    def _make(self, backbone: Backbone, identity: Mapping[str, object]) -> None:
+    def _make(
+        self, backbone: Backbone, identity: Mapping[str, object], settings: Mapping[str, object]
+    ) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
         for name in ("manifest.parquet", "dataset.json", NEAR_DUPLICATES_FILE):
@@ -299,6 +299,7 @@ class StoreWriter:
             save_tensors(temporary, backbone.state_dict())
         for stage, width in self._recipe.stages.items():
             self._make_array(_array_path(self._folder, self._recipe, stage), width)
+        write_config(self._folder, settings)
         write_json(self._folder / _BEGUN, identity, indent=None)
 
     def _open_arrays(self) -> list[np.memmap[Any, Any]]:

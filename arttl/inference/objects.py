@@ -51,7 +51,7 @@ class Objects:
 
         Of logits this is the mean log-probability: the softmax of mean logits is proportional to the exponential of the
         mean of the photographs' log-softmaxes, and of a sigmoid the mean is that of the log-odds; both for any
-        temperature. Of features it is what a linear head sees for the same logits.
+        temperature. Of features it is meant for vectors of length one, so that no photograph outweighs another.
         """
         sums = values.new_zeros((len(self.chosen), *values.shape[1:]), dtype=torch.float64)
         sums.index_add_(0, torch.from_numpy(self.of_photograph).to(values.device), values.double())

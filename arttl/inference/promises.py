@@ -136,8 +136,8 @@ class Promises:
                 for name in _FIELDS:
                     column = np.ascontiguousarray(getattr(evidence, name))
                     tensors[f"{unit}.{index}.{name}"] = torch.from_numpy(column)
-        metadata = {"format_version": str(FORMAT_VERSION), "tasks": json.dumps(list(self.tasks))}
-        write_bytes(folder / FILE, save(tensors, metadata))
+        # One entry, since safetensors writes several in a random order, and the same run gives the same bytes.
+        write_bytes(folder / FILE, save(tensors, {_TASKS: json.dumps(list(self.tasks))}))
 
     @classmethod
     def load(cls, folder: Path, tasks: TaskSet) -> Promises | None:
@@ -156,9 +156,9 @@ class Promises:
         try:
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}
-                if metadata.get("format_version") != str(FORMAT_VERSION):
+                if _TASKS not in metadata:
                     raise ValueError("it is of another version of arttl, train the model again")
-                if metadata.get("tasks") != json.dumps(list(tasks.names)):
+                if metadata[_TASKS] != json.dumps(list(tasks.names)):
                     raise ValueError("it is of other tasks")
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             return cls._of_tensors(tensors, tasks)
@@ -190,6 +190,7 @@ class Promises:
         return replace(of_single, of_means=of_means)
 
 
+_TASKS = f"tasks of format {FORMAT_VERSION}"
 _FIELDS = tuple(field.name for field in fields(Evidence))
 
 
@@ -245,7 +246,7 @@ def fit_promises(predictions: Predictions, features: torch.Tensor, references: t
     means = {
         name: objects.mean(torch.from_numpy(of_task)).numpy() for name, of_task in predictions.logits.items()
     }
-    return replace(of_single, of_means=promises(means, objects.mean(features)))
+    return replace(of_single, of_means=promises(means, objects.mean(unit_length(features))))
 
 
 def catalogued_rows(

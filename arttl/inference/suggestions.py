@@ -65,8 +65,8 @@ class Suggester:
             precision: to promise, 0 to 1.
             coverage: of candidate sets, 0 to 1; None: there are none.
             top: how many labels are ranked.
-            per_object: whether `suggest` gets the means over all photographs of each object, see `Objects.mean`,
-                instead of single photographs.
+            per_object: whether `suggest` gets the means over all photographs of each object, see `Objects.mean`, of
+                logits and of features of length one, instead of single photographs.
         """
         if per_object and promises is not None:
             promises = promises.of_means

@@ -10,7 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from arttl.attribution.qualifiers import AAT_QUALIFIERS, Maker, qualifies, split_name
-from arttl.linked_art.terms import Node, aat, address, addresses, kind, name_of, nodes, several
+from arttl.linked_art.terms import (
+    AI_CONTENT,
+    AI_TECHNIQUE,
+    Node,
+    aat,
+    address,
+    addresses,
+    classes,
+    kind,
+    name_of,
+    nodes,
+    several,
+)
 
 _ACTORS = ("Person", "Group", "Actor", "E21_Person", "E74_Group", "E39_Actor")
 _PRODUCTIONS = ("Production", "Creation", "Activity", "E12_Production")
@@ -27,6 +39,8 @@ _DEEPEST = 8
 def makers(record: Node, language: str | None) -> list[Maker]:
     """The makers in the record's order, each qualifier and name once.
 
+    What software has assigned (`is_by_software`) is left out: a suggestion is no attribution.
+
     A maker that is given by an address alone has no name, and that address (or other `id`) as its only one.
     """
     of_parts = [
@@ -40,7 +54,7 @@ def makers(record: Node, language: str | None) -> list[Maker]:
     of_object = [
         maker
         for assignment in nodes(record, "attributed_by")
-        if _property(assignment) in _OF_MAKERS[1:]
+        if _property(assignment) in _OF_MAKERS[1:] and not is_by_software(assignment)
         for maker in _of_assignment(assignment, language)
     ]
     return list(
@@ -70,7 +84,7 @@ def _carried_out(production: Node, qualifier: str, language: str | None) -> Iter
 
 def _assigned(production: Node, language: str | None) -> Iterator[Maker]:
     for assignment in nodes(production, "attributed_by", "assigned_by"):
-        if _property(assignment) in _OF_MAKERS:
+        if _property(assignment) in _OF_MAKERS and not is_by_software(assignment):
             yield from _of_assignment(assignment, language)
 
 
@@ -130,7 +144,30 @@ def _qualifier(assignment: Node, language: str | None) -> str:
     name = name_of(assignment, language)
     if qualifies(name):
         return name
-    return "" if several(assignment.get("motivated_by")) else AAT_QUALIFIERS["300404269"]
+    evidence = [
+        *several(assignment.get("motivated_by")),
+        *several(assignment.get("influenced_by")),  # since version 1.0 of the model
+    ]
+    return "" if evidence else AAT_QUALIFIERS["300404269"]
+
+
+def is_by_software(assignment: Node) -> bool:
+    """Whether an assignment is marked as made by artificial intelligence (https://linked.art/model/assertion/)."""
+    techniques = {aat(technique) for technique in nodes(assignment, "technique")}
+    return AI_CONTENT in classes(assignment) or AI_TECHNIQUE in techniques
+
+
+def software_assignments(record: Node) -> int:
+    """How many assignments of an object, and of its productions, software has made."""
+    assigned = [
+        *nodes(record, "attributed_by"),
+        *(
+            each
+            for production in productions(record)
+            for each in nodes(production, "attributed_by", "assigned_by")
+        ),
+    ]
+    return sum(map(is_by_software, assigned))
 
 
 def _words(concept: Node, language: str | None) -> str:

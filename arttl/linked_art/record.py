@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from arttl.attribution.qualifiers import artists, attributions
-from arttl.linked_art.makers import makers, productions
+from arttl.linked_art.makers import makers, productions, software_assignments
 from arttl.linked_art.terms import (
     ACCESSION_NUMBER,
     ARTWORK,
@@ -101,8 +101,10 @@ class LinkedArtObject:
         )
 
     def makers(self, *, attributed: bool) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-        """The artists, and the attributions."""
+        """The artists, and the attributions; the assignments of software, which are neither, are counted."""
         known = []
+        if suggested := software_assignments(self.node):
+            self.passed_over += [("suggestions of software (AAT 300456841)", self.number()[0])] * suggested
         for maker in makers(self.node, self.language):
             if maker.name:
                 known.append(maker)

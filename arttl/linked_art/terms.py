@@ -13,6 +13,10 @@ Node = dict[str, Any]
 PREFERRED = "300404670"  # preferred terms
 TYPE_OF_WORK, ARTWORK, MUSEUM = "300435443", "300133025", "300312281"
 MATERIAL_STATEMENT = "300435429"
+AI_CONTENT, AI_TECHNIQUE = (
+    "300456841",
+    "300456842",
+)  # what artificial intelligence has made, and the technique
 ACCESSION_NUMBER, REPOSITORY_NUMBER, SYSTEM_NUMBER = "300312355", "300404621", "300435704"
 _CONCEPTS = {
     **dict.fromkeys(("primary name", "preferred term", "preferred terms"), PREFERRED),

@@ -157,7 +157,7 @@ def decode(reading: Reading, row: int, reduction: int) -> npt.NDArray[np.uint8]:
     except ValueError as error:
         raise BadSampleError(
             f"{reading.files.describe(row)} cannot be decoded ({error}); pack the collection anew with"
-            " scripts/make_shards.py, or copy the shard again"
+            " arttl shards, or copy the shard again"
         ) from error
 
 

@@ -210,7 +210,7 @@ def _compare_rows(stored: np.ndarray, expected: np.ndarray, reading: Reading) ->
     for wrong in np.flatnonzero(stored != expected):
         raise ArttlError(
             f"{reading.files.describe(int(expected[wrong]))} holds row {stored[wrong]}: shards and manifest are of"
-            " different packings, so pack the collection anew with scripts/make_shards.py"
+            " different packings, so pack the collection anew with arttl shards"
         )
 
 

@@ -160,7 +160,7 @@ def default_preprocess(backbone: Backbone, size: int | None = None) -> Preproces
     config = resolve_data_config({}, pretrained_cfg=backbone.pretrained_config)
     return Preprocess(
         size=size or int(config["input_size"][-1]),
-        crop_pct=float(config["crop_pct"]),
+        crop_pct=min(float(config["crop_pct"]), 1.0),  # above 1, as VOLO's at 448 px, a black frame is added
         filter="bilinear" if config["interpolation"] == "bilinear" else "bicubic",
         mean=_three(config["mean"]),
         std=_three(config["std"]),

@@ -63,8 +63,9 @@ def check_input_size(backbone: Backbone, size: int, flag: str = "--input-size") 
     if failure is None:
         return
     reason = reason or failure
-    if size == own or _failure_on_meta(name, own) is not None:
-        raise ArttlError(f"{name} gives no features of a picture ({reason}): choose another --backbone")
+    none_at_all = reason if size == own else _failure_on_meta(name, own)
+    if none_at_all is not None:
+        raise ArttlError(f"{name} gives no features of a picture ({none_at_all}): choose another --backbone")
     nearest = sorted(range(_STEP, _LARGEST_SUGGESTION + 1, _STEP), key=lambda each: abs(each - size))
     candidates = (each for each in nearest if abs(each - size) < abs(own - size))
     suggestion = next((each for each in candidates if _failure_on_meta(name, each) is None), own)

@@ -149,7 +149,7 @@ def _fill(
         artwork = clean(artwork, tasks)
         if leaf is not None and artwork.group is None:
             artwork = dataclasses.replace(artwork, group=without_leaf(artwork.object_number, leaf))
-        job = Job(artwork, _file_name(artwork, settings.images))
+        job = Job(artwork, file_name(artwork, settings.images))
         row = None
         if not artwork.labels:
             unlabelled += 1
@@ -249,11 +249,13 @@ def _split(
     if settings.near_duplicates == "together" and not settings.dry_run:
         groups = _with_near_duplicates(catalogue, kept, groups, settings)
     if settings.split == "by-institution":
-        divided = held_out_split(groups, _of_institutions(catalogue, kept, settings), settings.seed)
+        held_out = _of_institutions(catalogue, kept, settings)
+        divided = held_out_split(groups, held_out, settings.seed, settings.val_share)
     elif settings.split == "grouped":
-        divided = grouped_split(groups, settings.seed)
+        divided = grouped_split(groups, settings.seed, settings.val_share)
     else:
-        divided = stratified_split(groups, _labels(catalogue, kept, tasks), settings.seed)
+        labels = _labels(catalogue, kept, tasks)
+        divided = stratified_split(groups, labels, settings.seed, settings.val_share)
     return {split: kept[indices] for split, indices in divided.items()}
 
 
@@ -345,7 +347,7 @@ def _exists(image: PictureFile) -> bool:
         return False
 
 
-def _file_name(artwork: Artwork, folder: Path | None) -> str:
+def file_name(artwork: Artwork, folder: Path | None) -> str:
     """The image as the metadata names it: relative to the image folder, so that the folder can move."""
     image = artwork.image
     if folder is not None and image.is_relative_to(folder):

@@ -11,8 +11,12 @@ from tyro.conf import Positional
 
 from arttl.errors import ArttlError
 from arttl.pictures.decoding import DEFAULT_MAX_PIXELS
-from arttl.settings import Range, Settings
+from arttl.settings import Bound, Range, Settings
 from arttl.sources.settings import SourceSettings
+from arttl.splits.split import MOST_VAL, SHARES
+
+# A function within an annotation would not see the names of its module.
+ValShare = Annotated[float, Bound("above 0 and at most 0.8", lambda value: 0 < value <= MOST_VAL)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +78,10 @@ class PackSettings(ShuffledSettings, SourceSettings):
     """Pictures that look the same (by a perceptual hash): listed in `near-duplicates.csv`; or kept in one split too,
     for `--split grouped` and `stratified`, for which every picture is read twice; or not looked for."""
 
+    val_share: ValShare = SHARES["val"]
+    """Share of the pictures that validates, for `--split grouped`, `stratified` and `by-institution`; training has so
+    much less. With more of them higher precision can be promised of suggestions (`arttl predict`)."""
+
     def check(self) -> None:
         """Check combinations of settings.
 
@@ -85,6 +93,10 @@ class PackSettings(ShuffledSettings, SourceSettings):
             raise ArttlError(
                 "--split by-institution and --test-institution NAME go together: the objects of that museum are the"
                 " test split"
+            )
+        if self.val_share != SHARES["val"] and self.split not in ("grouped", "stratified", "by-institution"):
+            raise ArttlError(
+                f"--val-share and --split {self.split}: its shares are fixed; use --split grouped or stratified"
             )
         if self.near_duplicates == "together" and self.split not in ("grouped", "stratified"):
             raise ArttlError(

@@ -40,7 +40,7 @@ def without_contested(
     details = [catalogue.job(row).reject("ambiguous-picture", left_out[row]) for row in rows[loses].tolist()]
     if loses.all():
         raise ArttlError(
-            f"no artwork can be packed ({len(rows):,} in all), the first because of ambiguous-picture"
+            f"no artwork has a picture of its own ({len(rows):,} in all), the first because of ambiguous-picture"
             f" ({details[0].detail})"
         )
     rejects += details

@@ -13,7 +13,7 @@ from PIL import Image
 from arttl.errors import one_line
 from arttl.pictures.bad_pictures import BadPicture as BadPicture
 from arttl.pictures.bad_pictures import UnsupportedPixels
-from arttl.pictures.colour import is_srgb
+from arttl.pictures.colour import is_srgb, to_eight_bit
 from arttl.pictures.decoded import Decoded, check_pixels
 from arttl.pictures.formats import REMEDY, picture_format
 from arttl.pictures.jpeg import DEFAULT_MAX_PIXELS as DEFAULT_MAX_PIXELS
@@ -22,6 +22,7 @@ from arttl.pictures.picture_file import PictureFile
 from arttl.pictures.readers import READERS
 
 # No uncompressed picture needs more than eight bytes per pixel, and the rest is a generous share for metadata.
+_ORIENTATION = 0x0112  # of EXIF
 _BYTES_PER_PIXEL, _BYTES_OF_METADATA = 8, 64 * 2**20
 
 
@@ -47,6 +48,22 @@ def read_picture(path: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> n
     except BadPicture as error:
         raise BadPicture(error.reason, error.detail, str(path)) from error
     return np.array(decoded.upright_rgb())
+
+
+def upright_rgb(picture: Image.Image) -> Image.Image:
+    """A picture that Pillow has opened, as `read_picture` would read its file: RGB in sRGB, upright.
+
+    Raises:
+        BadPicture: if it is damaged, or of an unsupported kind.
+    """
+    try:
+        orientation = int(picture.getexif().get(_ORIENTATION, 1))
+        decoded = Decoded(to_eight_bit(picture), picture.info.get("icc_profile"), orientation, *picture.size)
+        return decoded.upright_rgb()
+    except UnsupportedPixels as error:
+        raise BadPicture("unsupported-format", one_line(error)) from error
+    except Exception as error:  # Pillow's plugins raise nearly anything on damaged files
+        raise BadPicture("damaged", one_line(error)) from error
 
 
 def read_image(image: PictureFile, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> bytes:

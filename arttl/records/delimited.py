@@ -16,7 +16,17 @@ from arttl.errors import ArttlError, counted, did_you_mean
 from arttl.records.delimited_faults import DELIMITERS, faulty_cell, likely_header
 from arttl.records.text_files import Encoding, Lines, detect_encoding, opened_lines
 
-__all__ = ["Encoding", "Row", "detect_encoding", "matched_columns", "read_columns", "read_rows"]
+__all__ = [
+    "Encoding",
+    "OpenedTable",
+    "Row",
+    "detect_encoding",
+    "matched_columns",
+    "opened_table",
+    "read_columns",
+    "read_rows",
+    "rows_of",
+]
 
 _LONGEST_CELL = 2**20  # characters
 _SAMPLE = 50  # lines that the delimiter is determined from
@@ -63,7 +73,7 @@ def read_rows(
     Raises:
         ArttlError: if the file is missing, is not such a file, has no rows, or lacks a column.
     """
-    with _opened(path, flag, encoding) as table:
+    with opened_table(path, flag, encoding) as table:
         columns = matched_columns(path, table.columns, required)
         yield from _rows(table, columns)
 
@@ -74,12 +84,12 @@ def read_columns(path: Path, *, flag: str = "--metadata", encoding: str | None =
     Raises:
         ArttlError: if the file is missing or is not such a file.
     """
-    with _opened(path, flag, encoding) as table:
+    with opened_table(path, flag, encoding) as table:
         return table.columns
 
 
 @dataclass
-class _Table:
+class OpenedTable:
     """An opened file.
 
     Attributes:
@@ -90,7 +100,9 @@ class _Table:
         lines: of the file.
         reader: of the rows after the header.
         columns: the header.
+        header: its cells as they are.
         skipped: lines before the header.
+        first_lines: the line before the header, which may be empty, and the first of the header.
     """
 
     path: Path
@@ -100,7 +112,9 @@ class _Table:
     lines: Lines
     reader: Iterator[list[str]]
     columns: list[str]
+    header: list[str]
     skipped: int
+    first_lines: tuple[str, str]
 
     @property
     def line(self) -> int:
@@ -109,8 +123,12 @@ class _Table:
 
 
 @contextmanager
-def _opened(path: Path, flag: str, encoding: str | None) -> Iterator[_Table]:
-    """The file with its header read."""
+def opened_table(path: Path, flag: str, encoding: str | None) -> Iterator[OpenedTable]:
+    """The file with its header read.
+
+    Raises:
+        ArttlError: if it is missing or is not such a file.
+    """
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
     with opened_lines(path, flag, encoding) as lines:
         rest = iter(lines)
@@ -122,6 +140,7 @@ def _opened(path: Path, flag: str, encoding: str | None) -> Iterator[_Table]:
         separator = _SEPARATOR_LINE.match(sample[0]) if sample else None
         delimiter = separator[1] if separator else ""
         skipped = int(bool(separator))
+        before = "".join(sample[:skipped])
         sample = sample[skipped:]
         if not any(line.strip() for line in sample):
             raise ArttlError(f"{path} is empty; its first line must name the columns")
@@ -133,9 +152,12 @@ def _opened(path: Path, flag: str, encoding: str | None) -> Iterator[_Table]:
         if not delimiter:
             delimiter = _delimiter(path, sample)
         reader = csv.reader(itertools.chain(sample, rest), delimiter=delimiter, strict=True)
-        table = _Table(path, flag, encoding, delimiter, lines, reader, [], skipped)
+        table = OpenedTable(
+            path, flag, encoding, delimiter, lines, reader, [], [], skipped, (before, sample[0])
+        )
         try:
-            table.columns = [plain_text(name) for name in next(reader)]
+            table.header = next(reader)
+            table.columns = [plain_text(name) for name in table.header]
         except csv.Error as error:
             raise _not_well_formed(table, skipped, error) from error
         if lines.with_nul and lines.with_nul[0] <= table.line:
@@ -155,20 +177,10 @@ def _opened(path: Path, flag: str, encoding: str | None) -> Iterator[_Table]:
         yield table
 
 
-def _rows(table: _Table, columns: list[str]) -> Iterator[Row]:
+def _rows(table: OpenedTable, columns: list[str]) -> Iterator[Row]:
     empty = True
-    reader, with_nul = table.reader, table.lines.with_nul
-    while True:
-        line = table.line
-        try:
-            cells = next(reader)
-        except StopIteration:
-            break
-        except csv.Error as error:
-            raise _not_well_formed(table, line, error) from error
-        line = table.line
-        if not any(cell.strip() for cell in cells):
-            continue
+    with_nul = table.lines.with_nul
+    for cells, line in rows_of(table):
         empty = False
         problem = ""
         if len(cells) > len(columns):
@@ -183,7 +195,25 @@ def _rows(table: _Table, columns: list[str]) -> Iterator[Row]:
         raise ArttlError(f"{table.path} has a header and no rows")
 
 
-def _not_well_formed(table: _Table, line: int, error: csv.Error) -> ArttlError:
+def rows_of(table: OpenedTable) -> Iterator[tuple[list[str], int]]:
+    """The cells of each row that is not blank, and the number of its last line.
+
+    Raises:
+        ArttlError: for a row that is not well-formed.
+    """
+    while True:
+        line = table.line
+        try:
+            cells = next(table.reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise _not_well_formed(table, line, error) from error
+        if any(cell.strip() for cell in cells):
+            yield cells, table.line
+
+
+def _not_well_formed(table: OpenedTable, line: int, error: csv.Error) -> ArttlError:
     """The sentence for an error of the reader, after the line of that number was read."""
     with opened_lines(table.path, table.flag, table.encoding) as lines:
         cell = faulty_cell(itertools.islice(lines, line, None), table.delimiter, 2 * _LONGEST_CELL)

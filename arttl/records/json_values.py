@@ -7,6 +7,7 @@ import json
 import math
 from typing import Any
 
+from arttl.documents import DEEPEST, MOST_VALUES
 from arttl.errors import one_line
 
 TOO_DEEP = "holds lists or objects too deep within others"
@@ -36,18 +37,39 @@ def json_value(text: str | bytes) -> Any:
         text: of limited size; bytes are UTF-8, with or without a byte order mark.
 
     Raises:
-        ValueError: if it cannot be read; the message is the end of a sentence, such as `is not JSON: ...`.
+        ValueError: if it cannot be read, holds more than `MOST_VALUES`, or is nested deeper than `DEEPEST`; the message
+            is the end of a sentence, such as `is not JSON: ...`.
     """
     try:
         if isinstance(text, bytes):
             text = text.removeprefix(codecs.BOM_UTF8).decode()  # faster than "utf-8-sig"
-        return json.loads(text, parse_float=_number)
+        openings = text.count("[") + text.count("{")
+        too_many = openings + text.count(",") > MOST_VALUES
+        value = None if too_many else json.loads(text, parse_float=_number)
     except RecursionError:
         raise ValueError(TOO_DEEP) from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"is not JSON: {one_line(error)}") from error
     except ValueError:  # Python's own limit, which it explains to programmers
         raise ValueError("holds a whole number of more than 4,300 digits") from None
+    if too_many:
+        raise ValueError(f"holds more than {MOST_VALUES:,} values: split it")
+    if openings > DEEPEST and _is_too_deep(value):
+        raise ValueError(TOO_DEEP)
+    return value
+
+
+def _is_too_deep(value: object) -> bool:
+    """Whether lists and objects are nested deeper than `DEEPEST`."""
+    level: list[Any] = [[value]]
+    for _ in range(DEEPEST + 1):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(inner, dict | list)
+        ]
+    return bool(level)
 
 
 def _number(text: str) -> float:

@@ -18,6 +18,7 @@ from lxml import etree
 from lxml.etree import _Element as Element
 
 from arttl.errors import counted
+from arttl.records.json_values import json_value
 
 _MOST_BYTES = 4 * 2**20
 _MOST_FILES = 10
@@ -292,8 +293,8 @@ def _format_name(tag: str) -> str:
 
 def _kind_of_json(text: str, is_whole: bool) -> Kind:
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
+        document = json_value(text)
+    except ValueError:
         lines = [line for line in text.splitlines()[:2] if line.strip()]
         first = _parsed(lines[0]) if lines else None
         if isinstance(first, dict):
@@ -317,8 +318,8 @@ def _kind_of_json(text: str, is_whole: bool) -> Kind:
 
 def _parsed(line: str) -> Any:
     try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
+        return json_value(line)
+    except ValueError:
         return None
 
 

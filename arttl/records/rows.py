@@ -17,6 +17,8 @@ from arttl.records.structured import (
 
 _JSON = (".jsonl", ".ndjson", ".jsonlines", ".json")
 _PARQUET = (".parquet", ".pq")
+STRUCTURED = (*_JSON, *_PARQUET)
+"""The suffixes of tables that are no delimited text."""
 
 
 def read_any_rows(
@@ -34,7 +36,7 @@ def read_any_rows(
         ArttlError: if the file is missing, is not such a file, has no rows, or lacks a column.
     """
     suffix = path.suffix.lower()
-    if suffix in _JSON or suffix in _PARQUET:
+    if suffix in STRUCTURED:
         _check_undeclared(path, encoding)
         return read_json(path, required) if suffix in _JSON else read_parquet(path, required)
     return read_rows(path, required, encoding=encoding)
@@ -51,7 +53,7 @@ def column_names(path: Path, *, encoding: str | None = None) -> list[str]:
         ArttlError: if the file is missing or is not such a file.
     """
     suffix = path.suffix.lower()
-    if suffix in _JSON or suffix in _PARQUET:
+    if suffix in STRUCTURED:
         _check_undeclared(path, encoding)
         return json_columns(path) if suffix in _JSON else parquet_columns(path)
     return read_columns(path, encoding=encoding)

@@ -149,7 +149,7 @@ def opened_lines(path: Path, flag: str, encoding: str | None) -> Iterator[Lines]
         encoding = by_head.name if by_head is not None else "utf-8"
     try:
         with readable(path, flag), path.open(encoding=ENCODINGS[encoding], newline="") as file:
-            yield Lines(path, file)
+            yield Lines(path, file, encoding)
     except UnicodeDecodeError as error:
         raise _not_in_encoding(path, flag, encoding, error) from error
     except UnicodeError as error:  # UTF-16 that was declared, without a mark
@@ -160,13 +160,15 @@ class Lines:
     """The lines of a text file with their ends, each at most 16 MiB.
 
     Attributes:
+        encoding: one of `ENCODINGS`.
         with_nul: the numbers, from 1, of lines that held a NUL character, which is replaced by U+FFFD.
     """
 
-    def __init__(self, path: Path, file: TextIO) -> None:
-        """Read from a file opened with `newline=""`."""
+    def __init__(self, path: Path, file: TextIO, encoding: str) -> None:
+        """Read from a file opened in that encoding with `newline=""`."""
         self._path = path
         self._file = file
+        self.encoding = encoding
         self.with_nul: deque[int] = deque()
 
     def __iter__(self) -> Iterator[str]:

@@ -106,7 +106,7 @@ def _open_collections(settings: ReproduceSettings) -> dict[str, Manifest]:
     """The manifests by the names that the report uses: those of the folders, made distinct."""
     if settings.source is None or settings.target is None:
         raise ArttlError(
-            "name two collections: --source DIR and --target DIR, folders of shards made by make_shards.py"
+            "name two collections: --source DIR and --target DIR, folders of shards made with arttl shards"
         )
     folders: dict[str, Path] = {}
     for part, folder in (("source", settings.source), ("target", settings.target)):

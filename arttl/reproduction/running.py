@@ -124,12 +124,18 @@ def run_matrix(
             trace = traceback.format_exc()
         if state.is_main_process:
             folder = RunFolder(experiment.folder(run))
+            assert lock is not None
+            if not Path(
+                lock.lock_file
+            ).is_file():  # a folder made anew in its place would look like an experiment
+                raise ArttlError(
+                    f"{experiment.out} is gone since the run was begun: bring the folder back and repeat the command"
+                )
             if error is None:
                 with suppress(ArttlError):  # a finished run needs none, and they are large
                     remove(folder.checkpoints)
             else:
                 folder.fail(error, trace)
-            assert lock is not None
             lock.release()
         on_end(run, time.perf_counter() - started, error)
         state.wait_for_everyone()

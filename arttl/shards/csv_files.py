@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -21,14 +22,18 @@ _NUMBER = re.compile(r"[+-]\d+(?:\.\d+)?%?\Z", re.ASCII)
 
 
 class _Lines(io.StringIO):
-    """Rows of a `csv.writer`, ended by a line feed alone.
+    """Rows of a `csv.writer` with another end.
 
     With a line feed as its `lineterminator` the writer would leave a carriage return in a cell unquoted, and readers
     would end the row there (before Python 3.13).
     """
 
+    def __init__(self, newline: str) -> None:
+        super().__init__(newline="")
+        self._newline = newline
+
     def write(self, row: str) -> int:
-        return super().write(row.removesuffix("\r\n") + "\n")
+        return super().write(row.removesuffix("\r\n") + self._newline)
 
 
 def safe_cell(cell: Any) -> Any:
@@ -50,16 +55,27 @@ def csv_chunks(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterato
         columns: the headings.
         rows: a cell for each column.
     """
-    text = _Lines()
-    writer = csv.writer(text)
-    writer.writerow(columns)
+    safe = (list(map(safe_cell, row)) for row in rows)
+    return (text.encode() for text in csv_text(itertools.chain((columns,), safe)))
+
+
+def csv_text(rows: Iterable[Sequence[Any]], *, delimiter: str = ",", newline: str = "\n") -> Iterator[str]:
+    """Rows of any number as text, a chunk of them at a time, their cells as they are; see `safe_cell`.
+
+    Args:
+        rows: of cells.
+        delimiter: between cells.
+        newline: after a row.
+    """
+    text = _Lines(newline)
+    writer = csv.writer(text, delimiter=delimiter)
     for row in rows:
-        writer.writerow(map(safe_cell, row))
+        writer.writerow(row)
         if text.tell() > _CHUNK:
-            yield text.getvalue().encode()
+            yield text.getvalue()
             text.seek(0)
             text.truncate()
-    yield text.getvalue().encode()
+    yield text.getvalue()
 
 
 def read_csv(path: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:

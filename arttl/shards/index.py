@@ -6,6 +6,7 @@ offset of the data, size and member name.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from arttl.documents import LARGEST
 from arttl.errors import ArttlError, counted
 from arttl.shards.manifest import Manifest
 from arttl.shards.sample import EXTENSIONS
 
-COPY_AGAIN = "copy it again from where it was packed, or pack the collection anew with scripts/make_shards.py"
+COPY_AGAIN = "copy it again from where it was packed, or pack the collection anew with arttl shards"
 _ROW_BYTES = 8
 _LARGEST_FILE = 1 << 62  # bytes; sums of two stay below 2**63
 
@@ -114,18 +116,34 @@ class Members:
         Raises:
             ArttlError: if the tar cannot be read, or ends before.
         """
+        jpeg, metadata, row = self._contents(self.spans)
+        return jpeg, metadata, row
+
+    def read_json(self) -> bytes:
+        """The JSON alone, of at most 64 MiB.
+
+        Raises:
+            ArttlError: as for `read`, and if it is larger.
+        """
+        span = self.spans[EXTENSIONS.index("json")]
+        if span[1] > LARGEST:
+            raise ArttlError(f"{self.key}.json in {self.tar} has more than {LARGEST / 2**20:g} MiB")
+        return self._contents([span])[0]
+
+    def _contents(self, spans: Sequence[tuple[int, int]]) -> list[bytes]:
         contents = []
         try:
             with self.tar.open("rb", buffering=0) as file:
-                for offset, size in self.spans:
+                length = os.fstat(file.fileno()).st_size
+                for offset, size in spans:
                     file.seek(offset)
-                    contents.append(file.read(size))
+                    # A damaged index may ask for more than there is memory.
+                    contents.append(file.read(min(size, max(0, length - offset))))
         except OSError as error:
             raise ArttlError(f"{self.tar} cannot be read: {error.strerror or error}") from error
-        if [len(data) for data in contents] != [size for _, size in self.spans]:
+        if [len(data) for data in contents] != [size for _, size in spans]:
             raise ArttlError(f"{self.tar} ends before {self.key}; run arttl shards verify")
-        jpeg, metadata, row = contents
-        return jpeg, metadata, row
+        return contents
 
 
 class ShardRows:

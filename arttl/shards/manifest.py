@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -45,6 +46,9 @@ def manifest_schema(tasks: tuple[str, ...]) -> pa.Schema:
     return pa.schema([*_FIXED_COLUMNS, _GROUP, _INSTITUTION, *labels])
 
 
+_LONGEST_NAME = 255  # bytes, of a file on any system
+
+
 def _column_type(name: str) -> pa.DataType | None:
     if name.startswith(LABEL_COLUMN):
         return pa.list_(pa.string())
@@ -79,6 +83,10 @@ class DatasetRecord:
     files: dict[str, FileRecord] = field(default_factory=dict)
     digest: str = ""
 
+    def __post_init__(self) -> None:
+        if too_long := next((name for name in self.files if len(os.fsencode(name)) > _LONGEST_NAME), None):
+            raise ValueError(f"a file of the name {too_long[:20]}..., of more than {_LONGEST_NAME} bytes")
+
 
 class Manifest:
     """The contents of a folder of shards, read from `manifest.parquet` and `dataset.json`.
@@ -100,12 +108,12 @@ class Manifest:
         """
         directory = Path(directory)
         if not directory.is_dir():
-            raise ArttlError(f"{directory} is not a folder of shards; make one with scripts/make_shards.py")
+            raise ArttlError(f"{directory} is not a folder of shards; make one with arttl shards")
         for name in ("dataset.json", "manifest.parquet"):
             if not (directory / name).is_file():
                 raise ArttlError(
                     f"{directory} is not a finished folder of shards: {name} is missing;"
-                    " finish it with scripts/make_shards.py --resume"
+                    " finish it with --resume of the command that began it, such as arttl shards --resume"
                 )
         path = directory / "dataset.json"
         dataset = read_versioned(path, dict[str, Any], FORMAT_VERSION, "shard")
@@ -179,7 +187,7 @@ class Manifest:
         if not _SHARD_NAME.fullmatch(name):
             raise ArttlError(
                 f"{self.directory / 'manifest.parquet'} names a shard {name!r}, which is not the name of a shard;"
-                " pack the collection anew with scripts/make_shards.py"
+                " pack the collection anew with arttl shards"
             )
         return self.directory / name
 

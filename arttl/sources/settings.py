@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from arttl.errors import ArttlError, did_you_mean
 from arttl.records.text_files import encoding_name
@@ -177,6 +177,8 @@ class SourceSettings(MetadataSettings):
 
     dry_run: bool = False
     """Print what would be packed and write nothing; no picture is decoded, and `--images` may be left out."""
+
+    labels_are_optional: ClassVar[bool] = False
 
     def task_fields(self, fields: Collection[str], tasks: Iterable[str], of: str) -> dict[str, str]:
         """Task name to field, for a source whose records have a fixed set of fields.

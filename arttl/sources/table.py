@@ -144,7 +144,8 @@ def read_table(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOv
         ("--split", split),
         ("--group-column", settings.group_column),
     ]
-    if number is None or not labels or (image is None and not dry):
+    unlabelled = not labels and not settings.labels_are_optional
+    if number is None or unlabelled or (image is None and not dry):
         lacking = (
             "--object-number" if number is None else "--tasks" if image is not None or dry else "--image"
         )

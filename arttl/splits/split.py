@@ -14,6 +14,7 @@ from arttl.tasks import SPLITS
 Rows = npt.NDArray[np.int64]
 
 SHARES = {"train": 0.8, "val": 0.1, "test": 0.1}
+MOST_VAL = 0.8  # beside a tenth each for train and test
 _FEWEST = 6  # rows or groups; fewer leave a split empty
 
 
@@ -46,8 +47,8 @@ def paper_split(count: int, seed: int) -> dict[str, Rows]:
     return {"train": np.sort(train), "val": np.sort(val), "test": np.sort(test)}
 
 
-def grouped_split(groups: Rows, seed: int) -> dict[str, Rows]:
-    """A random 80/10/10 split that never divides a group.
+def grouped_split(groups: Rows, seed: int, val_share: float = SHARES["val"]) -> dict[str, Rows]:
+    """A random split that never divides a group, 80/10/10 by default.
 
     Groups are taken in a random order, first into test until it has its tenth of the rows, then into val, and the
     rest into train; a group that would overfill val or test by more than half of itself is left to the next.
@@ -55,6 +56,7 @@ def grouped_split(groups: Rows, seed: int) -> dict[str, Rows]:
     Args:
         groups: [N] the group of each row, numbered from 0.
         seed: of the order.
+        val_share: of the rows that go into val, at most `MOST_VAL`.
 
     Returns:
         Split name to ascending row numbers; together each number once.
@@ -62,16 +64,19 @@ def grouped_split(groups: Rows, seed: int) -> dict[str, Rows]:
     Raises:
         TooFew: if there are too few groups for three splits.
     """
-    return _divided(groups, seed, {"test": SHARES["test"], "val": SHARES["val"]}, "grouped")
+    return _divided(groups, seed, {"test": SHARES["test"], "val": val_share}, "grouped")
 
 
-def held_out_split(groups: Rows, held_out: npt.NDArray[np.bool_], seed: int) -> dict[str, Rows]:
+def held_out_split(
+    groups: Rows, held_out: npt.NDArray[np.bool_], seed: int, val_share: float = SHARES["val"]
+) -> dict[str, Rows]:
     """A split whose test rows are given, such as one museum's; the others are divided 8 to 1 as by `grouped_split`.
 
     Args:
         groups: [N] the group of each row, numbered from 0.
         held_out: [N] whether it is a test row; a group may have rows of both kinds.
         seed: of the order.
+        val_share: as for `grouped_split`: of train and val together, val has so much of nine tenths.
 
     Returns:
         Split name to ascending row numbers; together each number once.
@@ -81,7 +86,7 @@ def held_out_split(groups: Rows, held_out: npt.NDArray[np.bool_], seed: int) -> 
     """
     rest = np.flatnonzero(~held_out)
     of_rest = np.unique(groups[rest], return_inverse=True)[1].astype(np.int64).reshape(-1)
-    divided = _divided(of_rest, seed, {"val": SHARES["val"] / (1 - SHARES["test"])}, "by-institution")
+    divided = _divided(of_rest, seed, {"val": val_share / (1 - SHARES["test"])}, "by-institution")
     return {split: rest[rows] for split, rows in divided.items()} | {"test": np.flatnonzero(held_out)}
 
 

@@ -17,7 +17,6 @@ from arttl.splits.split import SHARES, Rows, group_sizes, rows_by_split
 from arttl.tasks import SPLITS
 
 _TRAIN = SPLITS.index("train")
-_SHARES = np.array([SHARES[split] for split in SPLITS])
 _STEPS, _NOISE = 3000, 0.3  # of the random walk for the last missing classes
 
 
@@ -34,13 +33,16 @@ class Labels:
     classes: Rows
 
 
-def stratified_split(groups: Rows, labels: Labels, seed: int) -> dict[str, Rows]:
-    """An 80/10/10 split that never divides a group.
+def stratified_split(
+    groups: Rows, labels: Labels, seed: int, val_share: float = SHARES["val"]
+) -> dict[str, Rows]:
+    """A split that never divides a group, 80/10/10 by default.
 
     Args:
         groups: [N] the group of each row, numbered from 0.
         labels: of the rows.
         seed: breaks ties.
+        val_share: of the rows that go into val, at most `MOST_VAL`.
 
     Returns:
         Split name to ascending row numbers; together each number once.
@@ -50,7 +52,8 @@ def stratified_split(groups: Rows, labels: Labels, seed: int) -> dict[str, Rows]
     """
     sizes = group_sizes(groups, "stratified")
     table = _Table.of(groups, labels)
-    split_of_group = _distribute(table, sizes, seed)
+    shares = np.array([1 - val_share - SHARES["test"], val_share, SHARES["test"]])
+    split_of_group = _distribute(table, sizes, shares, seed)
     _repair(table, split_of_group, seed)
     return rows_by_split(split_of_group[groups])
 
@@ -96,7 +99,7 @@ def _starts(sorted_numbers: Rows, count: int) -> Rows:
     return np.concatenate([[0], np.cumsum(np.bincount(sorted_numbers, minlength=count))]).astype(np.int64)
 
 
-def _distribute(table: _Table, sizes: Rows, seed: int) -> Rows:
+def _distribute(table: _Table, sizes: Rows, shares: npt.NDArray[np.float64], seed: int) -> Rows:
     """The split of each group, rarest class first."""
     random = np.random.RandomState(seed)
     num_groups = len(sizes)
@@ -104,8 +107,8 @@ def _distribute(table: _Table, sizes: Rows, seed: int) -> Rows:
     order = random.permutation(num_groups)
     rank = np.empty(num_groups, dtype=np.int64)
     rank[order] = np.arange(num_groups)
-    room = _SHARES * sizes.sum()  # rows that each split still lacks
-    missing = _targets(table)  # [Q, splits] rows of each class that each split still lacks
+    room = shares * sizes.sum()  # rows that each split still lacks
+    missing = _targets(table, shares)  # [Q, splits] rows of each class that each split still lacks
     left = np.diff(table.groups_of[0]).tolist()
     waiting = [(count, class_) for class_, count in enumerate(left) if count]
     heapq.heapify(waiting)
@@ -137,11 +140,11 @@ def _distribute(table: _Table, sizes: Rows, seed: int) -> Rows:
     return split_of
 
 
-def _targets(table: _Table) -> npt.NDArray[np.float64]:
+def _targets(table: _Table, shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """[Q, splits] rows of each class that each split should have."""
     starts, _ = table.groups_of
     rows = np.bincount(table.classes_of[1], weights=table.counts, minlength=table.num_classes)
-    targets = rows[:, None] * _SHARES
+    targets = rows[:, None] * shares
     enough = np.diff(starts) >= len(SPLITS)
     targets[enough] = np.maximum(targets[enough], 1.0)
     targets[:, _TRAIN] = rows - targets.sum(axis=1) + targets[:, _TRAIN]

@@ -32,8 +32,6 @@ BatchNorm = Literal["batch", "frozen", "synchronised"]
 MAY_CHANGE_ON_RESUME = (
     "shards",
     "out",
-    "overwrite",
-    "resume",
     "checkpoint_every",
     "keep_checkpoints",
     "threads",

@@ -96,7 +96,7 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
         accelerator,
     )
     splits.open("test")  # a missing or broken shard shows before any work is done
-    on_first_rank(
+    changes = on_first_rank(
         lambda: folder.begin(
             flat_settings(settings),
             tasks,
@@ -110,6 +110,8 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
     )
     reporter = EpochReporter(accelerator.is_main_process, folder)
     reporter.describe_run(model, note, settings.model.mode, manifest, accelerator)
+    if changes:
+        reporter.say(f"resumed    with {', '.join(changes)}")
     for sentence in settings.data.sentences(manifest):
         reporter.say(f"classes    {sentence}")
 

@@ -498,7 +498,7 @@ def test_the_command(museum, tmp_path: Path, capsys) -> None:
     assert run_command("fetch", [*argv[:2], "--out", str(tmp_path / "other"), *argv[4:]]) == 2
     captured = capsys.readouterr()
     assert captured.out.startswith("8 manifests and 7 pictures in")
-    assert "error: 1 addresses could not be fetched;" in captured.err
+    assert "error: 1 address could not be fetched;" in captured.err
     del museum.documents["/m7/manifest"]
     assert (
         run_command("fetch", ["iiif", f"{museum.address}/m7/manifest", "--out", str(tmp_path / "none")]) == 2
@@ -582,3 +582,16 @@ def test_what_info_json_says() -> None:
     assert request_address(picture, ImageService(1), "512,").endswith("/full/512,/0/native.jpg")
     for broken in ({}, {"profile": 7, "sizes": {}, "width": float("nan"), "maxWidth": "wide"}):
         assert read_service(broken).longest > 10**9
+
+
+def test_credentials_in_an_address_are_not_kept(tmp_path: Path, capsys) -> None:
+    assert (
+        run_command(
+            "fetch", ["iiif", "http://someone:secret@127.0.0.1:9/m.json", "--out", str(tmp_path / "i")]
+        )
+        == 2
+    )
+    captured = capsys.readouterr()
+    texts = [path.read_text() for path in (tmp_path / "i").rglob("*") if path.is_file()]
+    assert "127.0.0.1:9/m.json" in "".join(texts)
+    assert "secret" not in "".join([*texts, captured.out, captured.err])

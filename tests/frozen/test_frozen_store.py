@@ -195,8 +195,10 @@ def test_a_killed_pass_keeps_its_blocks_and_ends_as_an_uninterrupted_one(
     del array
     with listed.open("a") as file:
         file.write('{"block": 19, "sha')
-    argv = [str(small_shards), *PASS, "--block-size", "8", "--out", str(tmp_path / "f")]
+    config = (tmp_path / ".f.unfinished" / "config.yaml").read_text()
+    argv = [str(small_shards), *PASS, "--block-size", "8", "--out", str(tmp_path / "f"), "--overwrite"]
     assert run_command("features", argv) == 0
+    assert (tmp_path / "f" / "config.yaml").read_text() == config and "overwrite: false" in config
     assert f"{len(kept) - 1} of 20 blocks were done by an interrupted pass" in capsys.readouterr().out
     assert bytes_of(tmp_path / "f") == bytes_of(whole.directory)
     assert FeatureStore.open(tmp_path / "f").recipe == whole.recipe

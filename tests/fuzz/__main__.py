@@ -1,6 +1,6 @@
 """Fuzz every function that reads a stranger's file, on demand.
 
-    python tests/fuzz --seconds 60 --seed 1              # all, a minute each
+    python tests/fuzz --seconds 60 --seed 1              # all, a minute of the processor each
     python tests/fuzz --parser lido shards --seconds 600
     python tests/fuzz --replay "build/fuzz/lido ..."      # a kept failure again, with its traceback
 
@@ -23,11 +23,12 @@ sys.path[1:1] = [
     *(str(path) for path in TESTS.rglob("*") if path.is_dir() and "__" not in path.name),
 ]
 
+import exchange_files  # noqa: E402
 import files  # noqa: E402
 import metadata  # noqa: E402
 from fuzzing import Fuzzing  # noqa: E402
 
-PARSERS = metadata.PARSERS | files.PARSERS
+PARSERS = metadata.PARSERS | files.PARSERS | exchange_files.PARSERS
 
 
 def main() -> int:
@@ -36,7 +37,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     options.add_argument("--parser", nargs="+", choices=PARSERS, default=list(PARSERS), metavar="NAME")
-    options.add_argument("--seconds", type=float, default=60.0, help="per parser")
+    options.add_argument("--seconds", type=float, default=60.0, help="of the processor, per parser")
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--out", type=Path, default=Path("build/fuzz"), help="folder for failures")
     options.add_argument("--replay", type=Path, help="a folder in --out")

@@ -98,7 +98,7 @@ def test_damage_is_named_before_anything_is_read(copied: Manifest, damage, messa
     damage(copied.directory)
     with pytest.raises(ArttlError) as caught:
         ShardFiles(copied, copied.rows("train"))
-    assert message in str(caught.value) and "scripts/make_shards.py" in str(caught.value)
+    assert message in str(caught.value) and "arttl shards" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

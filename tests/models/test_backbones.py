@@ -41,6 +41,9 @@ def test_input_size_and_scaling_are_the_weights_own() -> None:
     vgg = default_preprocess(Backbone("vgg19.tv_in1k"), size=128)
     assert (vgg.size, vgg.mean, vgg.filter) == (128, timm.data.IMAGENET_DEFAULT_MEAN, "bilinear")
     assert default_preprocess(Backbone("inception_v3")).size == 299
+    backbone = Backbone("test_resnet")
+    backbone.network.pretrained_cfg = {**backbone.network.pretrained_cfg, "crop_pct": 1.15}  # volo_d4_448's
+    assert default_preprocess(backbone).crop_pct == 1
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,18 @@ def test_a_network_that_gives_no_features(
             load_weights(Backbone("test_resnet"), "none", size)
 
 
+def test_a_network_that_gives_no_features_says_so_of_every_size(nothing_known, monkeypatch) -> None:
+    def forward(network: Backbone, images: torch.Tensor) -> torch.Tensor:
+        assert images.shape[-1] % 14 == 6, "no multiple of its patches"
+        return no_head(network, images)
+
+    monkeypatch.setattr(Backbone, "forward", forward)
+    with pytest.raises(
+        ArttlError, match=r"gives no features of a picture \(it does not support classification\)"
+    ):
+        check_input_size(Backbone("test_resnet"), 33)  # its own is 160
+
+
 def test_what_fails_on_the_meta_device_alone_is_not_refused(nothing_known, monkeypatch) -> None:
     def no_meta(network: Backbone, images: torch.Tensor) -> torch.Tensor:
         if images.is_meta:

@@ -99,7 +99,8 @@ def test_that_no_artwork_keeps_its_picture_is_an_error(folder: Path) -> None:
         Artwork(sample_key(image.called), image.called, image, {"type": ("vase",)}) for image in images
     ]
     with pytest.raises(
-        ArttlError, match=r"no artwork can be packed \(2 in all\), .* ambiguous-picture \(1_23\.jpg"
+        ArttlError,
+        match=r"no artwork has a picture of its own \(2 in all\), .* ambiguous-picture \(1_23\.jpg",
     ):
         make_plan(artworks, PackSettings(out=folder / "shards", images=folder / "images"))
 

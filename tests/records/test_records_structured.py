@@ -91,6 +91,19 @@ def test_numbers_in_json_keep_their_text(number: str, name: str, tmp_path: Path)
         ),
         (
             "r.jsonl",
+            b'{"a": '
+            + b"[" * 64
+            + b"]" * 64
+            + b"}",  # as an object within it, which Python itself would read
+            r"line 1 of .*r\.jsonl holds lists or objects too deep within others",
+        ),
+        (
+            "r.json",
+            b'[{"a": [' + b"[]," * 2_000_000 + b"[]]}]",
+            r"r\.json holds more than 4,000,000 values",
+        ),
+        (
+            "r.jsonl",
             b'{"a": ' + b"1" * 5000 + b"}",
             r"r\.jsonl holds a whole number of more than 4,300 digits",
         ),
@@ -103,6 +116,14 @@ def test_bad_files(name: str, data: bytes, sentence: str, tmp_path: Path) -> Non
     (tmp_path / name).write_bytes(data)
     with pytest.raises(ArttlError, match=sentence):
         list(read_any_rows(tmp_path / name, [("--x", "a")]))
+
+
+def test_as_many_levels_as_are_read(tmp_path: Path) -> None:
+    (tmp_path / "r.jsonl").write_text(
+        '{"a": ' + "[" * 63 + '"x"' + "]" * 63 + ', "b": "' + "[{" * 100 + '"}\n'
+    )
+    (row,) = read_any_rows(tmp_path / "r.jsonl", [("--x", "a")])
+    assert row.lists["a"] == ("x",)
 
 
 @pytest.mark.parametrize("name", ["r.jsonl", "r.parquet", "r.csv"])

@@ -272,9 +272,14 @@ def arguments(settings: ReproduceSettings) -> list[str]:
 def test_a_killed_experiment_is_resumed(settings) -> None:
     script = Path(__file__).resolve().parents[2] / "scripts" / "reproduce_paper.py"
     process = subprocess.Popen([sys.executable, str(script), *arguments(settings)], stdout=subprocess.DEVNULL)
-    while not (done := list(settings.out.rglob("test.json"))):
+    begun: list[Path] = []
+    done: list[Path] = []
+    while not done or len(begun) == len(done):  # the run after the first finished one is begun
         assert process.poll() is None
-        time.sleep(0.05)
+        time.sleep(0.01)
+        begun, done = (
+            list((settings.out / "runs").glob(f"*/*/*/{name}")) for name in ("config.yaml", "test.json")
+        )
     process.send_signal(signal.SIGKILL)
     process.wait()
     plan = plan_experiment(settings)
@@ -282,6 +287,7 @@ def test_a_killed_experiment_is_resumed(settings) -> None:
     before = {path: path.stat().st_mtime_ns for path in done}
     run(settings)
     assert {path: path.stat().st_mtime_ns for path in done} == before
+    assert [plan.experiment.failure(each) for each in plan.matrix.runs] == [""] * len(plan.matrix.runs)
     assert {plan.experiment.state(each) for each in plan.matrix.runs} == {"done"}
     assert (
         f"{len(plan.matrix.runs)} of {len(plan.matrix.runs)} runs done"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -32,6 +33,21 @@ def test_every_row_is_read_from_its_place(manifest: Manifest, tmp_path: Path) ->
         assert jpeg == (tmp_path / "images" / f"{number[2:]}.jpg").read_bytes()
         assert struct.unpack("<q", place) == (row,)
         assert f'"object_number": "{number}"'.encode() in text
+        assert members.read_json() == text
+
+
+def test_json_that_is_too_large(manifest: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
+    members = ShardRows(manifest).members(0)
+    monkeypatch.setattr("arttl.shards.index.LARGEST", members.spans[1][1] - 1)
+    with pytest.raises(ArttlError, match=r"\.json in .*train-00000\.tar has more than"):
+        members.read_json()
+
+
+def test_no_memory_is_taken_for_what_an_index_promises(manifest: Manifest) -> None:
+    members = ShardRows(manifest).members(0)
+    (offset, _), *rest = members.spans
+    with pytest.raises(ArttlError, match=r"train-00000\.tar ends before .*; run arttl shards verify"):
+        replace(members, spans=((offset, 1 << 50), *rest)).read()
 
 
 def test_an_index_of_another_shard(manifest: Manifest) -> None:

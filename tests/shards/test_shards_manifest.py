@@ -121,6 +121,17 @@ def test_another_version(shards: Path) -> None:
         Manifest.read(shards)
 
 
+def test_a_file_whose_name_no_system_takes(shards: Path) -> None:
+    path = shards / "dataset.json"
+    record = json.loads(path.read_text())
+    record["files"][f"{'manifest.' * 40}parquet"] = record["files"]["manifest.parquet"]
+    path.write_text(json.dumps(record))
+    with pytest.raises(
+        ArttlError, match=r"a file of the name manifest\.manifest\.ma\.\.\., of more than 255 bytes"
+    ):
+        Manifest.read(shards)
+
+
 def test_a_lacking_column(shards: Path) -> None:
     pq.write_table(pa.table({"key": ["a"]}), shards / "manifest.parquet")
     with pytest.raises(ArttlError, match="lacks the column 'object_number'"):

@@ -665,3 +665,36 @@ def test_the_real_folder(real_data: Path) -> None:
         "passed over: answers of the Rijksmuseum's earlier API, which are not Linked Art (rijksmuseum.json)"
         in reading.sentences()
     )
+
+
+def _assigned_maker(**fields: Any) -> dict[str, Any]:
+    maker = {"type": "Person", "_label": "Flinck"}
+    assigned = {"assigned_property": "carried_out_by", "assigned": [maker]}
+    return {"type": "AttributeAssignment", **assigned, **fields}
+
+
+@pytest.mark.parametrize("mark", ["classified_as", "technique"])
+@pytest.mark.parametrize("where", ["object", "production"])
+def test_what_software_assigns_is_no_attribution(tmp_path: Path, mark: str, where: str) -> None:
+    number = {"classified_as": "300456841", "technique": "300456842"}[mark]
+    assignment = _assigned_maker(**{mark: [_term(number, "AI")]})
+    document = {**_OBJECT, "attributed_by": [assignment]}
+    if where == "production":
+        document = {**_OBJECT, "produced_by": {**_OBJECT["produced_by"], "attributed_by": [assignment]}}
+    items = _read(tmp_path, document, attributed=True)
+    (artwork,) = [item for item in items if isinstance(item, Artwork)]
+    assert artwork.labels["artist"] == ("Rembrandt",) and not artwork.attributions
+    passed = [item for item in items if isinstance(item, PassedOver) and "software" in item.kind]
+    assert [(each.kind, each.name) for each in passed] == [
+        ("suggestions of software (AAT 300456841)", "SK-A-1")
+    ]
+
+
+@pytest.mark.parametrize("evidence", ["motivated_by", "influenced_by"])
+def test_an_assignment_with_evidence_alone_has_no_qualifier(tmp_path: Path, evidence: str) -> None:
+    signature = [{"id": "https://museum.example/signature/1", "type": "LinguisticObject"}]
+    document = {**_OBJECT, "attributed_by": [_assigned_maker(**{evidence: signature})]}
+    artwork = _one(tmp_path, document)
+    assert artwork.labels["artist"] == ("Rembrandt", "Flinck") and not artwork.attributions
+    without = _one(tmp_path, {**_OBJECT, "attributed_by": [_assigned_maker()]})
+    assert without.attributions == (("attributed to", "Flinck"),)

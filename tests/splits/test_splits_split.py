@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
 from arttl.errors import ArttlError
-from arttl.splits.split import grouped_split, paper_split, shuffled
+from arttl.splits.split import grouped_split, held_out_split, paper_split, shuffled
 
 
 @settings(max_examples=60, deadline=None)
@@ -57,3 +57,12 @@ def test_grouped_split_of_single_rows() -> None:
     assert not np.array_equal(found["test"], grouped_split(np.arange(1000), 4)["test"])
     with pytest.raises(ArttlError, match=r"5 groups of artworks are too few for --split grouped"):
         grouped_split(np.repeat(np.arange(5), 9), 0)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.4, 0.8])
+def test_another_share_for_validation(share: float) -> None:
+    sizes = {name: len(rows) for name, rows in grouped_split(np.arange(1000), 3, share).items()}
+    assert sizes == {"train": 900 - round(1000 * share), "val": round(1000 * share), "test": 100}
+    held_out = np.arange(1000) < 100
+    sizes = {name: len(rows) for name, rows in held_out_split(np.arange(1000), held_out, 3, share).items()}
+    assert sizes == {"train": 900 - round(1000 * share), "val": round(1000 * share), "test": 100}

@@ -100,3 +100,12 @@ def test_rows_without_labels_and_too_few_groups() -> None:
     assert {name: len(rows) for name, rows in split.items()} == {"train": 80, "val": 10, "test": 10}
     with pytest.raises(ArttlError, match=r"5 groups of artworks are too few for --split stratified"):
         stratified_split(np.array([0, 1, 2, 3, 4, 4, 4]), nothing, 0)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6])
+def test_another_share_for_validation_in_every_class(share: float) -> None:
+    classes = np.repeat(np.arange(4), [400, 200, 100, 100])
+    found = stratified_split(np.arange(800), Labels(np.arange(800), classes), 1, share)
+    for name, expected in (("train", 0.9 - share), ("val", share), ("test", 0.1)):
+        counts = np.bincount(classes[found[name]], minlength=4)
+        np.testing.assert_allclose(counts, expected * np.array([400, 200, 100, 100]), atol=1.01)

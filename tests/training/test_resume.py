@@ -155,11 +155,17 @@ def test_checkpoints_are_few_and_whole(settings) -> None:
     assert names == [*weights, "step-000000021", "step-000000024"]
 
 
-def test_a_finished_run_resumed_is_the_same_run(settings) -> None:
+def test_a_finished_run_resumed_is_the_same_run(settings, capsys) -> None:
     first = train(settings)
-    before = epochs(settings.run.out)
-    assert train(settings.replace(resume=True)) == first
+    before, config = epochs(settings.run.out), (settings.run.out / "config.yaml").read_bytes()
+    capsys.readouterr()
+    assert train(settings.replace(resume=True, checkpoint_every=5)) == first
     assert epochs(settings.run.out) == before
+    assert (settings.run.out / "config.yaml").read_bytes() == config
+    was = settings.run.checkpoint_every
+    assert f"resumed    with --checkpoint-every 5 (begun with {was})" in " ".join(
+        capsys.readouterr().out.split(" ")
+    )
 
 
 def test_resuming_what_is_not_there_begins_it(settings) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,32 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
+from suggested_tables import rows
 
 from arttl.cli import run_command
-from arttl.inference.labels import predict_labels
 from arttl.inference.predict import predict_pictures, predict_with_features
-from arttl.inference.promises import FILE, Promises, fit_promises
-from arttl.loading import Preprocess, open_loader, read_manifest
-from arttl.models import Backbone, MultiTaskModel, load_model
+from arttl.inference.promises import FILE, Promises
+from arttl.loading import open_loader, read_manifest
+from arttl.models import load_model
 from arttl.pictures.decoding import read_picture
-from arttl.tasks import TaskSet
-
-
-@pytest.fixture(scope="module")
-def model(small_shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network that has learnt nothing, with the promises of one whose types of training pictures are all right."""
-    torch.manual_seed(0)
-    manifest = read_manifest(small_shards)
-    tasks = TaskSet.from_manifest(manifest, ("type", "material"), multi_label=("material",))
-    network = MultiTaskModel(Backbone("test_resnet"), tasks, Preprocess(size=64)).eval()
-    loader = open_loader(manifest, "train", tasks, preprocess=network.preprocess, shuffle=False)
-    predictions, features = predict_with_features(network, ((batch,) for batch in loader), manifest)
-    right = [prediction.names for prediction in predict_labels(tasks["type"], predictions.logits["type"])]
-    catalogued = {**predictions.catalogued, "type": right}
-    folder = tmp_path_factory.mktemp("predict") / "model"
-    network.save(folder)
-    fit_promises(replace(predictions, catalogued=catalogued), features, features[::2]).save(folder)
-    return folder
 
 
 @pytest.fixture
@@ -56,11 +36,6 @@ def pictures(tmp_path: Path, soft_picture: Callable[..., Image.Image]) -> Path:
     (folder / "=cut.jpg").write_bytes(whole[: len(whole) // 2])
     (folder / "notes.txt").write_text("no picture")
     return folder
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_a_row_per_picture_with_what_the_model_says(
@@ -87,7 +62,7 @@ def test_a_row_per_picture_with_what_the_model_says(
         assert row["type"] in row["type_set"].split("; ")
         assert row["material_status"] in ("unsure", "outside")
     printed = " ".join(capsys.readouterr().out.split())
-    assert "passed over: 1 file that is no picture" in printed
+    assert "passed over: files without the suffix of a picture (notes.txt)" in printed
     assert "type: suggestions above" in printed
     assert "material: nothing is suggested, since" in printed
 

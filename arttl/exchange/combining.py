@@ -1,0 +1,205 @@
+"""Suggestions and decisions brought together, object by object, with counts of what is not written.
+
+A suggestion is decided if a person has judged its label, has corrected its task, or has accepted another label where it
+was the only one. Of several suggested labels the others stay suggestions.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from arttl.console import Reporter
+from arttl.errors import ArttlError, counted
+from arttl.exchange.decisions import Decisions
+from arttl.exchange.predictions import PictureSuggestions, read_object_numbers, read_predictions
+from arttl.exchange.targets import Targets
+from arttl.exchange.values import Model, Status, Value
+from arttl.vocabularies.table import Vocabularies
+
+_NO_TARGETS = Targets("picture", {})
+
+
+@dataclass(frozen=True)
+class Options:
+    """What suggestions are completed with, and which are written.
+
+    Attributes:
+        vocabularies: give the concepts of labels.
+        targets: of pictures; None: none are known.
+        model: that suggested.
+        when: it did, see `read_when`; empty: not known.
+        institution: of objects for which the file names none; empty: not known.
+        statuses: that are written.
+    """
+
+    vocabularies: Vocabularies = field(default_factory=lambda: Vocabularies({}))
+    targets: Targets | None = None
+    model: Model = field(default_factory=Model)
+    when: str = ""
+    institution: str = ""
+    statuses: tuple[Status, ...] = ("suggested",)
+
+
+class Combination:
+    """The values of each object: its decisions, and the suggestions that nobody has decided about.
+
+    Attributes:
+        counts: of what came out and of what did not, filled while `objects` is read.
+    """
+
+    def __init__(
+        self,
+        predictions: Path | None,
+        decisions: Decisions,
+        options: Options,
+        reporter: Reporter | None = None,
+    ) -> None:
+        """Take both.
+
+        Args:
+            predictions: file of `arttl predict`; None: there are decisions alone.
+            decisions: of persons.
+            options: see `Options`.
+            reporter: shows how many pictures are read; None: nothing does.
+        """
+        self.counts: Counter[str] = Counter()
+        self._predictions, self._decisions, self._options = predictions, decisions, options
+        self._reporter = reporter or Reporter(False)
+
+    def objects(self) -> Iterator[tuple[Value, ...]]:
+        """The values of each object that has any, in the order of the predictions, then of the decisions.
+
+        An object's pictures are taken together, wherever they stand in the file, which is therefore read twice: what is
+        kept of it are its object numbers, and the pictures of those that lack some. A picture without an object number
+        is an object of its own.
+
+        Raises:
+            ArttlError: if the predictions cannot be read, or change meanwhile.
+        """
+        self.counts.clear()
+        matched: set[str] = set()
+        for pictures in self._grouped() if self._predictions is not None else ():
+            number = pictures[0].object_number
+            decided = self._decisions.by_object.get(number, []) if number else []
+            if decided:
+                matched.add(number)
+            values = tuple(self._of_object(pictures, decided))
+            if values:
+                yield values
+        for number, decided in self._decisions.by_object.items():
+            if number not in matched:
+                self.counts["without a prediction"] += self._predictions is not None
+                yield tuple(self._decision(value, []) for value in decided)
+
+    def _grouped(self) -> Iterator[list[PictureSuggestions]]:
+        assert self._predictions is not None
+        remaining = Counter(read_object_numbers(self._predictions))
+        waiting: dict[str, list[PictureSuggestions]] = {}
+        with self._reporter.progress("pictures", remaining.total()) as bar:
+            for picture in read_predictions(self._predictions):
+                bar.advance()
+                self.counts["pictures"] += 1
+                self.counts["unreadable"] += not picture.tasks
+                number = picture.object_number
+                remaining[number] -= 1
+                if number and remaining[number]:
+                    waiting.setdefault(number, []).append(picture)
+                else:
+                    yield [*waiting.pop(number, ()), picture]
+        if waiting:
+            raise ArttlError(
+                f"--predictions {self._predictions} changed while it was read; give the command again"
+            )
+
+    def _of_object(self, pictures: list[PictureSuggestions], decided: list[Value]) -> Iterator[Value]:
+        """Decisions first, then the suggestions that are left."""
+        suggested = [each for picture in pictures for each in self._suggestions(picture)]
+        judged, accepted, corrected = set[tuple[str, str]](), set[str](), set[str]()
+        for value in decided:
+            decision = self._decision(value, [each for each, _ in suggested if each.task == value.task])
+            judged.add((decision.task, decision.label))
+            if decision.is_accepted:
+                (corrected if decision.verdict == "corrected" else accepted).add(decision.task)
+            yield decision
+        for value, is_alone in suggested:
+            if (
+                (value.task, value.label) in judged
+                or value.task in corrected
+                or (is_alone and value.task in accepted)
+            ):
+                self.counts["decided"] += 1
+            elif value.status in self._options.statuses:
+                self.counts["suggestions"] += 1
+                yield value
+            else:
+                self.counts[str(value.status)] += 1
+
+    def _suggestions(self, picture: PictureSuggestions) -> Iterator[tuple[Value, bool]]:
+        """The labels suggested for a picture, each with whether it is the only one of its task."""
+        options = self._options
+        for task, suggestion in picture.tasks.items():
+            target = (options.targets or _NO_TARGETS).of(picture.object_number, picture.picture, task)
+            for label in suggestion.labels:
+                value = Value(
+                    object_number=picture.object_number,
+                    task=task,
+                    label=label,
+                    concepts=options.vocabularies.identifiers(task, label),
+                    institution=picture.institution or options.institution,
+                    picture=picture.picture,
+                    probability=suggestion.probability(label),
+                    status=suggestion.status,
+                    when=options.when,
+                    model=options.model,
+                    target=target,
+                )
+                yield value, len(suggestion.labels) == 1
+
+    def _decision(self, value: Value, suggested: list[Value]) -> Value:
+        """A decision with what the model said of the same label, of the picture for which it was surest.
+
+        Without a verdict in the table it is accepted if the model suggested it or nothing, else corrected.
+        """
+        same = [each for each in suggested if each.label == value.label]
+        verdict = value.verdict or ("corrected" if suggested and not same else "accepted")
+        self.counts[verdict] += 1
+        if not suggested:
+            target = (self._options.targets or _NO_TARGETS).of(value.object_number, value.picture, value.task)
+            return replace(value, verdict=verdict, institution=self._options.institution, target=target)
+        surest = max(same or suggested, key=lambda each: each.probability or 0)
+        return replace(
+            value,
+            verdict=verdict,
+            institution=surest.institution,
+            picture=surest.picture,
+            probability=surest.probability if same else None,
+            status=surest.status if same else None,
+            model=surest.model,
+            target=surest.target,
+        )
+
+    def sentences(self) -> Iterator[str]:
+        """What `objects` gave, and what it left out."""
+        counts = self.counts
+        if self._predictions is not None:
+            statuses = ", ".join(
+                f"{counts[name]:,} {name}" for name in ("suggested", "unsure", "outside") if counts[name]
+            )
+            yield (
+                f"suggestions: {counted(counts['suggestions'], 'label')} of {counted(counts['pictures'], 'picture')}"
+                + (f"; left out for their status: {statuses} (--statuses)" if statuses else "")
+                + (f"; {counts['decided']:,} that a person has decided about" if counts["decided"] else "")
+            )
+            if counts["unreadable"]:
+                yield f"suggestions: {counted(counts['unreadable'], 'picture has', 'pictures have')} none"
+        verdicts = ", ".join(
+            f"{counts[name]:,} {name}" for name in ("accepted", "corrected", "rejected") if counts[name]
+        )
+        if verdicts:
+            yield f"decisions: {verdicts}"
+        if counts["without a prediction"]:
+            are = counted(counts["without a prediction"], "decided object is", "decided objects are")
+            yield f"{are} not in --predictions, and written without a probability"
