@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -12,16 +13,20 @@ from arttl.cpu import prepare_cpu_for_inference
 from arttl.errors import ArttlError
 from arttl.evaluation.bootstrap import group_column, groups_of
 from arttl.evaluation.classes import class_tables, write_classes
+from arttl.evaluation.kept_promises import KeptPromises, institutions_table, measure_promises, promises_table
 from arttl.evaluation.metrics import TaskMetrics, measure_predictions, metrics_to_json
 from arttl.evaluation.report import bands_table, metrics_table
 from arttl.files import write_json
-from arttl.inference.predict import predict
+from arttl.inference.predict import FEATURES, WithFeatures, gather_logits
+from arttl.inference.predictions import Predictions
+from arttl.inference.promises import Promises, catalogued_rows
+from arttl.inference.suggestions import Suggester
 from arttl.label_use import describe_task
 from arttl.loading import open_loader, read_manifest
 from arttl.loading.settings import DecodingSettings
 from arttl.loading.views import Views
 from arttl.models import load_trained_model
-from arttl.settings import AtLeastOne, OutputFile, Settings
+from arttl.settings import AtLeastOne, BetweenZeroAndOne, OutputFile, Settings
 from arttl.tasks import TaskSet
 
 
@@ -43,18 +48,49 @@ class EvaluateSettings(Settings):
     """File for the table of classes, as CSV: precision, recall, and what a class is most often mistaken for."""
     predictions: OutputFile | None = None
     """Parquet file for what was predicted of each sample; `arttl compare` reads it."""
+    precision: BetweenZeroAndOne = 0.9
+    """Share of suggestions that the model promises to be right, to see whether they are."""
+    sets: BetweenZeroAndOne = 0.9
+    """Share of objects whose set of candidates is promised to hold the right label, likewise."""
     batch_size: AtLeastOne = 64
     """Samples per step."""
     decoding: DecodingSettings = field(default_factory=DecodingSettings)
 
 
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured.
+
+    Attributes:
+        metrics: by name of the task.
+        promises: what became of the model's promises, likewise; empty where it has none.
+    """
+
+    metrics: dict[str, TaskMetrics]
+    promises: dict[str, KeptPromises]
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready form: that of `metrics_to_json`, with `promises` in each task that has some."""
+        described = metrics_to_json(self.metrics)
+        for name, kept in self.promises.items():
+            described["tasks"][name]["promises"] = kept.to_dict()
+        return described
+
+
 def evaluate(settings: EvaluateSettings) -> dict[str, TaskMetrics]:
+    """The metrics of `measure`, which describes the errors."""
+    return measure(settings).metrics
+
+
+def measure(settings: EvaluateSettings) -> Evaluation:
     """Measure a model on the tasks that it and the shards have in common, after printing what their labels are worth.
 
     Raises:
         ArttlError: if the model or shards cannot be read, or have no task in common.
     """
     model = load_trained_model(settings.model)
+    assert model.folder is not None
+    promises = Promises.load(model.folder, model.tasks)
     manifest = read_manifest(settings.shards)
     groups = None
     if settings.group_by is not None:
@@ -74,12 +110,20 @@ def evaluate(settings: EvaluateSettings) -> dict[str, TaskMetrics]:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cpu":
         prepare_cpu_for_inference()
+    rows = manifest.rows(settings.split)
+    catalogued = catalogued_rows(manifest.labels, tasks, rows)
+    if not len(catalogued):
+        raise ArttlError(
+            f"no sample of the split {settings.split!r} in {settings.shards} has a label for"
+            f" {' or '.join(tasks.names)}"
+        )
     views = Views.open(
         model.preprocesses,
         lambda preprocess: open_loader(
             manifest,
             settings.split,
-            tasks,
+            labelled=False,
+            rows=catalogued,
             preprocess=preprocess,
             batch_size=settings.batch_size,
             **settings.decoding.flat(),
@@ -87,26 +131,49 @@ def evaluate(settings: EvaluateSettings) -> dict[str, TaskMetrics]:
             device=device,
         ),
     )
-    rows = manifest.rows(settings.split).tolist()
     for task in tasks:
         labels = manifest.labels(task.name)
-        Reporter(True).say(f"{settings.split} split, {describe_task(task, [labels[row] for row in rows])}")
-    predictions = predict(model.to(device), tasks, views, manifest).calibrated(model.calibration)
+        Reporter(True).say(
+            f"{settings.split} split, {describe_task(task, [labels[row] for row in rows.tolist()])}"
+        )
+    numbers, outputs = gather_logits(
+        WithFeatures(model.to(device)), views, gather=lambda tensor: tensor, on_batch=lambda: None
+    )
+    features = outputs.pop(FEATURES)
+    logits = {name: outputs[name].numpy() for name in tasks.names}
+    all_predictions = Predictions.of_rows(tasks, manifest, numbers.numpy(), logits).calibrated(
+        model.calibration
+    )
+    kept = {}
+    if promises is not None:
+        suggester = Suggester(
+            tasks,
+            all_predictions.temperatures,
+            promises,
+            precision=settings.precision,
+            coverage=settings.sets,
+        )
+        institutions = [manifest.institutions[row] for row in numbers.tolist()]
+        kept = measure_promises(all_predictions, features, suggester, institutions)
+    predictions = all_predictions.of_classes()
     if settings.predictions is not None:
         predictions.write(settings.predictions)
     if settings.classes_csv is not None:
         write_classes(settings.classes_csv, class_tables(predictions))
-    return measure_predictions(predictions, groups=groups)
+    return Evaluation(measure_predictions(predictions, groups=groups), kept)
 
 
 def run(settings: EvaluateSettings) -> None:
     """Measure, print tables and write the JSON."""
-    metrics = evaluate(settings)
+    evaluation = measure(settings)
     console = Console(highlight=False)
-    console.print(
-        metrics_table(metrics, f"{settings.model} on {settings.shards}, {settings.split} split, per cent")
-    )
-    if (bands := bands_table(metrics)) is not None:
+    title = f"{settings.model} on {settings.shards}, {settings.split} split, per cent"
+    console.print(metrics_table(evaluation.metrics, title))
+    if (bands := bands_table(evaluation.metrics)) is not None:
         console.print(bands)
+    if evaluation.promises:
+        console.print(promises_table(evaluation.promises, settings.precision, settings.sets))
+        if (by_institution := institutions_table(evaluation.promises)) is not None:
+            console.print(by_institution)
     if settings.json is not None:
-        write_json(settings.json, metrics_to_json(metrics))
+        write_json(settings.json, evaluation.to_dict())

@@ -13,7 +13,7 @@ from arttl.evaluation.classes import class_tables, write_classes
 from arttl.evaluation.metrics import TaskMetrics, measure_predictions, metrics_to_json
 from arttl.files import make_folder, whole_folder, write_json
 from arttl.inference.predictions import Predictions
-from arttl.inference.promises import fit_promises, reference_rows
+from arttl.inference.promises import catalogued_rows, fit_promises, reference_rows
 from arttl.models import MultiTaskModel
 from arttl.models.fusion import FusedModel
 from arttl.runs import RunFolder, flat_settings, write_config
@@ -67,7 +67,7 @@ def write_run(
     Raises:
         ArttlError: if the folder cannot be written.
     """
-    validation = predictions_of_split(split, "val", model.tasks, logits)
+    validation = predictions_of_split(split, "val", model.tasks, logits, of_classes=False)
     model.calibration = validation.calibrate()
     promises = fit_promises(
         validation.calibrated(model.calibration),
@@ -96,7 +96,12 @@ def write_figures(out: Path, settings: Settings, name: str, figures: object) -> 
 
 
 def predictions_of_split(
-    split: SplitAssignment, part: str, tasks: TaskSet, logits: Mapping[str, torch.Tensor]
+    split: SplitAssignment,
+    part: str,
+    tasks: TaskSet,
+    logits: Mapping[str, torch.Tensor],
+    *,
+    of_classes: bool = True,
 ) -> Predictions:
     """Predictions from logits of every row of the manifest.
 
@@ -105,13 +110,15 @@ def predictions_of_split(
         part: train, val or test.
         tasks: what was predicted.
         logits: task name to [rows, Q].
+        of_classes: leave out rows whose labels are no classes of the tasks.
 
     Returns:
         Those of the part's rows that carry a label of any of the tasks, as the loaders give them.
     """
-    rows = split.rows(part)
-    targets = [task.targets(split.labels(task.name))[rows] for task in tasks]
-    labelled = rows[np.any([is_labelled(of_task) for of_task in targets], axis=0)]
+    labelled = catalogued_rows(split.labels, tasks, split.rows(part))
+    if of_classes:
+        targets = [task.targets(split.labels(task.name))[labelled] for task in tasks]
+        labelled = labelled[np.any([is_labelled(of_task) for of_task in targets], axis=0)]
     return Predictions.of_rows(
         tasks,
         split.manifest,

@@ -94,6 +94,20 @@ class Predictions:
         known = is_labelled(self.targets[task.name])
         return self.rows[known], self.logits[task.name][known], self.targets[task.name][known]
 
+    def of_classes(self) -> Predictions:
+        """The samples that carry a label of a task, which is a class of it or a number."""
+        known = np.any([is_labelled(self.targets[name]) for name in self.tasks.names], axis=0)
+        chosen = np.flatnonzero(known).tolist()
+        return Predictions(
+            self.tasks,
+            self.rows[known],
+            [self.keys[index] for index in chosen],
+            [self.object_numbers[index] for index in chosen],
+            {name: [labels[index] for index in chosen] for name, labels in self.catalogued.items()},
+            {name: logits[known] for name, logits in self.logits.items()},
+            self.temperatures,
+        )
+
     def calibrate(self, split: str = "val") -> Calibration:
         """The temperatures that suit these logits, which are of the split of that name."""
         return calibrate(self.tasks, self.logits, self.targets, split)

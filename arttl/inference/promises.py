@@ -2,15 +2,15 @@
 
 Kept is not a threshold but the evidence for one, so that any precision or coverage can be asked for later, without
 labels: per task the probabilities and whether they were right, and features of training pictures, which a picture
-from elsewhere is far from.
+from elsewhere is far from. All of it twice: for single photographs, and for the mean over all photographs of an object,
+of which a threshold of single photographs promises nothing.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -22,21 +22,19 @@ from safetensors.torch import save
 
 from arttl.errors import ArttlError, one_line
 from arttl.files import write_bytes
-from arttl.inference.candidate_sets import CandidateSets, conformal_limit, fit_sets, true_scores
+from arttl.inference.candidate_sets import CandidateSets, fit_sets, true_scores
 from arttl.inference.labels import probabilities
 from arttl.inference.neighbours import nearest, unit_length
+from arttl.inference.objects import Objects
+from arttl.inference.outside import surprise, surprise_at_evidence, surprise_limit
 from arttl.inference.predictions import Predictions
 from arttl.inference.thresholds import Threshold, fit_threshold, objects_needed
 from arttl.tasks import Task, TaskSet, is_labelled
 
 FILE = "promises.safetensors"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MOST_REFERENCES = 8192
 """Training pictures that others are compared with; a hundredth of ImageNet is enough (Sun et al. 2022, section 4.2)."""
-NEIGHBOURS = 10
-"""The distance of a picture is that to its tenth neighbour, or the last of fewer."""
-KEPT = 0.95
-"""Share of validation objects that are not called outside."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,11 +65,15 @@ class Promises:
         tasks: task name to its evidence.
         references: [M, D] float16, features of training pictures, of length one.
         distances: [A] float32, of validation objects to these.
+        photographs: [A] int64, how many photographs each validation object has, one of which the evidence is of.
+        of_means: the evidence for the mean over all photographs of an object; itself without one.
     """
 
     tasks: Mapping[str, Evidence]
     references: torch.Tensor
     distances: npt.NDArray[np.float32]
+    photographs: npt.NDArray[np.int64]
+    of_means: Promises | None = None
 
     def threshold(self, task: Task, precision: float) -> Threshold:
         """The promise that suggestions are right with a precision of 0 to 1."""
@@ -91,7 +93,8 @@ class Promises:
     def _suggestions(self, task: Task) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Of labelled objects that are not outside, since nothing is suggested for those."""
         evidence = self.tasks[task.name]
-        chosen = (evidence.known > 0) & ~self._is_outside(task, evidence.largest_logit, self.distances)
+        outside = surprise_at_evidence(self._outside_evidence(task.name)) > self._limits[task.name]
+        chosen = (evidence.known > 0) & ~outside
         return evidence.likeliest[chosen], evidence.likeliest_wrong[chosen]
 
     def is_outside(
@@ -99,33 +102,21 @@ class Promises:
     ) -> npt.NDArray[np.bool_]:
         """Whether pictures are unlike the training collection, or of none of a task's classes.
 
-        A picture is outside whose distance or, for a single-label task, whose largest logit is beyond what 97.5% of
-        validation objects keep to, so that at least 95% of them are kept.
-
         Args:
             task: one of the model's.
             logits: [N, Q].
             distances: [N], see `distance`.
         """
-        return self._is_outside(task, logits.max(1), distances)
-
-    def _is_outside(
-        self, task: Task, largest_logit: npt.NDArray[np.floating], distances: npt.NDArray[np.floating]
-    ) -> npt.NDArray[np.bool_]:
-        outside = np.asarray(distances > self._farthest)
-        if task.kind == "single-label":
-            outside |= -largest_logit > self._lowest_logits[task.name]
-        return outside
+        largest = logits.max(1) if task.kind == "single-label" else np.zeros(len(logits))
+        scores = surprise((distances, -largest), self._outside_evidence(task.name))
+        return np.asarray(scores > self._limits[task.name])
 
     @cached_property
-    def _farthest(self) -> float:
-        return conformal_limit(self.distances, (1 + KEPT) / 2)
+    def _limits(self) -> dict[str, float]:
+        return {name: surprise_limit(self._outside_evidence(name)) for name in self.tasks}
 
-    @cached_property
-    def _lowest_logits(self) -> dict[str, float]:
-        """Task name to the limit of the negative of the largest logit."""
-        share = (1 + KEPT) / 2
-        return {name: conformal_limit(-each.largest_logit, share) for name, each in self.tasks.items()}
+    def _outside_evidence(self, name: str) -> tuple[npt.NDArray[np.float32], ...]:
+        return self.distances, -self.tasks[name].largest_logit
 
     def distance(self, features: torch.Tensor) -> npt.NDArray[np.float32]:
         """How far pictures are from the training collection (Sun et al. 2022), from their features [N, D]."""
@@ -137,10 +128,14 @@ class Promises:
 
     def save(self, folder: Path) -> None:
         """Write `promises.safetensors` into the folder of a saved model; it appears whole."""
-        tensors = {"references": self.references, "distances": torch.from_numpy(self.distances)}
-        for index, evidence in enumerate(self.tasks.values()):
-            for name in _FIELDS:
-                tensors[f"{index}.{name}"] = torch.from_numpy(np.ascontiguousarray(getattr(evidence, name)))
+        assert self.of_means is not None
+        tensors = {"references": self.references, "photographs": torch.from_numpy(self.photographs)}
+        for unit, promises in zip(_UNITS, (self, self.of_means), strict=True):
+            tensors[f"{unit}.distances"] = torch.from_numpy(promises.distances)
+            for index, evidence in enumerate(promises.tasks.values()):
+                for name in _FIELDS:
+                    column = np.ascontiguousarray(getattr(evidence, name))
+                    tensors[f"{unit}.{index}.{name}"] = torch.from_numpy(column)
         # One entry, since safetensors writes several in a random order, and the same run gives the same bytes.
         write_bytes(folder / FILE, save(tensors, {_TASKS: json.dumps(list(self.tasks))}))
 
@@ -162,7 +157,7 @@ class Promises:
             with safe_open(path, framework="pt") as file:
                 metadata = file.metadata() or {}
                 if _TASKS not in metadata:
-                    raise ValueError("it is of another version")
+                    raise ValueError("it is of another version of arttl, train the model again")
                 if metadata[_TASKS] != json.dumps(list(tasks.names)):
                     raise ValueError("it is of other tasks")
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -174,48 +169,101 @@ class Promises:
 
     @classmethod
     def _of_tensors(cls, tensors: Mapping[str, torch.Tensor], tasks: TaskSet) -> Promises:
-        references, distances = tensors["references"], tensors["distances"]
+        references, photographs = tensors["references"], tensors["photographs"]
         if references.dtype != torch.float16 or references.ndim != 2 or not len(references):
             raise ValueError("its references are not features")
-        _check(distances, torch.float32)
-        evidence = {}
-        for index, task in enumerate(tasks):
-            columns = {name: tensors[f"{index}.{name}"] for name in _FIELDS}
-            for name, column in columns.items():
-                _check(column, torch.int64 if name in ("true_class", "known") else torch.float32)
-                if len(column) != len(distances):
-                    raise ValueError("its columns are not of the same objects")
-            classes = columns["true_class"]
-            if bool(((classes < -1) | (classes >= task.outputs)).any()):
-                raise ValueError(f"its classes of {task.name} are not those of the model")
-            evidence[task.name] = Evidence(**{name: column.numpy() for name, column in columns.items()})
         if not bool(references.isfinite().all()):
             raise ValueError("its references are not finite")
-        return cls(evidence, references, distances.numpy())
+        _check(photographs, torch.int64, len(photographs))
+        of_single, of_means = (
+            cls(
+                {
+                    task.name: _read_evidence(tensors, f"{unit}.{index}", task, len(photographs))
+                    for index, task in enumerate(tasks)
+                },
+                references,
+                _check(tensors[f"{unit}.distances"], torch.float32, len(photographs)).numpy(),
+                photographs.numpy(),
+            )
+            for unit in _UNITS
+        )
+        return replace(of_single, of_means=of_means)
 
 
 _TASKS = f"tasks of format {FORMAT_VERSION}"
 _FIELDS = tuple(field.name for field in fields(Evidence))
 
 
-def _check(column: torch.Tensor, dtype: torch.dtype) -> None:
+_UNITS = ("photograph", "mean")  # what the columns of the file are of
+
+
+def _read_evidence(tensors: Mapping[str, torch.Tensor], prefix: str, task: Task, count: int) -> Evidence:
+    columns = {
+        name: _check(
+            tensors[f"{prefix}.{name}"],
+            torch.int64 if name in ("true_class", "known") else torch.float32,
+            count,
+        )
+        for name in _FIELDS
+    }
+    classes = columns["true_class"]
+    if bool(((classes < -1) | (classes >= task.outputs)).any()):
+        raise ValueError(f"its classes of {task.name} are not those of the model")
+    return Evidence(**{name: column.numpy() for name, column in columns.items()})
+
+
+def _check(column: torch.Tensor, dtype: torch.dtype, count: int) -> torch.Tensor:
     if column.dtype != dtype or column.ndim != 1 or not bool(column.isfinite().all()):
         raise ValueError("its columns are not lists of finite numbers")
+    if len(column) != count:
+        raise ValueError("its columns are not of the same objects")
+    return column
 
 
 def fit_promises(predictions: Predictions, features: torch.Tensor, references: torch.Tensor) -> Promises:
     """The evidence of a model.
 
     Args:
-        predictions: of a split that no weight was trained on, with the model's temperatures.
+        predictions: of a split that no weight was trained on, with the model's temperatures; of all its samples with a
+            catalogued label, see `catalogued_rows`, since those whose label is no class of the model count as mistakes.
         features: [N, D], of the same samples.
         references: [M, D], of at most `MOST_REFERENCES` training samples.
     """
-    chosen = one_per_object(predictions.object_numbers, predictions.keys)
+    objects = Objects.of(predictions.object_numbers, predictions.keys)
     unit = unit_length(references).half()
-    distances = _distance(unit_length(features[chosen]), unit_length(unit))
-    tasks = {task.name: _evidence(task, predictions, chosen) for task in predictions.tasks}
-    return Promises(tasks, unit, distances)
+
+    def promises(logits: Mapping[str, npt.NDArray[np.float32]], features: torch.Tensor) -> Promises:
+        tasks = {
+            task.name: _evidence(task, logits[task.name], predictions, objects.chosen)
+            for task in predictions.tasks
+        }
+        return Promises(tasks, unit, _distance(unit_length(features), unit_length(unit)), objects.photographs)
+
+    of_single = promises(
+        {name: of_task[objects.chosen] for name, of_task in predictions.logits.items()},
+        features[objects.chosen],
+    )
+    means = {
+        name: objects.mean(torch.from_numpy(of_task)).numpy() for name, of_task in predictions.logits.items()
+    }
+    return replace(of_single, of_means=promises(means, objects.mean(unit_length(features))))
+
+
+def catalogued_rows(
+    labels: Callable[[str], Sequence[tuple[str, ...] | None]], tasks: TaskSet, rows: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """The rows with a catalogued label of any of the tasks, whether or not it is a class of theirs.
+
+    Args:
+        labels: gives the labels of all rows of a collection for a task's name.
+        tasks: of the model.
+        rows: of a split.
+    """
+    known = np.zeros(len(rows), dtype=bool)
+    for name in tasks.names:
+        of_task = labels(name)
+        known |= np.fromiter((of_task[row] is not None for row in rows.tolist()), dtype=bool, count=len(rows))
+    return rows[known]
 
 
 def reference_rows(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -225,20 +273,10 @@ def reference_rows(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return np.sort(np.random.default_rng(0).choice(rows, MOST_REFERENCES, replace=False))
 
 
-def one_per_object(object_numbers: Sequence[str], keys: Sequence[str]) -> npt.NDArray[np.int64]:
-    """The index of one sample of each object, ascending: any, but always the same one.
-
-    Photographs of one object are not independent, and a promise is about objects.
-    """
-    order = sorted(range(len(keys)), key=lambda index: hashlib.sha256(keys[index].encode()).digest())
-    first: dict[str, int] = {}
-    for index in order:
-        first.setdefault(object_numbers[index], index)
-    return np.sort(np.fromiter(first.values(), dtype=np.int64, count=len(first)))
-
-
-def _evidence(task: Task, predictions: Predictions, chosen: npt.NDArray[np.int64]) -> Evidence:
-    logits = predictions.logits[task.name][chosen]
+def _evidence(
+    task: Task, logits: npt.NDArray[np.float32], predictions: Predictions, chosen: npt.NDArray[np.int64]
+) -> Evidence:
+    """The evidence of logits [A, Q]; the labels of each object are those of its chosen photograph."""
     targets = predictions.targets[task.name][chosen]
     catalogued = predictions.catalogued[task.name]
     of_class = is_labelled(targets)
@@ -269,7 +307,7 @@ def _evidence(task: Task, predictions: Predictions, chosen: npt.NDArray[np.int64
 
 
 def _distance(features: torch.Tensor, references: torch.Tensor) -> npt.NDArray[np.float32]:
-    similarity, _ = nearest(features, references.to(features.device), min(NEIGHBOURS, len(references)))
+    similarity, _ = nearest(features, references.to(features.device), 1)
     # The distance between vectors of length one.
-    distance = (2 - 2 * similarity[:, -1]).clamp_min(0).sqrt()
+    distance = (2 - 2 * similarity[:, 0]).clamp_min(0).sqrt()
     return np.asarray(distance.cpu().numpy())

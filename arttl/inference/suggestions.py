@@ -54,6 +54,7 @@ class Suggester:
         precision: float,
         coverage: float | None = None,
         top: int = 1,
+        per_object: bool = False,
     ) -> None:
         """Fit the thresholds.
 
@@ -64,8 +65,13 @@ class Suggester:
             precision: to promise, 0 to 1.
             coverage: of candidate sets, 0 to 1; None: there are none.
             top: how many labels are ranked.
+            per_object: whether `suggest` gets the means over all photographs of each object, see `Objects.mean`, of
+                logits and of features of length one, instead of single photographs.
         """
+        if per_object and promises is not None:
+            promises = promises.of_means
         self._tasks, self._temperatures, self._promises, self._top = tasks, temperatures, promises, top
+        self._per_object = per_object
         self._precision = precision
         self.thresholds: dict[str, Threshold] = {}
         self._sets: dict[str, CandidateSets] = {}
@@ -80,7 +86,7 @@ class Suggester:
     def suggest(
         self, logits: Mapping[str, npt.NDArray[Any]], features: torch.Tensor
     ) -> list[dict[str, Suggestion]]:
-        """The suggestions for N pictures.
+        """The suggestions for N pictures, or objects.
 
         Args:
             logits: task name to [N, Q].
@@ -135,6 +141,11 @@ class Suggester:
         if self._promises is None:
             yield "the model has no promises, so that nothing is suggested: train it again with this version"
             return
+        if self._per_object and (self._promises.photographs == 1).all():
+            yield (
+                "no validation object has more than one photograph, so that what is promised of objects with several"
+                " has not been tried"
+            )
         asked = f"{100 * self._precision:g}%"
         for task in self._tasks:
             if (threshold := self.thresholds.get(task.name)) is None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binom
+from scipy.special import bdtr  # the binomial distribution; scipy.stats takes half a second to import
 
 CONFIDENCE = 0.9
 STARTS = 4  # of the sequences; with one, a mistake among the surest few objects ends the whole search
@@ -69,7 +69,7 @@ def fit_threshold(
         candidates = -np.unique(-candidates)
         suggested, mistakes = _above(likeliest, candidates), _above(likeliest_wrong, candidates)
         # An object as likely as the threshold is not above it, so that there may be too few.
-        passes = (suggested >= fewest) & (binom.cdf(mistakes, suggested, 1 - precision) <= level)
+        passes = (suggested >= fewest) & (bdtr(mistakes, suggested, 1 - precision) <= level)
         best = _last_of_sequences(passes[np.argmax(suggested >= fewest) :])
         if best is not None:
             best += int(np.argmax(suggested >= fewest))
@@ -103,7 +103,7 @@ def objects_needed(
     counts = np.unique(
         np.geomspace(math.log(level) / math.log(precision), _MOST_NEEDED, 200).astype(np.int64)
     )
-    passes = (binom.cdf(np.ceil(np.outer(rate, counts)), counts, 1 - precision) <= level).T & (suggested > 0)
+    passes = (bdtr(np.ceil(np.outer(rate, counts)), counts, 1 - precision) <= level).T & (suggested > 0)
     soonest = counts[passes.argmax(0)] * objects / np.maximum(1, suggested)
     return math.ceil(soonest[passes.any(0)].min()) if passes.any() else None
 

@@ -175,6 +175,7 @@ def _suggester(settings: PredictSettings, model: TrainedModel) -> Suggester:
         precision=settings.precision,
         coverage=settings.sets,
         top=settings.top,
+        per_object=settings.per_object,
     )
 
 

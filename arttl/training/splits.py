@@ -38,6 +38,7 @@ class Splits:
         shuffle: bool = False,
         sampling: str = "uniform",
         rows: npt.NDArray[np.int64] | None = None,
+        labelled: bool = True,
     ) -> Views:
         """A split on this rank, for each input of a model.
 
@@ -48,6 +49,7 @@ class Splits:
             shuffle: in another order each epoch.
             sampling: which samples an epoch has, see `open_loader`.
             rows: of the manifest; None: all of the split.
+            labelled: leave out rows whose labels are no classes; else batches have no targets.
         """
 
         def loader(preprocess: Preprocess) -> Loader:
@@ -64,6 +66,7 @@ class Splits:
                 shuffle=shuffle,
                 sampling=sampling,
                 rows=rows,
+                labelled=labelled,
                 on_bad_sample=self.data.on_bad_sample,
                 threads=self.data.threads,
                 device=self.accelerator.device,

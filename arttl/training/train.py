@@ -21,7 +21,7 @@ from arttl.frozen.results import finish_run
 from arttl.frozen.split_features import Features, extract_features
 from arttl.inference.predict import predict_with_features
 from arttl.inference.predictions import Predictions
-from arttl.inference.promises import fit_promises, reference_rows
+from arttl.inference.promises import catalogued_rows, fit_promises, reference_rows
 from arttl.loading import read_manifest
 from arttl.models import Backbone, MultiTaskModel, Provenance, TrainedModel, load_trained_model, load_weights
 from arttl.models.checks import check_input_size
@@ -321,13 +321,15 @@ def _test(
     model = load_trained_model(folder.best).to(accelerator.device)
 
     def predict_split(
-        split: str, rows: npt.NDArray[np.int64] | None = None
+        split: str, rows: npt.NDArray[np.int64] | None = None, *, labelled: bool = True
     ) -> tuple[Predictions, torch.Tensor]:
-        views = splits.open(split, rows=rows)
+        views = splits.open(split, rows=rows, labelled=labelled)
         with reporter.progress(f"predictions on {split}", len(views)) as bar:
             return predict_with_features(model, views, manifest, accelerator.gather, bar.advance)
 
-    validation, features = predict_split("val")
+    # Objects whose label is no class count too: a suggestion for one of them is a mistake.
+    catalogued = catalogued_rows(manifest.labels, model.tasks, manifest.rows("val"))
+    validation, features = predict_split("val", catalogued, labelled=False)
     test, _ = predict_split("test")
     if train_features is not None:
         kept = np.isin(train_features.rows.numpy(), reference_rows(train_features.rows.numpy()))

@@ -10,16 +10,18 @@ import pytest
 import torch
 
 from arttl.cli import run_command
+from arttl.inference.predict import predict_with_features
 from arttl.inference.predictions import Predictions
-from arttl.loading import Preprocess
-from arttl.models import Backbone, MultiTaskModel
+from arttl.inference.promises import FILE, fit_promises
+from arttl.loading import Preprocess, open_loader
+from arttl.models import Backbone, MultiTaskModel, load_model
 from arttl.models.calibration import Calibration, TaskCalibration
 from arttl.numbers import parse_number
 from arttl.packing.pack import pack
 from arttl.packing.settings import PackSettings
 from arttl.shards.manifest import Manifest
 from arttl.sources.synthetic import synthetic_artworks
-from arttl.tasks import TaskSet
+from arttl.tasks import Task, TaskSet, Vocabulary
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,11 @@ def dated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Shards of 80 drawn objects with a year, every eighth of them unreadable; and an untrained model of all kinds."""
     folder = tmp_path_factory.mktemp("dated")
     artworks = [
-        replace(one, labels={**one.labels, "year": ("n. d.",) if place % 8 == 0 else (f"ca. {one.date}",)})
+        replace(
+            one,
+            labels={**one.labels, "year": ("n. d.",) if place % 8 == 0 else (f"ca. {one.date}",)},
+            institution="North" if place % 3 else "South",
+        )
         for place, one in enumerate(synthetic_artworks(folder / "images", count=80))
     ]
     tasks = ("type", "material", "year")
@@ -103,6 +109,64 @@ def test_a_calibration_beside_the_model_is_used(dated, tmp_path, capsys) -> None
     assert "temperature" not in found["material"] and "calibrated_ece" not in found["material"]
     assert Predictions.read(tmp_path / "p.parquet").temperatures == {"type": 4.0}
     assert "after temperature" in capsys.readouterr().out
+
+
+def test_what_became_of_the_promises_is_shown(dated, tmp_path, capsys) -> None:
+    """Promises that were made from the very split that is measured: the suggested are right by construction."""
+    shards, folder = dated
+    manifest, model = Manifest.read(shards), load_model(folder)
+    loader = open_loader(manifest, "train", model.tasks, preprocess=model.preprocess, shuffle=False)
+    predictions, features = predict_with_features(model, ((batch,) for batch in loader), manifest)
+    fit_promises(predictions, features, features).save(folder)
+    argv = ["--json", str(tmp_path / "f.json"), "--precision", "0.2", "--sets", "0.5"]
+    try:
+        assert run(shards, folder, *argv) == 0
+    finally:
+        (folder / FILE).unlink()
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "Promises, per cent" in shown and "at least 20" in shown and "at most 5" in shown
+    assert "Promises by institution, per cent" in shown and "South" in shown
+    found = json.loads((tmp_path / "f.json").read_text())["tasks"]
+    kept = found["type"]["promises"]
+    labelled = sum(labels is not None for labels in predictions.catalogued["type"])
+    assert kept["in_sets"]["of"] == labelled and kept["in_sets"]["value"] >= 0.5
+    assert kept["outside"]["value"] <= 0.05
+    institutions = kept["institutions"]
+    assert sum(each["outside"]["of"] for each in institutions.values()) == labelled
+    assert "calibration_error" not in found["year"]["promises"] and found["year"]["promises"]["in_sets"]["of"]
+    assert run(shards, folder, "--json", str(tmp_path / "f.json")) == 0
+    assert "promises" not in json.loads((tmp_path / "f.json").read_text())["tasks"]["type"]
+
+
+def test_promises_are_measured_on_labels_that_are_no_class_too(dated, tmp_path) -> None:
+    """Of a model of two types; the metrics stay those of its classes."""
+    shards, folder = dated
+    manifest, model = Manifest.read(shards), load_model(folder)
+    task = model.tasks["type"]
+    half = Task("type", "single-label", Vocabulary(task.vocabulary.classes[:2], (1, 1), (0,)))
+    torch.manual_seed(0)
+    few = MultiTaskModel(Backbone("test_resnet"), TaskSet([half]), Preprocess(size=32))
+    few.save(tmp_path / "few")
+    labels = [manifest.labels("type")[row] for row in manifest.rows("train").tolist()]
+    known = [of_row[0] in half.vocabulary.classes for of_row in labels if of_row is not None]
+    of_class = sum(known)
+    assert 0 < of_class < len(known)
+    loader = open_loader(manifest, "train", labelled=False, preprocess=few.preprocess, shuffle=False)
+    predictions, features = predict_with_features(few, ((batch,) for batch in loader), manifest)
+    fit_promises(predictions, features, features).save(tmp_path / "few")
+    argv = [
+        "--json",
+        str(tmp_path / "f.json"),
+        "--precision",
+        "0.1",
+        "--predictions",
+        str(tmp_path / "p.parquet"),
+    ]
+    assert run(shards, tmp_path / "few", *argv) == 0
+    found = json.loads((tmp_path / "f.json").read_text())["tasks"]["type"]
+    assert found["n"] == of_class == len(Predictions.read(tmp_path / "p.parquet").rows)
+    assert found["promises"]["suggested"]["of"] == len(known)
+    assert found["promises"]["in_sets"]["of"] == of_class
 
 
 def test_intervals_over_groups(dated, tmp_path) -> None:

@@ -31,8 +31,10 @@ from arttl.frozen.layers import LayerSettings, measure_layers, plot_layers
 from arttl.frozen.probe import ProbeSettings, best_heads, probe
 from arttl.frozen.study import Study
 from arttl.frozen.tables import measure_gain
+from arttl.inference.promises import Promises
 from arttl.loading.settings import ClassSettings
 from arttl.models.fusion import load_fused
+from arttl.models.multitask import load_model
 from arttl.models.solver import Tolerances
 from arttl.shards.manifest import Manifest
 
@@ -84,6 +86,31 @@ def test_probe_leaves_a_run_folder_whose_model_says_what_the_features_said(
     manifest = Manifest.read(small_shards)
     labels = [manifest.labels("type"), manifest.labels("material")]
     assert rows == [row for row in manifest.rows("test").tolist() if any(one[row] for one in labels)]
+
+
+def test_validation_objects_of_no_class_are_evidence_against_promises(
+    two_stores, small_shards: Path, tmp_path: Path
+) -> None:
+    probe(
+        ProbeSettings(
+            features=folders(two_stores)[:1],
+            out=tmp_path / "run",
+            tasks=("type",),
+            classes="min-count=20",
+            **FEW,
+        )
+    )
+    model, manifest = arttl.load_model(tmp_path / "run"), Manifest.read(small_shards)
+    promises = Promises.load(tmp_path / "run" / "best", model.tasks)
+    assert promises is not None
+    labels = [manifest.labels("type")[row] for row in manifest.rows("val").tolist()]
+    classes = model.tasks["type"].vocabulary.classes
+    of_class = [each[0] in classes for each in labels if each is not None]
+    assert 0 < sum(of_class) < len(of_class)
+    evidence = promises.tasks["type"]
+    assert sorted(evidence.known.tolist()) == sorted(1 + inside for inside in of_class)
+    of_none = evidence.known == 1
+    np.testing.assert_array_equal(evidence.likeliest_wrong[of_none], evidence.likeliest[of_none])
 
 
 def test_the_chosen_heads_have_the_lowest_validation_loss_on_one_backbone(two_stores, tmp_path) -> None:
@@ -149,7 +176,8 @@ def test_the_fused_model_says_of_pictures_what_its_features_said(
     assert metrics["type"].temperature == told.get("temperature")
     assert metrics["type"].values["ece"] == pytest.approx(told["ece"], abs=1e-4)
     with pytest.raises(ArttlError, match="holds a fused model, with heads over several stages, where one"):
-        arttl.load_model(tmp_path / "run")
+        load_model(tmp_path / "run")
+    assert arttl.load_model(tmp_path / "run").tasks.names == model.tasks.names
 
 
 def test_fuse_measures_every_method_on_every_split(two_stores, tmp_path, few_strengths, capsys) -> None:

@@ -46,7 +46,7 @@ def test_coverage_over_redrawn_objects(objects: int, coverage: float) -> None:
         covered.append(members[np.arange(len(labels)), labels].mean())
         sizes.append(members.sum(1).mean())
     assert coverage - 0.005 <= np.mean(covered) <= coverage + 0.07
-    assert np.mean(sizes) < CLASSES * 0.8
+    assert np.mean(sizes) < CLASSES * 0.5
 
 
 def test_large_classes_have_their_own_coverage() -> None:
@@ -97,7 +97,7 @@ def test_the_likeliest_label_is_in_every_set() -> None:
 def test_scores_are_those_of_the_paper() -> None:
     probability = np.array([[0.1, 0.5, 0.05, 0.2, 0.04, 0.06, 0.05]])
     task = single_label(7)
-    expected = [0.8, 0.5, 0.91, 0.7, 1.0 + 0.02, 0.86, 0.96 + 0.01]
+    expected = [0.7, 0.0, 0.86, 0.5, 0.96 + 0.02, 0.8, 0.91 + 0.01]
     np.testing.assert_allclose(class_scores(task, probability)[0], expected)
 
 

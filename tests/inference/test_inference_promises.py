@@ -11,8 +11,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from arttl.errors import ArttlError
+from arttl.inference.objects import Objects
 from arttl.inference.predictions import Predictions
-from arttl.inference.promises import FILE, Promises, fit_promises, one_per_object
+from arttl.inference.promises import FILE, Promises, fit_promises
 from arttl.numbers import NumberStatistics
 from arttl.tasks import Task, TaskSet, Vocabulary
 
@@ -62,13 +63,13 @@ def test_each_object_counts_once(predictions: Predictions, promises: Promises) -
     assert len(promises.tasks["type"].likeliest) == OBJECTS
     assert len(promises.distances) == OBJECTS
     assert (promises.tasks["material"].known > 0).sum() == 200
-    chosen = one_per_object(predictions.object_numbers, predictions.keys)
+    chosen = Objects.of(predictions.object_numbers, predictions.keys).chosen
     assert sorted({index // 2 for index in chosen.tolist()}) == list(range(OBJECTS))
     assert 100 < (chosen % 2).sum() < 200  # not always the first photograph
 
 
 def test_what_is_kept_is_calibrated_and_right_or_wrong(predictions: Predictions, promises: Promises) -> None:
-    chosen = one_per_object(predictions.object_numbers, predictions.keys)
+    chosen = Objects.of(predictions.object_numbers, predictions.keys).chosen
     expected = (
         torch.softmax(torch.from_numpy(predictions.logits["type"][chosen]).double() / 2, 1).max(1).values
     )
@@ -108,7 +109,7 @@ def test_a_year_has_an_interval(promises: Promises) -> None:
 def test_nineteen_of_twenty_validation_objects_are_kept_and_strangers_are_not(
     predictions: Predictions, promises: Promises
 ) -> None:
-    chosen = one_per_object(predictions.object_numbers, predictions.keys)
+    chosen = Objects.of(predictions.object_numbers, predictions.keys).chosen
     outside = promises.is_outside(TYPE, predictions.logits["type"][chosen], promises.distances)
     assert 0 < outside.mean() <= 0.05
     generator = torch.Generator().manual_seed(1)
@@ -118,11 +119,11 @@ def test_nineteen_of_twenty_validation_objects_are_kept_and_strangers_are_not(
     assert promises.is_outside(TYPE, np.zeros((50, 3), np.float32), near).all()  # no class stands out
 
 
-def test_distances_are_those_to_the_tenth_neighbour(promises: Promises) -> None:
+def test_distances_are_those_to_the_nearest_training_picture(promises: Promises) -> None:
     features = torch.randn(7, 16, generator=torch.Generator().manual_seed(2))
     unit = torch.nn.functional.normalize(features, dim=1)
     references = torch.nn.functional.normalize(promises.references.double(), dim=1)
-    expected = torch.cdist(unit.double(), references).sort(1).values[:, 9]
+    expected = torch.cdist(unit.double(), references).min(1).values
     np.testing.assert_allclose(promises.distance(features), expected.numpy(), rtol=1e-4)
 
 
@@ -147,12 +148,14 @@ def test_what_is_saved_is_read_back(promises: Promises, tmp_path: Path) -> None:
     [
         ("references", torch.full((3, 4), torch.nan, dtype=torch.float16)),
         ("references", torch.zeros(3, dtype=torch.float16)),
-        ("distances", torch.tensor([torch.inf])),
-        ("0.true_class", torch.full((OBJECTS,), 3)),
-        ("0.scores", torch.zeros(1)),
-        ("0.likeliest", torch.zeros(OBJECTS, dtype=torch.int32)),
-        ("1.likeliest_wrong", torch.zeros(1)),
-        ("1.scores", None),
+        ("photographs", torch.zeros(OBJECTS)),
+        ("photograph.distances", torch.tensor([torch.inf])),
+        ("mean.distances", torch.zeros(1)),
+        ("photograph.0.true_class", torch.full((OBJECTS,), 3)),
+        ("photograph.0.scores", torch.zeros(1)),
+        ("mean.0.likeliest", torch.zeros(OBJECTS, dtype=torch.int32)),
+        ("photograph.1.likeliest_wrong", torch.zeros(1)),
+        ("mean.1.scores", None),
     ],
 )
 def test_a_damaged_file_is_refused(

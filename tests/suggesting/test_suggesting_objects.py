@@ -44,12 +44,15 @@ def test_the_mean_log_probability_of_an_objects_photographs(
     collection: tuple[Path, Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(command, "_BATCHES_PER_PART", batches_per_part)
     metadata, images = collection
     out = tmp_path / "out.jsonl"
     argv = ["--model", str(model), "--metadata", str(metadata), "--images", str(images), "--out", str(out)]
     assert run_command("predict", [*argv, "--per-object", "--top", "9", "--batch-size", "2"]) == 0
+    # What is promised is of means; the model's validation objects have one photograph each.
+    assert "no validation object has more than one photograph" in " ".join(capsys.readouterr().out.split())
     rows = {row["object_number"]: row for row in map(json.loads, out.read_text().splitlines())}
     assert rows.keys() == PHOTOGRAPHS.keys()
     assert {number: row["photographs"] for number, row in rows.items()} == {

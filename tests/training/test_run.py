@@ -15,6 +15,8 @@ from arttl.cli import run_command
 from arttl.errors import ArttlError
 from arttl.evaluation.command import EvaluateSettings, evaluate
 from arttl.evaluation.metrics import metrics_to_json
+from arttl.inference.promises import Promises
+from arttl.models import load_model
 from arttl.settings import read_recipe
 from arttl.shards.manifest import Manifest
 from arttl.training.settings import TrainSettings
@@ -56,6 +58,18 @@ def test_a_run_leaves_what_it_promises(settings, capsys) -> None:
     assert metrics["type"].n == len(hits) and metrics["type"].accuracy == pytest.approx(sum(hits) / len(hits))
 
 
+def test_promises_are_of_all_catalogued_validation_objects(settings) -> None:
+    train(settings.replace(tasks=("type",), multi_label=(), classes="min-count=20", epochs=1))
+    manifest = Manifest.read(settings.data.shards)
+    model = load_model(settings.run.out)
+    promises = Promises.load(settings.run.out / "best", model.tasks)
+    assert promises is not None
+    labels = [manifest.labels("type")[row] for row in manifest.rows("val").tolist()]
+    of_class = [each[0] in model.tasks["type"].vocabulary.classes for each in labels if each is not None]
+    assert 0 < sum(of_class) < len(of_class)
+    assert sorted(promises.tasks["type"].known.tolist()) == sorted(1 + inside for inside in of_class)
+
+
 def test_evaluating_the_saved_model_finds_the_same_figures(settings, tmp_path) -> None:
     metrics = train(settings)
     assert (
@@ -70,7 +84,9 @@ def test_evaluating_the_saved_model_finds_the_same_figures(settings, tmp_path) -
         str(tmp_path / "t.json"),
     ]
     assert run_command("evaluate", argv) == 0
-    assert json.loads((tmp_path / "t.json").read_text()) == metrics_to_json(metrics)
+    measured = json.loads((tmp_path / "t.json").read_text())
+    assert all(of_task.pop("promises")["suggested"]["of"] for of_task in measured["tasks"].values())
+    assert measured == metrics_to_json(metrics)
 
 
 def test_the_same_seed_gives_the_same_run(settings) -> None:
