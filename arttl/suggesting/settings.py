@@ -31,6 +31,9 @@ class PredictSettings(MetadataSettings, EngineSettings):
     """Replace a table that --out already names, or an unfinished one of other settings."""
     images: Path | None = None
     """Folder of pictures, read with all folders in it; with --metadata those that the metadata name."""
+    tasks: tuple[str, ...] = ()
+    """Columns or fields of --metadata in which the catalogue has labels already, as for arttl shards; they are shown
+    beside the suggestions. What is predicted, the model decides."""
     shards: Path | None = None
     """Folder of shards, in place of --images."""
     split: str = "all"
