@@ -40,7 +40,6 @@ needs_compiler = pytest.mark.skipif(
 FLAGS = [
     "-std=c++17",
     "-O2",
-    "-g1",
     "-fPIC",
     "-fvisibility=hidden",
     "-DARTTL_WITH_CUDA",
@@ -56,29 +55,31 @@ INPUT, OUTPUT, WORKSPACE = range(3)
 Array = tuple[str, int, int, int]  # name, address, bytes, use
 
 
-def build(sources: Path = SOURCES, emulation: Path = EMULATION, jobs: int = 2) -> Path:
-    """The module of `sources`, compiled unless the same was before."""
-    includes = [emulation, sources, pybind11.get_include(), sysconfig.get_path("include")]
+def build(sources: Path = SOURCES, extra: Sequence[Path] = (), folder: Path = BUILD) -> Path:
+    """The module of `sources` and of `extra` ones, in `folder`; what was compiled before is taken from `BUILD`."""
+    includes = [EMULATION, sources, pybind11.get_include(), sysconfig.get_path("include")]
 
     def compiled(source: Path) -> Path:
         flags = [*FLAGS, *(CHECKED if source.suffix == ".cu" else [])]
         digest = hashlib.sha256(repr(flags).encode())
-        for path in _with_headers(source, (source.parent, sources, emulation)):
+        for path in _with_headers(source, (source.parent, sources, EMULATION)):
             digest.update(path.read_bytes())
-        target = BUILD / f"{source.stem}-{digest.hexdigest()[:16]}.o"
-        _make(target, [*flags, *[f"-I{folder}" for folder in includes], "-c", source])
+        name = f"{source.stem}-{digest.hexdigest()[:16]}.o"
+        target = BUILD / name if (BUILD / name).is_file() else folder / name
+        _make(target, [*flags, *[f"-I{include}" for include in includes], "-c", source])
         return target
 
     parts = [
         sources / "bindings.cpp",
         *sources.glob("cpu/*.cpp"),
         *sources.glob("cuda/*.cu"),
-        *emulation.glob("*.cpp"),
+        *EMULATION.glob("*.cpp"),
+        *extra,
     ]
-    with ThreadPoolExecutor(jobs) as pool:
+    with ThreadPoolExecutor(2) as pool:
         objects = sorted(pool.map(compiled, parts))
     digest = hashlib.sha256(b"".join(path.name.encode() for path in objects)).hexdigest()[:16]
-    module = BUILD / f"_kernels-{digest}.so"
+    module = folder / f"_kernels-{digest}.so"
     _make(module, ["-shared", "-static-libubsan", *objects, "-fsanitize=undefined"])
     return module
 
@@ -98,8 +99,8 @@ def _make(target: Path, arguments: Sequence[str | Path]) -> None:
     """Run the compiler unless the target is there; other processes may do the same."""
     if target.is_file():
         return
-    BUILD.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=BUILD) as folder:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         output = Path(folder) / target.name
         subprocess.run([str(COMPILER), *arguments, "-o", output], check=True)
         output.replace(target)
@@ -160,52 +161,51 @@ class EmulatedCard:
 
     def __init__(self, module: Path, order: str = "ascending", seed: int = 0) -> None:
         self.kernels = _loaded(module)
-        self._library = ctypes.CDLL(str(module))
+        self.library = ctypes.CDLL(str(module))
         for function in ("emulation_add_array", "emulation_end_call", "emulation_run_deferred"):
-            getattr(self._library, function).restype = ctypes.c_char_p
-        self._library.emulation_operations.restype = ctypes.c_int64
-        self._library.emulation_reset()
-        self._library.emulation_set_order(ORDERS[order], ctypes.c_uint64(seed))
+            getattr(self.library, function).restype = ctypes.c_char_p
+        self.library.emulation_operations.restype = ctypes.c_int64
+        self.library.emulation_reset()
+        self.library.emulation_set_order(ORDERS[order], ctypes.c_uint64(seed))
         self.add_stream(self.stream, 0)
         self.calls: dict[str, int] = {}
         self._kept: list[torch.Tensor] = []
 
     def add_stream(self, stream: int, device: int) -> None:
         """Make `stream` one of `device`."""
-        self._library.emulation_add_stream(ctypes.c_size_t(stream), device)
+        self.library.emulation_add_stream(ctypes.c_size_t(stream), device)
 
     def set_devices(self, count: int) -> None:
         """Have so many devices."""
-        self._library.emulation_set_devices(count)
+        self.library.emulation_set_devices(count)
 
     @property
     def current_device(self) -> int:
         """The device that the runtime would use now."""
-        return int(self._library.emulation_device())
+        return int(self.library.emulation_device())
 
     @property
     def operations(self) -> int:
         """Kernels and memsets that were queued."""
-        return int(self._library.emulation_operations())
+        return int(self.library.emulation_operations())
 
     def call(self, name: str, *arguments: Any, device: int = 0, stream: int | None = None) -> None:
         """Run a kernel by its name in csrc/kernels.h without `_cuda`."""
         self.calls[name] = self.calls.get(name, 0) + 1
-        for array, address, size, use in arrays_of(name, arguments):
-            if address and size:
-                _check(
-                    self._library.emulation_add_array(
-                        array.encode(), ctypes.c_size_t(address), ctypes.c_size_t(size), use
-                    )
-                )
         try:
-            getattr(self.kernels, name + "_cuda")(
-                *arguments, device, self.stream if stream is None else stream
-            )
+            for array in arrays_of(name, arguments):
+                self._add(*array)
+            function = getattr(self.kernels, name + "_cuda")
+            function(*arguments, device, self.stream if stream is None else stream)
         except BaseException:
-            self._library.emulation_end_call()
+            self.library.emulation_end_call()
             raise
-        _check(self._library.emulation_end_call())
+        _check(self.library.emulation_end_call())
+
+    def _add(self, name: str, address: int, size: int, use: int) -> None:
+        if address and size:
+            sizes = (ctypes.c_size_t(address), ctypes.c_size_t(size))
+            _check(self.library.emulation_add_array(name.encode(), *sizes, use))
 
     @contextlib.contextmanager
     def used(self) -> Iterator[EmulatedCard]:
@@ -237,7 +237,8 @@ class EmulatedCard:
             return function(), self._run_deferred
 
     def _run_deferred(self) -> None:
-        _check(self._library.emulation_run_deferred())
+        if fault := self.library.emulation_run_deferred():
+            raise RuntimeError(fault.decode())
 
     @contextlib.contextmanager
     def _deferred(self) -> Iterator[None]:
@@ -250,7 +251,7 @@ class EmulatedCard:
 
             return made
 
-        self._library.emulation_defer()
+        self.library.emulation_defer()
         with pytest.MonkeyPatch.context() as patches:
             patches.setattr(torch.Tensor, "new_empty", kept(torch.Tensor.new_empty))
             patches.setattr(torch, "empty_like", kept(torch.empty_like))
@@ -258,7 +259,8 @@ class EmulatedCard:
 
 
 def _loaded(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("_kernels", path)
+    # pybind11 makes one module per name and process, of which each of ours needs its own.
+    spec = importlib.util.spec_from_file_location(f"{path.stem}._kernels", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -43,12 +43,12 @@ jmp_buf scheduler;
 const Launch* launched = nullptr;
 std::string fault;
 
-std::vector<dim3> indices;      // of the kernel's threads in their block
-std::vector<unsigned> turns;    // in which the threads of a block start
-std::vector<Thread> threads;    // of the running block
+std::vector<dim3> indices;               // of the kernel's threads in their block
+std::vector<unsigned> turns;             // in which the threads of a block start
+std::vector<Thread> threads;             // of the running block
 std::vector<std::uint32_t> at_exchange;  // per warp, the lanes that wait for others
 std::vector<Fiber*> free_fibers;
-std::deque<unsigned> ready;      // threads that waited and may run again
+std::deque<unsigned> ready;  // threads that waited and may run again
 unsigned at_barrier = 0, returned = 0, started = 0;
 
 unsigned char* stack_of(const Fiber& fiber) { return stacks + (&fiber - fibers) * kStackBytes; }
@@ -78,7 +78,7 @@ void run_threads() {
   Fiber* fiber = threads[now.thread].fiber;
   for (;;) {
     launched->call(launched->parameters.data());
-    if (!fault.empty()) _longjmp(scheduler, 1);
+    if (now.has_failed) leave_kernel();
     threads[now.thread].state = State::kReturned;
     ++returned;
     if (started < threads.size() && ready.empty()) {
@@ -146,10 +146,11 @@ void run_block(std::uint64_t number, Order order, std::uint64_t seed) {
       free_fibers.pop_back();
     } else {
       fault = why_nothing_runs();
+      now.has_failed = true;
       return;
     }
     enter(threads[now.thread].fiber);
-    if (!fault.empty()) return;
+    if (now.has_failed) return;
   }
 }
 
@@ -195,24 +196,27 @@ void run_kernel(const Launch& launch, Order order, std::uint64_t seed) {
   at_exchange.resize(threads.size() / kWarp + 1);
   const std::uint64_t blocks = static_cast<std::uint64_t>(grid.x) * grid.y * grid.z;
   const Sequence sequence(blocks, order, seed);
-  fault.clear();
+  now.has_failed = false;
   now.is_running = true;
-  for (std::uint64_t index = 0; index < blocks && fault.empty(); ++index) {
+  for (std::uint64_t index = 0; index < blocks && !now.has_failed; ++index) {
     run_block(sequence[index], order, seed + index);
   }
   now.is_running = false;
-  if (fault.empty()) return;
+  if (!now.has_failed) return;
   for (auto& fiber : fibers) fiber.has_started = false;  // those that were left in the middle of a thread
   throw std::runtime_error("emulation: " + fault);
 }
 
 void report(const std::string& what) {
-  if (fault.empty()) fault = what + " (" + name_of(now.thread) + ")";
+  if (!now.has_failed) fault = what + " (" + name_of(now.thread) + ")";
+  now.has_failed = true;
 }
+
+void leave_kernel() { _longjmp(scheduler, 1); }
 
 void fail(const std::string& what) {
   report(what);
-  _longjmp(scheduler, 1);
+  leave_kernel();
 }
 
 std::string name_of(std::uint32_t thread) {
@@ -225,7 +229,7 @@ unsigned lane() { return now.thread % kWarp; }
 
 // A lane gives a value and gets the source lane's, once all `lanes` of its warp have come.
 std::uint64_t exchange(std::uint32_t lanes, std::uint64_t value, unsigned source) {
-  if (!fault.empty()) _longjmp(scheduler, 1);
+  if (now.has_failed) leave_kernel();
   const unsigned first = now.thread / kWarp * kWarp, own = now.thread % kWarp;
   if (source >= kWarp) source = own;
   if (!(lanes >> own & 1u)) fail("lanes: a thread calls a shuffle whose mask leaves it out");
@@ -269,7 +273,7 @@ using namespace cuda_emulation;
 
 // Stricter than some cards: every thread of the block must come, also those that have returned.
 void __syncthreads() {
-  if (!fault.empty()) _longjmp(scheduler, 1);
+  if (now.has_failed) leave_kernel();
   threads[now.thread].state = State::kAtBarrier;
   if (++at_barrier < threads.size()) return yield_to_scheduler();
   at_barrier = 0;

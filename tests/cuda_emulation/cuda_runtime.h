@@ -52,7 +52,7 @@ struct Launch {
 };
 cudaError_t launch(const Launch& launch);
 
-void* dynamic_shared_memory();
+void* dynamic_shared_memory();  // what `extern __shared__` declares on a card
 std::uint64_t exchange(std::uint32_t lanes, std::uint64_t value, unsigned source_lane);  // among lanes of a warp
 unsigned lane();
 
@@ -75,7 +75,8 @@ cudaError_t cudaSetDevice(int device);
 cudaError_t cudaMemsetAsync(void* address, int value, std::size_t bytes, cudaStream_t stream);
 
 template <class... Parameters, class... Arguments>
-cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...), Arguments... arguments) {
+cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Parameters...),
+                               Arguments... arguments) {
   static_assert((std::is_trivially_copyable_v<Parameters> && ...), "kernels are passed plain values");
   const std::tuple<void (*)(Parameters...), Parameters...> parameters(kernel, arguments...);
   const auto* bytes = reinterpret_cast<const unsigned char*>(&parameters);

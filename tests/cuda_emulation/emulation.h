@@ -55,6 +55,7 @@ constexpr std::size_t kStackBytes = 256 * 1024 + 13 * 64;  // a thread's; not a 
 // The running thread.
 struct Now {
   bool is_running = false;
+  bool has_failed = false;
   unsigned thread = 0;         // its number in the block
   std::uint32_t block = 0;     // the block's in the grid
   std::uint32_t interval = 0;  // how many barriers the block has passed
@@ -64,9 +65,10 @@ struct Now {
 // blocks.cpp
 extern Now now;
 void run_kernel(const Launch& launch, Order order, std::uint64_t seed);
-void report(const std::string& fault);                // kept; the kernel ends when its thread next returns or waits
-[[noreturn]] void fail(const std::string& fault);     // ends the kernel at once, which throws `fault` to the host
-std::string name_of(std::uint32_t thread_or_many);    // of a thread of the running block
+void report(const std::string& fault);             // kept; the kernel ends before its next access
+[[noreturn]] void fail(const std::string& fault);  // ends the kernel at once, which throws `fault` to the host
+[[noreturn]] void leave_kernel();
+std::string name_of(std::uint32_t thread_or_many);  // of a thread of the running block
 
 // memory.cpp
 void begin_kernel(Arrays* arrays, const Launch& launch);

@@ -22,7 +22,7 @@ struct Range {
 
 Arrays* arrays = nullptr;
 Array* last = nullptr;  // the array of the last access, which is mostly that of the next
-Range parameters;  // of the kernel
+Range parameters;       // of the kernel
 std::size_t dynamic_bytes = 0;
 std::uint32_t kernel_runs = 0, block_runs = 0;
 std::size_t shared_words = 0;  // that the block has accessed
@@ -140,11 +140,13 @@ Array* array_at(std::uintptr_t address) {
 
 void access(std::uintptr_t address, std::size_t bytes, Access how) {
   if (!now.is_running) return;  // host code beside a kernel
+  if (now.has_failed) leave_kernel();
   if (address - now.stack < kStackBytes) return;
   if (Array* array = array_at(address)) return check_array(*array, address, bytes, how);
   const auto dynamic = reinterpret_cast<std::uintptr_t>(dynamic_shared);
   if (address - dynamic < kSharedBytes) {
-    if (address - dynamic + bytes > dynamic_bytes) fail("bounds: a thread " + text_of(how) + " past the end of dynamic shared memory");
+    if (address - dynamic + bytes > dynamic_bytes)
+      fail("bounds: a thread " + text_of(how) + " past the end of dynamic shared memory");
     return check_shared(dynamic_cells, address - dynamic, bytes, how, "dynamic");
   }
   const auto own = reinterpret_cast<std::uintptr_t>(&registers);
@@ -214,17 +216,21 @@ std::string unwritten(const Arrays& of_call) {
 #pragma GCC visibility push(hidden)
 extern "C" {
 using cuda_emulation::Access;
-#define ACCESSES(bytes)                                                                                           \
-  void __tsan_read##bytes(void* p) { cuda_emulation::access(reinterpret_cast<std::uintptr_t>(p), bytes, Access::kRead); } \
-  void __tsan_write##bytes(void* p) { cuda_emulation::access(reinterpret_cast<std::uintptr_t>(p), bytes, Access::kWrite); }
+#define ACCESSES(bytes)                                                                 \
+  void __tsan_read##bytes(void* p) {                                                    \
+    cuda_emulation::access(reinterpret_cast<std::uintptr_t>(p), bytes, Access::kRead);  \
+  }                                                                                     \
+  void __tsan_write##bytes(void* p) {                                                   \
+    cuda_emulation::access(reinterpret_cast<std::uintptr_t>(p), bytes, Access::kWrite); \
+  }
 ACCESSES(1)
 ACCESSES(2)
 ACCESSES(4)
 ACCESSES(8)
 ACCESSES(16)
 #undef ACCESSES
-#define ACCESSES(bytes)                                                  \
-  void __tsan_unaligned_read##bytes(void* p) { __tsan_read##bytes(p); }  \
+#define ACCESSES(bytes)                                                 \
+  void __tsan_unaligned_read##bytes(void* p) { __tsan_read##bytes(p); } \
   void __tsan_unaligned_write##bytes(void* p) { __tsan_write##bytes(p); }
 ACCESSES(2)
 ACCESSES(4)

@@ -19,7 +19,7 @@ bool is_deferring = false;
 std::vector<std::function<void()>> deferred;
 std::int64_t queued = 0;
 std::string fault_of_host;  // undefined behaviour of the code that launches
-std::string answer;  // of the last function that the tests called, valid until the next
+std::string answer;         // of the last function that the tests called, valid until the next
 
 cudaError_t queue(cudaStream_t stream, std::function<void()> operation) {
   const auto handle = reinterpret_cast<std::uintptr_t>(stream);
@@ -50,7 +50,8 @@ cudaError_t launch(const Launch& launch) {
       static_cast<std::uint64_t>(block.x) * block.y * block.z > 1024) {
     return cudaErrorInvalidConfiguration;
   }
-  if (config.dynamicSmemBytes > kSharedBytes || launch.parameters.size() > kParameterBytes) return cudaErrorInvalidValue;
+  if (config.dynamicSmemBytes > kSharedBytes) return cudaErrorInvalidValue;
+  if (launch.parameters.size() > kParameterBytes) return cudaErrorInvalidValue;
   return queue(config.stream, [launch, arrays = arrays] {
     begin_kernel(arrays.get(), launch);
     run_kernel(launch, order, seed++);
