@@ -69,15 +69,17 @@ def build(sources: Path = SOURCES, extra: Sequence[Path] = (), folder: Path = BU
         _make(target, [*flags, *[f"-I{include}" for include in includes], "-c", source])
         return target
 
+    # Of an inline function that is in several objects the linker takes the first: the emulation's own must not be
+    # checked, and the kernels' must be.
     parts = [
-        sources / "bindings.cpp",
-        *sources.glob("cpu/*.cpp"),
-        *sources.glob("cuda/*.cu"),
-        *EMULATION.glob("*.cpp"),
+        *sorted(EMULATION.glob("*.cpp")),
+        *sorted(sources.glob("cuda/*.cu")),
         *extra,
+        sources / "bindings.cpp",
+        *sorted(sources.glob("cpu/*.cpp")),
     ]
     with ThreadPoolExecutor(2) as pool:
-        objects = sorted(pool.map(compiled, parts))
+        objects = list(pool.map(compiled, parts))
     digest = hashlib.sha256(b"".join(path.name.encode() for path in objects)).hexdigest()[:16]
     module = folder / f"_kernels-{digest}.so"
     _make(module, ["-shared", "-static-libubsan", *objects, "-fsanitize=undefined"])

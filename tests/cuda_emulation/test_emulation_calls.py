@@ -48,7 +48,10 @@ def test_any_order_of_threads_gives_the_bits_of_the_cpu(order, seed):
     [
         ("resnet50", "bojarski", 17, 56),
         ("resnet50", "sabatelli", 17, 105),
+        ("vgg19", "bojarski", 16, 59),
+        ("inception_v3", "bojarski", 16, 53),
         ("legacy_xception", "bojarski", 16, 99),
+        ("densenet121", "bojarski", 8, 29),
     ],
 )
 def test_operations_of_a_map(name, mode, means, operations):

@@ -99,6 +99,13 @@ MISTAKES = [
     Mistake(
         "one column of packs too many", MEAN, "if (pack < packs) {", "if (pack <= packs) {", "bounds.* input"
     ),
+    Mistake(
+        "one row too many",
+        "arithmetic.h",
+        "row <= rows.last; ++row) sum",
+        "row <= rows.last + 1; ++row) sum",
+        "bounds.* past the end of deep",
+    ),
     Mistake("one pixel too many", MEAN, "position < pixels) {", "position <= pixels) {", "race|bounds"),
     Mistake(
         "a wide load that is not aligned", MEAN, "input % 16 == 0 &&", "", "undefined: .*misaligned address"
