@@ -26,7 +26,6 @@ struct Fiber {
   ucontext_t context;
   jmp_buf resume;
   bool has_started = false;
-  unsigned thread = 0;
 };
 
 struct Thread {
@@ -212,6 +211,7 @@ void report(const std::string& what) {
   now.has_failed = true;
 }
 
+// What the thread had allocated is lost: the text of a fault, since kernels allocate nothing.
 void leave_kernel() { _longjmp(scheduler, 1); }
 
 void fail(const std::string& what) {
