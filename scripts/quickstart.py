@@ -83,6 +83,7 @@ def main() -> None:
         run(SCRIPTS / "accelerate", "launch", *launch, "scripts/train_multitask.py")
         return
     sources = sorted(str(path) for path in (ROOT / "csrc").rglob("*.*"))
+    sources += sorted(str(path) for path in (ROOT / "tests" / "cuda_emulation").glob("*.[ch]*"))
     run(SCRIPTS / "ruff", "check", ".")
     run(SCRIPTS / "ruff", "format", "--check", ".")
     run(SCRIPTS / "clang-format", "--dry-run", "--Werror", *sources)

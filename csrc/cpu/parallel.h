@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "ceil_div.h"
+
 // The module runs on any x86-64 processor and uses AVX2 where available: the dynamic loader picks the variant. The
 // attribute goes on the innermost functions, since a loop that OpenMP moves into a function of its own is not cloned.
 #if defined(__x86_64__) && defined(__GLIBC__) && (!defined(__clang__) || __clang_major__ >= 14)
@@ -20,8 +22,6 @@
 #endif
 
 namespace arttl {
-
-inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // All threads, or one where each would process less than 16 KiB. Nothing in between: GNU's OpenMP ends the threads that
 // a smaller team does not use, and torch would have to start them again.

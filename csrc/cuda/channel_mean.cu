@@ -79,21 +79,17 @@ __global__ void __launch_bounds__(kThreads)
 }
 
 template <class T, int kCount>
-void launch(const T* input, float* output, bool channels_last, std::int64_t images, std::int64_t channels,
-            std::int64_t pixels, float floor, cudaStream_t stream) {
+void run(const T* input, float* output, bool channels_last, std::int64_t images, std::int64_t channels,
+         std::int64_t pixels, float floor, cudaStream_t stream) {
   if (channels_last) {
     int group = 1;
     while (group < kWarp && group * kCount < channels) group *= 2;
-    const unsigned blocks = ceil_div(images * pixels * group, kThreads);
-    mean_interleaved<T, kCount>
-        <<<blocks, kThreads, 0, stream>>>(input, output, channels, images * pixels, group, floor);
+    launch("channel_mean", &mean_interleaved<T, kCount>, blocks_for(images * pixels * group, kThreads), kThreads,
+           stream, input, output, channels, images * pixels, group, floor);
   } else {
-    const dim3 grid(ceil_div(pixels, kPackColumns * kCount),
-                    static_cast<unsigned>(images < kMaxGridYZ ? images : kMaxGridYZ));
-    mean_planar<T, kCount>
-        <<<grid, dim3(kPackColumns, kChannelRows), 0, stream>>>(input, output, images, channels, pixels, floor);
+    launch("channel_mean", &mean_planar<T, kCount>, dim3(blocks_for(pixels, kPackColumns * kCount), rows_for(images)),
+           dim3(kPackColumns, kChannelRows), stream, input, output, images, channels, pixels, floor);
   }
-  check(cudaGetLastError(), "channel_mean");
 }
 
 template <class T>
@@ -101,9 +97,9 @@ void channel_mean(std::uintptr_t input, std::uintptr_t output, bool channels_las
                   std::int64_t channels, std::int64_t pixels, float floor, cudaStream_t stream) {
   constexpr int kWide = 16 / sizeof(T);
   const bool aligned = input % 16 == 0 && (channels_last ? channels : pixels) % kWide == 0;
-  const auto run = aligned ? &launch<T, kWide> : &launch<T, 1>;
-  run(reinterpret_cast<const T*>(input), reinterpret_cast<float*>(output), channels_last, images, channels, pixels,
-      floor, stream);
+  const auto run_packs = aligned ? &run<T, kWide> : &run<T, 1>;
+  run_packs(reinterpret_cast<const T*>(input), reinterpret_cast<float*>(output), channels_last, images, channels,
+            pixels, floor, stream);
 }
 
 }  // namespace
@@ -111,18 +107,18 @@ void channel_mean(std::uintptr_t input, std::uintptr_t output, bool channels_las
 void channel_mean_cuda(std::uintptr_t input, std::uintptr_t output, int dtype, bool channels_last, std::int64_t images,
                        std::int64_t channels, std::int64_t pixels, bool rectify, int device, std::uintptr_t stream) {
   if (images * pixels == 0) return;
-  select_device(device);
+  const DeviceGuard guard(device);
   const float floor = rectify ? 0.0f : -std::numeric_limits<float>::infinity();
-  const auto run = [&](auto* kernel) {
-    kernel(input, output, channels_last, images, channels, pixels, floor, stream_of(stream));
+  const auto run_typed = [&](auto* typed) {
+    typed(input, output, channels_last, images, channels, pixels, floor, stream_of(stream));
   };
   switch (static_cast<DType>(dtype)) {
     case DType::kFloat32:
-      return run(&channel_mean<float>);
+      return run_typed(&channel_mean<float>);
     case DType::kFloat16:
-      return run(&channel_mean<Float16>);
+      return run_typed(&channel_mean<Float16>);
     case DType::kBFloat16:
-      return run(&channel_mean<BFloat16>);
+      return run_typed(&channel_mean<BFloat16>);
   }
   throw std::invalid_argument("channel_mean: unknown dtype code");
 }

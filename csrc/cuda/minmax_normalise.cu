@@ -51,17 +51,16 @@ __global__ void __launch_bounds__(kThreads)
 void minmax_normalise_cuda(std::uintptr_t maps, std::uintptr_t output, std::uintptr_t range, std::int64_t images,
                            std::int64_t pixels, float epsilon, int device, std::uintptr_t stream) {
   if (images * pixels == 0) return;
-  select_device(device);
+  const DeviceGuard guard(device);
   auto* low = reinterpret_cast<std::uint32_t*>(range);
   auto* high = low + images;
   const auto* input = reinterpret_cast<const float*>(maps);
-  const unsigned rows = static_cast<unsigned>(images < kMaxGridYZ ? images : kMaxGridYZ);
+  const unsigned rows = rows_for(images);
   check(cudaMemsetAsync(low, 0, 2 * images * sizeof(std::uint32_t), stream_of(stream)), "minmax_normalise");
-  find_range<<<dim3(ceil_div(pixels, kThreads * kPixelsPerThread), rows), kThreads, 0, stream_of(stream)>>>(
-      input, low, high, images, pixels);
-  normalise<<<dim3(ceil_div(pixels, kThreads), rows), kThreads, 0, stream_of(stream)>>>(
-      input, low, high, reinterpret_cast<float*>(output), images, pixels, epsilon);
-  check(cudaGetLastError(), "minmax_normalise");
+  launch("minmax_normalise", &find_range, dim3(blocks_for(pixels, kThreads * kPixelsPerThread), rows), kThreads,
+         stream_of(stream), input, low, high, images, pixels);
+  launch("minmax_normalise", &normalise, dim3(blocks_for(pixels, kThreads), rows), kThreads, stream_of(stream), input,
+         low, high, reinterpret_cast<float*>(output), images, pixels, epsilon);
 }
 
 }  // namespace arttl

@@ -44,17 +44,15 @@ void upsample_multiply_cuda(std::uintptr_t deep, std::uintptr_t deep_peak, std::
                             const Pair& size, const Pair& kernel, const Pair& stride, const Pair& padding, int device,
                             std::uintptr_t stream) {
   if (images == 0) return;
-  select_device(device);
+  const DeviceGuard guard(device);
   auto* peaks = reinterpret_cast<std::uint32_t*>(peak);
   check(cudaMemsetAsync(peaks, 0, images * sizeof(std::uint32_t), stream_of(stream)), "upsample_multiply");
   const Axis y_axis = {kernel[0], stride[0], padding[0], deep_size[0], size[0]};
   const Axis x_axis = {kernel[1], stride[1], padding[1], deep_size[1], size[1]};
-  const dim3 grid(ceil_div(static_cast<std::int64_t>(size[0]) * size[1], kThreads),
-                  static_cast<unsigned>(images < kMaxGridYZ ? images : kMaxGridYZ));
-  upsample_multiply<<<grid, kThreads, 0, stream_of(stream)>>>(
-      reinterpret_cast<const float*>(deep), reinterpret_cast<const float*>(deep_peak),
-      reinterpret_cast<const float*>(shallow), reinterpret_cast<float*>(output), peaks, images, y_axis, x_axis);
-  check(cudaGetLastError(), "upsample_multiply");
+  const dim3 grid(blocks_for(static_cast<std::int64_t>(size[0]) * size[1], kThreads), rows_for(images));
+  launch("upsample_multiply", &upsample_multiply, grid, kThreads, stream_of(stream),
+         reinterpret_cast<const float*>(deep), reinterpret_cast<const float*>(deep_peak),
+         reinterpret_cast<const float*>(shallow), reinterpret_cast<float*>(output), peaks, images, y_axis, x_axis);
 }
 
 }  // namespace arttl
