@@ -1,6 +1,6 @@
 """What a promise of precision is worth: half of a catalogue's labels hidden, suggested, and compared.
 
-    python benchmarks/hidden_half.py --collection paintings --tasks artist material --precision 0.8 --seeds 5
+    python benchmarks/hidden_half.py --collection paintings --tasks artist material --precision 0.7 --seeds 5
 
 For each seed the labels of a random half of the objects are hidden; the other half is packed, a frozen
 EfficientNet-Lite0 gets heads, and `arttl predict` suggests labels for all objects at the promised precision, as
@@ -35,9 +35,9 @@ def main() -> None:
     )
     options.add_argument("--collection", choices=SYNONYMS, default="paintings")
     options.add_argument("--tasks", nargs="+", default=["artist", "material"])
-    options.add_argument("--precision", type=float, nargs="+", default=[0.8])
-    options.add_argument("--val-share", type=float, default=0.4)
-    options.add_argument("--classes", default="min-count=5")
+    options.add_argument("--precision", type=float, nargs="+", default=[0.7])
+    options.add_argument("--val-share", type=float, default=0.3)
+    options.add_argument("--classes", default="train")
     options.add_argument("--seeds", type=int, default=5)
     given = options.parse_args()
     data = Path(os.environ.get("ARTTL_REAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))

@@ -218,7 +218,10 @@ PACKING = {
         refusal="exists, and may have been reviewed",
     ),
     "convert": Case(
-        "convert --predictions GIVEN/suggestions.jsonl --to linked-art --out ROOT/o.json", "o.json", most=8
+        "convert --predictions GIVEN/suggestions.jsonl --to linked-art --out ROOT/o.json",
+        "o.json",
+        refusal="exists already",
+        most=8,
     ),
     "fetch iiif": Case("fetch iiif SERVER/manifest.json --out ROOT/i --rate 1000", "i/fetched.json", most=12),
 }

@@ -72,6 +72,8 @@ class ConvertSettings(Settings):
     """Format: `csv` has a row per label, `table` a row per object with its accepted labels."""
     out: OutputFile
     """File to write: .json, .jsonld or .jsonl for linked-art, .xml, .json or .jsonld for web-annotation, .csv."""
+    overwrite: bool = False
+    """Replace a file that --out already names."""
     statuses: tuple[Status, ...] = ("suggested",)
     """Suggestions that are written, by their status."""
     fields: tuple[str, ...] = ()
@@ -93,6 +95,8 @@ class ConvertSettings(Settings):
     def check(self) -> None:
         """See `Settings.check`."""
         super().check()
+        if self.out.exists() and not self.overwrite:
+            raise ArttlError(f"--out {self.out} exists already; choose another name, or pass --overwrite")
         if self.predictions is None and self.accepted is None:
             raise ArttlError("name what is written with --predictions, with --accepted, or with both")
         if self.accepted is None and self.to in _ACCEPTED_ALONE:

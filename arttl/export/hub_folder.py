@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,9 +19,9 @@ from arttl.export.run_record import RunRecord
 from arttl.files import whole_folder
 from arttl.inference.promises import FILE as PROMISES
 from arttl.inference.promises import Promises
-from arttl.loading.preprocess import Preprocess
 from arttl.models import MultiTaskModel, Provenance, TrainedModel
 from arttl.models.folders import BACKBONE_PREFIX, HEADS_FILE, save_tensors
+from arttl.models.hub import timm_config
 from arttl.version import __version__
 
 
@@ -90,32 +89,4 @@ def _config(model: TrainedModel) -> dict[str, Any]:
     described: dict[str, Any] = {"arttl_version": __version__, "tasks": list(model.tasks.names)}
     if not isinstance(model, MultiTaskModel):
         return {**described, "architectures": [network.name for network in model.networks]}
-    backbone, preprocess = model.backbone, model.preprocess
-    pretrained = backbone.pretrained_config
-    config = {
-        "architecture": backbone.name.partition(".")[0],
-        "num_classes": 0,
-        "num_features": backbone.num_features,
-        "pretrained_cfg": {
-            "input_size": [3, preprocess.size, preprocess.size],
-            "interpolation": preprocess.filter,
-            "crop_pct": _crop_pct(preprocess),
-            "crop_mode": "center" if preprocess.fit == "crop" else "squash",
-            "mean": list(preprocess.mean),
-            "std": list(preprocess.std),
-            "num_classes": 0,
-            "first_conv": pretrained.get("first_conv"),
-            "classifier": pretrained.get("classifier"),
-        },
-        **described,
-    }
-    if backbone.is_cut:
-        config["model_args"] = {"pretrained_strict": False}  # the layers that are left out stay random
-    return config
-
-
-def _crop_pct(preprocess: Preprocess) -> float:
-    """The share with which timm, which rounds down where arttl rounds, resizes to the same side."""
-    if math.floor(preprocess.size / preprocess.crop_pct) == preprocess.resize_to:
-        return preprocess.crop_pct
-    return preprocess.size / (preprocess.resize_to + 0.5)
+    return {**timm_config(model.backbone, model.preprocess), **described}

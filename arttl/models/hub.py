@@ -5,6 +5,7 @@ Fetched are the files of a model folder alone, by their names, into the cache th
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 
 from arttl.documents import LARGEST
 from arttl.errors import ArttlError, one_line
+from arttl.loading.preprocess import Preprocess
+from arttl.models.backbones import Backbone
 from arttl.models.calibration import FILE as CALIBRATION
 from arttl.models.folders import HEADS_FILE
 
@@ -107,3 +110,34 @@ def _reason(error: Exception) -> str:
     if name == "RevisionNotFoundError":
         return "it has no such revision; leave it out, or give a branch, a tag or a commit"
     return f"{one_line(error)}; once it is in the cache, HF_HUB_OFFLINE=1 uses it without a connection"
+
+
+def timm_config(backbone: Backbone, preprocess: Preprocess) -> dict[str, Any]:
+    """What timm reads of a network in the Hub's `config.json`."""
+    pretrained = backbone.pretrained_config
+    config: dict[str, Any] = {
+        "architecture": backbone.name.partition(".")[0],
+        "num_classes": 0,
+        "num_features": backbone.num_features,
+        "pretrained_cfg": {
+            "input_size": [3, preprocess.size, preprocess.size],
+            "interpolation": preprocess.filter,
+            "crop_pct": _crop_pct(preprocess),
+            "crop_mode": "center" if preprocess.fit == "crop" else "squash",
+            "mean": list(preprocess.mean),
+            "std": list(preprocess.std),
+            "num_classes": 0,
+            "first_conv": pretrained.get("first_conv"),
+            "classifier": pretrained.get("classifier"),
+        },
+    }
+    if backbone.is_cut:
+        config["model_args"] = {"pretrained_strict": False}  # the layers that are left out stay random
+    return config
+
+
+def _crop_pct(preprocess: Preprocess) -> float:
+    """The share with which timm, which rounds down where arttl rounds, resizes to the same side."""
+    if math.floor(preprocess.size / preprocess.crop_pct) == preprocess.resize_to:
+        return preprocess.crop_pct
+    return preprocess.size / (preprocess.resize_to + 0.5)

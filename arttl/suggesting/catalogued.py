@@ -25,7 +25,7 @@ from arttl.records.delimited_cells import Layout, read_cells, read_layout
 from arttl.records.kinds import nothing_read
 from arttl.records.rows import STRUCTURED
 from arttl.shards.rejects import Reject
-from arttl.sources.registry import guess_settings, open_source
+from arttl.sources.registry import SOURCES, guess_settings, open_source
 from arttl.suggesting.collections import FileCollection, Row
 from arttl.suggesting.settings import CatalogueSettings
 from arttl.suggesting.spool import Spool
@@ -52,7 +52,8 @@ class CataloguedCollection(FileCollection):
             ArttlError: for metadata that cannot be read, or that name no picture that is there.
         """
         settings, self.sentences = guess_settings(settings)
-        self.tasks = tuple(settings.task_columns())
+        of_source = tuple(task.partition("=")[0] for task in SOURCES[settings.source].tasks)
+        self.tasks = tuple(settings.task_columns()) or of_source
         self.layout: Layout | None = None
         self._settings = settings
         self._catalogue, self._rejects = Catalogue(), Spool()

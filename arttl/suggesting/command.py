@@ -212,7 +212,8 @@ def _closing_table(tasks: tuple[str, ...], counts: Counts) -> TableOfLines:
     table = TableOfLines(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", title="Pictures")
     table.add_column("task")
     for status in _STATUSES:
-        table.add_column(status, justify="right")
+        heading = "no usable picture" if status == "unreadable" else status
+        table.add_column(heading, justify="right")
     unreadable = counts.get("", {}).get("unreadable", 0)
     for task in tasks:
         of_task = {**counts.get(task, {}), "unreadable": unreadable}

@@ -66,14 +66,26 @@ class ObjectCollection:
         """How many photographs some objects have."""
         return int((self._starts[np.asarray(objects) + 1] - self._starts[np.asarray(objects)]).sum())
 
-    def row(self, item: int) -> Row:
-        """What the table says of an object: of its first photograph, and how many it has."""
+    def row(self, item: int, readable: Sequence[int] | None = None) -> Row:
+        """What the table says of an object.
+
+        Args:
+            item: the object.
+            readable: its photographs that could be read, of which the first names it and whose number is given; by
+                default all.
+
+        Returns:
+            The row, with all labels that the catalogue has for any of the object's photographs.
+        """
         items = self.items(item)
-        first = self._base.row(items[0])
-        catalogued = dict(first.catalogued)
-        for other in items[1:]:
-            catalogued = {**self._base.row(other).catalogued, **catalogued}
-        return replace(first, head=(*first.head, str(len(items))), catalogued=catalogued)
+        used = items if readable is None else readable
+        rows = {number: self._base.row(number) for number in items}
+        catalogued: dict[str, tuple[str, ...]] = {}
+        for row in rows.values():
+            for task, labels in row.catalogued.items():
+                catalogued[task] = tuple(dict.fromkeys((*catalogued.get(task, ()), *labels)))
+        first = rows[used[0] if used else items[0]]
+        return replace(first, head=(*first.head, str(len(used))), catalogued=catalogued)
 
     def read(self, parts: Mapping[int, Sequence[int]], how: HowToRead) -> Iterator[PictureBatch]:
         """See `Collection`; parts are of objects, and batches of photographs."""

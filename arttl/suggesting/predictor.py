@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -30,12 +30,14 @@ class Outputs:
         problems: item to what is wrong with it; the other N were predicted.
         logits: task name to [N, Q].
         features: [N, D].
+        photographs: of each object that was predicted, those that could be read.
     """
 
     items: list[int]
     problems: dict[int, str]
     logits: dict[str, npt.NDArray[np.float32]]
     features: torch.Tensor
+    photographs: dict[int, list[int]] = field(default_factory=dict)
 
 
 class Predictor:
@@ -100,7 +102,10 @@ class Predictor:
         return Outputs(batch.items, batch.problems, finite_logits(outputs), features)
 
     def _records(self, collection: Collection, outputs: Outputs) -> Iterator[Record]:
-        rows = {item: collection.row(item) for item in outputs.items}
+        if isinstance(collection, ObjectCollection):
+            rows = {item: collection.row(item, outputs.photographs.get(item, [])) for item in outputs.items}
+        else:
+            rows = {item: collection.row(item) for item in outputs.items}
         predicted = [item for item in outputs.items if item not in outputs.problems]
         suggestions: dict[int, dict[str, Suggestion]] = {}
         neighbours: dict[int, tuple[Neighbour, ...]] = {}
@@ -136,10 +141,12 @@ def of_objects(collection: ObjectCollection, objects: Sequence[int], parts: Sequ
     predicted = [each for each in parts if each.logits]
     unreadable: dict[int, str] = {}
     chosen: list[list[int]] = []
+    photographs: dict[int, list[int]] = {}
     for number in objects:
         items = collection.items(number)
-        if readable := [position[item] for item in items if item in position]:
-            chosen.append(readable)
+        if readable := [item for item in items if item in position]:
+            photographs[number] = readable
+            chosen.append([position[item] for item in readable])
         else:
             unreadable[number] = problems[items[0]]
     if not predicted:
@@ -149,7 +156,8 @@ def of_objects(collection: ObjectCollection, objects: Sequence[int], parts: Sequ
         for task in predicted[0].logits
     }
     features = unit_length(torch.cat([each.features for each in predicted])).cpu().numpy()
-    return Outputs([*objects], unreadable, logits, torch.from_numpy(_means(features, chosen)))
+    means = torch.from_numpy(_means(features, chosen))
+    return Outputs([*objects], unreadable, logits, means, photographs)
 
 
 def _means(values: npt.NDArray[np.float32], chosen: Sequence[list[int]]) -> npt.NDArray[np.float32]:

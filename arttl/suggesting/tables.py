@@ -102,7 +102,8 @@ class CsvTable:
             name for name in headings if headings.count(name) > 1
         }:
             raise ArttlError(
-                f"two columns of the table would be named {min(twice)!r}: write --out *.parquet, which nests them"
+                f"two columns of the table would be named {min(twice)!r}: delete or rename those that an earlier arttl"
+                " predict has appended, or write --out *.parquet, which nests them"
             )
         self.headings = [*own, *headings]
         if layout is not None:

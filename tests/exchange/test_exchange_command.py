@@ -276,7 +276,7 @@ def test_tables_that_are_too_large(
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        ("--to csv --out a.csv", "name what is written with --predictions, with --accepted, or with both"),
+        ("--to csv --out new.csv", "name what is written with --predictions, with --accepted, or with both"),
         (
             "--to lido --out a.xml --predictions p.jsonl",
             "--to lido holds accepted values alone: give --accepted",
@@ -295,13 +295,13 @@ def test_tables_that_are_too_large(
         ("--to csv --out b.csv --accepted a.csv --predicted today", "--predicted 'today' is no date such as"),
         ("--to csv --out b.csv --accepted a.csv --base museum", "--base 'museum' is no address"),
         ("--to lido --out a.xml --accepted a.csv --language e", "--language 'e' is no tag of a language"),
-        ("--to csv --out a.csv --accepted gone.csv", "--accepted gone.csv does not exist"),
-        ("--to csv --out a.csv --predictions gone.jsonl", "--predictions gone.jsonl is not a file"),
+        ("--to csv --out new.csv --accepted gone.csv", "--accepted gone.csv does not exist"),
+        ("--to csv --out new.csv --predictions gone.jsonl", "--predictions gone.jsonl is not a file"),
         (
             "--to csv --out b.csv --accepted a.csv --vocabulary gone.csv",
             "--vocabulary gone.csv does not exist",
         ),
-        ("--to csv --out a.csv --predictions p.jsonl --model .", "--model . is not the folder of a model"),
+        ("--to csv --out new.csv --predictions p.jsonl --model .", "--model . is not the folder of a model"),
     ],
 )
 def test_flags_that_are_refused(

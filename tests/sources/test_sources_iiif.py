@@ -422,9 +422,13 @@ def test_collections_and_other_documents(tmp_path: Path) -> None:
 
 def test_deep_documents(tmp_path: Path) -> None:
     document: Any = manifest_3({"Medium": "oil"})
-    for level in range(200):
+    for level in range(20):
         document = {"id": f"https://x.example/{level}", "type": "Collection", "items": [document]}
     assert len(artworks_of(read(tmp_path, document))) == 1
+    for level in range(20, 40):
+        document = {"id": f"https://x.example/{level}", "type": "Collection", "items": [document]}
+    with pytest.raises(ArttlError, match="holds lists or objects too deep within others"):
+        read(tmp_path, document)
 
 
 def test_info_json_is_a_picture_without_labels(tmp_path: Path) -> None:
