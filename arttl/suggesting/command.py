@@ -98,7 +98,11 @@ def run(settings: PredictSettings) -> None:
         f"table      {settings.out}: {counted(len(collection), 'row')}"
         + (f"; {predicted:,} in {seconds:.1f} s, {predicted / seconds:.0f} per second" if missing else "")
     )
-    if settings.out.suffix == ".csv":
+    if not any(of_task.get("suggested") for of_task in counts.values()):
+        reporter.say(
+            "next       nothing is suggested: give a lower --precision, or train with more labelled objects"
+        )
+    elif settings.out.suffix == ".csv":
         reporter.say(
             "next       look at the rows that are suggested; --out *.parquet is what arttl convert reads"
         )
