@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from arttl.console import Reporter
-from arttl.errors import ArttlError, counted
+from arttl.errors import ArttlError, counted, did_you_mean
 from arttl.exchange.decisions import Decisions
 from arttl.exchange.predictions import PictureSuggestions, read_object_numbers, read_predictions
 from arttl.exchange.targets import Targets
@@ -66,6 +66,8 @@ class Combination:
             reporter: shows how many pictures are read; None: nothing does.
         """
         self.counts: Counter[str] = Counter()
+        self._known: dict[str, dict[str, str]] = {}  # task to label, its letter case ignored, to label
+        self._unmatched = ""
         self._predictions, self._decisions, self._options = predictions, decisions, options
         self._reporter = reporter or Reporter(False)
 
@@ -80,6 +82,7 @@ class Combination:
             ArttlError: if the predictions cannot be read, or change meanwhile.
         """
         self.counts.clear()
+        self._known.clear()
         matched: set[str] = set()
         for pictures in self._grouped() if self._predictions is not None else ():
             number = pictures[0].object_number
@@ -91,7 +94,9 @@ class Combination:
                 yield values
         for number, decided in self._decisions.by_object.items():
             if number not in matched:
-                self.counts["without a prediction"] += self._predictions is not None
+                if self._predictions is not None:
+                    self._unmatched = self._unmatched or number
+                    self.counts["without a prediction"] += 1
                 yield tuple(self._decision(value, []) for value in decided)
 
     def _grouped(self) -> Iterator[list[PictureSuggestions]]:
@@ -103,6 +108,10 @@ class Combination:
                 bar.advance()
                 self.counts["pictures"] += 1
                 self.counts["unreadable"] += not picture.tasks
+                for task, suggestion in picture.tasks.items():
+                    known = self._known.setdefault(task, {})
+                    for label in (*suggestion.labels, *(each.label for each in suggestion.ranked)):
+                        known.setdefault(label.casefold(), label)
                 number = picture.object_number
                 remaining[number] -= 1
                 if number and remaining[number]:
@@ -202,4 +211,24 @@ class Combination:
             yield f"decisions: {verdicts}"
         if counts["without a prediction"]:
             are = counted(counts["without a prediction"], "decided object is", "decided objects are")
-            yield f"{are} not in --predictions, and written without a probability"
+            yield f"{are} not in --predictions, such as {self._unmatched!r}, and written without a probability"
+        if self._predictions is not None:
+            yield from self._doubts()
+
+    def _doubts(self) -> Iterator[str]:
+        """Decisions that are probably misspelled: of a task, or in the letter case of a label."""
+        tasks: dict[str, int] = {}
+        spelled: dict[tuple[str, str], str] = {}
+        for value in (value for values in self._decisions.by_object.values() for value in values):
+            if value.task not in self._known:
+                tasks[value.task] = tasks.get(value.task, 0) + 1
+            elif (own := self._known[value.task].get(value.label.casefold(), value.label)) != value.label:
+                spelled[value.task, value.label] = own
+        for task, count in tasks.items():
+            there_are = ", ".join(self._known) or "none"
+            yield (
+                f"warning: {counted(count, 'decision')} of the task {task!r}, which is none of --predictions"
+                f"{did_you_mean(task, self._known)}; there are: {there_are}"
+            )
+        for (task, label), own in spelled.items():
+            yield f"warning: the {task} {label!r} is written as decided; the model writes it {own!r}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from functools import partial
 
 from accelerate import Accelerator
 from rich import box
 from rich.table import Table as TableOfLines
 
+from arttl.characters import plain_text
 from arttl.console import ProgressBar, Reporter
 from arttl.cpu import usable_cores
 from arttl.errors import ArttlError, counted
@@ -61,7 +63,9 @@ def run(settings: PredictSettings) -> None:
     vocabularies = None if settings.vocabulary is None else Vocabularies.read(settings.vocabulary)
     table = _table(settings, model, collection, vocabularies)
     suggester = _suggester(settings, model)
-    of_vocabularies = () if vocabularies is None else vocabularies.sentences()
+    of_vocabularies = (
+        [] if vocabularies is None else [*vocabularies.sentences(), *_unused(vocabularies, model)]
+    )
     for sentence in (*collection.sentences, *of_vocabularies, *suggester.sentences()):
         reporter.say(sentence)
     if isinstance(table, CsvTable) and table.renamed:
@@ -152,6 +156,20 @@ def _table(
             return CsvTable(columns, collection.layout, collection.widest)
         return CsvTable(columns)
     return JsonLinesTable(columns) if settings.out.suffix == ".jsonl" else ParquetTable(columns)
+
+
+def _unused(vocabularies: Vocabularies, model: TrainedModel) -> Iterator[str]:
+    """A sentence on labels of the vocabulary that the model cannot suggest, such as misspelled ones."""
+    classes = {
+        (task.name, plain_text(label))
+        for task in model.tasks
+        if task.kind != "number"
+        for label in task.vocabulary.classes
+    }
+    labels = [(task, label) for task, of_task in vocabularies.concepts.items() for label in of_task]
+    if unused := [label for task, label in labels if (task, label) not in classes]:
+        are = counted(len(unused), "label is", "labels are")
+        yield f"vocabulary: {are} none of the model's, such as {unused[0]!r}"
 
 
 def _neighbours(settings: PredictSettings, model: TrainedModel) -> Neighbours | None:

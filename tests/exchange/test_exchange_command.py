@@ -71,7 +71,10 @@ def test_decisions_without_verdicts_are_compared_with_the_suggestions(
     text = printed()
     assert "decisions: 3 accepted, 1 corrected" in text
     assert "2 that a person has decided about" in text
-    assert "1 decided object is not in --predictions, and written without a probability" in text
+    assert (
+        "1 decided object is not in --predictions, such as " in text
+        and ", and written without a probability" in text
+    )
 
 
 def test_a_decision_is_about_its_own_label(tmp_path: Path) -> None:
@@ -312,3 +315,16 @@ def test_flags_that_are_refused(
     Path("p.jsonl").write_text(_lines(PREDICTIONS[0]))
     assert run_command("convert", flags.split()) == 2
     assert sentence in printed()
+
+
+def test_decisions_that_are_probably_misspelled_are_named(tmp_path: Path, printed: Printed) -> None:
+    accepted = "object_number,task,label\nSK-A-1718,type,Painting\nRP-P-1,Artist,Lievens\nNOPE.1,type,print\n"
+    rows = _convert(tmp_path, "a.csv", "csv", write_inputs(tmp_path, accepted=accepted))
+    assert {row["label"] for row in rows if row["verdict"]} == {"Painting", "Lievens", "print"}
+    text = printed()
+    assert "warning: the type 'Painting' is written as decided; the model writes it 'painting'" in text
+    assert (
+        "warning: 1 decision of the task 'Artist', which is none of --predictions (did you mean 'artist'?)"
+        in text
+    )
+    assert "1 decided object is not in --predictions, such as 'NOPE.1', and" in text

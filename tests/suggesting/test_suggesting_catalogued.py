@@ -209,10 +209,11 @@ def test_identifiers_of_a_reviewed_vocabulary_and_linked_art_of_what_was_accepte
     lines = [json.loads(line) for line in (tmp_path / "first.jsonl").read_text().splitlines()]
     (label,) = lines[0]["type"]["labels"]
     address = "http://vocab.getty.edu/aat/300033618"
-    vocabulary.write_text(f"task,label,uri\ntype,{label},{address}\n")
+    hologram = "http://vocab.getty.edu/aat/300138196"
+    vocabulary.write_text(f"task,label,uri\ntype,{label},{address}\ntype,Hologram,{hologram}\n")
     for name in ("out.csv", "out.parquet"):
         status, printed = predict(metadata, name, "--vocabulary", str(vocabulary))
-        assert status == 0 and "vocabulary: 1 identifier of 1 label" in printed
+        assert status == 0 and "vocabulary: 1 label is none of the model's, such as 'Hologram'" in printed
     nested = pq.read_table(tmp_path / "out.parquet").to_pylist()
     for row, flat in zip(nested, rows(tmp_path / "out.csv"), strict=True):
         of_task = row["type"] or {"labels": [], "uris": []}
