@@ -376,7 +376,8 @@ def _vocabulary(manifest: LabelledRows, name: str, kind: TaskKind, rule: str) ->
         missing = "".join(f"; {sentence}" for sentence in class_rule.sentences(train))
         raise ArttlError(
             f"task {name!r} has {counted(len(classes), 'class', 'classes')} left under the class rule {rule!r}"
-            f" ({len(train)} in the training split): two are needed{missing}"
+            f" ({len(train)} in the training split): two are needed; leave it out of --tasks, or choose other --classes"
+            f"{missing}"
         )
     ordered = tuple(sorted(classes))
     known: Counter[tuple[str, ...]] = Counter()

@@ -98,8 +98,8 @@ class CataloguedCollection(FileCollection):
         if not len(self._catalogue):
             _, _, problem = self._rejects.read(0)
             raise ArttlError(
-                f"none of {counted(len(self), 'row')} of {settings.metadata} has a picture in {settings.images}, the"
-                f" first because of {problem}; check --images and --image"
+                f"no row of {settings.metadata} ({len(self):,} in all) has a picture in {settings.images}, the first"
+                f" because of {problem}; check --images{' and --image' if settings.source == 'table' else ''}"
             )
         lost: list[Reject] = []
         rows = np.arange(len(self._catalogue))

@@ -186,7 +186,7 @@ def test_other_sources_and_nested_tables_with_what_the_catalogue_says(
 @pytest.mark.parametrize(
     ("text", "flags", "sentence"),
     [
-        ("object_number,image\nX,none.jpg\n", [], "none of 1 row of"),
+        ("object_number,image\nX,none.jpg\n", [], "(1 in all) has a picture in"),
         ("number,image\n1,2\n", ["--object-number", "id"], "has no column 'id'"),
         ("object_number,image\n1907,1907.jpg\n", ["--source", "lido"], "is not XML but a table"),
     ],
