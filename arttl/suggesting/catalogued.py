@@ -15,7 +15,7 @@ from arttl.catalogue.catalogue import Catalogue
 from arttl.catalogue.jobs import Job
 from arttl.catalogue.sharing import without_contested
 from arttl.characters import plain_text
-from arttl.errors import ArttlError, counted
+from arttl.errors import ArttlError
 from arttl.labelling.cleaning import clean, clean_reject, plain
 from arttl.matching.claims import Claims
 from arttl.packing.plan import file_name
