@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image
 
@@ -68,69 +69,103 @@ def read_batches(
     distinct = list(dict.fromkeys(preprocesses))
     inputs = [distinct.index(preprocess) for preprocess in preprocesses]
     cutters = [_Cutter(preprocess) for preprocess in distinct]
-
-    def squares(file: PictureFile | Image.Image) -> list[torch.Tensor] | str:
-        try:
-            return _squares(file, cutters, max_pixels)
-        except BadPicture as error:
-            return f"{error.reason}: {error.detail}"
-
-    waiting: deque[tuple[FileBatch, dict[int, Future[list[torch.Tensor] | str]]]] = deque()
+    waiting: deque[_Waiting] = deque()
     remaining = iter(batches)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="arttl-decode")
     try:
         while True:
             for batch in islice(remaining, _BATCHES_AHEAD + 1 - len(waiting)):
-                futures = {
-                    item: pool.submit(squares, file)
-                    for item, file in batch.files.items()
-                    if not isinstance(file, str)
-                }
-                waiting.append((batch, futures))
+                waiting.append(_Waiting.start(batch, cutters, pool, max_pixels))
             if not waiting:
                 return
-            batch, futures = waiting.popleft()
-            read: list[list[torch.Tensor]] = []
-            problems = {}
-            for item, file in batch.files.items():
-                result = file if isinstance(file, str) else futures[item].result()
-                if isinstance(result, str):
-                    problems[item] = result
-                else:
-                    read.append(result)
-            images = [torch.stack([picture[index] for picture in read]) for index in inputs] if read else []
-            yield batch, tuple(images), problems
+            batch, images, problems = waiting.popleft().finish()
+            yield batch, tuple(images[index] for index in inputs) if images else (), problems
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _squares(
-    file: PictureFile | Image.Image, cutters: Sequence[_Cutter], max_pixels: int
-) -> list[torch.Tensor]:
-    """A file, read once, as each network's input.
+@dataclass(frozen=True)
+class _Waiting:
+    """A batch that is being read.
+
+    Attributes:
+        batch: its files.
+        squares: for each distinct input [N, size, size, 3], of the N files that are no text, in their order.
+        futures: what is wrong with each of these; None: nothing.
+    """
+
+    batch: FileBatch
+    squares: list[npt.NDArray[np.float32]]
+    futures: dict[int, Future[str | None]]
+
+    @classmethod
+    def start(
+        cls, batch: FileBatch, cutters: Sequence[_Cutter], pool: ThreadPoolExecutor, max_pixels: int
+    ) -> _Waiting:
+        files = {item: file for item, file in batch.files.items() if not isinstance(file, str)}
+        sizes = [cutter.preprocess.size for cutter in cutters]
+        # Written in place, in the order of memory that the network takes: no copy of a batch is made.
+        squares = [np.empty((len(files), size, size, 3), np.float32) for size in sizes]
+
+        def read(file: PictureFile | Image.Image, index: int) -> str | None:
+            try:
+                _cut(file, cutters, [of_input[index] for of_input in squares], max_pixels)
+            except BadPicture as error:
+                return f"{error.reason}: {error.detail}"
+            return None
+
+        futures = {item: pool.submit(read, file, index) for index, (item, file) in enumerate(files.items())}
+        return cls(batch, squares, futures)
+
+    def finish(self) -> tuple[FileBatch, list[torch.Tensor], dict[int, str]]:
+        problems = {item: file for item, file in self.batch.files.items() if isinstance(file, str)}
+        readable = []
+        for index, (item, future) in enumerate(self.futures.items()):
+            problem = future.result()
+            if problem is None:
+                readable.append(index)
+            else:
+                problems[item] = problem
+        images = [torch.from_numpy(each).permute(0, 3, 1, 2) for each in self.squares] if readable else []
+        if len(readable) < len(self.futures):
+            images = [of_input[readable] for of_input in images]
+        return self.batch, images, problems
+
+
+def _cut(
+    file: PictureFile | Image.Image,
+    cutters: Sequence[_Cutter],
+    squares: Sequence[npt.NDArray[np.float32]],
+    max_pixels: int,
+) -> None:
+    """Read a file once, and write each network's input [size, size, 3].
 
     Raises:
         BadPicture: if the file is none, damaged, or too large.
     """
-    if isinstance(file, Image.Image):
-        pixels = np.array(upright_rgb(file))
-        return [cutter.preprocess.apply(pixels) for cutter in cutters]
-    data = read_image(file, max_pixels=max_pixels)
-    if picture_format(data) == "JPEG":
-        header = jpeg_header(data, max_pixels=max_pixels)
-        return [cutter.of_jpeg(data, header) for cutter in cutters]
-    pixels = np.array(decode_picture(data, max_pixels=max_pixels).upright_rgb())
-    return [cutter.preprocess.apply(pixels) for cutter in cutters]
+    if isinstance(file, PictureFile):
+        data = read_image(file, max_pixels=max_pixels)
+        if picture_format(data) == "JPEG":
+            header = jpeg_header(data, max_pixels=max_pixels)
+            for cutter, square in zip(cutters, squares, strict=True):
+                cutter.of_jpeg(data, header, square)
+            return
+        picture = decode_picture(data, max_pixels=max_pixels).upright_rgb()
+    else:
+        picture = upright_rgb(file)
+    pixels = np.array(picture)
+    for cutter, square in zip(cutters, squares, strict=True):
+        square[:] = cutter.preprocess.apply(pixels).permute(1, 2, 0).numpy()
 
 
 class _Cutter:
-    """Cuts one input's square [3, size, size], channels last in memory, from JPEGs decoded at a reduced scale."""
+    """Cuts one input's square [size, size, 3] from JPEGs decoded at a reduced scale."""
 
     def __init__(self, preprocess: Preprocess) -> None:
         self.preprocess = spec = preprocess
         self._writer = SquareWriter(spec.size, spec.filter, spec.mean, spec.std, torch.float32)
 
-    def of_jpeg(self, data: bytes, header: JpegHeader) -> torch.Tensor:
+    def of_jpeg(self, data: bytes, header: JpegHeader, square: npt.NDArray[np.float32]) -> None:
         size = np.array([header.height, header.width])
         upright = size[::-1] if header.orientation in _TURNED else size
         geometry = self.preprocess.geometry(upright[None])
@@ -144,6 +179,4 @@ class _Cutter:
         for axis, turned in enumerate((_UPSIDE_DOWN, _MIRRORED)):
             if header.orientation in turned:
                 cut.start[0][axis] += pixels.shape[axis] - upright[axis] / reduction
-        square = torch.empty((self.preprocess.size, self.preprocess.size, 3))
-        self._writer.write(pixels, cut, 0, square.data_ptr())
-        return square.permute(2, 0, 1)
+        self._writer.write(pixels, cut, 0, square.__array_interface__["data"][0])
