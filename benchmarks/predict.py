@@ -200,7 +200,6 @@ def _run(*command: object) -> None:
 
 
 def _table(rates: dict[str, list[float]]) -> str:
-    bare = statistics.median(rates[BARE])
     timm = statistics.median(rates[TIMM]) if TIMM in rates else None
     lines = [
         "| | pictures/s | least to most | of the bare network | times timm's |",
@@ -209,8 +208,10 @@ def _table(rates: dict[str, list[float]]) -> str:
     for name, values in rates.items():
         median = statistics.median(values)
         times = f"{median / timm:.2f}" if timm else ""
+        # Round by round: the machine's own speed may change between them.
+        share = statistics.median(value / bare for value, bare in zip(values, rates[BARE], strict=True))
         lines.append(
-            f"| {name} | {median:.1f} | {min(values):.1f} to {max(values):.1f} | {median / bare:.0%} | {times} |"
+            f"| {name} | {median:.1f} | {min(values):.1f} to {max(values):.1f} | {share:.0%} | {times} |"
         )
     return "\n".join(lines) + "\n"
 
