@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import tempfile
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,9 +20,8 @@ import numpy.typing as npt
 from arttl.artworks import ArchivedArtwork, Artwork
 from arttl.catalogue.jobs import Job
 from arttl.catalogue.lazy import LazyRows
+from arttl.catalogue.spool import Spool
 from arttl.pictures.picture_file import PictureFile
-
-_IN_MEMORY = 16 * 2**20  # bytes of artworks before there is a file
 
 
 def _encoded(path: Path) -> bytes:
@@ -98,18 +96,13 @@ class Catalogue:
         """
         self.labels: dict[str, LabelColumn] = {}
         self.institutions = LabelColumn()
-        where = None if directory is None else str(directory)
-        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=where)  # noqa: SIM115 - as long as this lives
-        self._end = 0
-        self._is_at_end = True  # a seek would write out what is buffered
-        self._starts = array("q")
-        self._sizes = array("i")
+        self._spool = Spool(directory)
         self._keys = array("Q")  # hashes
         self._groups = array("Q")
         self._near_hashes: np.ma.MaskedArray[Any, Any] | None = None
 
     def __len__(self) -> int:
-        return len(self._starts)
+        return len(self._spool)
 
     def add(self, job: Job, group: str) -> int:
         """Append an artwork.
@@ -121,9 +114,7 @@ class Catalogue:
         Returns:
             Its row.
         """
-        row = len(self._starts)
-        self._starts.append(0)
-        self._sizes.append(0)
+        row = self._spool.append(b"")
         key = job.artwork.key
         self._keys.append(hashed := _hash64(key))
         self._groups.append(hashed if group == key else _hash64(group))
@@ -142,12 +133,7 @@ class Catalogue:
         if isinstance(artwork, ArchivedArtwork):
             member = json.dumps([artwork.member, artwork.offset, artwork.size])
         whole = b"\n".join((data, member.encode(), _encoded(artwork.image)))
-        if not self._is_at_end:
-            self._file.seek(self._end)
-            self._is_at_end = True
-        self._file.write(whole)
-        self._starts[row], self._sizes[row] = self._end, len(whole)
-        self._end += len(whole)
+        self._spool.replace(row, whole)
         for task, labels in artwork.labels.items():
             column = self.labels.get(task)
             if column is None:
@@ -158,7 +144,7 @@ class Catalogue:
 
     def job(self, row: int) -> Job:
         """The artwork of a row, with the name of its image."""
-        data, member, image = self._read(row).split(b"\n", 2)
+        data, member, image = self._spool.read(row).split(b"\n", 2)
         record, labels, raw, identifiers, attributions = json.loads(data)
         key, number, file, title, date, source, institution, split, group = record
         fields: dict[str, Any] = {}
@@ -192,13 +178,13 @@ class Catalogue:
 
     def image(self, row: int) -> PictureFile:
         """The file of a row's image."""
-        _, member, image = self._read(row).split(b"\n", 2)
+        _, member, image = self._spool.read(row).split(b"\n", 2)
         path = _decoded(image)
         return PictureFile(path, tuple(json.loads(member)[1:])) if member else PictureFile(path)
 
     def content(self, row: int) -> bytes:
         """All that is known of a row except the path of its image; digests are computed from it."""
-        return self._read(row).partition(b"\n")[0]
+        return self._spool.read(row).partition(b"\n")[0]
 
     def rename(self, row: int, key: str, group: str | None = None, *, keep_group: bool = False) -> None:
         """Give a row another key, and another group.
@@ -234,11 +220,6 @@ class Catalogue:
     def groups(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """The groups of the rows, numbered from 0."""
         return np.unique(self.group_hashes()[rows], return_inverse=True)[1].astype(np.int64).reshape(-1)
-
-    def _read(self, row: int) -> bytes:
-        self._is_at_end = False
-        self._file.seek(self._starts[row])
-        return self._file.read(self._sizes[row])
 
 
 def _hash64(text: str) -> int:

@@ -14,6 +14,7 @@ import numpy as np
 from arttl.catalogue.catalogue import Catalogue
 from arttl.catalogue.jobs import Job
 from arttl.catalogue.sharing import without_contested
+from arttl.catalogue.spool import Spool
 from arttl.characters import plain_text
 from arttl.errors import ArttlError
 from arttl.labelling.cleaning import clean, clean_reject, plain
@@ -28,7 +29,6 @@ from arttl.shards.rejects import Reject
 from arttl.sources.registry import SOURCES, guess_settings, open_source
 from arttl.suggesting.collections import FileCollection, Row
 from arttl.suggesting.settings import CatalogueSettings
-from arttl.suggesting.spool import Spool
 
 
 class CataloguedCollection(FileCollection):
@@ -70,33 +70,33 @@ class CataloguedCollection(FileCollection):
         settings, digest, claims = self._settings, hashlib.sha256(), Claims()
         reading = open_source(settings)
         for artwork, cells in zip(reading, self._cells(), strict=self.layout is not None):
+            own = json.dumps(cells).encode()
             if isinstance(artwork, Reject):
                 artwork = clean_reject(artwork)
                 self._place.append(~len(self._rejects))
-                self._rejects.append(
-                    (artwork.object_number, artwork.file, f"{artwork.reason}: {artwork.detail}")
-                )
-                digest.update(json.dumps([artwork.object_number, artwork.detail, cells]).encode())
+                rejected = (artwork.object_number, artwork.file, f"{artwork.reason}: {artwork.detail}")
+                self._rejects.append(json.dumps(rejected).encode())
+                digest.update(json.dumps([artwork.object_number, artwork.detail]).encode() + own)
             else:
                 artwork = clean(artwork, self.tasks)
                 job = Job(artwork, file_name(artwork, settings.images))
                 row = self._catalogue.add(job, artwork.object_number)
                 claims.add(artwork, row, artwork.institution)
                 self._place.append(row)
-                digest.update(self._catalogue.content(row) + json.dumps(cells).encode())
+                digest.update(self._catalogue.content(row) + own)
             if self.layout is not None:
                 # A row that got the suggestions of another would be the worst of faults.
                 column = self._number_column
                 number = without_formula(cells[column]) if column < len(cells) else ""
                 if plain(number.strip()) != artwork.object_number:
                     raise RuntimeError(f"row {number!r} was taken for object {artwork.object_number!r}")
-                self._rows.append(cells)
+                self._rows.append(own)
                 self.widest = max(self.widest, len(cells), len(self.layout.columns))
         self.sentences += reading.sentences()
         if not len(self):
             raise ArttlError(nothing_read(settings.metadata, settings.source))
         if not len(self._catalogue):
-            _, _, problem = self._rejects.read(0)
+            _, _, problem = json.loads(self._rejects.read(0))
             raise ArttlError(
                 f"no row of {settings.metadata} ({len(self):,} in all) has a picture in {settings.images}, the first"
                 f" because of {problem}; check --images{' and --image' if settings.source == 'table' else ''}"
@@ -130,10 +130,10 @@ class CataloguedCollection(FileCollection):
 
     def row(self, item: int) -> Row:
         """See `Collection`."""
-        cells = self._rows.read(item) if self.layout is not None else ()
+        cells = json.loads(self._rows.read(item)) if self.layout is not None else ()
         place = self._place[item]
         if place < 0:
-            number, file, _ = self._rejects.read(~place)
+            number, file, _ = json.loads(self._rejects.read(~place))
             return Row((number, file, "")[: len(self.head)], number, "", {}, cells)
         job = self._catalogue.job(place)
         number, institution = job.artwork.object_number, job.artwork.institution or ""
@@ -144,7 +144,7 @@ class CataloguedCollection(FileCollection):
         """See `FileCollection`."""
         place = self._place[item]
         if place < 0:
-            return self._rejects.read(~place)[2]
+            return json.loads(self._rejects.read(~place))[2]
         return self._problems.get(place) or self._catalogue.image(place)
 
 

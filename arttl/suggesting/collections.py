@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from arttl.catalogue.spool import Spool
 from arttl.errors import ArttlError
 from arttl.inference.picture_files import FileBatch, read_batches
 from arttl.loading import Engine, Loader, Preprocess, open_loader
@@ -27,7 +28,6 @@ from arttl.pictures.picture_file import PictureFile
 from arttl.records.reading import readable
 from arttl.shards.manifest import Manifest
 from arttl.sources.remarks import PassedOver, Remarks
-from arttl.suggesting.spool import Spool
 
 _DAMAGED = "damaged: the picture cannot be decoded"
 
@@ -170,7 +170,7 @@ class FolderCollection(FileCollection):
                 if entry.passed_over_as:
                     remarks.add(PassedOver(entry.passed_over_as, entry.name))
                 else:
-                    self._names.append((entry.name,))
+                    self._names.append(os.fsencode(entry.name))
                     digest.update(entry.name.encode("utf-8", "surrogateescape") + b"\0")
         self.sentences = remarks.sentences()
         self.identity = digest.hexdigest()
@@ -182,12 +182,11 @@ class FolderCollection(FileCollection):
 
     def row(self, item: int) -> Row:
         """See `Collection`."""
-        return Row((printable_name(*self._names.read(item)),))
+        return Row((printable_name(self._names.read(item)),))
 
     def file(self, item: int) -> PictureFile | str:
         """See `FileCollection`."""
-        (name,) = self._names.read(item)
-        return PictureFile(self._folder / name)
+        return PictureFile(self._folder / os.fsdecode(self._names.read(item)))
 
 
 class ShardCollection:
@@ -263,6 +262,6 @@ class ShardCollection:
         )
 
 
-def printable_name(path: str) -> str:
+def printable_name(path: bytes) -> str:
     """A path as a table has it: UTF-8, bytes that are none of it as escapes."""
-    return os.fsencode(path).decode(errors="backslashreplace")
+    return path.decode(errors="backslashreplace")
