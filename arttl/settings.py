@@ -187,15 +187,11 @@ class Settings:
     def _check_outputs(self) -> None:
         """Refuse to write the file that is read."""
         paths = [(setting, value) for setting, value in self._values() if isinstance(value, Path)]
-        read = [(setting, path) for setting, path in paths if not any(setting.annotations(FileToWrite))]
-        for setting, out in paths:
+        written = [each for each in paths if any(each[0].annotations(FileToWrite)) and each[1].is_file()]
+        read = [each for each in paths if not any(each[0].annotations(FileToWrite))]
+        for setting, out in written:
             for other, path in read:
-                if (
-                    any(setting.annotations(FileToWrite))
-                    and out.is_file()
-                    and path.is_file()
-                    and out.samefile(path)
-                ):
+                if path.is_file() and out.samefile(path):
                     raise ArttlError(f"{setting.flag} {out} is the file of {other.flag}; name another")
 
     def check(self) -> None:

@@ -91,7 +91,7 @@ class Pictures:
 def expected_outputs(model: TrainedModel, pictures: Pictures) -> Outputs:
     """What the model predicts, by the way that all commands take: task name to [N, Q], of a number [N]."""
     logits = finite_logits(model(*pictures.normalised))
-    temperatures = model.calibration.temperatures if model.calibration else {}
+    temperatures = model.temperatures
     outputs: Outputs = {}
     for task in model.tasks:
         of_task = logits[task.name].astype(np.float64)

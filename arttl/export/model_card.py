@@ -271,7 +271,7 @@ def _per_cent(share: str) -> str:
 
 
 def _promises(model: TrainedModel, promises: Promises | None) -> Iterator[str]:
-    temperatures = model.calibration.temperatures if model.calibration else {}
+    temperatures = model.temperatures
     suggester = Suggester(model.tasks, temperatures, promises, precision=PRECISION)
     yield "\n".join(f"- {plain(sentence)}" for sentence in suggester.sentences())
     if promises is None:

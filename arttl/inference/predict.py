@@ -133,7 +133,7 @@ def predict_pictures(
         ArttlError: for logits that are not finite.
     """
     device = next(model.parameters()).device
-    temperatures = model.calibration.temperatures if model.calibration else {}
+    temperatures = model.temperatures
     predictions: list[dict[str, Prediction]] = [{} for _ in inputs[0]]
     for start in range(0, len(predictions), _BATCH):
         images = [torch.stack(list(pictures[start : start + _BATCH])).to(device) for pictures in inputs]

@@ -84,6 +84,11 @@ class TrainedModel(nn.Module, ABC):
         self.folder: Path | None = None
 
     @property
+    def temperatures(self) -> Mapping[str, float]:
+        """Task name to the temperature of its calibration, for tasks that have one."""
+        return self.calibration.temperatures if self.calibration else {}
+
+    @property
     @abstractmethod
     def networks(self) -> tuple[Backbone, ...]:
         """The backbones, one per argument of a call."""

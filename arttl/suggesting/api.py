@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -65,7 +64,7 @@ class _Suggesting(TrainedModel):
         outputs = _outputs(self, picture)
         suggester = Suggester(
             self.tasks,
-            self.calibration.temperatures if self.calibration else {},
+            self.temperatures,
             self.promises,
             precision=precision,
             coverage=sets,
@@ -222,8 +221,7 @@ def _batches(
 
 
 def _each(pictures: Picture | Iterable[Picture]) -> Iterator[Picture]:
-    if isinstance(pictures, (str, Path)) and os.path.isdir(pictures):  # noqa: PTH112 - a path of any kind
-        folder = Path(pictures)
+    if isinstance(pictures, (str, Path)) and (folder := Path(pictures)).is_dir():
         with readable(folder, "the folder"):
             yield from (folder / entry.name for entry in list_pictures(folder) if not entry.passed_over_as)
     elif isinstance(pictures, (str, Path, Image.Image, Artwork)):

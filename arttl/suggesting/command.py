@@ -192,7 +192,7 @@ def _suggester(settings: PredictSettings, model: TrainedModel) -> Suggester:
     assert model.folder is not None
     return Suggester(
         model.tasks,
-        model.calibration.temperatures if model.calibration else {},
+        model.temperatures,
         Promises.load(model.folder, model.tasks),
         precision=settings.precision,
         coverage=settings.sets,
