@@ -98,7 +98,8 @@ COMMANDS = {
     ),
     "visualize": Command("draw what a model looks at", "arttl.explain.command:VisualizeSettings"),
     "explain": Command(
-        "measure how faithful those pictures are (explain score)", subcommands="arttl.cli:EXPLAIN"
+        "measure how faithful those pictures are (score), or write their strongest parts as a table (regions)",
+        subcommands="arttl.cli:EXPLAIN",
     ),
     "fetch": Command(
         "download the Rijksmuseum Challenge, or pictures from any IIIF server",
@@ -117,7 +118,12 @@ EXPLAIN = {
         "arttl.explain.score:ScoreSettings",
         "arttl.explain.score:run",
         "measure how faithful a model's maps are",
-    )
+    ),
+    "regions": (
+        "arttl.explain.regions_command:RegionsSettings",
+        "arttl.explain.regions_command:run",
+        "write where the maps of suggestions are strongest, for arttl convert --targets",
+    ),
 }
 
 
