@@ -83,6 +83,11 @@ COMMANDS = {
         "arttl.suggesting.settings:PredictSettings",
         "arttl.suggesting.command:run",
     ),
+    "report": Command(
+        "write suggestions, or doubtful labels, as a page to look at without a network",
+        "arttl.reports.settings:ReportSettings",
+        "arttl.reports.command:run",
+    ),
     "convert": Command(
         "write suggestions and accepted values as Linked Art, LIDO, Web Annotation or CSV",
         "arttl.exchange.command:ConvertSettings",
