@@ -143,7 +143,7 @@ def _claim(doubt: _Doubt) -> Claim:
         )
     if len(doubt.networks) > 1:
         agreeing = [network.network for network in doubt.networks if network.agrees]
-        notes.append(f"{len(agreeing)} of {len(doubt.networks)} networks contradict the label too")
+        notes.append(f"contradicted by {len(agreeing)} of {len(doubt.networks)} networks")
     for near in doubt.nearest:
         labels = "; ".join(", ".join(each.labels) for each in near.catalogued if each.task == doubt.task)
         notes.append(f"near: {near.object_number}" + (f", {labels}" if labels else ""))

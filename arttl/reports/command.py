@@ -33,15 +33,25 @@ class _Link:
     """A page of a folder.
 
     Attributes:
-        file: its name.
+        number: of the page, from 1.
         first, last: numbers of its cards, from 1.
         names: of the first and the last.
     """
 
-    file: str
+    number: int
     first: int
     last: int
     names: tuple[str, str]
+
+    @property
+    def file(self) -> str:
+        """Its name."""
+        return page_file(self.number)
+
+
+def page_file(number: int) -> str:
+    """The name of a page, from 1."""
+    return f"page-{number:04}.html"
 
 
 class ReportWriter:
@@ -58,7 +68,7 @@ class ReportWriter:
         Raises:
             ArttlError: if it cannot be read, or holds too much for one file.
         """
-        self.counts = Counts()
+        self.counts = Counts(agreement=settings.audit is None)
         self._settings, self._reporter = settings, reporter
         self._extremes = None if settings.predictions is None else Extremes()
         self._cards: Iterable[Card]
@@ -73,7 +83,7 @@ class ReportWriter:
                 f"--predictions {settings.predictions}",
             )
         if not self.total:
-            raise ArttlError(f"{named} holds no doubt: there is nothing to report")
+            raise ArttlError(f"{named} lists no doubtful label: there is nothing to report")
         if self.total > MOST_CARDS and not settings.paged:
             raise ArttlError(
                 f"{named} holds {self.total:,} pictures, and one file takes up to {MOST_CARDS:,}: pass --paged and"
@@ -112,7 +122,7 @@ class ReportWriter:
         first = 1
         while gallery := list(islice(cards, _PER_PAGE)):
             names = gallery[0].card.title, gallery[-1].card.title
-            link = _Link(f"page-{len(links) + 1:04}.html", first, first + len(gallery) - 1, names)
+            link = _Link(len(links) + 1, first, first + len(gallery) - 1, names)
             write_text(folder / link.file, self._page(gallery, link=link))
             links.append(link)
             first += len(gallery)
@@ -138,7 +148,7 @@ class ReportWriter:
         links: Sequence[_Link] = (),
     ) -> str:
         """A page with a gallery, with what is said of all cards, or both."""
-        counts = Counts()
+        counts = Counts(agreement=self._settings.audit is None)
         for each in gallery:
             counts.add(each.card)
         shown_counts = self.counts if about is not None else counts
@@ -156,9 +166,17 @@ class ReportWriter:
             "about": about,
             "link": link,
             "links": links,
+            "beside": self._beside(link) if link is not None else [],
             "version": __version__,
         }
         return render_page("report.html", styles=("report.css",), script="report.js", **values)
+
+    def _beside(self, link: _Link) -> list[tuple[str, str]]:
+        """Text and file of the pages before and after one."""
+        last = -(-self.total // _PER_PAGE)
+        beside = [("Page before", link.number - 1)] if link.number > 1 else []
+        beside += [("Next page", link.number + 1)] if link.number < last else []
+        return [(text, page_file(number)) for text, number in beside]
 
 
 def run(settings: ReportSettings) -> None:

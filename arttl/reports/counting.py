@@ -36,7 +36,13 @@ class PageTable:
 class Counts:
     """Counts over cards, taken one by one."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, agreement: bool) -> None:
+        """Begin.
+
+        Args:
+            agreement: whether it is of interest how often labels agree with the catalogue's.
+        """
+        self._agreement = agreement
         self.cards, self.problems = 0, 0
         self._statuses: dict[str, Counter[str]] = {}
         self._classes: dict[str, dict[str, Counter[str]]] = {}
@@ -53,7 +59,7 @@ class Counts:
         of_task = self._statuses.setdefault(claim.task, Counter())
         of_task[claim.status] += 1
         of_task[claim.agreement] += 1
-        if claim.catalogued:
+        if claim.catalogued and self._agreement:
             self._catalogued.add(claim.task)
         if all(each.probability is None for each in claim.ranked) and claim.probability is None:
             return  # a number has no classes

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arttl.errors import ArttlError
-from arttl.settings import BetweenZeroAndOne, OutputFile, Settings
+from arttl.settings import BetweenZeroAndOne, FileToWrite, Settings
 
 MOST_CARDS = 3000
 """Of one file."""
@@ -35,7 +35,7 @@ class ReportSettings(Settings):
     """Folder of the shards that were predicted or audited, in place of --images."""
     maps: bool = True
     """Lay the model's VisualBackProp map over each picture."""
-    out: OutputFile
+    out: Path
     """File to write, .html; with --paged a folder."""
     paged: bool = False
     """Write a folder of pages in place of one file, for more than 3,000 pictures."""
@@ -52,12 +52,19 @@ class ReportSettings(Settings):
         if self.paged == (self.out.suffix == ".html"):
             wanted = "a folder, without the suffix .html" if self.paged else "a file that ends in .html"
             raise ArttlError(f"--out {self.out} must be {wanted}{', with --paged' if self.paged else ''}")
+        if not self.paged:
+            FileToWrite().check("--out", self.out)
         if self.out.exists() and not self.overwrite:
             raise ArttlError(f"--out {self.out} exists already; choose another name, or pass --overwrite")
-        if self.paged and self.out.is_dir() and (other := next(filter(_is_other, self.out.iterdir()), None)):
-            raise ArttlError(f"--out {self.out} is not a report that could be replaced: it has {other.name}")
+        if self.out.exists() and self.paged and not _is_report(self.out):
+            raise ArttlError(
+                f"--out {self.out} is not the folder of a report, which alone is replaced; choose another name"
+            )
 
 
-def _is_other(path: Path) -> bool:
-    """Whether a file is none of those of a report in pages."""
-    return path.name != "index.html" and re.fullmatch(r"page-\d{4,}\.html", path.name) is None
+def _is_report(folder: Path) -> bool:
+    """Whether a folder holds the pages of a report and nothing else."""
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    return "index.html" in names and all(
+        re.fullmatch(r"page-\d{4,}\.html", name) for name in names - {"index.html"}
+    )

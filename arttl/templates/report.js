@@ -6,6 +6,7 @@
   if (!list) return;
   const byId = (id) => document.getElementById(id);
   const form = byId("filters");
+  const valueOf = (id) => byId(id)?.value || ""; // a page of an audit lacks some
   const cards = Array.from(list.children, (element, index) => ({
     element,
     index,
@@ -36,7 +37,7 @@
   }
 
   function wantedClaims() {
-    const [task, label, status, agreement] = ["task", "label", "status", "agreement"].map((id) => byId(id).value);
+    const [task, label, status, agreement] = ["task", "label", "status", "agreement"].map(valueOf);
     const least = Number(byId("least").value || 0) / 100;
     const most = Number(byId("most").value || 100) / 100;
     const anyConfidence = least <= 0 && most >= 1;
@@ -50,7 +51,7 @@
   }
 
   const isFiltered = () =>
-    ["task", "label", "status", "agreement"].some((id) => byId(id).value) ||
+    ["task", "label", "status", "agreement"].some(valueOf) ||
     Number(byId("least").value || 0) > 0 ||
     Number(byId("most").value || 100) < 100;
 
