@@ -295,6 +295,16 @@ LONGER = {
         "t.csv",
         refusal="exists already",
     ),
+    "report": Case(
+        "report --model GIVEN/run --predictions GIVEN/predicted.jsonl --images GIVEN/images --out ROOT/r.html",
+        "r.html",
+        refusal="exists already",
+    ),
+    "report, in pages": Case(
+        "report --predictions GIVEN/predicted.jsonl --images GIVEN/images --out ROOT/r --paged",
+        "r/index.html",
+        refusal="exists already",
+    ),
     "import-keras": Case(
         "import-keras GIVEN/vgg19.h5 --backbone vgg19 --size 32 --out ROOT/m",
         "m/model.json",

@@ -36,12 +36,13 @@
     byId("label").replaceChildren(...options);
   }
 
+  // Whether a claim is looked for; null where all cards are.
   function wantedClaims() {
     const [task, label, status, agreement] = ["task", "label", "status", "agreement"].map(valueOf);
     const least = Number(byId("least").value || 0) / 100;
     const most = Number(byId("most").value || 100) / 100;
     const anyConfidence = least <= 0 && most >= 1;
-    if (status === "none") return null;
+    if (anyConfidence && !task && !label && !status && !agreement) return null;
     return (claim) =>
       (!task || claim.task === task) &&
       (!label || claim.labels.includes(label)) &&
@@ -49,11 +50,6 @@
       (!agreement || claim.agreement === agreement) &&
       (anyConfidence || (claim.probability !== null && claim.probability >= least && claim.probability <= most));
   }
-
-  const isFiltered = () =>
-    ["task", "label", "status", "agreement"].some(valueOf) ||
-    Number(byId("least").value || 0) > 0 ||
-    Number(byId("most").value || 100) < 100;
 
   const AT_ONCE = 60;
   let found = cards;
@@ -72,12 +68,13 @@
   function filter() {
     const words = byId("search").value.toLowerCase().split(/\s+/).filter(Boolean);
     const wanted = wantedClaims();
-    const filtered = isFiltered();
-    found = cards.filter(
-      (card) =>
-        words.every((word) => card.text.includes(word)) &&
-        (wanted === null ? card.claims.length === 0 : !filtered || card.claims.some(wanted))
-    );
+    const withoutClaims = byId("status").value === "none";
+    found = cards.filter((card) => {
+      card.matching = wanted ? card.claims.filter(wanted) : card.claims;
+      const matches = withoutClaims ? !card.claims.length : !wanted || card.matching.length;
+      return matches && words.every((word) => card.text.includes(word));
+    });
+    order();
     const all = `${cards.length.toLocaleString("en")} ${cards.length === 1 ? "picture" : "pictures"}`;
     byId("count").textContent =
       found.length === cards.length ? all : `${found.length.toLocaleString("en")} of ${all}`;
@@ -87,21 +84,16 @@
     makeReachable(found[0]);
   }
 
-  const most = (card, value, task) =>
-    Math.max(-1, ...card.claims.filter((claim) => !task || claim.task === task).map(value));
-  const orders = {
-    file: (a, b) => a.index - b.index,
-    doubt: (a, b) => b.key - a.key || a.index - b.index,
-    sure: (a, b) => b.key - a.key || a.index - b.index,
-    number: (a, b) => a.number.localeCompare(b.number, "en", { numeric: true }) || a.index - b.index,
-  };
-
+  // By the claims that are looked for: "surest first" of those that differ from the catalogue is by these alone.
   function order() {
     const name = byId("order").value;
-    const task = byId("task").value;
-    const value = name === "doubt" ? (claim) => claim.doubt : (claim) => claim.probability ?? -1;
-    for (const card of cards) card.key = most(card, value, task);
-    cards.sort(orders[name]);
+    if (name === "number") {
+      found.sort((a, b) => a.number.localeCompare(b.number, "en", { numeric: true }) || a.index - b.index);
+    } else if (name !== "file") {
+      const value = name === "doubt" ? (claim) => claim.doubt : (claim) => claim.probability ?? -1;
+      for (const card of found) card.key = Math.max(-1, ...card.matching.map(value));
+      found.sort((a, b) => b.key - a.key || a.index - b.index);
+    }
   }
 
   // One card is in the order of the Tab key; the arrow keys lead from it to the others.
@@ -150,7 +142,6 @@
       return;
     }
     if (event.target.id === "task") fillLabels();
-    if (event.target.id === "task" || event.target.id === "order") order();
     filter();
   });
   byId("more").addEventListener("click", () => {
@@ -166,7 +157,6 @@
     setTimeout(() => {
       list.classList.remove("maps");
       fillLabels();
-      order();
       filter();
     })
   );

@@ -156,6 +156,22 @@ def test_order_by_doubt(page: Page, records) -> None:
     assert numbers(page) == [record["object_number"] for record in expected]
     put(page, "order", "number")
     assert numbers(page) == sorted(record["object_number"] for record in records)
+    # The claims that are looked for decide, not the others of the same object.
+    put(page, "order", "sure")
+    put(page, "task", "material")
+    put(page, "agreement", "differs")
+    differing = [
+        record
+        for record in records
+        if record["material"]["catalogued"]
+        and not set(record["material"]["labels"]) & set(record["material"]["catalogued"])
+    ]
+    chances = {
+        record["object_number"]: record["material"]["ranked"][0]["probability"] for record in differing
+    }
+    shown = [chances[number] for number in numbers(page)]
+    assert len(shown) == len(differing) > 10
+    assert [round(each, 6) for each in shown] == sorted((round(each, 6) for each in shown), reverse=True)
 
 
 def test_more_cards_on_demand(page: Page, records) -> None:
