@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from arttl import documents
+from arttl import documents, pages
 from arttl.exchange import predictions
 from arttl.fetching import pace
 from arttl.fetching.iiif import IiifSettings
@@ -14,6 +14,8 @@ from arttl.models import hub
 from arttl.pictures import jpeg, png, tiff
 from arttl.pictures.decoding import DEFAULT_MAX_PIXELS
 from arttl.records import delimited, rijks_ground_truth, structured, tar_members, xml_records
+from arttl.reports import audited
+from arttl.reports.settings import MOST_CARDS
 from arttl.shards import parquet
 
 MIB = 2**20
@@ -43,7 +45,11 @@ def test_the_limits_of_the_page() -> None:
         "bytes of an XML record": f"{xml_records._MOST_CHARACTERS // MIB} MiB",
         "levels of an XML document": str(xml_records._DEEPEST),
         "bytes of a table of identifiers, decisions or targets": f"{documents.LARGEST // MIB} MiB",
-        "bytes of a row of suggestions that are converted": f"{predictions._LONGEST_ROW // MIB} MiB",
+        "bytes of a row of suggestions that are converted or reported": f"{predictions._LONGEST_ROW // MIB} MiB",
+        "pictures of one page of `arttl report`; characters of a text on it": (
+            f"{MOST_CARDS:,}; {pages._LONGEST}"
+        ),
+        "bytes of `audit.parquet`, in memory": f"{audited._MOST_BYTES // MIB} MiB",
         "bytes of an extended tar header": f"{tar_members._LONGEST_EXTENSION // MIB} MiB",
         "memory of the process that reads `rijksgt.mat`": (
             f"{rijks_ground_truth._MEMORY // MIB} MiB and {rijks_ground_truth._MEMORY_PER_BYTE:,} bytes per byte of the"
@@ -67,4 +73,4 @@ def test_the_limits_of_the_page() -> None:
     assert {what: stated[what] for what in of_code} == of_code
     assert len(stated) == len(rows) - 2
     for flag in re.findall(r"`(--[a-z-]+)`", section):
-        assert flag in ("--max-pixels", "--most-mib")
+        assert flag in ("--max-pixels", "--most-mib", "--paged")

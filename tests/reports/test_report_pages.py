@@ -19,6 +19,7 @@ from arttl.cli import run_command
 from arttl.reports import settings as report_settings
 from arttl.reports.settings import MOST_CARDS, ReportSettings
 from arttl.reports.thumbnails import MOST_BYTES, thumbnail
+from arttl.settings import settings_of
 
 
 def test_every_suggestion_is_a_card(read_report: Reader, records) -> None:
@@ -252,3 +253,10 @@ def test_the_same_from_python(tmp_path: Path) -> None:
     run(ReportSettings(predictions=path, out=tmp_path / "r.html"))
     assert len(Reader(tmp_path / "r.html").cards) == 2
     assert report_settings.MOST_CARDS == 3000
+
+
+def test_the_page_of_the_documentation_names_every_flag() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "report.md").read_text(encoding="utf-8")
+    for setting in settings_of(ReportSettings).values():
+        flag = setting.flag.replace("--maps", "--no-maps")
+        assert re.search(rf"{flag}\b", page), flag
