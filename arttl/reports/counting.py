@@ -119,8 +119,9 @@ class Counts:
         note = ""
         if len(labels) > MOST_CLASSES:
             note = f"The {MOST_CLASSES} of {len(labels):,} classes that are met most often here."
+        name = "class" if self._agreement else "class suggested instead"
         of_test = ("training", "test", "precision %", "recall %", "F1 %", _MISTAKEN) if tested else ()
-        return PageTable(shown(task), ("class", *counted, *of_test), tuple(rows), ("class", _MISTAKEN), note)
+        return PageTable(shown(task), (name, *counted, *of_test), tuple(rows), (name, _MISTAKEN), note)
 
 
 def _per_cent(share: str) -> str:

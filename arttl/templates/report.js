@@ -6,6 +6,7 @@
   if (!list) return;
   const byId = (id) => document.getElementById(id);
   const form = byId("filters");
+  const { compare } = new Intl.Collator("en", { numeric: true });
   const valueOf = (id) => byId(id)?.value || ""; // a page of an audit lacks some
   const cards = Array.from(list.children, (element, index) => ({
     element,
@@ -31,7 +32,7 @@
         if (!task || claim.task === task)
           for (const label of claim.labels) counts.set(label, (counts.get(label) || 0) + 1);
     const options = [new Option("all", "")];
-    for (const [label, count] of [...counts].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0])))
+    for (const [label, count] of [...counts].sort((a, b) => b[1] - a[1] || compare(a[0], b[0])))
       options.push(new Option(`${label} (${count})`, label));
     byId("label").replaceChildren(...options);
   }
@@ -88,7 +89,7 @@
   function order() {
     const name = byId("order").value;
     if (name === "number") {
-      found.sort((a, b) => a.number.localeCompare(b.number, "en", { numeric: true }) || a.index - b.index);
+      found.sort((a, b) => compare(a.number, b.number) || a.index - b.index);
     } else if (name !== "file") {
       const value = name === "doubt" ? (claim) => claim.doubt : (claim) => claim.probability ?? -1;
       for (const card of found) card.key = Math.max(-1, ...card.matching.map(value));
