@@ -49,14 +49,15 @@ def strongest_box(heat: Heat, mass: float) -> Box | None:
 
 
 def same_proportions(picture: Sequence[int], target: Sequence[int]) -> bool:
-    """Whether a picture and a target show the same, going by their sizes: 1% apart at most, besides a rounded pixel.
+    """Whether a picture and a target show the same, going by their sizes: 1% apart at most, beside rounded sides.
 
     Args:
         picture: width and height.
         target: likewise.
     """
-    scale = target[0] / picture[0]
-    return abs(target[1] - picture[1] * scale) <= _MOST_DISTORTED * target[1] + scale
+    difference = abs(target[0] * picture[1] - target[1] * picture[0])
+    # Each of the four sides may have been rounded by half a unit.
+    return difference <= _MOST_DISTORTED * target[1] * picture[0] + sum((*picture, *target)) / 2
 
 
 def region_on(

@@ -159,6 +159,8 @@ def test_the_larger_of_two_parts_and_no_part_of_nothing() -> None:
         ((400, 250), (2500, 4000), False),  # turned
         ((400, 250), (4000, 2700), False),  # with a colour chart
         ((3, 1000), (300, 100000), True),
+        ((61, 103), (30, 52), True),  # half of it, both sides rounded
+        ((61, 103), (30, 55), False),
     ],
 )
 def test_whether_a_target_shows_the_same(picture, target, same: bool) -> None:
