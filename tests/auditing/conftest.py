@@ -13,8 +13,6 @@ from arttl.frozen.store import FeatureStore
 from arttl.pictures.near_duplicates import NEAR_DUPLICATES_FILE
 from arttl.shards.manifest import Manifest, manifest_schema
 
-MakeManifest = Callable[..., Manifest]
-
 
 @pytest.fixture(autouse=True)
 def one_thread():
@@ -45,7 +43,7 @@ def two_audited_stores(small_shards: Path, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture
-def make_manifest(tmp_path: Path) -> MakeManifest:
+def make_manifest(tmp_path: Path) -> Callable[..., Manifest]:
     """A manifest of photographs in memory; near duplicates in its folder."""
 
     def make(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
-from conftest import MakeManifest
 
 from arttl.auditing.objects import AuditedObjects, judge
 from arttl.auditing.out_of_fold import FOLDS
 from arttl.errors import ArttlError
+from arttl.shards.manifest import Manifest
+
+MakeManifest = Callable[..., Manifest]
 
 
 def test_photographs_of_one_object_are_one_and_two_museums_are_two(make_manifest: MakeManifest) -> None:

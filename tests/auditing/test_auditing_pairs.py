@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
-from conftest import MakeManifest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.stats import fisher_exact
 
 from arttl.auditing.objects import AuditedObjects
 from arttl.auditing.pairs import LARGEST_CHANCE, lonely_pairs
+from arttl.shards.manifest import Manifest
+
+MakeManifest = Callable[..., Manifest]
 
 
 def test_marble_paintings_are_listed_and_rare_pairs_are_not(make_manifest: MakeManifest) -> None:
