@@ -1,4 +1,4 @@
-"""Whether the audit finds wrong labels: errors planted in two collections, beside cleanlab's scores of the same probabilities.
+"""Whether the audit finds wrong labels: planted errors, beside cleanlab's scores of the same probabilities.
 
     arttl features shards/gallery --backbone tf_efficientnet_lite0 --weights packaged --out features/gallery
     python benchmarks/audit.py features/gallery --tasks type subject --json gallery.json
@@ -107,8 +107,8 @@ def measure(
 def table(results: list[dict[str, Any]]) -> str:
     """A row per task, share, kind and method: means over the seeds."""
     lines = [
-        "| task | planted | method | precision at the number planted (lowest to highest) | at 20 | recall by class: over"
-        f" {MANY} | {FEW} to {MANY} | under {FEW} |",
+        "| task | planted | list | precision at the number planted (lowest to highest) | at 20"
+        f" | recall: over {MANY} | {FEW} to {MANY} | under {FEW} |",
         "|---|---|---|---|---|---|---|---|",
     ]
     keys = dict.fromkeys((each["task"], each["share"], each["kind"], each["method"]) for each in results)
@@ -129,7 +129,7 @@ def table(results: list[dict[str, Any]]) -> str:
 
 
 def gains(results: list[dict[str, Any]]) -> str:
-    """How much higher the precision of ours is than that of each other list, over all tasks, shares, kinds and seeds."""
+    """How much higher the precision of ours is than that of each other list, over all that was planted."""
     values: dict[str, dict[tuple[Any, ...], Mapping[str, float]]] = {}
     for each in results:
         values.setdefault(each["method"], {})[each["task"], each["share"], each["kind"], each["seed"]] = each
