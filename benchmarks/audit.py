@@ -19,7 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,11 @@ from arttl.frozen.store import FeatureStore
 from arttl.models.stages import LAST_LAYER
 
 SHARES, KINDS, SEEDS = (0.05, 0.1), ("at random", "confusable"), range(5)
-BANDS = {"many": lambda n: n > MANY, "medium": lambda n: FEW <= n <= MANY, "few": lambda n: n < FEW}
+BANDS = {
+    "many": (f"over {MANY}", range(MANY + 1, 1 << 30)),
+    "medium": (f"{FEW} to {MANY}", range(FEW, MANY + 1)),
+    "few": (f"under {FEW}", range(FEW)),
+}
 Numbers = npt.NDArray[np.int64]
 
 
@@ -79,9 +83,9 @@ def lists(judged: JudgedTask, found: OutOfFold) -> dict[str, list[int]]:
     ranked = {"arttl": [doubt.item for doubt in Judgement(judged, found, {"": found}).doubts]}
     for name in ("self_confidence", "normalized_margin"):
         order = np.argsort(get_label_quality_scores(given, values, method=name), kind="stable")
-        ranked[f"cleanlab, {name}"] = judged.items[order].tolist()
+        ranked[f"cleanlab: {name}"] = judged.items[order].tolist()
         issues = find_label_issues(given, values, return_indices_ranked_by=name, n_jobs=1)
-        ranked[f"cleanlab, issues by {name}"] = judged.items[issues].tolist()
+        ranked[f"cleanlab: issues by {name}"] = judged.items[issues].tolist()
     return ranked
 
 
@@ -92,8 +96,8 @@ def measure(
     task, first = judged.task, set(ranked[: len(planted)])
     sizes = dict(zip(task.vocabulary.classes, task.vocabulary.counts, strict=True))
     bands = {}
-    for band, holds in BANDS.items():
-        own = [item for item in planted if holds(sizes.get(objects.labels[task.name][item][0], 0))]
+    for band, (_, counts) in BANDS.items():
+        own = [item for item in planted if sizes.get(objects.labels[task.name][item][0], 0) in counts]
         if own:
             bands[band] = [sum(item in first for item in own), len(own)]
     return {
@@ -104,28 +108,34 @@ def measure(
     }
 
 
-def table(results: list[dict[str, Any]]) -> str:
-    """A row per task, share, kind and method: means over the seeds."""
-    lines = [
-        "| task | planted | list | precision at the number planted (lowest to highest) | at 20"
-        f" | recall: over {MANY} | {FEW} to {MANY} | under {FEW} |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    keys = dict.fromkeys((each["task"], each["share"], each["kind"], each["method"]) for each in results)
-    for task, share, kind, method in keys:
-        own = [
-            each
-            for each in results
-            if (each["task"], each["share"], each["kind"], each["method"]) == (task, share, kind, method)
-        ]
-        precision = [100 * each["at_planted"] for each in own]
-        cells = [f"{np.mean(precision):.1f} ({min(precision):.0f} to {max(precision):.0f})"]
-        cells.append(f"{100 * np.mean([each['at_20'] for each in own]):.0f}")
-        for band in BANDS:
-            hits, total = np.sum([each["bands"].get(band, [0, 0]) for each in own], axis=0)
-            cells.append(f"{100 * hits / total:.0f} ({total})" if total else "–")
-        lines.append(f"| {task} | {100 * share:.0f}% {kind} | {method} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+def tables(results: list[dict[str, Any]]) -> str:
+    """Precision at the number planted and at 20, and recall by size of the classes: a row per task, share and kind."""
+    methods = list(dict.fromkeys(each["method"] for each in results))
+    parts = []
+    for name, heading in (("at_planted", "at the number planted"), ("at_20", "at 20")):
+        lines = _heading((f"precision {heading}: task", "planted"), methods)
+        for (task, share, kind), own in _conditions(results):
+            cells = []
+            for method in methods:
+                values = [100 * each[name] for each in own if each["method"] == method]
+                cells.append(f"{np.mean(values):.1f} ({min(values):.0f} to {max(values):.0f})")
+            lines.append(_row((task, f"{100 * share:.0f}% {kind}"), cells))
+        parts.append("\n".join(lines))
+    lines = _heading(("recall in the first list: task", "planted", "class", "planted in all"), methods)
+    for (task, share, kind), own in _conditions(results):
+        for band, words in BANDS.items():
+            sums = {
+                method: np.sum(
+                    [each["bands"].get(band, [0, 0]) for each in own if each["method"] == method], 0
+                )
+                for method in methods
+            }
+            total = sums[methods[0]][1]
+            if total:
+                cells = [f"{100 * hits / total:.0f}" for hits, _ in sums.values()]
+                lines.append(_row((task, f"{100 * share:.0f}% {kind}", words[0], str(total)), cells))
+    parts.append("\n".join(lines))
+    return "\n\n".join(parts)
 
 
 def gains(results: list[dict[str, Any]]) -> str:
@@ -133,26 +143,35 @@ def gains(results: list[dict[str, Any]]) -> str:
     values: dict[str, dict[tuple[Any, ...], Mapping[str, float]]] = {}
     for each in results:
         values.setdefault(each["method"], {})[each["task"], each["share"], each["kind"], each["seed"]] = each
-    lines = [
-        "| over | at the number planted | higher, the same, lower | at 20 | higher, the same, lower |",
-        "|---|---|---|---|---|",
-    ]
+    lines = _heading(
+        ("arttl over", "at the number planted", "higher, the same, lower", "at 20", "likewise"), ()
+    )
     for method, of_method in values.items():
         if method == "arttl":
             continue
         cells = []
         for name in ("at_planted", "at_20"):
-            differences = np.array(
-                [100 * (values["arttl"][key][name] - of_method[key][name]) for key in of_method]
-            )
-            counts = [
-                (differences > 1e-9).sum(),
-                (abs(differences) <= 1e-9).sum(),
-                (differences < -1e-9).sum(),
-            ]
-            cells += [f"{differences.mean():+.1f}", ", ".join(map(str, counts))]
-        lines.append(f"| {method} | {' | '.join(cells)} |")
+            gain = np.array([100 * (values["arttl"][key][name] - of_method[key][name]) for key in of_method])
+            counts = [(gain > 1e-9).sum(), (abs(gain) <= 1e-9).sum(), (gain < -1e-9).sum()]
+            cells += [f"{gain.mean():+.1f}", ", ".join(map(str, counts))]
+        lines.append(_row((method,), cells))
     return "\n".join(lines)
+
+
+def _conditions(
+    results: list[dict[str, Any]],
+) -> Iterator[tuple[tuple[str, float, str], list[dict[str, Any]]]]:
+    keys = dict.fromkeys((each["task"], each["share"], each["kind"]) for each in results)
+    for key in keys:
+        yield key, [each for each in results if (each["task"], each["share"], each["kind"]) == key]
+
+
+def _heading(names: Sequence[str], figures: Sequence[str]) -> list[str]:
+    return [_row(names, figures), "|" + "---|" * (len(names) + len(figures))]
+
+
+def _row(names: Sequence[str], figures: Sequence[str]) -> str:
+    return f"| {' | '.join((*names, *figures))} |"
 
 
 def main() -> None:
@@ -184,7 +203,7 @@ def main() -> None:
                         figures = measure(changed, judged, ranked, planted)
                         key = {"task": task, "share": share, "kind": kind, "seed": seed, "method": method}
                         results.append(key | figures)
-    print(table(results), gains(results), sep="\n\n")
+    print(tables(results), gains(results), sep="\n\n")
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n")
 

@@ -16,7 +16,6 @@ from arttl.auditing.doubts import Doubt, Judgement, pair_doubts
 from arttl.auditing.features import open_features
 from arttl.auditing.objects import AuditedObjects, JudgedTask, NotJudged, judge
 from arttl.auditing.out_of_fold import FOLDS, OutOfFold, out_of_fold
-from arttl.auditing.seen import check_unseen
 from arttl.auditing.settings import AuditSettings
 from arttl.auditing.tables import AuditTable
 from arttl.console import Reporter
@@ -106,13 +105,8 @@ def audit(settings: AuditSettings) -> AuditResult:
     started = time.perf_counter()
     _check_out(settings)
     vocabularies = None if settings.vocabulary is None else Vocabularies.read(settings.vocabulary)
-    stores = open_features(settings)
+    stores, sentences = open_features(settings)
     manifest = stores[0].manifest
-    sentences = [
-        sentence
-        for store in stores
-        for sentence in check_unseen(store, trained_elsewhere=settings.trained_elsewhere)
-    ]
     tasks = settings.tasks or manifest.task_names
     if stray := set(settings.multi_label) - set(tasks):
         raise ArttlError(

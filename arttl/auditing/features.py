@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from arttl.auditing.seen import check_unseen
 from arttl.auditing.settings import AuditSettings
 from arttl.errors import ArttlError
 from arttl.frozen.extract import FeatureSettings, compute_features
@@ -13,13 +14,17 @@ from arttl.frozen.tokens import same_collection
 from arttl.models import load_trained_model
 from arttl.models.stages import LAST_LAYER, PooledStages
 from arttl.models.weights import LoadedWeights
+from arttl.shards.manifest import Manifest
 
 
-def open_features(settings: AuditSettings) -> list[FeatureStore]:
+def open_features(settings: AuditSettings) -> tuple[list[FeatureStore], list[str]]:
     """Open the given features, or compute those of the given shards.
 
+    Returns:
+        The features, and sentences on what is assumed of their networks.
+
     Raises:
-        ArttlError: if a folder is neither, or two do not go together.
+        ArttlError: if a folder is neither, two do not go together, or a network may have seen the labels.
     """
     with_features = [(folder / "features.json").is_file() for folder in settings.folders]
     if all(with_features):
@@ -38,19 +43,32 @@ def open_features(settings: AuditSettings) -> list[FeatureStore]:
             raise ArttlError(
                 f"{store.directory} lacks the features of the last layer; make them with arttl features"
             )
-    return stores
+    sentences = [
+        sentence
+        for store in stores
+        for sentence in _check(str(store.directory), store.recipe.weights, store.manifest, settings)
+    ]
+    return stores, sentences
+
+
+def _check(where: str, weights: str, manifest: Manifest, settings: AuditSettings) -> list[str]:
+    return check_unseen(where, weights, manifest, trained_elsewhere=settings.trained_elsewhere)
 
 
 def _computed(settings: AuditSettings, shards: Path) -> Iterator[FeatureStore]:
     if not (shards / "manifest.parquet").is_file():
         raise ArttlError(f"{shards} is neither a folder of features nor one of shards")
     kept = settings.out.with_name(f"{settings.out.name}-features")
+    manifest = Manifest.read(shards)
     common = {name: getattr(settings, name) for name in ("engine", "threads", "overwrite")}
     if settings.model is None:
+        if Path(settings.weights).is_dir():  # checked before the long pass
+            _check(f"--weights {settings.weights}", f"backbone of {settings.weights}", manifest, settings)
         common |= {name: getattr(settings, name) for name in ("backbone", "weights", "input_size")}
         yield compute_features(FeatureSettings(shards=shards, out=kept, stages="last", **common))
         return
     model = load_trained_model(settings.model)
+    _check(f"--model {settings.model}", f"the network of {model.folder}", manifest, settings)
     several = len(model.networks) > 1
     for index, (network, preprocess) in enumerate(zip(model.networks, model.preprocesses, strict=True)):
         loaded = LoadedWeights(f"the network of {model.folder}", preprocess)

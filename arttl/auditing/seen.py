@@ -10,7 +10,6 @@ from typing import Any
 
 from arttl.documents import read_json, structured
 from arttl.errors import ArttlError
-from arttl.frozen.store import FeatureStore
 from arttl.inference.predictions import Predictions
 from arttl.models.folders import Provenance, find_model_folder
 from arttl.runs import RunFolder
@@ -21,6 +20,7 @@ from arttl.shards.manifest import Manifest
 _FROM_MODEL = re.compile(r"(?:[\w.]+: )?(?:backbone of|fused model of|the network of) (.+)")
 _FROM_FILE = re.compile(r"(?:[\w.]+: )?(weights of .+)")
 _FROZEN = ("off-the-shelf", "untrained")  # modes that leave a network as it was
+_INSTEAD = "take the features of another network, for example of arttl features --weights imagenet"
 _DEEPEST = 20
 
 
@@ -29,47 +29,48 @@ class _Record:
     provenance: Provenance
 
 
-def check_unseen(store: FeatureStore, *, trained_elsewhere: bool) -> list[str]:
-    """Refuse features of a network that was trained on the collection, or may have been.
+def check_unseen(where: str, weights: str, manifest: Manifest, *, trained_elsewhere: bool) -> list[str]:
+    """Refuse a network that was trained on the collection, or may have been.
 
     The features of a network that was fine-tuned on labels have these labels in them: heads on them confirm every
     label, right or wrong, whatever the folds.
 
     Args:
-        store: the features.
+        where: the network is: a folder of features, or a flag with its value.
+        weights: of the network, as a model or features describe theirs.
+        manifest: of the collection.
         trained_elsewhere: what the user says of a network whose training is not at hand.
 
     Returns:
         Sentences on what is assumed.
 
     Raises:
-        ArttlError: naming the features.
+        ArttlError: saying where the network is.
     """
     sentences = []
-    for origin in _origins(store.recipe.weights):
+    for origin in _origins(weights):
         if (file := _FROM_FILE.fullmatch(origin)) is not None:
             sentences.append(
-                f"note       {store.backbone_name} has the {file[1]}: the audit is of use only if they were not trained"
-                " on the labels of these objects"
+                f"note       the network of {where} has the {file[1]}: the audit is of use only if it was not trained on"
+                " the labels of these objects"
             )
             continue
         if (model := _FROM_MODEL.fullmatch(origin)) is None:
             continue
-        network = f"the features in {store.directory} are of a network that was trained ({model[1]})"
-        shared = _shared_object(Path(model[1]), store.manifest)
+        network = f"the network of {where} was trained ({model[1]})"
+        shared = _shared_object(Path(model[1]), manifest)
         if shared:
             raise ArttlError(
                 f"{network} on this collection, as its predictions of {shared} show: its features confirm the labels"
-                " that it has seen, right or wrong; make features of another network, for example with arttl features"
-                " --weights imagenet"
+                f" that it has seen, right or wrong; {_INSTEAD}"
             )
         if shared is None and not trained_elsewhere:
             raise ArttlError(
                 f"{network}, and there is no run folder to say on which objects: if on these, its features confirm the"
-                " labels that it has seen, right or wrong; make features of another network, for example with arttl"
-                " features --weights imagenet, or pass --trained-elsewhere if it has seen none of these labels"
+                f" labels that it has seen, right or wrong; {_INSTEAD}, or pass --trained-elsewhere if it has seen none"
+                " of these labels"
             )
-        sentences.append(f"note       {store.backbone_name} was trained on other objects ({model[1]})")
+        sentences.append(f"note       {network} on other objects")
     return sentences
 
 
