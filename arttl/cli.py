@@ -83,6 +83,11 @@ COMMANDS = {
         "arttl.suggesting.settings:PredictSettings",
         "arttl.suggesting.command:run",
     ),
+    "audit": Command(
+        "list the objects whose catalogue labels the pictures contradict",
+        "arttl.auditing.settings:AuditSettings",
+        "arttl.auditing.command:run",
+    ),
     "convert": Command(
         "write suggestions and accepted values as Linked Art, LIDO, Web Annotation or CSV",
         "arttl.exchange.command:ConvertSettings",
