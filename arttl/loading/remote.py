@@ -144,21 +144,6 @@ class RemoteShards:
         if is_next:
             self._touch(name)
 
-    def ensure_all(self, names: Sequence[str]) -> None:
-        """Fetch and verify several files, which the cache then holds together.
-
-        Raises:
-            ArttlError: as for `ensure`, or if the cache is too small for all of them.
-        """
-        size = sum(self._files[name].bytes for name in names)
-        if size > self._limit:
-            raise ArttlError(
-                f"DALI opens all of an epoch's shards at once, {size / _GIB:.2f} GiB, and the cache has"
-                f" {self._limit / _GIB:.2f}: raise $ARTTL_CACHE_GIB, or choose --engine cpu"
-            )
-        for name in names:
-            self._obtain(name, threading.Event())
-
     def _obtain(self, name: str, stop: threading.Event) -> None:
         path, file = self._folder / name, self._files[name]
         if name in self._verified and path.exists():
