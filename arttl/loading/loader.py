@@ -20,6 +20,7 @@ from arttl.errors import ArttlError
 from arttl.loading import cpu_engine
 from arttl.loading.batch import Batch
 from arttl.loading.batch_memory import BatchMemory
+from arttl.loading.engine_speeds import faster_engine
 from arttl.loading.engines import Engine, choose_engine
 from arttl.loading.order import EpochPlan, epoch_order
 from arttl.loading.preprocess import Preprocess
@@ -267,8 +268,8 @@ def open_loader(
         preprocess: what happens to the pictures. None: the evaluation transform at 224 pixels with ImageNet's
             mean and standard deviation, in every split.
         batch_size: B, on each rank.
-        engine: `dali-gpu`, `dali-cpu`, `dali` (whichever the device allows), `cpu`, or `auto`: DALI where the
-            device is a GPU and DALI is installed, else `cpu`.
+        engine: `dali-gpu`, `dali-cpu`, `dali` (whichever the device allows), `cpu`, or `auto`: where the device is a
+            GPU and DALI is installed the faster one, see `faster_engine`, else `cpu`.
         rank: of this process; None: the running process group's, else 0.
         world_size: likewise, else 1. Both given, they simulate other ranks in one process.
         seed: of the order and the random crops.
@@ -324,7 +325,7 @@ def open_loader(
         raise ArttlError(f"images in {dtype} are not supported; choose torch.float32 or torch.bfloat16")
     if on_bad_sample not in get_args(OnBadSample):
         raise ArttlError(f"--on-bad-sample {on_bad_sample!r} is unknown; choose raise or skip")
-    return Loader(
+    loader = Loader(
         manifest,
         tasks,
         rows,
@@ -344,6 +345,9 @@ def open_loader(
         on_bad_sample=on_bad_sample,
         dali=dali or DaliSettings(),
     )
+    if engine == "auto" and chosen == "dali-gpu":
+        loader.engine, loader.engine_reason = faster_engine(loader)
+    return loader
 
 
 def _ranks(rank: int | None, world_size: int | None) -> tuple[int, int]:
