@@ -36,6 +36,7 @@ except ImportError as error:
 _FILTERS = {"bilinear": types.INTERP_LINEAR, "bicubic": types.INTERP_CUBIC, "nearest": types.INTERP_NN}
 _COLOR = [field.name for field in fields(ColorChange)]  # color_twist's arguments have the same names
 _SAMPLES_PER_TASK = 8
+_Jpeg = npt.NDArray[np.uint8] | str  # its bytes, or why DALI must not be given them
 _CULPRIT = re.compile(r"Failed to decode sample #(\d+)")
 
 # Given to DALI in place of a picture that it must not decode; the sample is then read by the CPU engine.
@@ -46,20 +47,27 @@ _STAND_IN_SIDE = 8
 class DaliEngine:
     """The pipeline of one loader, kept over epochs, iterations that were given up, and pictures that do not decode.
 
-    DALI is given the bytes of the JPEGs, in the order of the epoch, and opens no file. They are read and checked by
-    threads of our own, as the CPU engine reads them: a shard that shrinks while it is mapped would end the process.
+    DALI is given the bytes of the JPEGs, in the order of the epoch, and opens no file. Threads of our own read them, as
+    the CPU engine does, and do not map the shards: one that shrinks meanwhile would end the process without a word.
     """
 
-    def __init__(self, settings: DaliSettings) -> None:
+    def __init__(self, settings: DaliSettings, count: int) -> None:
+        """An engine without a pipeline, which the first iteration builds.
+
+        Args:
+            settings: of DALI.
+            count: of the rows in the manifest.
+        """
         self._settings = settings
         self._idle: _Running | None = None
-        self._unfit: set[int] = set()  # rows on which DALI failed
+        self._intact = np.zeros(count, dtype=np.bool_)  # rows whose JPEGs are as they were packed
+        self._fails = set[int]()  # rows on which DALI failed
 
     def read(self, reading: Reading) -> Iterator[Pictures]:
         """Read batches, `DaliSettings.prefetch` of which DALI has at a time.
 
-        Pictures that take more memory or time than they may, or that end before their end, are not given to DALI; they
-        and the batches on which it fails are read by the CPU engine.
+        Pictures that take more memory or time than they may, are cut off, or are not as they were packed are not given
+        to DALI; they and the batches on which it fails are read by the CPU engine.
 
         Raises:
             ArttlError: for a shard that cannot be read, or (unless these are skipped) a sample that cannot be decoded.
@@ -67,7 +75,7 @@ class DaliEngine:
         readers = ThreadPoolExecutor(reading.threads, thread_name_prefix="arttl-read")
         try:
             with self._running(reading) as running:
-                running.feed.start(reading, readers, self._settings.prefetch, self._unfit)
+                running.feed.start(self._inputs(reading, readers, running.feed))
                 for number, rows in enumerate(reading.rows):
                     images, failure = running.next(rows)
                     left_out = running.feed.left_out.popleft()
@@ -102,7 +110,7 @@ class DaliEngine:
         pictures = _by_cpu_engine(reading, number, list(range(len(rows))))
         culprit = _CULPRIT.search(failure)
         named = [int(culprit[1])] if culprit and int(culprit[1]) < len(rows) else []
-        self._unfit |= {rows[index] for index in (*named, *pictures.bad)}
+        self._fails |= {rows[index] for index in (*named, *pictures.bad)}
         reason = one_line(_reason(failure))
         if named:
             sentence = f"DALI fails on {reading.files.describe(rows[named[0]])} ({reason})"
@@ -110,6 +118,41 @@ class DaliEngine:
             named = [] if pictures.bad else list(range(len(rows)))
             sentence = f"DALI fails on a batch that begins with {reading.files.describe(rows[0])} ({reason})"
         return replace(pictures, instead={index: sentence for index in named if index not in pictures.bad})
+
+    def _inputs(
+        self, reading: Reading, readers: ThreadPoolExecutor, feed: _Feed
+    ) -> Iterator[tuple[Any, ...]]:
+        """The inputs of each batch, whose JPEGs are read some batches ahead."""
+        ahead = self._settings.prefetch
+        tasks: deque[list[Future[list[_Jpeg]]]] = deque()
+        for number in range(len(reading.rows) + ahead):
+            if number < len(reading.rows):
+                rows = reading.rows[number].tolist()
+                parts = [rows[k : k + _SAMPLES_PER_TASK] for k in range(0, len(rows), _SAMPLES_PER_TASK)]
+                tasks.append([readers.submit(self._jpegs, reading, part) for part in parts])
+            if number >= ahead:
+                try:
+                    jpegs = [jpeg for task in tasks.popleft() for jpeg in task.result()]
+                except ArttlError as error:  # the batches before it are still to come
+                    feed.error = error
+                    return
+                yield _input(reading, number - ahead, jpegs, feed)
+
+    def _jpegs(self, reading: Reading, rows: list[int]) -> list[_Jpeg]:
+        """The JPEGs of some rows.
+
+        DALI has no limit of its own for what a picture takes. It shows most damaged ones without an error, on a GPU
+        perhaps all: digests find them. Each picture is examined once.
+        """
+        jpegs: list[_Jpeg] = []
+        for row in rows:
+            data = reading.files.jpeg(row)
+            refusal = "DALI fails on it" if row in self._fails else ""
+            if not self._intact[row]:
+                refusal = refusal or _refusal(reading, row, data)
+                self._intact[row] = not refusal
+            jpegs.append(refusal or np.frombuffer(data, np.uint8))
+        return jpegs
 
 
 class _Feed:
@@ -119,12 +162,12 @@ class _Feed:
     outlive its loader.
 
     Attributes:
-        left_out: for each batch that DALI was given, in order, the indices of pictures that it was not.
+        left_out: for each batch that DALI was given, in order, the indices of pictures that it was not, and why.
         error: why there is no further batch, where the epoch has not ended.
     """
 
     def __init__(self) -> None:
-        self.left_out: deque[list[int]] = deque()
+        self.left_out: deque[dict[int, str]] = deque()
         self.error: ArttlError | None = None
         self._batches: Iterator[tuple[Any, ...]] = iter(())
 
@@ -132,47 +175,15 @@ class _Feed:
         """The inputs of the next batch, which DALI asks for ahead of time; StopIteration at the end."""
         return next(self._batches)
 
-    def start(self, reading: Reading, readers: ThreadPoolExecutor, ahead: int, unfit: set[int]) -> None:
-        """Begin with the first batch of `reading`, whose JPEGs are read some batches ahead."""
-        self._batches = self._inputs(reading, readers, ahead, unfit)
+    def start(self, batches: Iterator[tuple[Any, ...]]) -> None:
+        """Begin an epoch."""
+        self._batches = batches
 
     def stop(self) -> None:
         """Have no further batch."""
         self._batches = iter(())
         self.left_out.clear()
         self.error = None
-
-    def _inputs(
-        self, reading: Reading, readers: ThreadPoolExecutor, ahead: int, unfit: set[int]
-    ) -> Iterator[tuple[Any, ...]]:
-        tasks: deque[list[Future[list[npt.NDArray[np.uint8] | None]]]] = deque()
-        for number in range(len(reading.rows) + ahead):
-            if number < len(reading.rows):
-                rows = reading.rows[number].tolist()
-                parts = [rows[k : k + _SAMPLES_PER_TASK] for k in range(0, len(rows), _SAMPLES_PER_TASK)]
-                tasks.append([readers.submit(_jpegs, reading, part) for part in parts])
-            if number >= ahead:
-                try:
-                    jpegs = [jpeg for task in tasks.popleft() for jpeg in task.result()]
-                except ArttlError as error:  # the batches before it are still to come
-                    self.error = error
-                    return
-                yield self._input(reading, number - ahead, jpegs, unfit)
-
-    def _input(
-        self, reading: Reading, number: int, jpegs: list[npt.NDArray[np.uint8] | None], unfit: set[int]
-    ) -> tuple[Any, ...]:
-        """The inputs of `_pipeline` for one batch."""
-        rows = reading.rows[number]
-        left_out = [index for index, row in enumerate(rows.tolist()) if jpegs[index] is None or row in unfit]
-        geometry = reading.geometry(number)
-        start, end = geometry.region(reading.preprocess.size)
-        for index in left_out:
-            jpegs[index] = _STAND_IN
-            start[index], end[index] = 0, _STAND_IN_SIDE
-        self.left_out.append(left_out)
-        color = reading.color_change(number)
-        return (rows, jpegs, start, end, geometry.flip.astype(np.int32), *(astuple(color) if color else ()))
 
 
 class _Running:
@@ -290,41 +301,51 @@ def _on_gpu(reading: Reading, settings: DaliSettings) -> dict[str, Any]:
     }
 
 
-def _jpegs(reading: Reading, rows: list[int]) -> list[npt.NDArray[np.uint8] | None]:
-    """The JPEGs of some rows; none in place of one that DALI must not be given.
-
-    DALI has no limit of its own for what a picture takes, and decoders on GPUs may show the part of a picture that is
-    there.
-    """
-    jpegs: list[npt.NDArray[np.uint8] | None] = []
-    for row in rows:
-        data = reading.files.jpeg(row)
-        height, width = reading.sizes[row].tolist()
-        try:
-            check_stored(data, width, height)
-        except ValueError:
-            jpegs.append(None)
-        else:
-            jpegs.append(np.frombuffer(data, np.uint8) if is_finished(data) else None)
-    return jpegs
+def _refusal(reading: Reading, row: int, data: bytes) -> str:
+    """Why DALI must not be given a JPEG; empty where it may."""
+    height, width = reading.sizes[row].tolist()
+    try:
+        check_stored(data, width, height)
+    except ValueError as error:
+        return str(error)
+    if not is_finished(data):
+        return "it is cut off"
+    return "" if reading.files.is_as_packed(row, data) else "it is not as it was packed"
 
 
-def _completed(images: torch.Tensor, reading: Reading, number: int, left_out: list[int]) -> Pictures:
+def _input(reading: Reading, number: int, jpegs: list[_Jpeg], feed: _Feed) -> tuple[Any, ...]:
+    """The inputs of `_pipeline` for one batch; what DALI is not given is noted in `feed`."""
+    geometry = reading.geometry(number)
+    start, end = geometry.region(reading.preprocess.size)
+    feed.left_out.append({index: jpeg for index, jpeg in enumerate(jpegs) if isinstance(jpeg, str)})
+    for index in feed.left_out[-1]:
+        jpegs[index] = _STAND_IN
+        start[index], end[index] = 0, _STAND_IN_SIDE
+    color = reading.color_change(number)
+    flip = geometry.flip.astype(np.int32)
+    return (reading.rows[number], jpegs, start, end, flip, *(astuple(color) if color else ()))
+
+
+def _completed(images: torch.Tensor, reading: Reading, number: int, left_out: dict[int, str]) -> Pictures:
     """A batch of DALI's, in which the CPU engine reads what DALI was not given.
 
     Args:
         images: [B, 3, size, size] float32, with anything at these indices.
         reading: what is read.
         number: of the batch.
-        left_out: indices in the batch.
+        left_out: indices in the batch, and why.
     """
     images = images.to(reading.dtype)
     if not left_out:
         return Pictures(images, {})
-    pictures = _by_cpu_engine(reading, number, left_out)
-    for index, image in zip(left_out, pictures.images, strict=True):
+    indices = list(left_out)
+    pictures = _by_cpu_engine(reading, number, indices)
+    for index, image in zip(indices, pictures.images, strict=True):
         images[index] = image  # one by one: a list of indices would be copied to the device, and waited for
-    return Pictures(images, {left_out[index]: sentence for index, sentence in pictures.bad.items()})
+    bad = {indices[k]: sentence for k, sentence in pictures.bad.items()}
+    rows = reading.rows[number].tolist()
+    instead = {k: f"{reading.files.describe(rows[k])}: {left_out[k]}" for k in indices if k not in bad}
+    return Pictures(images, bad, instead)
 
 
 def _by_cpu_engine(reading: Reading, number: int, indices: list[int]) -> Pictures:
@@ -333,9 +354,8 @@ def _by_cpu_engine(reading: Reading, number: int, indices: list[int]) -> Picture
     Raises:
         ArttlError: as `cpu_engine.read`.
     """
-    part = replace(
-        reading, rows=reading.rows[number, None, indices], visits=reading.visits[number, None, indices]
-    )
+    rows, visits = reading.rows[number][indices], reading.visits[number][indices]
+    part = replace(reading, rows=rows[None], visits=visits[None])  # one batch
     (pictures,) = cpu_engine.read(part, cpu_engine.batch_memory(part))
     return pictures
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 
 from arttl.cpu import usable_cores
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, counted
 from arttl.loading import cpu_engine
 from arttl.loading.batch import Batch
 from arttl.loading.batch_memory import BatchMemory
@@ -67,8 +67,8 @@ class Loader:
         dali: how DALI decodes.
         files: the shards.
         bad_samples: row to a sentence, of each sample on this rank that was skipped so far.
-        read_instead: row to a sentence, of each sample on this rank that the CPU engine read since DALI failed on it,
-            or on its batch without saying on which.
+        read_instead: row to a sentence, of each sample on this rank that the CPU engine read instead of DALI: those
+            that are not as they were packed, and those on which DALI failed, or on their batch without saying on which.
         epoch: the current epoch, from 0; set by `set_epoch`.
     """
 
@@ -150,11 +150,12 @@ class Loader:
             if row not in self.bad_samples:
                 self.bad_samples[row] = sentence
                 _LOG.warning("skipped, %d so far: %s", len(self.bad_samples), sentence)
-        instead = {int(rows[index]): sentence for index, sentence in pictures.instead.items()}
-        new = [sentence for row, sentence in instead.items() if row not in self.read_instead]
-        self.read_instead |= instead
-        for sentence in dict.fromkeys(new):
-            _LOG.warning("read by the cpu engine, %d pictures so far: %s", len(self.read_instead), sentence)
+        new = {int(rows[index]): sentence for index, sentence in pictures.instead.items()}
+        new = {row: sentence for row, sentence in new.items() if row not in self.read_instead}
+        self.read_instead |= new
+        for sentence in dict.fromkeys(new.values()):  # one for a batch
+            so_far = counted(len(self.read_instead), "picture")
+            _LOG.warning("read by the cpu engine in place of DALI, %s so far: %s", so_far, sentence)
         chosen = torch.from_numpy(rows.copy())
         targets = {name: table[chosen] for name, table in self._targets.items()}
         return Batch.of(pictures.images, targets, torch.from_numpy(valid), chosen)
@@ -182,7 +183,7 @@ class Loader:
             else:
                 from arttl.loading.dali_engine import DaliEngine  # not at the top: it needs DALI
 
-                self._dali_engine = self._dali_engine or DaliEngine(self.dali)
+                self._dali_engine = self._dali_engine or DaliEngine(self.dali, len(self.manifest))
                 yield from self._dali_engine.read(reading)
 
     def state_dict(self) -> dict[str, Any]:

@@ -75,8 +75,7 @@ class Pictures:
     Attributes:
         images: [B, 3, size, size] of the dtype, channels last, on the device; zeros for a bad sample.
         bad: index in the batch to a sentence, of each sample that was skipped.
-        instead: index in the batch to a sentence, of each sample that the CPU engine read since DALI failed on it,
-            or on its batch without saying on which.
+        instead: index in the batch to a sentence, of each sample that the CPU engine read instead of DALI.
     """
 
     images: torch.Tensor

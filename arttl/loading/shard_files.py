@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -43,6 +44,7 @@ class ShardFiles:
         self.remote = RemoteShards.of(manifest)
         self._names, self.shard_of_row = np.unique(np.asarray(manifest.shards), return_inverse=True)
         self._keys = manifest.keys
+        self._digests = manifest.table.column("stored_sha256")
         # [manifest rows, 2]: offset and size of each JPEG in bytes.
         self._spans = np.zeros((len(manifest), 2), dtype=np.int64)
         ends = np.cumsum(np.bincount(self.shard_of_row))
@@ -81,6 +83,10 @@ class ShardFiles:
                 f"{path} holds {name!r} where the manifest has {self._keys[row]!r}: it was replaced; {COPY_AGAIN}"
             )
         return data
+
+    def is_as_packed(self, row: int, jpeg: bytes) -> bool:
+        """Whether the bytes of a row's JPEG have the digest in the manifest."""
+        return bool(hashlib.sha256(jpeg).hexdigest() == self._digests[row].as_py())
 
     def _open(self, row: int, path: str) -> io.FileIO:
         if self.remote is None:
