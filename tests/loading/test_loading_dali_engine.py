@@ -17,7 +17,7 @@ from PIL import Image
 
 from arttl.errors import ArttlError
 from arttl.loading import Augment, Batch, Loader, Preprocess, open_loader
-from arttl.loading.settings import DaliSettings
+from arttl.loading.dali_settings import DaliSettings
 from arttl.loading.shard_files import ShardFiles
 from arttl.shards.manifest import Manifest
 
