@@ -9,17 +9,18 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from arttl.cpu import usable_cores
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, counted
 from arttl.loading import cpu_engine
 from arttl.loading.batch import Batch
 from arttl.loading.batch_memory import BatchMemory
+from arttl.loading.engine_speeds import faster_engine
 from arttl.loading.engines import Engine, choose_engine
 from arttl.loading.order import EpochPlan, epoch_order
 from arttl.loading.preprocess import Preprocess
@@ -27,9 +28,13 @@ from arttl.loading.reading import OnBadSample, Pictures, Reading
 from arttl.loading.remote import read_manifest
 from arttl.loading.resample import DTYPES
 from arttl.loading.sampling import Sampling, parse_sampling
+from arttl.loading.settings import DaliSettings
 from arttl.loading.shard_files import ShardFiles
 from arttl.shards.manifest import Manifest
 from arttl.tasks import TaskSet, is_labelled
+
+if TYPE_CHECKING:
+    from arttl.loading.dali_engine import DaliEngine
 
 _LOG = logging.getLogger("arttl.loading")
 
@@ -59,8 +64,11 @@ class Loader:
         dtype: of the images.
         sampling: how often an epoch visits each row; `sampling.meaning` says it in one line.
         on_bad_sample: what happens to a picture that cannot be decoded.
+        dali: how DALI decodes.
         files: the shards.
         bad_samples: row to a sentence, of each sample on this rank that was skipped so far.
+        read_instead: row to a sentence, of each sample on this rank that the CPU engine read instead of DALI: those
+            that are not as they were packed, and those on which DALI failed, or on their batch without saying on which.
         epoch: the current epoch, from 0; set by `set_epoch`.
     """
 
@@ -81,16 +89,19 @@ class Loader:
     dtype: torch.dtype
     sampling: Sampling
     on_bad_sample: OnBadSample
+    dali: DaliSettings
 
     def __post_init__(self) -> None:
         self.files = ShardFiles(self.manifest, self.rows)
         self.bad_samples: dict[int, str] = {}
+        self.read_instead: dict[int, str] = {}
         self.epoch = 0
         self._targets = {name: torch.from_numpy(table) for name, table in self.targets.items()}
         self._first_batch = 0  # of the next iteration
         self._yielded = 0  # batches of the current epoch
         self._iteration = 0
         self._memory: BatchMemory | None = None
+        self._dali_engine: DaliEngine | None = None
 
     def __len__(self) -> int:
         """Batches in an epoch, the same on every rank."""
@@ -139,6 +150,12 @@ class Loader:
             if row not in self.bad_samples:
                 self.bad_samples[row] = sentence
                 _LOG.warning("skipped, %d so far: %s", len(self.bad_samples), sentence)
+        new = {int(rows[index]): sentence for index, sentence in pictures.instead.items()}
+        new = {row: sentence for row, sentence in new.items() if row not in self.read_instead}
+        self.read_instead |= new
+        for sentence in dict.fromkeys(new.values()):  # one for a batch
+            so_far = counted(len(self.read_instead), "picture")
+            _LOG.warning("read by the cpu engine in place of DALI, %s so far: %s", so_far, sentence)
         chosen = torch.from_numpy(rows.copy())
         targets = {name: table[chosen] for name, table in self._targets.items()}
         return Batch.of(pictures.images, targets, torch.from_numpy(valid), chosen)
@@ -164,9 +181,10 @@ class Loader:
                 self._memory = self._memory or cpu_engine.batch_memory(reading)
                 yield from cpu_engine.read(reading, self._memory)
             else:
-                from arttl.loading import dali_engine  # not at the top: it needs DALI
+                from arttl.loading.dali_engine import DaliEngine  # not at the top: it needs DALI
 
-                yield from dali_engine.read(reading)
+                self._dali_engine = self._dali_engine or DaliEngine(self.dali, len(self.manifest))
+                yield from self._dali_engine.read(reading)
 
     def state_dict(self) -> dict[str, Any]:
         """The loader's position: the epoch and the number of batches yielded, whatever was read ahead.
@@ -237,6 +255,7 @@ def open_loader(
     dtype: torch.dtype = torch.float32,
     sampling: str = "uniform",
     on_bad_sample: OnBadSample = "raise",
+    dali: DaliSettings | None = None,
 ) -> Loader:
     """Open a split of a collection.
 
@@ -250,8 +269,8 @@ def open_loader(
         preprocess: what happens to the pictures. None: the evaluation transform at 224 pixels with ImageNet's
             mean and standard deviation, in every split.
         batch_size: B, on each rank.
-        engine: `dali-gpu`, `dali-cpu`, `dali` (whichever the device allows), `cpu`, or `auto`: DALI where the
-            device is a GPU and DALI is installed, else `cpu`.
+        engine: `dali-gpu`, `dali-cpu`, `dali` (whichever the device allows), `cpu`, or `auto`: where the device is a
+            GPU and DALI is installed the faster one, see `faster_engine`, else `cpu`.
         rank: of this process; None: the running process group's, else 0.
         world_size: likewise, else 1. Both given, they simulate other ranks in one process.
         seed: of the order and the random crops.
@@ -268,6 +287,7 @@ def open_loader(
             `Loader.sampling`.
         on_bad_sample: `raise`, or `skip`: a sample whose picture cannot be decoded is named in the log, counted in
             `Loader.bad_samples` and masked in `Batch.valid`. A shard that cannot be read ends the run either way.
+        dali: how DALI decodes; None: by the defaults of `DaliSettings`.
 
     Raises:
         ArttlError: for missing or damaged shards, an unknown split, task or engine, no labelled row, or a
@@ -306,7 +326,7 @@ def open_loader(
         raise ArttlError(f"images in {dtype} are not supported; choose torch.float32 or torch.bfloat16")
     if on_bad_sample not in get_args(OnBadSample):
         raise ArttlError(f"--on-bad-sample {on_bad_sample!r} is unknown; choose raise or skip")
-    return Loader(
+    loader = Loader(
         manifest,
         tasks,
         rows,
@@ -324,7 +344,11 @@ def open_loader(
         dtype=dtype,
         sampling=parse_sampling(sampling, tasks, rows, targets),
         on_bad_sample=on_bad_sample,
+        dali=dali or DaliSettings(),
     )
+    if engine == "auto" and chosen == "dali-gpu":
+        loader.engine, loader.engine_reason = faster_engine(loader)
+    return loader
 
 
 def _ranks(rank: int | None, world_size: int | None) -> tuple[int, int]:

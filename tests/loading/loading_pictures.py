@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Sequence
@@ -70,7 +71,7 @@ def write_shards(folder: Path, jpegs: Sequence[bytes], sizes: Sequence[tuple[int
                     "original_height": sizes[row][0],
                     "original_width": sizes[row][1],
                     "sha256": str(row),
-                    "stored_sha256": str(row),
+                    "stored_sha256": hashlib.sha256(jpegs[row]).hexdigest(),
                     "labels.type": ["ab"[row % 2]],
                 }
             )

@@ -64,6 +64,7 @@ def test_bad_samples_are_skipped_counted_and_named(
     messages = [record.getMessage() for record in caplog.records]
     assert len(messages) == 4  # each once, however often it comes
     assert "skipped, 1 so far" in messages[0] and "train-00000.tar: sample 's1' (row 1)" in messages[0]
+    del loader
     assert left_behind() == []
 
 
