@@ -6,7 +6,6 @@ python -m card.calls FOLDER [--planted] [--emulate]
 from __future__ import annotations
 
 import argparse
-import random
 from pathlib import Path
 
 import torch
@@ -20,12 +19,10 @@ SHAPES = [(1, 512, 14, 14), (2, 64, 28, 28), (2, 2048, 7, 7), (2, 32, 29, 29), (
 LAYOUTS = (torch.contiguous_format, torch.channels_last)
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
-# From 7x7 to 224x224 as in a ResNet; see `ops.backproject`.
-SIZES = [(112, 112), (56, 56), (28, 28), (14, 14), (7, 7)]
-STEPS = [
-    *[n for size in reversed(SIZES[:-1]) for n in (1, *size, 3, 3, 2, 2, 1, 1)],
-    *(0, 224, 224, 7, 7, 2, 2, 3, 3),
-]
+# A map per row: its size, and the kernel, stride and padding of the step to it; see `ops.backproject`.
+RESNET = [(7, 0, 0, 0), (14, 3, 2, 1), (28, 3, 2, 1), (56, 3, 2, 1), (112, 3, 2, 1), (224, 7, 2, 3)]
+ODD = [(5, 0, 0, 0), (9, 5, 2, 2), (9, 1, 1, 0), (41, 3, 4, 0), (83, 2, 2, 0)]
+SMALL = [(1, 0, 0, 0), (1, 3, 1, 1), (4, 4, 4, 0)]
 
 
 def compare(device: Card | Emulated, name: str, *arguments: object) -> None:
@@ -46,7 +43,7 @@ def compare(device: Card | Emulated, name: str, *arguments: object) -> None:
         torch.testing.assert_close(ours.cpu(), theirs, rtol=1e-5, atol=1e-5)
 
 
-def call_all(device: Card | Emulated, shapes: list[tuple[int, ...]], steps: int) -> int:
+def call_all(device: Card | Emulated, shapes: list[tuple[int, ...]]) -> int:
     """Run all calls.
 
     Returns:
@@ -57,25 +54,26 @@ def call_all(device: Card | Emulated, shapes: list[tuple[int, ...]], steps: int)
     for shape in shapes:
         for layout in LAYOUTS:
             for dtype in DTYPES:
-                compare(
-                    device,
-                    "channel_mean",
-                    torch.randn(shape).to(dtype).to(memory_format=layout),
-                    calls % 2 == 0,
-                )
+                maps = torch.randn(shape).to(dtype).to(memory_format=layout)
+                compare(device, "channel_mean", maps, calls % 2 == 0)
                 calls += 1
-    generator = random.Random(0)
-    for _ in range(steps):
-        size = [generator.randint(1, 70) for _ in range(2)]
-        deep = torch.randn(2, generator.randint(1, 30), generator.randint(1, 30))
-        window = [[generator.randint(low, high)] * 2 for low, high in ((1, 9), (1, 5), (0, 6))]
-        shallow = torch.randn(2, *size) if generator.random() < 0.5 else None
-        compare(device, "upsample_multiply", deep, deep.abs().amax((1, 2)), shallow, size, *window)
-        compare(device, "minmax_normalise", torch.randn(3, *size), 0.0)
-        calls += 2
-    means = tuple(torch.rand(3, *size) for size in SIZES)
-    compare(device, "backproject", means, STEPS)
-    return calls + 1
+    for rows in (SMALL, ODD) if isinstance(device, Emulated) else (SMALL, ODD, RESNET):
+        # Heights and widths differ, so that one is not taken for the other.
+        sizes = [(size, size + size // 4) for size, *_ in rows]
+        steps = [
+            number
+            for index, (_, *window) in enumerate(rows[1:], start=1)
+            for number in (
+                int(index < len(rows) - 1),
+                *sizes[index],
+                *(each for each in window for _ in range(2)),
+            )
+        ]
+        for images in (1, 3):
+            means = tuple(torch.rand(images, *size) for size in reversed(sizes[:-1]))
+            compare(device, "backproject", means, steps)
+            calls += 1
+    return calls
 
 
 def main() -> None:
@@ -91,9 +89,7 @@ def main() -> None:
         if options.planted:
             device.read_beyond_an_array()
         else:
-            print(
-                call_all(device, SHAPES[-3:] if run.emulated else SHAPES, 2 if run.emulated else 20), "calls"
-            )
+            print(call_all(device, SHAPES[-3:] if run.emulated else SHAPES), "calls")
 
 
 if __name__ == "__main__":

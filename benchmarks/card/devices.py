@@ -175,17 +175,17 @@ def use_kernels(run: Run) -> None:
     arttl._kernels = module  # type: ignore[attr-defined]
 
 
-def queued(device: Card | Emulated, call: Call, rounds: int, repeats: int = 10) -> float:
-    """Milliseconds of the card for a call, whose launches it does not wait for: the median over rounds."""
+def queued(run: Run, device: Card | Emulated, call: Call, share: int = 1) -> float:
+    """Milliseconds of the card for a call, whose launches it does not wait for: the median over rounds.
+
+    Args:
+        run, device: of the part.
+        call: some operations, together with its repeats fewer than the thousand that a card lets wait.
+        share: divides the repeats.
+    """
     call()
-    return statistics.median(device.clock.queued_milliseconds(call, repeats) for _ in range(rounds))
-
-
-def copy_rate(device: Card | Emulated, size: int, rounds: int) -> float:
-    """Gigabytes per second, read and written, of a copy of `size` bytes on the device."""
-    source = torch.zeros(size, dtype=torch.uint8, device=device.device)
-    target = torch.empty_like(source)
-    return 2 * size / queued(device, lambda: target.copy_(source), rounds, 3) / 1e6
+    repeats = max(1, run.sizes.repeats // share)
+    return statistics.median(device.clock.queued_milliseconds(call, repeats) for _ in range(run.sizes.rounds))
 
 
 def find_tool(name: str) -> str:

@@ -28,7 +28,7 @@ def measure(run: Run) -> None:
     run.report("cores", usable_cores())
     run.report("memory", os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, "GiB")
     try:
-        from card.devices import SMI, Emulated, copy_rate, queued
+        from card.devices import SMI, Emulated, queued
     except ModuleNotFoundError as error:
         raise Missing(f"packages that arttl needs: {', '.join(lacking)} (see CONTRIBUTING.md)") from error
     device = run.device()
@@ -42,9 +42,12 @@ def measure(run: Run) -> None:
         run.report("memory of the card", device.properties.total_memory / 2**30, "GiB")
         run.report("second-level cache", device.cache / 2**20, "MiB")
     sizes = run.sizes
-    run.report("copy bandwidth", copy_rate(device, sizes.copied_bytes, sizes.rounds) / 1e3, "TB/s")
+    source = torch.zeros(sizes.copied_bytes, dtype=torch.uint8, device=device.device)
+    target = torch.empty_like(source)
+    took = queued(run, device, lambda: target.copy_(source))
+    run.report("copy bandwidth", 2 * sizes.copied_bytes / took / 1e9, "TB/s")
     matrix = torch.randn(sizes.matrix, sizes.matrix, device=device.device).bfloat16()
-    took = queued(device, lambda: matrix @ matrix, sizes.rounds)
+    took = queued(run, device, lambda: matrix @ matrix)
     run.report("matrix products in bfloat16", 2 * sizes.matrix**3 / took / 1e9, "TFLOP/s")
 
 

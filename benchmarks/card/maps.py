@@ -66,9 +66,9 @@ def _measure(run: Run, device: Card | Emulated, dtype: str, batch: int) -> None:
         "own work": subject.own_work,
     }
     for name, call in parts.items():
-        run.report(f"{title}: {name}", 1e3 * queued(device, call, rounds), "us")
+        run.report(f"{title}: {name}", 1e3 * queued(run, device, call), "us")
     plain = partial(in_plain_torch, subject.own_work)
-    run.report(f"{title}: own work, plain torch", 1e3 * queued(device, plain, rounds, 3), "us")
+    run.report(f"{title}: own work, plain torch", 1e3 * queued(run, device, plain, 4), "us")
 
 
 def by_tap(run: Run) -> None:
@@ -83,9 +83,7 @@ def by_tap(run: Run) -> None:
             ):
                 maps = torch.randn(batch, *shape, device=device.device).to(typed).to(memory_format=memory)
                 turns = itertools.cycle(copies_of(maps, maps.nbytes, device.cache))
-                took = queued(
-                    device, lambda turns=turns: ops.run_channel_mean(next(turns), True), sizes.rounds
-                )
+                took = queued(run, device, lambda turns=turns: ops.run_channel_mean(next(turns), True))
                 read_and_written = maps.nbytes + 4 * batch * shape[1] * shape[2]
                 title = f"{dtype}, batch {batch}, {layout}: {'x'.join(map(str, shape))}"
                 run.report(title, read_and_written / took / 1e6, "GB/s")
@@ -110,8 +108,8 @@ def compiled(run: Run) -> None:
                 run.report(f"{title}: {name}", value, "ms")
             ratio = medians["forward and map"] / medians["forward"]
             run.report(f"{title}: map over forward", 100 * (ratio - 1), "%")
-            alone = {name: queued(device, call, rounds, 5) for name, call in calls.items()}
+            alone = {name: queued(run, device, call, 4) for name, call in calls.items()}
             added = 1e3 * (alone["forward and map"] - alone["forward"])
             run.report(f"{title}: map added to forward", added, "us")
             twin = subject.compiled_twin(device.backend)
-            run.report(f"{title}: own work", 1e3 * queued(device, twin, rounds), "us")
+            run.report(f"{title}: own work", 1e3 * queued(run, device, twin), "us")

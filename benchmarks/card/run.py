@@ -39,6 +39,9 @@ class Sizes:
     """Likewise of those under torch.compile."""
     tap_batches: tuple[int, ...]
     rounds: int
+    """Of each figure, of which it is the median."""
+    repeats: int
+    """Of a call in a round, where its launches are queued."""
     copied_bytes: int
     matrix: int
     pictures: int
@@ -57,6 +60,7 @@ FULL = Sizes(
     compiled=(("bfloat16", 64), ("bfloat16", 1)),
     tap_batches=(64, 1),
     rounds=9,
+    repeats=10,
     copied_bytes=2**32,
     matrix=8192,
     pictures=4096,
@@ -73,6 +77,7 @@ TINY = Sizes(
     compiled=(("float32", 1),),
     tap_batches=(1,),
     rounds=1,
+    repeats=1,
     copied_bytes=2**16,
     matrix=32,
     pictures=24,

@@ -68,7 +68,7 @@ def _test(run: Run, files: tuple[str, ...], tf32: bool) -> None:
     if not run.emulated:
         use_kernels(run)
     elif files is KERNELS:  # a few tests that the emulation runs stand for those of a card
-        chosen = ["-k", "emulated and (constant or opcheck)"]
+        chosen = ["-k", "emulated and captures"]
     counted = Counted()
     paths = [str(ROOT / "tests" / "gpu" / name) for name in files]
     options = [
