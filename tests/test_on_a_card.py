@@ -116,6 +116,7 @@ def card(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The package of the script."""
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     import card
+    import card.__main__
     import card.facts
     import card.running
     import card.table
@@ -152,6 +153,30 @@ def test_a_table_has_what_was_expected_beside_what_was_measured(card):
     assert "| | bfloat16, batch 64 | float32, batch 64 |" in lines
     assert "| channel means, us | 207 (200 to 215) | 301 (376 to 480: **below**) |" in lines
     assert "| backprojection, us | 61.2 (25 to 45: **above**) |  |" in lines
+
+
+def test_sections_are_appended_to_a_page(card, tmp_path):
+    page = tmp_path / "gpu.md"
+    for text in ("## One\n\nfirst\n", "## Two\n\nsecond\n"):
+        card.__main__.append_section(page, text)
+    assert page.read_text() == "# The GPU code on cards\n\n## One\n\nfirst\n\n## Two\n\nsecond\n"
+
+
+@needs_compiler
+def test_a_run_that_is_stopped_leaves_no_process(tmp_path):
+    process = subprocess.Popen(
+        [ROOT / "scripts" / "on_a_card.sh", "--out", tmp_path / "out", "--emulate", "--parts", "hangs"],
+        env={**os.environ, "PYTHON": sys.executable, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None and "The machine" in process.stdout.readline()
+    process.terminate()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert re.fullmatch(r"stopped: \S+/out has what was measured before\n", errors)
+    assert not list(tmp_path.glob("arttl-card-*"))
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -76,6 +77,12 @@ def measure(parts: Sequence[Part], out: Path, emulated: bool, seconds: float) ->
     return outcomes
 
 
+def append_section(page: Path, text: str) -> None:
+    """Add a section at the end of a page, which is made if it does not exist."""
+    before = page.read_text(encoding="utf-8") if page.is_file() else TITLE
+    write_text(page, f"{before}\n{text}")
+
+
 def main() -> int:
     """Measure; 1 if a part ended otherwise than it should (without what it needs, it is only left out)."""
     parser = argparse.ArgumentParser(
@@ -100,6 +107,7 @@ def main() -> int:
             f"error: Python imports arttl from {Path(arttl.__file__).parent}, not from {ROOT}: uninstall it there"
         )
     arttl.share_cores()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # which ends the running part too
     parts = [*PARTS, *(PLANTED if options.emulate else ())]
     if options.parts:
         parts = [part for name, part in known.items() if name in (*ALWAYS, *options.parts)]
@@ -110,10 +118,11 @@ def main() -> int:
         outcomes = measure(parts, out, options.emulate, options.seconds)
         text = (out / "on_a_card.md").read_text(encoding="utf-8")
         if not options.emulate:
-            before = PAGE.read_text(encoding="utf-8") if PAGE.is_file() else TITLE
-            write_text(PAGE, f"{before}\n{text}")
+            append_section(PAGE, text)
     except ArttlError as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(f"stopped: {out} has what was measured before")
     print(f"\n{text}\n{out / 'on_a_card.json'}")
     expected = {part.name: (part.status, "missing") for part in parts}
     return int(any(outcome.status not in expected[outcome.part] for outcome in outcomes))

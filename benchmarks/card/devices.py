@@ -22,7 +22,6 @@ from arttl.explain import ops
 from card.run import Missing, Run, tests_on_path
 
 SMI = {
-    "-L": "GPU 0: EMULATED card (no UUID)",
     "--query-gpu=driver_version,clocks.max.sm,clocks.max.mem,power.limit --format=csv,noheader": "EMULATED",
     "dmon -s u -c 1": "# gpu     sm    mem    jpg\n# Idx      %      %      %\n    0      -      -      -",
 }
@@ -34,6 +33,7 @@ class Card:
 
     Attributes:
         device: for tensors.
+        name: of the card.
         clock: by events.
         backend: of torch.compile.
         cache: bytes of the second-level cache.
@@ -52,6 +52,7 @@ class Card:
         self.device = torch.device("cuda", 0)
         self.clock = EventClock()
         self.properties = torch.cuda.get_device_properties(self.device)
+        self.name = self.properties.name
         self.cache = self.properties.L2_cache_size
         torch.backends.cudnn.benchmark = True  # the fastest forward pass is the one to compare with
 
@@ -117,6 +118,7 @@ class Emulated:
     Attributes: see `Card`.
     """
 
+    name = "EMULATED card"
     backend = "eager"
     cache = 4096
 
@@ -194,12 +196,9 @@ def find_tool(name: str) -> str:
     Raises:
         Missing: if it is not found.
     """
-    folders = [os.environ.get(key, "") for key in ("CUDA_HOME", "CUDA_PATH")] + [
-        "/usr/local/cuda",
-        sys.prefix,
-    ]
-    path = os.pathsep.join([os.environ.get("PATH", ""), *(str(Path(f) / "bin") for f in folders if f)])
-    tool = shutil.which(name, path=path)
+    folders = [os.environ.get("CUDA_HOME"), os.environ.get("CUDA_PATH"), "/usr/local/cuda", sys.prefix]
+    path = [os.environ.get("PATH", ""), *(str(Path(folder) / "bin") for folder in folders if folder)]
+    tool = shutil.which(name, path=os.pathsep.join(path))
     if tool is None:
         raise Missing(f"{name}: it is neither on the path nor in /usr/local/cuda/bin")
     return tool

@@ -32,8 +32,8 @@ def measure(run: Run) -> None:
     except ModuleNotFoundError as error:
         raise Missing(f"packages that arttl needs: {', '.join(lacking)} (see CONTRIBUTING.md)") from error
     device = run.device()
-    listed, state, load = (device.smi(arguments) for arguments in SMI)
-    run.report("card", listed.splitlines()[0].split(" (")[0].removeprefix("GPU 0: "))
+    state, load = (device.smi(arguments) for arguments in SMI)
+    run.report("card", device.name)
     run.report("driver, highest clocks, power limit", state.splitlines()[0])
     run.report("JPEG decoder of the card (NVJPG)", nvjpg_of(load))
     if not isinstance(device, Emulated):

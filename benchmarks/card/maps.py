@@ -74,10 +74,10 @@ def _measure(run: Run, device: Card | Emulated, dtype: str, batch: int) -> None:
 def by_tap(run: Run) -> None:
     """The kernel of the channel means for each shape that it meets, in both layouts and types."""
     device, sizes = run.device(), run.sizes
+    kept = _subject(run, device, "float32", 1).activations[0]
+    shapes = dict.fromkeys(tuple(maps.shape[1:]) for maps in kept)
     with device.kernels(run):
         for batch in sizes.tap_batches:
-            kept = _subject(run, device, "float32", 1).activations[0]
-            shapes = dict.fromkeys(tuple(maps.shape[1:]) for maps in kept)
             for (layout, memory), (dtype, typed), shape in itertools.product(
                 LAYOUTS.items(), DTYPES.items(), shapes
             ):
