@@ -83,6 +83,11 @@ COMMANDS = {
         "arttl.suggesting.settings:PredictSettings",
         "arttl.suggesting.command:run",
     ),
+    "review": Command(
+        "look at suggestions in the browser, and accept, correct or reject them",
+        "arttl.review.settings:ReviewSettings",
+        "arttl.review.command:run",
+    ),
     "convert": Command(
         "write suggestions and accepted values as Linked Art, LIDO, Web Annotation or CSV",
         "arttl.exchange.command:ConvertSettings",

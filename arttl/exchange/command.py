@@ -179,7 +179,7 @@ def run(settings: ConvertSettings) -> None:
     options = Options(
         vocabularies=vocabularies,
         targets=None if settings.targets is None else Targets.read(settings.targets),
-        model=Model() if settings.model is None else Model(_digest(settings.model)),
+        model=Model() if settings.model is None else Model(digest_of_weights(settings.model)),
         when="" if settings.predicted is None else read_when(settings.predicted),
         institution=settings.institution or "",
         statuses=settings.statuses,
@@ -216,11 +216,14 @@ def _chunks(
     return decision_chunks(objects) if settings.to == "csv" else accepted_chunks(objects, tasks)
 
 
-def _digest(folder: Path) -> str:
-    """SHA-256 of a model's weights."""
-    from arttl.models.folders import find_model_folder  # torch, which nothing else here needs
+def digest_of_weights(folder: Path) -> str:
+    """SHA-256 of a model's weights, in hexadecimal. Torch, which takes seconds to load, is not needed for it.
 
-    for name in ("model", "fused"):
-        if found := find_model_folder(folder, name):
-            return digest_of_file(found / f"{name}.safetensors")
+    Raises:
+        ArttlError: if it is not the folder of a model, or of a run that made one.
+    """
+    for inside in (folder, folder / "best"):
+        for name in ("model", "fused"):
+            if all((inside / f"{name}{suffix}").is_file() for suffix in (".json", ".safetensors")):
+                return digest_of_file(inside / f"{name}.safetensors")
     raise ArttlError(f"--model {folder} is not the folder of a model, or of a run that made one")
