@@ -190,28 +190,34 @@ class DecisionFile:
 
         return self._transaction(work)
 
-    def undo(self, number: int, reviewer: str, *, is_blind: bool = False) -> Row:
-        """Append that a decision is undone.
+    def undo(self, numbers: Sequence[int], reviewer: str, *, is_blind: bool = False) -> list[Row | Conflict]:
+        """Append that decisions are undone, in one transaction.
 
         Args:
-            number: of its row, which is in force.
-            reviewer: who undoes it.
+            numbers: of their rows, which are in force.
+            reviewer: who undoes them.
             is_blind: whether that person sees only decisions of their own.
 
+        Returns:
+            For each its row, on the disk, or why it was not undone: it is not in force any more.
+
         Raises:
-            Conflict: if it is not in force any more.
-            ArttlError: if there is no such decision, or the file cannot be written.
+            ArttlError: if there is no such decision, or the file cannot be written; then none is undone.
         """
 
-        def work() -> Row:
-            row = next(self._rows(f"{_SELECT} WHERE id = ?", (number,)), None)
-            if row is None:
-                raise ArttlError(f"{self.path} has no decision {number}")
-            subject = row.decision.subject
-            state = self._state(subject, reviewer if is_blind else None)
-            if number not in [each.id for each in state.rows]:
-                raise Conflict(subject, state)
-            return self._append(row.decision, undoes=number, reviewer=reviewer)
+        def work() -> list[Row | Conflict]:
+            undone: list[Row | Conflict] = []
+            for number in numbers:
+                row = next(self._rows(f"{_SELECT} WHERE id = ?", (number,)), None)
+                if row is None:
+                    raise ArttlError(f"{self.path} has no decision {number}")
+                subject = row.decision.subject
+                state = self._state(subject, reviewer if is_blind else None)
+                if number in [each.id for each in state.rows]:
+                    undone.append(self._append(row.decision, undoes=number, reviewer=reviewer))
+                else:
+                    undone.append(Conflict(subject, state))
+            return undone
 
         return self._transaction(work)
 

@@ -16,7 +16,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from arttl.decisions.decision import LONGEST_TEXT
-from arttl.decisions.file import Conflict
 from arttl.documents import parse_json
 from arttl.errors import ArttlError
 from arttl.pictures.decoding import BadPicture
@@ -24,7 +23,7 @@ from arttl.review.description import described
 from arttl.review.pictures import SIZES, NoPicture
 from arttl.review.queues import LONGEST_SEARCH, ORDERS, QUEUES, SHOWS, Query
 from arttl.review.security import LARGEST_BODY
-from arttl.review.session import MOST_ROWS, Choices, Refused, Session, Unknown
+from arttl.review.session import MOST_ROWS, Choices, Refused, Session, Undoing, Unknown
 
 _STATIC = Path(__file__).parent / "static"
 _STYLES = Path(__file__).parents[1] / "templates" / "styles.css"
@@ -51,7 +50,6 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (Unknown, 404),
     (NoPicture, 404),
     (BadPicture, 404),
-    (Conflict, 409),
     (Refused, 409),
 )
 
@@ -150,10 +148,8 @@ class _Api:
         return _json(await run_in_threadpool(self._session.save, choices))
 
     async def undo(self, request: Request) -> Response:
-        body = await _body(request, dict[str, int])
-        if {*body} != {"id"} or body["id"] < 1:
-            raise _Wrong("the request must be an object with an id, a number from 1")
-        return _json(await run_in_threadpool(self._session.undo, body["id"]))
+        undoing = await _body(request, Undoing)
+        return _json(await run_in_threadpool(self._session.undo, undoing))
 
     def picture(self, request: Request) -> Response:
         _parameters(request, {})

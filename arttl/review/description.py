@@ -60,7 +60,7 @@ def described(tasks: list[str], rows: int) -> Schema:
         "/api/objects/{row}": _get("All that is known of a row", _object("Details"), [in_path["row"]]),
         "/api/labels": _get("Every label of a task", _object("Labels"), [_parameter("task", task)]),
         "/api/decisions": _post("Save decisions", "Choices", "Saved"),
-        "/api/undo": _post("Undo a decision", "Undo", "Undone"),
+        "/api/undo": _post("Undo decisions", "Undoing", "Undone"),
         "/pictures/{kind}/{number}/{size}": _get(
             "A photograph of a row, or of a sample of the shards",
             picture,
@@ -85,6 +85,7 @@ def described(tasks: list[str], rows: int) -> Schema:
 
 def _schemas(task: Schema, row: Schema) -> dict[str, Schema]:
     version = {"type": "integer", "minimum": 0, "maximum": _MOST}
+    number = {"type": "integer", "minimum": 1, "maximum": _MOST}
     decision = _record(
         id=_NUMBER,
         verdict={"type": "string", "enum": list(VERDICTS)},
@@ -184,9 +185,9 @@ def _schemas(task: Schema, row: Schema) -> dict[str, Schema]:
         "Saved": _record(
             saved={"type": "array", "items": of_state}, conflicts={"type": "array", "items": of_state}
         ),
-        "Undo": _record(id={"type": "integer", "minimum": 1, "maximum": _MOST}),
+        "Undoing": _record(ids={"type": "array", "items": number, "minItems": 1, "maxItems": MOST_DECISIONS}),
         "Undone": _record(
-            task={"type": "string"}, object={"type": "string"}, state={"$ref": "#/components/schemas/State"}
+            undone={"type": "array", "items": number}, conflicts={"type": "array", "items": number}
         ),
     }
 

@@ -70,6 +70,13 @@ class Choices:
     new_labels: bool = False
 
 
+@dataclass(frozen=True)
+class Undoing:
+    """Numbers of decisions that are undone together."""
+
+    ids: tuple[int, ...]
+
+
 class Session:
     """One review; for any number of threads."""
 
@@ -352,19 +359,23 @@ class Session:
             raise Refused(f"nothing is suggested for the {task} of row {row}")
         return self._row(task, row)
 
-    def undo(self, number: int) -> dict[str, Any]:
-        """Undo a decision.
+    def undo(self, undoing: Undoing) -> dict[str, Any]:
+        """Undo decisions.
 
         Returns:
-            Its task and object, and the state of it now.
+            The numbers of those that were undone, and of those that are not in force any more.
 
         Raises:
-            Conflict: if it is not in force any more.
-            ArttlError: if there is no such decision, or the file cannot be written.
+            Refused: for a number of decisions that is not allowed.
+            ArttlError: if there is no such decision, or the file cannot be written; then none is undone.
         """
-        subject = self.verdicts.undo(number).decision.subject
-        state = self.verdicts.state(subject)
-        return {"task": subject.task, "object": subject.object_number, "state": _of_state(state)}
+        if not 0 < len(undoing.ids) <= MOST_DECISIONS:
+            raise Refused(f"from 1 to {MOST_DECISIONS} decisions are undone at once, not {len(undoing.ids)}")
+        results = zip(undoing.ids, self.verdicts.undo(undoing.ids), strict=True)
+        by_kind: dict[bool, list[int]] = {True: [], False: []}
+        for number, result in results:
+            by_kind[isinstance(result, Conflict)].append(number)
+        return {"undone": by_kind[False], "conflicts": by_kind[True]}
 
     def _check_task(self, task: str) -> None:
         if task not in self.collection.tasks:

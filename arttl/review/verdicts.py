@@ -77,11 +77,11 @@ class Verdicts:
         self.sync()
         return saved
 
-    def undo(self, number: int) -> Row:
+    def undo(self, numbers: Sequence[int]) -> list[Row | Conflict]:
         """See `DecisionFile.undo`."""
-        row = self._file.undo(number, self._reviewer.name, is_blind=self._reviewer.is_blind)
+        rows = self._file.undo(numbers, self._reviewer.name, is_blind=self._reviewer.is_blind)
         self.sync()
-        return row
+        return rows
 
     def sync(self) -> None:
         """Take note of what was appended since, by this process or another."""

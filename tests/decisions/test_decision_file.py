@@ -81,15 +81,15 @@ def test_an_older_version_overwrites_nothing(file: DecisionFile, tmp_path: Path)
 def test_undoing_brings_back_what_was_before(file: DecisionFile) -> None:
     first = saved(file, SUGGESTED, 0)
     second = saved(file, decided("rejected"), first.id)
-    undone = file.undo(second.id, "Q")
+    (undone,) = file.undo([second.id], "Q")
+    assert isinstance(undone, Row)
     assert (undone.undoes, undone.decision.reviewer) == (second.id, "Q")
     assert file.state(SUGGESTED.subject) == State(undone.id, (first,))
-    with pytest.raises(Conflict):
-        file.undo(second.id, "Q")
-    assert file.undo(first.id, "Q").id == 4
+    again, undone = file.undo([second.id, first.id], "Q")
+    assert isinstance(again, Conflict) and isinstance(undone, Row) and undone.id == 4
     assert file.state(SUGGESTED.subject) == State(4, ())
     with pytest.raises(ArttlError, match="has no decision 99"):
-        file.undo(99, "Q")
+        file.undo([99], "Q")
     assert [row.id for row in file.rows_after(2)] == [3, 4]
     assert len(file.history(SUGGESTED.subject)) == 4  # nothing went
 
@@ -122,7 +122,7 @@ def test_any_sequence_is_that_of_a_stack(
                 version = file.state(subject).version
                 stacks[number].append(saved(file, decided(verdict, *labels, number=f"{number}"), version).id)
             elif stacks[number]:
-                file.undo(stacks[number].pop(), "R")
+                file.undo([stacks[number].pop()], "R")
         expected = {f"{number}": stack[-1] for number, stack in stacks.items() if stack}
         states = {subject.object_number: state.row.id for subject, state in file.states() if state.row}
         assert states == expected
