@@ -92,6 +92,10 @@ class Conflict(ArttlError):
         self.state = state
 
 
+class NoDecision(ArttlError):
+    """A number of a decision that there is none of."""
+
+
 class DecisionFile:
     """An open file of decisions, for any number of threads; other processes may have it open too."""
 
@@ -202,7 +206,8 @@ class DecisionFile:
             For each its row, on the disk, or why it was not undone: it is not in force any more.
 
         Raises:
-            ArttlError: if there is no such decision, or the file cannot be written; then none is undone.
+            NoDecision: if there is no such decision; then none is undone.
+            ArttlError: if the file cannot be written; then none is undone.
         """
 
         def work() -> list[Row | Conflict]:
@@ -210,7 +215,7 @@ class DecisionFile:
             for number in numbers:
                 row = next(self._rows(f"{_SELECT} WHERE id = ?", (number,)), None)
                 if row is None:
-                    raise ArttlError(f"{self.path} has no decision {number}")
+                    raise NoDecision(f"{self.path} has no decision {number}")
                 subject = row.decision.subject
                 state = self._state(subject, reviewer if is_blind else None)
                 if number in [each.id for each in state.rows]:

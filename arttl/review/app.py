@@ -16,7 +16,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from arttl.decisions.decision import LONGEST_TEXT
-from arttl.documents import parse_json
+from arttl.decisions.file import NoDecision
+from arttl.documents import parse_json, structured
 from arttl.errors import ArttlError
 from arttl.pictures.decoding import BadPicture
 from arttl.review.description import described
@@ -49,6 +50,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (_Wrong, 400),
     (Unknown, 404),
     (NoPicture, 404),
+    (NoDecision, 404),
     (BadPicture, 404),
     (Refused, 409),
 )
@@ -223,9 +225,18 @@ async def _body(request: Request, kind: type[T]) -> T:
         if len(data) > LARGEST_BODY:
             raise HTTPException(413)
     try:
-        return parse_json(bytes(data), kind, "the request")
+        return structured(_whole(parse_json(bytes(data), dict[str, Any], "the request")), kind, "the request")
     except ArttlError as error:
         raise _Wrong(str(error)) from error
+
+
+def _whole(value: Any) -> Any:
+    """Values of JSON in which 45.0 is 45, as JSON Schema has it."""
+    if isinstance(value, dict):
+        return {key: _whole(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_whole(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 _SENTENCES = {

@@ -8,7 +8,7 @@ from arttl.decisions.decision import LONGEST_TEXT, MOST_LABELS, VERDICTS
 from arttl.review.columns import STATUSES
 from arttl.review.pictures import SIZES
 from arttl.review.queues import LONGEST_SEARCH, ORDERS, QUEUES, SHOWS
-from arttl.review.session import MOST_DECISIONS, MOST_ROWS
+from arttl.review.session import LARGEST_NUMBER, MOST_DECISIONS, MOST_ROWS
 from arttl.version import __version__
 
 Schema = dict[str, Any]
@@ -17,7 +17,6 @@ _TEXT: Schema = {"type": "string", "maxLength": LONGEST_TEXT}
 _LABELS: Schema = {"type": "array", "items": {"type": "string"}}
 _SHARE: Schema = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
 _NUMBER: Schema = {"type": "integer", "minimum": 0}
-_MOST = 2**53  # whole numbers of JavaScript
 
 
 def described(tasks: list[str], rows: int) -> Schema:
@@ -84,8 +83,8 @@ def described(tasks: list[str], rows: int) -> Schema:
 
 
 def _schemas(task: Schema, row: Schema) -> dict[str, Schema]:
-    version = {"type": "integer", "minimum": 0, "maximum": _MOST}
-    number = {"type": "integer", "minimum": 1, "maximum": _MOST}
+    version = {"type": "integer", "minimum": 0, "maximum": LARGEST_NUMBER}
+    number = {"type": "integer", "minimum": 1, "maximum": LARGEST_NUMBER}
     decision = _record(
         id=_NUMBER,
         verdict={"type": "string", "enum": list(VERDICTS)},

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from arttl.characters import plain_text
-from arttl.decisions.decision import LONGEST_TEXT, Decision, Row, State, Verdict
+from arttl.decisions.decision import LONGEST_TEXT, MOST_LABELS, Decision, Row, State, Verdict
 from arttl.decisions.file import Conflict, DecisionFile
 from arttl.errors import ArttlError, counted
 from arttl.exchange.command import digest_of_weights
@@ -26,6 +26,8 @@ from arttl.vocabularies.table import Vocabularies
 
 MOST_ROWS = 200
 """Rows of a request."""
+LARGEST_NUMBER = 2**53
+"""Of JavaScript."""
 MOST_DECISIONS = 500
 """Decisions of a request, which are saved in one transaction."""
 
@@ -54,6 +56,14 @@ class Choice:
     verdict: Verdict
     labels: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if min(self.row, self.version) < 0 or max(self.row, self.version) > LARGEST_NUMBER:
+            raise ValueError("a row or version that is out of range")
+        if bool(self.labels) != (self.verdict == "corrected"):
+            raise ValueError("labels are given with the verdict corrected, and with no other")
+        if len(self.labels) > MOST_LABELS or any(not 0 < len(label) <= LONGEST_TEXT for label in self.labels):
+            raise ValueError(f"up to {MOST_LABELS} labels of up to {LONGEST_TEXT:,} characters are saved")
+
 
 @dataclass(frozen=True)
 class Choices:
@@ -69,12 +79,25 @@ class Choices:
     decisions: tuple[Choice, ...]
     new_labels: bool = False
 
+    def __post_init__(self) -> None:
+        _check_count(self.decisions)
+
 
 @dataclass(frozen=True)
 class Undoing:
     """Numbers of decisions that are undone together."""
 
     ids: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        _check_count(self.ids)
+        if min(self.ids) < 1 or max(self.ids) > LARGEST_NUMBER:
+            raise ValueError("a number that is out of range")
+
+
+def _check_count(values: Sequence[object]) -> None:
+    if not 0 < len(values) <= MOST_DECISIONS:
+        raise ValueError(f"from 1 to {MOST_DECISIONS} decisions at once, not {len(values)}")
 
 
 class Session:
@@ -366,11 +389,9 @@ class Session:
             The numbers of those that were undone, and of those that are not in force any more.
 
         Raises:
-            Refused: for a number of decisions that is not allowed.
-            ArttlError: if there is no such decision, or the file cannot be written; then none is undone.
+            NoDecision: if there is no such decision; then none is undone.
+            ArttlError: if the file cannot be written; then none is undone.
         """
-        if not 0 < len(undoing.ids) <= MOST_DECISIONS:
-            raise Refused(f"from 1 to {MOST_DECISIONS} decisions are undone at once, not {len(undoing.ids)}")
         results = zip(undoing.ids, self.verdicts.undo(undoing.ids), strict=True)
         by_kind: dict[bool, list[int]] = {True: [], False: []}
         for number, result in results:

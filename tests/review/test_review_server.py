@@ -138,8 +138,8 @@ def test_the_page_has_nothing_inline_and_nothing_from_elsewhere(server: Server) 
         ("POST", "api/decisions", b"{" * 100_000, "application/json", 400),
         ("POST", "api/decisions", b" " * (2**20 + 1), "application/json", 413),
         ("POST", "api/undo", b'{"ids": [true]}', "application/json", 400),
-        ("POST", "api/undo", b'{"ids": []}', "application/json", 409),
-        ("POST", "api/undo", b'{"ids": [99]}', "application/json", 500),
+        ("POST", "api/undo", b'{"ids": []}', "application/json", 400),
+        ("POST", "api/undo", b'{"ids": [99]}', "application/json", 404),
     ],
 )
 def test_requests_that_are_refused(

@@ -100,6 +100,7 @@ async function search() {
     field("nothing").textContent = "No object is left here: choose another queue, or show all.";
     moved();
     countQueues();
+    labelsOf(values.task).catch(() => {}); // the type-ahead's, before they are asked for
   } catch (error) {
     fail(error);
   }
@@ -248,7 +249,7 @@ async function find() {
   if (!rows.length) return;
   try {
     const many = grid.selected.size ? ` of ${counted(grid.selected.size)} objects` : "";
-    const choice = await finder.ask(`${task()}${many}`, await labelsOf(task()), { allowNew: true });
+    const choice = await finder.ask(`${task()}${many}`, labelsOf(task()), { allowNew: true });
     field("grid").focus();
     if (!choice) return;
     if (isMultiple() && !grid.selected.size && !choice.isNew) panel.toggle(choice.label);
@@ -261,7 +262,7 @@ async function find() {
 async function filterByLabel() {
   try {
     const of = field("of").value;
-    const choice = await finder.ask(`Only objects with this ${of}`, await labelsOf(of), { any: "any label" });
+    const choice = await finder.ask(`Only objects with this ${of}`, labelsOf(of), { any: "any label" });
     field("grid").focus();
     if (!choice) return;
     shows.label = choice.label;

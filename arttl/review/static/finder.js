@@ -56,24 +56,38 @@ export class Finder {
       const item = event.target.closest("li");
       if (item) this.#choose(Number(item.dataset.index));
     });
-    this.dialog.addEventListener("close", () => this.#ended(null));
+    // The event may come when the next question is open already.
+    this.dialog.addEventListener("close", () => { if (!this.dialog.open) this.#ended(null); });
   }
 
-  // The label that a person chooses, as {label, isNew}; null where none was. `allowNew`: any text may be chosen, after
-  // a second Enter; `any`: the first choice stands for every label.
+  // The label that a person chooses, as {label, isNew}; null where none was. It opens at once, so that no key that
+  // follows is taken for another's, and `labels` may still be a promise. `allowNew`: any text may be chosen, after a
+  // second Enter; `any`: the first choice stands for every label.
   ask(title, labels, { allowNew = false, any = "" } = {}) {
-    Object.assign(this, { labels, allowNew, any, confirming: false });
+    this.#ended(null);
+    Object.assign(this, { labels: null, allowNew, any, confirming: false, choices: [] });
     byId("finder-title").textContent = title;
     this.text.value = "";
+    this.list.replaceChildren();
+    this.note.textContent = "…";
     this.dialog.showModal();
     this.text.focus();
-    this.#search();
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       this.resolve = resolve;
+      this.ready = labels.then((loaded) => {
+        if (this.resolve !== resolve) return;
+        this.labels = loaded;
+        this.#search();
+      });
+      this.ready.catch((error) => {
+        this.dialog.close();
+        reject(error);
+      });
     });
   }
 
   #search() {
+    if (!this.labels) return;
     this.confirming = false;
     const typed = this.text.value.trim();
     const { found, total } = this.labels.search(typed);
@@ -118,7 +132,8 @@ export class Finder {
       this.#mark();
     } else if (event.key === "Enter") {
       event.preventDefault();
-      this.#choose(this.at);
+      if (this.labels) this.#choose(this.at);
+      else this.ready.then(() => this.#choose(this.at));
     }
   }
 
