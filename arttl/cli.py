@@ -88,6 +88,10 @@ COMMANDS = {
         "arttl.review.settings:ReviewSettings",
         "arttl.review.command:run",
     ),
+    "decisions": Command(
+        "take decisions home, and measure how far reviewers agree",
+        subcommands="arttl.review.export:COMMANDS",
+    ),
     "convert": Command(
         "write suggestions and accepted values as Linked Art, LIDO, Web Annotation or CSV",
         "arttl.exchange.command:ConvertSettings",
