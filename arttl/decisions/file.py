@@ -11,52 +11,22 @@ import datetime
 import itertools
 import json
 import sqlite3
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 from arttl.decisions.decision import Decision, Row, State, Subject, state_of
+from arttl.decisions.opening import check_header, connected
 from arttl.documents import parse_json
 from arttl.errors import ArttlError, one_line
 from arttl.files import WriteError
 
-APPLICATION_ID = 0x61727464  # "artd"
-VERSION = 1
 MOST_ROWS_OF_A_SUBJECT = 10_000
 """Decisions and undone ones of one object and task, which are read at once."""
-LONGEST_CELL = 2**20
-"""Bytes of a cell of the table."""
-
 _UNDONE = "undone"
-_SECONDS = 10.0  # that another process may take for a save
-_TABLE = """CREATE TABLE decisions (
-  id INTEGER PRIMARY KEY,
-  time TEXT NOT NULL,
-  object_number TEXT NOT NULL,
-  key TEXT NOT NULL,
-  institution TEXT NOT NULL,
-  task TEXT NOT NULL,
-  catalogued TEXT NOT NULL,
-  suggested TEXT NOT NULL,
-  probability REAL,
-  verdict TEXT NOT NULL,
-  labels TEXT NOT NULL,
-  reviewer TEXT NOT NULL,
-  model TEXT NOT NULL,
-  blind INTEGER NOT NULL,
-  undoes INTEGER UNIQUE REFERENCES decisions (id)
-)"""
-_INDEX = "CREATE INDEX decisions_of_object ON decisions (object_number, task, key)"
-_SCHEMA = {
-    ("table", "decisions", "decisions", _TABLE),
-    ("index", "decisions_of_object", "decisions", _INDEX),
-    ("index", "sqlite_autoindex_decisions_1", "decisions", None),
-}
 _COLUMNS = (
     *("id", "time", "object_number", "key", "institution", "task", "catalogued", "suggested", "probability"),
     *("verdict", "labels", "reviewer", "model", "blind", "undoes"),
@@ -66,14 +36,6 @@ _INSERT = f"INSERT INTO decisions ({', '.join(_COLUMNS[1:])}) VALUES ({', '.join
 # Without an object number it is the picture that tells subjects apart. Each uses the index.
 _OF_OBJECT = f"{_SELECT} WHERE object_number = ? AND task = ? AND institution = ?"
 _OF_PICTURE = f"{_SELECT} WHERE object_number = '' AND task = ? AND institution = ? AND key = ?"
-_ALLOWED = (
-    sqlite3.SQLITE_SELECT,
-    sqlite3.SQLITE_READ,
-    sqlite3.SQLITE_INSERT,
-    sqlite3.SQLITE_TRANSACTION,
-    sqlite3.SQLITE_FUNCTION,
-)
-
 T = TypeVar("T")
 
 
@@ -120,54 +82,11 @@ class DecisionFile:
             raise ArttlError(f"{flag} {path}: there is no folder {path.parent}; make it first")
         is_new = not path.exists() or not path.stat().st_size
         if not is_new:
-            _check_header(path, flag)
+            check_header(path, flag)
         with self._errors():
-            self._connection = _connected(path, is_read_only)
-            try:
-                self._prepare(is_new and not is_read_only, is_read_only, flag)
-            except BaseException:
-                self._connection.close()
-                raise
-
-    def _prepare(self, is_new: bool, is_read_only: bool, flag: str) -> None:
-        run = self._connection.execute
-        run("PRAGMA trusted_schema=OFF")
-        run("PRAGMA cell_size_check=ON")
-        if sys.version_info >= (3, 12):
-            self._connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)
-            self._connection.setconfig(sqlite3.SQLITE_DBCONFIG_ENABLE_TRIGGER, False)
-            self._connection.setconfig(sqlite3.SQLITE_DBCONFIG_ENABLE_VIEW, False)
-        if sys.version_info >= (3, 11):
-            self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_CELL)
-        if is_new:
-            run("PRAGMA journal_mode=WAL")
-            run("BEGIN IMMEDIATE")
-            if not run("SELECT count(*) FROM sqlite_schema").fetchone()[
-                0
-            ]:  # another process may have been first
-                run(_TABLE)
-                run(_INDEX)
-                run(f"PRAGMA application_id={APPLICATION_ID}")
-                run(f"PRAGMA user_version={VERSION}")
-            run("COMMIT")
-        identity, version = (
-            run(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")
-        )
-        if identity != APPLICATION_ID:
-            raise ArttlError(f"{flag} {self.path} is a database of another program; name another file")
-        if version != VERSION:
-            raise ArttlError(
-                f"{flag} {self.path} has decisions of format {version}; this version reads {VERSION}"
+            self._connection = connected(
+                path, is_new=is_new and not is_read_only, is_read_only=is_read_only, flag=flag
             )
-        if {*run("SELECT type, name, tbl_name, sql FROM sqlite_schema")} != _SCHEMA:
-            raise ArttlError(f"{flag} {self.path} has other tables than a file of decisions; it is not used")
-        if not is_read_only:
-            if run("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
-                raise ArttlError(
-                    f"{flag} {self.path}: its file system cannot keep a write-ahead log; use a local disk"
-                )
-            run("PRAGMA synchronous=FULL")
-        self._connection.set_authorizer(_authorize)
 
     def save(self, decisions: Sequence[tuple[Decision, int]]) -> list[Row | Conflict]:
         """Append decisions, in one transaction.
@@ -375,44 +294,6 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "probability": (float, type(None)),
     "undoes": (int, type(None)),
 }
-
-
-def _check_header(path: Path, flag: str) -> None:
-    """Refuse what is no database before SQLite touches it."""
-    try:
-        with path.open("rb") as file:
-            header = file.read(16)
-    except OSError as error:
-        raise ArttlError(f"{flag} {path} cannot be read: {error.strerror}") from error
-    if header != b"SQLite format 3\0":
-        raise ArttlError(f"{flag} {path} is not a file of decisions; name another")
-
-
-def _connected(path: Path, is_read_only: bool) -> sqlite3.Connection:
-    address = f"file:{quote(str(path.absolute()))}?mode={'ro' if is_read_only else 'rwc'}"
-
-    def connect(address: str) -> sqlite3.Connection:
-        return sqlite3.connect(
-            address, uri=True, timeout=_SECONDS, isolation_level=None, check_same_thread=False
-        )
-
-    connection = connect(address)
-    if is_read_only and not path.with_name(path.name + "-wal").exists():
-        try:
-            connection.execute("SELECT count(*) FROM sqlite_schema")
-        except (
-            sqlite3.OperationalError
-        ):  # the folder cannot be written, and has no log that would have to be read
-            connection.close()
-            connection = connect(f"{address}&immutable=1")
-    return connection
-
-
-def _authorize(
-    action: int, first: str | None, second: str | None, schema: str | None, cause: str | None
-) -> int:
-    """Let a statement select and insert, and nothing else: nothing is deleted, by whatever mistake of ours."""
-    return sqlite3.SQLITE_OK if action in _ALLOWED and cause is None else sqlite3.SQLITE_DENY
 
 
 def _text(labels: Sequence[str]) -> str:

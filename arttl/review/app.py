@@ -23,8 +23,9 @@ from arttl.pictures.decoding import BadPicture
 from arttl.review.description import described
 from arttl.review.pictures import SIZES, NoPicture
 from arttl.review.queues import LONGEST_SEARCH, ORDERS, QUEUES, SHOWS, Query
+from arttl.review.requests import MOST_ROWS, Choices, Undoing
 from arttl.review.security import LARGEST_BODY
-from arttl.review.session import MOST_ROWS, Choices, Refused, Session, Undoing, Unknown
+from arttl.review.session import Refused, Session, Unknown
 
 _STATIC = Path(__file__).parent / "static"
 _STYLES = Path(__file__).parents[1] / "templates" / "styles.css"

@@ -11,17 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from arttl.errors import ArttlError, one_line
-from arttl.review.columns import (
-    AUDIT,
-    NO_STATUS,
-    Codes,
-    Labels,
-    Lists,
-    Part,
-    TaskColumns,
-    batches,
-    check_table,
-)
+from arttl.review.columns import AUDIT, NO_STATUS, Codes, Labels, Lists, TaskColumns, starts_of
+from arttl.review.reading import Part, batches, check_table
 
 FILE = "audit.parquet"
 FLAG = "--audit"
@@ -132,7 +123,5 @@ def _columns(task: str, rows: list[dict[str, Any]], labels: Labels) -> TaskColum
 
 
 def _lists(of_rows: list[list[int]]) -> Lists:
-    starts = np.concatenate(
-        [np.zeros(1, np.int32), np.cumsum([len(each) for each in of_rows], dtype=np.int32)]
-    )
+    starts = starts_of(np.array([len(each) for each in of_rows], np.int32))
     return Lists(starts, np.array([code for each in of_rows for code in each], np.int32))

@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 from arttl.decisions.decision import Subject
 from arttl.errors import ArttlError, counted
 from arttl.review.audit_columns import read_audit
-from arttl.review.columns import HEAD, Codes, Labels, Part, Rows, TaskColumns, joined, read_suggestions
+from arttl.review.columns import Codes, Labels, Rows, TaskColumns, joined
+from arttl.review.reading import HEAD, Part, read_suggestions
 from arttl.vocabularies.table import Vocabularies
 
 _BETWEEN = "\x1f"  # of ASCII, to separate units; no catalogue has it

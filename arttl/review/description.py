@@ -8,7 +8,7 @@ from arttl.decisions.decision import LONGEST_TEXT, MOST_LABELS, VERDICTS
 from arttl.review.columns import STATUSES
 from arttl.review.pictures import SIZES
 from arttl.review.queues import LONGEST_SEARCH, ORDERS, QUEUES, SHOWS
-from arttl.review.session import LARGEST_NUMBER, MOST_DECISIONS, MOST_ROWS
+from arttl.review.requests import LARGEST_NUMBER, MOST_DECISIONS, MOST_ROWS
 from arttl.version import __version__
 
 Schema = dict[str, Any]

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from arttl.documents import structured
 from arttl.errors import ArttlError, one_line
-from arttl.review.columns import checked_batches, task_names
+from arttl.review.reading import checked_batches, task_names
 
 MOST_RANKED = 20
 """Labels of a task that are shown with their probability."""

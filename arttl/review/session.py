@@ -5,31 +5,24 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from arttl.characters import plain_text
-from arttl.decisions.decision import LONGEST_TEXT, MOST_LABELS, Decision, Row, State, Verdict
+from arttl.decisions.decision import Decision, State
 from arttl.decisions.file import Conflict, DecisionFile
 from arttl.errors import ArttlError, counted
 from arttl.exchange.command import digest_of_weights
 from arttl.review.audit_columns import audit_file
 from arttl.review.collection import Collection
 from arttl.review.columns import AUDIT, STATUSES, SUGGESTED, Codes
-from arttl.review.details import MOST_RANKED, Neighbour, Ranked, RecordFile
+from arttl.review.details import MOST_RANKED, Neighbour, RecordFile
 from arttl.review.maps import Maps
 from arttl.review.pictures import Pictures, Thumbnails, cache_file
 from arttl.review.queues import QUEUES, Query, Queues
+from arttl.review.requests import Choice, Choices, Undoing, finite, of_ranked, of_row, of_state
 from arttl.review.settings import ReviewSettings
 from arttl.review.verdicts import Reviewer, Verdicts
 from arttl.vocabularies.table import Vocabularies
-
-MOST_ROWS = 200
-"""Rows of a request."""
-LARGEST_NUMBER = 2**53
-"""Of JavaScript."""
-MOST_DECISIONS = 500
-"""Decisions of a request, which are saved in one transaction."""
 
 
 class Unknown(ArttlError):
@@ -38,66 +31,6 @@ class Unknown(ArttlError):
 
 class Refused(ArttlError):
     """A decision that cannot be made as it is."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What a person chose.
-
-    Attributes:
-        row: that was looked at.
-        version: of its state, as it was shown.
-        verdict: see `Decision`.
-        labels: that are right, for `corrected`.
-    """
-
-    row: int
-    version: int
-    verdict: Verdict
-    labels: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if min(self.row, self.version) < 0 or max(self.row, self.version) > LARGEST_NUMBER:
-            raise ValueError("a row or version that is out of range")
-        if bool(self.labels) != (self.verdict == "corrected"):
-            raise ValueError("labels are given with the verdict corrected, and with no other")
-        if len(self.labels) > MOST_LABELS or any(not 0 < len(label) <= LONGEST_TEXT for label in self.labels):
-            raise ValueError(f"up to {MOST_LABELS} labels of up to {LONGEST_TEXT:,} characters are saved")
-
-
-@dataclass(frozen=True)
-class Choices:
-    """Decisions about one task, which are saved together.
-
-    Attributes:
-        task: of the model.
-        decisions: at most `MOST_DECISIONS`.
-        new_labels: whether labels that nobody has used are allowed.
-    """
-
-    task: str
-    decisions: tuple[Choice, ...]
-    new_labels: bool = False
-
-    def __post_init__(self) -> None:
-        _check_count(self.decisions)
-
-
-@dataclass(frozen=True)
-class Undoing:
-    """Numbers of decisions that are undone together."""
-
-    ids: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        _check_count(self.ids)
-        if min(self.ids) < 1 or max(self.ids) > LARGEST_NUMBER:
-            raise ValueError("a number that is out of range")
-
-
-def _check_count(values: Sequence[object]) -> None:
-    if not 0 < len(values) <= MOST_DECISIONS:
-        raise ValueError(f"from 1 to {MOST_DECISIONS} decisions at once, not {len(values)}")
 
 
 class Session:
@@ -237,7 +170,7 @@ class Session:
             "suggested": [names[code] for code in columns.suggested.of(row)],
             "probability": None if math.isnan(probability) else probability,
             "status": STATUSES[status] if status >= 0 else None,
-            "state": _of_state(self.verdicts.state(collection.subject(row, task))),
+            "state": of_state(self.verdicts.state(collection.subject(row, task))),
         }
 
     def details(self, row: int) -> dict[str, Any]:
@@ -266,11 +199,9 @@ class Session:
             details |= {"problem": suggestion.problem, "nearest": self._nearest(suggestion.nearest)}
             beside = {
                 name: {
-                    "ranked": _of_ranked(task.ranked),
+                    "ranked": of_ranked(task.ranked),
                     "set": None if task.set is None else list(task.set[:MOST_RANKED]),
-                    "interval": None
-                    if task.interval is None
-                    else [_finite(end) for end in task.interval[:2]],
+                    "interval": None if task.interval is None else [finite(end) for end in task.interval[:2]],
                     "uris": list(task.uris or ())[:MOST_RANKED],
                 }
                 for name, task in suggestion.tasks.items()
@@ -282,7 +213,7 @@ class Session:
             details["doubt"] = {
                 "kind": doubt.kind,
                 "label": doubt.label,
-                "probability": _finite(doubt.label_probability),
+                "probability": finite(doubt.label_probability),
                 "split": doubt.split,
                 "networks": [
                     {"network": each.network, "agrees": each.agrees, "suggested": each.suggested}
@@ -290,13 +221,13 @@ class Session:
                 ],
             }
             beside = {
-                name: {"ranked": _of_ranked(doubt.ranked), "set": None, "interval": None, "uris": []}
+                name: {"ranked": of_ranked(doubt.ranked), "set": None, "interval": None, "uris": []}
                 for name, columns in self.collection.tasks.items()
                 if columns.status[row] == AUDIT
             }
         for name, of_task in beside.items():
             subject = self.collection.subject(row, name)
-            history = [_of_row(each) for each in self.verdicts.history(subject)]
+            history = [of_row(each) for each in self.verdicts.history(subject)]
             details["tasks"][name] = {**self._row(name, row), **of_task, "history": history}
         return details
 
@@ -304,7 +235,7 @@ class Session:
         return [
             {
                 "object": each.object_number,
-                "similarity": _finite(each.similarity),
+                "similarity": finite(each.similarity),
                 "labels": {of_task.task: list(of_task.labels) for of_task in each.catalogued},
                 "sample": self.pictures.sample_of(each.key),
             }
@@ -323,18 +254,14 @@ class Session:
             ArttlError: if the file cannot be written; then none is saved.
         """
         self._check_task(choices.task)
-        if not 0 < len(choices.decisions) <= MOST_DECISIONS:
-            raise Refused(
-                f"from 1 to {MOST_DECISIONS} decisions are saved at once, not {len(choices.decisions)}"
-            )
         self._digesting.join()
         decisions = [(self._decision(choices, choice), choice.version) for choice in choices.decisions]
         saved, conflicts = [], []
         for choice, result in zip(choices.decisions, self.verdicts.save(decisions), strict=True):
             if isinstance(result, Conflict):
-                conflicts.append({"row": choice.row, "state": _of_state(result.state)})
+                conflicts.append({"row": choice.row, "state": of_state(result.state)})
             else:
-                saved.append({"row": choice.row, "state": _of_state(State(result.id, (result,)))})
+                saved.append({"row": choice.row, "state": of_state(State(result.id, (result,)))})
         with self._labels_lock:
             for decision, _ in decisions:
                 for label in decision.labels:
@@ -405,32 +332,3 @@ class Session:
     def _check_row(self, row: int) -> None:
         if not 0 <= row < len(self.collection):
             raise Unknown(f"there is no row {row}")
-
-
-def _of_state(state: State) -> dict[str, Any]:
-    row = state.row
-    return {
-        "version": state.version,
-        "decision": None if row is None else _of_row(row),
-        "disputed": state.is_disputed,
-    }
-
-
-def _of_row(row: Row) -> dict[str, Any]:
-    decision = row.decision
-    return {
-        "id": row.id,
-        "verdict": decision.verdict,
-        "undoes": row.undoes,
-        "labels": list(decision.labels),
-        "reviewer": decision.reviewer[:LONGEST_TEXT],
-        "time": row.time,
-    }
-
-
-def _of_ranked(ranked: Sequence[Ranked] | None) -> list[list[Any]]:
-    return [[each.label, _finite(each.probability)] for each in (ranked or ())[:MOST_RANKED]]
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

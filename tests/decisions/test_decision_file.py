@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from arttl.decisions.decision import Decision, Row, State, Subject
-from arttl.decisions.file import APPLICATION_ID, Conflict, DecisionFile
+from arttl.decisions.file import Conflict, DecisionFile
+from arttl.decisions.opening import APPLICATION_ID
 from arttl.errors import ArttlError
 from arttl.files import WriteError
 
@@ -255,7 +256,7 @@ def test_where_there_is_no_file(tmp_path: Path) -> None:
 def test_a_file_locked_by_another_program(
     file: DecisionFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("arttl.decisions.file._SECONDS", 0.1)
+    monkeypatch.setattr("arttl.decisions.opening._SECONDS", 0.1)
     other = sqlite3.connect(tmp_path / "decisions.sqlite", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with DecisionFile(tmp_path / "decisions.sqlite") as waiting, pytest.raises(ArttlError, match="is locked"):
