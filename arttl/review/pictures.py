@@ -9,7 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -122,7 +122,7 @@ class Pictures:
         title, date = (self._collection.text(name, row) for name in ("title", "date"))
         if self._shards is not None and self._sample_of[row] >= 0 and not (title or date):
             members = self._shards.members(int(self._sample_of[row]))
-            record = parse_json(members.read_json(), dict[str, object], members.file)
+            record = parse_json(members.read_json(), dict[str, Any], members.file)
             title, date = (
                 value[:1000] if isinstance(value := record.get(name), str) else ""
                 for name in ("title", "date")

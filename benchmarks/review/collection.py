@@ -18,7 +18,23 @@ CLASSES = {"artist": 3000, "material": 120, "type": 400}
 
 def label_names(task: str, random: np.random.RandomState) -> np.ndarray:
     """Names that look like a catalogue's, each once."""
-    syllables = ["ba", "der", "gio", "hals", "jan", "kel", "lo", "mar", "nino", "ost", "pet", "ru", "sen", "van", "vi"]
+    syllables = [
+        "ba",
+        "der",
+        "gio",
+        "hals",
+        "jan",
+        "kel",
+        "lo",
+        "mar",
+        "nino",
+        "ost",
+        "pet",
+        "ru",
+        "sen",
+        "van",
+        "vi",
+    ]
     names = [
         "".join(random.choice(syllables, 3)).capitalize() + f" {task[0].upper()}{number}"
         for number in range(CLASSES[task])
