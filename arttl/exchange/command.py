@@ -15,9 +15,9 @@ from arttl.exchange.decisions import Decisions, accepted_chunks, decision_chunks
 from arttl.exchange.lido import lido_chunks
 from arttl.exchange.linked_art import linked_art_chunks
 from arttl.exchange.targets import Targets
-from arttl.exchange.values import Model, Status, Value, read_when, task_fields
+from arttl.exchange.values import Model, Status, Value, digest_of_weights, read_when, task_fields
 from arttl.exchange.web_annotation import annotation_chunks
-from arttl.files import digest_of_file, write_bytes
+from arttl.files import write_bytes
 from arttl.settings import OutputFile, Parsed, Settings
 from arttl.vocabularies.concepts import is_address, is_language
 from arttl.vocabularies.table import Vocabularies
@@ -236,16 +236,3 @@ def _chunks(
     if settings.to == "web-annotation":
         return annotation_chunks(objects, language=language)
     return decision_chunks(objects) if settings.to == "csv" else accepted_chunks(objects, tasks)
-
-
-def digest_of_weights(folder: Path) -> str:
-    """SHA-256 of a model's weights, in hexadecimal. Torch, which takes seconds to load, is not needed for it.
-
-    Raises:
-        ArttlError: if it is not the folder of a model, or of a run that made one.
-    """
-    for inside in (folder, folder / "best"):
-        for name in ("model", "fused"):
-            if all((inside / f"{name}{suffix}").is_file() for suffix in (".json", ".safetensors")):
-                return digest_of_file(inside / f"{name}.safetensors")
-    raise ArttlError(f"--model {folder} is not the folder of a model, or of a run that made one")

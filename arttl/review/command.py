@@ -142,6 +142,9 @@ def _in_address(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+_MOST_ARENAS = -8  # M_ARENA_MAX of malloc.h
+
+
 def _lean() -> None:
     """Keep memory for rows that a person looks at, not what reading the files has used."""
     import pyarrow as pa
@@ -150,4 +153,6 @@ def _lean() -> None:
     if sys.platform == "linux":
         import ctypes
 
-        ctypes.CDLL(None).malloc_trim(0)
+        library = ctypes.CDLL(None)
+        library.malloc_trim(0)
+        library.mallopt(_MOST_ARENAS, 2)  # else each thread keeps memory of its own

@@ -58,7 +58,7 @@ class Pictures:
         self._shards: ShardRows | None = None
         self.samples = 0
         self._sample_of: Codes = np.full(len(collection), -1, np.int32)
-        self._keys: pa.Array = pa.array([], pa.string())
+        self._keys: pa.Array = pa.nulls(0, pa.string())
         if shards is not None:
             manifest = Manifest.read(shards)
             self._shards, self.samples = ShardRows(manifest), len(manifest)

@@ -11,7 +11,7 @@ from arttl.characters import plain_text
 from arttl.decisions.decision import Decision, State
 from arttl.decisions.file import Conflict, DecisionFile
 from arttl.errors import ArttlError, counted
-from arttl.exchange.command import digest_of_weights
+from arttl.exchange.values import digest_of_weights
 from arttl.review.audit_columns import audit_file
 from arttl.review.collection import Collection
 from arttl.review.columns import AUDIT, STATUSES, SUGGESTED, Codes
@@ -256,8 +256,9 @@ class Session:
         self._check_task(choices.task)
         self._digesting.join()
         decisions = [(self._decision(choices, choice), choice.version) for choice in choices.decisions]
+        rows = [choice.row for choice in choices.decisions]
         saved, conflicts = [], []
-        for choice, result in zip(choices.decisions, self.verdicts.save(decisions), strict=True):
+        for choice, result in zip(choices.decisions, self.verdicts.save(decisions, rows), strict=True):
             if isinstance(result, Conflict):
                 conflicts.append({"row": choice.row, "state": of_state(result.state)})
             else:

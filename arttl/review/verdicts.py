@@ -49,6 +49,7 @@ class Verdicts:
         """
         self._collection, self._file, self._reviewer = collection, file, reviewer
         self._lock = threading.Lock()
+        self._numbers: dict[Subject, int] = {}  # of objects that were decided here
         self._of_task = {task: np.zeros(collection.object_count, np.int8) for task in collection.tasks}
         self.elsewhere = 0
         """Subjects of the file that no row shows."""
@@ -71,8 +72,10 @@ class Verdicts:
         rows = self._file.history(subject)
         return [row for row in rows if self._reviewer.alone in (None, row.decision.reviewer)]
 
-    def save(self, decisions: Sequence[tuple[Decision, int]]) -> list[Row | Conflict]:
-        """See `DecisionFile.save`."""
+    def save(self, decisions: Sequence[tuple[Decision, int]], rows: Sequence[int]) -> list[Row | Conflict]:
+        """See `DecisionFile.save`; `rows` are those that the decisions are about."""
+        for (decision, _), row in zip(decisions, rows, strict=True):
+            self._numbers[decision.subject] = int(self._collection.objects[row])
         saved = self._file.save(decisions)
         self.sync()
         return saved
@@ -94,8 +97,11 @@ class Verdicts:
 
     def _set(self, states: Sequence[tuple[Subject, State]]) -> None:
         known = [(subject, state) for subject, state in states if subject.task in self._of_task]
-        objects = self._collection.find_objects([subject for subject, _ in known]) if known else ()
-        for (subject, state), number in zip(known, objects, strict=True):
+        # To look for objects takes time for each row of the collection; those that are decided here are known.
+        new = [subject for subject, _ in known if subject not in self._numbers]
+        found = dict(zip(new, self._collection.find_objects(new).tolist(), strict=True)) if new else {}
+        for subject, state in known:
+            number = self._numbers.get(subject, found.get(subject, -1))
             if number >= 0:
                 self._of_task[subject.task][number] = code_of(state)
             else:

@@ -100,7 +100,7 @@ def decide(verdicts: Verdicts, collection: Collection, row: int, task: str, verd
         labels,
         "R",  # type: ignore[arg-type]
     )
-    verdicts.save([(decision, verdicts.state(subject).version)])
+    verdicts.save([(decision, verdicts.state(subject).version)], [row])
 
 
 def test_every_query_is_that_of_a_search_row_by_row(
