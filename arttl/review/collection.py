@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from arttl.decisions.decision import Subject
 from arttl.errors import ArttlError, counted
 from arttl.review.audit_columns import read_audit
-from arttl.review.columns import Codes, Labels, Rows, TaskColumns, joined, texts_of
+from arttl.review.columns import Codes, Labels, Rows, TaskColumns, joined
 from arttl.review.reading import HEAD, Part, read_suggestions
 from arttl.vocabularies.table import Vocabularies
 
@@ -90,9 +90,7 @@ class Collection:
 
     def find_objects(self, subjects: list[Subject]) -> Codes:
         """The number of the object of each subject, -1 where no row shows it."""
-        known = pc.index_in(
-            texts_of([_name_of_subject(subject) for subject in subjects]), value_set=self._names
-        )
+        known = pc.index_in(pa.array(map(_name_of_subject, subjects), pa.string()), value_set=self._names)
         return known.fill_null(-1).to_numpy().astype(np.int32)
 
     def surest(self, task: str) -> npt.NDArray[np.bool_] | None:

@@ -6,7 +6,6 @@ Rows are those of `suggestions.parquet`, then those of `audit.parquet`; all else
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -72,13 +71,6 @@ class Lists:
 def starts_of(lengths: Codes) -> Codes:
     """Where lists of these lengths begin, and where the last one ends."""
     return np.concatenate([np.zeros(1, np.int32), np.cumsum(lengths, dtype=np.int32)])
-
-
-def texts_of(values: Sequence[str]) -> pa.StringArray:
-    """Texts as Arrow has them. Of a list `pa.array` would make them too, and load pandas where it is installed."""
-    encoded = [value.encode() for value in values]
-    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
-    return pa.StringArray.from_buffers(len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
 
 
 class Labels:

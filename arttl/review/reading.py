@@ -23,7 +23,6 @@ from arttl.review.columns import (
     Lists,
     TaskColumns,
     starts_of,
-    texts_of,
 )
 
 MOST_ROWS = 5_000_000
@@ -205,7 +204,7 @@ class _Building:
         children = dict(zip((each.name for each in column.type), column.flatten(), strict=True))
         suggested = self._add("labels", children["labels"])
         self._add("catalogued", children.get("catalogued", pa.nulls(len(column), _TEXTS)))
-        codes = pc.index_in(children["status"], value_set=texts_of(STATUSES[:AUDIT])).fill_null(NO_STATUS)
+        codes = pc.index_in(children["status"], value_set=pa.array(STATUSES[:AUDIT])).fill_null(NO_STATUS)
         if pc.sum(pc.and_(children["status"].is_valid(), pc.equal(codes, NO_STATUS))).as_py():
             raise ValueError(f"it has a status that is none of {', '.join(STATUSES[:AUDIT])}")
         self._status.append(codes.to_numpy().astype(np.int8))

@@ -22,6 +22,13 @@ import psutil
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 from browser import Page, chromium
 
+# pyarrow loads pandas where it is installed; arttl does not need it, and the tests do.
+_MAIN = """import sys
+class Without:
+    def find_spec(self, name, *rest):
+        if name == 'pandas': raise ImportError(name)
+sys.meta_path.insert(0, Without())
+from arttl.cli import main; main()"""
 _READY = """document.documentElement.dataset.ready && document.querySelector('#object h2')
  && [...document.querySelectorAll('.cell:not([hidden])')].every(
    c => c.querySelector('.number').textContent !== '…' && c.querySelector('img').complete)"""
@@ -54,14 +61,13 @@ def _median(page: Page, script: str, repeats: int = 7) -> float:
     return statistics.median(times)
 
 
-def measure(folder: Path, arttl: str) -> dict[str, float]:
+def measure(folder: Path) -> dict[str, float]:
     """All times in milliseconds, start-up in seconds, memory in MB."""
     results: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as scratch:
         environment = {**os.environ, "ARTTL_CACHE": scratch, "PYTHONUNBUFFERED": "1"}
         command = [
-            arttl,
-            "review",
+            *(sys.executable, "-c", _MAIN, "review"),
             "--predictions",
             str(folder / "suggestions.parquet"),
             "--images",
@@ -205,9 +211,8 @@ def main() -> None:
     """Measure a collection of `collection.py`, and print a row per time."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--arttl", default=str(Path(sys.executable).parent / "arttl"))
     arguments = parser.parse_args()
-    for name, value in measure(arguments.folder, arguments.arttl).items():
+    for name, value in measure(arguments.folder).items():
         print(f"| {name} | {value:,.{2 if value < 10 else 0}f} |", flush=True)
 
 
