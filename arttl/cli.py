@@ -93,6 +93,15 @@ COMMANDS = {
         "arttl.reports.settings:ReportSettings",
         "arttl.reports.command:run",
     ),
+    "review": Command(
+        "look at suggestions in the browser, and accept, correct or reject them",
+        "arttl.review.settings:ReviewSettings",
+        "arttl.review.command:run",
+    ),
+    "decisions": Command(
+        "take decisions home, and measure how far reviewers agree",
+        subcommands="arttl.review.export:COMMANDS",
+    ),
     "convert": Command(
         "write suggestions and accepted values as Linked Art, LIDO, Web Annotation or CSV",
         "arttl.exchange.command:ConvertSettings",
