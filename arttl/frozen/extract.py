@@ -122,6 +122,7 @@ def compute_features(
         if kept:
             reporter.say(f"resumed    {kept} of {writer.num_blocks} blocks were done by an interrupted pass")
         with beside_other_ranks():
+            open_rows = partial(open_rows, engine=every_sample.engine)  # the same for every block
             _fill(writer, missing, network, manifest, open_rows, reporter, accelerator)
     else:
         reporter.say(f"features   {settings.out} holds them already")

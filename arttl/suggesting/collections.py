@@ -206,7 +206,9 @@ class ShardCollection:
             ArttlError: for an unknown split, or missing or damaged shards.
         """
         self._manifest, self._split = manifest, split
+        self._engine = how.engine
         loader = self._opened(how, how.preprocesses[0])
+        self._engine = loader.engine  # the same for every part
         self._rows = loader.rows
         self.tasks = tuple(manifest.task_names)
         self._labels = {task: manifest.labels(task) for task in self.tasks}
@@ -251,7 +253,7 @@ class ShardCollection:
             labelled=False,
             preprocess=preprocess,
             batch_size=how.batch_size,
-            engine=how.engine,
+            engine=self._engine,
             rank=0,
             world_size=1,
             shuffle=False,
