@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from arttl.catalogue.spool import Spool
@@ -206,9 +205,7 @@ class ShardCollection:
             ArttlError: for an unknown split, or missing or damaged shards.
         """
         self._manifest, self._split = manifest, split
-        self._engine = how.engine
         loader = self._opened(how, how.preprocesses[0])
-        self._engine = loader.engine  # the same for every part
         self._rows = loader.rows
         self.tasks = tuple(manifest.task_names)
         self._labels = {task: manifest.labels(task) for task in self.tasks}
@@ -230,10 +227,9 @@ class ShardCollection:
 
     def read(self, parts: Mapping[int, Sequence[int]], how: HowToRead) -> Iterator[PictureBatch]:
         """See `Collection`."""
+        views = Views.open(how.preprocesses, partial(self._opened, how))
         for part, items in parts.items():
-            rows = self._rows[np.asarray(items)]
-            views = Views.open(how.preprocesses, partial(self._opened, how, rows=rows))
-            for number, batches in enumerate(views):
+            for number, batches in enumerate(views.of_rows(self._rows[np.asarray(items)])):
                 begin = number * how.batch_size
                 chosen = items[begin : begin + how.batch_size]  # the rest is padding
                 valid = torch.stack([batch.valid for batch in batches]).all(0)[: len(chosen)]
@@ -244,21 +240,18 @@ class ShardCollection:
                 images = tuple(batch.images[: len(chosen)][valid] for batch in batches)
                 yield PictureBatch(part, list(chosen), images, problems)
 
-    def _opened(
-        self, how: HowToRead, preprocess: Preprocess, rows: npt.NDArray[np.int64] | None = None
-    ) -> Loader:
+    def _opened(self, how: HowToRead, preprocess: Preprocess) -> Loader:
         return open_loader(
             self._manifest,
             self._split,
             labelled=False,
             preprocess=preprocess,
             batch_size=how.batch_size,
-            engine=self._engine,
+            engine=how.engine,
             rank=0,
             world_size=1,
             shuffle=False,
             threads=how.threads,
-            rows=rows,
             device=how.device,
             on_bad_sample="skip",
         )
