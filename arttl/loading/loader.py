@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import logging
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,14 @@ if TYPE_CHECKING:
     from arttl.loading.dali_engine import DaliEngine
 
 _LOG = logging.getLogger("arttl.loading")
+
+
+@dataclass
+class _Kept:
+    """What an engine keeps from one epoch to the next; None until it is first needed."""
+
+    memory: BatchMemory | None = None
+    dali: DaliEngine | None = None
 
 
 @dataclass(eq=False, repr=False)
@@ -95,8 +103,7 @@ class Loader:
         self._first_batch = 0  # of the next iteration
         self._yielded = 0  # batches of the current epoch
         self._iteration = 0
-        self._memory: BatchMemory | None = None
-        self._dali_engine: DaliEngine | None = None
+        self._kept = _Kept()
 
     def __len__(self) -> int:
         """Batches in an epoch, the same on every rank."""
@@ -106,6 +113,21 @@ class Loader:
     def at_the_end(self) -> bool:
         """Whether the batch yielded last is the last of its epoch."""
         return self._yielded == len(self)
+
+    def of_rows(self, rows: npt.NDArray[np.int64]) -> Loader:
+        """A loader of some of the rows, in this order unless shuffled, with the same engine.
+
+        It uses the memory and the pipeline of this one, so that a collection can be read in many parts: DALI's start
+        takes as long as a thousand pictures.
+
+        Args:
+            rows: [N] int64, at least one of `rows`.
+        """
+        if not len(rows) or not np.isin(rows, self.rows).all() or self.sampling.classes is not None:
+            raise ValueError("parts must name one row or more, all of a loader that visits every row once")
+        part = replace(self, rows=rows)
+        part._kept = self._kept
+        return part
 
     def set_epoch(self, epoch: int) -> None:
         """Make an epoch the current one; in the epoch of a restored state, keep its position."""
@@ -171,15 +193,16 @@ class Loader:
             dtype=self.dtype,
             on_bad_sample=self.on_bad_sample,
         )
+        kept = self._kept
         with self.files.ahead(reading.rows):
             if self.engine == "cpu":
-                self._memory = self._memory or cpu_engine.batch_memory(reading)
-                yield from cpu_engine.read(reading, self._memory)
+                kept.memory = kept.memory or cpu_engine.batch_memory(reading)
+                yield from cpu_engine.read(reading, kept.memory)
             else:
                 from arttl.loading.dali_engine import DaliEngine  # not at the top: it needs DALI
 
-                self._dali_engine = self._dali_engine or DaliEngine(self.dali, len(self.manifest))
-                yield from self._dali_engine.read(reading)
+                kept.dali = kept.dali or DaliEngine(self.dali, len(self.manifest))
+                yield from kept.dali.read(reading)
 
     def state_dict(self) -> dict[str, Any]:
         """The loader's position: the epoch and the number of batches yielded, whatever was read ahead.

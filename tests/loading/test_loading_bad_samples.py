@@ -68,6 +68,15 @@ def test_bad_samples_are_skipped_counted_and_named(
     assert left_behind() == []
 
 
+def test_bad_samples_are_skipped_in_inference_mode(damaged: Manifest, engine: str) -> None:
+    """As in validation: the mode is that of the thread that asks for batches, and not of those that decode."""
+    with torch.inference_mode():
+        batches = list(open_loader(damaged, engine=engine, on_bad_sample="skip", **OPTIONS))
+    valid = torch.cat([batch.valid for batch in batches])
+    assert (~valid).nonzero().flatten().tolist() == [1, 5, 6, 11]
+    assert not torch.cat([batch.images for batch in batches])[~valid].any()
+
+
 def test_without_it_the_first_ends_the_run(damaged: Manifest, engine: str) -> None:
     with pytest.raises(ArttlError, match=r"sample 's1' \(row 1\) cannot be decoded"):
         list(open_loader(damaged, engine=engine, **OPTIONS))

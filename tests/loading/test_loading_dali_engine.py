@@ -87,6 +87,17 @@ def test_iterations_at_once_have_a_pipeline_each(painted_collection: Manifest, b
     assert len(built) == 2
 
 
+def test_parts_of_a_collection_share_the_pipeline(painted_collection: Manifest, built: list[Any]) -> None:
+    loader = opened(painted_collection, preprocess=WHOLE, batch_size=5)
+    for first in (0, 20, 7):
+        rows = loader.rows[first : first + 13]
+        batches = list(loader.of_rows(rows))
+        assert_painted(batches, painted_collection)
+        assert torch.cat([batch.rows[batch.valid] for batch in batches]).tolist() == rows.tolist()
+    list(loader)
+    assert len(built) == 1
+
+
 def with_stray_marker(data: bytes) -> bytes:
     """A JPEG that DALI's parser fails at and libjpeg does not: TEM (ITU-T T.81, table B.1) in its header."""
     return data[:2] + b"\xff\x01" + data[2:]
