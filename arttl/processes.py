@@ -51,8 +51,8 @@ def output_of(module: str, arguments: Sequence[str], seconds: float) -> bytes:
         ProcessDied: if it crashed or took longer.
         RuntimeError: with its traceback, for any other failure.
     """
-    # Nothing is imported from the current folder, which may be a stranger's. The time is limited in the process as well,
-    # for one whose parent was killed.
+    # Nothing is imported from the current folder, which may be a stranger's. The time is limited in the process as
+    # well, for one whose parent was killed.
     code = (
         "import sys; sys.path[:] = filter(None, sys.path); from arttl.processes import limit_time;"
         f" limit_time({math.ceil(seconds)}); from {module} import main; main()"
