@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from arttl.auditing.out_of_fold import FOLDS
-from arttl.errors import ArttlError, counted, did_you_mean
+from arttl.errors import counted
 from arttl.inference.objects import Objects
 from arttl.pictures.near_duplicates import NEAR_DUPLICATES_FILE
 from arttl.shards.manifest import Manifest
@@ -49,17 +49,11 @@ class AuditedObjects:
 
         Args:
             manifest: of the shards.
-            tasks: whose labels are audited.
+            tasks: whose labels are audited, of those that it has.
 
         Raises:
-            ArttlError: for a task that the shards do not have, or a table of near duplicates that cannot be read.
+            ArttlError: for a table of near duplicates that cannot be read.
         """
-        for task in tasks:
-            if task not in manifest.task_names:
-                known = ", ".join(manifest.task_names) or "none"
-                raise ArttlError(
-                    f"the shards have no task {task!r}{did_you_mean(task, manifest.task_names)}; they have: {known}"
-                )
         labels = {task: manifest.labels(task) for task in tasks}
         numbers = list(zip(manifest.object_numbers, manifest.institutions, strict=True))
         names = [

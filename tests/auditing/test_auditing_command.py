@@ -266,13 +266,14 @@ def test_shards_are_audited_by_way_of_their_features(small_shards: Path, tmp_pat
     ("changes", "message"),
     [
         ({"folders": ()}, "name folders made with arttl features, or a folder of shards"),
+        ({"out": Path()}, "--out . has no name of its own; name a folder to be made"),
         ({"least": 4}, "--least must be at least 5, not 4"),
         (
             {"tasks": ("type",), "multi_label": ("material",)},
             "--multi-label names 'material', which --tasks does not",
         ),
         ({"tasks": ("typ",)}, r"have no task 'typ' \(did you mean 'type'\?\)"),
-        ({"multi_label": ("colour",)}, "--multi-label colour: the shards have no such task"),
+        ({"multi_label": ("colour",)}, "the shards have no task 'colour'"),
         ({"least": 1000}, "has two classes with at least 1000 objects each"),
         ({"backbone": "vgg19"}, "--backbone is for a folder of shards, and"),
         ({"model": Path("runs/mine")}, "--model is for a folder of shards, and"),
@@ -300,6 +301,8 @@ def test_folders_that_are_something_else_are_refused(
         ArttlError, match="is not a folder of features; name folders made with arttl features, or one"
     ):
         audit(AuditSettings(folders=(features, small_shards), out=tmp_path / "audit"))
+    with pytest.raises(ArttlError, match="the shards have no task 'typ'"):
+        audit(AuditSettings(folders=(small_shards,), out=tmp_path / "audit", tasks=("typ",)))
     with pytest.raises(ArttlError, match="are the same features; give one of them"):
         audit(AuditSettings(folders=(features, features), out=tmp_path / "audit"))
     (tmp_path / "mine").mkdir()
