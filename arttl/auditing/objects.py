@@ -128,6 +128,7 @@ class JudgedTask:
         items: [M] int64, indices of the objects, ascending.
         targets: [M] int64 or [M, Q] float32.
         folds: [M] int64, the fold of each.
+        catalogued: all labels of each, also those that do not count.
         labelled: objects with a label of the task, judged or not.
     """
 
@@ -135,6 +136,7 @@ class JudgedTask:
     items: npt.NDArray[np.int64]
     targets: torch.Tensor
     folds: npt.NDArray[np.int64]
+    catalogued: Sequence[tuple[str, ...]]
     labelled: int
 
 
@@ -188,4 +190,5 @@ def judge(
     groups = np.unique(objects.groups[items], return_inverse=True)[1].astype(np.int64).reshape(-1)
     folds = stratified_folds(groups, Labels(rows.astype(np.int64), of_class.astype(np.int64)), FOLDS, seed)
     known = sum(1 for row in labels if row)
-    return JudgedTask(task, items, torch.from_numpy(targets), folds, known), not_judged
+    catalogued = [objects.labels[name][item] or () for item in items.tolist()]
+    return JudgedTask(task, items, torch.from_numpy(targets), folds, catalogued, known), not_judged
