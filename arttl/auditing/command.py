@@ -108,10 +108,7 @@ def audit(settings: AuditSettings) -> AuditResult:
     stores, sentences = open_features(settings)
     manifest = stores[0].manifest
     tasks = settings.tasks or manifest.task_names
-    if stray := set(settings.multi_label) - set(tasks):
-        raise ArttlError(
-            f"--multi-label {min(stray)}: the shards have no such task; they have: {', '.join(tasks)}"
-        )
+    settings.check_tasks(manifest.task_names)
     objects = AuditedObjects.of(manifest, tasks)
     if vocabularies is not None:
         sentences += vocabularies.sentences()
@@ -119,8 +116,9 @@ def audit(settings: AuditSettings) -> AuditResult:
         reporter.say(sentence)
     judged, not_judged = _judge(settings, objects, tasks)
     judgements = _judgements(judged, objects, stores, reporter)
-    doubts = _in_order([each for of_task in judgements.values() for each in of_task.doubts], tasks)
-    doubts = _in_order([*doubts, *pair_doubts(objects, judgements)], tasks)
+    of_labels = [doubt for judgement in judgements.values() for doubt in judgement.doubts]
+    doubts = [*of_labels, *pair_doubts(objects, judgements)]
+    doubts.sort(key=lambda doubt: (tasks.index(doubt.task), doubt.kind, doubt.rank))
     result = AuditResult(
         out=settings.out,
         objects=objects,
@@ -143,6 +141,8 @@ def audit(settings: AuditSettings) -> AuditResult:
 def _check_out(settings: AuditSettings) -> None:
     """Find out early that the folder may not be replaced."""
     out = settings.out
+    if out.name in ("", ".."):
+        raise ArttlError(f"--out {out} has no name of its own; name a folder to be made")
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     if not (out / _DONE).is_file():
@@ -182,7 +182,7 @@ def _judgements(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     features = [objects.objects.mean(store.values(LAST_LAYER)).to(device) for store in stores]
     judgements = {}
-    with reporter.progress("heads", len(judged) * len(stores) * FOLDS) as bar:
+    with reporter.progress("heads", len(judged) * len(stores)) as bar:
         for of_task in judged:
             items = torch.from_numpy(of_task.items)
             together, alone = out_of_fold(
@@ -195,10 +195,6 @@ def _judgements(
             names = dict(zip(store_names(stores), alone, strict=True))
             judgements[of_task.task.name] = Judgement(of_task, together, names)
     return judgements
-
-
-def _in_order(doubts: Sequence[Doubt], tasks: Sequence[str]) -> list[Doubt]:
-    return sorted(doubts, key=lambda doubt: (tasks.index(doubt.task), doubt.kind, doubt.rank))
 
 
 def _neighbours(

@@ -161,19 +161,20 @@ class Judgement:
         """What is said of a label of an object; None where its class or the object is not judged."""
         if item not in self._index_of_item or label not in self.judged.task.vocabulary.index:
             return None
-        suggested = None
+        index, suggested = self._index_of_item[item], None
         if self.judged.task.kind == "single-label":
-            values = self.together.probabilities[self._index_of_item[item]]
-            likeliest = self.judged.task.vocabulary.classes[int(values.argmax())]
-            suggested = None if likeliest == label else likeliest
+            likeliest = self.judged.task.vocabulary.classes[int(self.together.probabilities[index].argmax())]
+            suggested = None if likeliest in self.judged.catalogued[index] else likeliest
         return self.describe(item, label, suggested)
 
     def _of_labels(self) -> Iterator[Doubt]:
-        """The objects whose label is not the likeliest."""
+        """The objects whose label is not the likeliest, unless the likeliest is a further label of theirs."""
         names, given = self.judged.task.vocabulary.classes, self.judged.targets.numpy()
         found = find_contradictions(self.together.probabilities, given)
         for index in np.flatnonzero(found.contradicted).tolist():
             label, suggested = names[given[index]], names[found.suggested[index]]
+            if suggested in self.judged.catalogued[index]:
+                continue
             yield replace(
                 self.describe(int(self.judged.items[index]), label, suggested),
                 score=float(found.score[index]),

@@ -60,9 +60,10 @@ def _computed(settings: AuditSettings, shards: Path) -> Iterator[FeatureStore]:
         raise ArttlError(f"{shards} is neither a folder of features nor one of shards")
     kept = settings.out.with_name(f"{settings.out.name}-features")
     manifest = Manifest.read(shards)
+    settings.check_tasks(manifest.task_names)  # before the long pass, as all checks
     common = {name: getattr(settings, name) for name in ("engine", "threads", "overwrite")}
     if settings.model is None:
-        if Path(settings.weights).is_dir():  # checked before the long pass
+        if Path(settings.weights).is_dir():
             _check(f"--weights {settings.weights}", f"backbone of {settings.weights}", manifest, settings)
         common |= {name: getattr(settings, name) for name in ("backbone", "weights", "input_size")}
         yield compute_features(FeatureSettings(shards=shards, out=kept, stages="last", **common))

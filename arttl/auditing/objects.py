@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from arttl.auditing.out_of_fold import FOLDS
-from arttl.errors import ArttlError, counted, did_you_mean
+from arttl.errors import counted
 from arttl.inference.objects import Objects
 from arttl.pictures.near_duplicates import NEAR_DUPLICATES_FILE
 from arttl.shards.manifest import Manifest
@@ -49,17 +49,11 @@ class AuditedObjects:
 
         Args:
             manifest: of the shards.
-            tasks: whose labels are audited.
+            tasks: whose labels are audited, of those that it has.
 
         Raises:
-            ArttlError: for a task that the shards do not have, or a table of near duplicates that cannot be read.
+            ArttlError: for a table of near duplicates that cannot be read.
         """
-        for task in tasks:
-            if task not in manifest.task_names:
-                known = ", ".join(manifest.task_names) or "none"
-                raise ArttlError(
-                    f"the shards have no task {task!r}{did_you_mean(task, manifest.task_names)}; they have: {known}"
-                )
         labels = {task: manifest.labels(task) for task in tasks}
         numbers = list(zip(manifest.object_numbers, manifest.institutions, strict=True))
         names = [
@@ -134,6 +128,7 @@ class JudgedTask:
         items: [M] int64, indices of the objects, ascending.
         targets: [M] int64 or [M, Q] float32.
         folds: [M] int64, the fold of each.
+        catalogued: all labels of each, also those that do not count.
         labelled: objects with a label of the task, judged or not.
     """
 
@@ -141,6 +136,7 @@ class JudgedTask:
     items: npt.NDArray[np.int64]
     targets: torch.Tensor
     folds: npt.NDArray[np.int64]
+    catalogued: Sequence[tuple[str, ...]]
     labelled: int
 
 
@@ -194,4 +190,5 @@ def judge(
     groups = np.unique(objects.groups[items], return_inverse=True)[1].astype(np.int64).reshape(-1)
     folds = stratified_folds(groups, Labels(rows.astype(np.int64), of_class.astype(np.int64)), FOLDS, seed)
     known = sum(1 for row in labels if row)
-    return JudgedTask(task, items, torch.from_numpy(targets), folds, known), not_judged
+    catalogued = [objects.labels[name][item] or () for item in items.tolist()]
+    return JudgedTask(task, items, torch.from_numpy(targets), folds, catalogued, known), not_judged

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 
+from arttl.cpu import usable_cores
 from arttl.inference.calibration import fit_temperature
 from arttl.inference.labels import probabilities
 from arttl.models.losses import summed_loss
@@ -20,6 +25,8 @@ from arttl.tasks import Task
 
 FOLDS = 5
 _TOLERANCES = Tolerances(max_iterations=100, gradient=1e-4, change=1e-6)
+
+_RunAll: TypeAlias = Callable[[Iterable[Callable[[], nn.Linear]]], list[nn.Linear]]
 
 
 @dataclass(frozen=True)
@@ -40,20 +47,16 @@ class OutOfFold:
 
 
 @dataclass(frozen=True)
-class _Fold:
+class _Judged:
     """What is said of one fold's objects, and what chose how it is said.
 
     Attributes:
-        rows: [M] the fold's.
-        others: [N - M] all the others.
-        inner: [N - M, Q] logits of the others, by heads that saw neither them nor the fold.
-        outer: [M, Q] logits of the fold's.
+        inner: [N - M, Q] logits of the other folds' objects, fold by fold, by heads that saw neither fold.
+        outer: [M, Q] logits of this fold's objects.
         inverse_l2: C, with the lowest loss of `inner`.
         temperature: that suits `inner`.
     """
 
-    rows: torch.Tensor
-    others: torch.Tensor
     inner: torch.Tensor
     outer: torch.Tensor
     inverse_l2: float
@@ -65,7 +68,7 @@ def out_of_fold(
     networks: Sequence[torch.Tensor],
     targets: torch.Tensor,
     folds: npt.NDArray[np.int64],
-    on_fit: Callable[[], None] = lambda: None,
+    on_network: Callable[[], None] = lambda: None,
 ) -> tuple[OutOfFold, list[OutOfFold]]:
     """Nested cross-validation of logistic regressions on the features of one network or several.
 
@@ -79,104 +82,153 @@ def out_of_fold(
         networks: features of each, [N, D].
         targets: [N] int64 or [N, Q] float32, all known.
         folds: [N] from 0 to `FOLDS` - 1, each of them there.
-        on_fit: called `FOLDS` times for each network.
+        on_network: called after each network.
 
     Returns:
         What the networks say together, and each by itself.
     """
-    of_networks = [_cross_validate(task, values, targets, folds, on_fit) for values in networks]
-    alone = [_joined(task, [of_network], targets) for of_network in of_networks]
-    return (_joined(task, of_networks, targets) if len(networks) > 1 else alone[0]), alone
+    rows = [torch.from_numpy(np.flatnonzero(folds == fold)) for fold in range(FOLDS)]
+    known = [targets[of_fold.to(targets.device)] for of_fold in rows]
+    of_networks = []
+    with _one_thread_per_head(targets.device) as run_all:
+        for values in networks:
+            values = values - values.mean(0)  # of no label: all objects may be seen
+            values = values / values.std(0).clamp_min(1e-6)
+            parts = [values[of_fold.to(values.device)] for of_fold in rows]
+            of_networks.append(_CrossValidation(task, parts, known).judge(run_all))
+            on_network()
+    known = [of_fold.cpu() for of_fold in known]
+    alone = [_joined(task, rows, known, [of_network]) for of_network in of_networks]
+    return (_joined(task, rows, known, of_networks) if len(networks) > 1 else alone[0]), alone
 
 
-def _joined(task: Task, networks: Sequence[Sequence[_Fold]], targets: torch.Tensor) -> OutOfFold:
-    logits = np.empty((len(targets), task.outputs))
+def _joined(
+    task: Task,
+    rows: Sequence[torch.Tensor],
+    targets: Sequence[torch.Tensor],
+    networks: Sequence[Sequence[_Judged]],
+) -> OutOfFold:
+    """The mean of the calibrated logits of networks, calibrated again where there are several.
+
+    Args:
+        task: what is judged.
+        rows: of each fold's objects.
+        targets: likewise.
+        networks: of each, what it says of each fold.
+    """
+    logits = np.empty((sum(map(len, rows)), task.outputs))
     temperatures = []
-    for same_fold in zip(*networks, strict=True):
-        first = same_fold[0]
-        outer = torch.stack([fold.outer / fold.temperature for fold in same_fold]).mean(0)
-        temperature = first.temperature
+    for fold, same_fold in enumerate(zip(*networks, strict=True)):
+        outer = torch.stack([judged.outer / judged.temperature for judged in same_fold]).mean(0)
+        temperature = same_fold[0].temperature
         if len(same_fold) > 1:
-            inner = torch.stack([fold.inner / fold.temperature for fold in same_fold]).mean(0)
-            temperature = fit_temperature(task, inner, targets[first.others].cpu())
+            inner = torch.stack([judged.inner / judged.temperature for judged in same_fold]).mean(0)
+            temperature = fit_temperature(task, inner, torch.cat(_without(targets, fold)))
             outer = outer / temperature
         temperatures.append(temperature)
-        logits[first.rows.numpy()] = outer.double().numpy()
-    strengths = tuple(fold.inverse_l2 for fold in networks[0]) if len(networks) == 1 else ()
+        logits[rows[fold].numpy()] = outer.double().numpy()
+    strengths = tuple(judged.inverse_l2 for judged in networks[0]) if len(networks) == 1 else ()
     return OutOfFold(logits, probabilities(task, logits), strengths, tuple(temperatures))
 
 
-def _cross_validate(
-    task: Task,
-    values: torch.Tensor,
-    targets: torch.Tensor,
-    folds: npt.NDArray[np.int64],
-    on_fit: Callable[[], None],
-) -> list[_Fold]:
-    values = values - values.mean(0)  # of no label: all objects may be seen
-    values = values / values.std(0).clamp_min(1e-6)
-    fold_of = torch.from_numpy(folds)
-    choices = _choose(task, values, targets, fold_of)
-    of_folds = []
-    for fold, (inverse_l2, logits) in enumerate(choices):
-        rows, others = (torch.from_numpy(np.flatnonzero(part)) for part in (folds == fold, folds != fold))
-        head = _zero_head(task, values)
-        _fit(task, head, values, targets, others, inverse_l2)
-        with torch.no_grad():
-            outer = head(values[rows.to(values.device)]).cpu()
-        inner = logits[others]
-        temperature = fit_temperature(task, inner, targets.cpu()[others])
-        of_folds.append(_Fold(rows, others, inner, outer, inverse_l2, temperature))
-        on_fit()
-    return of_folds
+class _CrossValidation:
+    """The heads on one network's features.
 
-
-def _choose(
-    task: Task, values: torch.Tensor, targets: torch.Tensor, fold_of: torch.Tensor
-) -> list[tuple[float, torch.Tensor]]:
-    """For each fold C, and logits [N, Q] of all others' objects by heads of that strength that saw neither.
-
-    From a strong penalty to a weak one, until no fold's loss has fallen for `PATIENCE` values.
+    Attributes:
+        parts, targets: standardised features [M, D], and targets, of each fold's objects.
     """
-    heads = {pair: _zero_head(task, values) for pair in combinations(range(FOLDS), 2)}
-    rows_of = [(fold_of == fold).nonzero().flatten() for fold in range(FOLDS)]
-    losses = [math.inf] * FOLDS
-    choices = [(math.nan, torch.empty(0))] * FOLDS
-    worse = [0] * FOLDS
-    for inverse_l2 in INVERSE_L2_GRID:
-        logits = torch.zeros(FOLDS, len(targets), task.outputs)
-        for pair, head in heads.items():
-            seen = ((fold_of != pair[0]) & (fold_of != pair[1])).nonzero().flatten()
-            _fit(task, head, values, targets, seen, inverse_l2)
-            with torch.no_grad():
-                for fold, other in (pair, pair[::-1]):
-                    rows = rows_of[other]
-                    logits[fold, rows] = head(values[rows.to(values.device)]).cpu()
-        for fold in range(FOLDS):
-            others = (fold_of != fold).nonzero().flatten()
-            loss = float(summed_loss(task, logits[fold, others], targets.cpu()[others])) / len(others)
-            worse[fold] += 1
-            if loss < losses[fold]:
-                losses[fold], choices[fold], worse[fold] = loss, (inverse_l2, logits[fold]), 0
-        if min(worse) >= PATIENCE:
-            break
-    return choices
+
+    def __init__(self, task: Task, parts: Sequence[torch.Tensor], targets: Sequence[torch.Tensor]) -> None:
+        self._task, self.parts, self.targets = task, parts, targets
+
+    def judge(self, run_all: _RunAll) -> list[_Judged]:
+        """What is said of each fold."""
+        choices = self._choose(run_all)
+        work = [
+            partial(self._fit, self._new_head(), (fold,), inverse_l2)
+            for fold, (inverse_l2, _) in enumerate(choices)
+        ]
+        judged = []
+        for fold, (head, (inverse_l2, inner)) in enumerate(zip(run_all(work), choices, strict=True)):
+            known = torch.cat(_without(self.targets, fold)).cpu()
+            temperature = fit_temperature(self._task, inner, known)
+            judged.append(_Judged(inner, self._logits(head, fold), inverse_l2, temperature))
+        return judged
+
+    def _choose(self, run_all: _RunAll) -> list[tuple[float, torch.Tensor]]:
+        """For each fold C, and logits [N - M, Q] of the others' objects by heads of that strength that saw neither.
+
+        From a strong penalty to a weak one, until no fold's loss has fallen for `PATIENCE` values.
+        """
+        pairs = list(combinations(range(FOLDS), 2))
+        heads = [self._new_head() for _ in pairs]
+        losses, worse = [math.inf] * FOLDS, [0] * FOLDS
+        choices = [(math.nan, torch.empty(0))] * FOLDS
+        for inverse_l2 in INVERSE_L2_GRID:
+            # Each from where it was with the penalty before.
+            work = [
+                partial(self._fit, head, pair, inverse_l2) for pair, head in zip(pairs, heads, strict=True)
+            ]
+            head_of = dict(zip(pairs, run_all(work), strict=True))
+            for fold in range(FOLDS):
+                others = [other for other in range(FOLDS) if other != fold]
+                inner = torch.cat(
+                    [self._logits(head_of[min(fold, other), max(fold, other)], other) for other in others]
+                )
+                known = torch.cat(_without(self.targets, fold)).cpu()
+                loss = float(summed_loss(self._task, inner, known)) / len(known)
+                worse[fold] += 1
+                if loss < losses[fold]:
+                    losses[fold], choices[fold], worse[fold] = loss, (inverse_l2, inner), 0
+            if min(worse) >= PATIENCE:
+                break
+        return choices
+
+    def _new_head(self) -> nn.Linear:
+        head = nn.Linear(self.parts[0].shape[1], self._task.outputs, device=self.parts[0].device)
+        nn.init.zeros_(head.weight)
+        nn.init.zeros_(head.bias)
+        return head
+
+    def _fit(self, head: nn.Linear, left_out: tuple[int, ...], inverse_l2: float) -> nn.Linear:
+        """Fit a head, in place, to all folds but some."""
+        seen = [fold for fold in range(FOLDS) if fold not in left_out]
+
+        def loss() -> torch.Tensor:  # fold by fold: no copy of the features for each head
+            of_folds = [summed_loss(self._task, head(self.parts[fold]), self.targets[fold]) for fold in seen]
+            return torch.stack(of_folds).sum()
+
+        count = sum(len(self.parts[fold]) for fold in seen)
+        fit_penalised(head, loss, count, inverse_l2, _TOLERANCES)
+        return head
+
+    @torch.no_grad()
+    def _logits(self, head: nn.Linear, fold: int) -> torch.Tensor:
+        logits: torch.Tensor = head(self.parts[fold])
+        return logits.cpu()
 
 
-def _zero_head(task: Task, values: torch.Tensor) -> nn.Linear:
-    head = nn.Linear(values.shape[1], task.outputs, device=values.device)
-    nn.init.zeros_(head.weight)
-    nn.init.zeros_(head.bias)
-    return head
+def _without(parts: Sequence[torch.Tensor], fold: int) -> list[torch.Tensor]:
+    return [part for other, part in enumerate(parts) if other != fold]
 
 
-def _fit(
-    task: Task,
-    head: nn.Linear,
-    values: torch.Tensor,
-    targets: torch.Tensor,
-    rows: torch.Tensor,
-    inverse_l2: float,
-) -> None:
-    seen, known = values[rows.to(values.device)], targets[rows.to(targets.device)]
-    fit_penalised(head, lambda: summed_loss(task, head(seen), known), len(seen), inverse_l2, _TOLERANCES)
+@contextmanager
+def _one_thread_per_head(device: torch.device) -> Iterator[_RunAll]:
+    """Fit heads beside one another, each in one thread, in place of one after the other in several.
+
+    Threads that share a small product of matrices wait for one another at every step, on a busy machine for longer than
+    the work takes. The results do not depend on the number of cores.
+
+    Args:
+        device: of the features; on a GPU one head is fitted at a time.
+
+    Yields:
+        A function that calls functions and returns what they return, in their order.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(usable_cores() if device.type == "cpu" else 1) as pool:
+            yield lambda work: list(pool.map(lambda each: each(), work))
+    finally:
+        torch.set_num_threads(threads)

@@ -51,8 +51,8 @@ def check_unseen(where: str, weights: str, manifest: Manifest, *, trained_elsewh
     for origin in _origins(weights):
         if (file := _FROM_FILE.fullmatch(origin)) is not None:
             sentences.append(
-                f"note       the network of {where} has the {file[1]}: the audit is of use only if that was not"
-                " trained on the labels of these objects"
+                f"note       the network of {where} has the {file[1]}: the audit is of use only if it was not trained"
+                " on the labels of these objects"
             )
             continue
         if (model := _FROM_MODEL.fullmatch(origin)) is None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import tyro
 
 from arttl.auditing.out_of_fold import FOLDS
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, did_you_mean
 from arttl.loading.settings import EngineSettings
 from arttl.models.settings import NetworkSettings
 from arttl.settings import AtLeastOne, Bound, OutputSettings, settings_of
@@ -59,6 +59,19 @@ class AuditSettings(OutputSettings, EngineSettings, NetworkSettings):
             raise ArttlError(f"--multi-label names {min(stray)!r}, which --tasks does not")
         if self.model is not None and (given := self._given(NetworkSettings)):
             raise ArttlError(f"{given[0]} and --model both name a network: leave one of them out")
+
+    def check_tasks(self, known: tuple[str, ...]) -> None:
+        """Refuse tasks that the shards do not have.
+
+        Raises:
+            ArttlError: naming the first.
+        """
+        for task in (*self.tasks, *self.multi_label):
+            if task not in known:
+                there = ", ".join(known) or "none"
+                raise ArttlError(
+                    f"the shards have no task {task!r}{did_you_mean(task, known)}; they have: {there}"
+                )
 
     def check_features(self) -> None:
         """Refuse flags that have no effect on features that are there already.

@@ -72,9 +72,8 @@ def stratified_folds(groups: Rows, labels: Labels, count: int, seed: int) -> Row
     """
     table = _Table.of(groups, labels)
     shares = np.full(count, 1 / count)
-    return _distribute(table, np.bincount(groups), shares, _rows_of_classes(table)[:, None] * shares, seed)[
-        groups
-    ]
+    targets = _rows_of_classes(table)[:, None] * shares
+    return _distribute(table, np.bincount(groups), shares, targets, seed)[groups]
 
 
 @dataclass(frozen=True)

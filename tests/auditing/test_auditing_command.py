@@ -18,9 +18,12 @@ from arttl.auditing.command import AuditResult, audit
 from arttl.auditing.settings import AuditSettings
 from arttl.cli import run_command
 from arttl.errors import ArttlError
-from arttl.frozen.store import FeatureStore
+from arttl.frozen.store import FeatureStore, sha256_of_weights
+from arttl.models import Backbone, FusedModel, Provenance, default_preprocess
 from arttl.models.solver import Tolerances
+from arttl.models.stages import LAST_LAYER, PooledStages
 from arttl.shards.manifest import Manifest
+from arttl.tasks import TaskSet
 
 
 def address(label: str) -> str:
@@ -266,13 +269,14 @@ def test_shards_are_audited_by_way_of_their_features(small_shards: Path, tmp_pat
     ("changes", "message"),
     [
         ({"folders": ()}, "name folders made with arttl features, or a folder of shards"),
+        ({"out": Path()}, "--out . has no name of its own; name a folder to be made"),
         ({"least": 4}, "--least must be at least 5, not 4"),
         (
             {"tasks": ("type",), "multi_label": ("material",)},
             "--multi-label names 'material', which --tasks does not",
         ),
         ({"tasks": ("typ",)}, r"have no task 'typ' \(did you mean 'type'\?\)"),
-        ({"multi_label": ("colour",)}, "--multi-label colour: the shards have no such task"),
+        ({"multi_label": ("colour",)}, "the shards have no task 'colour'"),
         ({"least": 1000}, "has two classes with at least 1000 objects each"),
         ({"backbone": "vgg19"}, "--backbone is for a folder of shards, and"),
         ({"model": Path("runs/mine")}, "--model is for a folder of shards, and"),
@@ -300,6 +304,8 @@ def test_folders_that_are_something_else_are_refused(
         ArttlError, match="is not a folder of features; name folders made with arttl features, or one"
     ):
         audit(AuditSettings(folders=(features, small_shards), out=tmp_path / "audit"))
+    with pytest.raises(ArttlError, match="the shards have no task 'typ'"):
+        audit(AuditSettings(folders=(small_shards,), out=tmp_path / "audit", tasks=("typ",)))
     with pytest.raises(ArttlError, match="are the same features; give one of them"):
         audit(AuditSettings(folders=(features, features), out=tmp_path / "audit"))
     (tmp_path / "mine").mkdir()
@@ -307,3 +313,32 @@ def test_folders_that_are_something_else_are_refused(
     with pytest.raises(ArttlError, match="mine is not the folder of an audit; choose another"):
         audit(AuditSettings(folders=(features,), out=tmp_path / "mine", overwrite=True))
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
+
+
+def test_the_networks_of_a_fused_model_judge_together(small_shards: Path, tmp_path: Path) -> None:
+    tasks = TaskSet.from_manifest(Manifest.read(small_shards), ["type"])
+    backbones = [Backbone(name) for name in ("test_resnet", "test_efficientnet")]
+    model = FusedModel(
+        [PooledStages(backbone, {LAST_LAYER: backbone.num_features}) for backbone in backbones],
+        [default_preprocess(backbone, 32) for backbone in backbones],
+        tasks,
+        {"type": "uniform"},
+        Provenance("off-the-shelf", "test_resnet: random weights; test_efficientnet: random weights"),
+    )
+    model.save(tmp_path / "model")
+    result = audit(
+        AuditSettings(
+            folders=(small_shards,),
+            out=tmp_path / "audit",
+            model=tmp_path / "model",
+            tasks=("type",),
+            threads=1,
+        )
+    )
+    assert list(result.tasks["type"].networks) == ["resnet", "efficientnet"]
+    opinions = [[opinion.network for opinion in doubt.networks] for doubt in result.doubts]
+    assert opinions and all(names == ["resnet", "efficientnet"] for names in opinions)
+    for index, backbone in enumerate(backbones):
+        store = FeatureStore.open(tmp_path / "audit-features" / str(index))
+        assert store.recipe.weights_sha256 == sha256_of_weights(backbone)
+        assert store.recipe.weights == f"the network of {tmp_path / 'model'}"

@@ -96,3 +96,17 @@ def test_a_pair_of_tasks_that_are_not_judged_is_a_row_without_probabilities(
     assert (doubt.kind, doubt.task, doubt.label, doubt.suggested) == ("pair", "material", "marble", None)
     assert doubt.label_probability is None and doubt.ranked == () and doubt.networks == ()
     assert doubt.pair is not None and doubt.pair.label == "painting"
+
+
+def test_a_further_label_of_the_object_is_no_contradiction(make_manifest: MakeManifest) -> None:
+    labels = [("oil", "tempera")] * 2 + [("oil",)] * 6 + [("tempera",)] * 6
+    manifest = make_manifest([f"N{row:02}" for row in range(14)], material=labels)
+    objects = AuditedObjects.of(manifest, ["material"])
+    judged, _ = judge(objects, "material", multi_label=False, least=5, seed=0)
+    assert judged is not None
+    rows = objects.objects.chosen[judged.items].tolist()
+    probabilities = np.where(judged.targets.numpy()[:, None] == np.arange(2), 0.9, 0.1)
+    for row in (0, 2):
+        probabilities[rows.index(row)] = [0.2, 0.8]  # both oil first, and the pictures say tempera
+    judgement = Judgement(judged, given(probabilities), {"a": given(probabilities)})
+    assert [objects.photographs[doubt.item][0] for doubt in judgement.doubts] == [2]

@@ -9,7 +9,6 @@ import pytest
 
 from arttl.auditing.objects import AuditedObjects, judge
 from arttl.auditing.out_of_fold import FOLDS
-from arttl.errors import ArttlError
 from arttl.shards.manifest import Manifest
 
 MakeManifest = Callable[..., Manifest]
@@ -42,12 +41,6 @@ def test_missing_near_duplicates_are_reported(make_manifest: MakeManifest) -> No
     manifest = make_manifest(["A", "B"], type=[("vase",), ("bowl",)])
     (manifest.directory / "near-duplicates.csv").unlink()
     assert "have no near-duplicates.csv" in AuditedObjects.of(manifest, ["type"]).sentences()[-1]
-
-
-def test_a_task_that_the_shards_lack_is_named(make_manifest: MakeManifest) -> None:
-    manifest = make_manifest(["A"], type=[("vase",)])
-    with pytest.raises(ArttlError, match=r"no task 'typ' \(did you mean 'type'\?\); they have: type"):
-        AuditedObjects.of(manifest, ["typ"])
 
 
 def test_a_class_is_as_large_as_its_objects_that_look_different(make_manifest: MakeManifest) -> None:
