@@ -83,10 +83,24 @@ COMMANDS = {
         "arttl.suggesting.settings:PredictSettings",
         "arttl.suggesting.command:run",
     ),
+    "audit": Command(
+        "list the objects whose catalogue labels the pictures contradict",
+        "arttl.auditing.settings:AuditSettings",
+        "arttl.auditing.command:run",
+    ),
     "report": Command(
         "write suggestions, or doubtful labels, as a page to look at without a network",
         "arttl.reports.settings:ReportSettings",
         "arttl.reports.command:run",
+    ),
+    "review": Command(
+        "look at suggestions in the browser, and accept, correct or reject them",
+        "arttl.review.settings:ReviewSettings",
+        "arttl.review.command:run",
+    ),
+    "decisions": Command(
+        "take decisions home, and measure how far reviewers agree",
+        subcommands="arttl.review.export:COMMANDS",
     ),
     "convert": Command(
         "write suggestions and accepted values as Linked Art, LIDO, Web Annotation or CSV",

@@ -256,6 +256,22 @@ LONGER = {
     ),
     "layers": Case("layers GIVEN/features --out ROOT/l --tasks type", "l/layers.json"),
     "rebalance": Case("rebalance GIVEN/features --out ROOT/l --tasks type", "l/rebalance.json"),
+    "audit": Case(
+        "audit GIVEN/features GIVEN/features2 --tasks type --out ROOT/a",
+        "a/audit.json",
+        refusal="pass --overwrite",
+        remedy="--overwrite",
+        varies="audit.json",
+        most=8,
+    ),
+    "audit of shards": Case(
+        f"audit GIVEN/shards --tasks type --out ROOT/a {_NETWORK}",
+        "a/audit.json",
+        refusal="pass --overwrite",
+        remedy="--overwrite",
+        varies="audit.json|config.yaml",
+        most=8,
+    ),
     "evaluate": Case(
         f"{_EVALUATE} --json ROOT/e.json --classes-csv ROOT/c.csv --predictions ROOT/p.parquet", "e.json"
     ),
