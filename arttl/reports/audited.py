@@ -27,7 +27,6 @@ class _Ranked:
 @dataclass(frozen=True)
 class _Network:
     network: str
-    suggested: str | None = None
     agrees: bool | None = None
 
 

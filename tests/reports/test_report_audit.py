@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from report_cases import Reader, claims
 
+from arttl.auditing.tables import _SCHEMA
 from arttl.cli import run_command
 from arttl.shards.manifest import Manifest
 
@@ -20,8 +21,8 @@ _DOUBT: dict[str, Any] = {
     "catalogued": ["vase"], "label": "vase", "label_probability": 0.03, "suggested": "bowl",
     "suggested_probability": 0.9421, "ranked": [{"label": "bowl", "probability": 0.9421}],
     "networks": [
-        {"network": "lite0", "suggested": "bowl", "label_probability": 0.0, "agrees": True},
-        {"network": "lite1", "suggested": "vase", "label_probability": 0.5, "agrees": False},
+        {"network": "lite0", "likeliest": "bowl", "label_probability": 0.0, "agrees": True},
+        {"network": "lite1", "likeliest": "vase", "label_probability": 0.5, "agrees": False},
     ],
     "nearest": [
         {"object_number": "A.9", "key": "i", "similarity": 0.8, "catalogued": [{"task": "type", "labels": ["jug"]}]}
@@ -35,9 +36,9 @@ _PAIR = {
 }  # fmt: skip
 
 
-def audit(folder: Path, *rows: dict[str, Any]) -> Path:
+def audit(folder: Path, *rows: dict[str, Any], schema: pa.Schema | None = _SCHEMA) -> Path:
     (folder / "audit").mkdir(exist_ok=True)
-    table = pa.Table.from_pylist([{**_DOUBT, **row} for row in rows])
+    table = pa.Table.from_pylist([{**_DOUBT, **row} for row in rows], schema)
     pq.write_table(table, folder / "audit" / "audit.parquet")
     return folder / "audit"
 
@@ -85,7 +86,7 @@ def test_doubts_by_photograph_the_most_doubtful_first(small_shards: Path, tmp_pa
     ],
 )
 def test_rows_that_cannot_be_used(tmp_path: Path, capsys, row: dict[str, Any], sentence: str) -> None:
-    folder = audit(tmp_path, row)
+    folder = audit(tmp_path, row, schema=None)
     assert run_command("report", ["--audit", str(folder), "--out", f"{tmp_path}/a.html"]) == 2
     assert sentence in capsys.readouterr().err
 
