@@ -22,6 +22,8 @@ from arttl.decisions.file import DecisionFile
 from arttl.errors import ArttlError
 from arttl.review.settings import ReviewSettings
 
+pytest.importorskip("uvicorn", reason="the extra `review` is not installed")
+
 RECORDS = made_records(60)
 MATERIALS = [row for row, record in enumerate(RECORDS) if record["material"]]
 
