@@ -1,7 +1,7 @@
 """Fifty clients of one review app at once, each asking for what a browser asks for, with pauses.
 
-Printed: requests, their times, and the server's memory. It ends with status 1 if a decision that was confirmed is not in
-the file, or one is twice.
+Printed: requests, their times, and the server's memory. It ends with status 1 if a decision that was confirmed is not
+in the file, or one is twice.
 """
 
 from __future__ import annotations
