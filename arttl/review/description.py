@@ -123,6 +123,7 @@ def _schemas(task: Schema, row: Schema) -> dict[str, Schema]:
         similarity={"type": ["number", "null"]},
         labels={"type": "object", "additionalProperties": _LABELS},
         sample={"type": ["integer", "null"]},
+        row={"type": ["integer", "null"]},
     )
     of_state = _record(row=_NUMBER, state={"$ref": "#/components/schemas/State"})
     choice = {"row": row, "version": version}
