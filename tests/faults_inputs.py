@@ -16,6 +16,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from arttl.decisions.decision import Decision
+from arttl.decisions.file import DecisionFile
+
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
@@ -57,6 +60,11 @@ def draw_inputs(folder: Path, server: str) -> None:
         for number in range(20)
     ]
     (folder / "suggestions.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in suggested))
+    with DecisionFile(folder / "decisions.sqlite") as file:
+        for number in range(8):
+            labels = ("vase",)
+            decision = Decision("type", f"A.{number}", "", "", (), labels, None, "accepted", labels, "R")
+            file.save([(decision, 0)])
     (folder / "tars").mkdir()
     with tarfile.open(folder / "tars" / "train.tar", "w") as tar:
         for number in range(16):

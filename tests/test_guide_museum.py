@@ -14,6 +14,8 @@ import pytest
 from scipy.stats import binom
 
 from arttl.cli import run_command
+from arttl.decisions.decision import Decision
+from arttl.decisions.file import DecisionFile
 
 pytestmark = [pytest.mark.slow, pytest.mark.real]
 
@@ -56,6 +58,12 @@ def folder(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for path in sorted((real_data / "gallery" / "images").iterdir())[::12]:
         shutil.copy(path, elsewhere)
     (tmp_path / "accepted.csv").write_text(blocks("csv")[1])
+    with DecisionFile(tmp_path / "decisions.sqlite") as file:  # of the browser, see tests/review
+        labels = ("Paul Gauguin",)
+        decision = Decision(
+            "artist", "MET.436448", "", "", (), ("monet",), None, "corrected", labels, "A. Curator"
+        )
+        file.save([(decision, 0)])
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -67,6 +75,7 @@ def test_the_walk(folder: Path, real_data: Path, capsys: pytest.CaptureFixture[s
         "shards",
         "train",
         *["predict"] * 2,
+        "decisions",
         *["convert"] * 2,
         "predict",
     ]
@@ -76,6 +85,10 @@ def test_the_walk(folder: Path, real_data: Path, capsys: pytest.CaptureFixture[s
     own, suggested = table(folder / "catalogue.csv"), table(folder / "suggestions.csv")
     assert [{name: row[name] for name in own[0]} for row in suggested] == own
     _check_promise(suggested, real_data)
+    reviewed = table(folder / "reviewed.csv")
+    assert [{name: row[name] for name in own[0]} for row in reviewed] == own
+    decided = [(row["object_number"], row["artist_decided"]) for row in reviewed if row["artist_decided"]]
+    assert decided == [("MET.436448", "Paul Gauguin")]
     (accepted,) = table(folder / "accepted_labels.csv")
     assert accepted["object_number"] == "MET.436448" and accepted["artist"] == "Paul Gauguin"
     records = [json.loads(line) for line in (folder / "linked_art.jsonl").read_text().splitlines()]

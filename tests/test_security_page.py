@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 
 from arttl import documents, pages
+from arttl.decisions import decision, opening
+from arttl.decisions import file as decision_file
 from arttl.exchange import predictions
 from arttl.fetching import pace
 from arttl.fetching.iiif import IiifSettings
@@ -16,6 +18,7 @@ from arttl.pictures.decoding import DEFAULT_MAX_PIXELS
 from arttl.records import delimited, rijks_ground_truth, structured, tar_members, xml_records
 from arttl.reports import audited
 from arttl.reports.settings import MOST_CARDS
+from arttl.review import reading, requests, security
 from arttl.shards import parquet
 
 MIB = 2**20
@@ -50,6 +53,17 @@ def test_the_limits_of_the_page() -> None:
             f"{MOST_CARDS:,}; {pages._LONGEST}"
         ),
         "bytes of `audit.parquet`, in memory": f"{audited._MOST_BYTES // MIB} MiB",
+        "rows of suggestions or doubts that are reviewed": f"{reading.MOST_ROWS:,}",
+        "characters of a text, and labels of a task, in a row that is reviewed": (
+            f"{decision.LONGEST_TEXT:,} characters, {decision.MOST_LABELS} labels"
+        ),
+        "memory for 512 rows that are reviewed": f"{reading._MOST_BYTES // MIB} MiB",
+        "bytes of a cell of a file of decisions": f"{opening.LONGEST_CELL // MIB} MiB",
+        "decisions about one task of one object": f"{decision_file.MOST_ROWS_OF_A_SUBJECT:,}",
+        "bytes of a request to `arttl review`": f"{security.LARGEST_BODY // MIB} MiB",
+        "decisions, and rows, of a request to it": (
+            f"{requests.MOST_DECISIONS} decisions, {requests.MOST_ROWS} rows"
+        ),
         "bytes of an extended tar header": f"{tar_members._LONGEST_EXTENSION // MIB} MiB",
         "memory of the process that reads `rijksgt.mat`": (
             f"{rijks_ground_truth._MEMORY // MIB} MiB and {rijks_ground_truth._MEMORY_PER_BYTE:,} bytes per byte of the"

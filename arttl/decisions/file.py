@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from arttl.decisions.decision import Decision, Row, State, Subject, state_of
+from arttl.decisions.decision import VERDICTS, Decision, Row, State, Subject, state_of
 from arttl.decisions.opening import check_header, connected
 from arttl.documents import parse_json
 from arttl.errors import ArttlError, one_line
@@ -32,6 +32,10 @@ _COLUMNS = (
     *("verdict", "labels", "reviewer", "model", "blind", "undoes"),
 )
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM decisions"
+_GROUPED = (
+    "SELECT count(*), min(verdict), task, object_number, institution, iif(object_number = '', key, '') AS picture"
+    " FROM decisions{} GROUP BY object_number, task, institution, picture"
+)
 _INSERT = f"INSERT INTO decisions ({', '.join(_COLUMNS[1:])}) VALUES ({', '.join('?' * len(_COLUMNS[1:]))})"
 # Without an object number it is the picture that tells subjects apart. Each uses the index.
 _OF_OBJECT = f"{_SELECT} WHERE object_number = ? AND task = ? AND institution = ?"
@@ -172,6 +176,35 @@ class DecisionFile:
                 rows = [row for row in rows if row.decision.reviewer == reviewer]
             if rows:
                 yield subject, state_of(rows)
+
+    def summaries(self, reviewer: str | None = None) -> Iterator[tuple[Subject, str, bool]]:
+        """The verdict in force on every subject that has one, and whether reviewers differ; faster than `states`.
+
+        Args:
+            reviewer: see `state`.
+
+        Raises:
+            ArttlError: if the file cannot be read.
+        """
+        only = "" if reviewer is None else " WHERE reviewer = ?"
+        values = () if reviewer is None else (reviewer,)
+        several = list[Subject]()
+        with self._lock, self._errors():
+            for count, verdict, *names in self._connection.execute(_GROUPED.format(only), values):
+                if count == 1 and verdict in VERDICTS and all(isinstance(name, str) for name in names):
+                    yield Subject(*names), verdict, False
+                else:  # read with all checks
+                    several.append(Subject(*map(str, names)))
+            for subject in several:
+                state = self._state(subject, reviewer)
+                if state.row is not None:
+                    yield subject, state.row.decision.verdict, state.is_disputed
+
+    def last(self) -> int:
+        """The number of the newest row, 0 where there is none."""
+        with self._lock, self._errors():
+            (number,) = self._connection.execute("SELECT max(id) FROM decisions").fetchone()
+        return int(number or 0)
 
     def histories(self) -> Iterator[tuple[Subject, list[Row]]]:
         """All rows of each subject, in the order of object numbers."""

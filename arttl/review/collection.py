@@ -88,6 +88,13 @@ class Collection:
         rows: list[int] = np.sort(self._by_object[begin:end]).tolist()
         return [each for each in rows if each < self.suggestions]
 
+    def find_number(self, object_number: str) -> int | None:
+        """The first row of suggestions with an object number; None where there is none."""
+        if "object_number" not in self.texts or not object_number:
+            return None
+        row: int = pc.index(self.texts["object_number"], pa.scalar(object_number, pa.string())).as_py()
+        return row if 0 <= row < self.suggestions else None
+
     def find_objects(self, subjects: list[Subject]) -> Codes:
         """The number of the object of each subject, -1 where no row shows it."""
         known = pc.index_in(pa.array(map(_name_of_subject, subjects), pa.string()), value_set=self._names)

@@ -67,6 +67,7 @@ def serve(session: Session, started: Callable[[str], None] = lambda address: Non
     """
     try:
         import uvicorn
+        from anyio import to_thread
 
         from arttl.review.app import build_app
     except ImportError as error:
@@ -95,6 +96,7 @@ def serve(session: Session, started: Callable[[str], None] = lambda address: Non
     server = uvicorn.Server(config)
 
     async def work() -> None:
+        to_thread.current_default_thread_limiter().total_tokens = _THREADS
         serving = asyncio.ensure_future(server.serve([listening]))
         while not server.started and not serving.done():
             await asyncio.sleep(0.005)
@@ -142,6 +144,7 @@ def _in_address(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
+_THREADS = 12  # that answer requests; more of them would only take memory
 _MOST_ARENAS = -8  # M_ARENA_MAX of malloc.h
 
 

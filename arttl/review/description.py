@@ -123,6 +123,7 @@ def _schemas(task: Schema, row: Schema) -> dict[str, Schema]:
         similarity={"type": ["number", "null"]},
         labels={"type": "object", "additionalProperties": _LABELS},
         sample={"type": ["integer", "null"]},
+        row={"type": ["integer", "null"]},
     )
     of_state = _record(row=_NUMBER, state={"$ref": "#/components/schemas/State"})
     choice = {"row": row, "version": version}
@@ -235,11 +236,11 @@ def _get(summary: str, content: Schema, parameters: list[Schema]) -> Schema:
     return {"get": {"summary": summary, "parameters": parameters, "responses": _responses(content)}}
 
 
-def _post(summary: str, body: str, answer: str) -> Schema:
+def _post(summary: str, body: str, response: str) -> Schema:
     return {
         "post": {
             "summary": summary,
             "requestBody": {"required": True, "content": _object(body)},
-            "responses": _responses(_object(answer), 409, 413, 415),
+            "responses": _responses(_object(response), 409, 413, 415),
         }
     }

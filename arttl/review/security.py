@@ -53,7 +53,7 @@ class Guard:
         self._origins = {f"{scheme}://".encode() + host for host in self._hosts}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, as ASGI has it."""
+        """Respond to a request, as ASGI has it."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -61,7 +61,7 @@ class Guard:
             return  # a connection of another kind is closed
         send = _with_headers(send)
         if refusal := self._refusal(scope):
-            await _answer(send, *refusal)
+            await _respond(send, *refusal)
             return
         path = scope["path"].partition("/")[2].partition("/")[2]
         scope = {**scope, "path": f"/{path}", "raw_path": f"/{path}".encode(), "root_path": ""}
@@ -94,7 +94,7 @@ def _with_headers(send: Send) -> Send:
     return sending
 
 
-async def _answer(send: Send, status: int, sentence: str) -> None:
+async def _respond(send: Send, status: int, sentence: str) -> None:
     body = json.dumps({"error": sentence}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -238,6 +238,7 @@ class Session:
                 "similarity": finite(each.similarity),
                 "labels": {of_task.task: list(of_task.labels) for of_task in each.catalogued},
                 "sample": self.pictures.sample_of(each.key),
+                "row": self.collection.find_number(each.object_number),
             }
             for each in neighbours
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,11 +53,11 @@ class Verdicts:
         self._of_task = {task: np.zeros(collection.object_count, np.int8) for task in collection.tasks}
         self.elsewhere = 0
         """Subjects of the file that no row shows."""
-        self._last = 0
-        states = list(file.states(reviewer.alone))
-        self._set(states)
-        self._last = max((state.version for _, state in states), default=0)
-        self.sync()
+        self._last = file.last()
+        self._set(
+            (subject, code_of(verdict, is_disputed))
+            for subject, verdict, is_disputed in file.summaries(reviewer.alone)
+        )
 
     def of(self, task: str) -> Verdicts8:
         """The verdict on each object, [objects] int8: `UNDECIDED`, 1 to 4, or `DISPUTED`."""
@@ -92,24 +92,29 @@ class Verdicts:
             rows = self._file.rows_after(self._last)
             if rows:
                 subjects = list(dict.fromkeys(row.decision.subject for row in rows))
-                self._set([(subject, self.state(subject)) for subject in subjects])
+                states = ((subject, self.state(subject)) for subject in subjects)
+                self._set(
+                    (
+                        subject,
+                        code_of(state.row.decision.verdict, state.is_disputed) if state.row else UNDECIDED,
+                    )
+                    for subject, state in states
+                )
                 self._last = rows[-1].id
 
-    def _set(self, states: Sequence[tuple[Subject, State]]) -> None:
-        known = [(subject, state) for subject, state in states if subject.task in self._of_task]
+    def _set(self, codes: Iterable[tuple[Subject, int]]) -> None:
+        known = [(subject, code) for subject, code in codes if subject.task in self._of_task]
         # To look for objects takes time for each row of the collection; those that are decided here are known.
         new = [subject for subject, _ in known if subject not in self._numbers]
         found = dict(zip(new, self._collection.find_objects(new).tolist(), strict=True)) if new else {}
-        for subject, state in known:
+        for subject, code in known:
             number = self._numbers.get(subject, found.get(subject, -1))
             if number >= 0:
-                self._of_task[subject.task][number] = code_of(state)
+                self._of_task[subject.task][number] = code
             else:
                 self.elsewhere += 1
 
 
-def code_of(state: State) -> int:
-    """The byte of a state."""
-    if state.is_disputed:
-        return DISPUTED
-    return UNDECIDED if state.row is None else 1 + VERDICTS.index(state.row.decision.verdict)
+def code_of(verdict: str, is_disputed: bool) -> int:
+    """The byte of a verdict in force."""
+    return DISPUTED if is_disputed else 1 + VERDICTS.index(verdict)

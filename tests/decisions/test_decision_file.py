@@ -101,6 +101,8 @@ def test_blind_reviewers_keep_their_own_decisions(file: DecisionFile) -> None:
     state = file.state(SUGGESTED.subject)
     assert state.rows == (first, second) and state.is_disputed
     assert file.state(SUGGESTED.subject, "Q").rows == (second,)
+    assert list(file.summaries()) == [(SUGGESTED.subject, "rejected", True)]
+    assert list(file.summaries("R")) == [(SUGGESTED.subject, "accepted", False)]
     third = saved(file, decided("accepted", "oil paint", reviewer="Q", blind=True), second.id)
     state = file.state(SUGGESTED.subject)
     assert state.rows == (first, third) and not state.is_disputed
@@ -127,6 +129,12 @@ def test_any_sequence_is_that_of_a_stack(
         expected = {f"{number}": stack[-1] for number, stack in stacks.items() if stack}
         states = {subject.object_number: state.row.id for subject, state in file.states() if state.row}
         assert states == expected
+        summaries = {(subject.object_number, verdict) for subject, verdict, _ in file.summaries()}
+        assert summaries == {
+            (subject.object_number, state.row.decision.verdict)
+            for subject, state in file.states()
+            if state.row
+        }
 
 
 _SAVE = """

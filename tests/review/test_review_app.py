@@ -15,6 +15,8 @@ from arttl.decisions.file import DecisionFile
 
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
+pytest.importorskip("uvicorn", reason="the extra `review` is not installed")
+
 RECORDS = made_records(400, seed=2)
 _CLEAR = "{const s = document.getElementById('search'); s.value = ''; s.dispatchEvent(new Event('input'))}"
 READY = "document.documentElement.dataset.ready && document.querySelector('#object h2') && true"

@@ -16,6 +16,8 @@ from arttl.errors import ArttlError
 from arttl.review.collection import Collection
 from arttl.shards.manifest import Manifest
 
+pytest.importorskip("uvicorn", reason="the extra `review` is not installed")
+
 _TEXTS = pa.list_(pa.string())
 _RANKED = pa.list_(pa.struct({"label": pa.string(), "probability": pa.float64()}))
 _BY_TASK = pa.list_(pa.struct({"task": pa.string(), "labels": _TEXTS}))

@@ -22,6 +22,8 @@ from arttl.decisions.file import DecisionFile
 from arttl.errors import ArttlError
 from arttl.review.settings import ReviewSettings
 
+pytest.importorskip("uvicorn", reason="the extra `review` is not installed")
+
 RECORDS = made_records(60)
 MATERIALS = [row for row, record in enumerate(RECORDS) if record["material"]]
 
@@ -200,9 +202,9 @@ def test_a_row_and_its_details(server: Server) -> None:
         [each["label"], each["probability"]] for each in task["ranked"]
     ]
     assert details["tasks"]["material"]["set"] == task["set"]
-    assert details["nearest"] == [
-        {"object": "N.1", "similarity": 0.9, "labels": {"material": ["wood"]}, "sample": None}
-    ]
+    (near,) = details["nearest"]
+    assert (near["object"], near["labels"], near["sample"]) == ("N.1", {"material": ["wood"]}, None)
+    assert near["row"] is None and near["similarity"] == 0.9
 
 
 def test_the_labels_of_a_task(server: Server) -> None:

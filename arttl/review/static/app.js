@@ -174,6 +174,7 @@ const decide = inTurn(async (verdict, chosen = [], { isNew = false } = {}) => {
       rows.set(row, state);
       panel.forget(row);
     }
+    countQueues();
     if (isNew) for (const label of chosen) (await labelsOf(name)).add(label);
     if (all.saved.length) undoable.push(all.saved.map(({ row, state }) => [state.decision.id, row]));
     report(verdict, all, known.length - usable.length);
@@ -225,6 +226,7 @@ const undo = inTurn(async () => {
       await post("undo", { ids: last.slice(start, start + MOST_AT_ONCE).map(([number]) => number) });
     }
     if (undoable.at(-1) === last) undoable.pop();
+    countQueues();
     const numbers = last.map(([, row]) => row);
     for (const row of numbers) {
       rows.kept.delete(row);

@@ -147,6 +147,7 @@ export class Grid {
 
   #free(cell) {
     cell.hidden = true;
+    cell.classList.remove("current");
     cell.image.removeAttribute("src");
     this.spare.push(cell);
   }

@@ -9,6 +9,10 @@ const STATUSES = {
   outside: "outside: unlike the training pictures, or of no known class",
   audit: "doubt: the pictures contradict the catalogue",
 };
+const METHODS = {
+  "grad-cam": "Map by Grad-CAM: where the network saw the label that it finds likeliest, in the part of the picture that it is given.",
+  "visual-backprop": "Map by VisualBackProp: what the network looks at, whatever the task, in the part of the picture that it is given.",
+};
 const MOST_KEPT = 200;
 
 export class ObjectPanel {
@@ -89,6 +93,7 @@ export class ObjectPanel {
     const parts = [
       make("button", { type: "button", className: "back", onclick: this.back }, "← all objects"),
       this.#photo(details, task),
+      this.showsMap ? make("p", { className: "note" }, METHODS[this.maps]) : null,
       this.#titles(details, task),
       this.#sides(task),
       this.#buttons(task),
@@ -258,10 +263,11 @@ export class ObjectPanel {
     const figures = details.nearest.map((each) => {
       const labels = each.labels[this.task];
       const rest = Object.entries(each.labels).filter(([name]) => name !== this.task).map(([, of]) => of.join(", "));
+      const known = each.sample !== null ? sample(each.sample, "thumbnail") : each.row !== null ? picture(each.row, "thumbnail") : "";
       return make(
         "figure",
         {},
-        each.sample === null ? null : pictureFrame(sample(each.sample, "thumbnail"), `photograph of ${each.object}`),
+        known ? pictureFrame(known, `photograph of ${each.object}`) : null,
         make("figcaption", {}, make("strong", {}, labelsText(labels ?? [])), make("br"), `${each.object} ${percent(each.similarity)}`, make("br"), make("small", {}, rest.join(" · "))),
       );
     });
