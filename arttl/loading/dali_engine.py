@@ -21,8 +21,8 @@ import torch
 from arttl.errors import ArttlError, one_line
 from arttl.loading import cpu_engine
 from arttl.loading.color import ColorChange
+from arttl.loading.dali_settings import DaliSettings
 from arttl.loading.reading import Pictures, Reading
-from arttl.loading.settings import DaliSettings
 from arttl.pictures.jpeg import check_stored, is_finished
 
 try:

@@ -10,7 +10,6 @@ import math
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,12 +18,10 @@ from arttl.documents import read_json
 from arttl.errors import ArttlError
 from arttl.files import locked, make_folder, write_json
 from arttl.loading.engines import Engine
+from arttl.loading.loader import Loader
 from arttl.loading.remote import cache_folder
 from arttl.loading.sampling import UNIFORM
 from arttl.version import __version__
-
-if TYPE_CHECKING:
-    from arttl.loading.loader import Loader
 
 CONTESTANTS: tuple[Engine, ...] = ("dali-gpu", "cpu")
 FILE = "engines.json"

@@ -17,7 +17,7 @@ from PIL import Image
 
 from arttl.errors import ArttlError
 from arttl.loading import Augment, Batch, Loader, Preprocess, open_loader
-from arttl.loading.settings import DaliSettings
+from arttl.loading.dali_settings import DaliSettings
 from arttl.loading.shard_files import ShardFiles
 from arttl.shards.manifest import Manifest
 
@@ -85,6 +85,17 @@ def test_iterations_at_once_have_a_pipeline_each(painted_collection: Manifest, b
     assert len(built) == 2
     list(loader)
     assert len(built) == 2
+
+
+def test_parts_of_a_collection_share_the_pipeline(painted_collection: Manifest, built: list[Any]) -> None:
+    loader = opened(painted_collection, preprocess=WHOLE, batch_size=5)
+    for first in (0, 20, 7):
+        rows = loader.rows[first : first + 13]
+        batches = list(loader.of_rows(rows))
+        assert_painted(batches, painted_collection)
+        assert torch.cat([batch.rows[batch.valid] for batch in batches]).tolist() == rows.tolist()
+    list(loader)
+    assert len(built) == 1
 
 
 def with_stray_marker(data: bytes) -> bytes:

@@ -105,7 +105,10 @@ def test_both_engines_give_the_same_pictures(odd_collection: tuple[Manifest, lis
                 assert torch.equal(ours.rows, theirs.rows) and torch.equal(ours.valid, theirs.valid)
                 squares = [spec.denormalise(batch.images).astype(int) for batch in (ours, theirs)]
                 difference = np.abs(squares[0] - squares[1]).mean(axis=(1, 2, 3))
-                assert difference.max() < 2.0, (spec, ours.rows[difference.argmax()])
+                most = (
+                    2.0 if spec.filter == "nearest" else 1.0
+                )  # single pixels, at places that round differently
+                assert difference.max() < most, (spec, ours.rows[difference.argmax()])
 
 
 def test_random_crops_are_the_same_on_any_ranks_and_in_any_batch(
