@@ -104,6 +104,13 @@ def test_parts_without_time_are_not_run(tmp_path):
 
 
 @needs_compiler
+def test_parts_that_fail_on_purpose_are_refused_on_a_card(tmp_path):
+    done = on_a_card(tmp_path / "out", "--parts", "maps", "hangs")
+    assert done.returncode == 2
+    assert done.stderr.endswith("error: --parts hangs fails on purpose: it needs --emulate\n")
+
+
+@needs_compiler
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
     (tmp_path / "file").touch()
     done = on_a_card(tmp_path / "file", "--emulate")
