@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 from arttl.console import Reporter
 from arttl.errors import ArttlError, counted
@@ -15,9 +15,9 @@ from arttl.exchange.decisions import Decisions, accepted_chunks, decision_chunks
 from arttl.exchange.lido import lido_chunks
 from arttl.exchange.linked_art import linked_art_chunks
 from arttl.exchange.targets import Targets
-from arttl.exchange.values import Model, Status, Value, read_when, task_fields
+from arttl.exchange.values import Model, Status, Value, digest_of_weights, read_when, task_fields
 from arttl.exchange.web_annotation import annotation_chunks
-from arttl.files import digest_of_file, write_bytes
+from arttl.files import write_bytes
 from arttl.settings import OutputFile, Parsed, Settings
 from arttl.vocabularies.concepts import is_address, is_language
 from arttl.vocabularies.table import Vocabularies
@@ -41,14 +41,24 @@ def _parse_when(text: str) -> None:
         raise ArttlError(f"--predicted {error}") from error
 
 
-def _parse_base(text: str) -> None:
+def parse_base(text: str) -> None:
+    """Check what addresses of objects begin with.
+
+    Raises:
+        ArttlError: if it is no address.
+    """
     if not is_address(f"{text}1"):
         raise ArttlError(
             f"--base {text!r} is no address; write it in full, such as https://museum.example/object/"
         )
 
 
-def _parse_language(text: str) -> None:
+def parse_language(text: str) -> None:
+    """Check a language.
+
+    Raises:
+        ArttlError: if it is no tag of one.
+    """
     if not is_language(text):
         raise ArttlError(f"--language {text!r} is no tag of a language, such as en or pt-BR")
 
@@ -81,11 +91,11 @@ class ConvertSettings(Settings):
     targets: Path | None = None
     """Where pictures can be seen, for web-annotation: target (address of an image or of a IIIF canvas), picture or
     object_number, and optionally width, height, and task with region_x, region_y, region_width, region_height."""
-    base: Annotated[str | None, Parsed(_parse_base)] = None
+    base: Annotated[str | None, Parsed(parse_base)] = None
     """What the addresses of the museum's objects begin with, for linked-art; the object number follows."""
     institution: str | None = None
     """Museum that holds the objects, where the predictions do not name it."""
-    language: Annotated[str | None, Parsed(_parse_language)] = None
+    language: Annotated[str | None, Parsed(parse_language)] = None
     """Language of the labels, such as en."""
     model: Path | None = None
     """Folder of the model that suggested, or of its run; the digest of its weights is written."""
@@ -112,8 +122,20 @@ class ConvertSettings(Settings):
         task_fields(self.fields)
 
 
+class ObjectsWithCounts(Protocol):
+    """What is written, with sentences on what is not."""
+
+    def objects(self) -> Iterator[tuple[Value, ...]]:
+        """The values of each object."""
+        ...
+
+    def sentences(self) -> Iterator[str]:
+        """What `objects` gave, and what it left out."""
+        ...
+
+
 @dataclass
-class _Written:
+class Written:
     """The values that a format takes, with counts of the others.
 
     Attributes:
@@ -130,7 +152,7 @@ class _Written:
     tasks: Counter[str] = field(default_factory=Counter)
     without_concept: set[tuple[str, str]] = field(default_factory=set)
 
-    def of(self, combination: Combination) -> Iterator[tuple[Value, ...]]:
+    def of(self, combination: ObjectsWithCounts) -> Iterator[tuple[Value, ...]]:
         """The values of each object.
 
         Raises:
@@ -179,13 +201,13 @@ def run(settings: ConvertSettings) -> None:
     options = Options(
         vocabularies=vocabularies,
         targets=None if settings.targets is None else Targets.read(settings.targets),
-        model=Model() if settings.model is None else Model(_digest(settings.model)),
+        model=Model() if settings.model is None else Model(digest_of_weights(settings.model)),
         when="" if settings.predicted is None else read_when(settings.predicted),
         institution=settings.institution or "",
         statuses=settings.statuses,
     )
     combination = Combination(settings.predictions, decisions, options, reporter)
-    written = _Written(settings.to, task_fields(settings.fields))
+    written = Written(settings.to, task_fields(settings.fields))
     tasks = dict.fromkeys(value.task for values in decisions.by_object.values() for value in values)
     write_bytes(settings.out, _chunks(settings, written, combination, list(tasks)))
     if settings.vocabulary is not None:
@@ -203,7 +225,7 @@ def run(settings: ConvertSettings) -> None:
 
 
 def _chunks(
-    settings: ConvertSettings, written: _Written, combination: Combination, tasks: list[str]
+    settings: ConvertSettings, written: Written, combination: Combination, tasks: list[str]
 ) -> Iterator[bytes]:
     objects, language = written.of(combination), settings.language or ""
     if settings.to == "linked-art":
@@ -214,13 +236,3 @@ def _chunks(
     if settings.to == "web-annotation":
         return annotation_chunks(objects, language=language)
     return decision_chunks(objects) if settings.to == "csv" else accepted_chunks(objects, tasks)
-
-
-def _digest(folder: Path) -> str:
-    """SHA-256 of a model's weights."""
-    from arttl.models.folders import find_model_folder  # torch, which nothing else here needs
-
-    for name in ("model", "fused"):
-        if found := find_model_folder(folder, name):
-            return digest_of_file(found / f"{name}.safetensors")
-    raise ArttlError(f"--model {folder} is not the folder of a model, or of a run that made one")

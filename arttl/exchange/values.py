@@ -7,9 +7,11 @@ import datetime
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 from arttl.errors import ArttlError, did_you_mean
+from arttl.files import digest_of_file
 from arttl.vocabularies.concepts import Concept
 
 Status: TypeAlias = Literal["suggested", "unsure", "outside"]
@@ -49,6 +51,19 @@ class Model:
     def name(self) -> str:
         """For people."""
         return f"a model of {self.software}" + (f", SHA-256 {self.digest}" if self.digest else "")
+
+
+def digest_of_weights(folder: Path) -> str:
+    """SHA-256 of a model's weights, in hexadecimal. Torch, which takes seconds to load, is not needed for it.
+
+    Raises:
+        ArttlError: if it is not the folder of a model, or of a run that made one.
+    """
+    for inside in (folder, folder / "best"):
+        for name in ("model", "fused"):
+            if all((inside / f"{name}{suffix}").is_file() for suffix in (".json", ".safetensors")):
+                return digest_of_file(inside / f"{name}.safetensors")
+    raise ArttlError(f"--model {folder} is not the folder of a model, or of a run that made one")
 
 
 @dataclass(frozen=True, slots=True)

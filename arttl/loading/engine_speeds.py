@@ -38,8 +38,8 @@ def faster_engine(loader: Loader) -> tuple[Engine, str]:
     """The faster engine for a loader on a GPU, and the reason for it in one line.
 
     It is measured unless this was done before for the same card, threads and versions, and for pictures, inputs and
-    batches of about the same size. The processes of one machine measure one after the other, each with its share of the
-    cores.
+    batches of about the same size. Of several processes on one machine the first measures, with its share of the cores,
+    while the others wait.
 
     Args:
         loader: with the engine that it has if nothing can be measured.

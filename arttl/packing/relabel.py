@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from arttl.catalogue.lazy import LazyRows
 from arttl.errors import ArttlError
 from arttl.labelling.cleaning import clean, clean_reject
 from arttl.packing.folder import check_folder
+from arttl.packing.relabel_decided import relabel_decided
 from arttl.packing.rewriting import Copy, Rewriting, write_copies
 from arttl.packing.samples import provenance
 from arttl.packing.settings import FolderSettings, OutputSettings, recorded
@@ -31,18 +33,30 @@ from arttl.tasks import SPLITS
 
 @dataclass(frozen=True, kw_only=True)
 class RelabelSettings(FolderSettings, OutputSettings, MetadataSettings):
-    """New metadata for the pictures of finished shards.
+    """New metadata, or the decisions of arttl review, for the pictures of finished shards.
 
     Records are matched by object number, and where an object has several photographs by the image's name too. Every
     picture stays in its split, so that the test split stays untouched by training.
     """
 
+    decisions: Path | None = None
+    """File of decisions of arttl review, in place of --metadata: what was accepted or corrected becomes the label, but
+    for the test split, which stays as it is."""
+    reviewer: str | None = None
+    """Name of the reviewer whose decisions alone are taken."""
+
     def check(self) -> None:
-        """Check that the source has records.
+        """Check that the source has records, or that there are decisions alone.
 
         Raises:
-            ArttlError: for one that has not.
+            ArttlError: for a source that has none, or for flags that exclude each other.
         """
+        if self.decisions is not None and (self.metadata is not None or self.tasks):
+            raise ArttlError(
+                "--decisions gives the labels of the shards themselves: leave --metadata and --tasks out"
+            )
+        if self.reviewer is not None and self.decisions is None:
+            raise ArttlError("--reviewer is for --decisions")
         with_records = [name for name, source in SOURCES.items() if source.has_records]
         if self.source not in with_records:
             raise ArttlError(
@@ -62,6 +76,10 @@ def relabel(settings: RelabelSettings, *, progress: bool = False) -> tuple[Manif
     Raises:
         ArttlError: if no picture has a record, or a folder cannot be used.
     """
+    if settings.decisions is not None:
+        return relabel_decided(
+            settings, settings.folder, settings.decisions, settings.reviewer, progress=progress
+        )
     check_folder(settings)
     manifest = Manifest.read(settings.folder)
     manifest.require("digest", "settings")

@@ -191,14 +191,15 @@ def test_batches_that_are_kept_are_not_written_again(numbered: Manifest, engine:
     """A whole epoch is drawn while the card is busy, and looked at when all of it is there."""
     for dtype in (torch.float32, torch.bfloat16):
         options = {"preprocess": WHOLE, "batch_size": 4, "dtype": dtype, "shuffle": True}
-        loader = opened(numbered, engine, **options)
+        ours, theirs = (opened(numbered, name, **options) for name in (engine, "cpu"))
         for _epoch in range(2):
-            with behind_other_work(loader.device):
-                kept = list(loader)
+            with behind_other_work(ours.device):
+                kept = list(ours)
             for batch in kept:
                 assert [
                     read_number(square) for square in WHOLE.denormalise(batch.images)
                 ] == batch.rows.tolist()
+            assert_alike(kept, list(theirs), WHOLE)
 
 
 @on_a_card
