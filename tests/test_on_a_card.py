@@ -104,6 +104,13 @@ def test_parts_without_time_are_not_run(tmp_path):
 
 
 @needs_compiler
+def test_parts_that_fail_on_purpose_are_refused_on_a_card(tmp_path):
+    done = on_a_card(tmp_path / "out", "--parts", "maps", "hangs")
+    assert done.returncode == 2
+    assert done.stderr.endswith("error: --parts hangs fails on purpose: it needs --emulate\n")
+
+
+@needs_compiler
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
     (tmp_path / "file").touch()
     done = on_a_card(tmp_path / "file", "--emulate")
@@ -163,19 +170,20 @@ def test_sections_are_appended_to_a_page(card, tmp_path):
 
 
 @needs_compiler
-def test_a_run_that_is_stopped_leaves_no_process(tmp_path):
-    process = subprocess.Popen(
-        [ROOT / "scripts" / "on_a_card.sh", "--out", tmp_path / "out", "--emulate", "--parts", "hangs"],
-        env={**os.environ, "PYTHON": sys.executable, "TMPDIR": str(tmp_path)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None and "The machine" in process.stdout.readline()
-    process.terminate()
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert re.fullmatch(r"stopped: \S+/out has what was measured before\n", errors)
+def test_a_run_that_is_stopped_says_where_its_results_are(tmp_path):
+    errors = tmp_path / "errors"
+    with errors.open("w") as file:  # no pipe, which processes that are still ending would keep open
+        process = subprocess.Popen(
+            [ROOT / "scripts" / "on_a_card.sh", "--out", tmp_path / "out", "--emulate", "--parts", "hangs"],
+            env={**os.environ, "PYTHON": sys.executable, "TMPDIR": str(tmp_path)},
+            stdout=subprocess.PIPE,
+            stderr=file,
+            text=True,
+        )
+        assert process.stdout is not None and "The machine" in process.stdout.readline()
+        process.terminate()
+        assert process.wait(timeout=60) == 1
+    assert re.fullmatch(r"stopped: \S+/out has what was measured before\n", errors.read_text())
     assert not list(tmp_path.glob("arttl-card-*"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import os
 import shutil
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import torch
 from clocks import Call, EventClock, HostClock
@@ -123,20 +125,25 @@ class Emulated:
     cache = 4096
 
     def __init__(self) -> None:
+        self.device = torch.device("cpu")
+        self.clock = HostClock()
+
+    @functools.cached_property
+    def _card(self) -> Any:
         tests_on_path()
         import emulated_card
 
-        self.device = torch.device("cpu")
-        self.clock = HostClock()
-        self._card = emulated_card.EmulatedCard(emulated_card.build())
+        return emulated_card.EmulatedCard(emulated_card.build())
 
     def kernels(self, run: Run) -> AbstractContextManager[object]:
         """Within, `arttl.explain.ops` launches the emulated kernels."""
-        return self._card.used()
+        within: AbstractContextManager[object] = self._card.used()
+        return within
 
     def on_cpu(self) -> AbstractContextManager[object]:
         """Within, tensors go to the CPU's own kernels."""
-        return self._card.on_cpu()
+        within: AbstractContextManager[object] = self._card.on_cpu()
+        return within
 
     def synchronise(self) -> None:
         """Nothing is queued."""

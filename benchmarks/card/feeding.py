@@ -22,7 +22,7 @@ from arttl.artworks import Artwork
 from arttl.cpu import usable_cores
 from arttl.errors import counted
 from arttl.loading import Augment, Loader, Preprocess, open_loader
-from arttl.loading.settings import DaliSettings
+from arttl.loading.dali_settings import DaliSettings
 from arttl.packing.pack import pack
 from arttl.packing.settings import PackSettings
 from card.devices import Card, Emulated
