@@ -12,7 +12,12 @@ constexpr int kThreads = 256;
 constexpr int kLoads = 4;  // that a thread has in flight: enough of them to keep the memory busy
 
 // Blocks of a multiprocessor. For more of them ptxas saves registers, and then issues one load after the other.
-constexpr int kPlanarBlocks = 4, kInterleavedBlocks = 6;
+constexpr int kPlanarBlocks = 4;
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+constexpr int kInterleavedBlocks = 4;  // all that it has threads for
+#else
+constexpr int kInterleavedBlocks = 6;
+#endif
 
 // kCount neighbours read by one instruction: 16 bytes where the layout keeps them aligned, else 8, else one element.
 template <class T, int kCount>
