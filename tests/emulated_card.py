@@ -46,7 +46,7 @@ FLAGS = [
     "-Wno-unknown-pragmas",
 ]
 # Of the CUDA sources: each access calls a function of the emulation, which is linked in place of TSan's library.
-CHECKED = ["-fsanitize=thread,undefined", "--param=tsan-instrument-func-entry-exit=0", "-x", "c++"]
+CHECKED = ["-O1", "-fsanitize=thread,undefined", "--param=tsan-instrument-func-entry-exit=0", "-x", "c++"]
 LAUNCH, THREADS = ops._launch, torch.get_num_threads
 
 ORDERS = {"ascending": 0, "descending": 1, "random": 2}

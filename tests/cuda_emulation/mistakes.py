@@ -58,7 +58,7 @@ MISTAKES = [
         "lanes that keep the same pixel", MEAN, "      if (is_upper) mine += count;\n", "", "unwritten|race"
     ),
     Mistake("one pack too many", MEAN, "pack < packs; pack", "pack <= packs; pack", "bounds.* input"),
-    Mistake("a group past the end", MEAN, ": pixels - 1;", ": pixels;", "bounds.* input"),
+    Mistake("a group past the end", MEAN, "pixels - 1) * packs", "pixels) * packs", "bounds.* input"),
     Mistake(
         "one column of packs too many", MEAN, "if (pack < packs) {", "if (pack <= packs) {", "bounds.* input"
     ),
