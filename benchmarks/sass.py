@@ -3,9 +3,10 @@
 Compiles each kernel for three architectures, disassembles it, and prints a table in Markdown:
 
 - registers, stack and spills, as ptxas reports them;
-- loads in flight: the most global loads of a thread that are issued before an instruction reads what one of them loads;
-- instructions per 512 bytes, which a warp reads by one load of 16 bytes. For maps that are channels-last those of the
-  whole kernel, for pixels whose channels are one pack per lane: as much work around the loop as there can be. For
+- of the channel means, loads in flight: the most global loads of a thread that are issued before an instruction reads
+  what one of them loads;
+- and instructions per 512 bytes, which a warp reads by one load of 16 bytes. For maps that are channels-last those of
+  the whole kernel, for pixels whose channels are one pack per lane: as much work around the loop as there can be. For
   planar maps those of the loop over channels. The slow divisions for numbers near the limits of float32, out of line,
   are not on the path and not counted.
 
@@ -173,6 +174,12 @@ def main() -> None:
     parser.add_argument("--sources", type=Path, default=SOURCES, help="the folder csrc of a checkout")
     parser.add_argument("--only", default="", help="a regular expression of the kernels to show")
     arguments = parser.parse_args()
+    if shutil.which("nvcc") is None:
+        raise SystemExit("nvcc is not installed: it is part of the CUDA toolkit")
+    if not list(arguments.sources.glob("cuda/*.cu")):
+        raise SystemExit(
+            f"--sources {arguments.sources}: no cuda/*.cu there: give the folder csrc of a checkout"
+        )
     print("| kernel | sm | registers | stack, spills | loads in flight | instructions per 512 bytes |")
     print("|---|---|---|---|---|---|")
     for source in sorted(arguments.sources.glob("cuda/*.cu")):
@@ -184,8 +191,9 @@ def main() -> None:
                 if not re.search(arguments.only, title):
                     continue
                 registers, *bytes_ = resources[kernel.name]
-                count = "-"
+                count = loads = "-"
                 if "mean" in title:
+                    loads = str(kernel.loads_in_flight)
                     steps = kernel.path if "interleaved" in title else kernel.loop_of_loads
                     count = f"{512 * len(steps) / sum(32 * i.bytes for i in steps if i.loaded):.0f}"
                 cells = [
@@ -193,7 +201,7 @@ def main() -> None:
                     architecture,
                     registers,
                     ", ".join(bytes_),
-                    kernel.loads_in_flight,
+                    loads,
                     count,
                 ]
                 print("|", " | ".join(map(str, cells)), "|")
