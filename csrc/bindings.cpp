@@ -13,6 +13,7 @@ PYBIND11_MODULE(_kernels, m) {
   m.def("minmax_normalise_cpu", &minmax_normalise_cpu, release_gil());
   m.def("crop_resize_normalise_cpu", &crop_resize_normalise_cpu, release_gil());
   m.def("resize_rgb_cpu", &resize_rgb_cpu, release_gil());
+  m.def("decode_jpeg_cpu", &decode_jpeg_cpu, release_gil());
   m.def("backproject_cpu", &backproject_cpu, release_gil());
 #if defined(ARTTL_WITH_CUDA)
   m.def("channel_mean_cuda", &channel_mean_cuda, release_gil());

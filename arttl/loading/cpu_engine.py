@@ -16,6 +16,7 @@ import simplejpeg
 import torch
 
 from arttl.loading.batch_memory import BatchMemory
+from arttl.loading.jpeg_parts import decode_part
 from arttl.loading.reading import BadSampleError, Pictures, Reading
 from arttl.loading.resample import SquareWriter, cuts
 from arttl.pictures.jpeg import check_stored
@@ -145,6 +146,8 @@ def decode(reading: Reading, row: int, reduction: int) -> npt.NDArray[np.uint8]:
     height, width = reading.sizes[row].tolist()
     try:
         inks = check_stored(data, width, height) in ("CMYK", "YCCK")
+        if (decoded := decode_part(data, (height, width), reduction)) is not None:
+            return decoded
         pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(
             data,
             colorspace="CMYK" if inks else "RGB",
