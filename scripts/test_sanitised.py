@@ -25,6 +25,7 @@ TESTS = (
     "tests/loading/test_loading_jpeg.py",
     "tests/loading/test_loading_ops.py",
     "tests/loading/test_loading_resample.py",
+    "tests/loading/test_stored_batch.py",
     "tests/pictures/test_pictures_resizing.py",
 )
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -20,6 +22,23 @@ from arttl.shards.sample import EXTENSIONS
 
 _HEADER, _NAME = 512, 100  # bytes of a member's header in a tar, and of the name that it begins with
 _REFETCHES = 3
+
+
+@dataclass(frozen=True)
+class Members:
+    """Where the JPEGs of N rows are.
+
+    Attributes:
+        paths: of the tars that hold them, in the file system's encoding.
+        shard: [N] int64, index of each one's tar in `paths`.
+        span: [N, 2] int64, offset in the tar and length, in bytes.
+        names: of the members.
+    """
+
+    paths: list[bytes]
+    shard: npt.NDArray[np.int64]
+    span: npt.NDArray[np.int64]
+    names: list[str]
 
 
 class ShardFiles:
@@ -68,6 +87,18 @@ class ShardFiles:
             ArttlError: if the shard has vanished, shrunk or been replaced since it was opened, or cannot be fetched.
         """
         return self._read_jpeg(row, int(self._spans[row, 0, 1]))
+
+    def members(self, rows: npt.NDArray[np.int64]) -> Members | None:
+        """Where the JPEGs of these rows are; None for tars at an address, which may have to be fetched."""
+        if self.remote is not None:
+            return None
+        shards, shard = np.unique(self.shard_of_row[rows], return_inverse=True)
+        return Members(
+            [os.fsencode(self._paths[number]) for number in shards.tolist()],
+            shard,
+            self._spans[rows, 0],
+            [f"{self._keys[row]}.jpg" for row in rows.tolist()],
+        )
 
     def _read_jpeg(self, row: int, size: int) -> bytes:
         """The first bytes of a row's JPEG, after a comparison of the member's name with the row's key."""

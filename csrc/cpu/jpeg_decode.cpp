@@ -77,7 +77,8 @@ void Decoder::plan(int reduction, const Region& region) {
     mcus(region.top, region.bottom, plane.expand_y, plane.height, plane.down * plane.side, &plane.first_row,
          &plane.rows);
     plane.line = plane.columns * plane.across * plane.side;
-    plane.samples.resize(plane.rows * plane.down * plane.side * plane.line);
+    const auto bytes = static_cast<std::size_t>(plane.rows * plane.down * plane.side * plane.line);
+    if (plane.samples.size() < bytes) plane.samples.resize(bytes);  // only grown: what is new is cleared first
   }
 }
 
