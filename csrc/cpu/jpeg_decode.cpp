@@ -145,24 +145,27 @@ bool Decoder::decode_rows_avx2() { return decode_rows<PlainIdct>(); }
 // A line of a component at full resolution, from region.left on; in `out`, where it is not in the plane as it is.
 const std::uint8_t* Decoder::full_line(int component, std::int64_t y, const Region& region, std::uint8_t* out) {
   const Plane& plane = planes_[component];
-  const std::int64_t origin = plane.first_column * plane.across * plane.side;
+  // Columns are counted from the plane's first one.
+  const std::int64_t origin = plane.first_column * plane.across * plane.side, width = plane.width - origin;
   if (plane.expand_x == 1 && plane.expand_y == 1) return plane.at(y) + region.left - origin;
   const std::int64_t row = y / plane.expand_y;
-  const std::uint8_t* near = plane.at(row) - origin;
-  const bool between = fancy() && (plane.expand_x == 1 || plane.width > 2);
+  const std::uint8_t* near = plane.at(row);
+  const bool between = planes_[0].side > 1 && (plane.expand_x == 1 || plane.width > 2);
   const bool two_lines = between && plane.expand_y == 2;
-  const std::uint8_t* far = two_lines ? plane.at(y % 2 ? row + 1 : row - 1) - origin : near;
+  const std::uint8_t* far = two_lines ? plane.at(y % 2 ? row + 1 : row - 1) : near;
   if (plane.expand_x == 1) {
-    if (!two_lines) return near + region.left;
-    interpolate_lines(near + region.left, far + region.left, region.right - region.left, y % 2 ? 2 : 1, out);
+    const std::int64_t left = region.left - origin;
+    if (!two_lines) return near + left;
+    interpolate_lines(near + left, far + left, region.right - region.left, y % 2 ? 2 : 1, out);
     return out;
   }
-  const std::int64_t begin = region.left / 2, end = (region.right + 1) / 2, count = end - begin;
+  const std::int64_t begin = region.left / 2 - origin, end = (region.right + 1) / 2 - origin, count = end - begin;
   if (!between) {
     repeat2(near + begin, count, out);
   } else {
-    // With the neighbours; beyond the first and last sample, those.
-    const std::int64_t low = std::max<std::int64_t>(begin - 1, 0), high = std::min(end + 1, plane.width);
+    // With the neighbours; beyond the first and last sample, those. The plane begins at the first sample or before the
+    // neighbour.
+    const std::int64_t low = std::max<std::int64_t>(begin - 1, 0), high = std::min(end + 1, width);
     if (two_lines) {
       std::uint16_t* sums = sums_.data() + 1;
       mix_lines(near + low, far + low, high - low, sums + (low - begin));

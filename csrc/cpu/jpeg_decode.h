@@ -54,7 +54,6 @@ class Decoder {
 
  private:
   void plan(int reduction, const Region& region);
-  bool fancy() const { return planes_[0].side > 1; }
   const std::uint8_t* full_line(int component, std::int64_t y, const Region& region, std::uint8_t* out);
 
   template <class Idct>

@@ -256,6 +256,35 @@ struct Avx2Idct : PlainIdct {
     for (int y = 0; y < 4; ++y) std::copy_n(reinterpret_cast<const std::uint8_t*>(words + y), 4, out + y * line);
   }
 
+  ARTTL_AVX2 static void idct2(const std::int16_t* block, const std::uint16_t* quantisation, std::uint8_t* out,
+                               std::ptrdiff_t line) {
+    __m256i rows[8];
+    for (int i = 0; i < 4; ++i) {
+      const __m256i pair = _mm256_mullo_epi16(load(block + 16 * i), load(quantisation + 16 * i));
+      if (i == 0) rows[0] = _mm256_permute4x64_epi64(pair, 0x50);
+      rows[2 * i + 1] = _mm256_permute4x64_epi64(pair, 0xfa);
+    }
+    const __m256i odd =
+        _mm256_add_epi32(madd(pair(rows[1], rows[3]), k3_624, -k1_272), madd(pair(rows[5], rows[7]), k0_850, -k0_720));
+    const __m256i even = _mm256_add_epi32(_mm256_srai_epi32(_mm256_unpacklo_epi16(_mm256_setzero_si256(), rows[0]), 1),
+                                          _mm256_set1_epi32(1 << 12));
+    const __m256i first = _mm256_srai_epi32(_mm256_add_epi32(even, odd), 13);  // two rows of eight columns
+    const __m256i second = _mm256_srai_epi32(_mm256_sub_epi32(even, odd), 13);
+    const __m256i factors = _mm256_setr_epi16(0, k3_624, 0, -k1_272, 0, k3_624, 0, -k1_272,  //
+                                              0, k0_850, 0, -k0_720, 0, k0_850, 0, -k0_720);
+    const __m128i products = halves(_mm256_madd_epi16(_mm256_packs_epi32(first, second), factors));
+    const __m128i odds = _mm_hadd_epi32(products, products);
+    const __m128i zeroth = _mm_unpacklo_epi32(_mm256_castsi256_si128(first), _mm256_castsi256_si128(second));
+    const __m128i evens = _mm_add_epi32(_mm_slli_epi32(zeroth, 15), _mm_set1_epi32(1 << 19));
+    const __m128i left = _mm_srai_epi32(_mm_add_epi32(evens, odds), 20);
+    const __m128i right = _mm_srai_epi32(_mm_sub_epi32(evens, odds), 20);
+    const __m128i samples = _mm_unpacklo_epi32(left, right);  // of the first line, then of the second
+    const __m128i bytes =
+        _mm_add_epi8(_mm_packs_epi16(_mm_packs_epi32(samples, samples), samples), _mm_set1_epi8(-128));
+    const auto four = static_cast<std::uint32_t>(_mm_cvtsi128_si32(bytes));
+    for (int i = 0; i < 4; ++i) out[i / 2 * line + i % 2] = static_cast<std::uint8_t>(four >> (8 * i));
+  }
+
  private:
   template <class T>
   ARTTL_AVX2 static __m256i load(const T* from) {
