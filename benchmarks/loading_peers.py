@@ -7,7 +7,9 @@ Loaders with worker processes keep them from epoch to epoch, so that starting th
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,22 +80,62 @@ def image_folder(case: Case) -> Epoch:
     return _data_loader(case, ImageFolder(str(case.folder), transform))
 
 
-class _TorchvisionFiles(Dataset[tuple[Tensor, int]]):
-    def __init__(self, case: Case) -> None:
-        self._files = [str(path) for path in sorted(case.folder.glob("*/*.jpg"))]
+def _torchvision_decode(path: str) -> Tensor:
+    return decode_image(path, mode=ImageReadMode.RGB)
+
+
+class _Files(Dataset[tuple[Tensor, int]]):
+    """The files, decoded by a function of their path to [3, H, W] uint8."""
+
+    def __init__(self, case: Case, decode: Callable[[str], Tensor]) -> None:
+        self._files, self._decode = [str(path) for path in sorted(case.folder.glob("*/*.jpg"))], decode
         self._transform = v2.Compose([*_geometric(case), *_normalised()])
 
     def __len__(self) -> int:
         return len(self._files)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        image: Tensor = self._transform(decode_image(self._files[index], mode=ImageReadMode.RGB))
+        image: Tensor = self._transform(self._decode(self._files[index]))
         return image, 0
 
 
 def torchvision_io(case: Case) -> Epoch:
     """(b) torch DataLoader, torchvision.io and its transforms on tensors."""
-    return _data_loader(case, _TorchvisionFiles(case))
+    return _data_loader(case, _Files(case, _torchvision_decode))
+
+
+def torchcodec_images(case: Case) -> Epoch:
+    """(e) torch DataLoader, torchcodec's decoder, which replaces that of torchvision.io, and transforms on tensors."""
+    from torchcodec.decoders import decode_image as decode
+
+    return _data_loader(case, _Files(case, decode))
+
+
+def simplejpeg_threads(case: Case) -> Epoch:
+    """(f) simplejpeg in a pool of threads, decoding at a reduced scale of at least twice the size, and transforms."""
+    import simplejpeg
+
+    least = 2 * 256
+
+    def decode(path: str) -> Tensor:
+        data = Path(path).read_bytes()
+        height, width, *_ = simplejpeg.decode_jpeg_header(data)
+        by = max([each for each in (1, 2, 4, 8) if min(height, width) >= each * least], default=1)
+        pixels = simplejpeg.decode_jpeg(
+            data, min_height=-(-height // by), min_width=-(-width // by), min_factor=by
+        )
+        return torch.from_numpy(pixels).permute(2, 0, 1)
+
+    files = _Files(case, decode)
+
+    def epoch() -> Iterator[Tensor]:
+        order = torch.randperm(len(files)) if case.train else torch.arange(len(files))
+        with ThreadPoolExecutor(case.threads) as pool:
+            images = pool.map(lambda index: files[index][0], order.tolist())
+            while batch := list(itertools.islice(images, case.batch_size)):
+                yield torch.stack(batch)
+
+    return epoch
 
 
 def webdataset_pil(case: Case) -> Epoch:
@@ -169,6 +211,8 @@ def dali_cpu_pipeline(case: Case) -> Epoch:
 PEERS: dict[str, Callable[[Case], Epoch]] = {
     "DataLoader + ImageFolder + PIL": image_folder,
     "DataLoader + torchvision.io": torchvision_io,
+    "DataLoader + torchcodec": torchcodec_images,
+    "simplejpeg in threads": simplejpeg_threads,
     "webdataset + PIL": webdataset_pil,
     "DALI's CPU pipeline": dali_cpu_pipeline,
 }

@@ -1,6 +1,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "cpu/picture_batch.h"
 #include "kernels.h"
 
 namespace py = pybind11;
@@ -13,6 +14,16 @@ PYBIND11_MODULE(_kernels, m) {
   m.def("minmax_normalise_cpu", &minmax_normalise_cpu, release_gil());
   m.def("crop_resize_normalise_cpu", &crop_resize_normalise_cpu, release_gil());
   m.def("resize_rgb_cpu", &resize_rgb_cpu, release_gil());
+  m.def("decode_jpeg_cpu", &decode_jpeg_cpu, release_gil());
+  py::class_<BatchSettings>(m, "BatchSettings")
+      .def(py::init<int, const Color3&, const Color3&, int, std::int64_t, std::int64_t, std::int64_t>());
+  py::class_<BatchArrays>(m, "BatchArrays")
+      .def(py::init<std::uintptr_t, std::uintptr_t, std::uintptr_t, std::uintptr_t, std::uintptr_t, std::uintptr_t,
+                    std::uintptr_t, std::uintptr_t, std::uintptr_t, std::uintptr_t>());
+  py::class_<PictureBatch>(m, "PictureBatch")
+      .def(py::init<std::vector<std::string>, std::vector<std::string>, const BatchArrays&, const BatchSettings&>())
+      .def("fill", &PictureBatch::fill, release_gil())
+      .def("stop", &PictureBatch::stop);
   m.attr("MOST_STEPS") = kMostSteps;
   m.attr("WIDEST_MAP") = kWidestMap;
   m.attr("MOST_PIXELS") = kMostPixels;

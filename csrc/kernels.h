@@ -66,6 +66,12 @@ void crop_resize_normalise_cpu(std::uintptr_t picture, std::int64_t width, const
 void resize_rgb_cpu(std::uintptr_t picture, std::int64_t height, std::int64_t width, const std::array<float, 2>& box,
                     int filter, std::uintptr_t output, const std::array<std::int64_t, 2>& size);
 
+// pixels [bottom - top, right - left, 3] uint8 = the part of a JPEG of `length` bytes, decoded at 1/reduction (1, 2, 4
+// or 8) of its size, rounded up: what libjpeg-turbo decodes, to the bit. Returns false for a file that is not decoded
+// here, damaged or not, or not of the given size (height, width).
+bool decode_jpeg_cpu(std::uintptr_t data, std::int64_t length, const std::array<std::int64_t, 2>& size, int reduction,
+                     const Part& part, std::uintptr_t pixels);
+
 // On a CUDA device, queued on `stream` (a cudaStream_t) as one kernel, without a synchronisation or an allocation.
 void channel_mean_cuda(std::uintptr_t input, std::uintptr_t output, int dtype, bool channels_last, std::int64_t images,
                        std::int64_t channels, std::int64_t pixels, bool rectify, int device, std::uintptr_t stream);

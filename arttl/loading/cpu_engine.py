@@ -1,6 +1,8 @@
 """The CPU engine: JPEGs read by offset and decoded at a reduced scale by a pool of threads, without DALI.
 
-Reading, decoding and the step that makes a normalised square of a picture all release the interpreter lock.
+A thread makes one call per batch, which takes picture after picture, reads it, decodes the part that is used and writes
+its normalised square, all without the interpreter lock. The call returns early for a picture that is not decoded so
+(progressive, in inks, damaged): libjpeg decodes it, or says what is wrong with it.
 """
 
 from __future__ import annotations
@@ -16,8 +18,10 @@ import simplejpeg
 import torch
 
 from arttl.loading.batch_memory import BatchMemory
+from arttl.loading.jpeg_parts import decode_part
 from arttl.loading.reading import BadSampleError, Pictures, Reading
 from arttl.loading.resample import SquareWriter, cuts
+from arttl.loading.stored_batch import StoredBatch, UnreadBatch
 from arttl.pictures.jpeg import check_stored
 
 _BATCHES_AHEAD = 2
@@ -86,37 +90,35 @@ class _PendingBatch:
     reading: Reading
     number: int
     images: torch.Tensor  # [B, size, size, 3], filled by the threads
-    queue: deque[int] = field(default_factory=deque)  # of indices in the batch that no thread has taken yet
     bad: dict[int, str] = field(default_factory=dict)
     tasks: list[Future[None]] = field(default_factory=list)
+    pictures: StoredBatch | UnreadBatch = field(default_factory=lambda: UnreadBatch(0))
 
     def start(self, pool: ThreadPoolExecutor, writer: SquareWriter) -> None:
-        geometry = self.reading.geometry(self.number)
-        reductions = geometry.reduction.tolist()
-        rows = self.reading.rows[self.number].tolist()
-        cut = cuts(geometry, self.reading.color_change(self.number))
-        self.queue.extend(range(len(rows)))
+        reading, rows = self.reading, self.reading.rows[self.number]
+        geometry = reading.geometry(self.number)
+        cut = cuts(geometry, reading.color_change(self.number))
+        first, bytes_each = self.images.data_ptr(), self.images[0].nbytes
+        members = reading.files.members(rows)
+        if members is None:
+            pictures: StoredBatch | UnreadBatch = UnreadBatch(len(rows))
+        else:
+            pictures = StoredBatch(members, reading.sizes[rows], geometry.reduction, cut, writer, first)
 
         def fill() -> None:
-            while True:
+            while (index := pictures.fill()) >= 0:
                 try:
-                    index = self.queue.popleft()
-                except IndexError:
-                    return
-                try:
-                    picture = decode(self.reading, rows[index], reductions[index])
+                    picture = decode(reading, int(rows[index]), int(geometry.reduction[index]))
                 except BadSampleError as error:
-                    if self.reading.on_bad_sample == "raise":
+                    if reading.on_bad_sample == "raise":
                         raise
                     self.bad[index] = str(error)
                     self.images[index] = 0
                 else:
                     writer.write(picture, cut, index, first + index * bytes_each)
 
-        first = self.images.data_ptr()
-        bytes_each = self.images[0].nbytes
-        # One task per thread instead of one per sample halves the time spent in Python.
-        self.tasks = [pool.submit(fill) for _ in range(min(self.reading.threads, len(rows)))]
+        self.pictures = pictures
+        self.tasks = [pool.submit(fill) for _ in range(min(reading.threads, len(rows)))]
 
     def finish(self) -> Pictures:
         try:
@@ -128,7 +130,7 @@ class _PendingBatch:
 
     def stop(self) -> None:
         """Let the threads end after their current samples."""
-        self.queue.clear()
+        self.pictures.stop()
 
 
 def decode(reading: Reading, row: int, reduction: int) -> npt.NDArray[np.uint8]:
@@ -145,6 +147,8 @@ def decode(reading: Reading, row: int, reduction: int) -> npt.NDArray[np.uint8]:
     height, width = reading.sizes[row].tolist()
     try:
         inks = check_stored(data, width, height) in ("CMYK", "YCCK")
+        if (decoded := decode_part(data, (height, width), reduction)) is not None:
+            return decoded
         pixels: npt.NDArray[np.uint8] = simplejpeg.decode_jpeg(
             data,
             colorspace="CMYK" if inks else "RGB",

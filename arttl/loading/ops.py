@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -55,7 +56,9 @@ def run_crop_resize_normalise(
                 f"the part {list(part)} or the square at {list(start)}, step {list(step)}, lies outside the picture"
             )
     square = torch.empty((size, size, 3), dtype=dtype)
-    cuts = Cuts([list(part)], [list(start)], [list(step)], [flip], [list(color)])
+    cuts = Cuts(
+        np.array([part]), np.array([start]), np.array([step]), np.array([flip]), np.array([color], np.float32)
+    )
     writer = SquareWriter(size, filter, mean, std, dtype)
     writer.write(picture.contiguous().numpy(), cuts, 0, square.data_ptr())
     return square  # [size, size, 3]

@@ -173,7 +173,7 @@ class Preprocess:
         if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or 0 in rgb.shape:
             raise ValueError(f"a picture is [H, W, 3] uint8, not {list(rgb.shape)} {rgb.dtype}")
         cut = cuts(replace(self.geometry(np.array([rgb.shape[:2]])), reduction=np.ones(1, np.int64)))
-        part, start, step = cut.part[0], cut.start[0], cut.step[0]
+        part, start, step = cut.part[0].tolist(), cut.start[0].tolist(), cut.step[0].tolist()
         picture = torch.from_numpy(np.require(rgb, None, ["C", "W"]))  # torch warns of read-only arrays
         square = crop_resize_normalise(
             picture, part, start, step, self.size, self.filter, False, [], self.mean, self.std, torch.float32

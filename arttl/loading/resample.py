@@ -21,21 +21,21 @@ DTYPES = {torch.float32: 0, torch.bfloat16: 2}
 
 @dataclass(frozen=True)
 class Cuts:
-    """How N squares are cut from decoded pictures, in the kernel's terms; each list has one item per picture.
+    """How N squares are cut from decoded pictures, in the kernel's terms.
 
     Attributes:
-        part: top, left, bottom and right of what may be read, in pixels of the decoded picture.
-        start: vertical and horizontal position of the square's corner, likewise.
-        step: pixels of the decoded picture per pixel of the square, vertically and horizontally.
-        flip: whether the square is mirrored left to right.
-        color: [3, 4] as a list of twelve, see `ColorChange.matrices`; empty: colours stay.
+        part: [N, 4] int64, top, left, bottom and right of what may be read, in pixels of the decoded picture.
+        start: [N, 2] float64, vertical and horizontal position of the square's corner, likewise.
+        step: [N, 2] float64, pixels of the decoded picture per pixel of the square, vertically and horizontally.
+        flip: [N] bool, whether the square is mirrored left to right.
+        color: [N, 12] float32, see `ColorChange.matrices`; [N, 0]: colours stay.
     """
 
-    part: list[list[int]]
-    start: list[list[float]]
-    step: list[list[float]]
-    flip: list[bool]
-    color: list[list[float]]
+    part: npt.NDArray[np.int64]
+    start: npt.NDArray[np.float64]
+    step: npt.NDArray[np.float64]
+    flip: npt.NDArray[np.bool_]
+    color: npt.NDArray[np.float32]
 
 
 def cuts(geometry: Geometry, color: ColorChange | None = None) -> Cuts:
@@ -52,10 +52,8 @@ def cuts(geometry: Geometry, color: ColorChange | None = None) -> Cuts:
     # square by up to a quarter of a pixel (measured: one grey level on a scan of 2000 pixels).
     step = sides / geometry.resized
     start = (corner + geometry.offset * step) / by
-    matrices = np.zeros((len(part), 0)) if color is None else color.matrices().reshape(-1, 12)
-    return Cuts(
-        part.tolist(), start.tolist(), (step / by).tolist(), geometry.flip.tolist(), matrices.tolist()
-    )
+    matrices = np.zeros((len(part), 0), np.float32) if color is None else color.matrices().reshape(-1, 12)
+    return Cuts(part, start, step / by, geometry.flip, matrices)
 
 
 class SquareWriter:
@@ -70,6 +68,11 @@ class SquareWriter:
         self._scale = [1 / (255 * s) for s in std]
         self._shift = [-m / s for m, s in zip(mean, std, strict=True)]
 
+    @property
+    def settings(self) -> tuple[int, list[float], list[float], int, int]:
+        """Filter, scale, shift, type and size, for the compiled step that reads and decodes as well."""
+        return self._filter, self._scale, self._shift, self._dtype, self._size
+
     def write(self, picture: npt.NDArray[np.uint8], cuts: Cuts, index: int, address: int) -> None:
         """Crop, resize, mirror, recolour and normalise one decoded picture, outside the interpreter lock.
 
@@ -80,7 +83,7 @@ class SquareWriter:
             address: of [size, size, 3] in the dtype, contiguous; receives the result.
         """
         height, width, channels = picture.shape
-        _, _, bottom, right = part = cuts.part[index]
+        _, _, bottom, right = part = cuts.part[index].tolist()
         # The kernel does not check its arguments.
         assert channels == 3 and bottom <= height and right <= width, (picture.shape, part)
         assert picture.flags.c_contiguous and picture.dtype == np.uint8
@@ -88,11 +91,11 @@ class SquareWriter:
             picture.__array_interface__["data"][0],
             width,
             part,
-            cuts.start[index],
-            cuts.step[index],
+            cuts.start[index].tolist(),
+            cuts.step[index].tolist(),
             self._filter,
-            cuts.flip[index],
-            cuts.color[index],
+            bool(cuts.flip[index]),
+            cuts.color[index].tolist(),
             self._scale,
             self._shift,
             address,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import os
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,23 @@ from arttl.shards.sample import EXTENSIONS
 
 _HEADER, _NAME = 512, 100  # bytes of a member's header in a tar, and of the name that it begins with
 _REFETCHES = 3
+
+
+@dataclass(frozen=True)
+class Members:
+    """Where the JPEGs of N rows are.
+
+    Attributes:
+        paths: of the tars that hold them, in the file system's encoding.
+        shard: [N] int64, index of each one's tar in `paths`.
+        span: [N, 2] int64, offset in the tar and length, in bytes.
+        names: of the members.
+    """
+
+    paths: list[bytes]
+    shard: npt.NDArray[np.int64]
+    span: npt.NDArray[np.int64]
+    names: list[str]
 
 
 class ShardFiles:
@@ -83,6 +102,18 @@ class ShardFiles:
                 f"{path} holds {name!r} where the manifest has {self._keys[row]!r}: it was replaced; {COPY_AGAIN}"
             )
         return data
+
+    def members(self, rows: npt.NDArray[np.int64]) -> Members | None:
+        """Where the JPEGs of these rows are; None for tars at an address, which may have to be fetched."""
+        if self.remote is not None:
+            return None
+        shards, shard = np.unique(self.shard_of_row[rows], return_inverse=True)
+        return Members(
+            [os.fsencode(self._paths[number]) for number in shards.tolist()],
+            shard,
+            self._spans[rows],
+            [f"{self._keys[row]}.jpg" for row in rows.tolist()],
+        )
 
     def is_as_packed(self, row: int, jpeg: bytes) -> bool:
         """Whether the bytes of a row's JPEG have the digest in the manifest."""

@@ -5,8 +5,7 @@
 #include "arithmetic.h"
 #include "cpu/avx2.h"
 #include "cpu/parallel.h"
-#include "cpu/resample_weights.h"
-#include "kernels.h"
+#include "cpu/squares.h"
 
 namespace arttl {
 namespace {
@@ -16,22 +15,6 @@ namespace {
 // on all of them at once, whatever the number of channels.
 constexpr int kLanes = 8;
 constexpr int kChunk = 32;  // bytes of a line at a time, for each of the kLanes lines
-
-struct Scratch {
-  Weights vertical, horizontal;
-  std::vector<float> columns;  // [columns * 3][kLanes]
-  std::vector<float> square;   // [size * 3][kLanes]
-};
-
-struct Square {
-  const std::uint8_t* picture;
-  std::int64_t line;  // bytes from one line of the picture to the next
-  std::int64_t size;
-  bool flip;
-  const float* color;  // [3][4]: each new channel's weights of red, green and blue, and its offset; null: unchanged
-  const Color3& scale;
-  const Color3& shift;
-};
 
 ARTTL_ALWAYS_INLINE float clamped(float value) { return std::min(std::max(value, 0.0f), 255.0f); }
 
@@ -51,17 +34,17 @@ ARTTL_ALWAYS_INLINE std::uint16_t rounded_bfloat16(float value) {  // to nearest
 ARTTL_ALWAYS_INLINE void store(float value, float* to) { *to = value; }
 ARTTL_ALWAYS_INLINE void store(float value, BFloat16* to) { to->bits = rounded_bfloat16(value); }
 
-// columns[i][lane] for `count` bytes from `first`, of line y + lane of the output.
-void vertical_plain(const Square& square, const Weights& weights, std::int64_t y, std::int64_t lanes,
+// columns[i][lane] for `count` bytes from `first` of the pixels' lines, of line y + lane of the output.
+void vertical_plain(const Pixels& pixels, const Weights& weights, std::int64_t y, std::int64_t lanes,
                     std::int64_t first, std::int64_t count, float* columns) {
   for (std::int64_t lane = 0; lane < lanes; ++lane) {
     const float* weight = &weights.value[(y + lane) * weights.stride];
-    const std::uint8_t* top = square.picture + weights.first[y + lane] * square.line + first;
+    const std::uint8_t* top = pixels.first + (weights.first[y + lane] - pixels.top) * pixels.line + first;
     for (std::int64_t begin = 0; begin < count; begin += kChunk) {
       float sums[kChunk] = {};
       const std::int64_t length = std::min<std::int64_t>(kChunk, count - begin);
       for (std::int64_t k = 0; k < weights.count[y + lane]; ++k) {
-        const std::uint8_t* bytes = top + k * square.line + begin;
+        const std::uint8_t* bytes = top + k * pixels.line + begin;
         for (std::int64_t i = 0; i < length; ++i) sums[i] += weight[k] * static_cast<float>(bytes[i]);
       }
       for (std::int64_t i = 0; i < length; ++i) columns[(begin + i) * kLanes + lane] = clamped(sums[i]);
@@ -142,7 +125,7 @@ ARTTL_AVX2 inline void sum_chunk(const std::uint8_t* bytes, std::int64_t line, c
 // The whole chunks of vertical_plain, for all kLanes lines; returns the bytes done. A stripe of kStripe bytes stays in
 // the L1 cache while all lanes read it: a large picture comes from memory, each line of it from another page, and too
 // slowly without prefetching.
-ARTTL_AVX2 std::int64_t vertical_avx2(const Square& square, const Weights& weights, std::int64_t y, std::int64_t first,
+ARTTL_AVX2 std::int64_t vertical_avx2(const Pixels& pixels, const Weights& weights, std::int64_t y, std::int64_t first,
                                       std::int64_t count, float* columns) {
   constexpr std::int64_t kStripe = 8 * kChunk;
   const __m256 unit = _mm256_set1_ps(1.0f / Weights::kOne), top = _mm256_set1_ps(255.0f);
@@ -151,16 +134,16 @@ ARTTL_AVX2 std::int64_t vertical_avx2(const Square& square, const Weights& weigh
   for (std::int64_t begin = 0; begin < whole; begin += kStripe) {
     const std::int64_t length = std::min(kStripe, whole - begin);
     for (int lane = 0; lane < kLanes; ++lane) {
-      const std::uint8_t* bytes = square.picture + weights.first[y + lane] * square.line + first + begin;
+      const std::uint8_t* bytes = pixels.first + (weights.first[y + lane] - pixels.top) * pixels.line + first + begin;
       const std::int16_t* weight = &weights.fixed[(y + lane) * weights.stride];
       for (std::int64_t k = 0; k < weights.count[y + lane]; ++k) {
         for (int i = 0; i < kStripe; i += 64) {
-          _mm_prefetch(reinterpret_cast<const char*>(bytes + k * square.line + kStripe + i), _MM_HINT_T0);
+          _mm_prefetch(reinterpret_cast<const char*>(bytes + k * pixels.line + kStripe + i), _MM_HINT_T0);
         }
       }
       for (std::int64_t i = 0; i < length; i += kChunk) {
         __m256i sums[4];
-        sum_chunk(bytes + i, square.line, weight, weights.count[y + lane], sums);
+        sum_chunk(bytes + i, pixels.line, weight, weights.count[y + lane], sums);
         for (int v = 0; v < 4; ++v) {
           const __m256 value = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[v]), unit);
           _mm256_store_ps(lines[lane] + i + 8 * v, _mm256_min_ps(_mm256_max_ps(value, _mm256_setzero_ps()), top));
@@ -235,7 +218,7 @@ ARTTL_AVX2 std::int64_t write_lines_avx2(const float* square, std::int64_t lengt
 
 #else
 
-std::int64_t vertical_avx2(const Square&, const Weights&, std::int64_t, std::int64_t, std::int64_t, float*) {
+std::int64_t vertical_avx2(const Pixels&, const Weights&, std::int64_t, std::int64_t, std::int64_t, float*) {
   return 0;
 }
 void horizontal_avx2(const Square&, const Weights&, const float*, float*) {}
@@ -246,54 +229,68 @@ std::int64_t write_lines_avx2(const float*, std::int64_t, T*) {
 
 #endif
 
-template <class T>
-void resample(const Square& square, Filter filter, const Span& vertical, const Span& horizontal_span, T* out) {
-  thread_local Scratch scratch;
-  Weights &rows = scratch.vertical, &columns = scratch.horizontal;
-  rows.compute(filter, vertical, square.size);
-  columns.compute(filter, horizontal_span, square.size);
-  const bool vectors = has_avx2(), fixed = vectors && rows.fits_fixed();
-  if (fixed) rows.fix();
-  // The centres ascend, so the first output needs the first column and the last one the last.
-  const std::int64_t first = 3 * columns.first.front();
-  const std::int64_t count = 3 * (columns.first.back() + columns.count.back()) - first;
-  const std::int64_t length = 3 * square.size;
-  scratch.columns.resize(count * kLanes);
-  scratch.square.resize(length * kLanes);
-  for (std::int64_t y = 0; y < square.size; y += kLanes) {
-    const std::int64_t lanes = std::min<std::int64_t>(kLanes, square.size - y);
-    const std::int64_t done =
-        fixed && lanes == kLanes ? vertical_avx2(square, rows, y, first, count, scratch.columns.data()) : 0;
-    vertical_plain(square, rows, y, lanes, first + done, count - done, scratch.columns.data() + done * kLanes);
-    if (vectors) {
-      horizontal_avx2(square, columns, scratch.columns.data(), scratch.square.data());
-    } else {
-      horizontal_plain(square, columns, scratch.columns.data(), scratch.square.data());
-    }
-    T* to = out + y * length;
-    const std::int64_t written = vectors && lanes == kLanes ? write_lines_avx2(scratch.square.data(), length, to) : 0;
-    write_lines_plain(scratch.square.data(), length, lanes, written, to);
-  }
-}
-
 // The position nearest to each output's centre; the centres are accumulated as in Pillow, so that ties are equal.
-std::vector<std::int64_t> nearest_positions(const Span& span, std::int64_t size) {
-  std::vector<std::int64_t> positions(size);
+void nearest_positions(const Span& span, std::int64_t size, std::vector<std::int64_t>* positions) {
+  positions->resize(size);
   double centre = span.start + 0.5 * span.step;
-  for (auto& position : positions) {
+  for (auto& position : *positions) {
     position = std::clamp(static_cast<std::int64_t>(std::floor(centre)), span.begin, span.end - 1);
     centre += span.step;
   }
-  return positions;
+}
+
+}  // namespace
+
+Part SquareMaker::plan(const Square& square) {
+  square_ = &square;
+  const Part& part = square.part;
+  const Span vertical = {part[0], part[2], square.start[0], square.step[0]};
+  const Span horizontal = {part[1], part[3], square.start[1], square.step[1]};
+  // The centres ascend, so the first output needs the first position and the last one the last.
+  if (square.filter == Filter::kNearest) {
+    nearest_positions(vertical, square.size, &near_rows_);
+    nearest_positions(horizontal, square.size, &near_columns_);
+    return {near_rows_.front(), near_columns_.front(), near_rows_.back() + 1, near_columns_.back() + 1};
+  }
+  rows_.compute(square.filter, vertical, square.size);
+  columns_.compute(square.filter, horizontal, square.size);
+  return {rows_.first.front(), columns_.first.front(), rows_.first.back() + rows_.count.back(),
+          columns_.first.back() + columns_.count.back()};
 }
 
 template <class T>
-void pick_nearest(const Square& square, const Span& vertical, const Span& horizontal, T* out) {
-  const auto rows = nearest_positions(vertical, square.size), columns = nearest_positions(horizontal, square.size);
+void SquareMaker::resample(const Pixels& pixels, T* out) {
+  const Square& square = *square_;
+  const bool vectors = has_avx2(), fixed = vectors && rows_.fits_fixed();
+  if (fixed) rows_.fix();
+  const std::int64_t first = 3 * (columns_.first.front() - pixels.left);
+  const std::int64_t count = 3 * (columns_.first.back() + columns_.count.back() - pixels.left) - first;
+  const std::int64_t length = 3 * square.size;
+  lines_.resize(count * kLanes);
+  finished_.resize(length * kLanes);
+  for (std::int64_t y = 0; y < square.size; y += kLanes) {
+    const std::int64_t lanes = std::min<std::int64_t>(kLanes, square.size - y);
+    const std::int64_t done =
+        fixed && lanes == kLanes ? vertical_avx2(pixels, rows_, y, first, count, lines_.data()) : 0;
+    vertical_plain(pixels, rows_, y, lanes, first + done, count - done, lines_.data() + done * kLanes);
+    if (vectors) {
+      horizontal_avx2(square, columns_, lines_.data(), finished_.data());
+    } else {
+      horizontal_plain(square, columns_, lines_.data(), finished_.data());
+    }
+    T* to = out + y * length;
+    const std::int64_t written = vectors && lanes == kLanes ? write_lines_avx2(finished_.data(), length, to) : 0;
+    write_lines_plain(finished_.data(), length, lanes, written, to);
+  }
+}
+
+template <class T>
+void SquareMaker::pick_nearest(const Pixels& pixels, T* out) const {
+  const Square& square = *square_;
   for (std::int64_t y = 0; y < square.size; ++y) {
-    const std::uint8_t* line = square.picture + rows[y] * square.line;
+    const std::uint8_t* line = pixels.first + (near_rows_[y] - pixels.top) * pixels.line;
     for (std::int64_t x = 0; x < square.size; ++x) {
-      const std::uint8_t* from = line + 3 * columns[x];
+      const std::uint8_t* from = line + 3 * (near_columns_[x] - pixels.left);
       Color3 pixel = {static_cast<float>(from[0]), static_cast<float>(from[1]), static_cast<float>(from[2])};
       if (square.color) pixel = recolored(pixel, square.color);
       T* to = out + 3 * (y * square.size + (square.flip ? square.size - 1 - x : x));
@@ -302,7 +299,23 @@ void pick_nearest(const Square& square, const Span& vertical, const Span& horizo
   }
 }
 
-}  // namespace
+void SquareMaker::write(const Pixels& pixels, std::uintptr_t output) {
+  const auto run = [&](auto* out) {
+    if (square_->filter == Filter::kNearest) {
+      pick_nearest(pixels, out);
+    } else {
+      resample(pixels, out);
+    }
+  };
+  switch (static_cast<DType>(square_->dtype)) {
+    case DType::kFloat32:
+      return run(reinterpret_cast<float*>(output));
+    case DType::kBFloat16:
+      return run(reinterpret_cast<BFloat16*>(output));
+    default:
+      throw std::invalid_argument("crop_resize_normalise: the output is float32 or bfloat16");
+  }
+}
 
 void crop_resize_normalise_cpu(std::uintptr_t picture, std::int64_t width, const Part& part,
                                const std::array<double, 2>& start, const std::array<double, 2>& step, int filter,
@@ -311,24 +324,11 @@ void crop_resize_normalise_cpu(std::uintptr_t picture, std::int64_t width, const
   if (!color.empty() && color.size() != 12) {
     throw std::invalid_argument("crop_resize_normalise: a change of colours has 12 numbers");
   }
-  const Square square = {reinterpret_cast<const std::uint8_t*>(picture), 3 * width, size, flip,
-                         color.empty() ? nullptr : color.data(),         scale,     shift};
-  const Span vertical = {part[0], part[2], start[0], step[0]}, horizontal = {part[1], part[3], start[1], step[1]};
-  const auto run = [&](auto* out) {
-    if (static_cast<Filter>(filter) == Filter::kNearest) {
-      pick_nearest(square, vertical, horizontal, out);
-    } else {
-      resample(square, static_cast<Filter>(filter), vertical, horizontal, out);
-    }
-  };
-  switch (static_cast<DType>(dtype)) {
-    case DType::kFloat32:
-      return run(reinterpret_cast<float*>(output));
-    case DType::kBFloat16:
-      return run(reinterpret_cast<BFloat16*>(output));
-    default:
-      throw std::invalid_argument("crop_resize_normalise: the output is float32 or bfloat16");
-  }
+  thread_local SquareMaker maker;
+  const float* change = color.empty() ? nullptr : color.data();
+  const Square square = {part, start, step, static_cast<Filter>(filter), flip, change, scale, shift, dtype, size};
+  maker.plan(square);
+  maker.write({reinterpret_cast<const std::uint8_t*>(picture), 3 * width, 0, 0}, output);
 }
 
 }  // namespace arttl

@@ -15,7 +15,7 @@ from loading_pictures import COUNT, jpeg, read_number, textured, write_shards
 from PIL import Image
 
 from arttl.errors import ArttlError
-from arttl.loading import Augment, Loader, Preprocess, open_loader, resample
+from arttl.loading import Augment, Loader, Preprocess, open_loader, stored_batch
 from arttl.shards.manifest import Manifest
 
 WHOLE = Preprocess(size=48, fit="squash", crop_pct=1.0, filter="bilinear")
@@ -157,10 +157,22 @@ def test_bfloat16_batches_are_the_float32_ones_rounded(painted_collection: Manif
 def test_the_kernel_is_what_makes_the_pictures(
     painted_collection: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def zeros(*arguments: object) -> None:
-        ctypes.memset(arguments[10], 0, 48 * 48 * 3 * 4)
+    class Zeros:
+        """In place of the compiled batch: it fills the pictures with zeros."""
 
-    monkeypatch.setattr(resample, "kernels", lambda: SimpleNamespace(crop_resize_normalise_cpu=zeros))
+        def __init__(self, _paths: list[bytes], names: list[str], address: int, _settings: object) -> None:
+            ctypes.memset(address, 0, len(names) * 48 * 48 * 3 * 4)
+
+        def fill(self) -> int:
+            return -1
+
+        def stop(self) -> None:
+            pass
+
+    replaced = SimpleNamespace(
+        PictureBatch=Zeros, BatchSettings=lambda *_: None, BatchArrays=lambda *addresses: addresses[-1]
+    )
+    monkeypatch.setattr(stored_batch, "kernels", lambda: replaced)
     assert not any(batch.images.any() for batch in opened(painted_collection, "cpu", preprocess=WHOLE))
     monkeypatch.undo()
     assert all(batch.images.any() for batch in opened(painted_collection, "cpu", preprocess=WHOLE))
