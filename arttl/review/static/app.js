@@ -8,6 +8,7 @@ import { ObjectPanel } from "./object.js";
 import { Rows } from "./rows.js";
 
 const QUEUES = {
+  agree: "all models differ from the catalogue",
   differs: "differs from the catalogue",
   empty: "catalogue is empty",
   unsure: "unsure",
