@@ -154,7 +154,10 @@ def run_export(settings: ExportSettings) -> None:
         of_others = [subject for subject in standing.rows if subject.institution != settings.institution]
         for subject in of_others:
             del standing.rows[subject]
-        reporter.say(f"decisions: {counted(len(of_others), 'is', 'are')} of other institutions, and left out")
+        if of_others:
+            reporter.say(
+                f"decisions: {counted(len(of_others), 'is', 'are')} of other institutions, and left out"
+            )
     if not standing.rows:
         raise ArttlError("; ".join(["there is nothing to write", *standing.sentences()]))
     vocabularies = Vocabularies({}) if settings.vocabulary is None else Vocabularies.read(settings.vocabulary)

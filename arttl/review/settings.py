@@ -60,8 +60,8 @@ class ReviewSettings(Settings):
     """File of the certificate of --host, with those that vouch for it (PEM)."""
     tls_key: Path | None = None
     """File of its private key (PEM)."""
-    no_browser: bool = False
-    """Print the address, and open no browser."""
+    browser: bool = True
+    """Open the address in the browser; it is printed in any case."""
 
     @property
     def is_loopback(self) -> bool:
