@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+import time
 from pathlib import Path
 from urllib.parse import quote
 
@@ -74,6 +75,18 @@ def connected(path: Path, *, is_read_only: bool, flag: str) -> sqlite3.Connectio
         ArttlError: if it is no file of decisions, or of another version.
         sqlite3.Error: if SQLite cannot open it.
     """
+    deadline = time.monotonic() + _SECONDS
+    while True:
+        try:
+            return _connected(path, is_read_only, flag)
+        except sqlite3.OperationalError as error:
+            # SQLite waits for other processes by itself, but not where a file becomes one with a write-ahead log.
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def _connected(path: Path, is_read_only: bool, flag: str) -> sqlite3.Connection:
     connection = _opened(path, is_read_only)
     try:
         _limit(connection)
