@@ -83,6 +83,16 @@ COMMANDS = {
         "arttl.suggesting.settings:PredictSettings",
         "arttl.suggesting.command:run",
     ),
+    "audit": Command(
+        "list the objects whose catalogue labels the pictures contradict",
+        "arttl.auditing.settings:AuditSettings",
+        "arttl.auditing.command:run",
+    ),
+    "report": Command(
+        "write suggestions, or doubtful labels, as a page to look at without a network",
+        "arttl.reports.settings:ReportSettings",
+        "arttl.reports.command:run",
+    ),
     "review": Command(
         "look at suggestions in the browser, and accept, correct or reject them",
         "arttl.review.settings:ReviewSettings",
@@ -107,7 +117,8 @@ COMMANDS = {
     ),
     "visualize": Command("draw what a model looks at", "arttl.explain.command:VisualizeSettings"),
     "explain": Command(
-        "measure how faithful those pictures are (explain score)", subcommands="arttl.cli:EXPLAIN"
+        "measure how faithful those pictures are (score), or write their strongest parts as a table (regions)",
+        subcommands="arttl.cli:EXPLAIN",
     ),
     "fetch": Command(
         "download the Rijksmuseum Challenge, or pictures from any IIIF server",
@@ -126,7 +137,12 @@ EXPLAIN = {
         "arttl.explain.score:ScoreSettings",
         "arttl.explain.score:run",
         "measure how faithful a model's maps are",
-    )
+    ),
+    "regions": (
+        "arttl.explain.regions_command:RegionsSettings",
+        "arttl.explain.regions_command:run",
+        "write where the maps of suggestions are strongest, for arttl convert --targets",
+    ),
 }
 
 

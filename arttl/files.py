@@ -205,20 +205,25 @@ def remove(path: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Wait for a lock between processes, and hold it; a killed process releases it.
+def locked(path: Path, busy: str | None = None) -> Iterator[None]:
+    """Hold a lock between processes; a killed process releases it.
 
     Args:
         path: of the file of the lock, which stays.
+        busy: what to say if another process holds it; None: wait for that one.
 
     Raises:
         WriteError: if the file cannot be made.
+        ArttlError: if another process holds it.
     """
-    from filelock import FileLock  # not for those who only read
+    from filelock import FileLock, Timeout  # not for those who only read
 
     lock = FileLock(path)
     with writing(path):
-        lock.acquire()
+        try:
+            lock.acquire(timeout=-1 if busy is None else 0)
+        except Timeout as error:  # an OSError too
+            raise ArttlError(busy or "") from error
     try:
         yield
     finally:

@@ -7,6 +7,7 @@ keeps: the others then wait for ever. Here the end of a process is the end of it
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
 import os
 import pickle
@@ -50,8 +51,12 @@ def output_of(module: str, arguments: Sequence[str], seconds: float) -> bytes:
         ProcessDied: if it crashed or took longer.
         RuntimeError: with its traceback, for any other failure.
     """
-    # Nothing is imported from the current folder, which may be a stranger's.
-    code = f"import sys; sys.path[:] = filter(None, sys.path); from {module} import main; main()"
+    # Nothing is imported from the current folder, which may be a stranger's. The time is limited in the process as
+    # well, for one whose parent was killed.
+    code = (
+        "import sys; sys.path[:] = filter(None, sys.path); from arttl.processes import limit_time;"
+        f" limit_time({math.ceil(seconds)}); from {module} import main; main()"
+    )
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     try:
         done = subprocess.run(
@@ -65,9 +70,19 @@ def output_of(module: str, arguments: Sequence[str], seconds: float) -> bytes:
         raise ProcessDied(f"a process took more than {seconds:g} s") from error
     if b"Traceback (most recent call last)" in done.stderr:
         raise RuntimeError(f"in the process of {module}:\n{done.stderr.decode(errors='replace')}")
+    if done.returncode == -getattr(signal, "SIGXCPU", math.inf):
+        raise ProcessDied(f"a process took more than {seconds:g} s")
     if done.returncode:
         raise ProcessDied("a process crashed")
     return done.stdout
+
+
+def limit_time(seconds: int) -> None:
+    """Let this process have no more than so many seconds of the processor; of no effect on Windows."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
 
 
 def limit_memory(most: int) -> None:

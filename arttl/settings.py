@@ -40,6 +40,7 @@ _OF_FOLDERS = (
     ),
     *("test.json", "predictions.parquet", "classes.csv", "tasks.json", "environment.json"),
     *("model.json", "fused.json", "calibration.json"),
+    *("audit.json", "audit.parquet", "audit.csv"),
 )
 
 

@@ -25,11 +25,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from arttl.cpu import usable_cores
 from arttl.frozen.extract import FeatureSettings, compute_features
 from arttl.frozen.grid import BATCH_SIZE, EPSILON, PAPER, RHO
 from arttl.frozen.probe import Candidate, ProbeSettings, best_heads, probe
 from arttl.loading import open_loader
-from arttl.loading.loader import usable_cores
 from arttl.models import Backbone, load_weights
 from arttl.models.losses import summed_loss
 from arttl.shards.manifest import Manifest

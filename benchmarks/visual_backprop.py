@@ -10,8 +10,13 @@ pytorch-grad-cam have rounds of their own, with the forward pass among them, and
 Networks have random weights, which cost what trained ones do.
 
 `own work` is everything but the network: the channel means of the kept activations, the backprojection and the min-max.
-The other rows are whole calls, the network included. On a machine that others use, `--clock cpu --threads 1` counts the
-processor time of this thread, on which other programs have less influence than on elapsed time.
+The other rows are whole calls, the network included. `network and twin, torch.compile` is the network and the map in
+plain torch, compiled as one module, in which the means are taken where the activations are made; beside it is the
+network alone under torch.compile.
+
+On a machine that others use, `--clock cpu --threads 1` counts the processor time of this thread, on which other
+programs have less influence than on elapsed time. With `--device cuda` calls are timed by events on the card, one at a
+time, and take arrays in turn that have four times the bytes of its L2 cache; `scripts/on_a_card.sh` measures more.
 
 Needs `pip install captum grad-cam`; the row of a method that is missing, or does not support a network, says so.
 """
@@ -23,42 +28,22 @@ import gc
 import json
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import torch
+from clocks import Call, EventClock, HostClock
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
-
-from arttl.explain import _torch_twin as twin
-from arttl.explain import ops, visual_backprop
-from arttl.explain.plan import plan_of
-from arttl.explain.taps import Tap
-from arttl.models import Backbone
+from visual_backprop_calls import Classifier, Subject, in_plain_torch
 
 NETWORKS = {"vgg19": 224, "resnet50": 224, "inception_v3": 299, "xception": 299, "densenet121": 224}
-IN_PLAIN_TORCH = {
-    f"run_{name}": getattr(twin, name) for name in ("channel_mean", "minmax_normalise", "backproject")
-}
-
-
-class Classifier(nn.Module):
-    """A backbone and a linear head, which the methods that explain a class need."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.backbone = Backbone(name)
-        self.head = nn.Linear(self.backbone.num_features, 100)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Logits [B, 100]."""
-        logits: Tensor = self.head(self.backbone(images))
-        return logits
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class LiveBytes(TorchDispatchMode):
@@ -81,58 +66,16 @@ class LiveBytes(TorchDispatchMode):
         return made
 
 
-def peak_bytes(call: Callable[[], object]) -> int:
+def peak_bytes(call: Call) -> int:
     """The most bytes that a call's arrays held at once."""
     with LiveBytes() as live:
         call()
     return live.peak
 
 
-def kept_activations(network: nn.Module, taps: Sequence[Tap], images: Tensor) -> list[Tensor]:
-    """What the taps see, copied, since later layers work in place."""
-    kept: list[Tensor] = []
-    hooks = [
-        network.get_submodule(tap.module).register_forward_hook(lambda m, i, out: kept.append(out.clone()))
-        for tap in taps
-    ]
-    with torch.inference_mode():
-        network.forward_features(images)  # type: ignore[operator]
-    for hook in hooks:
-        hook.remove()
-    return kept
-
-
-def own_work(activations: list[Tensor], steps: list[int]) -> Tensor:
-    """All that VisualBackProp does besides running the network, by whatever `ops` holds."""
-    with torch.no_grad():
-        return ops.run_backproject([ops.run_channel_mean(maps, True) for maps in activations], steps)
-
-
-def in_plain_torch(call: Callable[[], Tensor]) -> Tensor:
-    """A call with the kernels replaced by their plain-torch twins."""
-    with mock.patch.multiple(ops, **IN_PLAIN_TORCH):
-        return call()
-
-
-def compiled_twin(activations: list[Tensor], steps: list[int]) -> Callable[[], Tensor]:
-    """The twin's own work under torch.compile, warm."""
-
-    @torch.compile(fullgraph=True, dynamic=False)
-    def whole(activations: list[Tensor]) -> Tensor:
-        return twin.backproject([twin.channel_mean(maps, True) for maps in activations], steps)
-
-    def call() -> Tensor:
-        with torch.no_grad():
-            maps: Tensor = whole(activations)
-            return maps
-
-    torch.testing.assert_close(call(), own_work(activations, steps), rtol=1e-3, atol=1e-3)
-    return call
-
-
-def peers(model: Classifier, images: Tensor, last: nn.Module) -> dict[str, Callable[[], object]]:
+def peers(model: Classifier, images: Tensor, last: nn.Module) -> dict[str, Call]:
     """The methods of captum and pytorch-grad-cam, each explaining class 0 of every picture."""
-    calls: dict[str, Callable[[], object]] = {}
+    calls: dict[str, Call] = {}
     try:
         from captum.attr import LRP, LayerGradCam, Saliency
 
@@ -155,64 +98,54 @@ def peers(model: Classifier, images: Tensor, last: nn.Module) -> dict[str, Calla
     return calls
 
 
-def in_rounds(
-    calls: dict[str, Callable[[], object]], rounds: int, clock: Callable[[], float]
-) -> dict[str, list[float]]:
+def in_rounds(calls: dict[str, Call], rounds: int, clock: HostClock | EventClock) -> dict[str, list[float]]:
     """Milliseconds of each call in each round."""
     times: dict[str, list[float]] = {title: [] for title in calls}
     gc.disable()
     for number in range(rounds):
         for title, call in list(calls.items())[:: -1 if number % 2 else 1]:
-            begin = clock()
-            call()
-            times[title].append(1e3 * (clock() - begin))
+            times[title].append(clock.milliseconds(call))
         gc.collect()
     gc.enable()
     return times
 
 
-def measure(
-    name: str, batch: int, rounds: int, peer_rounds: int, clock: Callable[[], float]
-) -> dict[str, Any]:
+def measure(subject: Subject, rounds: int, peer_rounds: int, clock: HostClock | EventClock) -> dict[str, Any]:
     """One network at one batch size: medians in milliseconds, ratios, memory."""
-    torch.manual_seed(0)
-    model = Classifier(name).eval()
-    size = NETWORKS[name]
-    images = torch.randn(batch, 3, size, size)
-    network, _, plan = plan_of(model)
-    activations = kept_activations(network, plan.taps, images)
-    sizes = [(maps.shape[2], maps.shape[3]) for maps in activations]
-    steps = plan.backprojection(network, "bojarski", (size, size), sizes)
-
-    def forward() -> Tensor:
-        with torch.no_grad():
-            maps: Tensor = network.forward_features(images)  # type: ignore[operator]
-            return maps
-
-    own = partial(own_work, activations, steps)
-    calls: dict[str, Callable[[], object]] = {
-        "forward": forward,
-        "VisualBackProp": partial(visual_backprop, model, images),
-        "own work": own,
-        "own work, plain torch": partial(in_plain_torch, own),
-        "own work, torch.compile": compiled_twin(activations, steps),
+    batch = len(subject.images[0])
+    calls: dict[str, Call] = {
+        "forward": subject.forward,
+        "VisualBackProp": subject.map,
+        "own work": subject.own_work,
+        "own work, plain torch": partial(in_plain_torch, subject.own_work),
+        "own work, torch.compile": subject.compiled_twin(),
     }
-    others = peers(model, images, network.get_submodule(plan.taps[-1].module)) if peer_rounds else {}
     refused = {}
+    for title, compiled in {
+        "forward, torch.compile": subject.compiled_forward,
+        "network and twin, torch.compile": subject.compiled_map,
+    }.items():
+        try:
+            calls[title] = compiled()
+        except Exception as error:  # of what torch.compile does not support
+            refused[title] = short(error)
+    last = subject.network.get_submodule(subject.taps[-1].module)
+    others = peers(subject.model, subject.images[0], last) if peer_rounds else {}
     for title, call in [*calls.items(), *others.items()]:  # warm up
         try:
             call()
         except Exception as error:  # of captum's rules for layers, mostly
-            refused[title] = f"{type(error).__name__}: {str(error).splitlines()[0][:90]}"
+            refused[title] = short(error)
             del others[title]
     times = in_rounds(calls, rounds, clock)
-    peer_times = in_rounds({"forward": forward, **others}, peer_rounds, clock) if others else {}
+    peer_times = in_rounds({"forward": subject.forward, **others}, peer_rounds, clock) if others else {}
 
-    def ratio(over: str, under: str) -> float:
+    def ratio(over: str, under: str) -> float | None:
+        if over not in times or under not in times:
+            return None
         return statistics.median(a / b for a, b in zip(times[over], times[under], strict=True))
 
     measured: dict[str, Any] = {
-        "network": name,
         "batch": batch,
         "rounds": rounds,
         "milliseconds": {
@@ -220,12 +153,16 @@ def measure(
         },
         "forward_spread": (max(times["forward"]) - min(times["forward"]))
         / statistics.median(times["forward"]),
-        "added_percent": 100 * (ratio("VisualBackProp", "forward") - 1),
-        "own_work_percent": 100 * ratio("own work", "forward"),
+        "map_over_forward": ratio("VisualBackProp", "forward"),
+        "own_work_over_forward": ratio("own work", "forward"),
         "twin_over_kernel": ratio("own work, plain torch", "own work"),
         "compiled_over_kernel": ratio("own work, torch.compile", "own work"),
-        "own_bytes_per_image": peak_bytes(own) / batch,
-        "added_bytes_per_image": (peak_bytes(calls["VisualBackProp"]) - peak_bytes(forward)) / batch,
+        "compiled_map_over_compiled_forward": ratio(
+            "network and twin, torch.compile", "forward, torch.compile"
+        ),
+        "compiled_map_over_map": ratio("network and twin, torch.compile", "VisualBackProp"),
+        "own_bytes_per_image": peak_bytes(subject.own_work) / batch,
+        "added_bytes_per_image": (peak_bytes(subject.map) - peak_bytes(subject.forward)) / batch,
         "refused": refused,
     }
     for title in others:
@@ -236,19 +173,23 @@ def measure(
     return measured
 
 
+def short(error: Exception) -> str:
+    """The first line of an error."""
+    return f"{type(error).__name__}: {str(error).splitlines()[0][:90]}"
+
+
 def show(measured: dict[str, Any]) -> None:
     """Print one measurement."""
     print(
         f"\n{measured['network']}, batch {measured['batch']} (forward varies by {measured['forward_spread']:.0%})"
     )
     for title, value in measured["milliseconds"].items():
-        print(f"  {title:<26}{value:10.2f} ms")
+        print(f"  {title:<32}{value:10.2f} ms")
     for title, reason in measured["refused"].items():
-        print(f"  {title:<26} not supported: {reason}")
-    print(f"  whole map over forward    {measured['added_percent']:+9.2f} %")
-    print(f"  own work of the forward   {measured['own_work_percent']:9.2f} %")
-    print(f"  plain torch / kernel      {measured['twin_over_kernel']:9.2f}")
-    print(f"  torch.compile / kernel    {measured['compiled_over_kernel']:9.2f}")
+        print(f"  {title:<32} not supported: {reason}")
+    for title, value in measured.items():
+        if "_over_" in title and value is not None:
+            print(f"  {title.replace('_', ' '):<40}{value:8.3f}")
     for title, value in measured.items():
         if title.endswith("over own work"):
             print(f"  {title:<40}{value:8.0f}")
@@ -263,17 +204,28 @@ COLUMNS: dict[str, Callable[[dict[str, Any]], str]] = {
     "network": lambda row: row["network"],
     "batch": lambda row: str(row["batch"]),
     "forward, ms": lambda row: f"{row['milliseconds']['forward']:.0f}",
-    "map over forward": lambda row: f"{row['added_percent']:+.1f}%",
+    "map over forward": lambda row: _added(row["map_over_forward"]),
     "own work, ms": lambda row: f"{row['milliseconds']['own work']:.2f}",
-    "of forward": lambda row: f"{row['own_work_percent']:.1f}%",
+    "of forward": lambda row: f"{row['own_work_over_forward']:.1%}",
     "eager twin": lambda row: f"{row['twin_over_kernel']:.1f}x",
     "compiled twin": lambda row: f"{row['compiled_over_kernel']:.2f}x",
+    "compiled forward, ms": lambda row: _milliseconds(row, "forward, torch.compile"),
+    "compiled network and twin over it": lambda row: _added(row["compiled_map_over_compiled_forward"]),
     "Grad-CAM (captum)": lambda row: _times(row, "Grad-CAM (captum)"),
     "Grad-CAM (grad-cam)": lambda row: _times(row, "Grad-CAM (grad-cam)"),
     "saliency": lambda row: _times(row, "saliency (captum)"),
     "LRP": lambda row: _times(row, "LRP (captum)"),
     "MB per image": lambda row: f"{row['own_bytes_per_image'] / 1e6:.2f}",
 }
+
+
+def _added(ratio: float | None) -> str:
+    return "not supported" if ratio is None else f"{ratio - 1:+.1%}"
+
+
+def _milliseconds(row: dict[str, Any], title: str) -> str:
+    value = row["milliseconds"].get(title)
+    return "not supported" if value is None else f"{value:.0f}"
 
 
 def _times(row: dict[str, Any], title: str) -> str:
@@ -302,7 +254,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, help="by default 40 at batch 1, 10 at 8, 4 at 32 and more")
     parser.add_argument("--peer-rounds", type=int, default=3, help="0 for VisualBackProp and its twins alone")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="of --device cpu")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="cuda: timed by events")
+    parser.add_argument("--dtype", choices=DTYPES, default="float32")
+    parser.add_argument("--channels-last", action="store_true", help="layout of the network and its images")
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--table", nargs="+", type=Path, help="print the figures of these files, and stop")
     settings = parser.parse_args()
@@ -310,15 +265,27 @@ def main() -> None:
         print_table(settings.table)
         return
     torch.set_num_threads(settings.threads)
-    clock = time.perf_counter if settings.clock == "wall" else time.process_time
-    print(
-        f"torch {torch.__version__}, {settings.threads} thread(s), {platform.processor() or platform.machine()}"
+    clock: HostClock | EventClock = HostClock(
+        time.perf_counter if settings.clock == "wall" else time.process_time
     )
+    machine, cache = f"{settings.threads} threads, {platform.processor() or platform.machine()}", 0
+    if settings.device == "cuda":
+        if not torch.cuda.is_available():
+            sys.exit("--device cuda: torch sees no card on this machine")
+        torch.backends.cudnn.benchmark = True  # for the fastest forward pass to compare with
+        clock, cache = EventClock(), torch.cuda.get_device_properties(0).L2_cache_size
+        machine = torch.cuda.get_device_name()
+    layout = torch.channels_last if settings.channels_last else torch.contiguous_format
+    print(f"torch {torch.__version__}, {machine}, {settings.dtype}, {str(layout).removeprefix('torch.')}")
     results = []
     for name in settings.networks:
         for batch in settings.batches:
             rounds = settings.rounds or max(4, 40 if batch == 1 else 80 // batch)
-            results.append(measure(name, batch, rounds, settings.peer_rounds, clock))
+            torch.compiler.reset()
+            subject = Subject(
+                name, NETWORKS[name], batch, settings.device, DTYPES[settings.dtype], layout, cache
+            )
+            results.append({"network": name, **measure(subject, rounds, settings.peer_rounds, clock)})
             show(results[-1])
             if settings.json:
                 settings.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

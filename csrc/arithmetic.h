@@ -54,7 +54,15 @@ ARTTL_INLINE float to_float(Float16 value) {
 }
 
 // max(value, floor) that keeps a NaN. The floor is 0 for a rectified map and -infinity for the map as it is.
-ARTTL_INLINE float at_least(float value, float floor) { return value < floor ? floor : value; }
+ARTTL_INLINE float at_least(float value, float floor) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  float larger;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(larger) : "f"(value), "f"(floor));
+  return larger;
+#else
+  return value < floor ? floor : value;
+#endif
+}
 
 // One axis of an all-ones transposed convolution, from `deep` positions to `shallow` ones.
 struct Axis {
@@ -65,17 +73,20 @@ struct Window {
   int first, last;  // inclusive; empty when last < first
 };
 
-// The deep positions i that contribute to a shallow position y: 0 <= y + padding - i * stride < kernel.
+// The deep positions i that contribute to a shallow position y: 0 <= y + padding - i * stride < kernel. kStride is the
+// axis's stride where the compiler is to know it, since a division by any number is slow, else 0.
+template <int kStride = 0>
 ARTTL_INLINE Window window_of(int position, const Axis& axis) {
+  const int stride = kStride ? kStride : axis.stride;
   const int reach = position + axis.padding;
   const int start = reach - axis.kernel + 1;
-  const int first = start <= 0 ? 0 : (start + axis.stride - 1) / axis.stride;
-  const int last = reach / axis.stride;
+  const int first = start <= 0 ? 0 : (start + stride - 1) / stride;
+  const int last = reach / stride;
   return {first, last < axis.deep ? last : axis.deep - 1};
 }
 
 // The sum over the window's rows of one column of a map [*, width]. A window's sum is the sum of its column sums, in
-// this order in both backends: the CPU keeps a row of column sums, a CUDA thread adds its few columns itself.
+// this order in both backends: for each row of the output a thread of the CPU, or a warp, keeps the column sums.
 ARTTL_INLINE float column_sum(const float* map, std::int64_t width, std::int64_t column, Window rows) {
   float sum = 0.0f;
   for (int row = rows.first; row <= rows.last; ++row) sum += map[row * width + column];

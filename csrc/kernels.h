@@ -4,14 +4,19 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace arttl {
 
 using Pair = std::array<int, 2>;  // of the vertical axis, of the horizontal one
 
+constexpr int kMostChannels = 1 << 24;
+constexpr int kMostPixels = 1 << 30;
+
 // output [images, pixels] float32 = mean over the channels of input, [images, channels, pixels] of `dtype` (a DType),
-// or [images, pixels, channels] when channels_last. With rectify, of max(input, 0).
+// or [images, pixels, channels] when channels_last. With rectify, of max(input, 0). At most kMostChannels, and on a
+// CUDA device kMostPixels of one image.
 void channel_mean_cpu(std::uintptr_t input, std::uintptr_t output, int dtype, bool channels_last, std::int64_t images,
                       std::int64_t channels, std::int64_t pixels, bool rectify, int threads);
 
@@ -28,12 +33,18 @@ void minmax_normalise_cpu(std::uintptr_t maps, std::uintptr_t output, std::uintp
                           std::int64_t pixels, float epsilon, int threads);
 
 // All steps and the normalisation (with epsilon 0) in one call, from the deepest of `means` [images, h, w], which are
-// listed from the image on, to `output` [images, H, W]. Each step is nine numbers of `steps`, the deepest first:
-// whether the next shallower map is the factor (else ones), then size, kernel, stride and padding of
-// `upsample_multiply`, two each; no step's output has more pixels than the last one's. workspace [min(images, threads),
-// H * W + 4] float32 on the CPU, [images, H * W + 4] on a CUDA device.
+// listed from the image on, to `output` [images, H, W]; with `epsilon`, of the means after `minmax_normalise` with it.
+// Each step is nine numbers of `steps`, the deepest first: whether the next shallower map is the factor (else ones),
+// then size, kernel, stride and padding of `upsample_multiply`, two each; no map has more pixels than the last step's
+// output. workspace [min(images, threads), H * W + 4] float32 on the CPU, with epsilon H * W more; [images, H * W] on a
+// CUDA device. There are at most kMostSteps steps, no map but the last output is wider than kWidestMap, and it has at
+// most kMostPixels: what a CUDA device has room for.
 void backproject_cpu(const std::vector<std::uintptr_t>& means, const std::vector<int>& steps, const Pair& deep_size,
-                     std::uintptr_t workspace, std::uintptr_t output, std::int64_t images, int threads);
+                     std::optional<float> epsilon, std::uintptr_t workspace, std::uintptr_t output, std::int64_t images,
+                     int threads);
+
+constexpr int kMostSteps = 80;
+constexpr int kWidestMap = 8192;
 
 using Part = std::array<std::int64_t, 4>;  // top, left, bottom, right
 using Color3 = std::array<float, 3>;       // of red, green and blue
@@ -55,21 +66,12 @@ void crop_resize_normalise_cpu(std::uintptr_t picture, std::int64_t width, const
 void resize_rgb_cpu(std::uintptr_t picture, std::int64_t height, std::int64_t width, const std::array<float, 2>& box,
                     int filter, std::uintptr_t output, const std::array<std::int64_t, 2>& size);
 
-// All but the last two on a CUDA device, queued on `stream` (a cudaStream_t) without a synchronisation or an
-// allocation.
+// On a CUDA device, queued on `stream` (a cudaStream_t) as one kernel, without a synchronisation or an allocation.
 void channel_mean_cuda(std::uintptr_t input, std::uintptr_t output, int dtype, bool channels_last, std::int64_t images,
                        std::int64_t channels, std::int64_t pixels, bool rectify, int device, std::uintptr_t stream);
 
-void upsample_multiply_cuda(std::uintptr_t deep, std::uintptr_t deep_peak, std::uintptr_t shallow,
-                            std::uintptr_t output, std::uintptr_t peak, std::int64_t images, const Pair& deep_size,
-                            const Pair& size, const Pair& kernel, const Pair& stride, const Pair& padding, int device,
-                            std::uintptr_t stream);
-
-void minmax_normalise_cuda(std::uintptr_t maps, std::uintptr_t output, std::uintptr_t range, std::int64_t images,
-                           std::int64_t pixels, float epsilon, int device, std::uintptr_t stream);
-
 void backproject_cuda(const std::vector<std::uintptr_t>& means, const std::vector<int>& steps, const Pair& deep_size,
-                      std::uintptr_t workspace, std::uintptr_t output, std::int64_t images, int device,
-                      std::uintptr_t stream);
+                      std::optional<float> epsilon, std::uintptr_t workspace, std::uintptr_t output,
+                      std::int64_t images, int device, std::uintptr_t stream);
 
 }  // namespace arttl

@@ -46,7 +46,7 @@ FLAGS = [
     "-Wno-unknown-pragmas",
 ]
 # Of the CUDA sources: each access calls a function of the emulation, which is linked in place of TSan's library.
-CHECKED = ["-fsanitize=thread,undefined", "--param=tsan-instrument-func-entry-exit=0", "-x", "c++"]
+CHECKED = ["-O1", "-fsanitize=thread,undefined", "--param=tsan-instrument-func-entry-exit=0", "-x", "c++"]
 LAUNCH, THREADS = ops._launch, torch.get_num_threads
 
 ORDERS = {"ascending": 0, "descending": 1, "random": 2}
@@ -117,25 +117,8 @@ def arrays_of(name: str, arguments: Sequence[Any]) -> list[Array]:
             ("input", x, images * channels * pixels * size, INPUT),
             ("output", out, images * pixels * 4, OUTPUT),
         ]
-    if name == "upsample_multiply":
-        deep, deep_peak, shallow, out, peak, images, deep_size, size = arguments[:8]
-        pixels = size[0] * size[1]
-        return [
-            ("deep", deep, images * deep_size[0] * deep_size[1] * 4, INPUT),
-            ("deep_peak", deep_peak, images * 4, INPUT),
-            ("shallow", shallow, images * pixels * 4, INPUT),
-            ("output", out, images * pixels * 4, OUTPUT),
-            ("peak", peak, images * 4, OUTPUT),
-        ]
-    if name == "minmax_normalise":
-        maps, out, scratch, images, pixels, _ = arguments
-        return [
-            ("maps", maps, images * pixels * 4, INPUT),
-            ("output", out, images * pixels * 4, OUTPUT),
-            ("range", scratch, 2 * images * 4, WORKSPACE),
-        ]
     if name == "backproject":
-        means, steps, deep_size, workspace, out, images = arguments
+        means, steps, deep_size, _, workspace, out, images = arguments
         sizes = [deep_size, *(steps[i + 1 : i + 3] for i in range(0, len(steps), 9) if steps[i])]
         pixels = steps[-8] * steps[-7]
         return [
@@ -143,7 +126,7 @@ def arrays_of(name: str, arguments: Sequence[Any]) -> list[Array]:
                 (f"mean {index}", mean, images * size[0] * size[1] * 4, INPUT)
                 for index, (mean, size) in enumerate(zip(means, reversed(sizes), strict=True))
             ],
-            ("workspace", workspace, images * (pixels + 4) * 4, WORKSPACE),
+            ("workspace", workspace, images * pixels * 4, WORKSPACE),
             ("output", out, images * pixels * 4, OUTPUT),
         ]
     raise ValueError(f"the emulation knows no arrays of {name}: add them here, as csrc/kernels.h has them")
@@ -151,6 +134,8 @@ def arrays_of(name: str, arguments: Sequence[Any]) -> list[Array]:
 
 class EmulatedCard:
     """Runs the kernels of a module that `build` made; a fault is a RuntimeError that says what and where.
+
+    It is an H200 until `set_card` makes it another.
 
     Args:
         module: the path of the module.
@@ -180,6 +165,10 @@ class EmulatedCard:
     def set_devices(self, count: int) -> None:
         """Have so many devices."""
         self.library.emulation_set_devices(count)
+
+    def set_card(self, capability: int, processors: int) -> None:
+        """Have the compute capability, 90 for 9.0, and so many multiprocessors."""
+        self.library.emulation_set_card(capability, processors)
 
     @property
     def current_device(self) -> int:

@@ -268,6 +268,22 @@ LONGER = {
     ),
     "layers": Case("layers GIVEN/features --out ROOT/l --tasks type", "l/layers.json"),
     "rebalance": Case("rebalance GIVEN/features --out ROOT/l --tasks type", "l/rebalance.json"),
+    "audit": Case(
+        "audit GIVEN/features GIVEN/features2 --tasks type --out ROOT/a",
+        "a/audit.json",
+        refusal="pass --overwrite",
+        remedy="--overwrite",
+        varies="audit.json",
+        most=8,
+    ),
+    "audit of shards": Case(
+        f"audit GIVEN/shards --tasks type --out ROOT/a {_NETWORK}",
+        "a/audit.json",
+        refusal="pass --overwrite",
+        remedy="--overwrite",
+        varies="audit.json|config.yaml",
+        most=8,
+    ),
     "evaluate": Case(
         f"{_EVALUATE} --json ROOT/e.json --classes-csv ROOT/c.csv --predictions ROOT/p.parquet", "e.json"
     ),
@@ -300,6 +316,22 @@ LONGER = {
     "explain score": Case(
         "explain score --model GIVEN/run --shards GIVEN/shards --count 1 --steps 1 --drawn 0 --json ROOT/s.json",
         "s.json",
+    ),
+    "explain regions": Case(
+        "explain regions --model GIVEN/run --predictions GIVEN/predicted.jsonl --images GIVEN/images"
+        " --targets GIVEN/targets.csv --out ROOT/t.csv",
+        "t.csv",
+        refusal="exists already",
+    ),
+    "report": Case(
+        "report --model GIVEN/run --predictions GIVEN/predicted.jsonl --images GIVEN/images --out ROOT/r.html",
+        "r.html",
+        refusal="exists already",
+    ),
+    "report, in pages": Case(
+        "report --predictions GIVEN/predicted.jsonl --images GIVEN/images --out ROOT/r --paged",
+        "r/index.html",
+        refusal="exists already",
     ),
     "import-keras": Case(
         "import-keras GIVEN/vgg19.h5 --backbone vgg19 --size 32 --out ROOT/m",
@@ -343,6 +375,10 @@ def given_networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Given]:
             f"features GIVEN/shards --out GIVEN/features {_NETWORK}",
             f"features GIVEN/shards --out GIVEN/features2 {_NETWORK.replace('resnet', 'efficientnet')}",
         )
+        prepared.prepare(
+            "predict --model GIVEN/run --images GIVEN/images --threads 1 --out GIVEN/predicted.jsonl"
+        )
+        (prepared.folder / "targets.csv").write_text("picture,target\n0.jpg,https://a.example/0\n")
         write_empty(prepared.folder / "vgg19.h5", vgg19_layers(classes=None))
         (prepared.folder / "recipe.yaml").write_text("epochs: 1\ninput_size: 32\nthreads: 1\n")
         yield prepared

@@ -79,6 +79,9 @@ def test_every_value_is_escaped_and_nothing_is_fetched() -> None:
     ]
     assert sources == ["data:image/png;base64,cG5n", "data:image/jpeg;base64,anBlZw=="]
     assert "@import" not in page and "url(" not in page
+    (policy,) = [attributes["content"] for tag, attributes in reader.tags if "http-equiv" in attributes]
+    assert policy and "default-src 'none'; img-src data:; style-src 'sha256-" in policy
+    assert "script-src 'none'" in policy
 
 
 def test_headings_stand_over_their_columns_and_words_take_the_empty_cells_of_their_group() -> None:

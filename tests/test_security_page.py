@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from arttl import documents
+from arttl import documents, pages
 from arttl.decisions import decision, opening
 from arttl.decisions import file as decision_file
 from arttl.exchange import predictions
@@ -16,6 +16,8 @@ from arttl.models import hub
 from arttl.pictures import jpeg, png, tiff
 from arttl.pictures.decoding import DEFAULT_MAX_PIXELS
 from arttl.records import delimited, rijks_ground_truth, structured, tar_members, xml_records
+from arttl.reports import audited
+from arttl.reports.settings import MOST_CARDS
 from arttl.review import reading, requests, security
 from arttl.shards import parquet
 
@@ -46,7 +48,11 @@ def test_the_limits_of_the_page() -> None:
         "bytes of an XML record": f"{xml_records._MOST_CHARACTERS // MIB} MiB",
         "levels of an XML document": str(xml_records._DEEPEST),
         "bytes of a table of identifiers, decisions or targets": f"{documents.LARGEST // MIB} MiB",
-        "bytes of a row of suggestions that are converted": f"{predictions._LONGEST_ROW // MIB} MiB",
+        "bytes of a row of suggestions that are converted or reported": f"{predictions._LONGEST_ROW // MIB} MiB",
+        "pictures of one page of `arttl report`; characters of a text on it": (
+            f"{MOST_CARDS:,}; {pages._LONGEST}"
+        ),
+        "bytes of `audit.parquet`, in memory": f"{audited._MOST_BYTES // MIB} MiB",
         "rows of suggestions or doubts that are reviewed": f"{reading.MOST_ROWS:,}",
         "characters of a text, and labels of a task, in a row that is reviewed": (
             f"{decision.LONGEST_TEXT:,} characters, {decision.MOST_LABELS} labels"
@@ -81,4 +87,4 @@ def test_the_limits_of_the_page() -> None:
     assert {what: stated[what] for what in of_code} == of_code
     assert len(stated) == len(rows) - 2
     for flag in re.findall(r"`(--[a-z-]+)`", section):
-        assert flag in ("--max-pixels", "--most-mib")
+        assert flag in ("--max-pixels", "--most-mib", "--paged")

@@ -52,6 +52,9 @@ class EvaluateSettings(Settings):
     """Share of suggestions that the model promises to be right, to see whether they are."""
     sets: BetweenZeroAndOne = 0.9
     """Share of objects whose set of candidates is promised to hold the right label, likewise."""
+    per_object: bool = False
+    """See what becomes of the promises of objects with several photographs, as `arttl predict --per-object` makes them,
+    in place of those of single photographs."""
     batch_size: AtLeastOne = 64
     """Samples per step."""
     decoding: DecodingSettings = field(default_factory=DecodingSettings)
@@ -64,10 +67,12 @@ class Evaluation:
     Attributes:
         metrics: by name of the task.
         promises: what became of the model's promises, likewise; empty where it has none.
+        sentences: what was promised.
     """
 
     metrics: dict[str, TaskMetrics]
     promises: dict[str, KeptPromises]
+    sentences: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready form: that of `metrics_to_json`, with `promises` in each task that has some."""
@@ -144,15 +149,16 @@ def measure(settings: EvaluateSettings) -> Evaluation:
     all_predictions = Predictions.of_rows(tasks, manifest, numbers.numpy(), logits).calibrated(
         model.calibration
     )
+    suggester = Suggester(
+        tasks,
+        all_predictions.temperatures,
+        promises,
+        precision=settings.precision,
+        coverage=settings.sets,
+        per_object=settings.per_object,
+    )
     kept = {}
     if promises is not None:
-        suggester = Suggester(
-            tasks,
-            all_predictions.temperatures,
-            promises,
-            precision=settings.precision,
-            coverage=settings.sets,
-        )
         institutions = [manifest.institutions[row] for row in numbers.tolist()]
         kept = measure_promises(all_predictions, features, suggester, institutions)
     predictions = all_predictions.of_classes()
@@ -160,7 +166,7 @@ def measure(settings: EvaluateSettings) -> Evaluation:
         predictions.write(settings.predictions)
     if settings.classes_csv is not None:
         write_classes(settings.classes_csv, class_tables(predictions))
-    return Evaluation(measure_predictions(predictions, groups=groups), kept)
+    return Evaluation(measure_predictions(predictions, groups=groups), kept, tuple(suggester.sentences()))
 
 
 def run(settings: EvaluateSettings) -> None:
@@ -171,6 +177,8 @@ def run(settings: EvaluateSettings) -> None:
     console.print(metrics_table(evaluation.metrics, title))
     if (bands := bands_table(evaluation.metrics)) is not None:
         console.print(bands)
+    for sentence in evaluation.sentences:
+        Reporter(True).say(sentence)
     if evaluation.promises:
         console.print(promises_table(evaluation.promises, settings.precision, settings.sets))
         if (by_institution := institutions_table(evaluation.promises)) is not None:

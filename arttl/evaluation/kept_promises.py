@@ -18,6 +18,7 @@ from scipy.special import betaincinv
 from arttl.evaluation.bootstrap import LEVEL
 from arttl.evaluation.report import empty_table, interval_text, measure_text
 from arttl.inference.calibration import calibration_error
+from arttl.inference.neighbours import unit_length
 from arttl.inference.objects import Objects
 from arttl.inference.outside import KEPT
 from arttl.inference.predictions import Predictions
@@ -100,21 +101,30 @@ def measure_promises(
     suggester: Suggester,
     institutions: Sequence[str | None] = (),
 ) -> dict[str, KeptPromises]:
-    """Measure what became of promises; each object counts once, with one of its photographs.
+    """Measure what became of promises; each object counts once, with one of its photographs or the mean over all.
 
     Args:
         predictions: of a split that the model has not seen, of all objects with a catalogued label, with the model's
             temperatures.
         features: [N, D], of the same samples.
-        suggester: with the promises.
+        suggester: with the promises, of single photographs or of objects.
         institutions: of each sample; empty or all of one: nothing is measured by institution.
 
     Returns:
         By name of the task.
     """
-    chosen = Objects.of(predictions.object_numbers, predictions.keys).chosen
-    logits = {name: of_task[chosen] for name, of_task in predictions.logits.items()}
-    suggestions = suggester.suggest(logits, features[chosen])
+    objects = Objects.of(predictions.object_numbers, predictions.keys)
+    chosen = objects.chosen
+    if suggester.per_object:
+        logits = {
+            name: objects.mean(torch.from_numpy(of_task)).numpy()
+            for name, of_task in predictions.logits.items()
+        }
+        features = objects.mean(unit_length(features))
+    else:
+        logits = {name: of_task[chosen] for name, of_task in predictions.logits.items()}
+        features = features[chosen]
+    suggestions = suggester.suggest(logits, features)
     names = np.array(
         [institutions[index] or "unknown" for index in chosen] if institutions else [], dtype=object
     )

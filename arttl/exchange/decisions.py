@@ -102,8 +102,9 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
             column: text.strip() if column == "object_number" else plain_text(text)
             for column, text in cells.items()
         }
+        undecided = cells.get("verdict") == ""  # of such a row nothing is needed
         for column in _REQUIRED:
-            if not cells[column]:
+            if not cells[column] and not undecided:
                 raise ArttlError(f"{where} has no {column}")
         yield where, cells
 

@@ -36,11 +36,23 @@ class Ranked:
 
 @dataclass(frozen=True)
 class TaskSuggestion:
-    """What a model says of one task for one picture; see `docs/predict.md`."""
+    """What a model says of one task for one picture; see `docs/predict.md`.
+
+    Attributes:
+        labels: predicted, likeliest first.
+        status: of the suggestion.
+        ranked: the likeliest labels.
+        catalogued: labels in the catalogue; empty where it has none, or the file does not say.
+        set: candidates; None where the file has none.
+        interval: of a number, likewise.
+    """
 
     labels: tuple[str, ...]
     status: Status
     ranked: tuple[Ranked, ...] = ()
+    catalogued: tuple[str, ...] | None = ()
+    set: tuple[str, ...] | None = None
+    interval: tuple[float, ...] | None = None
 
     def probability(self, label: str) -> float | None:
         """The probability of a label; None where it has none."""
@@ -56,12 +68,14 @@ class PictureSuggestions:
         picture: the file's name, else the key of the sample.
         institution: empty where the file has none.
         tasks: task name to what is suggested; none for a picture that could not be read.
+        problem: why it could not be read; empty for a picture that could.
     """
 
     object_number: str
     picture: str
     institution: str
     tasks: Mapping[str, TaskSuggestion]
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,6 +113,7 @@ def read_predictions(path: Path) -> Iterator[PictureSuggestions]:
             picture=head.picture or head.key or "",
             institution=head.institution or "",
             tasks={} if unreadable else tasks,
+            problem=head.problem or "",
         )
     if not is_one:
         raise ArttlError(
@@ -130,16 +145,24 @@ def _is_task(value: Any) -> bool:
 def _suggestion(value: dict[str, Any], where: str) -> TaskSuggestion:
     """A task's part of a record; the usual form is recognised in a tenth of the time that `structured` takes."""
     labels, status, ranked = value["labels"], value["status"], value.get("ranked")
+    catalogued, candidates = value.get("catalogued") or [], value.get("set")
     if (
-        type(labels) is list
+        _is_labels(labels)
         and type(ranked) is list
         and status in _STATUSES
-        and all(type(label) is str for label in labels)
         and all(map(_is_ranked, ranked))
+        and _is_labels(catalogued)
+        and (candidates is None or _is_labels(candidates))
+        and value.get("interval") is None
     ):
         pairs = (Ranked(each["label"], each["probability"]) for each in ranked)
-        return TaskSuggestion(tuple(labels), status, tuple(pairs))
+        of_set = None if candidates is None else tuple(candidates)
+        return TaskSuggestion(tuple(labels), status, tuple(pairs), tuple(catalogued), of_set)
     return structured(value, TaskSuggestion, where, surplus=True)
+
+
+def _is_labels(value: Any) -> bool:
+    return type(value) is list and all(type(label) is str for label in value)
 
 
 def _is_ranked(value: Any) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from arttl.documents import LARGEST
 from arttl.errors import ArttlError
 from arttl.exchange.values import Region, Target
 from arttl.records.delimited import read_columns, read_rows
-from arttl.shards.csv_files import plain_cell
+from arttl.shards.csv_files import csv_chunks, plain_cell
 from arttl.vocabularies.concepts import is_address
 
 _FLAG = "--targets"
@@ -20,7 +20,11 @@ _LARGEST_NUMBER = 2**31
 
 
 class Targets:
-    """The targets of pictures, or of objects, and of their tasks."""
+    """The targets of pictures, or of objects, and of their tasks.
+
+    Attributes:
+        named: the column that names what is shown, `picture` or `object_number`.
+    """
 
     def __init__(self, named: str, targets: dict[tuple[str, str], Target]) -> None:
         """Take the targets.
@@ -29,8 +33,11 @@ class Targets:
             named: the column that names what is shown, `picture` or `object_number`.
             targets: by its cell and by the task, which is empty for all tasks.
         """
-        self._named = named
+        self.named = named
         self._targets = targets
+
+    def __iter__(self) -> Iterator[Target]:
+        return iter(self._targets.values())
 
     @classmethod
     def read(cls, path: Path) -> Targets:
@@ -62,8 +69,31 @@ class Targets:
 
     def of(self, object_number: str, picture: str, task: str) -> Target | None:
         """The target of a picture of an object for a task; None: the table has none."""
-        name = picture if self._named == "picture" else object_number
+        name = picture if self.named == "picture" else object_number
         return self._targets.get((name, task)) or self._targets.get((name, ""))
+
+    def with_regions(self, regions: Mapping[tuple[str, str], Target]) -> Targets:
+        """These, and targets of tasks, by the same cell and the task; they replace those of that task."""
+        return Targets(self.named, {**self._targets, **regions})
+
+    def chunks(self) -> Iterator[bytes]:
+        """The table that `read` reads, a row for all tasks before those of its tasks."""
+        ordered = {name: dict[str, Target]() for name, _ in self._targets}
+        for (name, task), target in self._targets.items():
+            ordered[name][task] = target
+        return csv_chunks(
+            (self.named, "target", *_SIZE, "task", *_REGION),
+            (
+                (name, target.address, target.width, target.height, task, *_region_cells(target))
+                for name, of_tasks in ordered.items()
+                for task, target in sorted(of_tasks.items(), key=lambda item: item[0] != "")
+            ),
+        )
+
+
+def _region_cells(target: Target) -> tuple[int | str, ...]:
+    region = target.region
+    return ("",) * len(_REGION) if region is None else (region.x, region.y, region.width, region.height)
 
 
 def _rows(path: Path) -> Iterator[tuple[str, str, dict[str, str]]]:

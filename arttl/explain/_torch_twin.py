@@ -51,8 +51,9 @@ def upsample_multiply(
     Returns:
         The product [N, *size] float32 and its largest magnitude [N] float32.
     """
-    with torch.autocast(deep.device.type, enabled=False):
-        box = F.conv_transpose2d(deep[:, None], deep.new_ones(1, 1, *kernel), stride=stride)[:, 0]
+    box = deep
+    for axis in (1, 2):
+        box = _window_sums(box, axis, kernel[axis - 1], stride[axis - 1])
     bottom, right = padding[0] + size[0], padding[1] + size[1]
     box = F.pad(box, (0, max(0, right - box.shape[2]), 0, max(0, bottom - box.shape[1])))
     product = box[:, padding[0] : bottom, padding[1] : right]  # [N, H, W]
@@ -61,6 +62,20 @@ def upsample_multiply(
         product = product * torch.exp2(-exponent.float()).view(-1, 1, 1)
     product = product.contiguous() if shallow is None else product * shallow
     return product, product.abs().amax(dim=(1, 2))
+
+
+def _window_sums(maps: Tensor, axis: int, kernel: int, stride: int) -> Tensor:
+    """The all-ones transposed convolution along one axis, [N, h, w] to (h - 1) * stride + kernel there.
+
+    `conv_transpose2d` would round to TensorFloat-32 on a card, as torch allows cuDNN by default.
+    """
+    size = list(maps.shape)
+    size[axis] = (size[axis] - 1) * stride + 2 * kernel - 1
+    spaced = maps.new_zeros(size)  # the maps with stride - 1 zeros between them, and kernel - 1 at both ends
+    spaced.narrow(axis, kernel - 1, size[axis] - 2 * (kernel - 1)).movedim(axis, 0)[::stride] = maps.movedim(
+        axis, 0
+    )
+    return spaced.unfold(axis, kernel, 1).sum(dim=-1)
 
 
 def minmax_normalise(maps: Tensor, epsilon: float) -> Tensor:
@@ -78,17 +93,20 @@ def minmax_normalise(maps: Tensor, epsilon: float) -> Tensor:
     return torch.where(span == 0, torch.zeros_like(maps), (maps - low) / span)
 
 
-def backproject(means: Sequence[Tensor], steps: Sequence[int]) -> Tensor:
+def backproject(means: Sequence[Tensor], steps: Sequence[int], epsilon: float | None = None) -> Tensor:
     """All steps of the backprojection, from the deepest map to the image, and the min-max of the result.
 
     Args:
         means: n maps [N, h, w] float32, from the image on.
         steps: nine numbers per step, the deepest first: 1 where the next shallower map is multiplied in and 0 where
             none is, then `size`, `kernel`, `stride` and `padding` of `upsample_multiply`, two each.
+        epsilon: of `minmax_normalise`, which each mean goes through first; None to take the means as they are.
 
     Returns:
         [N, *size of the last step] float32 in [0, 1]; a constant map gives zeros.
     """
+    if epsilon is not None:
+        means = [minmax_normalise(mean, epsilon) for mean in means]
     running, peak = means[-1], None
     shallower = list(means[:-1])
     for row in rows_of(steps):

@@ -1,8 +1,9 @@
 """The torch operators `arttl::channel_mean`, `upsample_multiply`, `minmax_normalise` and `backproject`.
 
-Each is implemented by the compiled kernel on the CPU and on CUDA devices, by plain torch on any other device, and by a
-fake implementation for tracing (`torch.compile`, `torch.export`). They are for inference: an input that requires a
-gradient, with gradients enabled, is an error. The compiled module is loaded at the first call.
+Each is implemented by the compiled kernel on the CPU, by plain torch on any other device, and by a fake implementation
+for tracing (`torch.compile`, `torch.export`). The two that a map is made of, `channel_mean` and `backproject`, have
+CUDA kernels as well. They are for inference: an input that requires a gradient, with gradients enabled, is an error.
+The compiled module is loaded at the first call.
 
 `run_channel_mean` and the other `run_` functions do the same without torch's dispatcher, which takes 5 to 20 µs to pass
 a call and its lists of sizes to Python, more than the kernels need for the maps of one picture.
@@ -26,7 +27,7 @@ DTYPES = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 2}
 """The types `channel_mean` reads, and their codes (`DType` in `csrc/arithmetic.h`)."""
 
 _LARGEST = 2**24
-"""Of a size, kernel, stride or padding, in pixels."""
+"""Of a size, kernel, stride or padding, in pixels, and of a number of channels."""
 
 _library = torch.library.Library("arttl", "DEF")
 _library.define("channel_mean(Tensor x, bool rectify) -> Tensor")
@@ -35,7 +36,7 @@ _library.define(
     "SymInt[2] stride, SymInt[2] padding) -> (Tensor, Tensor)"
 )
 _library.define("minmax_normalise(Tensor maps, float epsilon) -> Tensor")
-_library.define("backproject(Tensor[] means, SymInt[] steps) -> Tensor")
+_library.define("backproject(Tensor[] means, SymInt[] steps, float? epsilon=None) -> Tensor")
 
 
 @functools.cache
@@ -95,9 +96,10 @@ def run_channel_mean(x: Tensor, rectify: bool) -> Tensor:
     if x.requires_grad and torch.is_grad_enabled():
         raise _refuse_gradients()
     dtype, shape = DTYPES.get(x.dtype), x.shape
-    if len(shape) != 4 or dtype is None or shape[1] == 0:
+    if len(shape) != 4 or dtype is None or not 0 < shape[1] <= _LARGEST:
         raise ValueError(
-            f"x must be [N, C, H, W] of float32, float16 or bfloat16, not {x.dtype} {list(x.shape)}"
+            f"x must be [N, C, H, W] of float32, float16 or bfloat16, with 1 to {_LARGEST} channels, "
+            f"not {x.dtype} {list(x.shape)}"
         )
     device = x.device
     if not _is_served(device):
@@ -133,7 +135,7 @@ def run_upsample_multiply(
         deep_peak = _as_map("deep_peak", deep_peak, (n,), device)
     if shallow is not None:
         shallow = _as_map("shallow", shallow, (n, *size), device)
-    if not _is_served(device):
+    if device.type != "cpu":
         return twin.upsample_multiply(deep, deep_peak, shallow, size, kernel, stride, padding)
     out, peak = deep.new_empty((n, *size)), deep.new_empty((n,))
     arrays = [0 if array is None else array.data_ptr() for array in (deep, deep_peak, shallow, out, peak)]
@@ -147,7 +149,7 @@ def run_minmax_normalise(maps: Tensor, epsilon: float) -> Tensor:
         raise ValueError(f"maps must be [N, H, W], not {list(maps.shape)}")
     device = maps.device
     maps = _as_map("maps", maps, maps.shape, device)
-    if not _is_served(device):
+    if device.type != "cpu":
         return twin.minmax_normalise(maps, epsilon)
     n, h, w = maps.shape
     out = torch.empty_like(maps)
@@ -157,7 +159,7 @@ def run_minmax_normalise(maps: Tensor, epsilon: float) -> Tensor:
     return out  # [N, H, W]
 
 
-def run_backproject(means: Sequence[Tensor], steps: Sequence[int]) -> Tensor:
+def run_backproject(means: Sequence[Tensor], steps: Sequence[int], epsilon: float | None = None) -> Tensor:
     """`_torch_twin.backproject` by the compiled kernels, in one call of the compiled module."""
     rows = twin.rows_of(steps)
     if not means or not rows or len(steps) % 9 or means[0].dim() != 3:
@@ -173,16 +175,40 @@ def run_backproject(means: Sequence[Tensor], steps: Sequence[int]) -> Tensor:
         for mean, size in zip(means, reversed(sizes), strict=True)
     ]
     height, width = rows[-1][1:3]
+    if not _is_served(device) or _is_too_large(sizes[0], rows):
+        return twin.backproject(means, steps, epsilon)
     pixels = height * width
-    # The workspace holds no map larger than the picture, which a layer makes that pads by more than it crops.
-    if not _is_served(device) or any(row[1] * row[2] > pixels for row in rows):
-        return twin.backproject(means, steps)
     out = means[0].new_empty((images, height, width))
     together = min(images, torch.get_num_threads()) if device.type == "cpu" else images
-    workspace = means[0].new_empty((together, pixels + 4))
-    arrays = [mean.data_ptr() for mean in means], steps, tuple(sizes[0]), workspace.data_ptr(), out.data_ptr()
-    _launch("backproject", device, *arrays, images)
+    workspace = means[0].new_empty((together, pixels + 4 if epsilon is None else 2 * pixels + 4))
+    outputs = workspace.data_ptr(), out.data_ptr()
+    _launch(
+        "backproject",
+        device,
+        [m.data_ptr() for m in means],
+        steps,
+        tuple(sizes[0]),
+        epsilon,
+        *outputs,
+        images,
+    )
     return out  # [N, H, W]
+
+
+def _is_too_large(deepest: Sequence[int], rows: Sequence[Sequence[int]]) -> bool:
+    """Whether a backprojection is beyond what `csrc/kernels.h` says that the kernels have room for.
+
+    No picture and network is near these limits but for layers that pad by more than they crop, whose maps may be
+    larger than a small picture.
+    """
+    module = kernels()
+    sizes = [deepest, *(row[1:3] for row in rows)]
+    pixels = [height * width for height, width in sizes]
+    return (
+        len(rows) > module.MOST_STEPS
+        or max(pixels) > min(pixels[-1], module.MOST_PIXELS)
+        or max(width for _, width in sizes[:-1]) > module.WIDEST_MAP
+    )
 
 
 for _run in (run_channel_mean, run_upsample_multiply, run_minmax_normalise, run_backproject):
@@ -213,7 +239,7 @@ def _(maps: Tensor, epsilon: float) -> Tensor:
 
 
 @torch.library.register_fake("arttl::backproject", lib=_library)
-def _(means: list[Tensor], steps: list[int]) -> Tensor:
+def _(means: list[Tensor], steps: list[int], epsilon: float | None = None) -> Tensor:
     torch._check(len(means) > 0 and len(steps) > 0)
     return means[0].new_empty((means[0].shape[0], *twin.rows_of(steps)[-1][1:3]))
 

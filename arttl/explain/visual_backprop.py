@@ -79,10 +79,9 @@ def visual_backprop(
             run(images)
         _check_order(plan.taps, maps)
         means = [maps.pop(tap.module) for tap in plan.taps]  # n of [B, h_i, w_i]
-        if mode == "sabatelli":
-            means = [ops.run_minmax_normalise(mean, 1e-6) for mean in means]
         sizes = [(mean.shape[1], mean.shape[2]) for mean in means]
-        return ops.run_backproject(means, plan.backprojection(network, mode, size, sizes))
+        epsilon = 1e-6 if mode == "sabatelli" else None
+        return ops.run_backproject(means, plan.backprojection(network, mode, size, sizes), epsilon)
 
 
 @contextlib.contextmanager

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import yaml
 
 from arttl.errors import counted
 from arttl.evaluation.classes import FEW
-from arttl.evaluation.measures import CALIBRATION, MEASURES
-from arttl.evaluation.report import interval_text, measure_name, measure_text
 from arttl.export.description import last_part
 from arttl.export.markdown import code, plain, table
 from arttl.export.run_record import RunRecord
@@ -26,20 +22,6 @@ PRECISION = 0.9
 MOST_CLASSES = 100
 """Rows of a table of classes; the file has all."""
 UNKNOWN = "**Unknown**"
-# The settings of a run that say how the model came to be, as far as its command has them.
-_SETTINGS = ("mode", "backbone", "weights", "input_size", "head", "inverse_l2", "keep", "seed")
-_OF_EPOCHS = (
-    *(
-        "epochs",
-        "batch_size",
-        "learning_rate",
-        "optimizer",
-        "weight_decay",
-        "label_smoothing",
-        "logit_adjustment",
-    ),
-    *("augment", "mixup", "balancing"),
-)
 CITATION = """```bibtex
 @inproceedings{sabatelli2018deep,
   title = {Deep Transfer Learning for Art Classification Problems},
@@ -207,40 +189,19 @@ def _results(model: TrainedModel, run: RunRecord | None) -> Iterator[str]:
     if run is None or not run.figures:
         yield f"{UNKNOWN}: the run that made the model was not at hand. `arttl evaluate` measures it on any shards."
         return
-    known = {measure.name for group in (*MEASURES.values(), CALIBRATION) for measure in group}
-    rows = []
-    for name, figures in run.figures.items():
-        for measure, value in figures.values.items():
-            if measure in known:
-                low, high = figures.intervals.get(measure, (math.nan, math.nan))
-                baseline = figures.baseline.get(measure, math.nan)
-                rows.append(
-                    (
-                        plain(name),
-                        plain(_name(measure)),
-                        measure_text(measure, value),
-                        interval_text(measure, low, high),
-                        "" if math.isnan(baseline) else measure_text(measure, baseline),
-                    )
-                )
-    samples = "; ".join(
-        f"{plain(name)} on {counted(figures.n, 'sample')}"
-        + (f" (not on {figures.unknown_class:,} of other classes)" if figures.unknown_class else "")
-        for name, figures in run.figures.items()
-    )
     yield (
-        f"Per cent, or for errors of numbers their own unit. Measured on the test split: {samples}. The interval holds"
-        " 95% of bootstrap replicates; the majority baseline always predicts what is most frequent in training."
+        f"Per cent, or for errors of numbers their own unit. Measured on the test split: {plain(run.samples())}. The"
+        " interval holds 95% of bootstrap replicates; the majority baseline always predicts what is most frequent in"
+        " training."
     )
-    yield table(("task", "measure", "value", "95% interval", "majority"), rows, names=2)
+    yield table(
+        ("task", "measure", "value", "95% interval", "majority"),
+        (tuple(map(plain, row)) for row in run.rows()),
+        names=2,
+    )
     for task in model.tasks:
         if task.name in run.classes:
             yield from _classes(task, run.classes[task.name])
-
-
-def _name(measure: str) -> str:
-    text = measure_name(measure).strip()
-    return f"{measure_name('ece')} {text}" if measure == "calibrated_ece" else text
 
 
 def _classes(task: Task, rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
@@ -311,10 +272,6 @@ def _training(model: TrainedModel, run: RunRecord | None) -> Iterator[str]:
     if run is None:
         lines.append(f"- settings: {UNKNOWN}, since the run that made the model was not at hand")
     else:
-        known: Mapping[str, Any] = run.settings
-        names = _SETTINGS if known.get("mode") == "off-the-shelf" else _SETTINGS + _OF_EPOCHS
-        shown = [name for name in names if known.get(name) not in (None, "", [])]
-        lines.append(
-            "- settings: " + ", ".join(code(f"{name}: {last_part(str(known[name]))}") for name in shown)
-        )
+        shown = (code(f"{name}: {value}") for name, value in run.shown_settings().items())
+        lines.append(f"- settings: {', '.join(shown)}")
     yield "\n".join(lines)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from arttl.documents import structured
-from arttl.errors import ArttlError
+from arttl.errors import ArttlError, counted
 from arttl.evaluation.classes import COLUMNS
+from arttl.evaluation.measures import CALIBRATION, MEASURES
+from arttl.evaluation.report import interval_text, measure_name, measure_text
+from arttl.export.description import last_part
 from arttl.models import TrainedModel
 from arttl.runs import RunFolder
 from arttl.shards.csv_files import read_csv
@@ -52,6 +56,57 @@ class RunRecord:
     settings: Mapping[str, Any]
     figures: Mapping[str, TaskFigures]
     classes: Mapping[str, Sequence[Mapping[str, str]]]
+
+    def samples(self) -> str:
+        """What the figures are of, task by task."""
+        return "; ".join(
+            f"{name} on {counted(figures.n, 'sample')}"
+            + (f" (not on {figures.unknown_class:,} of other classes)" if figures.unknown_class else "")
+            for name, figures in self.figures.items()
+        )
+
+    def rows(self) -> Iterator[tuple[str, str, str, str, str]]:
+        """Task, measure, value, 95% interval and majority baseline of each figure, as texts."""
+        known = {measure.name for group in (*MEASURES.values(), CALIBRATION) for measure in group}
+        for name, figures in self.figures.items():
+            for measure, value in figures.values.items():
+                if measure in known:
+                    low, high = figures.intervals.get(measure, (math.nan, math.nan))
+                    baseline = figures.baseline.get(measure, math.nan)
+                    yield (
+                        name,
+                        _name(measure),
+                        measure_text(measure, value),
+                        interval_text(measure, low, high),
+                        "" if math.isnan(baseline) else measure_text(measure, baseline),
+                    )
+
+    def shown_settings(self) -> dict[str, str]:
+        """The settings that say how the model came to be, as far as its command has them; paths without folders."""
+        names = _SETTINGS if self.settings.get("mode") == "off-the-shelf" else _SETTINGS + _OF_EPOCHS
+        shown = {name: self.settings.get(name) for name in names}
+        return {name: last_part(str(value)) for name, value in shown.items() if value not in (None, "", [])}
+
+
+# Of a model whatever its kind, and of one that was trained in epochs.
+_SETTINGS = ("mode", "backbone", "weights", "input_size", "head", "inverse_l2", "keep", "seed")
+_OF_EPOCHS = (
+    *(
+        "epochs",
+        "batch_size",
+        "learning_rate",
+        "optimizer",
+        "weight_decay",
+        "label_smoothing",
+        "logit_adjustment",
+    ),
+    *("augment", "mixup", "balancing"),
+)
+
+
+def _name(measure: str) -> str:
+    text = measure_name(measure).strip()
+    return f"{measure_name('ece')} {text}" if measure == "calibrated_ece" else text
 
 
 def run_of(model: TrainedModel) -> RunRecord | None:

@@ -122,6 +122,8 @@ def fetch_iiif(
         raise ArttlError(
             "arttl fetch iiif needs an address, a file of addresses, or a folder of saved manifests"
         )
+    for text in settings.addresses:
+        _check_address(text)
     out = settings.out
     for name in ("manifests", "collections", "images"):
         make_folder(out / name)
@@ -188,6 +190,18 @@ def _check_same_size(path: Path, max_side: int) -> None:
         )
 
 
+def _check_address(text: str) -> None:
+    """Refuse what names neither a page of the web nor a file, before anything is written."""
+    if is_web_address(text) or Path(text).exists():
+        return
+    if "://" in text:
+        raise ArttlError(f"{text!r} is not an address of http or https")
+    raise ArttlError(
+        f"{text!r} does not exist; arttl fetch iiif takes addresses of http or https, text files of addresses,"
+        " and saved manifests or folders of them"
+    )
+
+
 def _roots(texts: Iterable[str]) -> Iterator[Root]:
     """What the user named.
 
@@ -198,17 +212,10 @@ def _roots(texts: Iterable[str]) -> Iterator[Root]:
         path = Path(text)
         if is_web_address(text):
             yield Root(text, None, is_local(text))
-        elif "://" not in text and not path.exists():
-            raise ArttlError(
-                f"{text!r} does not exist; arttl fetch iiif takes addresses of http or https, text files of addresses,"
-                " and saved manifests or folders of them"
-            )
         elif path.is_dir() or path.suffix.lower() in JSON_SUFFIXES:
             for where, document in read_documents(path, "ADDRESSES"):
                 address = address_of(document) if isinstance(document, dict) else ""
                 yield Root(address or where, document, False)
-        elif "://" in text:
-            raise ArttlError(f"{text!r} is not an address of http or https")
         else:
             yield from _roots_of_lines(path)
 

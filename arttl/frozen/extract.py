@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -99,8 +99,7 @@ def compute_features(
     reporter.say(f"stages     {', '.join(f'{name} ({width})' for name, width in network.widths.items())}")
     reporter.say(f"input      {loaded.preprocess}")
     writer = StoreWriter(settings.out, recipe, manifest, settings.block_size)
-    open_rows = partial(
-        open_loader,
+    every_sample = open_loader(  # finds a missing or damaged shard before any work is done
         manifest,
         "all",
         labelled=False,
@@ -112,7 +111,6 @@ def compute_features(
         threads=settings.threads,
         device=accelerator.device,
     )
-    every_sample = open_rows()  # finds a missing or damaged shard before any work is done
     missing = on_first_rank(
         lambda: writer.begin(backbone, flat_settings(settings), overwrite=settings.overwrite)
     )
@@ -122,7 +120,7 @@ def compute_features(
         if kept:
             reporter.say(f"resumed    {kept} of {writer.num_blocks} blocks were done by an interrupted pass")
         with beside_other_ranks():
-            _fill(writer, missing, network, manifest, open_rows, reporter, accelerator)
+            _fill(writer, missing, network, manifest, every_sample, reporter, accelerator)
     else:
         reporter.say(f"features   {settings.out} holds them already")
     accelerator.wait_for_everyone()
@@ -145,7 +143,7 @@ def _fill(
     missing: list[int],
     network: PooledStages,
     manifest: Manifest,
-    open_rows: Callable[..., Loader],
+    every_sample: Loader,
     reporter: Reporter,
     accelerator: Accelerator,
 ) -> None:
@@ -155,7 +153,7 @@ def _fill(
     with reporter.progress("features", len(missing)) as bar:
         for block in missing:
             rows = writer.rows(block)
-            parts = list(_pass(network, open_rows(rows=rows), accelerator))
+            parts = list(_pass(network, every_sample.of_rows(rows), accelerator))
             values = [np.concatenate(of_stage) for of_stage in zip(*parts, strict=True)]
             _check_finite(values, rows, manifest, network, accelerator)
             on_first_rank(partial(writer.write, block, values))

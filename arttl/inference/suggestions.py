@@ -43,6 +43,7 @@ class Suggester:
 
     Attributes:
         thresholds: task name to the promise of precision; none for a number, and none without promises.
+        per_object: whether what it gets are means over the photographs of objects.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Suggester:
         if per_object and promises is not None:
             promises = promises.of_means
         self._tasks, self._temperatures, self._promises, self._top = tasks, temperatures, promises, top
-        self._per_object = per_object
+        self.per_object = per_object
         self._precision = precision
         self.thresholds: dict[str, Threshold] = {}
         self._sets: dict[str, CandidateSets] = {}
@@ -141,7 +142,7 @@ class Suggester:
         if self._promises is None:
             yield "the model has no promises, so that nothing is suggested: train it again with this version"
             return
-        if self._per_object and (self._promises.photographs == 1).all():
+        if self.per_object and (self._promises.photographs == 1).all():
             yield (
                 "no validation object has more than one photograph, so that what is promised of objects with several"
                 " has not been tried"

@@ -2,7 +2,8 @@
 
 from arttl.loading.batch import Batch
 from arttl.loading.engines import Engine
-from arttl.loading.loader import Loader, open_loader
+from arttl.loading.loader import Loader
+from arttl.loading.opening import open_loader
 from arttl.loading.preprocess import Augment, Preprocess
 from arttl.loading.remote import read_manifest
 

@@ -36,4 +36,6 @@ class BatchMemory:
         # The tensor and its views keep the array alive, not the block.
         array = block.numpy()
         weakref.finalize(array, self._free.append, block).atexit = False
-        return torch.from_numpy(array).view(self._dtype).view(self._shape)
+        # Where the caller is in inference mode, the threads that write into the tensor are not, and must be allowed to.
+        with torch.inference_mode(False):
+            return torch.from_numpy(array).view(self._dtype).view(self._shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -75,7 +75,9 @@ class Pictures:
     Attributes:
         images: [B, 3, size, size] of the dtype, channels last, on the device; zeros for a bad sample.
         bad: index in the batch to a sentence, of each sample that was skipped.
+        instead: index in the batch to a sentence, of each sample that the CPU engine read instead of DALI.
     """
 
     images: torch.Tensor
     bad: dict[int, str]
+    instead: dict[int, str] = field(default_factory=dict)

@@ -71,7 +71,7 @@ def read_manifest(shards: str | Path) -> Manifest:
     if not files:
         raise ArttlError(f"{address}/dataset.json describes no finished shards: pack them anew")
     name = hashlib.sha256(address.encode() + dataset).hexdigest()[:24]  # another packing is another folder
-    folder = _cache() / name
+    folder = cache_folder() / name
     make_folder(folder)
     _addresses[folder] = address
     write_json(folder / _SOURCE, {"address": without_credentials(address)}, indent=None)
@@ -114,7 +114,7 @@ class RemoteShards:
     @classmethod
     def of(cls, manifest: Manifest) -> RemoteShards | None:
         """Fetches a manifest's tars; None where they lie in its folder, that is, anywhere outside the cache."""
-        if manifest.directory.parent != _cache():
+        if manifest.directory.parent != cache_folder():
             return None
         if not (manifest.directory / _SOURCE).exists():
             return None
@@ -143,21 +143,6 @@ class RemoteShards:
         self._obtain(name, threading.Event())
         if is_next:
             self._touch(name)
-
-    def ensure_all(self, names: Sequence[str]) -> None:
-        """Fetch and verify several files, which the cache then holds together.
-
-        Raises:
-            ArttlError: as for `ensure`, or if the cache is too small for all of them.
-        """
-        size = sum(self._files[name].bytes for name in names)
-        if size > self._limit:
-            raise ArttlError(
-                f"DALI opens all of an epoch's shards at once, {size / _GIB:.2f} GiB, and the cache has"
-                f" {self._limit / _GIB:.2f}: raise $ARTTL_CACHE_GIB, or choose --engine cpu"
-            )
-        for name in names:
-            self._obtain(name, threading.Event())
 
     def _obtain(self, name: str, stop: threading.Event) -> None:
         path, file = self._folder / name, self._files[name]
@@ -324,7 +309,8 @@ def _make_room(cache: Path, needed: int, limit: int) -> None:
         total -= size
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
+    """The user's cache, `$ARTTL_CACHE`, by default `~/.cache/arttl`; it need not be there."""
     return Path(os.environ.get("ARTTL_CACHE") or Path.home() / ".cache" / "arttl")
 
 

@@ -67,7 +67,7 @@ class EngineSettings(Settings):
     """What decodes the pictures."""
 
     engine: Engine = "auto"
-    """What decodes the pictures: DALI on the GPU or the CPU, the built-in engine (cpu), or the best one available."""
+    """What decodes the pictures: DALI on the GPU or the CPU, the built-in engine (cpu), or the faster one available."""
     threads: AtLeastOne | None = None
     """Threads per process, for decoding and on the CPU for computing. By default one per core."""
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
-from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy.typing as npt
 
 from arttl.errors import ArttlError
 from arttl.loading.remote import RemoteShards
-from arttl.shards.index import COPY_AGAIN, index_line, index_text, read_index
+from arttl.shards.index import COPY_AGAIN, read_index
 from arttl.shards.manifest import Manifest
 from arttl.shards.sample import EXTENSIONS
 
@@ -45,8 +44,9 @@ class ShardFiles:
         self.remote = RemoteShards.of(manifest)
         self._names, self.shard_of_row = np.unique(np.asarray(manifest.shards), return_inverse=True)
         self._keys = manifest.keys
-        # [manifest rows, 3, 2]: offset and size of each member in bytes.
-        self._spans = np.zeros((len(manifest), len(EXTENSIONS), 2), dtype=np.int64)
+        self._digests = manifest.table.column("stored_sha256")
+        # [manifest rows, 2]: offset and size of each JPEG in bytes.
+        self._spans = np.zeros((len(manifest), 2), dtype=np.int64)
         ends = np.cumsum(np.bincount(self.shard_of_row))
         rows_by_shard = np.split(np.argsort(self.shard_of_row, kind="stable"), ends[:-1])
         for shard in np.unique(self.shard_of_row[rows]):
@@ -54,7 +54,7 @@ class ShardFiles:
             spans = read_index(tar.with_suffix(".idx"), [self._keys[row] for row in inside])
             if self.remote is None:
                 _check_size(tar, int(spans.sum(axis=2).max()), manifest)
-            self._spans[inside] = spans
+            self._spans[inside] = spans[:, EXTENSIONS.index("jpg")]
         self._paths = [str(self.directory / str(name)) for name in self._names]
 
     def describe(self, row: int) -> str:
@@ -67,14 +67,11 @@ class ShardFiles:
         Raises:
             ArttlError: if the shard has vanished, shrunk or been replaced since it was opened, or cannot be fetched.
         """
-        return self._read_jpeg(row, int(self._spans[row, 0, 1]))
-
-    def _read_jpeg(self, row: int, size: int) -> bytes:
-        """The first bytes of a row's JPEG, after a comparison of the member's name with the row's key."""
         path = self._paths[self.shard_of_row[row]]
+        offset, size = self._spans[row].tolist()
         try:
             with self._open(row, path) as file:
-                file.seek(int(self._spans[row, 0, 0]) - _HEADER)
+                file.seek(offset - _HEADER)
                 header, data = file.read(_HEADER), file.read(size)
         except OSError as error:
             raise ArttlError(f"{path} cannot be read ({error.strerror}); {COPY_AGAIN}") from error
@@ -86,6 +83,10 @@ class ShardFiles:
                 f"{path} holds {name!r} where the manifest has {self._keys[row]!r}: it was replaced; {COPY_AGAIN}"
             )
         return data
+
+    def is_as_packed(self, row: int, jpeg: bytes) -> bool:
+        """Whether the bytes of a row's JPEG have the digest in the manifest."""
+        return bool(hashlib.sha256(jpeg).hexdigest() == self._digests[row].as_py())
 
     def _open(self, row: int, path: str) -> io.FileIO:
         if self.remote is None:
@@ -101,37 +102,6 @@ class ShardFiles:
         if self.remote is None:
             return nullcontext()
         return self.remote.fetching_ahead(self._names[self.shard_of_row[rows.ravel()]].tolist())
-
-    def fetch_all(self, rows: npt.NDArray[np.int64]) -> None:
-        """Fetch all the tars of these rows, for an engine that opens them itself.
-
-        Raises:
-            ArttlError: if one cannot be fetched, or the cache is too small for all.
-        """
-        if self.remote is not None:
-            self.remote.ensure_all(self._names[np.unique(self.shard_of_row[rows])].tolist())
-
-    def runs(self, rows: npt.NDArray[np.int64]) -> Iterator[tuple[Path, str]]:
-        """Runs of rows in the same shard, for DALI's webdataset reader.
-
-        Args:
-            rows: [N] int64, in any order, with repeats.
-
-        Yields:
-            For each run, the tar and the text of an index (version 1.2) of exactly these samples, with the components
-            jpg and row.
-
-        Raises:
-            ArttlError: naming a tar that cannot be read, or was replaced.
-        """
-        for shard, group in groupby(rows.tolist(), key=lambda row: int(self.shard_of_row[row])):
-            run = list(group)
-            self._read_jpeg(run[0], 0)  # was the tar replaced?
-            lines = []
-            for row in run:
-                jpeg, _, number = self._spans[row].tolist()
-                lines.append(index_line(self._keys[row], [("jpg", *jpeg), ("row", *number)]))
-            yield Path(self._paths[shard]), index_text(lines)
 
 
 def _check_size(tar: Path, end: int, manifest: Manifest) -> None:

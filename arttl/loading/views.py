@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from arttl.documents import structured
 from arttl.errors import ArttlError
 from arttl.loading.batch import Batch
@@ -52,6 +55,10 @@ class Views:
         """Batches of the current epoch: one per input of the model, of the same samples."""
         for batches in zip(*self.loaders, strict=True):
             yield tuple(batches[index] for index in self._inputs)
+
+    def of_rows(self, rows: npt.NDArray[np.int64]) -> Views:
+        """The same views of some of the rows, see `Loader.of_rows`."""
+        return Views([loader.of_rows(rows) for loader in self.loaders], self._inputs)
 
     def set_epoch(self, epoch: int) -> None:
         """Make an epoch the current one, see `Loader.set_epoch`."""

@@ -102,6 +102,10 @@ class TrainedModel(nn.Module, ABC):
         """Task name to logits [B, Q], from `features`."""
 
     @abstractmethod
+    def head_of(self, task: str) -> nn.Module:
+        """The head of a task, by name."""
+
+    @abstractmethod
     def description(self) -> dict[str, Any]:
         """What `build` needs besides the tasks and the provenance; JSON-ready."""
 

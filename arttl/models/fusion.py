@@ -160,6 +160,10 @@ class FusedModel(TrainedModel):
         """Task name to logits [B, Q], from `features`."""
         return {task.name: head(features) for task, head in zip(self.tasks, self.heads, strict=True)}
 
+    def head_of(self, task: str) -> nn.Module:
+        """See `TrainedModel`."""
+        return self.heads[self.tasks.names.index(task)]
+
     @property
     def networks(self) -> tuple[Backbone, ...]:
         """The backbones themselves."""

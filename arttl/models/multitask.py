@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from arttl.documents import structured
 from arttl.errors import ArttlError
@@ -64,6 +65,10 @@ class MultiTaskModel(TrainedModel):
         """See `TrainedModel`."""
         by_task: dict[str, torch.Tensor] = self.heads(features[0])
         return by_task
+
+    def head_of(self, task: str) -> nn.Module:
+        """See `TrainedModel`."""
+        return self.heads.layers[self.tasks.names.index(task)]
 
     def description(self) -> dict[str, Any]:
         """See `TrainedModel`."""

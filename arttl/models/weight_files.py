@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from arttl.errors import ArttlError
 
@@ -154,18 +155,12 @@ def _load_pickled(path: Path, first: bytes) -> Any:
     for signature, reason in _OTHER_KINDS:
         if first.lstrip().lower().startswith(signature.lower()):
             raise _unreadable(path, reason)
-    if first.startswith(b"PK"):
-        _check_archive(path)
     try:
-        # The one class beside tensors and plain values: loading it sets attributes and calls nothing.
-        # Opened here, since torch reads some names, such as .safetensors, as other formats.
-        with (
-            torch.serialization.safe_globals([argparse.Namespace]),
-            path.open("rb") as file,
-            warnings.catch_warnings(),
-        ):
-            warnings.simplefilter("ignore")  # of unusual pickles, which load or do not
-            return torch.load(file, map_location="cpu", weights_only=True)
+        if first.startswith(b"PK"):
+            _check_archive(path)
+        else:
+            _check_sizes(path)
+        return _load_plain(path)
     except pickle.UnpicklingError as error:
         names = _refused_classes(path)
         if not names:
@@ -174,6 +169,30 @@ def _load_pickled(path: Path, first: bytes) -> Any:
             path,
             f"it also holds objects of {names}, which are never loaded; save the network's state_dict alone",
         ) from error
+
+
+def _load_plain(path: Path) -> Any:
+    # The one class beside tensors and plain values: loading it sets attributes and calls nothing.
+    # Opened here, since torch reads some names, such as .safetensors, as other formats.
+    with (
+        torch.serialization.safe_globals([argparse.Namespace]),
+        path.open("rb") as file,
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore")  # of unusual pickles, which load or do not
+        return torch.load(file, map_location="cpu", weights_only=True)
+
+
+def _check_sizes(path: Path) -> None:
+    """Refuse what PyTorch before 1.6 saved if it announces more than it holds: memory is taken before it is read."""
+    with FakeTensorMode():
+        state = _load_plain(path)
+    if not isinstance(state, Mapping):
+        return
+    size = path.stat().st_size
+    for _, tensors in _entries(state, "", set(), _DEEPEST, "meta"):
+        if any(tensor.untyped_storage().nbytes() > size for tensor in tensors.values()):
+            raise _unreadable(path, _DAMAGED)
 
 
 def _check_archive(path: Path) -> None:
@@ -200,19 +219,19 @@ def _refused_classes(path: Path) -> str:
 
 
 def _entries(
-    state: Mapping[Any, Any], entry: str, seen: set[int], deepest: int
+    state: Mapping[Any, Any], entry: str, seen: set[int], deepest: int, device: str = "cpu"
 ) -> Iterator[tuple[str, dict[str, torch.Tensor]]]:
     seen.add(id(state))  # a mapping may hold itself
     tensors = {
         str(name): value
         for name, value in state.items()
-        if isinstance(value, torch.Tensor) and value.device.type == "cpu" and value.layout == torch.strided
+        if isinstance(value, torch.Tensor) and value.device.type == device and value.layout == torch.strided
     }
     if tensors:
         yield entry, tensors
     for name, value in state.items():
         if isinstance(value, Mapping) and id(value) not in seen and deepest:
-            yield from _entries(value, f"{entry}.{name}" if entry else str(name), seen, deepest - 1)
+            yield from _entries(value, f"{entry}.{name}" if entry else str(name), seen, deepest - 1, device)
 
 
 def _matches(

@@ -39,7 +39,7 @@ def run(settings: ReproduceSettings) -> None:
     """Plan, train what is not trained yet, and report; or only plan.
 
     Raises:
-        ArttlError: for input that cannot be used. A run that fails is reported and stops no other.
+        ArttlError: for input that cannot be used; and, when the report is written, if a run failed. It stops no other.
     """
     main = PartialState().is_main_process
     reporter = Reporter(main)
@@ -74,11 +74,11 @@ def run(settings: ReproduceSettings) -> None:
             reporter.console.print(*table.to_rich(reporter.console.width), sep="\n")
     for claim in claims:
         reporter.say(f"{claim.verdict}: {claim.text} {claim.note}")
-    if failed := len(failures(plan)):
-        reporter.say(
-            f"{counted(failed, 'run')} failed, as the report says, and the same command tries them again"
-        )
     reporter.say(f"report     {page}")
+    if failed := len(failures(plan)):
+        raise ArttlError(
+            f"{counted(failed, 'run')} failed, as the report says; the same command tries them again"
+        )
 
 
 def _tables(results: Results) -> list[ReportTable]:

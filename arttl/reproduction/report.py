@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from arttl.errors import counted
 from arttl.files import make_folder, write_text
@@ -50,7 +51,12 @@ def write_report(
         write_text(out / "tables" / f"{table.name}.csv", table.to_csv())
     write_text(out / "report.md", _markdown(how, tables, claims, failed))
     page = out / "report.html"
-    of_page = {"curves": curves, "panels": panels, "failures": failed, "notes": published().notes}
+    of_page: dict[str, Any] = {
+        "curves": curves,
+        "panels": panels,
+        "failures": failed,
+        "notes": published().notes,
+    }
     write_text(page, render_page("experiment.html", how=how, tables=tables, claims=claims, **of_page))
     return page
 

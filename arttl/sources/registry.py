@@ -79,6 +79,23 @@ SOURCES: dict[str, Source] = {
     "synthetic": Source(read_synthetic, synthetic.TASKS),
 }
 
+# Settings of some sources alone; of any other they would do nothing.
+_READ_BY = {
+    "ground_truth": ("rijks2014",),
+    "encoding": ("table", "mame", "sabatelli2018"),
+    "object_number": ("table", "dublin-core", "edm", "iiif", "webdataset"),
+    "image": ("table", "dublin-core"),
+    "label_separator": ("table", "dublin-core", "edm", "iiif"),
+    "language": ("dublin-core", "edm", "lido", "linked-art", "iiif"),
+    "all_canvases": ("iiif",),
+    "attributed": ("table", "lido", "linked-art", "iiif"),
+    "institution_column": ("table", "dublin-core", "edm"),
+    "title": ("table", "iiif", "webdataset"),
+    "date": ("table", "iiif", "webdataset"),
+    "provenance": ("table", "webdataset"),
+    "group_column": ("table", "webdataset"),
+}
+
 
 class Reading:
     """The artworks of a source, read once, and what there is to say when the last one was read."""
@@ -138,8 +155,8 @@ def open_source(settings: SourceSettings) -> Reading:
     """The artworks that `settings` describe; nothing is read before they are iterated over.
 
     Raises:
-        ArttlError: for an unknown source, a split that it does not have, or a mapping that cannot be used. The
-            iterator raises it for metadata that cannot be used.
+        ArttlError: for an unknown source, a split or a flag that it does not have, or a mapping that cannot be used.
+            The iterator raises it for metadata that cannot be used.
     """
     source = SOURCES.get(settings.source)
     if source is None:
@@ -153,10 +170,12 @@ def open_source(settings: SourceSettings) -> Reading:
         raise ArttlError(
             f"--split {settings.split}: the source {settings.source!r} has no {kind}; use paper, grouped or stratified"
         )
-    if settings.group_column is not None and not source.has_columns:
-        raise ArttlError(
-            f"--group-column {settings.group_column}: the source {settings.source!r} has no columns; leave it out"
-        )
+    for name, readers in _READ_BY.items():
+        if getattr(settings, name) and settings.source not in readers:
+            flag = "--" + name.replace("_", "-")
+            raise ArttlError(
+                f"{flag} is for --source {', '.join(readers)}; {settings.source} does not read it: leave it out"
+            )
     tasks = tuple(settings.task_columns()) or tuple(task.partition("=")[0] for task in source.tasks)
     rules = LabelRules.read(settings.mapping, tasks, fold_case=settings.fold_case, unknown=settings.unknown)
     return Reading(source.read(settings), rules, settings.institution)

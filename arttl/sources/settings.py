@@ -71,7 +71,7 @@ class MetadataSettings(Settings):
 
     object_number: str | None = None
     """Column of the object number (`table`, guessed where its name is a usual one), or another field than the
-    usual one (`dublin-core`, `edm`), or label of the pair that has it (`iiif`)."""
+    usual one (`dublin-core`, `edm`, `webdataset`), or label of the pair that has it (`iiif`)."""
 
     image: str | None = None
     """Column of the image's file name (`table`, guessed where its name is a usual one), or the field that names
@@ -106,7 +106,7 @@ class MetadataSettings(Settings):
 
     attributed: bool = False
     """Take makers who are not named as such (`after`, `circle of`, `attributed to`) as artists too (`lido`,
-    `linked-art`, `iiif`, and the published tables of museums). They are kept with the sample in any case."""
+    `linked-art`, `iiif`, and the published tables of museums, `table`). They are kept with the sample in any case."""
 
     institution: str | None = None
     """The museum that holds the objects, where the metadata do not name it."""
@@ -116,13 +116,15 @@ class MetadataSettings(Settings):
     it is `edm:dataProvider` by default)."""
 
     title: str | None = None
-    """Column of the object's title, kept with the sample (`table`), or label of the pair that has it (`iiif`)."""
+    """Column or field of the object's title, kept with the sample (`table`, `webdataset`), or label of the pair that
+    has it (`iiif`)."""
 
     date: str | None = None
-    """Column of the object's date, kept with the sample (`table`), or label of the pair that has it (`iiif`)."""
+    """Column or field of the object's date, kept with the sample (`table`, `webdataset`), or label of the pair that
+    has it (`iiif`)."""
 
     provenance: str | None = None
-    """Column that says where the record came from, kept with the sample as its source (`table`)."""
+    """Column or field that says where the record came from, kept with the sample (`table`, `webdataset`)."""
 
     def task_columns(self) -> dict[str, str]:
         """Task name to column name, in the order of `tasks`.
@@ -169,7 +171,7 @@ class SourceSettings(MetadataSettings):
 
     group_column: str | None = None
     """Column whose value is shared by all that must stay in one split, such as a series or an artist, for
-    `--split grouped` and `stratified` (`table`). By default the object number."""
+    `--split grouped` and `stratified` (`table`, `webdataset`). By default the object number."""
 
     leaf: Annotated[str | None, Parsed(leaf_pattern)] = None
     """Regular expression for the end of an object number that tells the leaves or parts of one object apart, such as

@@ -53,9 +53,27 @@ def stratified_split(
     sizes = group_sizes(groups, "stratified")
     table = _Table.of(groups, labels)
     shares = np.array([1 - val_share - SHARES["test"], val_share, SHARES["test"]])
-    split_of_group = _distribute(table, sizes, shares, seed)
+    split_of_group = _distribute(table, sizes, shares, _targets(table, shares), seed)
     _repair(table, split_of_group, seed)
     return rows_by_split(split_of_group[groups])
+
+
+def stratified_folds(groups: Rows, labels: Labels, count: int, seed: int) -> Rows:
+    """Folds of equal size for cross-validation, which never divide a group and have every class alike.
+
+    Args:
+        groups: [N] the group of each row, numbered from 0.
+        labels: of the rows.
+        count: of folds.
+        seed: breaks ties.
+
+    Returns:
+        [N] the fold of each row, numbered from 0.
+    """
+    table = _Table.of(groups, labels)
+    shares = np.full(count, 1 / count)
+    targets = _rows_of_classes(table)[:, None] * shares
+    return _distribute(table, np.bincount(groups), shares, targets, seed)[groups]
 
 
 @dataclass(frozen=True)
@@ -99,8 +117,18 @@ def _starts(sorted_numbers: Rows, count: int) -> Rows:
     return np.concatenate([[0], np.cumsum(np.bincount(sorted_numbers, minlength=count))]).astype(np.int64)
 
 
-def _distribute(table: _Table, sizes: Rows, shares: npt.NDArray[np.float64], seed: int) -> Rows:
-    """The split of each group, rarest class first."""
+def _distribute(
+    table: _Table, sizes: Rows, shares: npt.NDArray[np.float64], targets: npt.NDArray[np.float64], seed: int
+) -> Rows:
+    """The split of each group, rarest class first.
+
+    Args:
+        table: of groups and classes.
+        sizes: [G] rows of each group.
+        shares: [S] of all rows that each split should have.
+        targets: [Q, S] rows of each class that each split should have.
+        seed: breaks ties.
+    """
     random = np.random.RandomState(seed)
     num_groups = len(sizes)
     split_of = np.full(num_groups, -1)
@@ -108,7 +136,7 @@ def _distribute(table: _Table, sizes: Rows, shares: npt.NDArray[np.float64], see
     rank = np.empty(num_groups, dtype=np.int64)
     rank[order] = np.arange(num_groups)
     room = shares * sizes.sum()  # rows that each split still lacks
-    missing = _targets(table, shares)  # [Q, splits] rows of each class that each split still lacks
+    missing = targets.copy()  # rows of each class that each split still lacks
     left = np.diff(table.groups_of[0]).tolist()
     waiting = [(count, class_) for class_, count in enumerate(left) if count]
     heapq.heapify(waiting)
@@ -140,10 +168,16 @@ def _distribute(table: _Table, sizes: Rows, shares: npt.NDArray[np.float64], see
     return split_of
 
 
+def _rows_of_classes(table: _Table) -> npt.NDArray[np.float64]:
+    """How many rows each class has, [Q]."""
+    rows = np.bincount(table.classes_of[1], weights=table.counts, minlength=table.num_classes)
+    return rows.astype(np.float64)
+
+
 def _targets(table: _Table, shares: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """[Q, splits] rows of each class that each split should have."""
     starts, _ = table.groups_of
-    rows = np.bincount(table.classes_of[1], weights=table.counts, minlength=table.num_classes)
+    rows = _rows_of_classes(table)
     targets = rows[:, None] * shares
     enough = np.diff(starts) >= len(SPLITS)
     targets[enough] = np.maximum(targets[enough], 1.0)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from arttl.catalogue.spool import Spool
@@ -228,10 +227,9 @@ class ShardCollection:
 
     def read(self, parts: Mapping[int, Sequence[int]], how: HowToRead) -> Iterator[PictureBatch]:
         """See `Collection`."""
+        views = Views.open(how.preprocesses, partial(self._opened, how))
         for part, items in parts.items():
-            rows = self._rows[np.asarray(items)]
-            views = Views.open(how.preprocesses, partial(self._opened, how, rows=rows))
-            for number, batches in enumerate(views):
+            for number, batches in enumerate(views.of_rows(self._rows[np.asarray(items)])):
                 begin = number * how.batch_size
                 chosen = items[begin : begin + how.batch_size]  # the rest is padding
                 valid = torch.stack([batch.valid for batch in batches]).all(0)[: len(chosen)]
@@ -242,9 +240,7 @@ class ShardCollection:
                 images = tuple(batch.images[: len(chosen)][valid] for batch in batches)
                 yield PictureBatch(part, list(chosen), images, problems)
 
-    def _opened(
-        self, how: HowToRead, preprocess: Preprocess, rows: npt.NDArray[np.int64] | None = None
-    ) -> Loader:
+    def _opened(self, how: HowToRead, preprocess: Preprocess) -> Loader:
         return open_loader(
             self._manifest,
             self._split,
@@ -256,7 +252,6 @@ class ShardCollection:
             world_size=1,
             shuffle=False,
             threads=how.threads,
-            rows=rows,
             device=how.device,
             on_bad_sample="skip",
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 
 from accelerate import Accelerator
@@ -76,26 +77,27 @@ def run(settings: PredictSettings) -> None:
         len(collection),
         _BATCHES_PER_PART * settings.batch_size,
     )
-    missing = on_first_rank(partial(unfinished.begin, overwrite=settings.overwrite))
-    if resumed := unfinished.resumed(missing):
-        reporter.say(resumed)
-    neighbours = _neighbours(settings, model)
-    if neighbours is not None:  # the pass over their pictures has opened processes of its own
-        accelerator = open_accelerator(settings.mixed_precision, settings.threads)
-    own = {
-        part: unfinished.parts[part]
-        for part in missing[accelerator.process_index :: accelerator.num_processes]
-    }
-    started = time.perf_counter()
-    with beside_other_ranks():
-        bar = ProgressBar(reporter.console, "pictures", sum(map(len, own.values())), keep=True)
-        with bar:
-            predictor = Predictor(model, suggester, neighbours, settings.nearest, accelerator)
-            for part, records in predictor.parts(collection, own, how, bar):
-                unfinished.write(part, table, records)
-        accelerator.wait_for_everyone()
-    seconds = time.perf_counter() - started
-    counts = on_first_rank(partial(unfinished.finish, table))
+    with _resumable(reporter), ExitStack() as held:
+        missing = on_first_rank(partial(_begin, unfinished, held, settings.overwrite))
+        if resumed := unfinished.resumed(missing):
+            reporter.say(resumed)
+        neighbours = _neighbours(settings, model)
+        if neighbours is not None:  # the pass over their pictures has opened processes of its own
+            accelerator = open_accelerator(settings.mixed_precision, settings.threads)
+        own = {
+            part: unfinished.parts[part]
+            for part in missing[accelerator.process_index :: accelerator.num_processes]
+        }
+        started = time.perf_counter()
+        with beside_other_ranks():
+            bar = ProgressBar(reporter.console, "pictures", sum(map(len, own.values())), keep=True)
+            with bar:
+                predictor = Predictor(model, suggester, neighbours, settings.nearest, accelerator)
+                for part, records in predictor.parts(collection, own, how, bar):
+                    unfinished.write(part, table, records)
+            accelerator.wait_for_everyone()
+        seconds = time.perf_counter() - started
+        counts = on_first_rank(partial(unfinished.finish, table))
     reporter.show(_closing_table(model.tasks.names, counts))
     predicted = sum(len(unfinished.parts[part]) for part in missing)
     reporter.say(
@@ -114,6 +116,21 @@ def run(settings: PredictSettings) -> None:
         reporter.say(
             f"next       arttl convert --predictions {settings.out} --to linked-art --out suggested.jsonl"
         )
+
+
+def _begin(unfinished: UnfinishedTable, held: ExitStack, overwrite: bool) -> list[int]:
+    held.enter_context(unfinished.held())
+    return unfinished.begin(overwrite=overwrite)
+
+
+@contextmanager
+def _resumable(reporter: Reporter) -> Iterator[None]:
+    """Say on an interruption that nothing is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        reporter.say("what is done is kept: the same command resumes it")
+        raise
 
 
 def _collection(settings: PredictSettings, how: HowToRead) -> Collection:

@@ -8,13 +8,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from arttl.documents import read_json
 from arttl.errors import ArttlError, counted
-from arttl.files import make_folder, remove, remove_leftovers, write_json
+from arttl.files import locked, make_folder, remove, remove_leftovers, write_json
 from arttl.suggesting.tables import Record
 
 _BEGUN = "begun.json"
@@ -53,6 +54,24 @@ class UnfinishedTable:
         self.parts = {
             number: range(start, min(start + items_per_part, items)) for number, start in enumerate(starts)
         }
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other runs away from the table, between `begin` and `finish`.
+
+        Raises:
+            ArttlError: if another run is at it.
+        """
+        lock = self.out.with_name(f".{self.out.name}.lock")
+        make_folder(lock.parent)
+        with locked(
+            lock, f"another arttl predict is writing --out {self.out}; wait for it, or choose another name"
+        ):
+            try:
+                yield
+            finally:
+                with suppress(OSError):  # where a file that is open cannot be removed it stays
+                    lock.unlink()
 
     def begin(self, *, overwrite: bool) -> list[int]:
         """Make the folder, or find what an interrupted run has left.

@@ -60,6 +60,10 @@ class TrainingStep:
             return None
         self.optimizer.zero_grad()
         total, losses = self._backward(examples, counts)
+        # A gradient of zero is one for the optimizer: weight decay and momentum would move the head.
+        for task, count in zip(self.objective.tasks, counts.sum(0).tolist(), strict=True):
+            if not count:
+                self.model.head_of(task.name).zero_grad(set_to_none=True)
         if self.clip_norm is not None:
             self.accelerator.clip_grad_norm_(self.model.parameters(), self.clip_norm)
         self.optimizer.step()
@@ -89,6 +93,8 @@ class TrainingStep:
                     of_batch = self._losses(terms)
                     losses = of_batch if losses is None else losses + of_batch
                 loss = sum((weights[name] * term for name, term in terms.items()), torch.zeros_like(total))
+                if self.accelerator.num_processes > 1:  # ranks wait for the gradients of all parameters
+                    loss = loss + sum(0 * logits[name].sum() for name in names if name not in terms)
                 self.accelerator.backward(loss)
             total = total + loss.detach()
         return total, losses

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from accelerate.utils import DistributedDataParallelKwargs, set_seed
+from accelerate.utils import set_seed
 from timm.utils import ModelEmaV3
 
 from arttl.errors import ArttlError, counted
@@ -38,6 +38,7 @@ from arttl.training.embedded import EMBEDDED_SETTINGS, pack_embedded_collection
 from arttl.training.loop import fit
 from arttl.training.objective import Objective
 from arttl.training.optimisation import build_optimizer
+from arttl.training.ranks import prepare_ranks
 from arttl.training.report import EpochReporter
 from arttl.training.settings import MAY_CHANGE_ON_RESUME, ModelSettings, TrainSettings
 from arttl.training.signals import Terminated
@@ -64,8 +65,6 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
     accelerator = open_accelerator(
         settings.optimisation.mixed_precision,
         settings.data.threads,
-        # With several tasks a batch may hold no label of a task, and its head then has no gradient.
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
     set_seed(settings.run.seed)
     on_first_rank(
@@ -208,6 +207,7 @@ def _train_by_epochs(
     teacher = load_teacher(settings.distillation, model.tasks, open_train, reporter, accelerator)
     model.to(accelerator.device).to(memory_format=torch.channels_last)
     average = ModelEmaV3(model, decay=optimisation.ema, use_warmup=True) if optimisation.ema else None
+    prepare_ranks(accelerator, model)
     if optimisation.compile:
         model.compile()
     prepared, optimizer = accelerator.prepare(

@@ -14,6 +14,8 @@ namespace cuda_emulation {
 
 constexpr unsigned kWarp = 32;
 constexpr std::size_t kSharedBytes = 48 * 1024;    // a block's, static and dynamic, without asking for more
+constexpr std::size_t kMostShared = 227 * 1024;    // of any card
+constexpr unsigned kMostBlocks = 8;                // of a cluster, on any card that has clusters
 constexpr std::size_t kParameterBytes = 4 * 1024;  // a kernel's
 
 enum class Order { kAscending, kDescending, kRandom };
@@ -31,14 +33,16 @@ class Sequence {
 enum class Use { kInput, kOutput, kWorkspace };  // read only; written completely; written before it is read
 enum class Access { kRead, kWrite, kAtomic };
 
-// The last accesses of one kind to a word: by a thread of a block since a barrier, or by many.
-struct Mark {
-  std::uint32_t block, interval, thread;
+// Where a thread is, and how many barriers each group has passed that it belongs to. In a mark a number may be kMany.
+struct Moment {
+  std::uint32_t cluster, cluster_interval, block, interval, warp, warp_interval, thread;
 };
+using Mark = Moment;  // of the last accesses of one kind to a word
+constexpr std::uint32_t kMany = 0xffffffffu;
 
 struct Cell {  // of four bytes
   Mark read, write;
-  std::uint32_t run;  // the kernel run, or of shared memory the block run, that the marks belong to
+  std::uint32_t run;  // the kernel run, or of shared memory the cluster run, that the marks belong to
   bool was_read, was_written, was_plain, initialised;
 };
 
@@ -56,23 +60,26 @@ constexpr std::size_t kStackBytes = 256 * 1024 + 13 * 64;  // a thread's; not a 
 struct Now {
   bool is_running = false;
   bool has_failed = false;
-  unsigned thread = 0;         // its number in the block
-  std::uint32_t block = 0;     // the block's in the grid
-  std::uint32_t interval = 0;  // how many barriers the block has passed
-  std::uintptr_t stack = 0;    // the first address
+  unsigned number = 0;       // among the threads of the cluster
+  unsigned rank = 0;         // the block's in the cluster
+  Moment moment = {};        // block: its number in the grid; thread: in the block; warp: in the block
+  std::uintptr_t stack = 0;  // the first address
 };
 
 // blocks.cpp
 extern Now now;
-void run_kernel(const Launch& launch, Order order, std::uint64_t seed);
+void run_kernel(const Launch& launch, unsigned blocks_of_cluster, Order order, std::uint64_t seed);
 void report(const std::string& fault);             // kept; the kernel ends before its next access
 [[noreturn]] void fail(const std::string& fault);  // ends the kernel at once, which throws `fault` to the host
 [[noreturn]] void leave_kernel();
 std::string name_of(std::uint32_t thread_or_many);  // of a thread of the running block
+unsigned blocks_of_cluster();
+bool has_left(unsigned rank);  // whether a thread of that block of the cluster has returned
 
 // memory.cpp
-void begin_kernel(Arrays* arrays, const Launch& launch);
-void begin_block();
+void begin_kernel(Arrays* arrays, const Launch& launch, std::size_t shared_limit);
+void begin_cluster();
+void check_return();  // of the running thread
 void access(std::uintptr_t address, std::size_t bytes, Access how);
 void set_memory(Arrays* arrays, void* address, int value, std::size_t bytes);
 std::string unwritten(const Arrays& arrays);  // what a kernel should have written, or nothing

@@ -5,6 +5,8 @@
 #include <link.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <new>
 #include <stdexcept>
 
 #include "emulation.h"
@@ -12,7 +14,6 @@
 namespace cuda_emulation {
 namespace {
 
-constexpr std::uint32_t kMany = 0xffffffffu;
 constexpr std::size_t kWord = 4;
 
 struct Range {
@@ -23,12 +24,14 @@ struct Range {
 Arrays* arrays = nullptr;
 Array* last = nullptr;  // the array of the last access, which is mostly that of the next
 Range parameters;       // of the kernel
-std::size_t dynamic_bytes = 0;
-std::uint32_t kernel_runs = 0, block_runs = 0;
-std::size_t shared_words = 0;  // that the block has accessed
+std::size_t dynamic_bytes = 0, shared_limit = 0;
+std::uint32_t kernel_runs = 0, cluster_runs = 0;
+std::size_t static_words = 0;  // of shared memory, that the block has accessed
 
-alignas(16) unsigned char dynamic_shared[kSharedBytes];
-std::vector<Cell> dynamic_cells(kSharedBytes / kWord);
+// Of each block of a cluster, one after another, from the heap: what is in variables is checked as static.
+unsigned char* dynamic_shared = nullptr;
+Cell* dynamic_cells = nullptr;
+std::uint32_t remote_intervals[kMostBlocks];  // the cluster's interval when another block last accessed a block's
 
 // The variables of the module: among them the static shared memory, and constants that relocation made read-only.
 Range variables, constants;
@@ -58,18 +61,34 @@ void find_variables() {
 
 // Whether an access that left `mark` can happen at the same time as one of the running thread.
 bool is_unordered(const Mark& mark) {
-  return mark.block != now.block || (mark.interval == now.interval && mark.thread != now.thread);
+  const Moment& own = now.moment;
+  if (mark.cluster != own.cluster) return true;
+  if (mark.cluster_interval != own.cluster_interval) return false;
+  if (mark.block != own.block) return true;
+  if (mark.interval != own.interval) return false;
+  if (mark.warp != own.warp) return true;
+  return mark.warp_interval == own.warp_interval && mark.thread != own.thread;
 }
 
-void leave(Mark& mark, bool has_mark) {
-  const Mark own = {now.block, now.interval, now.thread};
-  if (!has_mark || (mark.block == own.block && mark.interval != own.interval)) {
+// Leaves this access's mark. Where a barrier orders an earlier access before it, its mark stands for both: true.
+bool leave(Mark& mark, bool has_mark) {
+  const Moment& own = now.moment;
+  const auto replace = [&] {
     mark = own;
-  } else if (mark.block != own.block) {
-    mark.block = kMany;
-  } else if (mark.thread != own.thread) {
-    mark.thread = kMany;
-  }
+    return true;
+  };
+  const auto blur = [](std::uint32_t& number) {
+    number = kMany;
+    return false;
+  };
+  if (!has_mark) return replace();
+  if (mark.cluster != own.cluster) return blur(mark.cluster);
+  if (mark.cluster_interval != own.cluster_interval) return replace();
+  if (mark.block != own.block) return blur(mark.block);
+  if (mark.interval != own.interval) return replace();
+  if (mark.warp != own.warp) return blur(mark.warp);
+  if (mark.warp_interval != own.warp_interval) return replace();
+  return mark.thread != own.thread && blur(mark.thread);
 }
 
 std::string text_of(Access how) {
@@ -77,7 +96,9 @@ std::string text_of(Access how) {
 }
 
 [[noreturn]] void fail_race(const std::string& where, Access how, const Mark& other, const char* did) {
-  const std::string who = other.block == now.block ? name_of(other.thread) : "a thread of another block";
+  const bool is_of_block = other.cluster == now.moment.cluster && other.block == now.moment.block;
+  const std::string who =
+      is_of_block ? name_of(other.warp == kMany ? kMany : other.thread) : "a thread of another block";
   fail("race: a thread " + text_of(how) + " " + where + ", which " + who + " " + did + " with no barrier between them");
 }
 
@@ -96,20 +117,37 @@ void check(Cell& cell, std::uint32_t run, Access how, const Where& where) {
     return;
   }
   if (cell.was_read && is_unordered(cell.read)) fail_race(where(), how, cell.read, "read");
-  leave(cell.write, cell.was_written);
+  if (leave(cell.write, cell.was_written)) cell.was_plain = false;
   cell.was_written = cell.initialised = true;
   cell.was_plain |= how == Access::kWrite;
 }
 
-void check_shared(std::vector<Cell>& cells, std::uintptr_t offset, std::size_t bytes, Access how, const char* kind) {
+void check_shared(Cell* cells, std::uintptr_t offset, std::size_t bytes, Access how, const char* kind) {
   for (std::uintptr_t word = offset / kWord; word * kWord < offset + bytes; ++word) {
     Cell& cell = cells[word];
-    if (cell.run != block_runs) {  // what another block left is nothing that may be read
+    if (cell.run != cluster_runs) {  // what another cluster left is nothing that may be read
       cell.initialised = false;
-      if (++shared_words * kWord > kSharedBytes) fail("shared memory: the block has accessed more than 48 KiB");
+      if (cells == static_cells.data() && ++static_words * kWord + dynamic_bytes > shared_limit) {
+        fail("shared memory: the block has accessed more than " + std::to_string(shared_limit / 1024) + " KiB");
+      }
     }
-    check(cell, block_runs, how, [&] { return std::string("a word of ") + kind + " shared memory"; });
+    check(cell, cluster_runs, how, [&] { return std::string("a word of ") + kind + " shared memory"; });
   }
+}
+
+void check_dynamic(std::uintptr_t offset, std::size_t bytes, Access how) {
+  const auto rank = static_cast<unsigned>(offset / kMostShared);
+  offset %= kMostShared;
+  if (rank >= blocks_of_cluster() || offset + bytes > dynamic_bytes) {
+    fail("bounds: a thread " + text_of(how) + " past the end of dynamic shared memory");
+  }
+  if (rank != now.rank) {
+    const std::string what = "cluster: a thread " + text_of(how) + " shared memory of another block, which may ";
+    if (now.moment.cluster_interval == 0) fail(what + "not have started: no barrier of the cluster comes before");
+    if (has_left(rank)) fail(what + "have left: no barrier of the cluster comes after");
+    remote_intervals[rank] = now.moment.cluster_interval;
+  }
+  check_shared(dynamic_cells + rank * kMostShared / kWord, offset, bytes, how, "dynamic");
 }
 
 void check_array(Array& array, std::uintptr_t address, std::size_t bytes, Access how) {
@@ -144,16 +182,13 @@ void access(std::uintptr_t address, std::size_t bytes, Access how) {
   if (address - now.stack < kStackBytes) return;
   if (Array* array = array_at(address)) return check_array(*array, address, bytes, how);
   const auto dynamic = reinterpret_cast<std::uintptr_t>(dynamic_shared);
-  if (address - dynamic < kSharedBytes) {
-    if (address - dynamic + bytes > dynamic_bytes)
-      fail("bounds: a thread " + text_of(how) + " past the end of dynamic shared memory");
-    return check_shared(dynamic_cells, address - dynamic, bytes, how, "dynamic");
-  }
+  if (address - dynamic < kMostBlocks * kMostShared) return check_dynamic(address - dynamic, bytes, how);
   const auto own = reinterpret_cast<std::uintptr_t>(&registers);
   if (how == Access::kRead && (address - own < sizeof registers || parameters.contains(address))) return;
   if (how == Access::kRead && constants.contains(address)) return;
   if (variables.contains(address)) {
-    return check_shared(static_cells, address - variables.begin, bytes, how, "static");
+    if (blocks_of_cluster() > 1) fail("static shared memory in a cluster: the emulation has dynamic alone there");
+    return check_shared(static_cells.data(), address - variables.begin, bytes, how, "static");
   }
   for (const Array& array : *arrays) {
     const std::uintptr_t gap = address < array.begin ? array.begin - address : address - array.end;
@@ -165,22 +200,44 @@ void access(std::uintptr_t address, std::size_t bytes, Access how) {
   fail("bounds: a thread " + text_of(how) + " " + std::to_string(bytes) + " bytes that are in no array of the call");
 }
 
-void begin_kernel(Arrays* of_call, const Launch& launch) {
-  if (variables.end == 0) find_variables();
+void begin_kernel(Arrays* of_call, const Launch& launch, std::size_t limit) {
+  if (variables.end == 0) {
+    find_variables();
+    dynamic_shared = static_cast<unsigned char*>(std::aligned_alloc(1024, kMostBlocks * kMostShared));
+    dynamic_cells = static_cast<Cell*>(std::calloc(kMostBlocks * kMostShared / kWord, sizeof(Cell)));
+    if (dynamic_shared == nullptr || dynamic_cells == nullptr) throw std::bad_alloc();
+  }
   arrays = of_call;
   last = nullptr;
   parameters = {reinterpret_cast<std::uintptr_t>(launch.parameters.data()), 0};
   parameters.end = parameters.begin + launch.parameters.size();
   dynamic_bytes = launch.config.dynamicSmemBytes;
+  shared_limit = limit;
   ++kernel_runs;
 }
 
-void begin_block() {
-  ++block_runs;
-  shared_words = 0;
+void begin_cluster() {
+  ++cluster_runs;
+  static_words = 0;
+  std::fill(std::begin(remote_intervals), std::end(remote_intervals), kMany);
 }
 
-void* dynamic_shared_memory() { return dynamic_shared; }
+// Whichever of the two comes first here, on a card it may be the other.
+void check_return() {
+  if (remote_intervals[now.rank] == now.moment.cluster_interval) {
+    fail("cluster: a thread leaves while another block accesses its shared memory: no barrier of the cluster between");
+  }
+}
+
+void* dynamic_shared_memory() { return dynamic_shared + now.rank * kMostShared; }
+
+void* of_block(void* shared, unsigned rank) {
+  const std::uintptr_t offset = static_cast<unsigned char*>(shared) - dynamic_shared;
+  if (offset >= kMostBlocks * kMostShared) fail("cluster: an address that is not in dynamic shared memory is mapped");
+  if (rank >= blocks_of_cluster())
+    fail("cluster: a thread maps shared memory of a block that the cluster does not have");
+  return dynamic_shared + rank * kMostShared + offset % kMostShared;
+}
 
 void set_memory(Arrays* of_call, void* address, int value, std::size_t bytes) {
   const auto begin = reinterpret_cast<std::uintptr_t>(address);

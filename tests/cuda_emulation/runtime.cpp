@@ -12,7 +12,9 @@ namespace {
 
 std::shared_ptr<Arrays> arrays = std::make_shared<Arrays>();  // of the call that queues
 std::map<std::uintptr_t, int> devices_of_streams;
+std::map<std::pair<int, const void*>, std::size_t> dynamic_limits;  // of a kernel on a device, where it asked
 int devices = 1, device = 0;
+int capability = 90, processors = 132;
 Order order = Order::kAscending;
 std::uint64_t seed = 0;
 bool is_deferring = false;
@@ -36,6 +38,21 @@ bool is_within(const dim3& size, unsigned x, unsigned y, unsigned z) {
   return size.x >= 1 && size.y >= 1 && size.z >= 1 && size.x <= x && size.y <= y && size.z <= z;
 }
 
+// What a block may have of shared memory if its kernel asks for it (CUDA C++ Programming Guide, 'Technical
+// Specifications per Compute Capability').
+std::size_t shared_limit() {
+  return 1024 * (capability >= 90 && capability < 120   ? 227
+                 : capability == 80 || capability == 87 ? 163
+                 : capability >= 80                     ? 99
+                                                        : 64);
+}
+
+unsigned blocks_of(const cudaLaunchConfig_t& config) {
+  unsigned blocks = 1;
+  for (unsigned i = 0; i < config.numAttrs; ++i) blocks = config.attrs[i].val.clusterDim.x;
+  return blocks;
+}
+
 const char* text(std::string what) {
   answer = std::move(what);
   return answer.c_str();
@@ -50,12 +67,25 @@ cudaError_t launch(const Launch& launch) {
       static_cast<std::uint64_t>(block.x) * block.y * block.z > 1024) {
     return cudaErrorInvalidConfiguration;
   }
-  if (config.dynamicSmemBytes > kSharedBytes) return cudaErrorInvalidValue;
+  const unsigned blocks = blocks_of(config);
+  if (config.numAttrs > 0 && capability < 90) return cudaErrorNotSupported;
+  if (blocks == 0 || blocks > kMostBlocks) return cudaErrorInvalidClusterSize;
+  if (config.gridDim.x % blocks) return cudaErrorInvalidConfiguration;
+  const auto asked = dynamic_limits.find({device, launch.kernel});
+  const bool has_asked = asked != dynamic_limits.end();
+  if (config.dynamicSmemBytes > (has_asked ? asked->second : kSharedBytes)) return cudaErrorInvalidValue;
   if (launch.parameters.size() > kParameterBytes) return cudaErrorInvalidValue;
-  return queue(config.stream, [launch, arrays = arrays] {
-    begin_kernel(arrays.get(), launch);
-    run_kernel(launch, order, seed++);
+  const std::size_t limit = has_asked ? shared_limit() : kSharedBytes;
+  return queue(config.stream, [=, arrays = arrays] {
+    begin_kernel(arrays.get(), launch, limit);
+    run_kernel(launch, blocks, order, seed++);
   });
+}
+
+cudaError_t allow_dynamic_shared_memory(const void* kernel, int bytes) {
+  if (bytes < 0 || static_cast<std::size_t>(bytes) > shared_limit()) return cudaErrorInvalidValue;
+  dynamic_limits[{device, kernel}] = bytes;
+  return cudaSuccess;
 }
 
 }  // namespace cuda_emulation
@@ -74,6 +104,10 @@ const char* cudaGetErrorString(cudaError_t error) {
       return "invalid device ordinal";
     case cudaErrorInvalidResourceHandle:
       return "invalid resource handle";
+    case cudaErrorNotSupported:
+      return "operation not supported";
+    case cudaErrorInvalidClusterSize:
+      return "invalid cluster size";
   }
   return "unknown error";
 }
@@ -87,6 +121,22 @@ cudaError_t cudaSetDevice(int wanted) {
   if (wanted < 0 || wanted >= devices) return cudaErrorInvalidDevice;
   device = wanted;
   return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int of_device) {
+  if (of_device < 0 || of_device >= devices) return cudaErrorInvalidDevice;
+  switch (attribute) {
+    case cudaDevAttrMultiProcessorCount:
+      *value = processors;
+      return cudaSuccess;
+    case cudaDevAttrComputeCapabilityMajor:
+      *value = capability / 10;
+      return cudaSuccess;
+    case cudaDevAttrMaxSharedMemoryPerBlockOptin:
+      *value = static_cast<int>(shared_limit());
+      return cudaSuccess;
+  }
+  return cudaErrorInvalidValue;
 }
 
 cudaError_t cudaMemsetAsync(void* address, int value, std::size_t bytes, cudaStream_t stream) {
@@ -108,11 +158,14 @@ void __ubsan_on_report() {
   now.is_running ? report(what) : void(fault_of_host = what);
 }
 
-// As after the start of a process: one device, no stream, threads and blocks in ascending order.
+// As after the start of a process: one device, an H200; no stream; threads and blocks in ascending order.
 void emulation_reset() {
   arrays = std::make_shared<Arrays>();
   devices_of_streams.clear();
+  dynamic_limits.clear();
   deferred.clear();
+  capability = 90;
+  processors = 132;
   devices = 1;
   device = 0;
   order = Order::kAscending;
@@ -128,6 +181,12 @@ void emulation_set_order(int order_, std::uint64_t seed_) {
 }
 
 void emulation_set_devices(int count) { devices = count; }
+
+// All devices are of this compute capability, as 90 for 9.0, and have so many multiprocessors.
+void emulation_set_card(int capability_, int processors_) {
+  capability = capability_;
+  processors = processors_;
+}
 
 int emulation_device() { return device; }
 

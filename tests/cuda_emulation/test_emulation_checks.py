@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 
 import pytest
 import torch
@@ -47,7 +48,10 @@ def test_dynamic_shared_memory(checks):
         "reverse", 4 * THREADS - 4, THREADS
     )
     assert "unwritten: a thread reads a word of dynamic" in checks.run("reverse", 4 * THREADS, THREADS - 1)
-    assert "invalid argument" in checks.run("reverse", 48 * 1024 + 4, THREADS)
+    assert checks.run("reverse", 227 * 1024, THREADS) == ""
+    assert "invalid argument" in checks.run("reverse", 227 * 1024 + 4, THREADS)
+    checks.card.set_card(86, 84)
+    assert "invalid argument" in checks.run("reverse", 99 * 1024 + 4, THREADS)
     assert "invalid configuration" in checks.run("reverse", 4 * 1056, THREADS, threads=1056)
     assert checks.run("reverse", 4 * THREADS, THREADS) == ""  # a fault leaves nothing behind
 
@@ -55,6 +59,33 @@ def test_dynamic_shared_memory(checks):
 def test_shuffles_of_groups_within_a_warp(checks):
     assert checks.run("sum_of_eight") == ""
     assert torch.equal(checks.output, checks.input.view(-1, 8).sum(1).repeat_interleave(8))
+
+
+def test_clusters(checks):
+    assert checks.run("pass_on", 3, 1, 1) == ""
+    assert torch.equal(checks.output, checks.input.view(3, 32).roll(1, 0).flatten())
+    assert (
+        "cluster: a thread writes shared memory of another block, which may not have started"
+        in checks.run("pass_on", 3, 0, 1)
+    )
+    # In one order of the threads it is unwritten, in another a race: the barrier is missing in either.
+    assert re.search("race|unwritten|cluster: .* leave", checks.run("pass_on", 3, 1, 0))
+    assert re.search("cluster: .* (leaves while|may have left)", checks.run("leave_early"))
+    assert re.search("barrier of the cluster that \\d+ never reached", checks.run("miss_barrier"))
+    assert "invalid cluster size" in checks.run("pass_on", 12, 1, 1)
+    checks.card.set_card(89, 128)
+    assert "operation not supported" in checks.run("pass_on", 3, 1, 1)
+
+
+def test_barriers_of_a_warp(checks):
+    assert checks.run("reverse_warps", 1) == ""
+    assert torch.equal(checks.output, checks.input.view(-1, 32).flip(1).flatten())
+    assert re.search("race|unwritten", checks.run("reverse_warps", 0))
+
+
+def test_the_largest_of_a_warp(checks):
+    assert checks.run("largest") == ""
+    assert torch.equal(checks.output, checks.input.view(-1, 32).amax(1).repeat_interleave(32))
 
 
 def test_an_input_is_only_read(checks):

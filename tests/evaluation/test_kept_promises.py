@@ -112,6 +112,42 @@ def test_the_figures_are_counted_object_by_object(suggester: Suggester) -> None:
     )
 
 
+def test_promises_of_objects_are_measured_on_the_means_of_their_photographs() -> None:
+    generator = np.random.default_rng(3)
+
+    def uneven(count: int, seed: int) -> tuple[Predictions, torch.Tensor]:
+        predictions, features = draw(count, seed, unlisted=False)
+        noise = {
+            name: (each + generator.normal(0, 1.5, each.shape)).astype(np.float32)
+            for name, each in predictions.logits.items()
+        }
+        return replace(predictions, logits=noise), features + torch.randn(features.shape)
+
+    predictions, features = uneven(400, 5)
+    promises = fit_promises(predictions, features, uneven(200, 6)[1])
+    suggester = Suggester(TASKS, {"type": 1.5}, promises, precision=0.8, coverage=0.8, per_object=True)
+    predictions, features = uneven(150, 7)
+    kept = measure_promises(predictions, features, suggester)
+    suggested = right = labelled = inside = 0
+    for number in range(150):
+        two = [index for index, name in enumerate(predictions.object_numbers) if name == f"object {number}"]
+        units = [features[index] / features[index].norm() for index in two]
+        logits = {name: each[two].mean(0, keepdims=True) for name, each in predictions.logits.items()}
+        (of_object,) = suggester.suggest(logits, torch.stack(units).mean(0, keepdim=True))
+        suggestion, labels = of_object["type"], predictions.catalogued["type"][two[0]]
+        if labels is not None:
+            labelled += 1
+            inside += labels[0] in (suggestion.candidates or ())
+            suggested += suggestion.status == "suggested"
+            right += suggestion.status == "suggested" and suggestion.prediction.names == labels
+    assert kept["type"].suggested == Share(suggested, labelled)
+    assert kept["type"].right == Share(right, suggested)
+    assert kept["type"].in_sets == Share(inside, labelled)
+    assert 0 < right < suggested < labelled
+    photographs = Suggester(TASKS, {"type": 1.5}, promises, precision=0.8, coverage=0.8)
+    assert measure_promises(predictions, features, photographs)["type"].suggested != kept["type"].suggested
+
+
 def test_an_institution_without_labels_of_a_task_is_left_out(suggester: Suggester) -> None:
     predictions, features = draw(40, 4, unlisted=False)
     unknown = [

@@ -106,6 +106,7 @@ def test_a_table_of_suggestions_is_decided_and_given_back(tmp_path: Path, printe
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
+        writer.writerow(dict.fromkeys(rows[0], "") | {"object_number": "D", "task": "type"})
     again = _convert(tmp_path, "done.csv", "csv", [*inputs[:2], "--accepted", str(todo)])
     assert {row["label"]: row["verdict"] for row in again if row["verdict"]} == {
         "oil paint": "accepted",
@@ -116,7 +117,7 @@ def test_a_table_of_suggestions_is_decided_and_given_back(tmp_path: Path, printe
         next(row["uri"] for row in again if row["label"] == "oil paint")
         == "http://vocab.getty.edu/aat/300015050"
     )
-    assert "decisions: 3 rows have no verdict" in printed()
+    assert "decisions: 4 rows have no verdict" in printed()
 
 
 def test_a_row_per_object_is_read_back_as_a_table(tmp_path: Path) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ctypes
+import re
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from arttl import _kernels
 from arttl.errors import ArttlError
@@ -213,20 +215,50 @@ def walks(draw: st.DrawFn) -> tuple[list[list[int]], list[int]]:
 
 
 @settings(max_examples=80, deadline=None)
-@given(walk=walks(), images=st.integers(0, 5), threads=st.sampled_from([1, 2, 3]), seed=st.integers(0, 2**16))
-def test_backproject_equals_twin(walk, images, threads, seed):
+@given(
+    walk=walks(),
+    epsilon=st.sampled_from([None, 0.0, 1e-6]),
+    images=st.integers(0, 5),
+    threads=st.sampled_from([1, 2, 3]),
+    seed=st.integers(0, 2**16),
+)
+def test_backproject_equals_twin(walk, epsilon, images, threads, seed):
     """Steps to maps that are larger than the last one are among them."""
     sizes, steps = walk
     generator = torch.Generator().manual_seed(seed)
     means = [torch.rand(images, *size, generator=generator) for size in sizes]
-    found = on_threads(threads, ops.backproject, means, steps)
-    close(found, twin.backproject(means, steps), scale=10)
+    found = on_threads(threads, ops.backproject, means, steps, epsilon)
+    close(found, twin.backproject(means, steps, epsilon), scale=10)
 
 
 def test_backproject_of_many_images_on_several_threads():
     means = [torch.rand(5, 96, 80), torch.rand(5, 48, 40), torch.rand(5, 48, 40)]
     steps = [1, 48, 40, 3, 3, 1, 1, 1, 1, 1, 96, 80, 2, 2, 2, 2, 0, 0, 0, 192, 160, 7, 7, 2, 2, 3, 3]
+    for epsilon in (None, 1e-6):
+        close(ops.backproject(means, steps, epsilon), twin.backproject(means, steps, epsilon))
+
+
+@pytest.mark.parametrize(("count", "width"), [(80, 8192), (81, 4), (1, 8193)])
+def test_backprojections_beyond_the_kernels_limits_are_computed_too(count, width):
+    means = [torch.rand(1, 2, width)]
+    steps = [0, 3, width, 2, 1, 1, 1, 0, 0] * count
     close(ops.backproject(means, steps), twin.backproject(means, steps))
+
+
+def test_the_twin_takes_no_operation_that_rounds_to_tensorfloat32():
+    """Convolutions and matrix products do on a card, as torch's settings allow."""
+
+    class Names(TorchDispatchMode):
+        names: ClassVar[set[str]] = set()
+
+        def __torch_dispatch__(self, function, types, arguments=(), options=None):
+            self.names.add(str(function))
+            return function(*arguments, **(options or {}))
+
+    with Names():
+        twin.backproject([torch.rand(1, 6, 8), torch.rand(1, 3, 4)], [1, 6, 8, 3, 3, 2, 2, 1, 1], 1e-6)
+    assert any("sum" in name for name in Names.names)
+    assert not [name for name in Names.names if re.search("conv|mm|matmul|einsum|linear", name)]
 
 
 def example_calls() -> list[tuple[torch._ops.OpOverload, tuple[object, ...]]]:
@@ -368,7 +400,7 @@ def test_without_cuda_in_the_build_plain_torch_serves_a_card(monkeypatch):
         ops._has_cuda_kernels.cache_clear()
 
 
-@pytest.mark.parametrize(("kernel", "output"), [("channel_mean_cpu", 1), ("backproject_cpu", 4)])
+@pytest.mark.parametrize(("kernel", "output"), [("channel_mean_cpu", 1), ("backproject_cpu", 5)])
 def test_the_compiled_code_makes_the_map(monkeypatch, kernel, output):
     """A kernel that writes zeros must show in the map: nothing else does its work."""
     torch.manual_seed(0)

@@ -256,6 +256,7 @@ def test_addresses_that_are_none(tmp_path: Path, text: str, message: str) -> Non
     (tmp_path / "empty").mkdir()
     with pytest.raises(ArttlError, match=message):
         fetch(tmp_path / "out", text if "://" in text else str(tmp_path / text))
+    assert not (tmp_path / "out").exists() or (tmp_path / text).exists()
     with pytest.raises(ArttlError, match="needs an address"):
         fetch(tmp_path / "out")
 

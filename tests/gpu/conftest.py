@@ -13,6 +13,10 @@ import torch
 
 from arttl import _kernels
 
+CARDS = [(75, 40), (80, 108), (90, 2), (90, 4), (120, 4)]
+"""Emulated cards: compute capability and multiprocessors, so few that clusters are small, since thousands of threads
+take seconds."""
+
 
 class CudaCard:
     """The current CUDA device, as `emulated_card.EmulatedCard` is one."""
@@ -58,11 +62,12 @@ def cuda_card() -> CudaCard:
     ]
 )
 def card(request: pytest.FixtureRequest) -> Iterator[CudaCard | emulated_card.EmulatedCard]:
-    """A real card, and an emulated one whose threads run in one of the orders, a test in the same one each time."""
+    """A real card, and an emulated one: of `CARDS` and orders of threads a test has always the same."""
     if request.param == "cuda":
         yield request.getfixturevalue("cuda_card")
         return
     draw = zlib.crc32(request.node.nodeid.encode())
     order = list(emulated_card.ORDERS)[draw % len(emulated_card.ORDERS)]
     with emulated_card.EmulatedCard(emulated_card.build(), order, draw).used() as emulated:
+        emulated.set_card(*CARDS[draw // 8 % len(CARDS)])
         yield emulated

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -80,12 +79,11 @@ def odd_collection(tmp_path_factory: pytest.TempPathFactory) -> tuple[Manifest, 
 
 @pytest.fixture
 def left_behind() -> Callable[[], list[str]]:
-    """What loaders have left: decoding threads of either engine by name, and temporary folders."""
+    """What loaders have left: reading and decoding threads of either engine, by name."""
 
     def listed() -> list[str]:
         threads = [thread.name for thread in threading.enumerate() if thread.name.startswith("arttl-")]
         native = [path.read_text().strip() for path in Path("/proc/self/task").glob("*/comm")]
-        folders = [path.name for path in Path(tempfile.gettempdir()).glob("arttl-index-*")]
-        return threads + [name for name in native if name.startswith("[DALI]")] + folders
+        return threads + [name for name in native if name.startswith("[DALI]")]
 
     return listed

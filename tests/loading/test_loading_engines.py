@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,6 @@ from PIL import Image
 from arttl.errors import ArttlError
 from arttl.loading import Augment, Loader, Preprocess, open_loader, resample
 from arttl.shards.manifest import Manifest
-from arttl.shards.writer import ShardWriter
 
 WHOLE = Preprocess(size=48, fit="squash", crop_pct=1.0, filter="bilinear")
 
@@ -107,7 +105,10 @@ def test_both_engines_give_the_same_pictures(odd_collection: tuple[Manifest, lis
                 assert torch.equal(ours.rows, theirs.rows) and torch.equal(ours.valid, theirs.valid)
                 squares = [spec.denormalise(batch.images).astype(int) for batch in (ours, theirs)]
                 difference = np.abs(squares[0] - squares[1]).mean(axis=(1, 2, 3))
-                assert difference.max() < 2.0, (spec, ours.rows[difference.argmax()])
+                most = (
+                    2.0 if spec.filter == "nearest" else 1.0
+                )  # single pixels, at places that round differently
+                assert difference.max() < most, (spec, ours.rows[difference.argmax()])
 
 
 def test_random_crops_are_the_same_on_any_ranks_and_in_any_batch(
@@ -168,20 +169,24 @@ def test_the_kernel_is_what_makes_the_pictures(
 def test_nothing_is_left_running(
     painted_collection: Manifest, engine: str, left_behind: Callable[[], list[str]]
 ) -> None:
+    """DALI's threads sleep until the next epoch, and end with the loader."""
     loader = opened(painted_collection, engine, preprocess=WHOLE)
     list(loader)
-    assert left_behind() == []
+    asleep = left_behind()
+    assert bool(asleep) == (engine == "dali-cpu") and all(name.startswith("[DALI]") for name in asleep)
     for _ in loader:
         break
-    assert left_behind() == []
+    assert left_behind() == asleep
     dropped = iter(loader)
     next(dropped)
-    assert left_behind()  # or this test could not fail
+    assert len(left_behind()) > len(asleep)  # or this test could not fail
     del dropped
-    assert left_behind() == []
+    assert left_behind() == asleep
     with pytest.raises(ZeroDivisionError):
         for batch in loader:
             _ = batch.rows[0].item() // 0
+    assert left_behind() == asleep
+    del loader
     assert left_behind() == []
 
 
@@ -202,20 +207,6 @@ def test_a_header_that_contradicts_the_manifest_is_not_believed(tmp_path: Path) 
     manifest = write_shards(tmp_path / "shards", [jpeg(textured(0, 60, 60))] * 4, [(60, 60)] * 3 + [(60, 61)])
     with pytest.raises(ArttlError, match=r"'s3'.*60x60 pixels and the manifest says 61x60"):
         list(opened(manifest, "cpu", preprocess=WHOLE))
-
-
-def test_dali_notices_rows_of_another_packing(tmp_path: Path) -> None:
-    """Same names, sizes and index, but the row numbers inside are swapped."""
-    pytest.importorskip("nvidia.dali", reason="DALI is not installed")
-    data = jpeg(textured(0, 60, 60))
-    manifest = write_shards(tmp_path / "shards", [data] * 4, [(60, 60)] * 4)
-    writer = ShardWriter(tmp_path, "train-00000", tmp_path)
-    for row in range(4):
-        writer.add(f"s{row}", data, b"{}", 3 - row)
-    writer.close()
-    shutil.copy(tmp_path / "train-00000.tar", manifest.directory)
-    with pytest.raises(ArttlError, match=r"sample 's0' \(row 0\) holds row 3: .* different packings"):
-        list(opened(manifest, "dali-cpu", preprocess=WHOLE, shuffle=False))
 
 
 def test_a_shard_that_vanishes_after_opening_is_one_sentence(tmp_path: Path, engine: str) -> None:

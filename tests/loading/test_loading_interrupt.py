@@ -53,4 +53,4 @@ def test_an_interrupted_process_ends_at_once_and_leaves_nothing(
     assert reading.returncode == 130 and "Traceback" not in message
     with pytest.raises(ProcessLookupError):  # no other process of its group is left
         os.killpg(reading.pid, 0)
-    assert not list(tmp_path.glob("arttl-index-*"))
+    assert not list(tmp_path.iterdir())

@@ -95,6 +95,23 @@ def test_chosen_rows_come_in_their_order_and_look_as_in_the_whole_split(painted_
         opened(painted_collection, split="val", labelled=False, rows=painted_collection.rows("train"))
 
 
+def test_some_rows_of_a_loader_look_as_in_the_whole(painted_collection: Manifest) -> None:
+    loader = opened(painted_collection, preprocess=Preprocess(size=24), shuffle=False)
+    whole = torch.cat([batch.images for batch in loader])
+    part = loader.of_rows(loader.rows[[9, 4, 30]])
+    (batch,) = part
+    assert rows([batch]) == loader.rows[[9, 4, 30]].tolist() and torch.equal(
+        batch.images[:3], whole[[9, 4, 30]]
+    )
+    assert (part.engine, part.epoch, loader.epoch) == (loader.engine, 1, 1)
+    of_val = painted_collection.rows("val")[:1]
+    for wrong in (of_val, loader.rows[:0]):
+        with pytest.raises(ValueError, match="all of a loader"):
+            loader.of_rows(wrong)
+    with pytest.raises(ValueError, match="visits every row once"):
+        opened(painted_collection, sampling="balanced:type").of_rows(loader.rows[:3])
+
+
 # Targets
 
 

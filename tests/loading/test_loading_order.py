@@ -51,6 +51,22 @@ def test_a_shuffled_order_visits_each_shard_once(sizes: list[int], seed: int, ep
     assert np.count_nonzero(np.diff(visited)) == len(sizes) - 1
 
 
+@given(seed=st.integers(0, 2**40), epoch=st.integers(0, 50), count=st.integers(1, 200))
+@settings(deadline=None)
+def test_a_shuffled_order_is_a_sort_by_random_shard_and_sample(seed: int, epoch: int, count: int) -> None:
+    """Positions that earlier versions saved mean the same rows; some rows come repeatedly, some shards never."""
+    draw = np.random.default_rng(count)
+    rows = draw.integers(0, 100, count)
+    shards = draw.integers(0, 9, 100)[rows]
+    random = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, epoch))))
+    position = dict(
+        zip(sorted(set(shards.tolist())), random.permutation(len(set(shards.tolist()))), strict=True)
+    )
+    sample = random.permutation(count)
+    expected = [rows[i] for i in sorted(range(count), key=lambda i: (position[shards[i]], sample[i]))]
+    assert epoch_order(rows, shards, shuffle=True, seed=seed, epoch=epoch).tolist() == expected
+
+
 def test_the_order_depends_on_seed_and_epoch_alone() -> None:
     rows, shards = np.arange(120), np.repeat(np.arange(4), 30)
     orders = {

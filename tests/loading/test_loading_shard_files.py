@@ -31,23 +31,6 @@ def test_every_jpeg_is_the_members_bytes(painted_collection: Manifest) -> None:
         assert shard in files.describe(row) and key in files.describe(row)
 
 
-def test_runs_are_lines_of_the_shards_own_indices(painted_collection: Manifest) -> None:
-    files = ShardFiles(painted_collection, painted_collection.rows("train"))
-    random = np.random.default_rng(0)
-    rows = random.choice(painted_collection.rows("train"), 200)  # in any order, with repeats
-    listed = []
-    for tar, text in files.runs(rows):
-        first, *lines = text.splitlines()
-        assert first == f"v1.2 {len(lines)}" and text.endswith("\n")
-        whole = {line.split()[3]: line for line in tar.with_suffix(".idx").read_text().splitlines()[1:]}
-        for line in lines:
-            words = line.split()
-            assert words[0::4] == ["jpg", "row"]
-            assert " ".join(words[:4]) in whole[words[3]] and " ".join(words[4:]) in whole[words[3]]
-            listed.append((tar.name, words[3].removesuffix(".jpg")))
-    assert listed == [(painted_collection.shards[row], painted_collection.keys[row]) for row in rows]
-
-
 def test_shards_of_other_splits_are_not_needed(copied: Manifest) -> None:
     (copied.directory / "train-00000.tar").unlink()
     files = ShardFiles(copied, copied.rows("val"))

@@ -214,6 +214,23 @@ def test_a_compressed_archive_is_refused(tmp_path) -> None:
         loaded(tmp_path / "bomb.pth")
 
 
+def test_an_old_file_that_announces_more_than_it_holds_takes_no_memory(tmp_path, monkeypatch) -> None:
+    torch.save({"weight": torch.zeros(3000, 100)}, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    raw, announced = (tmp_path / "old.pth").read_bytes(), (2**31 - 1).to_bytes(4, "little")
+    (tmp_path / "old.pth").write_bytes(raw.replace((300_000).to_bytes(4, "little"), announced, 1))
+    allocated: list[int] = []
+
+    class Storage(torch.UntypedStorage):
+        def __new__(cls, size: int, **options: str) -> torch.UntypedStorage:
+            allocated.append(0 if options.get("device") == "meta" else size)
+            return torch.UntypedStorage(size, **options)
+
+    monkeypatch.setattr(torch, "UntypedStorage", Storage)
+    with pytest.raises(ArttlError, match=r"old.pth cannot be read .* damaged, incomplete"):
+        loaded(tmp_path / "old.pth")
+    assert allocated and max(allocated) == 0
+
+
 def test_a_format_is_told_by_content_and_not_by_name(tmp_path) -> None:
     donor = network()
     save_file(donor.state_dict(), tmp_path / "w.bin")

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arttl.errors import ArttlError
-from arttl.splits.stratify import Labels, stratified_split
+from arttl.splits.stratify import Labels, stratified_folds, stratified_split
 from arttl.tasks import SPLITS
 
 Numbers = npt.NDArray[np.int64]
@@ -109,3 +109,23 @@ def test_another_share_for_validation_in_every_class(share: float) -> None:
     for name, expected in (("train", 0.9 - share), ("val", share), ("test", 0.1)):
         counts = np.bincount(classes[found[name]], minlength=4)
         np.testing.assert_allclose(counts, expected * np.array([400, 200, 100, 100]), atol=1.01)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_folds_have_every_class_alike_and_divide_no_group(seed: int) -> None:
+    groups, has_class = _long_tailed(400, seed)
+    rows, classes = np.nonzero(has_class)
+    folds = stratified_folds(groups, Labels(rows, classes), 5, seed)
+    assert max(len(set(folds[groups == group].tolist())) for group in range(400)) == 1
+    assert np.bincount(folds) == pytest.approx(np.full(5, len(groups) / 5), rel=0.1)
+    for has in has_class.T:
+        if len(set(groups[has].tolist())) >= 15:
+            assert np.bincount(folds[has], minlength=5) / has.sum() == pytest.approx(np.full(5, 0.2), abs=0.1)
+
+
+def test_folds_of_single_objects_of_one_task_are_exact() -> None:
+    classes = np.repeat(np.arange(6), [5, 6, 9, 20, 33, 50])
+    folds = stratified_folds(np.arange(len(classes)), Labels(np.arange(len(classes)), classes), 5, 0)
+    for class_ in range(6):
+        counts = np.bincount(folds[classes == class_], minlength=5)
+        assert counts.max() - counts.min() <= 1

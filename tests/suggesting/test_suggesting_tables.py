@@ -88,6 +88,19 @@ def test_an_unfinished_table_of_something_else_is_neither_resumed_nor_lost(tmp_p
     assert other.begin(overwrite=True) == [0, 1]
 
 
+def test_two_runs_at_once_on_one_table(tmp_path: Path) -> None:
+    first = UnfinishedTable(tmp_path / "t.csv", {}, 12, 10)
+    second = UnfinishedTable(tmp_path / "t.csv", {}, 12, 10)
+    with (
+        first.held(),
+        pytest.raises(ArttlError, match=r"another arttl predict is writing --out .*t\.csv; wait"),
+    ):
+        second.held().__enter__()
+    with second.held():
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_finished_table_is_not_replaced_unless_asked(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("decisions of a week")
     unfinished = UnfinishedTable(tmp_path / "t.csv", {}, 1, 10)

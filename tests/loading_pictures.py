@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Sequence
@@ -51,8 +52,10 @@ def jpeg(picture: Image.Image, **options: object) -> bytes:
     return file.getvalue()
 
 
-def write_shards(folder: Path, jpegs: Sequence[bytes], sizes: Sequence[tuple[int, int]]) -> Manifest:
-    """Shards of JPEGs that packing would not write, four in each; labels `a` and `b` in turn."""
+def write_shards(
+    folder: Path, jpegs: Sequence[bytes], sizes: Sequence[tuple[int, int]], types: str = "ab"
+) -> Manifest:
+    """Shards of JPEGs that packing would not write, four in each; the letters of `types` are their labels in turn."""
     folder.mkdir()
     rows = []
     for first in range(0, len(jpegs), 4):
@@ -70,8 +73,8 @@ def write_shards(folder: Path, jpegs: Sequence[bytes], sizes: Sequence[tuple[int
                     "original_height": sizes[row][0],
                     "original_width": sizes[row][1],
                     "sha256": str(row),
-                    "stored_sha256": str(row),
-                    "labels.type": ["ab"[row % 2]],
+                    "stored_sha256": hashlib.sha256(jpegs[row]).hexdigest(),
+                    "labels.type": [types[row % len(types)]],
                 }
             )
         writer.close()

@@ -1,0 +1,104 @@
+"""The pictures of cards: read and scaled by threads, mapped by the model in batches."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import torch
+from PIL import Image
+
+from arttl.cpu import usable_cores
+from arttl.explain.maps import BATCH, maps_of, to_device
+from arttl.models import MultiTaskModel
+from arttl.pictures.decoding import BadPicture
+from arttl.reports.cards import Card
+from arttl.reports.thumbnails import SIDE, map_over, thumbnail
+from arttl.suggesting.pictures import PredictedPictures
+
+
+@dataclass(frozen=True)
+class PicturedCard:
+    """A card with its picture.
+
+    Attributes:
+        card: itself.
+        thumbnail: WebP; None: there is none.
+        size: its width and height.
+        heat: a map over it, WebP; None: there is none.
+    """
+
+    card: Card
+    thumbnail: bytes | None = None
+    size: tuple[int, int] = (0, 0)
+    heat: bytes | None = None
+
+
+@dataclass(frozen=True)
+class _Read:
+    thumbnail: bytes
+    size: tuple[int, int]
+    picture: Image.Image
+    image: torch.Tensor | None
+
+
+class CardPictures:
+    """Gives cards their pictures.
+
+    Attributes:
+        missing: why cards have none, with counts.
+    """
+
+    def __init__(self, pictures: PredictedPictures | None, model: MultiTaskModel | None) -> None:
+        """Take where pictures are.
+
+        Args:
+            pictures: None: cards have none.
+            model: whose maps are laid over them; None: no maps.
+        """
+        self.missing: Counter[str] = Counter()
+        self._pictures = pictures
+        self._model = None if model is None or pictures is None else to_device(model)
+        self._cover = SIDE if self._model is None else max(SIDE, 2 * self._model.preprocess.resize_to)
+
+    def of(self, cards: Iterable[Card]) -> Iterator[PicturedCard]:
+        """The cards in their order, with their pictures."""
+        if self._pictures is None:
+            yield from map(PicturedCard, cards)
+            return
+        remaining = iter(cards)
+        with ThreadPoolExecutor(usable_cores(), thread_name_prefix="arttl-thumbnail") as pool:
+            while batch := list(islice(remaining, BATCH)):
+                yield from self._finished(batch, list(pool.map(self._read, batch)))
+
+    def _read(self, card: Card) -> _Read | str:
+        """A card's picture, or why there is none."""
+        assert self._pictures is not None
+        if not card.picture:
+            return "no name of a picture"
+        try:
+            picture = self._pictures.read(card.picture, cover=self._cover).rgb
+        except BadPicture as error:
+            return f"{error.reason}: {error.detail}"
+        data, size = thumbnail(picture)
+        image = None if self._model is None else self._model.preprocess.apply(np.array(picture))
+        return _Read(data, size, picture, image)
+
+    def _finished(self, batch: Sequence[Card], pictures: Sequence[_Read | str]) -> Iterator[PicturedCard]:
+        images = [read.image for read in pictures if isinstance(read, _Read) and read.image is not None]
+        maps = iter(())
+        if images and self._model is not None:
+            maps = iter(maps_of(self._model, torch.stack(images), "visual-backprop"))
+        for card, read in zip(batch, pictures, strict=True):
+            if isinstance(read, str):
+                self.missing[read] += 1
+                yield PicturedCard(card)
+                continue
+            heat = None
+            if self._model is not None:
+                heat = map_over(next(maps).numpy(), read.picture, self._model.preprocess)
+            yield PicturedCard(card, read.thumbnail, read.size, heat)

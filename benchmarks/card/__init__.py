@@ -1,0 +1,1 @@
+"""What `scripts/on_a_card.sh` runs: everything that only a card can tell about arttl, in minutes."""
