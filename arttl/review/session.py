@@ -218,7 +218,7 @@ class Session:
                 "probability": finite(doubt.label_probability),
                 "split": doubt.split,
                 "networks": [
-                    {"network": each.network, "agrees": each.agrees, "suggested": each.suggested}
+                    {"network": each.network, "agrees": each.agrees, "likeliest": each.likeliest}
                     for each in doubt.networks or ()
                 ],
             }
