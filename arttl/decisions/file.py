@@ -84,13 +84,10 @@ class DecisionFile:
             raise ArttlError(f"{flag} {path} is not a file; arttl review makes one")
         if not path.parent.is_dir():
             raise ArttlError(f"{flag} {path}: there is no folder {path.parent}; make it first")
-        is_new = not path.exists() or not path.stat().st_size
-        if not is_new:
+        if path.exists() and path.stat().st_size:
             check_header(path, flag)
         with self._errors():
-            self._connection = connected(
-                path, is_new=is_new and not is_read_only, is_read_only=is_read_only, flag=flag
-            )
+            self._connection = connected(path, is_read_only=is_read_only, flag=flag)
 
     def save(self, decisions: Sequence[tuple[Decision, int]]) -> list[Row | Conflict]:
         """Append decisions, in one transaction.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+import time
 from pathlib import Path
 from urllib.parse import quote
 
@@ -62,12 +63,11 @@ def check_header(path: Path, flag: str) -> None:
         raise ArttlError(f"{flag} {path} is not a file of decisions; name another")
 
 
-def connected(path: Path, *, is_new: bool, is_read_only: bool, flag: str) -> sqlite3.Connection:
-    """A connection that may do nothing but select and insert.
+def connected(path: Path, *, is_read_only: bool, flag: str) -> sqlite3.Connection:
+    """A connection that may do nothing but select and insert; in a new or empty file the table is made.
 
     Args:
         path: of the file.
-        is_new: whether the table is made.
         is_read_only: whether nothing is written.
         flag: the one that named the file.
 
@@ -75,10 +75,22 @@ def connected(path: Path, *, is_new: bool, is_read_only: bool, flag: str) -> sql
         ArttlError: if it is no file of decisions, or of another version.
         sqlite3.Error: if SQLite cannot open it.
     """
+    deadline = time.monotonic() + _SECONDS
+    while True:
+        try:
+            return _connected(path, is_read_only, flag)
+        except sqlite3.OperationalError as error:
+            # SQLite waits for other processes by itself, but not where a file becomes one with a write-ahead log.
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def _connected(path: Path, is_read_only: bool, flag: str) -> sqlite3.Connection:
     connection = _opened(path, is_read_only)
     try:
         _limit(connection)
-        if is_new:
+        if not is_read_only:
             _make_table(connection)
         _check_table(connection, path, flag)
         if not is_read_only:
@@ -126,15 +138,21 @@ def _limit(connection: sqlite3.Connection) -> None:
 
 
 def _make_table(connection: sqlite3.Connection) -> None:
+    """Make the table where there is none; another process may be doing so at the same time."""
+    if _tables(connection):
+        return
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("BEGIN IMMEDIATE")
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    if not tables:  # another process may have been first
+    if not _tables(connection):
         connection.execute(_TABLE)
         connection.execute(_INDEX)
         connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version={VERSION}")
     connection.execute("COMMIT")
+
+
+def _tables(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
 
 
 def _check_table(connection: sqlite3.Connection, path: Path, flag: str) -> None:

@@ -40,13 +40,13 @@ class Standing:
         Raises:
             ArttlError: if it cannot be read, or holds no decision of that reviewer.
         """
-        standing, names = cls(path), set[str]()
+        standing = cls(path)
         with DecisionFile(path, is_read_only=True) as file:
-            for _, rows in file.histories():
-                names.update(row.decision.reviewer for row in rows)
-            if reviewer is not None and reviewer not in names:
-                known = ", ".join(sorted(names)[:10]) or "nobody"
-                raise ArttlError(f"--reviewer {reviewer}: {path} has decisions of {known}")
+            if reviewer is not None:
+                names = {row.decision.reviewer for _, rows in file.histories() for row in rows}
+                if reviewer not in names:
+                    known = ", ".join(sorted(names)[:10]) or "nobody"
+                    raise ArttlError(f"--reviewer {reviewer}: {path} has decisions of {known}")
             for subject, state in file.states(reviewer):
                 if state.row is None:
                     continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -31,14 +31,16 @@ class Collection:
         ranks: of the audit's rows within their tasks, from 1.
         objects: [N] int32, number of the object that each row shows; of a picture without an object number its own.
         object_count: how many objects there are.
+        agreed: task to whether all models suggest the same for a row, [N] bool; False where there is one model.
     """
 
-    def __init__(self, predictions: Path | None, audit: Path | None) -> None:
+    def __init__(self, predictions: Path | None, audit: Path | None, agreeing: Sequence[Path] = ()) -> None:
         """Read the files.
 
         Args:
             predictions: `suggestions.parquet`; None: there is an audit alone.
             audit: the folder of `arttl audit`; None: there are suggestions alone.
+            agreeing: suggestions of other models for the same pictures.
 
         Raises:
             ArttlError: if one of them cannot be read, or both are None.
@@ -63,6 +65,9 @@ class Collection:
             name: _texts(name, first, second) for name in HEAD if name in {*first.texts, *second.texts}
         }
         self.objects, self.object_count = self._numbered()
+        self.agreed = {task: np.full(len(self), bool(agreeing)) for task in self.tasks}
+        for path in agreeing:
+            self._compare(path, labels)
 
     def __len__(self) -> int:
         return self.suggestions + len(self.ranks)
@@ -126,6 +131,24 @@ class Collection:
     def _surest(self) -> dict[str, npt.NDArray[np.bool_] | None]:
         return {}
 
+    def _compare(self, path: Path, labels: dict[str, Labels]) -> None:
+        """Take note of the rows for which another model suggests something else, or nothing."""
+        other = read_suggestions(path, labels, "--agreeing")
+        photographs = [
+            _photographs(texts, count)
+            for texts, count in ((self.texts, len(self)), (other.texts, other.count))
+        ]
+        found = pc.index_in(photographs[0], value_set=photographs[1])
+        if found.null_count == len(self):
+            raise ArttlError(f"--agreeing {path} has none of the pictures of --predictions")
+        matched, rows = found.is_valid().to_numpy(zero_copy_only=False), found.fill_null(0).to_numpy()
+        for task, agreed in self.agreed.items():
+            if task in other.tasks:
+                suggested = other.tasks[task].suggested.take(rows)
+                agreed &= matched & ~self.tasks[task].suggested.differs_from(suggested)
+            else:
+                agreed[:] = False
+
     def _numbered(self) -> tuple[Codes, int]:
         """Equal numbers for rows with equal object number and institution, and how many there are."""
         blank = pa.nulls(len(self), pa.string()).fill_null("")
@@ -175,6 +198,15 @@ def _texts(name: str, first: Part, second: Part) -> pa.StringArray:
     """A column over the rows of both files, empty where there is nothing."""
     parts: list[Any] = [part.texts.get(name, pa.nulls(part.count, pa.string())) for part in (first, second)]
     return pa.concat_arrays(parts).fill_null("")
+
+
+def _photographs(texts: Mapping[str, pa.StringArray], count: int) -> pa.StringArray:
+    """What tells the photographs of a file apart."""
+    blank = pa.nulls(count, pa.string()).fill_null("")
+    names = (
+        texts.get(name, blank).fill_null("") for name in ("object_number", "institution", "picture", "key")
+    )
+    return pc.binary_join_element_wise(*names, _BETWEEN)
 
 
 def _name_of_subject(subject: Subject) -> str:

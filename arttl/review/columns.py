@@ -57,6 +57,13 @@ class Lists:
         having[np.searchsorted(self.starts, np.flatnonzero(self.codes == code), "right") - 1] = True
         return having
 
+    def take(self, rows: Rows) -> Lists:
+        """The lists of some rows, in their order."""
+        lengths = self.lengths[rows]
+        starts = starts_of(lengths)
+        places = np.repeat(self.starts[rows] - starts[:-1], lengths) + np.arange(starts[-1], dtype=np.int32)
+        return Lists(starts, self.codes[places])
+
     def differs_from(self, other: Lists) -> npt.NDArray[np.bool_]:
         """Whether a row has another set of labels than in other lists, [N] bool."""
         differs = self.lengths != other.lengths

@@ -30,7 +30,7 @@ def run(settings: ReviewSettings) -> None:
     def started(address: str) -> None:
         reporter.say(f"open        {address}")
         reporter.say("stop        Ctrl-C; what is shown as saved is saved")
-        if not settings.no_browser:
+        if settings.browser:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
     with opened(settings) as session:

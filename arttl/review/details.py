@@ -66,7 +66,7 @@ class Network:
 
     network: str
     agrees: bool
-    suggested: str | None = None
+    likeliest: str | None = None
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,13 @@ from arttl.decisions.file import DecisionFile
 from arttl.decisions.standing import Standing
 from arttl.errors import ArttlError, counted
 from arttl.exchange.command import Written, parse_base, parse_language
+from arttl.exchange.decided_table import DecidedTable
 from arttl.exchange.decisions import decision_chunks
 from arttl.exchange.lido import lido_chunks
 from arttl.exchange.linked_art import linked_art_chunks
 from arttl.exchange.values import Model, Value, task_fields
 from arttl.files import write_bytes
 from arttl.records.text_files import encoding_name
-from arttl.review.decided_table import DecidedTable
 from arttl.settings import OutputFile, Parsed, Settings
 from arttl.sources.settings import MetadataSettings
 from arttl.vocabularies.table import Vocabularies
@@ -154,7 +154,10 @@ def run_export(settings: ExportSettings) -> None:
         of_others = [subject for subject in standing.rows if subject.institution != settings.institution]
         for subject in of_others:
             del standing.rows[subject]
-        reporter.say(f"decisions: {counted(len(of_others), 'is', 'are')} of other institutions, and left out")
+        if of_others:
+            reporter.say(
+                f"decisions: {counted(len(of_others), 'is', 'are')} of other institutions, and left out"
+            )
     if not standing.rows:
         raise ArttlError("; ".join(["there is nothing to write", *standing.sentences()]))
     vocabularies = Vocabularies({}) if settings.vocabulary is None else Vocabularies.read(settings.vocabulary)

@@ -19,7 +19,7 @@ from arttl.review.columns import AUDIT, OUTSIDE, SUGGESTED, UNSURE, Codes, TaskC
 from arttl.review.verdicts import DISPUTED, UNDECIDED, Verdicts
 
 Mask = npt.NDArray[np.bool_]
-Queue: TypeAlias = Literal["differs", "empty", "unsure", "outside", "audit", "all"]
+Queue: TypeAlias = Literal["agree", "differs", "empty", "unsure", "outside", "audit", "all"]
 Show: TypeAlias = Literal[
     "open", "decided", "accepted", "corrected", "rejected", "skipped", "disputed", "all"
 ]
@@ -38,8 +38,9 @@ class Query:
 
     Attributes:
         task: of the queue.
-        queue: `differs`: suggested, and the catalogue has other labels; `empty`: suggested, and the catalogue has none;
-            `unsure`, `outside`: so called by `arttl predict`; `audit`: doubts; `all`: every suggestion.
+        queue: `differs`: suggested, and the catalogue has other labels; `agree`: so too, and all models suggest the
+            same; `empty`: suggested, and the catalogue has none; `unsure`, `outside`: so called by `arttl predict`;
+            `audit`: doubts; `all`: every suggestion.
         show: by what was decided; `open`: nothing.
         search: a part of an object number, a picture's name, a title or a label, letter case ignored.
         label: that the object has, suggested or catalogued, for the task `of`.
@@ -123,10 +124,13 @@ class Queues:
     def _computed(self, task: str, queue: Queue) -> Mask:
         columns = self._collection.tasks[task]
         status, lengths = columns.status, columns.catalogued.lengths
+
+        def differs() -> Mask:
+            return (status == SUGGESTED) & (lengths > 0) & columns.suggested.differs_from(columns.catalogued)
+
         found: dict[str, Callable[[], Mask]] = {
-            "differs": lambda: (
-                (status == SUGGESTED) & (lengths > 0) & columns.suggested.differs_from(columns.catalogued)
-            ),
+            "agree": lambda: differs() & self._collection.agreed[task],
+            "differs": differs,
             "empty": lambda: (status == SUGGESTED) & (lengths == 0),
             "unsure": lambda: status == UNSURE,
             "outside": lambda: status == OUTSIDE,

@@ -43,7 +43,7 @@ class Session:
             ArttlError: for everything that the user can mend.
         """
         self.settings = settings
-        self.collection = Collection(settings.predictions, settings.audit)
+        self.collection = Collection(settings.predictions, settings.audit, settings.agreeing)
         self.vocabularies = (
             Vocabularies({}) if settings.vocabulary is None else Vocabularies.read(settings.vocabulary)
         )
@@ -105,6 +105,8 @@ class Session:
     def _has(self, queue: str) -> bool:
         if queue == "audit":
             return bool(len(self.collection.ranks))
+        if queue == "agree":
+            return bool(self.settings.agreeing)
         return bool(self.collection.suggestions)
 
     def select(self, query: Query) -> Codes:
@@ -216,7 +218,7 @@ class Session:
                 "probability": finite(doubt.label_probability),
                 "split": doubt.split,
                 "networks": [
-                    {"network": each.network, "agrees": each.agrees, "suggested": each.suggested}
+                    {"network": each.network, "agrees": each.agrees, "likeliest": each.likeliest}
                     for each in doubt.networks or ()
                 ],
             }

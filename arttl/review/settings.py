@@ -32,6 +32,9 @@ class ReviewSettings(Settings):
 
     predictions: Path | None = None
     """Suggestions of arttl predict, .parquet."""
+    agreeing: tuple[Path, ...] = ()
+    """Suggestions of other models for the same pictures, .parquet: what all models suggest and the catalogue does not
+    have is a queue."""
     audit: Path | None = None
     """Folder of arttl audit, whose doubts are a queue; with --predictions or alone."""
     images: Path | None = None
@@ -57,8 +60,8 @@ class ReviewSettings(Settings):
     """File of the certificate of --host, with those that vouch for it (PEM)."""
     tls_key: Path | None = None
     """File of its private key (PEM)."""
-    no_browser: bool = False
-    """Print the address, and open no browser."""
+    browser: bool = True
+    """Open the address in the browser; it is printed in any case."""
 
     @property
     def is_loopback(self) -> bool:
@@ -70,6 +73,8 @@ class ReviewSettings(Settings):
         super().check()
         if self.predictions is None and self.audit is None:
             raise ArttlError("name what is reviewed with --predictions, with --audit, or with both")
+        if self.agreeing and self.predictions is None:
+            raise ArttlError("--agreeing is compared with --predictions: give that too")
         if (self.images is None) == (self.shards is None):
             raise ArttlError("name the photographs with --images or with --shards, one of them")
         if not plain_text(self.reviewer) or len(self.reviewer) > LONGEST_TEXT:

@@ -179,6 +179,18 @@ def test_a_kill_loses_nothing_that_was_confirmed(tmp_path: Path) -> None:
         assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
+def test_many_processes_make_the_file_at_once(tmp_path: Path) -> None:
+    code = _SAVE.replace("100_000", "3")
+    for attempt in range(3):
+        words = [sys.executable, "-c", code, str(tmp_path / f"{attempt}.sqlite")]
+        processes = [
+            subprocess.Popen([*words, f"{number}"], stdout=subprocess.PIPE, text=True) for number in range(6)
+        ]
+        assert [process.communicate()[0] for process in processes] == ["0\n1\n2\n"] * 6
+        with DecisionFile(tmp_path / f"{attempt}.sqlite") as file:
+            assert sum(1 for _ in file.states()) == 18
+
+
 def test_a_save_is_flushed(file: DecisionFile) -> None:
     assert file._connection.execute("SELECT 1").fetchone() == (1,)
     file._connection.set_authorizer(None)

@@ -42,7 +42,7 @@ SCHEMA = pa.schema(
             pa.struct(
                 {
                     "network": pa.string(),
-                    "suggested": pa.string(),
+                    "likeliest": pa.string(),
                     "label_probability": pa.float64(),
                     "suggested_probability": pa.float64(),
                     "agrees": pa.bool_(),
@@ -83,7 +83,7 @@ def doubt(manifest: Manifest, row: int, task: str, rank: int, /, **changes: Any)
         "suggested": "plaster",
         "suggested_probability": 0.8,
         "ranked": [{"label": "plaster", "probability": 0.8}, {"label": labels[0], "probability": 0.04}],
-        "networks": [{"network": "lite0", "suggested": "plaster", "agrees": True}],
+        "networks": [{"network": "lite0", "likeliest": "plaster", "agrees": True}],
         "nearest": [
             {
                 "object_number": manifest.object_numbers[near],
@@ -131,7 +131,9 @@ def test_doubts_are_a_queue_by_rank(manifest: Manifest, small_shards: Path, tmp_
         assert first["probability"] == pytest.approx(0.8)
         assert second["suggested"] == []  # a label too many, and none instead
         details = server.get("api/objects/2")
-        assert details["doubt"]["label"] == own[0] and details["doubt"]["networks"][0]["agrees"] is True
+        assert details["doubt"]["label"] == own[0] and details["doubt"]["networks"] == [
+            {"network": "lite0", "agrees": True, "likeliest": "plaster"}
+        ]
         near = details["nearest"][0]["sample"]
         assert near == (materials[1] + 1) % len(manifest)
         for kind, number in (("rows", 2), ("samples", near)):

@@ -36,6 +36,7 @@ def in_queue(record: dict[str, Any], query: Query) -> bool:
         return False
     suggested, catalogued = set(task["labels"]), set(task["catalogued"])
     return {
+        "agree": False,  # there is one model
         "differs": task["status"] == "suggested" and bool(catalogued) and suggested != catalogued,
         "empty": task["status"] == "suggested" and not catalogued,
         "unsure": task["status"] == "unsure",
@@ -113,7 +114,7 @@ def test_every_query_is_that_of_a_search_row_by_row(
         of_row[row] = drawn.choice(["accepted", "rejected", "skipped", "corrected"])
         decide(verdicts, collection, row, "technique", of_row[row])
     lengths = []
-    for _ in range(400):
+    for _ in range(500):
         of = drawn.choice(["", *LABELS])
         task = drawn.choice([*LABELS])
         query = Query(
@@ -129,6 +130,36 @@ def test_every_query_is_that_of_a_search_row_by_row(
         assert rows == expected(records, query, of_row if task == "technique" else {}), query
         lengths.append(len(rows))
     assert sum(length > 3 for length in lengths) > 60
+
+
+def test_what_all_models_suggest_against_the_catalogue(tmp_path: Path) -> None:
+    files = []
+    models = [made_records(120, seed=seed) for seed in (3, 4, 5)]
+    for model in models[1:]:  # which agree with the first now and then, and lack some pictures
+        for index, record in enumerate(model):
+            record["institution"] = models[0][index]["institution"]
+            if index % 3 and models[0][index]["technique"]:
+                labels = models[0][index]["technique"]["labels"]
+                record["technique"] = {
+                    **record["technique"],
+                    "labels": labels[::-1] if index % 2 else labels[:1],
+                }
+    for number, model in enumerate(models):
+        files.append(tmp_path / f"{number}.parquet")
+        write_records(files[-1], model[::-1] if number else model)
+    collection = Collection(files[0], None, files[1:])
+    finder = Queues(collection, Verdicts(collection, DecisionFile(tmp_path / "d.sqlite"), Reviewer("R")))
+    query = Query("technique", "differs", order="file")
+    agreeing = [
+        row
+        for row in expected(models[0], query, {})
+        if len({frozenset(model[row]["technique"]["labels"]) for model in models}) == 1
+    ]
+    assert len(agreeing) > 5
+    assert finder.select(Query("technique", "agree", order="file")).tolist() == agreeing
+    write_records(tmp_path / "x.parquet", [{**record, "picture": "x"} for record in models[0]])
+    with pytest.raises(ArttlError, match="has none of the pictures of --predictions"):
+        Collection(files[0], None, [tmp_path / "x.parquet"])
 
 
 def test_counts_are_the_lengths_of_the_queues(queues: tuple[Queues, Verdicts, Collection]) -> None:

@@ -158,7 +158,7 @@ def test_requests_that_are_refused(
     [
         ("api/queue", {}, 400, "the parameter 'task' is missing"),
         ("api/queue", {"task": "material", "x": 1}, 400, "there is no parameter 'x'"),
-        ("api/queue", {"task": "material", "queue": "best"}, 400, "queue must be differs, empty,"),
+        ("api/queue", {"task": "material", "queue": "best"}, 400, "queue must be agree, differs, empty,"),
         ("api/queue", {"task": "material", "search": "x" * 201}, 400, "at most 200 characters"),
         ("api/queue", {"task": "colour"}, 404, "there is no task 'colour'"),
         ("api/queue", {"task": "material", "label": "nought"}, 404, "there is no material 'nought'"),

@@ -8,6 +8,7 @@ import { ObjectPanel } from "./object.js";
 import { Rows } from "./rows.js";
 
 const QUEUES = {
+  agree: "all models differ from the catalogue",
   differs: "differs from the catalogue",
   empty: "catalogue is empty",
   unsure: "unsure",
@@ -154,12 +155,15 @@ const decide = inTurn(async (verdict, chosen = [], { isNew = false } = {}) => {
   if (numbers.length > ASK_ABOVE && !(await ask(`Decide about ${counted(numbers.length)} objects at once?`, "Decide"))) return;
   const name = task();
   try {
+    const isLong = numbers.length > MOST_AT_ONCE;
+    if (isLong) say(`Reading what is known of ${counted(numbers.length)} objects …`);
     let known = numbers.map((row) => rows.kept.get(row));
     // A decision names the state that was seen: of one object what the panel shows, of many what there is now.
     if (known.some((row) => !row)) known = await rows.load(numbers);
     const all = { saved: [], conflicts: [] };
     const usable = verdict === "accepted" || verdict === "rejected" ? known.filter((row) => row.suggested.length) : known;
     for (let start = 0; start < usable.length; start += MOST_AT_ONCE) {
+      if (isLong) say(`${counted(start)} of ${counted(usable.length)} saved …`);
       const decisions = usable.slice(start, start + MOST_AT_ONCE).map((row) => ({
         row: row.row,
         version: row.state.version,

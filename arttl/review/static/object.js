@@ -238,7 +238,7 @@ export class ObjectPanel {
       const { kind, label, probability, split, networks } = details.doubt;
       const what = kind === "pair" ? "occurs with another label nowhere else" : "is doubted";
       const words = [`${label ?? "A missing label"} ${what} ${percent(probability)}`, split ? `split ${split}` : ""];
-      for (const each of networks) words.push(`${each.network}: ${each.agrees ? "agrees" : "does not agree"} (${each.suggested ?? "–"})`);
+      for (const each of networks) words.push(`${each.network}: ${each.agrees ? "agrees" : "does not agree"} (${each.likeliest ?? "–"})`);
       parts.push(make("h3", {}, "Audit"), make("p", { className: "note" }, words.filter((word) => word).join(" · ")));
     }
     const photographs = details.photographs.filter((row) => row !== this.row);
