@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MODULE = ROOT / "build" / "sanitised" / f"_kernels{sysconfig.get_config_var('EXT_SUFFIX')}"
 TESTS = (
     "tests/explain/test_explain_ops.py",
-    "tests/loading/test_loading_jpeg.py",
+    "tests/pictures/test_pictures_jpeg_parts.py",
     "tests/loading/test_loading_ops.py",
     "tests/loading/test_loading_resample.py",
     "tests/loading/test_stored_batch.py",

@@ -18,11 +18,11 @@ import simplejpeg
 import torch
 
 from arttl.loading.batch_memory import BatchMemory
-from arttl.loading.jpeg_parts import decode_part
 from arttl.loading.reading import BadSampleError, Pictures, Reading
 from arttl.loading.resample import SquareWriter, cuts
 from arttl.loading.stored_batch import StoredBatch, UnreadBatch
 from arttl.pictures.jpeg import check_stored
+from arttl.pictures.jpeg_parts import decode_part
 
 _BATCHES_AHEAD = 2
 

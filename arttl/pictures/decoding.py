@@ -18,6 +18,7 @@ from arttl.pictures.decoded import Decoded, check_pixels
 from arttl.pictures.formats import REMEDY, picture_format
 from arttl.pictures.jpeg import DEFAULT_MAX_PIXELS as DEFAULT_MAX_PIXELS
 from arttl.pictures.jpeg import JpegHeader, check_scans, is_finished, read_jpeg_header
+from arttl.pictures.jpeg_parts import decode_part
 from arttl.pictures.picture_file import PictureFile
 from arttl.pictures.readers import READERS
 from arttl.pictures.remarks import FIRST_PAGE
@@ -176,6 +177,8 @@ def decode_jpeg(data: bytes, header: JpegHeader, *, cover: int = 0) -> Image.Ima
     mode, space = {"grey": ("L", "GRAY"), "CMYK": ("CMYK", "CMYK"), "YCCK": ("CMYK", "CMYK")}.get(
         header.colour, ("RGB", "RGB")
     )
+    if mode == "RGB" and (own := decode_part(data, (header.height, header.width), scale)) is not None:
+        return Image.fromarray(own)
     try:
         pixels = simplejpeg.decode_jpeg(
             data,

@@ -112,6 +112,9 @@ export class ObjectPanel {
     const shown = this.showsMap ? map(this.row, this.task) : picture(this.row, "large");
     const frame = pictureFrame(shown, `photograph of ${task.object || task.picture}`);
     frame.className = "frame photo";
+    if (this.showsMap) { // the first map takes seconds; until it is there the photograph stays
+      frame.style.background = `center / contain no-repeat url("${picture(this.row, "large")}")`;
+    }
     this.image = frame.querySelector("img");
     return frame;
   }

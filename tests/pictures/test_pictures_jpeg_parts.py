@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from loading_pictures import jpeg, textured
 from PIL import Image
 
-from arttl.loading.jpeg_parts import REDUCTIONS, decode_part
+from arttl.pictures.decoding import DEFAULT_MAX_PIXELS, decode_jpeg, jpeg_header
+from arttl.pictures.jpeg_parts import REDUCTIONS, decode_part
 
 SUBSAMPLINGS = ("444", "422", "440", "420", "Gray")
 
@@ -219,3 +220,24 @@ def test_every_real_picture_is_libjpegs(real_data: Path) -> None:
                 assert np.array_equal(actual, by_libjpeg(data, size, reduction)), path
                 decoded += 1
     assert decoded > len(files)
+
+
+@pytest.mark.parametrize("cover", [0, 10, 40])
+def test_picture_files_are_decoded_as_by_libjpeg(cover: int) -> None:
+    random = np.random.default_rng(cover)
+    for _ in range(60):
+        height, width = random.integers(1, 200, 2).tolist()
+        data = encoded(random, (height, width))
+        header = jpeg_header(data, max_pixels=DEFAULT_MAX_PIXELS)
+        scale = 1
+        while cover and scale < 8 and max(height, width) >= 2 * scale * cover:
+            scale *= 2
+        expected = simplejpeg.decode_jpeg(
+            data,
+            "GRAY" if header.colour == "grey" else "RGB",
+            min_height=-(-height // scale),
+            min_width=-(-width // scale),
+            strict=True,
+        )
+        found = np.asarray(decode_jpeg(data, header, cover=cover))
+        assert np.array_equal(found, expected[..., 0] if found.ndim == 2 else expected)
