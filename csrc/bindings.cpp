@@ -15,12 +15,13 @@ PYBIND11_MODULE(_kernels, m) {
   m.def("crop_resize_normalise_cpu", &crop_resize_normalise_cpu, release_gil());
   m.def("resize_rgb_cpu", &resize_rgb_cpu, release_gil());
   m.def("decode_jpeg_cpu", &decode_jpeg_cpu, release_gil());
-  py::class_<BatchSettings>(m, "BatchSettings")
+  // Local: tests load a second build of this module beside it.
+  py::class_<BatchSettings>(m, "BatchSettings", py::module_local())
       .def(py::init<int, const Color3&, const Color3&, int, std::int64_t, std::int64_t, std::int64_t>());
-  py::class_<BatchArrays>(m, "BatchArrays")
+  py::class_<BatchArrays>(m, "BatchArrays", py::module_local())
       .def(py::init<std::uintptr_t, std::uintptr_t, std::uintptr_t, std::uintptr_t, std::uintptr_t, std::uintptr_t,
                     std::uintptr_t, std::uintptr_t, std::uintptr_t, std::uintptr_t>());
-  py::class_<PictureBatch>(m, "PictureBatch")
+  py::class_<PictureBatch>(m, "PictureBatch", py::module_local())
       .def(py::init<std::vector<std::string>, std::vector<std::string>, const BatchArrays&, const BatchSettings&>())
       .def("fill", &PictureBatch::fill, release_gil())
       .def("stop", &PictureBatch::stop);
