@@ -105,15 +105,11 @@ def _doubts(path: Path, folder: Path) -> Iterator[_Doubt]:
         raise ArttlError(f"--audit {folder} has no {FILE}; name the folder that arttl audit has made")
     try:
         with pq.ParquetFile(path) as file:
-            if (
-                sum(file.metadata.row_group(group).total_byte_size for group in range(file.num_row_groups))
-                > _MOST_BYTES
-            ):
-                raise ArttlError(f"{path} holds more than {_MOST_BYTES // 2**20} MiB")
+            groups = map(file.metadata.row_group, range(file.num_row_groups))
+            _check_size(path, sum(group.total_byte_size for group in groups))
             names = [name for name in file.schema_arrow.names if name in _Doubt.__dataclass_fields__]
             table = file.read(columns=names)
-            if table.nbytes > _MOST_BYTES:
-                raise ArttlError(f"{path} holds more than {_MOST_BYTES // 2**20} MiB")
+            _check_size(path, table.nbytes)
             table.validate(full=True)
             records: list[dict[str, Any]] = table.to_pylist()
     except (pa.ArrowException, OSError, ValueError) as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import statistics
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -38,9 +39,22 @@ def _subject(run: Run, device: Card | Emulated, dtype: str, batch: int) -> Subje
     )
 
 
+def _whole_calls(
+    run: Run, device: Card | Emulated, title: str, calls: dict[str, Callable[[], object]]
+) -> dict[str, float]:
+    """Report the median milliseconds of calls, taken in turn; by their names."""
+    for call in calls.values():  # warm up
+        call()
+    times = in_rounds(calls, run.sizes.rounds, device.clock)
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    for name, value in medians.items():
+        run.report(f"{title}: {name}", value, "ms")
+    return medians
+
+
 def _measure(run: Run, device: Card | Emulated, dtype: str, batch: int) -> None:
     subject = _subject(run, device, dtype, batch)
-    title, rounds, same = f"{dtype}, batch {batch}", run.sizes.rounds, subject.images[0]
+    title, same = f"{dtype}, batch {batch}", subject.images[0]
     whole = {
         "forward": subject.forward,
         "forward and map": subject.map,
@@ -48,12 +62,7 @@ def _measure(run: Run, device: Card | Emulated, dtype: str, batch: int) -> None:
         "forward and map, one CUDA graph": device.capture(partial(visual_backprop, subject.model, same)),
         "forward and Grad-CAM": subject.grad_cam,
     }
-    for call in whole.values():  # warm up
-        call()
-    times = in_rounds(whole, rounds, device.clock)
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    for name, value in medians.items():
-        run.report(f"{title}: {name}", value, "ms")
+    medians = _whole_calls(run, device, title, whole)
     for added, name, base in (
         ("map over forward", "forward and map", "forward"),
         ("map over forward, CUDA graphs", "forward and map, one CUDA graph", "forward, CUDA graph"),
@@ -91,7 +100,7 @@ def by_tap(run: Run) -> None:
 
 def compiled(run: Run) -> None:
     """The rivals, all under torch.compile: the network, network and map as one, and the own work alone."""
-    device, rounds = run.device(), run.sizes.rounds
+    device = run.device()
     with device.kernels(run):
         for dtype, batch in run.sizes.compiled:
             torch.compiler.reset()
@@ -100,12 +109,7 @@ def compiled(run: Run) -> None:
                 "forward": subject.compiled_forward(device.backend),
                 "forward and map": subject.compiled_map(device.backend),
             }
-            for call in calls.values():  # warm up
-                call()
-            times = in_rounds(calls, rounds, device.clock)
-            medians = {name: statistics.median(values) for name, values in times.items()}
-            for name, value in medians.items():
-                run.report(f"{title}: {name}", value, "ms")
+            medians = _whole_calls(run, device, title, calls)
             ratio = medians["forward and map"] / medians["forward"]
             run.report(f"{title}: map over forward", 100 * (ratio - 1), "%")
             alone = {name: queued(run, device, call, 4) for name, call in calls.items()}
