@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from arttl.artworks import Artwork as Artwork
     from arttl.cpu import share_cores as share_cores
     from arttl.errors import ArttlError as ArttlError
-    from arttl.explain.visual_backprop import visual_backprop as visual_backprop
     from arttl.loading import Batch as Batch
     from arttl.loading import Loader as Loader
     from arttl.loading import Preprocess as Preprocess
     from arttl.loading import open_loader as open_loader
     from arttl.models import MultiTaskModel as MultiTaskModel
+    from arttl.saliency.visual_backprop import visual_backprop as visual_backprop
     from arttl.shards.manifest import Manifest as Manifest
     from arttl.suggesting.api import load_model as load_model
     from arttl.suggesting.api import predict as predict

@@ -11,11 +11,11 @@ from unittest import mock
 import torch
 from torch import Tensor, nn
 
-from arttl.explain import _torch_twin as twin
-from arttl.explain import ops, visual_backprop
-from arttl.explain.plan import plan_of
-from arttl.explain.taps import Tap
 from arttl.models import Backbone
+from arttl.saliency import _torch_twin as twin
+from arttl.saliency import ops, visual_backprop
+from arttl.saliency.plan import plan_of
+from arttl.saliency.taps import Tap
 
 IN_PLAIN_TORCH = {
     f"run_{name}": getattr(twin, name) for name in ("channel_mean", "minmax_normalise", "backproject")

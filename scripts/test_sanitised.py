@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 MODULE = ROOT / "build" / "sanitised" / f"_kernels{sysconfig.get_config_var('EXT_SUFFIX')}"
 TESTS = (
-    "tests/explain/test_explain_ops.py",
+    "tests/saliency/test_saliency_ops.py",
     "tests/pictures/test_pictures_jpeg_parts.py",
     "tests/loading/test_loading_ops.py",
     "tests/loading/test_loading_resample.py",

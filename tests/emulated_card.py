@@ -1,7 +1,7 @@
 """A card that is none: the CUDA kernels compiled for the CPU against `tests/cuda_emulation`, every access checked.
 
 `csrc/` is compiled with its bindings into a module like `arttl._kernels`. Tensors of the CPU stand for those of the
-card: `EmulatedCard` launches the CUDA kernels on them where `arttl.explain.ops` would launch the CPU's.
+card: `EmulatedCard` launches the CUDA kernels on them where `arttl.saliency.ops` would launch the CPU's.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import pybind11
 import pytest
 import torch
 
-from arttl.explain import ops
+from arttl.saliency import ops
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "csrc"

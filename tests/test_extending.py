@@ -22,14 +22,14 @@ from arttl.errors import ArttlError
 from arttl.evaluation.measures import MEASURES, ClassSamples, Measure, mean_of
 from arttl.evaluation.metrics import measure_task, metrics_to_json
 from arttl.evaluation.report import metrics_table
-from arttl.explain import visual_backprop
-from arttl.explain.taps import TAPS, Tap, print_taps
 from arttl.loading import Preprocess
 from arttl.models import Backbone, MultiTaskModel, load_model
 from arttl.models.heads import HEADS, Head
 from arttl.models.losses import LOSSES, LossOptions, summed_loss
 from arttl.packing.pack import pack
 from arttl.packing.settings import PackSettings
+from arttl.saliency import visual_backprop
+from arttl.saliency.taps import TAPS, Tap, print_taps
 from arttl.shards.manifest import Manifest
 from arttl.sources.registry import SOURCES, Source, open_source
 from arttl.sources.settings import SourceSettings

@@ -12,16 +12,16 @@ import torch
 
 from arttl.console import Console
 from arttl.errors import ArttlError, counted
-from arttl.explain.maps import AnyMethod, maps_of, to_device
 from arttl.explain.networks import check_task, networks_side_by_side, predictions_side_by_side, title_of
 from arttl.explain.overlay import Heat, Picture, colourise, contour, difference, overlay
 from arttl.explain.panel import Legend, PanelRow, panel
 from arttl.explain.pictures import Sheet, class_sheets, write_pictures
-from arttl.explain.plan import Mode
-from arttl.explain.taps import print_taps
 from arttl.explain.views import PANEL, Split, View, views_of_files, views_of_shards
 from arttl.inference.labels import Prediction
 from arttl.models import FusedModel, MultiTaskModel, load_trained_model
+from arttl.saliency.maps import AnyMethod, maps_of, to_device
+from arttl.saliency.plan import Mode
+from arttl.saliency.taps import print_taps
 from arttl.settings import AtLeastOne, Settings
 
 _STYLES: dict[str, Callable[[Picture, Heat], Picture]] = {

@@ -15,11 +15,11 @@ from arttl.errors import ArttlError, counted
 from arttl.exchange.predictions import PictureSuggestions, read_object_numbers, read_predictions
 from arttl.exchange.targets import Targets
 from arttl.exchange.values import Target
-from arttl.explain.maps import BATCH, AnyMethod, maps_of, to_device
 from arttl.explain.regions import region_on, same_proportions, strongest_box
 from arttl.files import write_bytes
 from arttl.models import MultiTaskModel, load_model
 from arttl.pictures.decoding import BadPicture
+from arttl.saliency.maps import BATCH, AnyMethod, maps_of, to_device
 from arttl.settings import BetweenZeroAndOne, OutputFile, Settings
 from arttl.suggesting.pictures import PredictedPictures, open_pictures
 from arttl.tasks import Task

@@ -14,11 +14,11 @@ from rich.table import Table
 
 from arttl.console import Console
 from arttl.errors import ArttlError, counted
-from arttl.explain.maps import to_device
 from arttl.explain.score_maps import METHODS, SHARES, all_maps, curves, pointing, randomised, scored_tasks
 from arttl.explain.views import Split, views_of_shards
 from arttl.files import write_json
 from arttl.models import load_model
+from arttl.saliency.maps import to_device
 from arttl.settings import AtLeastOne, Bound, OutputFile, Settings
 
 

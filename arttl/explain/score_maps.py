@@ -12,12 +12,12 @@ from PIL import Image, ImageFilter
 from torch import Tensor
 
 from arttl.explain import faithfulness
-from arttl.explain.attribution import Method
-from arttl.explain.maps import BATCH, maps_of
 from arttl.explain.overlay import Picture
-from arttl.explain.plan import Mode
 from arttl.inference.labels import probabilities
 from arttl.models import MultiTaskModel
+from arttl.saliency.attribution import Method
+from arttl.saliency.maps import BATCH, maps_of
+from arttl.saliency.plan import Mode
 from arttl.sources.synthetic import drawn_objects
 
 _TRUNK: dict[str, Mode] = {"visual-backprop": "bojarski", "visual-backprop, sabatelli": "sabatelli"}

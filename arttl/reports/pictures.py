@@ -13,11 +13,11 @@ import torch
 from PIL import Image
 
 from arttl.cpu import usable_cores
-from arttl.explain.maps import BATCH, maps_of, to_device
 from arttl.models import MultiTaskModel
 from arttl.pictures.decoding import BadPicture
 from arttl.reports.cards import Card
 from arttl.reports.thumbnails import SIDE, map_over, thumbnail
+from arttl.saliency.maps import BATCH, maps_of, to_device
 from arttl.suggesting.pictures import PredictedPictures
 
 

@@ -37,10 +37,10 @@ class Maps:
             BadPicture: if the photograph cannot be read.
         """
         # torch takes seconds to load, and nothing else of the app needs it.
-        from arttl.explain.maps import maps_of, to_device
         from arttl.explain.networks import networks_side_by_side
         from arttl.explain.overlay import overlay
         from arttl.models import load_trained_model
+        from arttl.saliency.maps import maps_of, to_device
 
         rgb = np.array(self._pictures.pixels(file))
         with self._lock:

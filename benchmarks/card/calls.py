@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from arttl.explain import ops
+from arttl.saliency import ops
 from card.devices import Card, Emulated
 from card.run import Run
 

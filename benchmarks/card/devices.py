@@ -20,7 +20,7 @@ from clocks import Call, EventClock, HostClock
 
 import arttl
 from arttl.errors import one_line
-from arttl.explain import ops
+from arttl.saliency import ops
 from card.run import Missing, Run, tests_on_path
 
 SMI = {
@@ -59,7 +59,7 @@ class Card:
         torch.backends.cudnn.benchmark = True  # the fastest forward pass is the one to compare with
 
     def kernels(self, run: Run) -> AbstractContextManager[object]:
-        """Within, `arttl.explain.ops` launches the kernels that this run built.
+        """Within, `arttl.saliency.ops` launches the kernels that this run built.
 
         Raises:
             Missing: if there are none.
@@ -136,7 +136,7 @@ class Emulated:
         return emulated_card.EmulatedCard(emulated_card.build())
 
     def kernels(self, run: Run) -> AbstractContextManager[object]:
-        """Within, `arttl.explain.ops` launches the emulated kernels."""
+        """Within, `arttl.saliency.ops` launches the emulated kernels."""
         within: AbstractContextManager[object] = self._card.used()
         return within
 

@@ -16,7 +16,7 @@ import torch
 from visual_backprop import in_rounds
 from visual_backprop_calls import Subject, copies_of, in_plain_torch
 
-from arttl.explain import ops, visual_backprop
+from arttl.saliency import ops, visual_backprop
 from card.devices import Card, Emulated, queued
 from card.run import Run
 

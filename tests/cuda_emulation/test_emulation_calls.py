@@ -8,7 +8,7 @@ import torch
 from emulated_card import ORDERS, EmulatedCard, build, needs_compiler
 from torch import Tensor
 
-from arttl.explain import ops, visual_backprop
+from arttl.saliency import ops, visual_backprop
 
 pytestmark = [pytest.mark.slow, needs_compiler]
 

@@ -11,8 +11,8 @@ import torch
 from emulated_card import SOURCES, EmulatedCard, build, needs_compiler
 from mistakes import MISTAKES, Mistake
 
-from arttl.explain import _torch_twin as twin
-from arttl.explain import ops
+from arttl.saliency import _torch_twin as twin
+from arttl.saliency import ops
 
 pytestmark = [pytest.mark.slow, needs_compiler]
 

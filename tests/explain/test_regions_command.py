@@ -13,12 +13,12 @@ import torch
 from PIL import Image
 
 from arttl.cli import run_command
-from arttl.explain import visual_backprop
-from arttl.explain.attribution import attribute
 from arttl.explain.regions import region_on, strongest_box
 from arttl.loading import Preprocess
 from arttl.models import Backbone, MultiTaskModel, load_model
 from arttl.pictures.decoding import read_picture
+from arttl.saliency import visual_backprop
+from arttl.saliency.attribution import attribute
 from arttl.tasks import Task, TaskSet, Vocabulary
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
+from arttl import visual_backprop
 from arttl.cli import run_command
 from arttl.errors import ArttlError
-from arttl.explain import command, visual_backprop
-from arttl.explain.attribution import attribute
+from arttl.explain import command
 from arttl.explain.command import VisualizeSettings, visualize
 from arttl.explain.overlay import contour, overlay
 from arttl.explain.views import views_of_files, views_of_shards
@@ -18,6 +18,7 @@ from arttl.loading import Preprocess
 from arttl.models import Backbone, FusedModel, MultiTaskModel, load_fused, load_model
 from arttl.models.stages import PooledStages, stage_widths
 from arttl.pictures.decoding import read_picture
+from arttl.saliency.attribution import attribute
 from arttl.shards.manifest import Manifest
 from arttl.tasks import Task, TaskSet, Vocabulary
 

@@ -9,8 +9,8 @@ import timm
 import torch
 from torch import Tensor
 
-from arttl.explain import _torch_twin as twin
-from arttl.explain import ops, visual_backprop
+from arttl.saliency import _torch_twin as twin
+from arttl.saliency import ops, visual_backprop
 
 DTYPES = [torch.float32, torch.float16, torch.bfloat16]
 LAYOUTS = [torch.contiguous_format, torch.channels_last]

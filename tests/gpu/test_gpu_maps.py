@@ -14,7 +14,7 @@ from emulated_card import EmulatedCard
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from arttl.explain import ops, visual_backprop
+from arttl.saliency import ops, visual_backprop
 
 MODES = ("bojarski", "sabatelli")
 

@@ -9,10 +9,10 @@ from legacy_files import vgg19_layers, write_empty
 
 from arttl.cli import run_command
 from arttl.errors import ArttlError
-from arttl.explain.visual_backprop import visual_backprop
 from arttl.models import Backbone, load_model
 from arttl.models.keras import command as command_module
 from arttl.models.keras.command import ImportKerasSettings, import_keras
+from arttl.saliency.visual_backprop import visual_backprop
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from timm.models.vgg import VGG
 from torch import nn
 
 from arttl.errors import ArttlError
-from arttl.explain import Tap, visual_backprop
+from arttl.saliency import Tap, visual_backprop
 
 Array = npt.NDArray[np.float64]
 

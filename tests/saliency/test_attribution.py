@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from arttl.errors import ArttlError
-from arttl.explain.attribution import attribute
 from arttl.loading import Preprocess
 from arttl.models import Backbone, MultiTaskModel
+from arttl.saliency.attribution import attribute
 from arttl.tasks import Task, TaskSet, Vocabulary
 
 pytest.importorskip("captum", reason="captum is not installed")

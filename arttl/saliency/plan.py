@@ -14,8 +14,8 @@ from typing import Literal
 from torch import nn
 
 from arttl.errors import ArttlError
-from arttl.explain.geometry import Size, Step, published_steps, step_between, steps_through
-from arttl.explain.taps import Tap, layers_through, network_of, table_entry, taps_of
+from arttl.saliency.geometry import Size, Step, published_steps, step_between, steps_through
+from arttl.saliency.taps import Tap, layers_through, network_of, table_entry, taps_of
 
 Mode = Literal["bojarski", "sabatelli"]
 

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from arttl.errors import ArttlError, did_you_mean
-from arttl.explain import ops
-from arttl.explain.visual_backprop import evaluating
 from arttl.models import MultiTaskModel
+from arttl.saliency import ops
+from arttl.saliency.visual_backprop import evaluating
 
 Method = Literal["grad-cam", "integrated-gradients", "gradients"]
 

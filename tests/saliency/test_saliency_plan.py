@@ -10,10 +10,10 @@ import timm
 import torch
 from torch import nn
 
-from arttl.explain import plan as plans
-from arttl.explain import visual_backprop
-from arttl.explain.plan import Plan, modules_of, plan_of
-from arttl.explain.taps import TAPS, Tap, taps_of
+from arttl.saliency import plan as plans
+from arttl.saliency import visual_backprop
+from arttl.saliency.plan import Plan, modules_of, plan_of
+from arttl.saliency.taps import TAPS, Tap, taps_of
 
 
 class Two(nn.Module):

@@ -15,11 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from arttl.errors import ArttlError, did_you_mean
-from arttl.explain import ops
-from arttl.explain.geometry import Size
-from arttl.explain.plan import Mode, plan_of
-from arttl.explain.taps import Tap
 from arttl.models.networks import is_channels_last, prefix_tokens, trunk_of
+from arttl.saliency import ops
+from arttl.saliency.geometry import Size
+from arttl.saliency.plan import Mode, plan_of
+from arttl.saliency.taps import Tap
 
 
 def visual_backprop(

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from timm.layers import BlurPool2d, create_conv2d, create_pool2d
 from torch import Tensor, nn
 
-from arttl.explain import _torch_twin as twin
-from arttl.explain.geometry import (
+from arttl.saliency import _torch_twin as twin
+from arttl.saliency.geometry import (
     Layer,
     Step,
     layer_of,

@@ -17,8 +17,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from arttl import _kernels
 from arttl.errors import ArttlError
-from arttl.explain import _torch_twin as twin
-from arttl.explain import ops, visual_backprop
+from arttl.saliency import _torch_twin as twin
+from arttl.saliency import ops, visual_backprop
 
 DTYPES = [torch.float32, torch.float16, torch.bfloat16]
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from arttl.cpu import prepare_cpu_for_inference
-from arttl.explain.attribution import Method, attribute
-from arttl.explain.plan import Mode
-from arttl.explain.visual_backprop import visual_backprop
 from arttl.models import MultiTaskModel
+from arttl.saliency.attribution import Method, attribute
+from arttl.saliency.plan import Mode
+from arttl.saliency.visual_backprop import visual_backprop
 
 AnyMethod = Literal["visual-backprop", Method]
 

@@ -9,7 +9,7 @@ import torchvision
 from torch import nn
 
 from arttl.errors import ArttlError
-from arttl.explain.taps import TAPS, Tap, layers_through, print_taps, taps_along, taps_of
+from arttl.saliency.taps import TAPS, Tap, layers_through, print_taps, taps_along, taps_of
 
 
 def small(name: str) -> nn.Module:

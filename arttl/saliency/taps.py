@@ -2,7 +2,7 @@
 
 `TAPS` has the taps of each architecture by the name of its class. To support another network, add a line:
 
-    from arttl.explain.taps import TAPS, Tap
+    from arttl.saliency.taps import TAPS, Tap
     TAPS["MyNet"] = lambda net: [Tap("stem.act", ("stem",)), Tap("block1", ("pool", "block1.conv"))]
 
 Networks that are not in the table are tapped at the ends of the stages that timm describes, and the steps between the
@@ -18,8 +18,8 @@ from typing import Any
 from torch import nn
 
 from arttl.errors import ArttlError, did_you_mean
-from arttl.explain.geometry import Layer, layer_of
 from arttl.models.networks import has_stages, stages_of
+from arttl.saliency.geometry import Layer, layer_of
 
 # Attributes that a network may be wrapped in: torch.compile, DistributedDataParallel, MultiTaskModel, Backbone.
 _WRAPPERS = ("_orig_mod", "module", "backbone", "network")
@@ -179,7 +179,7 @@ def _known_taps(network: nn.Module) -> list[Tap]:
 def _no_taps(model: nn.Module) -> ArttlError:
     return ArttlError(
         f"no taps are known for {type(model).__name__}: name the modules to tap with taps=[...], or add the "
-        "network to arttl.explain.taps.TAPS"
+        "network to arttl.saliency.taps.TAPS"
     )
 
 

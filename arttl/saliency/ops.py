@@ -21,7 +21,7 @@ from torch import Tensor
 
 from arttl.compiled import kernels as kernels
 from arttl.errors import ArttlError
-from arttl.explain import _torch_twin as twin
+from arttl.saliency import _torch_twin as twin
 
 DTYPES = {torch.float32: 0, torch.float16: 1, torch.bfloat16: 2}
 """The types `channel_mean` reads, and their codes (`DType` in `csrc/arithmetic.h`)."""
