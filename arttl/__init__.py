@@ -39,7 +39,7 @@ _HOME = {
     "open_loader": "arttl.loading",
     "predict": "arttl.suggesting.api",
     "share_cores": "arttl.cpu",
-    "visual_backprop": "arttl.explain",
+    "visual_backprop": "arttl.saliency",
 }
 __all__ = sorted(_HOME)
 
