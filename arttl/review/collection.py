@@ -43,7 +43,7 @@ class Collection:
             agreeing: suggestions of other models for the same pictures.
 
         Raises:
-            ArttlError: if one of them cannot be read, or both are None.
+            ArttlError: if one of them cannot be read, or there is not one row.
         """
         labels: dict[str, Labels] = {}
         nothing = Part(0, {}, 0)
@@ -51,9 +51,9 @@ class Collection:
         doubts = None if audit is None else read_audit(audit, labels)
         second = nothing if doubts is None else doubts.part
         if not first.count + second.count:
-            raise ArttlError("there is nothing to review: give --predictions or --audit")
+            raise ArttlError(f"--audit {audit} lists no doubtful label: there is nothing to review")
         self.suggestions, counts = first.count, (first.count, second.count)
-        self.problems = first.problems
+        self.problems, self._has_audit = first.problems, audit is not None
         self.ranks: Codes = np.zeros(0, np.int32) if doubts is None else doubts.ranks
         self.tasks: dict[str, TaskColumns] = {
             name: joined(first.tasks.get(name), second.tasks.get(name), counts)
@@ -190,7 +190,7 @@ class Collection:
         if self.problems:
             unreadable = counted(self.problems, "picture")
             yield f"suggestions {unreadable} could not be read by arttl predict, and are in no queue"
-        if len(self.ranks):
+        if self._has_audit:
             yield f"audit       {counted(len(self.ranks), 'doubt')}"
 
 

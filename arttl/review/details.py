@@ -15,39 +15,16 @@ import pyarrow.parquet as pq
 
 from arttl.documents import structured
 from arttl.errors import ArttlError, one_line
-from arttl.review.reading import checked_batches, task_names
+from arttl.exchange.doubts import DoubtRecord, SimilarObject, doubt_of
+from arttl.exchange.parquet_rows import checked_batches
+from arttl.exchange.predictions import Ranked
+from arttl.review.reading import task_names
 
 MOST_RANKED = 20
 """Labels of a task that are shown with their probability."""
 MOST_NEIGHBOURS = 10
 
 _KEPT = 24  # batches
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """A label and its probability; None for a number."""
-
-    label: str
-    probability: float | None = None
-
-
-@dataclass(frozen=True)
-class ByTask:
-    """The labels of a neighbour for one task."""
-
-    task: str
-    labels: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Neighbour:
-    """A catalogued object that looks similar."""
-
-    object_number: str
-    similarity: float
-    key: str | None = None
-    catalogued: tuple[ByTask, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,30 +38,6 @@ class TaskDetails:
 
 
 @dataclass(frozen=True)
-class Network:
-    """What one network of an audit says by itself."""
-
-    network: str
-    agrees: bool
-    likeliest: str | None = None
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """What `arttl audit` says of a doubt beside what is in the columns, see `docs/audit.md`."""
-
-    kind: str
-    rank: int
-    label: str | None = None
-    label_probability: float | None = None
-    split: str | None = None
-    ranked: tuple[Ranked, ...] | None = None
-    networks: tuple[Network, ...] | None = None
-    nearest: tuple[Neighbour, ...] | None = None
-    photographs: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
 class SuggestionDetails:
     """What a row of suggestions says.
 
@@ -95,7 +48,7 @@ class SuggestionDetails:
     """
 
     tasks: Mapping[str, TaskDetails]
-    nearest: tuple[Neighbour, ...] = ()
+    nearest: tuple[SimilarObject, ...] = ()
     problem: str | None = None
 
 
@@ -162,14 +115,14 @@ class RecordFile:
             for name in self.tasks
             if record[name] is not None
         }
-        nearest = structured(record.get("nearest") or [], tuple[Neighbour, ...], where, surplus=True)
+        nearest = structured(record.get("nearest") or [], tuple[SimilarObject, ...], where, surplus=True)
         problem = structured(record.get("problem"), str | None, where)  # type: ignore[arg-type]
         return SuggestionDetails(tasks, nearest[:MOST_NEIGHBOURS], problem)
 
-    def doubt(self, row: int) -> Doubt:
+    def doubt(self, row: int) -> DoubtRecord:
         """A row of an audit.
 
         Raises:
             ArttlError: if it cannot be read, or is not as `arttl audit` writes it.
         """
-        return structured(self.record(row), Doubt, f"row {row + 1} of {self._path}", surplus=True)
+        return doubt_of(self.record(row), f"row {row + 1} of {self._path}")
