@@ -14,13 +14,13 @@ from arttl.errors import ArttlError, counted
 from arttl.exchange.predictions import read_object_numbers
 from arttl.files import whole_folder, write_text
 from arttl.models import MultiTaskModel, TrainedModel, load_trained_model
-from arttl.pages import render_page, shown
+from arttl.pages import MOST_CARDS, render_page, shown
 from arttl.reports.about import About, about_model
 from arttl.reports.audited import audited_cards
 from arttl.reports.cards import STATUSES, Card
 from arttl.reports.counting import Counts
 from arttl.reports.pictures import CardPictures, PicturedCard
-from arttl.reports.settings import MOST_CARDS, ReportSettings
+from arttl.reports.settings import ReportSettings
 from arttl.reports.suggested import Extremes, suggested_cards
 from arttl.suggesting.pictures import open_pictures
 from arttl.version import __version__

@@ -9,9 +9,6 @@ from pathlib import Path
 from arttl.errors import ArttlError
 from arttl.settings import BetweenZeroAndOne, FileToWrite, Settings
 
-MOST_CARDS = 3000
-"""Of one file."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class ReportSettings(Settings):

@@ -16,8 +16,8 @@ from PIL import Image
 from report_cases import HOSTILE, Reader, claims, picture
 
 from arttl.cli import run_command
-from arttl.reports import settings as report_settings
-from arttl.reports.settings import MOST_CARDS, ReportSettings
+from arttl.pages import MOST_CARDS
+from arttl.reports.settings import ReportSettings
 from arttl.reports.thumbnails import MOST_BYTES, thumbnail
 from arttl.settings import settings_of
 
@@ -252,7 +252,7 @@ def test_the_same_from_python(tmp_path: Path) -> None:
 
     run(ReportSettings(predictions=path, out=tmp_path / "r.html"))
     assert len(Reader(tmp_path / "r.html").cards) == 2
-    assert report_settings.MOST_CARDS == 3000
+    assert MOST_CARDS == 3000
 
 
 def test_the_page_of_the_documentation_names_every_flag() -> None:
