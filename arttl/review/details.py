@@ -18,6 +18,7 @@ from arttl.errors import ArttlError, one_line
 from arttl.exchange.doubts import DoubtRecord, SimilarObject, doubt_of
 from arttl.exchange.parquet_rows import checked_batches
 from arttl.exchange.predictions import Ranked
+from arttl.review.line_files import Source
 from arttl.review.reading import task_names
 
 MOST_RANKED = 20
@@ -55,8 +56,12 @@ class SuggestionDetails:
 class RecordFile:
     """The rows of a Parquet file as Python's objects, for any number of threads; some are kept in memory."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, source: Source) -> None:
         """Open a file that `read_suggestions` or `read_audit` has read.
+
+        Args:
+            path: of the file, for messages.
+            source: where it is read from.
 
         Raises:
             ArttlError: if it cannot be read.
@@ -64,7 +69,7 @@ class RecordFile:
         self._path, self._lock = path, threading.Lock()
         self._batches: OrderedDict[int, tuple[int, pa.RecordBatch]] = OrderedDict()
         try:
-            self._file = pq.ParquetFile(path)
+            self._file = pq.ParquetFile(source)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise self._unreadable(error) from error
         self.tasks = task_names(self._file.schema_arrow)

@@ -1,4 +1,4 @@
-"""The columns of `suggestions.parquet`, read within limits, a few hundred rows at a time."""
+"""The columns of suggestions, read within limits, a few hundred rows at a time."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from arttl.errors import ArttlError, one_line
 from arttl.exchange.parquet_rows import batches, check_names
 from arttl.review.columns import (
     AUDIT,
+    HEAD,
     NO_STATUS,
     STATUSES,
     Codes,
@@ -24,10 +25,9 @@ from arttl.review.columns import (
     TaskColumns,
     starts_of,
 )
+from arttl.review.line_files import Source
 
 MOST_ROWS = 5_000_000
-HEAD = ("object_number", "institution", "picture", "key", "title", "date")
-"""Columns that name an object; those that are texts are read."""
 
 _TEXTS = pa.list_(pa.string())
 
@@ -49,25 +49,22 @@ class Part:
     tasks: dict[str, TaskColumns] = field(default_factory=dict)
 
 
-def read_suggestions(path: Path, labels: dict[str, Labels], flag: str = "--predictions") -> Part:
-    """Read the columns of `suggestions.parquet`.
+def read_suggestions(
+    source: Source, path: Path, labels: dict[str, Labels], flag: str = "--predictions"
+) -> Part:
+    """Read the columns of suggestions.
 
     Args:
-        path: a file of `arttl predict`.
+        source: of `parquet_of`.
+        path: the file of `arttl predict`.
         labels: task name to the labels that are known, to which those of the file are added.
         flag: the one that named it.
 
     Raises:
         ArttlError: if it is no such file, or holds more than the limits allow.
     """
-    if path.suffix.lower() != ".parquet":
-        raise ArttlError(
-            f"{flag} {path} must end in .parquet: arttl predict --out suggestions.parquet writes it"
-        )
-    if not path.is_file():
-        raise ArttlError(f"{flag} {path} is not a file")
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(source) as file:
             schema, rows = file.schema_arrow, file.metadata.num_rows
             tasks = task_names(schema)
             check_names(f"{flag} {path}", schema)

@@ -55,8 +55,12 @@ class Session:
         self.file = DecisionFile(settings.decisions)
         self.verdicts = Verdicts(self.collection, self.file, self.reviewer)
         self.queues = Queues(self.collection, self.verdicts)
-        self._suggestions = None if settings.predictions is None else RecordFile(settings.predictions)
-        self._doubts = None if settings.audit is None else RecordFile(doubts_file(settings.audit))
+        self._suggestions = self._doubts = None
+        if settings.predictions is not None and self.collection.source is not None:
+            self._suggestions = RecordFile(settings.predictions, self.collection.source)
+        if settings.audit is not None:
+            doubts = doubts_file(settings.audit)
+            self._doubts = RecordFile(doubts, doubts)
         self._labels_lock = threading.Lock()
         self._digest = ""
         # Weights may have gigabytes; the first decision waits for their digest, the first screen does not.
