@@ -10,6 +10,7 @@ import pytest
 from arttl.pages import render_page
 from arttl.reproduction.claims import Claim
 from arttl.reproduction.published import Note
+from arttl.reproduction.report import Wording
 from arttl.reproduction.tables import ReportTable
 
 HOSTILE = "<script>alert('x')</script> \"a\" & b"
@@ -59,7 +60,7 @@ def experiment(**changes) -> str:
     values = {
         "how": [HOSTILE], "tables": [table], "claims": [Claim(HOSTILE, "held", (), HOSTILE)],
         "curves": [(HOSTILE, b"png")], "panels": [(HOSTILE, b"jpeg")], "failures": [(HOSTILE, HOSTILE)],
-        "notes": [Note("s", HOSTILE, HOSTILE)],
+        "notes": [Note("s", HOSTILE, HOSTILE)], "wording": Wording("title", "claims", "notes"), "stars": True,
     }  # fmt: skip
     return render_page("experiment.html", **{**values, **changes})
 
@@ -111,5 +112,5 @@ def test_the_styles_of_a_medium_set_every_colour(medium: str) -> None:
 
 
 def test_a_value_that_the_template_needs_is_not_left_out_in_silence() -> None:
-    with pytest.raises(Exception, match="'how' is undefined"):
+    with pytest.raises(Exception, match="'wording' is undefined"):
         render_page("experiment.html")

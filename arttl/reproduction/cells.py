@@ -144,6 +144,29 @@ def build_matrix(
     return Matrix(tuple(planner.cells), tuple(planner.runs.values()))
 
 
+def build_matrix_of_networks(
+    collections: Sequence[Collection],
+    backbones: Sequence[str],
+    *,
+    missing_weights: Mapping[str, str],
+    seeds: Sequence[int],
+) -> Matrix:
+    """Plan every network on every collection, off-the-shelf and fine-tuned.
+
+    Args:
+        collections: each with its tasks.
+        backbones, missing_weights: see `build_matrix`.
+        seeds: of the fine-tunings; frozen cells, whose heads are solved for, have the first alone.
+    """
+    cells: list[Cell] = []
+    runs: dict[str, Run] = {}
+    for collection in collections:
+        planner = _Planner(collection, missing_weights, {}, cells, runs)
+        for backbone in backbones:
+            planner.add_frozen_and_tuned(backbone, seeds)
+    return Matrix(tuple(cells), tuple(runs.values()))
+
+
 @dataclass(frozen=True)
 class _Planner:
     """Collects the cells in the order of the report, and with each the run it comes from.
@@ -167,6 +190,13 @@ class _Planner:
         for mode, (task, classes) in itertools.product(modes, self.source.tasks.items()):
             weights = "none" if mode == "scratch" else IMAGENET
             cell = Cell("source", self.source.name, task, backbone, mode, weights, seed)
+            self._add(cell, self.source, classes)
+
+    def add_frozen_and_tuned(self, backbone: str, seeds: Sequence[int]) -> None:
+        ways: list[tuple[Mode, int]] = [("off-the-shelf", seeds[0])]
+        ways += [("fine-tune", seed) for seed in seeds]
+        for (mode, seed), (task, classes) in itertools.product(ways, self.source.tasks.items()):
+            cell = Cell("source", self.source.name, task, backbone, mode, IMAGENET, seed)
             self._add(cell, self.source, classes)
 
     def add_target(self, target: Collection, part: Part, backbone: str, seed: int) -> None:

@@ -7,13 +7,16 @@ chance in all of them together; it did not hold if in some pair the other is ahe
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from arttl.evaluation.compare import TaskComparison
 from arttl.reproduction.cells import IMAGENET, Cell
+from arttl.reproduction.published import published
 from arttl.reproduction.results import Results, compare_task
+from arttl.reproduction.settings import CONVOLUTIONAL, TRANSFORMERS
 
 LEVEL = 0.05
 Verdict = Literal["held", "did not hold", "not decided", "not tested"]
@@ -97,6 +100,45 @@ def examine_claims(results: Results, source: str) -> list[Claim]:
     if any(cell.task == "artist" for cell in results.plan.matrix.cells):
         claims.insert(1, _fails_on_artists(results))
     return claims
+
+
+def examine_claims_of_networks(results: Results) -> list[Claim]:
+    """The claims of Tonkes and Sabatelli 2022.
+
+    Which networks stand for transformers and for convolutional networks is decided by the published figures, so that
+    no test figure of ours chooses what it is compared with.
+    """
+    networks = results.plan.settings.networks
+    transformer, convolutional = (_best_published(networks, kind) for kind in (TRANSFORMERS, CONVOLUTIONAL))
+    text = "Frozen transformers are better feature extractors than frozen convolutional networks"
+    if transformer and convolutional:
+        text += f": {transformer} beats {convolutional}, each the best of its kind in the publication"
+    return [
+        _claim(
+            results,
+            f"{text}.",
+            lambda cell: bool(convolutional) and (cell.mode, cell.backbone) == ("off-the-shelf", transformer),
+            backbone=convolutional or "",
+        ),
+        _claim(
+            results,
+            "Fine-tuning beats off-the-shelf in every cell.",
+            lambda cell: cell.mode == "fine-tune",
+            mode="off-the-shelf",
+        ),
+    ]
+
+
+def _best_published(networks: Sequence[str], kind: Sequence[str]) -> str | None:
+    """Of some networks the one of a kind with the highest published accuracy off-the-shelf, the mean of the tasks."""
+
+    def mean(network: str) -> float:
+        figures = published().find(
+            source="tonkes2022", network=network.partition(".")[0], mode="off-the-shelf", measure="accuracy"
+        )
+        return statistics.fmean(figure.value for figure in figures)
+
+    return max((name for name in networks if name.partition(".")[0] in kind), key=mean, default=None)
 
 
 def _claim(results: Results, text: str, is_better: Callable[[Cell], bool], **other: str) -> Claim:

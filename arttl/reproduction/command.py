@@ -6,7 +6,6 @@ import itertools
 import shutil
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from pathlib import Path
 
 from accelerate import PartialState
@@ -16,8 +15,8 @@ from rich.table import Table
 from arttl.console import Reporter
 from arttl.errors import ArttlError, counted
 from arttl.reproduction.cells import IMAGENET, Matrix, Run
-from arttl.reproduction.claims import examine_claims
-from arttl.reproduction.costs import Cost, estimate, measure_cost
+from arttl.reproduction.claims import examine_claims, examine_claims_of_networks
+from arttl.reproduction.costs import Cost, estimate, measure_cost, measure_rates
 from arttl.reproduction.experiment import Plan, plan_experiment
 from arttl.reproduction.fusion import fusion_tables, layer_tables, run_fusions
 from arttl.reproduction.joint import joint_table, networks_table
@@ -28,6 +27,7 @@ from arttl.reproduction.results import Results
 from arttl.reproduction.running import run_matrix
 from arttl.reproduction.settings import ReproduceSettings
 from arttl.reproduction.tables import ReportTable
+from arttl.reproduction.tonkes2022 import network_tables, plan_tonkes2022, samples_table
 
 __all__ = ["ReproduceSettings", "run"]
 
@@ -43,10 +43,13 @@ def run(settings: ReproduceSettings) -> None:
     """
     main = PartialState().is_main_process
     reporter = Reporter(main)
-    plan = plan_experiment(settings)
+    of_paper = settings.protocol == "sabatelli2018"
+    plan = plan_experiment(settings) if of_paper else plan_tonkes2022(settings)
     reporter.show(_matrix_table(plan.matrix))
     if settings.dry_run:
         if main:
+            if not of_paper:
+                _print(reporter, samples_table(plan))
             _show_runs(reporter, plan)
         return
 
@@ -63,15 +66,16 @@ def run(settings: ReproduceSettings) -> None:
         on_end=on_end,
     )
     results = Results(plan)
-    run_fusions(results, on_begin=rule)
+    if of_paper:
+        run_fusions(results, on_begin=rule)
     if not main:
         return
-    claims = examine_claims(results, plan.source.name)
-    tables = _tables(results)
+    claims = examine_claims(results, plan.source.name) if of_paper else examine_claims_of_networks(results)
+    tables = _tables(results) if of_paper else _tables_of_networks(results)
     page = write_report(results, tables, claims, draw_panels(results))
     for table in tables:
         if table.rows and not table.name.startswith(_NOT_PRINTED):
-            reporter.console.print(*table.to_rich(reporter.console.width), sep="\n")
+            _print(reporter, table)
     for claim in claims:
         reporter.say(f"{claim.verdict}: {claim.text} {claim.note}")
     reporter.say(f"report     {page}")
@@ -84,24 +88,42 @@ def run(settings: ReproduceSettings) -> None:
 def _tables(results: Results) -> list[ReportTable]:
     """Every table of the report, in its order."""
     plan = results.plan
-    costs = _measure_costs(plan, plan.matrix.runs)
+    costs = _measure_costs(plan)
     return [
         dataset_table(plan),
-        networks_table(plan.settings.backbones, costs),
+        networks_table(plan.settings.networks, costs),
         table_one(results),
         *(table_two(results, name) for name in plan.collections if name != plan.source.name),
         further_table(results),
         joint_table(results, costs),
         *fusion_tables(plan),
         *layer_tables(plan),
-        later_table(),
+        later_table("sabatelli2018"),
     ]
 
 
-def _measure_costs(plan: Plan, runs: Iterable[Run]) -> dict[str, Cost]:
-    """Network to its cost, for the networks of some runs."""
-    size = plan.experiment.fine_tuning.model.input_size
-    return {name: measure_cost(name, size) for name in dict.fromkeys(run.backbone for run in runs)}
+def _tables_of_networks(results: Results) -> list[ReportTable]:
+    """Every table of the report on convolutional networks and transformers, in its order."""
+    plan = results.plan
+    return [
+        samples_table(plan),
+        networks_table(plan.settings.networks, _measure_costs(plan)),
+        *network_tables(results),
+        later_table("tonkes2022"),
+    ]
+
+
+def _print(reporter: Reporter, table: ReportTable) -> None:
+    reporter.console.print(*table.to_rich(reporter.console.width), sep="\n")
+
+
+def _measure_costs(plan: Plan) -> dict[str, Cost]:
+    """Network to its cost, for the networks that have a run."""
+    base = plan.experiment.fine_tuning
+    return {
+        name: measure_cost(name, base.model.input_size, base.optimisation.batch_size)
+        for name in dict.fromkeys(run.backbone for run in plan.matrix.runs)
+    }
 
 
 def _matrix_table(matrix: Matrix) -> Table:
@@ -124,7 +146,7 @@ def _show_runs(reporter: Reporter, plan: Plan) -> None:
     settings, experiment, runs = plan.settings, plan.experiment, plan.matrix.runs
     todo = [run for run in runs if experiment.state(run) != "done"]
     started = time.perf_counter()
-    costs = _measure_costs(plan, todo)
+    rates = measure_rates(plan, todo)
     measured = time.perf_counter() - started
     seconds, disk = 0.0, 0
     numbers = {run.name: str(number) for number, run in enumerate(runs, start=1)}
@@ -134,10 +156,10 @@ def _show_runs(reporter: Reporter, plan: Plan) -> None:
             table.add_column(column, overflow="fold")
         table.add_column("at most", justify="right", no_wrap=True)
         for run in of_collection:
-            of_run, size = estimate(run, experiment, plan.manifests[collection], costs)
+            of_run, size = estimate(run, plan, rates)
             seconds, disk = seconds + of_run, disk + size
             mode = run.mode + (", common" if run.common else "")
-            if settings.seeds > 1:
+            if settings.trainings > 1:
                 mode += f", seed {run.seed}"
             weights = "none" if run.mode == "scratch" else IMAGENET
             if run.donor:
@@ -146,10 +168,11 @@ def _show_runs(reporter: Reporter, plan: Plan) -> None:
             table.add_row(numbers[run.name], run.backbone, tasks, mode, weights, _duration(of_run))
         reporter.show(table)
     free = shutil.disk_usage(_existing(settings.out)).free
+    without = "; fused models and the report not counted" if settings.protocol == "sabatelli2018" else ""
     reporter.say(
         f"{counted(len(plan.matrix.cells), 'cell')} from {counted(len(runs), 'run')}, {len(todo)} to do: at most"
-        f" {_duration(seconds)} on this machine (a measurement of {measured:.0f} s; decoding not counted, and most"
-        f" trainings stop early), {disk / 1e9:.1f} GB for models ({free / 1e9:.0f} GB free)"
+        f" {_duration(seconds)} on this machine (measured in {measured:.0f} s; most trainings stop early{without}),"
+        f" {disk / 1e9:.1f} GB for models ({free / 1e9:.0f} GB free)"
     )
     if disk > free:
         raise ArttlError(f"--out {settings.out} has not enough room: {disk / 1e9:.1f} GB are needed")

@@ -1,4 +1,4 @@
-"""A few pictures of finished shards as shards of their own, to try something out on."""
+"""Some pictures of finished shards as shards of their own."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from arttl.catalogue.lazy import LazyRows
 from arttl.packing.rewriting import Copy, Rewriting, write_copies
@@ -16,13 +17,31 @@ from arttl.shards.manifest import Manifest
 from arttl.tasks import SPLITS
 
 
-def write_excerpt(manifest: Manifest, out: Path, most: Mapping[str, int]) -> Manifest:
-    """Copy the first samples of each split, which packing has shuffled, byte for byte.
+def first_rows(
+    rows: Mapping[str, npt.NDArray[np.int64]], most: Mapping[str, int]
+) -> dict[str, npt.NDArray[np.int64]]:
+    """The first rows of each split, which packing has shuffled.
+
+    Args:
+        rows: split to rows.
+        most: split name to the largest number of rows.
+    """
+    return {split: of_split[: most[split]] for split, of_split in rows.items()}
+
+
+def rows_of(manifest: Manifest) -> dict[str, npt.NDArray[np.int64]]:
+    """Split name to its rows, ascending; none for a split that is not there."""
+    splits = np.asarray(manifest.splits)
+    return {split: np.flatnonzero(splits == split).astype(np.int64) for split in SPLITS}
+
+
+def write_excerpt(manifest: Manifest, out: Path, rows: Mapping[str, npt.NDArray[np.int64]]) -> Manifest:
+    """Copy samples byte for byte.
 
     Args:
         manifest: of the shards.
         out: folder to make; one that holds this excerpt already, or a part of it, is resumed.
-        most: split name to the largest number of samples.
+        rows: split name to the rows of the samples.
 
     Returns:
         The manifest of the new folder.
@@ -36,16 +55,16 @@ def write_excerpt(manifest: Manifest, out: Path, most: Mapping[str, int]) -> Man
     def copy(row: int) -> Copy:
         return Copy(reader.members(row), manifest.record(row))
 
-    splits = np.asarray(manifest.splits)
     digest = str(manifest.dataset["digest"])
     plan = Rewriting(
         tasks=manifest.task_names,
-        jobs={split: LazyRows(np.flatnonzero(splits == split)[: most[split]], copy) for split in SPLITS},
+        jobs={split: LazyRows(rows[split], copy) for split in SPLITS},
         rejects=(),
         unlabelled=0,
         files=(digest,),
-        content=json.dumps(dict(most)),
+        content=json.dumps({split: of_split.tolist() for split, of_split in rows.items()}),
     )
-    recorded = {"excerpt": digest, "most": dict(most), "leaf": manifest.dataset["settings"].get("leaf")}
+    counts = {split: len(of_split) for split, of_split in rows.items()}
+    recorded = {"excerpt": digest, "samples": counts, "leaf": manifest.dataset["settings"].get("leaf")}
     settings = OutputSettings(out=out, workers=1)
     return write_copies(settings, plan, recorded, progress=False, with_hash=False)

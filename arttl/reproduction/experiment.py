@@ -6,16 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from arttl.errors import ArttlError
 from arttl.files import locked, make_folder, write_json
-from arttl.models import Backbone, load_weights
-from arttl.reproduction.cells import Collection, Matrix, build_matrix
-from arttl.reproduction.excerpt import write_excerpt
+from arttl.models import Backbone, default_preprocess, load_weights
+from arttl.models.checks import check_input_size
+from arttl.reproduction.cells import Collection, Matrix, Run, build_matrix
+from arttl.reproduction.excerpt import first_rows, rows_of, write_excerpt
 from arttl.reproduction.running import Experiment
+from arttl.reproduction.sampling import LabelledSplits
 from arttl.reproduction.settings import ReproduceSettings
 from arttl.settings import read_recipe
 from arttl.shards.manifest import Manifest
-from arttl.tasks import TaskSet
+from arttl.tasks import SPLITS, LabelledRows, TaskSet
 from arttl.training.settings import TrainSettings
 
 QUICK_SIZE = 64  # pixels
@@ -30,14 +35,36 @@ class Plan:
         settings: of the command.
         experiment, matrix: for `run_matrix`.
         collections: by name, the source first.
-        manifests: of the collections, by name.
+        labelled: the labels and splits of the collections, by name.
+        manifests: of the collections, by name; none in a dry run of samples that are not written yet.
     """
 
     settings: ReproduceSettings
     experiment: Experiment
     matrix: Matrix
     collections: Mapping[str, Collection]
+    labelled: Mapping[str, LabelledSplits]
     manifests: Mapping[str, Manifest]
+
+    def classes(self, run: Run) -> dict[str, int]:
+        """The number of classes of each task of a run."""
+        collection = self.collections[run.collection]
+        counts = {**collection.tasks, **(collection.common if run.common else {})}
+        return {task: count for task in run.tasks if isinstance(count := counts[task], int)}
+
+    def samples(self, run: Run) -> dict[str, int]:
+        """The number of samples of each split that have a label of some task of a run."""
+        labelled = self.labelled[run.collection]
+        columns = [labelled.labels(task) for task in run.tasks]
+        return {
+            split: sum(any(column[row] for column in columns) for row in labelled.rows(split).tolist())
+            for split in SPLITS
+        }
+
+    def shards(self, collection: str) -> Manifest:
+        """Shards with the pictures of a collection: its own, or those that its sample is drawn from."""
+        assert self.settings.source is not None
+        return self.manifests.get(collection) or Manifest.read(self.settings.source)
 
     @property
     def source(self) -> Collection:
@@ -58,7 +85,7 @@ def plan_experiment(settings: ReproduceSettings) -> Plan:
     source, target, *_ = manifests
     tasks = {source: settings.source_tasks, target: settings.target_tasks}
     classes = {
-        name: _classes(manifest, tasks.get(name, ()), settings.classes)
+        name: classes_of_tasks(manifest, tasks.get(name, ()), settings.classes)
         for name, manifest in manifests.items()
     }
     common = _common_classes(classes[source], classes[target])
@@ -78,28 +105,34 @@ def plan_experiment(settings: ReproduceSettings) -> Plan:
             raise ArttlError(
                 f"--pair {source_task}:{target_task}: {source} has no task {source_task!r} that can be trained"
             )
-    recipe = read_recipe(settings.recipe, TrainSettings)
     experiment = Experiment(
         settings.out,
         {name: manifest.directory for name, manifest in manifests.items()},
         settings.first_weights(),
-        recipe.replace(
-            classes=settings.classes,
-            input_size=QUICK_SIZE if settings.quick else settings.input_size or recipe.model.input_size,
-            epochs=1 if settings.quick else settings.epochs or recipe.optimisation.epochs,
-        ),
+        fine_tuning(settings),
         _write_classes(settings.out / "common-classes", common),
     )
     matrix = build_matrix(
         collections[source],
         [collection for name, collection in collections.items() if name != source],
-        settings.backbones,
+        settings.networks,
         scratch=settings.scratch_network,
-        missing_weights=_missing_weights(experiment.first_weights),
+        missing_weights=check_networks(experiment),
         pairs=settings.pairs(),
-        seeds=range(settings.seeds),
+        seeds=range(settings.trainings),
     )
-    return Plan(settings, experiment, matrix, collections, manifests)
+    return Plan(settings, experiment, matrix, collections, manifests, manifests)
+
+
+def fine_tuning(settings: ReproduceSettings) -> TrainSettings:
+    """The settings of every fine-tuning, whatever the collection and network."""
+    recipe = read_recipe(settings.chosen_recipe, TrainSettings)
+    size = settings.input_size or (QUICK_SIZE if settings.quick else None)
+    return recipe.replace(
+        classes=settings.classes,
+        input_size=size or recipe.model.input_size or settings.defaults.input_size,
+        epochs=1 if settings.quick else settings.epochs or recipe.optimisation.epochs,
+    )
 
 
 def _open_collections(settings: ReproduceSettings) -> dict[str, Manifest]:
@@ -121,16 +154,30 @@ def _open_collections(settings: ReproduceSettings) -> dict[str, Manifest]:
     manifests = {name: Manifest.read(folder) for name, folder in folders.items()}
     if not settings.quick:
         return manifests
-    excerpts = settings.out / "excerpts"
-    make_folder(excerpts)
-    with locked(excerpts / "lock"):  # the first of several processes writes them
+    rows = {name: first_rows(rows_of(manifest), QUICK_SAMPLES) for name, manifest in manifests.items()}
+    return write_excerpts(settings.out, manifests, rows)
+
+
+def excerpt_folder(out: Path, name: str) -> Path:
+    """Where the excerpt of a name is, below the experiment's folder."""
+    return out / "excerpts" / name
+
+
+def write_excerpts(
+    out: Path, manifests: Mapping[str, Manifest], rows: Mapping[str, Mapping[str, npt.NDArray[np.int64]]]
+) -> dict[str, Manifest]:
+    """An excerpt of each name, from the rows of each split; the first of several processes writes them."""
+    make_folder(out / "excerpts")
+    with locked(out / "excerpts" / "lock"):
         return {
-            name: write_excerpt(manifest, excerpts / name, QUICK_SAMPLES)
+            name: write_excerpt(manifest, excerpt_folder(out, name), rows[name])
             for name, manifest in manifests.items()
         }
 
 
-def _classes(manifest: Manifest, tasks: Sequence[str], rule: str) -> dict[str, tuple[str, ...] | str]:
+def classes_of_tasks(
+    manifest: LabelledRows, tasks: Sequence[str], rule: str
+) -> dict[str, tuple[str, ...] | str]:
     """The classes of each task, or why it cannot be trained; the latter tasks come last."""
     classes: dict[str, tuple[str, ...] | str] = {}
     problems: dict[str, tuple[str, ...] | str] = {}
@@ -165,12 +212,20 @@ def _write_classes(folder: Path, classes: Mapping[str, tuple[str, ...]]) -> dict
     return files
 
 
-def _missing_weights(first_weights: Mapping[str, str]) -> dict[str, str]:
-    """The networks whose first weights are not available, and why, in a few words."""
+def check_networks(experiment: Experiment) -> dict[str, str]:
+    """The networks whose first weights are not available, and why, in a few words.
+
+    Raises:
+        ArttlError: before any run, for a network that timm does not know, that gives no features of pictures of the
+            experiment's size, or whose weights the user named and cannot be used.
+    """
     missing = {}
-    for network, source in first_weights.items():
+    for network, source in experiment.first_weights.items():
+        backbone = Backbone(network)
+        size = experiment.fine_tuning.model.input_size
+        check_input_size(backbone, size or default_preprocess(backbone).size)
         try:
-            load_weights(Backbone(network), source)
+            load_weights(backbone, source)
         except ArttlError:
             if source != "imagenet":
                 raise  # the user named a file or folder, and should read what is wrong with it

@@ -50,7 +50,8 @@ def validation_curves(results: Results, collection: str, task: str) -> bytes | N
             linewidth=1.6 if cell.weights == IMAGENET else 1.0,
             label=_label(cell),
         )
-        if cell.part == "source" and (best := published().of_cell(cell, "val")):
+        of_paper = results.plan.settings.protocol == "sabatelli2018" and cell.part == "source"
+        if of_paper and (best := published().of_cell(cell, "val")):
             axes.plot((best.epoch or 0) + 1, best.value, "*", color=colour, markersize=10)
     axes.set(xlabel="epoch", ylabel="validation accuracy, per cent")
     axes.set_title(f"{collection}: {task}", loc="left", parse_math=False)

@@ -97,7 +97,7 @@ def _fuse(plan: Plan, name: str, stores: tuple[Path, ...]) -> None:
             "features": stores,
             "tasks": plan.collections[name].usable,
             "classes": plan.settings.classes,
-            "seeds": plan.settings.seeds,
+            "seeds": plan.settings.trainings,
         }
         layers(LayerSettings(**common, out=_layers(plan, name)))
         fuse(FuseSettings(**common, out=folder))

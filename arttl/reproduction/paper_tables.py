@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from arttl.reproduction.cells import IMAGENET, Cell
 from arttl.reproduction.costs import network_size
 from arttl.reproduction.experiment import Plan
-from arttl.reproduction.published import published
-from arttl.reproduction.results import Result, Results
+from arttl.reproduction.published import Figure, published
+from arttl.reproduction.results import ACCURACY, Result, Results
 from arttl.reproduction.tables import ReportTable
 
 MISSING = "×"
@@ -24,7 +24,9 @@ _HOW_TO_READ = (
 def dataset_table(plan: Plan) -> ReportTable:
     """The paper's table of its data, for the collections at hand."""
     sizes = {
-        (line.collection, line.task): f"{line.images:,} / {line.classes:,}" for line in published().datasets
+        (line.collection, line.task): f"{line.images:,} / {line.classes:,}"
+        for line in published().datasets
+        if line.source == "sabatelli2018"
     }
     rows = []
     for task in dict.fromkeys(task for collection in plan.collections.values() for task in collection.tasks):
@@ -56,7 +58,7 @@ def table_one(results: Results) -> ReportTable:
     """Off-the-shelf against fine-tuned on the first collection."""
     source = results.plan.source
     rows = []
-    for (task, classes), backbone in itertools.product(source.tasks.items(), results.plan.settings.backbones):
+    for (task, classes), backbone in itertools.product(source.tasks.items(), results.plan.settings.networks):
         parameters, width = network_size(backbone)
         parameters += (width + 1) * (classes if isinstance(classes, int) else 0)
         figures = [
@@ -86,7 +88,7 @@ def table_two(results: Results, collection: str) -> ReportTable:
         (weights, mode) for mode in ("off-the-shelf", "fine-tune") for weights in (IMAGENET, plan.source.name)
     ]
     rows = []
-    for task, backbone in itertools.product(plan.collections[collection].tasks, plan.settings.backbones):
+    for task, backbone in itertools.product(plan.collections[collection].tasks, plan.settings.networks):
         of_row = {"collection": collection, "task": task, "backbone": backbone}
         figures = [
             [cell for cell in results.cells(**of_row, weights=weights, mode=mode) if cell.part != "common"]
@@ -143,27 +145,38 @@ def _theirs_and_ours(results: Results, cells: Sequence[Cell]) -> tuple[str, str,
     # The paper shows some figures as curves only, which are on the validation split.
     split = "val" if cells[0].mode == "scratch" or cells[0].part == "common" else "test"
     result, figure = results.result(cells), published().of_cell(cells[0], split)
-    theirs = "" if figure is None else f"{figure.value:.2f}".rstrip("0").rstrip(".")
+    theirs = theirs_text(figure)
     if isinstance(result, str):
         return theirs, result, "", ""
     difference = "" if figure is None else f"{100 * result.accuracy - figure.value:+.1f}"
-    return theirs, _ours(result), difference, f"{100 * result.balanced:.1f}"
+    return theirs, ours(result, ACCURACY), difference, f"{100 * result.balanced:.1f}"
 
 
-def _ours(result: Result) -> str:
-    text = f"{100 * result.accuracy:.1f} ({_range(result.interval)})"
-    return text if len(result.cells) == 1 else f"{text} [{_range(result.over_seeds)}]"
+def theirs_text(figure: Figure | None) -> str:
+    """A published figure; nothing where there is none."""
+    return "" if figure is None else f"{figure.value:.2f}".rstrip("0").rstrip(".")
+
+
+def ours(result: Result, measure: str) -> str:
+    """A measure in per cent, its interval, and the range over seeds where there are several."""
+    measured = result.measured[measure]
+    text = f"{100 * measured.value:.1f} ({_range(measured.interval)})"
+    return text if len(result.cells) == 1 else f"{text} [{_range(measured.over_seeds)}]"
 
 
 def _range(ends: tuple[float, float]) -> str:
     return "–".join(f"{100 * end:.1f}" for end in ends)
 
 
-def later_table() -> ReportTable:
-    """What others have published on the same data."""
+def later_table(shown: str) -> ReportTable:
+    """What others than the paper have published on the same data.
+
+    Args:
+        shown: the source whose figures the report has elsewhere.
+    """
     rows = []
     for figure in published().figures:
-        if figure.source != "sabatelli2018":
+        if figure.source not in ("sabatelli2018", shown):
             source = published().sources[figure.source]
             value = f"{figure.value:g}{' years' if 'error' in figure.measure else '%'}"
             names = (figure.task, figure.network, figure.mode or "", figure.classes or "", figure.measure)

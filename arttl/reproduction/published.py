@@ -44,7 +44,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A line of the paper's table of its data."""
+    """A line of a publication's table of its data."""
 
     source: str
     """Key of `Published.sources`."""
@@ -125,6 +125,17 @@ class Published:
             measure="accuracy",
             split=split,
             classes="common" if cell.part == "common" else None,
+        )
+        return figures[0] if figures else None
+
+    def of_network(self, cell: Cell, measure: str) -> Figure | None:
+        """What Tonkes and Sabatelli 2022 have for a cell: its `accuracy` or `balanced accuracy` on the test split."""
+        figures = self.find(
+            source="tonkes2022",
+            task=cell.task,
+            network=cell.backbone.partition(".")[0],  # timm's name without the tag of its weights
+            mode=cell.mode,
+            measure=measure,
         )
         return figures[0] if figures else None
 

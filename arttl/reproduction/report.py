@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,34 @@ from arttl.reproduction.claims import Claim
 from arttl.reproduction.experiment import Plan
 from arttl.reproduction.figures import validation_curves
 from arttl.reproduction.fusion import fused_name
-from arttl.reproduction.published import published
+from arttl.reproduction.published import Note, published
 from arttl.reproduction.results import Results
-from arttl.reproduction.settings import PAPER_RECIPE
+from arttl.reproduction.settings import DEFAULTS, Protocol
 from arttl.reproduction.tables import ReportTable
 from arttl.version import __version__
+
+
+@dataclass(frozen=True)
+class Wording:
+    """What the report of an experiment calls its parts."""
+
+    title: str
+    claims: str
+    notes: str
+
+
+_WORDING: dict[Protocol, Wording] = {
+    "sabatelli2018": Wording(
+        "Deep transfer learning for art classification: the experiment",
+        "The paper's claims",
+        "Where the paper's print misleads",
+    ),
+    "tonkes2022": Wording(
+        "Convolutional networks and transformers for art classification: the experiment",
+        "The publication's claims",
+        "What the publication leaves open, and what is done otherwise here",
+    ),
+}
 
 
 def write_report(
@@ -49,13 +73,15 @@ def write_report(
     make_folder(out / "tables")
     for table in tables:
         write_text(out / "tables" / f"{table.name}.csv", table.to_csv())
-    write_text(out / "report.md", _markdown(how, tables, claims, failed))
+    write_text(out / "report.md", _markdown(plan, how, tables, claims, failed))
     page = out / "report.html"
     of_page: dict[str, Any] = {
         "curves": curves,
         "panels": panels,
         "failures": failed,
-        "notes": published().notes,
+        "notes": _notes(plan),
+        "wording": _WORDING[plan.settings.protocol],
+        "stars": plan.settings.protocol == "sabatelli2018",
     }
     write_text(page, render_page("experiment.html", how=how, tables=tables, claims=claims, **of_page))
     return page
@@ -73,15 +99,19 @@ def _how(plan: Plan) -> list[str]:
     """How the figures were made, one sentence each."""
     settings, size = plan.settings, plan.experiment.fine_tuning.model.input_size
     states = [plan.experiment.state(run) for run in plan.matrix.runs]
-    paper = settings.recipe == PAPER_RECIPE
-    recipe = "the paper's text" if paper else f"the recipe {settings.recipe.name}"
+    paper = settings.chosen_recipe == DEFAULTS["sabatelli2018"].recipe
+    recipe = "the paper's text" if paper else f"the recipe {settings.chosen_recipe.name}"
     sentences = [
         f"{states.count('done')} of {counted(len(states), 'run')} done, {states.count('failed')} failed. Written by"
         f" arttl {__version__}.",
         f"Fine-tuning by {recipe}; off-the-shelf heads are logistic regressions solved to convergence on frozen"
         " features; tested is the epoch of the lowest validation loss.",
-        f"Class rule {settings.classes}; {settings.seeds} {'seed' if settings.seeds == 1 else 'seeds'}.",
+        f"Class rule {settings.classes}; {counted(settings.trainings, 'seed')}.",
     ]
+    if settings.protocol == "tonkes2022":
+        sentences[1] = sentences[1].replace(
+            "tested is", "they have one seed, fine-tunings have all; tested is"
+        )
     if size is not None:
         sentences.append(f"Every network sees {size} x {size} pixels.")
     if settings.quick:
@@ -89,19 +119,26 @@ def _how(plan: Plan) -> list[str]:
     return sentences
 
 
+def _notes(plan: Plan) -> list[Note]:
+    """On the publication; the paper's report has those on the later ones as well, whose figures it shows."""
+    notes, protocol = published().notes, plan.settings.protocol
+    return [note for note in notes if (note.source == "tonkes2022") == (protocol == "tonkes2022")]
+
+
 def _markdown(
+    plan: Plan,
     how: Sequence[str],
     tables: Sequence[ReportTable],
     claims: Sequence[Claim],
     failures: Sequence[tuple[str, str]],
 ) -> str:
-    lines = ["# Deep transfer learning for art classification: the experiment", *how]
-    lines.append("## The paper's claims")
+    wording = _WORDING[plan.settings.protocol]
+    lines = [f"# {wording.title}", *how, f"## {wording.claims}"]
     lines += [f"- **{claim.verdict}**: {claim.text} {claim.note}" for claim in claims]
     lines += [table.to_markdown() for table in tables]
     if failures:
         lines.append("## Runs that failed")
         lines += [f"- `{name}`: {error}" for name, error in failures]
-    lines.append("## Where the paper's print misleads")
-    lines += [f"- {note.about}: {note.text}" for note in published().notes]
+    lines.append(f"## {wording.notes}")
+    lines += [f"- {note.about}: {note.text}" for note in _notes(plan)]
     return "\n\n".join(lines) + "\n"

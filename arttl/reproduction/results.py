@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -18,6 +18,10 @@ from arttl.inference.predictions import Predictions
 from arttl.reproduction.cells import Cell
 from arttl.reproduction.experiment import Plan
 from arttl.runs import RunFolder
+
+# Measures, as `test.json` names them.
+ACCURACY = "accuracy"
+BALANCED = "balanced_accuracy"
 
 
 @dataclass(frozen=True)
@@ -41,14 +45,18 @@ class _TestFigures(Figures):
     classes: int
     intervals: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
-    @property
-    def interval(self) -> tuple[float, float]:
-        low, high = self.intervals.get("accuracy") or (self.accuracy, self.accuracy)
+    def value(self, measure: str) -> float:
+        """A measure's value."""
+        return self.accuracy if measure == ACCURACY else self.balanced_accuracy
+
+    def interval(self, measure: str) -> tuple[float, float]:
+        """A measure's interval over test samples; the value twice where it has none."""
+        low, high = self.intervals.get(measure) or (self.value(measure), self.value(measure))
         return low, high
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if len(self.intervals.get("accuracy", (0, 0))) != 2:
+        if any(len(self.intervals.get(measure, (0, 0))) != 2 for measure in (ACCURACY, BALANCED)):
             raise ValueError("an interval that has not two ends")
 
 
@@ -80,28 +88,52 @@ def reading(folder: Path) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """A measure of one cell on the test split.
+
+    Attributes:
+        value: the mean over seeds.
+        over_seeds: lowest and highest; equal with one seed.
+        interval: 95% over test samples, of the first seed.
+    """
+
+    value: float
+    over_seeds: tuple[float, float]
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
 class Result:
     """One cell, over the seeds that are done.
 
     Attributes:
         cells: of the same figure, one per seed.
-        accuracy: share of correct predictions on the test split, the mean over seeds.
-        over_seeds: lowest and highest; equal with one seed.
-        interval: 95% over test samples, of the first seed.
-        balanced: mean-class accuracy, the mean over seeds.
+        measured: `ACCURACY` and `BALANCED`.
         majority: accuracy of always predicting the training split's most frequent class.
         samples: number of test samples.
         classes: number of classes.
     """
 
     cells: tuple[Cell, ...]
-    accuracy: float
-    over_seeds: tuple[float, float]
-    interval: tuple[float, float]
-    balanced: float
+    measured: Mapping[str, Measured]
     majority: float
     samples: int
     classes: int
+
+    @property
+    def accuracy(self) -> float:
+        """Share of correct predictions, the mean over seeds."""
+        return self.measured[ACCURACY].value
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Of the accuracy."""
+        return self.measured[ACCURACY].interval
+
+    @property
+    def balanced(self) -> float:
+        """Mean-class accuracy, the mean over seeds."""
+        return self.measured[BALANCED].value
 
 
 class Results:
@@ -133,18 +165,13 @@ class Results:
         if not done:
             return self.why_not(cells)
         metrics = [self._metrics(cell) for cell in done]
-        accuracies = [of_seed.accuracy for of_seed in metrics]
+        measured = {}
+        for measure in (ACCURACY, BALANCED):
+            values = [of_seed.value(measure) for of_seed in metrics]
+            ends = (min(values), max(values))
+            measured[measure] = Measured(statistics.fmean(values), ends, metrics[0].interval(measure))
         first = metrics[0]
-        return Result(
-            tuple(done),
-            statistics.fmean(accuracies),
-            (min(accuracies), max(accuracies)),
-            first.interval,
-            statistics.fmean(of_seed.balanced_accuracy for of_seed in metrics),
-            first.majority,
-            first.n,
-            first.classes,
-        )
+        return Result(tuple(done), measured, first.majority, first.n, first.classes)
 
     def is_done(self, cell: Cell) -> bool:
         """Whether the run of a cell is finished."""

@@ -4,27 +4,62 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
 from arttl.class_rules import ClassRule
 from arttl.errors import ArttlError
-from arttl.settings import AtLeastOne, Parsed, Settings, find_recipe
+from arttl.settings import AtLeastOne, Parsed, Settings, find_recipe, settings_of
 
+Protocol = Literal["sabatelli2018", "tonkes2022"]
 PAPER_NETWORKS = ("xception", "inception_v3", "resnet50", "vgg19")
 FUTURE_NETWORKS = ("densenet121",)
-PAPER_RECIPE = Path("paper")
-"""The paper's text, a recipe of the package."""
+CONVOLUTIONAL = ("vgg19", "resnet50", "tf_efficientnetv2_m", "convnext_base")
+TRANSFORMERS = (
+    "vit_base_patch16_224",
+    "swin_base_patch4_window7_224",
+    "deit_base_patch16_224",
+    "beit_base_patch16_224",
+)
+
+
+@dataclass(frozen=True)
+class ProtocolDefaults:
+    """What an experiment takes where nothing else is asked for.
+
+    Attributes:
+        networks: of the publication, and for the paper's future work.
+        recipe: of the fine-tuning, one of the package's.
+        seeds: trainings of each cell.
+        input_size: side of every network's input in pixels; None: the weights' own.
+    """
+
+    networks: tuple[str, ...]
+    recipe: Path
+    seeds: int
+    input_size: int | None
+
+
+DEFAULTS: dict[Protocol, ProtocolDefaults] = {
+    "sabatelli2018": ProtocolDefaults((*PAPER_NETWORKS, *FUTURE_NETWORKS), Path("paper"), 1, None),
+    "tonkes2022": ProtocolDefaults((*CONVOLUTIONAL, *TRANSFORMERS), Path("tonkes2022"), 5, 224),
+}
+# Settings of the second collection and of what is made of it, which the other publication does not have.
+_OF_TWO_COLLECTIONS = ("target", "also", "target_tasks", "pair", "scratch")
 
 
 @dataclass(frozen=True)
 class ReproduceSettings(Settings):
     """Run the experiment of the paper and its future work on two collections, and print its tables.
 
-    The same command resumes an experiment that was interrupted.
+    With --protocol tonkes2022 it is that of Tonkes and Sabatelli 2022, convolutional networks and transformers on one
+    collection. The same command resumes an experiment that was interrupted.
     """
 
+    protocol: Protocol = "sabatelli2018"
+    """The publication: sabatelli2018 (the paper), or tonkes2022, which needs --source alone: eight networks on at most
+    30 classes per task and 1,000 objects per class, five seeds, balanced accuracy."""
     source: Annotated[Path | None, tyro.conf.arg(aliases=["--rijksmuseum"])] = None
     """Shards of the collection of the first part, whose weights serve the second: the paper's Rijksmuseum."""
     target: Annotated[Path | None, tyro.conf.arg(aliases=["--antwerp"])] = None
@@ -34,32 +69,35 @@ class ReproduceSettings(Settings):
     out: Path = Path("runs/reproduction")
     """Folder of all runs and the report."""
     source_tasks: tuple[str, ...] = ()
-    """Tasks of the first part; by default all that its shards have."""
+    """Tasks of the first part, or of tonkes2022; by default all that its shards have."""
     target_tasks: tuple[str, ...] = ()
     """Tasks of the second part; by default all that its shards have."""
     pair: tuple[str, ...] = ()
     """SOURCE_TASK:TARGET_TASK: the task of the first part that a task of the second takes its weights from. By default
     the task of the same name, else the first; the paper's repository always took artist."""
-    backbones: tuple[str, ...] = (*PAPER_NETWORKS, *FUTURE_NETWORKS)
-    """The networks."""
+    backbones: tuple[str, ...] = ()
+    """The networks, any of timm's; by default the publication's."""
     scratch: str | None = None
     """The network that is also trained from random weights. By default inception_v3, or the first of --backbones."""
     weights: tuple[str, ...] = ()
     """NETWORK=WHERE: first weights of a network, as for training (imagenet, packaged, a file or a folder); by default
     imagenet, timm's download."""
-    recipe: Path = PAPER_RECIPE
-    """Recipe of the fine-tuning: the name of a packaged one, or a YAML file. paper follows the paper's text."""
+    recipe: Path | None = None
+    """Recipe of the fine-tuning: the name of a packaged one, or a YAML file. By default paper, which follows the
+    paper's text, or tonkes2022."""
     input_size: AtLeastOne | None = None
-    """Side of every network's input in pixels. By default the weights' own."""
+    """Side of every network's input in pixels. By default the weights' own, and 224 for tonkes2022."""
     epochs: AtLeastOne | None = None
     """Most epochs of a fine-tuning. By default the recipe's."""
-    seeds: AtLeastOne = 1
-    """Number of trainings of each cell, with seeds from 0."""
+    seeds: AtLeastOne | None = None
+    """Number of trainings of each cell, with seeds from 0. By default 1, and 5 for tonkes2022, whose frozen cells are
+    solved for once."""
     classes: Annotated[str, Parsed(ClassRule.parse)] = "all-splits"
     """Class rule; the paper's is all-splits."""
     quick: bool = False
-    """The entire matrix on at most 300 training pictures of each collection, at 64 pixels for one epoch: to see that
-    all of it runs, not for its figures. It needs another --out than the experiment itself."""
+    """The entire matrix on at most 300 training pictures of each collection, for one epoch, at 64 pixels unless
+    --input-size says another: to see that all of it runs, not for its figures. It needs another --out than the
+    experiment itself."""
     panels: str = "*"
     """Pattern of the object numbers, such as MET.*, whose test pictures the report may show, with VisualBackProp over
     them; none with ''. For pictures that may not be passed on."""
@@ -69,21 +107,46 @@ class ReproduceSettings(Settings):
     def check(self) -> None:
         """See `Settings.check`."""
         super().check()
-        if not self.backbones:
-            raise ArttlError("name at least one network with --backbones")
+        if self.protocol == "tonkes2022":
+            for name in _OF_TWO_COLLECTIONS:
+                if getattr(self, name):
+                    flag = settings_of(type(self))[name].flag
+                    raise ArttlError(
+                        f"{flag} is for --protocol sabatelli2018: tonkes2022 has one collection, --source"
+                    )
         if len(set(self.backbones)) != len(self.backbones):
             raise ArttlError(f"--backbones names a network twice: {' '.join(self.backbones)}")
-        if self.scratch is not None and self.scratch not in self.backbones:
-            raise ArttlError(f"--scratch {self.scratch} is not among --backbones {' '.join(self.backbones)}")
-        find_recipe(self.recipe)
+        if self.scratch is not None and self.scratch not in self.networks:
+            raise ArttlError(f"--scratch {self.scratch} is not among --backbones {' '.join(self.networks)}")
+        find_recipe(self.chosen_recipe)
         self.first_weights()
         self.pairs()
         self.further()
 
     @property
+    def defaults(self) -> ProtocolDefaults:
+        """Of the publication."""
+        return DEFAULTS[self.protocol]
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """`backbones`, or the publication's."""
+        return self.backbones or self.defaults.networks
+
+    @property
+    def chosen_recipe(self) -> Path:
+        """`recipe`, or the publication's."""
+        return self.recipe or self.defaults.recipe
+
+    @property
+    def trainings(self) -> int:
+        """`seeds`, or the publication's."""
+        return self.seeds or self.defaults.seeds
+
+    @property
     def scratch_network(self) -> str:
         """The network of the cells from scratch."""
-        return self.scratch or ("inception_v3" if "inception_v3" in self.backbones else self.backbones[0])
+        return self.scratch or ("inception_v3" if "inception_v3" in self.networks else self.networks[0])
 
     def first_weights(self) -> dict[str, str]:
         """Network to the source of its first weights.
@@ -93,11 +156,11 @@ class ReproduceSettings(Settings):
         """
         given = _mapping("--weights", self.weights, "=", "NETWORK=WHERE")
         for network, source in given.items():
-            if network not in self.backbones:
+            if network not in self.networks:
                 raise ArttlError(
-                    f"--weights {network}={source}: it is not among --backbones {' '.join(self.backbones)}"
+                    f"--weights {network}={source}: it is not among --backbones {' '.join(self.networks)}"
                 )
-        return dict.fromkeys(self.backbones, "imagenet") | given
+        return dict.fromkeys(self.networks, "imagenet") | given
 
     def pairs(self) -> dict[str, str]:
         """Target task to source task."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
+from arttl.reproduction.cells import Cell
 from arttl.reproduction.published import published
 
 NETWORKS = ("xception", "inception_v3", "resnet50", "vgg19")
@@ -125,6 +127,7 @@ def test_the_dataset_table() -> None:
     datasets = {
         (line.collection, line.task): (line.images, line.classes, line.overlap)
         for line in published().datasets
+        if line.source == "sabatelli2018"
     }
     assert datasets == {
         ("rijksmuseum", "material"): (110_668, 206, 0),
@@ -133,6 +136,24 @@ def test_the_dataset_table() -> None:
         ("antwerp", "type"): (23_797, 920, 15),
         ("antwerp", "artist"): (18_656, 903, 0),
     }
+
+
+def test_the_samples_of_tonkes_and_sabatelli() -> None:
+    samples = {line.task: line.images for line in published().datasets if line.source == "tonkes2022"}
+    assert samples == {"type": 9_607, "material": 7_788, "artist": 6_530}
+    assert {line.classes for line in published().datasets if line.source == "tonkes2022"} == {30}
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"), [("off-the-shelf", (89.43, 87.47)), ("fine-tune", (92.17, 89.71))]
+)
+def test_the_figure_of_a_network_whatever_the_tag_of_its_weights(mode, expected) -> None:
+    for network in ("swin_base_patch4_window7_224", "swin_base_patch4_window7_224.ms_in1k"):
+        cell = Cell("source", "type", "type", network, mode, "imagenet", 0)
+        found = [published().of_network(cell, measure) for measure in ("accuracy", "balanced accuracy")]
+        assert tuple(figure.value for figure in found if figure) == expected
+    assert published().of_network(replace(cell, backbone="resnet18"), "accuracy") is None
+    assert published().of_network(replace(cell, task="subject"), "accuracy") is None
 
 
 def test_the_challenges_baselines() -> None:

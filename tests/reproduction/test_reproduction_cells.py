@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from arttl.reproduction.cells import IMAGENET, Collection, Matrix, build_matrix
+from arttl.reproduction.cells import IMAGENET, Collection, Matrix, build_matrix, build_matrix_of_networks
 
 PAPER = ("xception", "inception_v3", "resnet50", "vgg19")
 RIJKS = Collection("Rijksmuseum", {"material": 206, "type": 1054, "artist": 1196})
@@ -124,3 +124,21 @@ def test_classes_in_common_are_runs_of_their_own(task: str) -> None:
     cells = [cell for cell in planned.cells if cell.part == "common"]
     assert len(cells) == 4 * len(PAPER) and all(planned.run(cell.run).common for cell in cells)
     assert {planned.run(cell.run).tasks for cell in cells} == {(task,)}
+
+
+def test_every_network_on_every_collection_frozen_once_and_fine_tuned_by_each_seed() -> None:
+    samples = [Collection("type", {"type": 30}), Collection("artist", {"artist": "no labels"})]
+    planned = build_matrix_of_networks(
+        samples, ("vit", "vgg19", "swin"), missing_weights={"swin": "no weights here"}, seeds=(0, 1, 2)
+    )
+    runs = Counter((run.collection, run.backbone, run.mode) for run in planned.runs)
+    assert runs == {
+        ("type", "vit", "off-the-shelf"): 1, ("type", "vit", "fine-tune"): 3,
+        ("type", "vgg19", "off-the-shelf"): 1, ("type", "vgg19", "fine-tune"): 3,
+    }  # fmt: skip
+    assert {run.tasks for run in planned.runs} == {("type",)} and {run.donor for run in planned.runs} == {
+        None
+    }
+    problems = Counter(cell.problem for cell in planned.cells)
+    assert problems == {None: 8, "no weights here": 4, "no labels": 12}
+    assert len(set(planned.cells)) == len(planned.cells)

@@ -1,17 +1,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from arttl.inference.predictions import Predictions
-from arttl.reproduction.cells import Collection, Matrix, build_matrix
-from arttl.reproduction.claims import Claim, examine_claims, holm
+from arttl.reproduction.cells import Collection, Matrix, build_matrix, build_matrix_of_networks
+from arttl.reproduction.claims import Claim, examine_claims, examine_claims_of_networks, holm
 from arttl.reproduction.experiment import Plan
-from arttl.reproduction.results import Results
+from arttl.reproduction.results import ACCURACY, Results
 from arttl.reproduction.running import Experiment
 from arttl.reproduction.settings import ReproduceSettings
 from arttl.tasks import Task, TaskSet, Vocabulary
@@ -29,11 +29,12 @@ class World:
 
     folder: Path
     matrix: Matrix
+    settings: ReproduceSettings = field(default_factory=ReproduceSettings)
     results: Results = field(init=False)
 
     def __post_init__(self) -> None:
         experiment = Experiment(self.folder, {}, {}, TrainSettings(), {})
-        self.results = Results(Plan(ReproduceSettings(), experiment, self.matrix, {}, {}))
+        self.results = Results(Plan(self.settings, experiment, self.matrix, {}, {}, {}))
 
     def write(self, share: dict[str, float]) -> None:
         """`share` by mode and weights, such as `fine-tune imagenet`; a run of several tasks gets them all alike."""
@@ -130,6 +131,39 @@ def test_a_world_turned_round(world) -> None:
     assert "behind beyond chance" in claims[0].note
 
 
+NETWORKS = ("vgg19", "convnext_base.fb_in1k", "beit_base_patch16_224", "swin_base_patch4_window7_224")
+
+
+@pytest.mark.parametrize(("frozen", "verdict"), [(0.9, "held"), (0.6, "did not hold"), (0.7, "not decided")])
+def test_claims_of_networks(tmp_path, frozen: float, verdict: str) -> None:
+    """Swin and ConvNeXt are the best of their kinds in the published table, off-the-shelf, on each of its tasks."""
+    matrix = build_matrix_of_networks(
+        [Collection(task, {task: 4}) for task in ("type", "artist")],
+        NETWORKS,
+        missing_weights={},
+        seeds=(0, 1),
+    )
+    settings = ReproduceSettings(protocol="tonkes2022", backbones=NETWORKS)
+    world = World(tmp_path, matrix, settings)
+    world.write({"off-the-shelf imagenet": 0.7, "fine-tune imagenet": 0.95})
+    swin = [cell for cell in matrix.cells if cell.backbone == NETWORKS[3] and cell.mode == "off-the-shelf"]
+    World(tmp_path, replace(matrix, cells=tuple(swin)), settings).write({"off-the-shelf imagenet": frozen})
+    first, second = examine_claims_of_networks(world.results)
+    assert f"{NETWORKS[3]} beats {NETWORKS[1]}" in first.text
+    assert (first.verdict, len(first.pairs)) == (verdict, 2)
+    assert (second.verdict, len(second.pairs)) == ("held", 2 * len(NETWORKS))
+
+
+def test_without_the_publications_networks_there_is_nothing_to_compare(tmp_path) -> None:
+    matrix = build_matrix_of_networks(
+        [Collection("type", {"type": 4})], ("resnet18",), missing_weights={}, seeds=(0,)
+    )
+    settings = ReproduceSettings(protocol="tonkes2022", backbones=("resnet18",))
+    world = World(tmp_path, matrix, settings)
+    world.write({"off-the-shelf imagenet": 0.7, "fine-tune imagenet": 0.95})
+    assert verdicts(examine_claims_of_networks(world.results)) == ["not tested", "held"]
+
+
 def test_results_are_means_over_seeds_with_their_range(tmp_path) -> None:
     matrix = build_matrix(
         Collection("rijks", {"type": 4}), [Collection("antwerp", {"type": 4})], ("vgg19",),
@@ -149,7 +183,7 @@ def test_results_are_means_over_seeds_with_their_range(tmp_path) -> None:
         file.write_text(json.dumps(written))
     result = world.results.result(cells)
     assert result.accuracy == pytest.approx(0.6333, abs=1e-3)
-    assert result.over_seeds == (0.5, 0.8) and result.interval == pytest.approx((0.4, 0.6))
+    assert result.measured[ACCURACY].over_seeds == (0.5, 0.8) and result.interval == pytest.approx((0.4, 0.6))
     assert (result.majority, result.samples, result.classes) == (0.3, SAMPLES, 4)
 
 

@@ -65,7 +65,14 @@ def test_what_cannot_be_planned(settings, changes, reason) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"backbones": ()}, "name at least one network"),
+        (
+            {"protocol": "tonkes2022"},
+            "--target is for --protocol sabatelli2018: tonkes2022 has one collection",
+        ),
+        (
+            {"protocol": "tonkes2022", "target": None, "pair": ("a:b",)},
+            "--pair is for --protocol sabatelli2018",
+        ),
         ({"backbones": ("a", "a")}, "names a network twice"),
         ({"weights": ("vgg19=x",)}, "--weights vgg19=x: it is not among --backbones test_resnet"),
         ({"weights": ("vgg19",)}, "is not of the form NETWORK=WHERE"),
