@@ -28,7 +28,7 @@ ENVIRONMENT = ROOT / ".venv"
 SCRIPTS = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 EXTRAS = {
     "demo": ["weights"],
-    "test": ["dev", "weights", "rijks", "heif", "remote", "dask", "explain", "export", "review"],
+    "test": ["dev", "docs", "weights", "rijks", "heif", "remote", "dask", "explain", "export", "review"],
 }
 
 
@@ -96,6 +96,7 @@ PARTS: dict[str, Callable[[], None]] = {
     "short": lambda: pytest("--cov", "-m", "not slow"),
     "slow": lambda: pytest("-m", "slow and not alone"),
     "alone": lambda: pytest("-m", "alone", parallel=False),
+    "wheel": lambda: run(SCRIPTS / "python", "scripts/test_wheel.py"),
 }
 # Some of the tests above by themselves, for machines that have nothing else to do.
 SELECTIONS: dict[str, Callable[[], None]] = {

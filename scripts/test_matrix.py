@@ -20,7 +20,7 @@ import venv
 from quickstart import EXTRAS, ROOT, SCRIPTS, say
 
 OLDEST = ROOT / "constraints" / "oldest.txt"
-ALL = [extra for extra in EXTRAS["test"] if extra != "dev"]
+ALL = [extra for extra in EXTRAS["test"] if extra not in ("dev", "docs")]
 LEFT_OUT = [extra for extra in ALL if extra != "rijks"]
 EXTRAS_OF = {
     "oldest": ALL,
