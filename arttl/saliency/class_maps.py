@@ -116,6 +116,33 @@ def class_maps_of(
     ]
 
 
+def why_no_class_maps(model: MultiTaskModel | FusedModel, inputs: Sequence[Tensor]) -> str:
+    """Why a model has no class maps; empty where it has.
+
+    Args:
+        model: as for `class_maps`.
+        inputs: [B, 3, H, W] per network, of which the first picture is tried.
+    """
+    task = next((task.name for task in model.tasks if task.kind != "number"), None)
+    if task is None:
+        return "the model has no task with classes"
+    try:
+        class_maps_of(model, [images[:1] for images in inputs], [Question(task)])
+    except ArttlError as error:
+        return str(error)
+    return ""
+
+
+def class_index(model: MultiTaskModel | FusedModel, task: str, label: str) -> int:
+    """The index of a class by its name.
+
+    Raises:
+        ArttlError: for a task without classes, or a label that is none of them.
+    """
+    _check(model, Question(task))
+    return int(_indices(model.tasks[task], label, torch.empty(1, model.tasks[task].outputs))[0])
+
+
 def _check(model: MultiTaskModel | FusedModel, question: Question) -> None:
     if question.task not in model.tasks:
         known = model.tasks.names
