@@ -154,6 +154,38 @@ def _load(name: Any) -> Any:
     return getattr(importlib.import_module(module), attribute)
 
 
+@dataclass(frozen=True)
+class Form:
+    """One way to call a command.
+
+    Attributes:
+        prog: as it is called, such as `arttl shards verify`.
+        settings: its settings dataclass.
+        run: the function that takes them, as "module:name".
+        recipe: whether it takes `--recipe`.
+    """
+
+    prog: str
+    settings: type[Any]
+    run: str
+    recipe: bool
+
+
+def forms_of(name: str) -> Iterator[Form]:
+    """The ways to call a command: itself, if it has settings, and its subcommands; their modules are imported.
+
+    Args:
+        name: a key of `COMMANDS`.
+    """
+    command = COMMANDS[name]
+    if command.settings:
+        run = command.run or command.settings.partition(":")[0] + ":run"
+        yield Form(f"arttl {name}", _load(command.settings), run, command.recipe)
+    for inner, (kind, function, _) in (_load(command.subcommands) if command.subcommands else {}).items():
+        run = function if isinstance(function, str) else f"{function.__module__}:{function.__name__}"
+        yield Form(f"arttl {name} {inner}", _load(kind), run, recipe=False)
+
+
 def _run(command: Command, argv: Sequence[str], prog: str) -> None:
     epilog = ""
     if command.subcommands:
