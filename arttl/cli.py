@@ -12,12 +12,13 @@ import select
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TextIO
 
 from arttl.cpu import share_cores
 from arttl.errors import ArttlError, did_you_mean, printable
+from arttl.terminal import choose_colours, filled_help, listed
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # that a write reports without a name
 
@@ -190,7 +191,7 @@ def _run(command: Command, argv: Sequence[str], prog: str) -> None:
     epilog = ""
     if command.subcommands:
         known = _load(command.subcommands)
-        words = "\n".join(f"  {name:<9} {text}" for name, (_, _, text) in known.items())
+        words = listed({name: text for name, (_, _, text) in known.items()})
         if argv and not argv[0].startswith("-"):
             name = argv[0]
             if name not in known:
@@ -241,14 +242,15 @@ def _parse(
 
     from arttl.command_line import registry_for
 
-    return tyro.cli(
-        kind,
-        prog=prog,
-        args=argv,
-        description=inspect.cleandoc(kind.__doc__ or "") + epilog,
-        config=(tyro.conf.OmitArgPrefixes,),
-        registry=registry_for(kind, values, recipe),
-    )
+    with filled_help() if {"-h", "--help"} & set(argv) else nullcontext():
+        return tyro.cli(
+            kind,
+            prog=prog,
+            args=argv,
+            description=inspect.cleandoc(kind.__doc__ or "") + epilog,
+            config=(tyro.conf.OmitArgPrefixes,),
+            registry=registry_for(kind, values, recipe),
+        )
 
 
 def run_command(name: str, argv: Sequence[str] | None = None, prog: str | None = None) -> int:
@@ -267,6 +269,7 @@ def run_command(name: str, argv: Sequence[str] | None = None, prog: str | None =
             output has closed it, as `head` does.
     """
     share_cores()  # before anything imports torch
+    choose_colours()
     arguments = sys.argv[1:] if argv is None else argv
     return _status_of(lambda: _run(COMMANDS[name], arguments, prog or f"arttl {name}"))
 
@@ -338,8 +341,7 @@ def _readers_may_leave() -> Iterator[None]:
 
 def main() -> None:
     """The `arttl` console script."""
-    width = max(map(len, COMMANDS))
-    lines = "\n".join(f"  {name:<{width}} {command.text}" for name, command in COMMANDS.items())
+    lines = listed({name: command.text for name, command in COMMANDS.items()})
     usage = f"usage: arttl COMMAND [OPTIONS]\n\n{lines}\n\n`arttl COMMAND --help` lists a command's options."
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if name in ("-h", "--help"):
