@@ -274,6 +274,28 @@ def run_command(name: str, argv: Sequence[str] | None = None, prog: str | None =
     return _status_of(lambda: _run(COMMANDS[name], arguments, prog or f"arttl {name}"))
 
 
+def _print_completion(shell: str) -> None:
+    """Print a script that completes all commands in a shell; their modules are imported for it."""
+    choose_colours()
+    from arttl.command_line import flags_of
+    from arttl.completion import SHELLS, completion
+
+    if shell not in SHELLS:
+        raise ArttlError(f"--print-completion {shell!r}: there are scripts for {' and '.join(SHELLS)}")
+    following: dict[str, list[str]] = {"": [*COMMANDS, "--help", "--version"]}
+    values: dict[str, tuple[str, ...]] = {}
+    for name, command in COMMANDS.items():
+        following[name] = [*(_load(command.subcommands) if command.subcommands else ()), "--help"]
+        for form in forms_of(name):
+            words = form.prog.removeprefix("arttl ")
+            flags = flags_of(form.settings)
+            values |= {f"{words} {flag}": choices for flag, choices in flags.items() if choices is not None}
+            values |= {f"{words} --recipe": ()} if form.recipe else {}
+            own = following.setdefault(words, ["--help"])
+            own += [*flags, *(["--recipe"] if form.recipe else [])]
+    print(completion(shell, following, values), end="")
+
+
 def _status_of(work: Callable[[], object]) -> int:
     """Do what a command does, and report its failure."""
     _tolerate_encodings()
@@ -343,6 +365,9 @@ def main() -> None:
     """The `arttl` console script."""
     lines = listed({name: command.text for name, command in COMMANDS.items()})
     usage = f"usage: arttl COMMAND [OPTIONS]\n\n{lines}\n\n`arttl COMMAND --help` lists a command's options."
+    usage += (
+        "\n`arttl --print-completion bash` prints a script that completes them by the tab key (bash, zsh)."
+    )
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if name in ("-h", "--help"):
         sys.exit(_status_of(lambda: print(usage)))
@@ -350,6 +375,9 @@ def main() -> None:
         from arttl.version import __version__
 
         sys.exit(_status_of(lambda: print(f"arttl {__version__}")))
+    if name == "--print-completion":
+        shell = "".join(sys.argv[2:3])
+        sys.exit(_status_of(lambda: _print_completion(shell)))
     if name not in COMMANDS:
         print(f"error: arttl has no command {name!r}{did_you_mean(name, COMMANDS)}\n{usage}", file=sys.stderr)
         sys.exit(2)
