@@ -12,12 +12,13 @@ import select
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TextIO
 
 from arttl.cpu import share_cores
 from arttl.errors import ArttlError, did_you_mean, printable
+from arttl.terminal import choose_colours, filled_help, listed
 
 _DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # that a write reports without a name
 
@@ -162,11 +163,43 @@ def _load(name: Any) -> Any:
     return getattr(importlib.import_module(module), attribute)
 
 
+@dataclass(frozen=True)
+class Form:
+    """One way to call a command.
+
+    Attributes:
+        prog: as it is called, such as `arttl shards verify`.
+        settings: its settings dataclass.
+        run: the function that takes them, as "module:name".
+        recipe: whether it takes `--recipe`.
+    """
+
+    prog: str
+    settings: type[Any]
+    run: str
+    recipe: bool
+
+
+def forms_of(name: str) -> Iterator[Form]:
+    """The ways to call a command: itself, if it has settings, and its subcommands; their modules are imported.
+
+    Args:
+        name: a key of `COMMANDS`.
+    """
+    command = COMMANDS[name]
+    if command.settings:
+        run = command.run or command.settings.partition(":")[0] + ":run"
+        yield Form(f"arttl {name}", _load(command.settings), run, command.recipe)
+    for inner, (kind, function, _) in (_load(command.subcommands) if command.subcommands else {}).items():
+        run = function if isinstance(function, str) else f"{function.__module__}:{function.__name__}"
+        yield Form(f"arttl {name} {inner}", _load(kind), run, recipe=False)
+
+
 def _run(command: Command, argv: Sequence[str], prog: str) -> None:
     epilog = ""
     if command.subcommands:
         known = _load(command.subcommands)
-        words = "\n".join(f"  {name:<9} {text}" for name, (_, _, text) in known.items())
+        words = listed({name: text for name, (_, _, text) in known.items()})
         if argv and not argv[0].startswith("-"):
             name = argv[0]
             if name not in known:
@@ -217,14 +250,15 @@ def _parse(
 
     from arttl.command_line import registry_for
 
-    return tyro.cli(
-        kind,
-        prog=prog,
-        args=argv,
-        description=inspect.cleandoc(kind.__doc__ or "") + epilog,
-        config=(tyro.conf.OmitArgPrefixes,),
-        registry=registry_for(kind, values, recipe),
-    )
+    with filled_help() if {"-h", "--help"} & set(argv) else nullcontext():
+        return tyro.cli(
+            kind,
+            prog=prog,
+            args=argv,
+            description=inspect.cleandoc(kind.__doc__ or "") + epilog,
+            config=(tyro.conf.OmitArgPrefixes,),
+            registry=registry_for(kind, values, recipe),
+        )
 
 
 def run_command(name: str, argv: Sequence[str] | None = None, prog: str | None = None) -> int:
@@ -243,6 +277,7 @@ def run_command(name: str, argv: Sequence[str] | None = None, prog: str | None =
             output has closed it, as `head` does.
     """
     share_cores()  # before anything imports torch
+    choose_colours()
     arguments = sys.argv[1:] if argv is None else argv
     prog = prog or f"arttl {name}"
 
@@ -267,6 +302,28 @@ def _check_alone(prog: str) -> None:
             f"{prog} works in one process, and {int(processes)} were started: give it without accelerate launch or"
             f" torchrun (only {', '.join(shared)} and {last} use several)"
         )
+
+
+def _print_completion(shell: str) -> None:
+    """Print a script that completes all commands in a shell; their modules are imported for it."""
+    choose_colours()
+    from arttl.command_line import flags_of
+    from arttl.completion import SHELLS, completion
+
+    if shell not in SHELLS:
+        raise ArttlError(f"--print-completion {shell!r}: there are scripts for {' and '.join(SHELLS)}")
+    following: dict[str, list[str]] = {"": [*COMMANDS, "--help", "--version"]}
+    values: dict[str, tuple[str, ...]] = {}
+    for name, command in COMMANDS.items():
+        following[name] = [*(_load(command.subcommands) if command.subcommands else ()), "--help"]
+        for form in forms_of(name):
+            words = form.prog.removeprefix("arttl ")
+            flags = flags_of(form.settings)
+            values |= {f"{words} {flag}": choices for flag, choices in flags.items() if choices is not None}
+            values |= {f"{words} --recipe": ()} if form.recipe else {}
+            own = following.setdefault(words, ["--help"])
+            own += [*flags, *(["--recipe"] if form.recipe else [])]
+    print(completion(shell, following, values), end="")
 
 
 def _status_of(work: Callable[[], object]) -> int:
@@ -336,9 +393,11 @@ def _readers_may_leave() -> Iterator[None]:
 
 def main() -> None:
     """The `arttl` console script."""
-    width = max(map(len, COMMANDS))
-    lines = "\n".join(f"  {name:<{width}} {command.text}" for name, command in COMMANDS.items())
+    lines = listed({name: command.text for name, command in COMMANDS.items()})
     usage = f"usage: arttl COMMAND [OPTIONS]\n\n{lines}\n\n`arttl COMMAND --help` lists a command's options."
+    usage += (
+        "\n`arttl --print-completion bash` prints a script that completes them by the tab key (bash, zsh)."
+    )
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if name in ("-h", "--help"):
         sys.exit(_status_of(lambda: print(usage)))
@@ -346,6 +405,9 @@ def main() -> None:
         from arttl.version import __version__
 
         sys.exit(_status_of(lambda: print(f"arttl {__version__}")))
+    if name == "--print-completion":
+        shell = "".join(sys.argv[2:3])
+        sys.exit(_status_of(lambda: _print_completion(shell)))
     if name not in COMMANDS:
         print(f"error: arttl has no command {name!r}{did_you_mean(name, COMMANDS)}\n{usage}", file=sys.stderr)
         sys.exit(2)

@@ -27,6 +27,26 @@ _RECIPE = (
 )
 
 
+def flags_of(kind: type[Settings]) -> dict[str, tuple[str, ...] | None]:
+    """The flags of a settings dataclass, each with the values that it may take.
+
+    Returns:
+        Flag to its choices: none of them where it takes any value, None where it takes none.
+    """
+    flags: dict[str, tuple[str, ...] | None] = {}
+    with registry_for(kind, {}, False):
+        for setting in settings_of(kind).values():
+            if any(each is tyro.conf.Positional for each in setting.annotations(object)):
+                continue
+            spec = ConstructorRegistry.get_primitive_spec(PrimitiveTypeInfo.make(setting.hint, set()))
+            choices = tuple(getattr(spec, "choices", None) or ())
+            if set(choices) == {"True", "False"}:
+                flags |= {setting.flag: None, setting.flag.replace("--", "--no-", 1): None}
+            else:
+                flags[setting.flag] = tuple(choice for choice in choices if choice != "None")
+    return flags
+
+
 def registry_for(kind: type[Any], values: Mapping[str, Any], recipe: bool) -> ConstructorRegistry:
     """The rules by which tyro makes flags of a settings dataclass.
 

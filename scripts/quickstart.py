@@ -101,6 +101,7 @@ PARTS: dict[str, Callable[[], None]] = {
 # Some of the tests above by themselves, for machines that have nothing else to do.
 SELECTIONS: dict[str, Callable[[], None]] = {
     "browser": lambda: pytest("-m", "browser"),
+    "docs": lambda: pytest("tests/test_site.py", "tests/test_documented_commands.py", parallel=False),
     "emulation": lambda: pytest("tests/gpu/test_gpu_kernels.py", "tests/cuda_emulation"),
 }
 

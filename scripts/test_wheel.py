@@ -41,7 +41,6 @@ OF_TORCH = (
 )
 # Of a wheel: without CUDA the module and libgomp are half of it, with CUDA nine tenths.
 MOST_BYTES = {False: 3_000_000, True: 8_000_000}
-NOT_IN_SDIST = (".ci/", ".github/")
 
 COLLECTION = """
 import csv, pathlib, numpy as np
@@ -103,16 +102,13 @@ def check_sdist(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
         held = {name.partition("/")[2] for name in archive.getnames()}
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
-    missing = [
-        name for name in tracked.stdout.splitlines() if name not in held and not name.startswith(NOT_IN_SDIST)
-    ]
-    if missing:
+    if missing := [name for name in tracked.stdout.splitlines() if name not in held]:
         sys.exit(f"error: {sdist.name} lacks {', '.join(missing)}")
     say(f"{sdist.name}: {len(held)} files, {sdist.stat().st_size / 1e6:.1f} MB")
 
 
 def check_wheel(wheel: Path) -> None:
-    """End if a wheel lacks a file of the package, is large, names a path of this machine, or knows torch."""
+    """End if a wheel lacks a file or the kernels of its name, is large, names a path of this machine, or torch."""
     cuda = "1cuda" in wheel.name
     with zipfile.ZipFile(wheel) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
@@ -132,6 +128,8 @@ def check_wheel(wheel: Path) -> None:
     (module,) = (name for name in contents if name.startswith("arttl/_kernels"))
     if named := [word for word in OF_TORCH if word in contents[module]]:
         sys.exit(f"error: {module} in {wheel.name} names {named[0].decode()} of torch")
+    if (b".nv_fatbin" in contents[module]) is not cuda:
+        sys.exit(f"error: {module} in {wheel.name} has {'no CUDA kernels' if cuda else 'CUDA kernels'}")
     if platform.system() == "Linux" and "manylinux" not in wheel.name:
         sys.exit(f"error: {wheel.name} is for this machine alone; see auditwheel show")
     if wheel.stat().st_size > MOST_BYTES[cuda]:

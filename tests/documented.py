@@ -85,4 +85,6 @@ def _command(line: str) -> str | None:
     for position, word in enumerate(words[:6]):
         if word in SCRIPTS and words[0] in ("python", "python3", "accelerate", word):
             return shlex.join(["arttl", SCRIPTS[word], *words[position + 1 :]])
-    return shlex.join(words) if words[:1] == ["arttl"] and len(words) > 1 else None
+    if words[:1] != ["arttl"] or len(words) == 1 or words[1].startswith("-"):  # such as --version
+        return None
+    return shlex.join(words)
