@@ -95,7 +95,7 @@ class CardPictures:
     def _finished(self, batch: Sequence[Card], pictures: Sequence[_Read | str]) -> Iterator[PicturedCard]:
         images = [read.image for read in pictures if isinstance(read, _Read) and read.image is not None]
         read_cards = [card for card, read in zip(batch, pictures, strict=True) if isinstance(read, _Read)]
-        maps = iter(())
+        maps: Iterator[tuple[torch.Tensor, str]] = iter(())
         if images and self._model is not None:
             maps = iter(self._maps(self._model, read_cards, torch.stack(images)))
         for card, read in zip(batch, pictures, strict=True):
