@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from arttl.models import Backbone
 from arttl.saliency import _torch_twin as twin
 from arttl.saliency import ops, visual_backprop
-from arttl.saliency.plan import plan_of
+from arttl.saliency.plan import DEFAULT_MODE, plan_of
 from arttl.saliency.taps import Tap
 
 IN_PLAIN_TORCH = {
@@ -103,7 +103,7 @@ class Subject:
         kept = self._kept_activations()
         self.activations = copies_of(kept, sum(maps.nbytes for maps in kept), cache)
         sizes = [(maps.shape[2], maps.shape[3]) for maps in kept]
-        self.steps = plan.backprojection(self.network, "bojarski", (size, size), sizes)
+        self.steps = plan.backprojection(self.network, DEFAULT_MODE, (size, size), sizes)
         means = [twin.channel_mean(maps, True) for maps in kept]
         self.means = copies_of(means, sum(maps.nbytes for maps in means), cache)
         self._images, self._activations, self._means = (

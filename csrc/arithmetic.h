@@ -138,7 +138,9 @@ ARTTL_INLINE float evidence_for(const float* logits, std::int64_t outputs, std::
     }
     float sum = 0.0f;
     for (std::int64_t b = 0; b < outputs; ++b) {
-      if (b != label) sum += expf(logits[b * stride] - peak);
+      // The peak by itself, whose difference would be a NaN if it is infinite.
+      const float logit = logits[b * stride];
+      if (b != label) sum += logit == peak ? 1.0f : expf(logit - peak);
     }
     rival = peak + logf(sum);
   }

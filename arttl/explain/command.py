@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from arttl.console import Console
@@ -18,9 +20,10 @@ from arttl.explain.panel import Legend, PanelRow, panel
 from arttl.explain.pictures import Sheet, class_sheets, write_pictures
 from arttl.explain.views import PANEL, Split, View, views_of_files, views_of_shards
 from arttl.inference.labels import Prediction
-from arttl.models import FusedModel, MultiTaskModel, load_trained_model
-from arttl.saliency.maps import AnyMethod, maps_of, to_device
-from arttl.saliency.plan import Mode
+from arttl.models import FusedModel, MultiTaskModel, TrainedModel, load_trained_model
+from arttl.saliency.class_maps import class_index, why_no_class_maps
+from arttl.saliency.maps import TRUNK_METHODS, AnyMethod, class_maps_per_network, maps_of, to_device
+from arttl.saliency.plan import DEFAULT_MODE, Mode
 from arttl.saliency.taps import print_taps
 from arttl.settings import AtLeastOne, Settings
 
@@ -31,12 +34,15 @@ _STYLES: dict[str, Callable[[Picture, Heat], Picture]] = {
 }
 
 
+Heats = npt.NDArray[np.float32]
+
+
 @dataclass(frozen=True)
 class VisualizeSettings(Settings):
     """Draw what a model looks at, over pictures from files or from shards.
 
-    VisualBackProp shows the trunk of the network and is the same for every task; the other methods explain the
-    prediction of the model for each task.
+    Class maps show what speaks for a label, the predicted one or another, and so do the methods that need captum.
+    VisualBackProp shows the trunk of the network and is the same for every task.
     """
 
     model: Path
@@ -53,12 +59,17 @@ class VisualizeSettings(Settings):
     """Only pictures of --shards whose object number matches this pattern, such as MET.*"""
     compare: str | None = None
     """Other weights to set beside the model's: imagenet, packaged, a weights file, or the folder of a model or run."""
-    method: AnyMethod = "visual-backprop"
-    """How the map is made; all but the first need captum."""
+    method: AnyMethod | None = None
+    """How the map is made. By default class-map; visual-backprop with --compare or --mode, of a fused model, and of a
+    network that has no class maps. Those of gradients need captum."""
     tasks: tuple[str, ...] = ()
-    """Tasks whose predictions the other methods explain; by default every task of the model."""
-    mode: Mode = "bojarski"
-    """Which VisualBackProp: the original's, or that of the paper's published code."""
+    """Tasks whose predictions a method explains; by default every task of the model that has classes."""
+    label: str | None = None
+    """Explain this label instead of the predicted one, for the one task of --tasks."""
+    against: str | None = None
+    """With class-map, explain what speaks for the label rather than for this one; with --label, the reverse as well."""
+    mode: Mode = DEFAULT_MODE
+    """Which VisualBackProp: without a chequerboard, the original's, or that of the paper's published code."""
     style: Literal["overlay", "contour", "mask"] = "overlay"
     """Colours over the picture in grey, lines over the picture in colour, or the map alone."""
     sheets: str | None = None
@@ -78,15 +89,25 @@ class VisualizeSettings(Settings):
             raise ArttlError(
                 "name pictures with --images or a folder of shards with --shards, one of the two"
             )
-        if self.method == "visual-backprop" and self.tasks:
+        asked = {"--tasks": self.tasks, "--label": self.label, "--against": self.against}
+        flag = next((flag for flag, given in asked.items() if given), None)
+        if self.method in TRUNK_METHODS and flag is not None:
             raise ArttlError(
-                "--tasks with --method visual-backprop: its map is the same for every task; leave --tasks out, or "
-                "choose --method grad-cam, integrated-gradients or gradients"
+                f"{flag} with --method {self.method}: its map is the same for every task; leave {flag} out, or "
+                "choose --method class-map, grad-cam, integrated-gradients or gradients"
             )
-        if self.method != "visual-backprop" and self.mode != "bojarski":
+        if self.method not in (None, "visual-backprop") and self.mode != DEFAULT_MODE:
             raise ArttlError(
                 f"--mode {self.mode} is a mode of --method visual-backprop, not of {self.method}"
             )
+        if self.method is None and self.mode != DEFAULT_MODE and flag is not None:
+            raise ArttlError(
+                f"{flag} with --mode {self.mode}: VisualBackProp's map is the same for every task"
+            )
+        if self.against is not None and self.method not in (None, "class-map"):
+            raise ArttlError(f"--against is for --method class-map, not for {self.method}")
+        if self.label is not None and self.label == self.against:
+            raise ArttlError(f"--label and --against are both {self.label!r}: name two labels")
 
 
 @dataclass(frozen=True)
@@ -98,8 +119,12 @@ class _Column:
     notes: list[str]
 
 
-def visualize(settings: VisualizeSettings) -> list[Path]:
+def visualize(settings: VisualizeSettings, say: Callable[[str], None] = lambda sentence: None) -> list[Path]:
     """Draw each picture's map (one per task, for a method that explains tasks), a panel of all, and sheets.
+
+    Args:
+        settings: of the command.
+        say: called with a sentence where the method is not the usual one.
 
     Returns:
         The files written: those of the pictures, then the sheets, and last the panel.
@@ -108,7 +133,6 @@ def visualize(settings: VisualizeSettings) -> list[Path]:
         ArttlError: if the model, a picture or the shards cannot be read, or the folder cannot be written.
     """
     model, networks = _load(settings)
-    tasks = _tasks_to_explain(settings, networks)
     if settings.sheets is not None:
         check_task(model, settings.sheets, "--sheets")
     preprocesses = [network.preprocess for network in networks]
@@ -122,21 +146,25 @@ def visualize(settings: VisualizeSettings) -> list[Path]:
     for network in networks:
         to_device(network)
     predictions = predictions_side_by_side(model, networks, inputs)
-    by_task = {task: _columns(settings, task, networks, views, inputs, predictions) for task in tasks}
-    own = {task: columns[len(networks) - 1].pictures for task, columns in by_task.items()}
+    stacked = [torch.stack(tensors) for tensors in inputs]
+    explained = _Explained(_method(settings, model, stacked, say), settings, model, networks, stacked)
+    subjects = _subjects(settings, explained.method, networks, model)
+    by_subject = {each.name: _columns(explained, each, views, predictions) for each in subjects}
+    own = {name: columns[len(networks) - 1].pictures for name, columns in by_subject.items()}
     pictures = {
-        view.name if task is None else f"{view.name}-{task}": own[task][index]
+        f"{view.name}-{name}" if name else view.name: shown[index]
         for index, view in enumerate(views)
-        for task in tasks
+        for name, shown in own.items()
     }
-    legends: list[Legend] = ["contour" if settings.style == "contour" else "scale"]
+    scale: Legend = "label" if explained.method == "class-map" else "scale"
+    legends: list[Legend] = ["contour" if settings.style == "contour" else scale]
     sheets: dict[str, Sheet] = {}
     if settings.sheets is not None:
-        shown = own.get(settings.sheets, own[tasks[0]])
+        shown = own.get(settings.sheets, own[subjects[0].name])
         sheets = class_sheets(settings.sheets, views, predictions[-1], shown, legends)
     if settings.compare is not None:
         legends = [*legends, "difference"]
-    columns = [column for of_task in by_task.values() for column in of_task]
+    columns = [column for of_subject in by_subject.values() for column in of_subject]
     rows = [
         PanelRow(
             view.pictures[-1],
@@ -157,8 +185,9 @@ def run(settings: VisualizeSettings) -> None:
         for network in _load(settings)[1]:
             print_taps(network)
         return
-    written = visualize(settings)
-    Console(highlight=False).print(
+    console = Console(highlight=False)
+    written = visualize(settings, lambda sentence: console.print(sentence, markup=False, soft_wrap=True))
+    console.print(
         f"{counted(len(written), 'file')} in {settings.out}, all pictures together in {written[-1].name}",
         soft_wrap=True,
     )
@@ -167,49 +196,152 @@ def run(settings: VisualizeSettings) -> None:
 def _load(settings: VisualizeSettings) -> tuple[MultiTaskModel | FusedModel, list[MultiTaskModel]]:
     """The model, and the networks whose maps are shown."""
     model = load_trained_model(settings.model)
-    explained_otherwise = settings.method != "visual-backprop"
+    explained_otherwise = settings.method not in (None, "class-map", "visual-backprop")
     for flag, given in (("--compare", settings.compare), ("--method", explained_otherwise)):
         if given and isinstance(model, FusedModel):
             raise ArttlError(
-                f"{settings.model} is a fused model, whose networks are shown side by side by VisualBackProp: leave"
-                f" {flag} out, or give a model of one network"
+                f"{settings.model} is a fused model, whose networks are shown side by side by VisualBackProp or class"
+                f" maps: leave {flag} out, or give a model of one network"
             )
     return model, networks_side_by_side(model, settings.compare)
 
 
-def _tasks_to_explain(settings: VisualizeSettings, networks: Sequence[MultiTaskModel]) -> list[str | None]:
-    """The tasks to explain; None for the trunk, which is the same for all."""
-    if settings.method == "visual-backprop":
-        return [None]
-    names = settings.tasks or networks[-1].tasks.names
-    for network in networks:
+def _method(
+    settings: VisualizeSettings,
+    model: MultiTaskModel | FusedModel,
+    inputs: Sequence[torch.Tensor],
+    say: Callable[[str], None],
+) -> AnyMethod:
+    """The method of the settings, or the usual one for a model."""
+    if settings.method is not None:
+        return settings.method
+    asked = bool(settings.tasks or settings.label or settings.against)
+    shows_networks = settings.compare is not None or isinstance(model, FusedModel)
+    if settings.mode != DEFAULT_MODE or (shows_networks and not asked) or not len(model.tasks):
+        return "visual-backprop"
+    reason = why_no_class_maps(model, inputs[-len(model.networks) :])
+    if reason and asked:
+        raise ArttlError(reason)
+    if reason:
+        say(f"visual-backprop, the same for every task: {reason}")
+    return "visual-backprop" if reason else "class-map"
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """What a column explains."""
+
+    task: str | None = None
+    """None: the trunk, which is the same for all."""
+    label: str | None = None
+    """None: the predicted one."""
+    against: str | None = None
+    suffix: str = ""
+    """Of the files' names."""
+
+    @property
+    def name(self) -> str:
+        """Of the files, after that of the picture."""
+        return (self.task or "") + self.suffix
+
+    def title(self, method: AnyMethod) -> str:
+        """What follows the title of a network."""
+        if self.task is None:
+            return ""
+        if self.label is None and self.against is None:
+            return f": {self.task}, {method}"
+        against = "" if self.against is None else f" rather than {self.against}"
+        return f": {self.task}, for {self.label or 'the predicted label'}{against}"
+
+    @property
+    def nothing(self) -> str:
+        """What a map of zeros says."""
+        label = "it" if self.label is None else self.label
+        against = "" if self.against is None else f" rather than for {self.against}"
+        return f"no part of the picture speaks for {label}{against}"
+
+
+def _subjects(
+    settings: VisualizeSettings, method: AnyMethod, networks: Sequence[MultiTaskModel], model: TrainedModel
+) -> list[_Subject]:
+    """What is explained, in the order of the columns."""
+    if method in TRUNK_METHODS:
+        return [_Subject()]
+    with_classes = [task.name for task in model.tasks if task.kind != "number" or method != "class-map"]
+    names = list(settings.tasks) or with_classes
+    for network in [model] if isinstance(model, FusedModel) else networks:
         for name in names:
             check_task(network, name, "--tasks")
-    return list(names)
+    for flag, label in (("--label", settings.label), ("--against", settings.against)):
+        if label is not None and len(names) != 1:
+            raise ArttlError(
+                f"{flag} {label} is a label of one task: name it with --tasks, one of {', '.join(names)}"
+            )
+    label, against = settings.label, settings.against
+    subjects = [_Subject(name, label, against) for name in names]
+    if label is not None and against is not None:
+        subjects.append(_Subject(names[0], against, label, "-reverse"))
+    return subjects
+
+
+@dataclass(frozen=True)
+class _Explained:
+    """What maps are made of."""
+
+    method: AnyMethod
+    settings: VisualizeSettings
+    model: MultiTaskModel | FusedModel
+    networks: Sequence[MultiTaskModel]
+    inputs: Sequence[torch.Tensor]
+    """[N, 3, H, W] per network."""
+
+    def heats(self, subject: _Subject) -> list[Heats]:
+        """Per network [N, H, W]."""
+        task = subject.task or ""
+        if self.method == "class-map" and isinstance(self.model, FusedModel):
+            labels = self._classes(self.model, subject)
+            return [heat.numpy() for heat in class_maps_per_network(self.model, self.inputs, task, *labels)]
+        heats = []
+        for network, images in zip(self.networks, self.inputs, strict=True):
+            classes, against = self._classes(network, subject)
+            options: dict[str, Any] = {"task": task, "classes": classes, "against": against}
+            heats.append(maps_of(network, images, self.method, mode=self.settings.mode, **options).numpy())
+        return heats
+
+    def _classes(
+        self, model: MultiTaskModel | FusedModel, subject: _Subject
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+        """The classes [N] of a subject's labels."""
+        label, against = (
+            None
+            if name is None
+            else torch.full((len(self.inputs[0]),), class_index(model, subject.task or "", name))
+            for name in (subject.label, subject.against)
+        )
+        return label, against
 
 
 def _columns(
-    settings: VisualizeSettings,
-    task: str | None,
-    networks: Sequence[MultiTaskModel],
+    explained: _Explained,
+    subject: _Subject,
     views: Sequence[View],
-    inputs: Sequence[list[torch.Tensor]],
     predictions: Sequence[Sequence[Mapping[str, Prediction]]],
 ) -> list[_Column]:
-    """The columns of one task: one per network and, where two are compared, their difference."""
-    heats = [
-        maps_of(network, torch.stack(tensors), settings.method, mode=settings.mode, task=task or "").numpy()
-        for network, tensors in zip(networks, inputs, strict=True)
-    ]  # [networks] of [N, H, W]
-    suffix = "" if task is None else f": {task}, {settings.method}"
+    """The columns of a subject: one per network and, where two are compared, their difference."""
+    heats, networks, settings = explained.heats(subject), explained.networks, explained.settings
     columns = []
     for index, network in enumerate(networks):
         drawn = [
             _STYLES[settings.style](view.pictures[index], heat)
             for view, heat in zip(views, heats[index], strict=True)
         ]
-        notes = [_caption(of_picture, task) for of_picture in predictions[index]]
-        columns.append(_Column(title_of(network) + suffix, drawn, notes))
+        notes = [_caption(of_picture, subject.task) for of_picture in predictions[index]]
+        if explained.method == "class-map":
+            notes = [
+                note if heat.any() else f"{note}\n{subject.nothing}".strip()
+                for note, heat in zip(notes, heats[index], strict=True)
+            ]
+        columns.append(_Column(title_of(network) + subject.title(explained.method), drawn, notes))
     if settings.compare is not None:
         changes = [
             difference(view.pictures[-1], first, second)

@@ -27,11 +27,13 @@ from arttl.explain.typeset import Typesetter
 
 _INK = "#141414"
 
-Legend = Literal["scale", "contour", "difference"]
-"""The legend of the colours of `overlay` and `colourise`, of `contour`, or of `difference`."""
+Legend = Literal["scale", "label", "contour", "difference"]
+"""The legend of the colours of `overlay` and `colourise`, of these for maps of a label, of `contour`, or of
+`difference`."""
 _CONTOUR_LEVELS = ", ".join(f"{100 * level:.0f}%" for level in LEVELS)
 _LEGENDS: dict[Legend, tuple[Callable[[], Picture], str]] = {
     "scale": (colour_table, "looked at, from little to much"),
+    "label": (colour_table, "speaks for the label, from little to much"),
     "contour": (contour_colours, f"lines at {_CONTOUR_LEVELS} of the brightest"),
     "difference": (difference_table, "looked at more on the left, or more on the right"),
 }

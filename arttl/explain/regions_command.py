@@ -46,7 +46,7 @@ class RegionsSettings(Settings):
     optionally width and height, without which regions are in pixels of the original picture."""
     method: AnyMethod = "visual-backprop"
     """How the map is made; visual-backprop is the same for every task, the others explain the first suggested label of
-    each and need captum."""
+    each, class-map that of every task but numbers; those of gradients need captum."""
     mass: BetweenZeroAndOne = 0.5
     """Share of the map that the strongest pixels hold."""
     out: OutputFile
@@ -192,6 +192,8 @@ class RegionFinder:
         self, task: Task, batch: Sequence[_Mapped], images: torch.Tensor
     ) -> Iterator[tuple[int, torch.Tensor]]:
         """Index in the batch, and map [H, W], of the pictures that have a label for a task."""
+        if task.kind == "number" and self._settings.method == "class-map":
+            return
         labelled = [index for index, mapped in enumerate(batch) if task.name in mapped.labels]
         if labelled:
             classes = torch.tensor([self._class(task, batch[index].labels[task.name]) for index in labelled])

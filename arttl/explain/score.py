@@ -13,11 +13,22 @@ from rich import box
 from rich.table import Table
 
 from arttl.console import Console
-from arttl.errors import ArttlError, counted
-from arttl.explain.score_maps import METHODS, SHARES, all_maps, curves, pointing, randomised, scored_tasks
+from arttl.errors import ArttlError, counted, did_you_mean
+from arttl.explain.score_classes import other_class, side_by_side
+from arttl.explain.score_maps import (
+    METHODS,
+    SHARES,
+    all_maps,
+    curves,
+    methods_of,
+    pointing,
+    randomised,
+    scored_tasks,
+)
 from arttl.explain.views import Split, views_of_shards
 from arttl.files import write_json
 from arttl.models import load_model
+from arttl.saliency.class_maps import why_no_class_maps
 from arttl.saliency.maps import to_device
 from arttl.settings import AtLeastOne, Bound, OutputFile, Settings
 
@@ -26,8 +37,9 @@ from arttl.settings import AtLeastOne, Bound, OutputFile, Settings
 class ScoreSettings(Settings):
     """Measure whether a model's maps show what its predictions rest on.
 
-    Deletion and insertion curves on a split of shards, the share of the map on objects at known positions, and whether
-    the map changes when the weights are randomised. Needs captum for all methods but VisualBackProp.
+    Deletion and insertion curves on a split of shards, the share of the map on objects at known positions, whether maps
+    of two classes differ and point each at its own of two pictures, and whether the map changes when the weights are
+    randomised. Needs captum for the methods of gradients.
     """
 
     model: Path
@@ -44,12 +56,23 @@ class ScoreSettings(Settings):
     """How many drawn objects at known positions; 0 for none."""
     seed: int = 0
     """Seed of the noise, the drawn objects and the random weights."""
+    methods: tuple[str, ...] = ()
+    """Only these, such as class-map and grad-cam; integrated gradients take most of the time."""
     json: OutputFile | None = None
     """File for the figures, as JSON."""
 
+    def check(self) -> None:
+        """See `Settings.check`."""
+        super().check()
+        for name in self.methods:
+            if name not in METHODS:
+                raise ArttlError(
+                    f"--methods {name!r} is none of {', '.join(METHODS)}{did_you_mean(name, METHODS)}"
+                )
+
 
 def score(settings: ScoreSettings, on_stage: Callable[[str], None] = lambda stage: None) -> dict[str, Any]:
-    """Measure every method of `METHODS`.
+    """Measure every method of `score_maps.METHODS` that the network has.
 
     Args:
         settings: the model, and what to measure it on.
@@ -58,7 +81,8 @@ def score(settings: ScoreSettings, on_stage: Callable[[str], None] = lambda stag
     Returns:
         `curves`: method to {"deletion", "insertion"}, mean areas over pictures and tasks, in [0, 1];
         `pointing`: method to {"mass_inside", "peak_inside"} on drawn objects, and under "area" the share of the
-        picture that their boxes cover, which a uniform map gets; `randomised`: method to the mean rank correlation with
+        picture that their boxes cover, which a uniform map gets; `other_class` and `side_by_side`: see `score_classes`;
+        `randomised`: method to the mean rank correlation with
         the trained model's map for each of `SHARES`; `pictures` and `drawn`: how many. All JSON-ready.
 
     Raises:
@@ -72,13 +96,20 @@ def score(settings: ScoreSettings, on_stage: Callable[[str], None] = lambda stag
     views = views_of_shards(settings.shards, settings.split, settings.count, [model.preprocess])
     images = torch.stack([view.tensors[0] for view in views])
     on_stage(f"maps of {counted(len(views), 'picture')}")
-    maps = all_maps(model, images, settings.seed)
+    own = methods_of(model, images)
+    if lacking := [name for name in settings.methods if name not in own]:
+        raise ArttlError(f"--methods {lacking[0]}: {why_no_class_maps(model, [images])}")
+    names = [name for name in own if name in (settings.methods or own)]
+    maps = all_maps(model, images, settings.seed, names)
     scores: dict[str, Any] = {"pictures": len(views), "drawn": settings.drawn}
     on_stage("deletion and insertion")
     scores["curves"] = curves(model, images, maps, settings.steps)
     if settings.drawn:
         on_stage(f"maps of {settings.drawn} drawn objects")
-        scores["pointing"] = pointing(model, settings.drawn, settings.seed)
+        scores["pointing"] = pointing(model, settings.drawn, settings.seed, names)
+    on_stage("maps of other classes")
+    scores["other_class"] = other_class(model, images, maps)
+    scores["side_by_side"] = side_by_side(model, images, maps)
     on_stage("randomised weights")
     scores["randomised"] = randomised(model, images, maps, settings.seed)
     return scores
@@ -104,17 +135,38 @@ def run(settings: ScoreSettings) -> None:
         shares = scores["pointing"]
         rows = {
             method: [f"{100 * shares[method][key]:.0f}%" for key in ("mass_inside", "peak_inside")]
-            for method in METHODS
+            for method in scores["curves"]
         }
         covered = f"{100 * shares['area']:.0f}%"
         drawn = f"{scores['drawn']} drawn objects, somewhere in the picture, of which they cover {covered}"
         console.print(_table(drawn, ["map inside the box", "peak inside the box"], rows))
+    halves = scores["side_by_side"]
+    rows = {
+        name: [
+            f"{of_other['correlation']:.2f}",
+            *_of_halves(halves.get(name)),
+            f"{100 * of_other['empty']:.0f}%",
+        ]
+        for name, of_other in scores["other_class"].items()
+    }
+    titles = [
+        "rank correlation with\nthe map of another class",
+        f"map on its own half\nof {counted(halves['pairs'], 'pair')}",
+        "no map of the half",
+        "no map of the other class",
+    ]
+    console.print(_table("One class from another", titles, rows))
     titles = [f"top {100 * share:.0f}%" if share else "heads" for share in SHARES]
     rows = {name: [f"{value:.2f}" for value in values] for name, values in scores["randomised"].items()}
     console.print(_table("Rank correlation with the trained model's map, weights random", titles, rows))
     console.print("near 1: the map does not depend on those weights")
     if settings.json is not None:
         write_json(settings.json, scores)
+
+
+def _of_halves(shares: Mapping[str, float] | None) -> list[str]:
+    """The share on the own half, and of empty maps."""
+    return ["", ""] if shares is None else [f"{100 * shares[key]:.0f}%" for key in ("own_half", "empty")]
 
 
 def _table(title: str, columns: list[str], rows: Mapping[str, list[str]]) -> Table:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, get_args
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -16,14 +16,20 @@ from arttl.explain.overlay import Picture
 from arttl.inference.labels import probabilities
 from arttl.models import MultiTaskModel
 from arttl.saliency.attribution import Method
+from arttl.saliency.class_maps import why_no_class_maps
 from arttl.saliency.maps import BATCH, maps_of
-from arttl.saliency.plan import Mode
+from arttl.saliency.plan import DEFAULT_MODE, Mode
 from arttl.sources.synthetic import drawn_objects
 
-_TRUNK: dict[str, Mode] = {"visual-backprop": "bojarski", "visual-backprop, sabatelli": "sabatelli"}
-_PER_TASK: tuple[Method, ...] = get_args(Method)
+_TRUNK: dict[str, Mode] = {
+    "visual-backprop": DEFAULT_MODE,
+    "visual-backprop, bojarski": "bojarski",
+    "visual-backprop, sabatelli": "sabatelli",
+}
+PER_TASK: tuple[Literal["class-map", Method], ...] = ("class-map", *get_args(Method))
 _BASELINES = ("centre prior", "noise")
-METHODS = (*_TRUNK, *_PER_TASK, *_BASELINES)
+METHODS = (*PER_TASK, *_TRUNK, *_BASELINES)
+"""Of every network, but that some have no class maps."""
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Shares of the layers, from the head down, that the randomisation check gives new weights; 0: the head alone."""
 _RANDOMISED = 4  # pictures of the randomisation check, which makes every map five times
@@ -34,13 +40,22 @@ def scored_tasks(model: MultiTaskModel) -> list[str]:
     return [task.name for task in model.tasks if task.kind != "number"]
 
 
-def all_maps(model: MultiTaskModel, images: Tensor, seed: int) -> dict[str, Tensor]:
+def methods_of(model: MultiTaskModel, images: Tensor) -> tuple[str, ...]:
+    """Those of `METHODS` that a network has."""
+    lacking = "class-map" if why_no_class_maps(model, [images]) else ""
+    return tuple(name for name in METHODS if name != lacking)
+
+
+def all_maps(
+    model: MultiTaskModel, images: Tensor, seed: int, names: Sequence[str] = METHODS
+) -> dict[str, Tensor]:
     """The maps of the classes with the highest logits.
 
     Args:
         model: on its device.
         images: [B, 3, H, W].
         seed: of the noise.
+        names: of the methods, of `METHODS`.
 
     Returns:
         Method to maps [T, B, H, W] on the CPU, T the tasks with classes.
@@ -49,39 +64,48 @@ def all_maps(model: MultiTaskModel, images: Tensor, seed: int) -> dict[str, Tens
     noise = torch.rand((count, height, width), generator=torch.Generator().manual_seed(seed))
     prior = faithfulness.centre_prior(height, width).expand(count, -1, -1)
     baselines = dict(zip(_BASELINES, (prior, noise), strict=True))
-    return _network_maps(model, images, _likeliest(model, images)) | {
-        name: heat.expand(len(scored_tasks(model)), -1, -1, -1) for name, heat in baselines.items()
+    return network_maps(model, images, likeliest(model, images), names) | {
+        name: heat.expand(len(scored_tasks(model)), -1, -1, -1)
+        for name, heat in baselines.items()
+        if name in names
     }
 
 
-def _network_maps(model: MultiTaskModel, images: Tensor, classes: Tensor) -> dict[str, Tensor]:
-    """As `all_maps`, without the baselines, of the given classes [T, B]."""
-    tasks = scored_tasks(model)
+def network_maps(
+    model: MultiTaskModel,
+    images: Tensor,
+    classes: Tensor,
+    names: Iterable[str],
+    tasks: Sequence[str] | None = None,
+) -> dict[str, Tensor]:
+    """As `all_maps`, without the baselines, of the given classes [T, B] of some tasks."""
+    tasks = scored_tasks(model) if tasks is None else tasks
     maps = {}
-    for name, mode in _TRUNK.items():
-        heat = maps_of(model, images, "visual-backprop", mode=mode)
-        maps[name] = heat.expand(len(tasks), -1, -1, -1)
-    for method in _PER_TASK:
-        maps[method] = torch.stack(
-            [
-                maps_of(model, images, method, task=task, classes=of_task)
-                for task, of_task in zip(tasks, classes, strict=True)
-            ]
-        )
+    for name in names:
+        if name in _TRUNK:
+            heat = maps_of(model, images, "visual-backprop", mode=_TRUNK[name])
+            maps[name] = heat.expand(len(tasks), -1, -1, -1)
+        elif method := next((method for method in PER_TASK if method == name), None):
+            maps[name] = torch.stack(
+                [
+                    maps_of(model, images, method, task=task, classes=of_task)
+                    for task, of_task in zip(tasks, classes, strict=True)
+                ]
+            )
     return maps
 
 
 @torch.no_grad()
-def _logits(model: MultiTaskModel, images: Tensor) -> dict[str, Tensor]:
+def logits_of(model: MultiTaskModel, images: Tensor) -> dict[str, Tensor]:
     """Task name to logits [B, Q] on the CPU."""
     device = next(model.parameters()).device
     parts = [model(batch.to(device)) for batch in images.split(BATCH)]
     return {name: torch.cat([part[name] for part in parts]).cpu() for name in model.tasks.names}
 
 
-def _likeliest(model: MultiTaskModel, images: Tensor) -> Tensor:
+def likeliest(model: MultiTaskModel, images: Tensor) -> Tensor:
     """[T, B], the classes with the highest logits."""
-    logits = _logits(model, images)
+    logits = logits_of(model, images)
     return torch.stack([logits[name].argmax(1) for name in scored_tasks(model)])
 
 
@@ -101,10 +125,10 @@ def curves(
     Returns:
         Method to {"deletion", "insertion"}.
     """
-    classes = _likeliest(model, images)  # [T, B]
+    classes = likeliest(model, images)  # [T, B]
     fillers = {"deletion": torch.zeros_like(images), "insertion": _blurred(model, images)}
     means: dict[str, dict[str, float]] = {}
-    for method in METHODS:
+    for method in maps:
         means[method] = {}
         for curve, filler in fillers.items():
             areas = [
@@ -127,7 +151,7 @@ def _probability(model: MultiTaskModel, name: str, index: int) -> faithfulness.S
     """The probability of one class, [B], of the uncalibrated network."""
 
     def scores(images: Tensor) -> Tensor:
-        logits = _logits(model, images)[name].numpy()
+        logits = logits_of(model, images)[name].numpy()
         return torch.from_numpy(probabilities(model.tasks[name], logits)[:, index]).float()
 
     return scores
@@ -144,13 +168,14 @@ def _blurred(model: MultiTaskModel, images: Tensor) -> Tensor:
     return (values / 255 - mean) / std
 
 
-def pointing(model: MultiTaskModel, count: int, seed: int) -> dict[str, Any]:
+def pointing(model: MultiTaskModel, count: int, seed: int, names: Sequence[str] = METHODS) -> dict[str, Any]:
     """The shares of the maps inside the boxes of drawn objects.
 
     Args:
         model: on its device.
         count: how many objects to draw.
         seed: of the objects and their positions.
+        names: of the methods.
 
     Returns:
         Method to {"mass_inside", "peak_inside"}, and "area": the mean share of the picture that a box covers.
@@ -168,11 +193,11 @@ def pointing(model: MultiTaskModel, count: int, seed: int) -> dict[str, Any]:
         boxes.append(box_tensor)
     inside = torch.from_numpy(model.preprocess.denormalise(torch.stack(boxes))[..., 0] > 127)  # [B, H, W]
     shares: dict[str, Any] = {"area": float(inside.double().mean())}
-    for name, maps in all_maps(model, torch.stack(pictures), seed).items():
+    for name, maps in all_maps(model, torch.stack(pictures), seed, names).items():
         pairs = [pair for of_task in maps for pair in zip(of_task, inside, strict=True)]
         shares[name] = {
-            "mass_inside": _mean([faithfulness.mass_inside(heat, box) for heat, box in pairs]),
-            "peak_inside": _mean([bool(box.flatten()[heat.argmax()]) for heat, box in pairs]),
+            "mass_inside": mean_of([faithfulness.mass_inside(heat, box) for heat, box in pairs]),
+            "peak_inside": mean_of([bool(box.flatten()[heat.argmax()]) for heat, box in pairs]),
         }
     return shares
 
@@ -193,6 +218,8 @@ def randomised(
 ) -> dict[str, list[float]]:
     """Rank correlations with the maps of the trained model, of the same classes, when its weights are randomised.
 
+    A random network's map without any evidence, all zeros, repeats nothing of the trained one's and counts as 0.
+
     Args:
         model: the trained one.
         images: [B, 3, H, W], of which the first few are used.
@@ -203,19 +230,26 @@ def randomised(
         Method, except the baselines, to the mean correlation for each of `SHARES`.
     """
     images = images[:_RANDOMISED]
-    classes = _likeliest(model, images)
-    correlations: dict[str, list[float]] = {name: [] for name in (*_TRUNK, *_PER_TASK)}
+    classes = likeliest(model, images)
+    correlations: dict[str, list[float]] = {name: [] for name in maps if name not in _BASELINES}
     layers = sum(hasattr(layer, "reset_parameters") for layer in model.modules())
     for share in SHARES:
         random = faithfulness.randomised_from_the_top(model, max(share, len(model.tasks) / layers), seed)
-        for name, changed in _network_maps(random, images, classes).items():
+        for name, changed in network_maps(random, images, classes, correlations).items():
             trained = maps[name][:, : len(images)]
             pairs = zip(changed.flatten(0, 1), trained.flatten(0, 1), strict=True)
-            correlations[name].append(_mean([faithfulness.rank_correlation(*pair) for pair in pairs]))
+            correlations[name].append(mean_of([correlation_with(*pair) for pair in pairs]))
     return correlations
 
 
-def _mean(values: Sequence[float]) -> float:
+def correlation_with(other: Tensor, heat: Tensor) -> float:
+    """The rank correlation of another map [H, W] with a map; 0 where the other is constant, NaN where the map is."""
+    if heat.amax() > heat.amin() and other.amax() == other.amin():
+        return 0.0
+    return faithfulness.rank_correlation(other, heat)
+
+
+def mean_of(values: Sequence[float]) -> float:
     """The mean without NaN, which a constant map has for its share and its correlation."""
     known = [value for value in values if not math.isnan(value)]
     return sum(known) / len(known) if known else math.nan

@@ -17,6 +17,7 @@ from arttl.models import MultiTaskModel
 from arttl.pictures.decoding import BadPicture
 from arttl.reports.cards import Card
 from arttl.reports.thumbnails import SIDE, map_over, thumbnail
+from arttl.saliency.class_maps import class_index, why_no_class_maps
 from arttl.saliency.maps import BATCH, maps_of, to_device
 from arttl.suggesting.pictures import PredictedPictures
 
@@ -30,12 +31,14 @@ class PicturedCard:
         thumbnail: WebP; None: there is none.
         size: its width and height.
         heat: a map over it, WebP; None: there is none.
+        mapped: the task and the label that the map speaks for; empty: it is the same for every task.
     """
 
     card: Card
     thumbnail: bytes | None = None
     size: tuple[int, int] = (0, 0)
     heat: bytes | None = None
+    mapped: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class CardPictures:
         self.missing: Counter[str] = Counter()
         self._pictures = pictures
         self._model = None if model is None or pictures is None else to_device(model)
+        self._has_class_maps: bool | None = None
         self._cover = SIDE if self._model is None else max(SIDE, 2 * self._model.preprocess.resize_to)
 
     def of(self, cards: Iterable[Card]) -> Iterator[PicturedCard]:
@@ -90,15 +94,51 @@ class CardPictures:
 
     def _finished(self, batch: Sequence[Card], pictures: Sequence[_Read | str]) -> Iterator[PicturedCard]:
         images = [read.image for read in pictures if isinstance(read, _Read) and read.image is not None]
-        maps = iter(())
+        read_cards = [card for card, read in zip(batch, pictures, strict=True) if isinstance(read, _Read)]
+        maps: Iterator[tuple[torch.Tensor, str]] = iter(())
         if images and self._model is not None:
-            maps = iter(maps_of(self._model, torch.stack(images), "visual-backprop"))
+            maps = iter(self._maps(self._model, read_cards, torch.stack(images)))
         for card, read in zip(batch, pictures, strict=True):
             if isinstance(read, str):
                 self.missing[read] += 1
                 yield PicturedCard(card)
                 continue
-            heat = None
+            heat, mapped = None, ""
             if self._model is not None:
-                heat = map_over(next(maps).numpy(), read.picture, self._model.preprocess)
-            yield PicturedCard(card, read.thumbnail, read.size, heat)
+                values, mapped = next(maps)
+                heat = map_over(values.numpy(), read.picture, self._model.preprocess)
+            yield PicturedCard(card, read.thumbnail, read.size, heat, mapped)
+
+    def _maps(
+        self, model: MultiTaskModel, cards: Sequence[Card], images: torch.Tensor
+    ) -> list[tuple[torch.Tensor, str]]:
+        """The map of each card and what it speaks for: of its first claim, where the network has class maps."""
+        if self._has_class_maps is None:
+            self._has_class_maps = not why_no_class_maps(model, [images])
+        claims = [_first_claim(model, card) if self._has_class_maps else None for card in cards]
+        maps = [(torch.empty(0), "")] * len(cards)
+        for task in dict.fromkeys(None if claim is None else claim[0] for claim in claims):
+            own = [
+                index for index, claim in enumerate(claims) if task == (None if claim is None else claim[0])
+            ]
+            labels = [claim[1] for claim in claims if claim is not None and claim[0] == task]
+            if task is None:
+                heats = maps_of(model, images[own], "visual-backprop")
+            else:
+                classes = torch.tensor([class_index(model, task, label) for label in labels])
+                heats = maps_of(model, images[own], "class-map", task=task, classes=classes)
+            names = [f"{task}: {label}" for label in labels] or [""] * len(own)
+            for index, heat, name in zip(own, heats, names, strict=True):
+                maps[index] = (heat, name)
+        return maps
+
+
+def _first_claim(model: MultiTaskModel, card: Card) -> tuple[str, str] | None:
+    """The task and label of a card's first claim that the model can explain."""
+    for claim in card.claims:
+        if claim.task in model.tasks and model.tasks[claim.task].kind != "number":
+            classes = model.tasks[claim.task].vocabulary.classes
+            for label in claim.labels:
+                if label in classes:
+                    return claim.task, label
+    return None

@@ -32,7 +32,7 @@ class ReportSettings(Settings):
     shards: Path | None = None
     """Folder of the shards that were predicted or audited, in place of --images."""
     maps: bool = True
-    """Lay the model's VisualBackProp map over each picture."""
+    """Lay the model's map over each picture."""
     out: Path
     """File to write, .html; with --paged a folder."""
     paged: bool = False

@@ -40,6 +40,8 @@ def draw_panels(results: Results) -> list[tuple[str, bytes]]:
                     count=_PICTURES,
                     objects=objects,
                     compare=plan.experiment.first_weights[cell.backbone],
+                    method="visual-backprop",
+                    mode="bojarski",
                     out=out,
                 )
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +17,19 @@ from arttl.review.pictures import Pictures, jpeg
 class Maps:
     """Draws maps with a model, which is loaded for the first of them; one at a time."""
 
+    method = "class-map"
+    """What they are made by, for networks that have it."""
+
     def __init__(self, folder: Path, pictures: Pictures) -> None:
         self._folder, self._pictures = folder, pictures
         self._lock = threading.Lock()
         self._network: Any = None
         self.jpeg = lru_cache(maxsize=64)(self._jpeg)
 
-    @property
-    def method(self) -> str:
-        """Grad-CAM explains a task; VisualBackProp, which needs no captum, the trunk that all tasks share."""
-        return "grad-cam" if find_spec("captum") else "visual-backprop"
-
     def _jpeg(self, file: PictureFile, task: str) -> bytes:
         """The map of a task over a photograph, as a JPEG of what the network sees of it.
+
+        A class map or, for a network that has none, VisualBackProp's, which is the same for every task.
 
         Raises:
             ArttlError: if the model cannot be loaded, or has no such map.
@@ -40,6 +39,7 @@ class Maps:
         from arttl.explain.networks import networks_side_by_side
         from arttl.explain.overlay import overlay
         from arttl.models import load_trained_model
+        from arttl.saliency.class_maps import why_no_class_maps
         from arttl.saliency.maps import maps_of, to_device
 
         rgb = np.array(self._pictures.pixels(file))
@@ -50,6 +50,9 @@ class Maps:
             network = self._network
             preprocess = network.preprocess
             image = preprocess.apply(rgb)[None]  # [1, 3, H, W]
-            method: Any = self.method if task in network.tasks else "visual-backprop"
+            has_classes = task in network.tasks and network.tasks[task].kind != "number"
+            method: Any = (
+                "class-map" if has_classes and not why_no_class_maps(network, [image]) else "visual-backprop"
+            )
             heat = maps_of(network, image, method, task=task).numpy()[0]
         return jpeg(Image.fromarray(overlay(preprocess.denormalise(image)[0], heat)))

@@ -359,6 +359,6 @@ def _draw_maps(folder: RunFolder, shards: Path, count: int, reporter: EpochRepor
     try:
         written = visualize(VisualizeSettings(model=folder.best, shards=shards, count=count, out=maps))
     except ArttlError as error:  # a network without maps, such as some transformers, is trained all the same
-        reporter.say(f"no VisualBackProp overlays: {error}")
+        reporter.say(f"no maps: {error}")
     else:
-        reporter.say(f"{len(written) - 1} VisualBackProp overlays and a panel of them in {maps}")
+        reporter.say(f"{counted(len(written) - 1, 'map')} and a panel of them in {maps}")

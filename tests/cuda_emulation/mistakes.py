@@ -16,6 +16,7 @@ class Mistake(NamedTuple):
 
 
 MEAN, WALK, LAUNCH = "cuda/channel_mean.cu", "cuda/backproject.cu", "cuda/launch.cuh"
+EVIDENCE = "cuda/class_evidence.cu"
 MISTAKES = [
     Mistake(
         "barrier after the partial sums",
@@ -301,6 +302,29 @@ MISTAKES = [
     ),
     Mistake(
         "a size that is not passed on", WALK, "    size = step.size;\n", "", f"race|bounds|unwritten|{VALUES}"
+    ),
+    Mistake(
+        "averages of a step that adds up",
+        WALK,
+        "1u << plan.steps % 32",
+        "2u << plan.steps % 32",
+        VALUES,
+    ),
+    Mistake("positions past the end of a map", EVIDENCE, "pixel >= pixels", "pixel > pixels", "bounds|race"),
+    Mistake(
+        "the next map's logits",
+        EVIDENCE,
+        "logits + image * outputs",
+        "logits + (image + 1) * outputs",
+        "bounds",
+    ),
+    Mistake("the class of another map", EVIDENCE, "classes[image],", "classes[0],", VALUES),
+    Mistake(
+        "an output too many",
+        "arithmetic.h",
+        "b < outputs; ++b) {\n      // The",
+        "b <= outputs; ++b) {\n      // The",
+        f"bounds|{VALUES}",
     ),
     Mistake(
         "one row too many",

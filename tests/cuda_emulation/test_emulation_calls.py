@@ -37,7 +37,7 @@ def test_any_order_of_threads_gives_the_bits_of_the_cpu(order, seed, capability)
     ("name", "means"),
     [("resnet50", 17), ("vgg19", 16), ("inception_v3", 16), ("legacy_xception", 16), ("densenet121", 8)],
 )
-@pytest.mark.parametrize("mode", ["bojarski", "sabatelli"])
+@pytest.mark.parametrize("mode", ["overlap-normalised", "sabatelli"])
 def test_operations_of_a_map(name, mode, means):
     network = timm.create_model(name, pretrained=False, num_classes=0).eval()
     card = EmulatedCard(build())

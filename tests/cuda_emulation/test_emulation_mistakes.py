@@ -64,6 +64,11 @@ def check(module: Path) -> None:
             means = [torch.rand(2, *size) for size in sizes]
             for epsilon in (None, 1e-6):
                 close(ops.backproject(means, steps, epsilon), twin.backproject(means, steps, epsilon))
+            averaged = [number + 2 * (index % 9 == 0) for index, number in enumerate(steps)]
+            close(ops.backproject(means, averaged), twin.backproject(means, averaged))
+        logits, labels = torch.randn(3, 5, 130), torch.tensor([4, 0, 2])
+        for rivals in (None, torch.tensor([1, 1, 3])):
+            close(ops.class_evidence(logits, labels, rivals), twin.class_evidence(logits, labels, rivals))
 
     # A device that is not the current one, as in a process with several.
     card.set_devices(2)

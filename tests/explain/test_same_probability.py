@@ -28,13 +28,13 @@ TEMPERATURES = {"type": 4.0, "material": 0.25}
 
 
 def captions(monkeypatch, model: Path, shards: Path) -> list[dict[str, str]]:
-    """What stands below the map of each sample of the training split: task name to text."""
+    """What stands below the maps of each sample of the training split, one per task: task name to text."""
     shown = []
     monkeypatch.setattr(command, "panel", lambda rows, titles, **rest: shown.extend(rows) or rows[0].picture)
     visualize(
         VisualizeSettings(model=model, shards=shards, split="train", count=99, out=model.parent / "maps")
     )
-    return [dict(line.split(": ", 1) for line in row.notes[0].splitlines()) for row in shown]
+    return [dict(note.splitlines()[0].split(": ", 1) for note in row.notes) for row in shown]
 
 
 @pytest.fixture(scope="module")

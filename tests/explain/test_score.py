@@ -10,7 +10,8 @@ import torch
 
 from arttl.cli import run_command
 from arttl.errors import ArttlError
-from arttl.explain.score import METHODS, SHARES, ScoreSettings
+from arttl.explain.score import SHARES, ScoreSettings
+from arttl.explain.score_maps import METHODS
 from arttl.loading import Preprocess
 from arttl.models import Backbone, MultiTaskModel
 from arttl.tasks import Task, TaskSet, Vocabulary
@@ -39,14 +40,37 @@ def test_every_method_is_scored(model, small_shards, tmp_path, capsys):
     assert pointing["noise"]["mass_inside"] == pytest.approx(pointing["area"], abs=0.03)
     assert 0.02 < pointing["area"] < 0.35
     assert pointing["centre prior"]["peak_inside"] < 1
-    for mode in ("visual-backprop", "visual-backprop, sabatelli"):
+    for mode in ("visual-backprop", "visual-backprop, bojarski", "visual-backprop, sabatelli"):
         # The trunk's map does not know the heads.
         assert found["randomised"][mode][0] == pytest.approx(1)
         assert found["randomised"][mode][-1] < 0.99 and len(found["randomised"][mode]) == len(SHARES)
     assert found["randomised"]["grad-cam"][0] < 0.99
 
 
+def test_only_some_methods(model, small_shards, tmp_path, capsys):
+    argv = [
+        "score",
+        "--model",
+        str(model),
+        "--shards",
+        str(small_shards),
+        "--count",
+        "2",
+        "--steps",
+        "2",
+        "--drawn",
+    ]
+    argv += ["0", "--json", str(tmp_path / "score.json"), "--methods", "class-map", "noise"]
+    assert run_command("explain", argv) == 0
+    found = json.loads((tmp_path / "score.json").read_text())
+    assert set(found["curves"]) == {"class-map", "noise"}
+    assert set(found["other_class"]) == set(found["randomised"]) == {"class-map"}
+    assert -1 <= found["other_class"]["class-map"]["correlation"] <= 1
+
+
 def test_wrong_settings_are_one_sentence(model, small_shards, capsys):
+    with pytest.raises(ArttlError, match=r"--methods 'gradcam' is none of .*did you mean 'grad-cam'"):
+        ScoreSettings(model=model, shards=small_shards, methods=("gradcam",))
     with pytest.raises(ArttlError, match="--steps must be at least 1, not 0"):
         ScoreSettings(model=model, shards=small_shards, steps=0)
     with pytest.raises(ArttlError, match="--split 'tests'"):

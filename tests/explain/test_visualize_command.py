@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from arttl import visual_backprop
+from arttl import class_maps, visual_backprop
 from arttl.cli import run_command
 from arttl.errors import ArttlError
 from arttl.explain import command
@@ -52,6 +52,7 @@ def pictures(tmp_path) -> tuple[Path, Path]:
 def test_overlays_of_files_do_not_overwrite_each_other(model, pictures, tmp_path) -> None:
     out = tmp_path / "maps"
     argv = ["--model", str(model), "--images", *map(str, pictures), "--out", str(out)]
+    argv += ["--method", "visual-backprop"]
     assert run_command("visualize", argv) == 0
     assert sorted(path.name for path in out.iterdir()) == ["panel.png", "vase-2.png", "vase.png"]
 
@@ -59,7 +60,8 @@ def test_overlays_of_files_do_not_overwrite_each_other(model, pictures, tmp_path
 def test_the_overlay_is_the_models_own_map(model, pictures, tmp_path) -> None:
     import arttl
 
-    visualize(VisualizeSettings(model=model, images=pictures[:1], out=tmp_path))
+    settings = VisualizeSettings(model=model, images=pictures[:1], method="visual-backprop", out=tmp_path)
+    visualize(settings)
     loaded = arttl.load_model(model)
     tensor = loaded.preprocess.apply(read_picture(pictures[0]))
     heat = visual_backprop(loaded, tensor[None])[0].numpy()
@@ -111,8 +113,9 @@ def test_the_networks_of_a_fused_model_side_by_side(fused, pictures, tmp_path, m
 )
 def test_what_a_fused_model_cannot_show_is_said(fused, pictures, capsys, flags, said) -> None:
     assert run_command("visualize", ["--model", str(fused), "--images", str(pictures[0]), *flags]) == 2
-    assert f"is a fused model, whose networks are shown side by side by VisualBackProp: {said}" in " ".join(
-        capsys.readouterr().err.split()
+    assert (
+        f"is a fused model, whose networks are shown side by side by VisualBackProp or class maps: {said}"
+        in " ".join(capsys.readouterr().err.split())
     )
 
 
@@ -130,7 +133,10 @@ def test_samples_of_shards_and_two_models_side_by_side(model, small_shards, tmp_
     test = {manifest.keys[row] for row in manifest.rows("test")}
     assert len(written) == 11 and {path.stem for path in written[:-1]} <= test
     two = Image.open(written[-1])
-    visualize(VisualizeSettings(model=model, shards=small_shards, count=10, out=tmp_path / "one"))
+    one = VisualizeSettings(
+        model=model, shards=small_shards, count=10, method="visual-backprop", out=tmp_path / "one"
+    )
+    visualize(one)
     assert two.width > Image.open(tmp_path / "one" / "panel.png").width
 
 
@@ -175,6 +181,62 @@ def test_a_method_that_explains_tasks_makes_a_picture_a_task(model, pictures, tm
     assert np.array_equal(np.asarray(Image.open(tmp_path / "maps" / "vase-material.png")), expected)
 
 
+def test_the_usual_map_is_what_speaks_for_each_tasks_label(model, pictures, tmp_path) -> None:
+    settings = VisualizeSettings(model=model, images=pictures[:1], out=tmp_path / "maps")
+    assert [path.name for path in visualize(settings)] == ["vase-type.png", "vase-material.png", "panel.png"]
+    loaded = load_model(model)
+    tensor = loaded.preprocess.apply(read_picture(pictures[0]))[None]
+    heat = class_maps(loaded, tensor, "material")[0].numpy()
+    expected = overlay(loaded.preprocess.denormalise(tensor)[0], heat)
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "maps" / "vase-material.png")), expected)
+
+
+def test_one_label_rather_than_another_and_the_reverse(model, pictures, tmp_path, monkeypatch) -> None:
+    shown = []
+    monkeypatch.setattr(
+        command, "panel", lambda rows, titles, **rest: shown.append((rows, titles, rest)) or BLANK
+    )
+    settings = VisualizeSettings(
+        model=model, images=pictures[:1], tasks=("type",), label="a", against="b", out=tmp_path / "maps"
+    )
+    names = [path.name for path in visualize(settings)]
+    assert names == ["vase-type.png", "vase-type-reverse.png", "panel.png"]
+    ((rows, titles, rest),) = shown
+    assert titles == ["Untrained: type, for a rather than b", "Untrained: type, for b rather than a"]
+    assert rest["legends"] == ["label"]
+    loaded = load_model(model)
+    tensor = loaded.preprocess.apply(read_picture(pictures[0]))[None]
+    for drawn, note, (label, against) in zip(rows[0].maps, rows[0].notes, ("ab", "ba"), strict=True):
+        heat = class_maps(loaded, tensor, "type", label, against)[0].numpy()
+        assert np.array_equal(drawn, overlay(loaded.preprocess.denormalise(tensor)[0], heat))
+        nothing = f"no part of the picture speaks for {label} rather than for {against}"
+        assert heat.any() == (nothing not in note)
+
+
+def test_a_network_without_class_maps_shows_its_trunk_and_says_so(pictures, tmp_path, capsys) -> None:
+    tasks = TaskSet([Task("type", "single-label", Vocabulary(("a", "b"), (1, 1), (0,)))])
+    MultiTaskModel(Backbone("test_resnet"), tasks, Preprocess(size=64), head="mlp").save(tmp_path / "mlp")
+    argv = ["--model", str(tmp_path / "mlp"), "--images", str(pictures[0]), "--out", str(tmp_path / "maps")]
+    assert run_command("visualize", argv) == 0
+    assert "visual-backprop, the same for every task: class maps need linear heads" in capsys.readouterr().out
+    assert run_command("visualize", [*argv, "--tasks", "type"]) == 2
+    assert "class maps need linear heads" in capsys.readouterr().err
+
+
+def test_class_maps_of_a_fused_model(fused, pictures, tmp_path, monkeypatch) -> None:
+    shown = []
+    monkeypatch.setattr(command, "panel", lambda rows, titles, **rest: shown.append((rows, titles)) or BLANK)
+    visualize(VisualizeSettings(model=fused, images=pictures[:1], method="class-map", out=tmp_path / "maps"))
+    ((rows, titles),) = shown
+    assert titles == ["test_resnet: type, class-map", "test_efficientnet: type, class-map"]
+    loaded = load_fused(fused)
+    images = [one.apply(read_picture(pictures[0]))[None] for one in loaded.preprocesses]
+    for drawn, preprocess, image, (heat,) in zip(
+        rows[0].maps, loaded.preprocesses, images, class_maps(loaded, images, "type"), strict=True
+    ):
+        assert np.array_equal(drawn, overlay(preprocess.denormalise(image)[0], heat.numpy()))
+
+
 def test_contact_sheets_hold_the_catalogues_classes_and_are_pdf_too(model, small_shards, tmp_path) -> None:
     settings = VisualizeSettings(
         model=model, shards=small_shards, split="train", count=8, sheets="type", pdf=True, out=tmp_path
@@ -199,7 +261,13 @@ def test_the_taps_are_printed(model, tmp_path, capsys) -> None:
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"tasks": ("type",)}, "the same for every task"),
+        ({"method": "visual-backprop", "tasks": ("type",)}, "--tasks with .* the same for every task"),
+        ({"method": "visual-backprop", "label": "a"}, "--label with .* the same for every task"),
+        ({"mode": "sabatelli", "tasks": ("type",)}, "--tasks with --mode sabatelli"),
+        ({"label": "a"}, "--label a is a label of one task: name it with --tasks, one of type, material"),
+        ({"label": "x", "tasks": ("type",)}, "type has no class 'x'; it has 2: a, b"),
+        ({"label": "a", "against": "a", "tasks": ("type",)}, "--label and --against are both 'a'"),
+        ({"method": "gradients", "against": "a", "tasks": ("type",)}, "--against is for --method class-map"),
         ({"method": "grad-cam", "mode": "sabatelli"}, "--mode sabatelli is a mode of"),
         ({"method": "grad-cam", "tasks": ("typ",)}, r"--tasks typ: .*did you mean 'type'"),
         ({"sheets": "kind"}, "--sheets kind: .* predicts type, material"),
@@ -222,5 +290,6 @@ def test_pictures_keep_the_detail_of_large_files_and_the_view_of_the_model(model
     seen = Preprocess(size=64).denormalise(view.tensors[0][None])[0].astype(int)
     shrunk = view.pictures[0].reshape(64, 4, 64, 4, 3).mean((1, 3))
     assert abs(shrunk - seen).max() < 3  # the ramps rise three levels per pixel
-    visualize(VisualizeSettings(model=model, images=(tmp_path / "large.png",), out=tmp_path / "maps"))
+    images = (tmp_path / "large.png",)
+    visualize(VisualizeSettings(model=model, images=images, method="visual-backprop", out=tmp_path / "maps"))
     assert Image.open(tmp_path / "maps" / "large.png").size == (256, 256)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import get_args
 
 import pytest
 import timm
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from arttl.saliency import _torch_twin as twin
 from arttl.saliency import ops, visual_backprop
+from arttl.saliency.plan import Mode
 
 DTYPES = [torch.float32, torch.float16, torch.bfloat16]
 LAYOUTS = [torch.contiguous_format, torch.channels_last]
@@ -120,6 +122,28 @@ def test_channel_mean_of_numbers_that_are_special(card, layout, dtype, rectify, 
     equal(ops.channel_mean(x.to(card.device), rectify), twin.channel_mean(x, rectify))
 
 
+@pytest.mark.parametrize("shape", [(0, 3, 5), (1, 1, 49), (3, 8, 130), (2, 200, 16), (70000, 2, 1)])
+@pytest.mark.parametrize("compared", [False, True])
+def test_class_evidence(card, shape, compared):
+    torch.manual_seed(0)
+    logits = torch.randn(shape) * 5
+    classes, against = torch.randint(shape[1], (2, shape[0]))
+    logits.view(-1)[: len(NUMBERS)] = torch.tensor(NUMBERS)[: logits.numel()]
+    rivals = against if compared else None
+    on_card = [None if array is None else array.to(card.device) for array in (logits, classes, rivals)]
+    actual, expected = ops.class_evidence(*on_card), twin.class_evidence(logits, classes, rivals)
+    torch.testing.assert_close(actual.cpu(), expected, rtol=1e-5, atol=1e-5, equal_nan=True)
+
+
+def test_backproject_of_averages(card):
+    torch.manual_seed(0)
+    means = [torch.rand(2, *size) for size in SIZES]
+    steps = [number + 2 * (index % 9 == 0) for index, number in enumerate(STEPS)]
+    equals_cpu(card, means, steps, None)
+    actual = ops.backproject([mean.to(card.device) for mean in means], steps)
+    torch.testing.assert_close(actual.cpu(), twin.backproject(means, steps), rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("images", [0, 1, 5])
 @pytest.mark.parametrize("epsilon", [None, 1e-6])
 def test_backproject(card, images, epsilon):
@@ -146,7 +170,7 @@ def test_backproject_of_any_shape(card, seed):
             size = pair(1, 20) if i < count - 1 else pair(20, 70)
             multiplies = rng.random() < 0.6
             steps += [
-                int(multiplies),
+                int(multiplies) + 2 * (rng.random() < 0.5),
                 *size,
                 *pair(1, 9),
                 *rng.choice([[1, 1], [2, 2], pair(1, 5)]),
@@ -198,6 +222,7 @@ def test_constant_and_not_finite_maps(card):
 def test_opcheck_on_the_card(card):
     x, deep = torch.randn(2, 8, 6, 6, device=card.device), torch.rand(2, 3, 3, device=card.device)
     torch.library.opcheck(ops.channel_mean, (x, True))
+    torch.library.opcheck(ops.class_evidence, (deep, torch.tensor([2, 0], device=card.device), None))
     torch.library.opcheck(ops.backproject, ([deep], [0, 6, 6, 3, 3, 2, 2, 1, 1], 1e-6))
 
 
@@ -247,7 +272,7 @@ def test_the_twin_is_float32_on_a_card(cuda_card):
         ("densenet121", 139),
     ],
 )
-@pytest.mark.parametrize("mode", ["bojarski", "sabatelli"])
+@pytest.mark.parametrize("mode", get_args(Mode))
 def test_maps_equal_those_of_the_cpu(card, name, side, mode):
     torch.manual_seed(0)
     network = timm.create_model(name, pretrained=False, num_classes=0).eval()

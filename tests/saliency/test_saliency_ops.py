@@ -293,8 +293,9 @@ def test_class_evidence_is_positive_where_the_class_has_more_than_half():
 def test_class_evidence_keeps_what_is_not_finite(rivals):
     logits = torch.zeros(1, 3, 4)
     logits[0, 0, 0] = logits[0, 2, 1] = torch.nan
+    logits[0, 2, 2], logits[0, 0, 3] = torch.inf, torch.inf
     found = ops.class_evidence(logits, torch.tensor([0]), rivals)[0]
-    assert found.isnan().tolist() == [True, True, False, False]
+    assert found.isnan().tolist() == [True, True, False, False] and found[2:].tolist() == [0, torch.inf]
 
 
 def test_backproject_of_many_images_on_several_threads():

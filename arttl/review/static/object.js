@@ -9,10 +9,9 @@ const STATUSES = {
   outside: "outside: unlike the training pictures, or of no known class",
   audit: "doubt: the pictures contradict the catalogue",
 };
-const METHODS = {
-  "grad-cam": "Map by Grad-CAM: where the network saw the label that it finds likeliest, in the part of the picture that it is given.",
-  "visual-backprop": "Map by VisualBackProp: what the network looks at, whatever the task, in the part of the picture that it is given.",
-};
+const ABOUT_MAPS =
+  "Bright: what speaks for the label that the network finds likeliest, in the part of the picture that it is given. " +
+  "A network that does not end in an average of its maps shows what it looks at, whatever the task.";
 const MOST_KEPT = 200;
 
 export class ObjectPanel {
@@ -93,7 +92,7 @@ export class ObjectPanel {
     const parts = [
       make("button", { type: "button", className: "back", onclick: this.back }, "← all objects"),
       this.#photo(details, task),
-      this.showsMap ? make("p", { className: "note" }, METHODS[this.maps]) : null,
+      this.showsMap ? make("p", { className: "note" }, ABOUT_MAPS) : null,
       this.#titles(details, task),
       this.#sides(task),
       this.#buttons(task),
