@@ -168,8 +168,7 @@ def _watch_workers(browser: Browser, page: Page) -> None:
 
 def _send(browser: Browser, method: str, session: str) -> None:
     """Give a command, whose answer nobody waits for: an event is dealt with while another answer is awaited."""
-    browser._last += 1
-    message = {"id": browser._last, "method": method, "params": {}, "sessionId": session}
+    message = {"id": 1_000_000_000, "method": method, "params": {}, "sessionId": session}
     os.write(browser._commands, json.dumps(message).encode() + b"\0")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,21 @@ from review_cases import (
     MATERIALS,
     RECORDS,
     Server,
+    arguments,
     made_records,
     serving,
     write_records,
 )
 
 pytest.importorskip("uvicorn", reason="the extra `review` is not installed")
+
+
+def test_how_it_ends(given: Path, tmp_path: Path) -> None:
+    with serving(*arguments(given, tmp_path / "d.sqlite")) as server:
+        server.process.send_signal(signal.SIGINT)
+        rest, _ = server.process.communicate(timeout=20)
+    export = f"arttl decisions export --decisions {tmp_path}/d.sqlite --to csv --out reviewed.csv"
+    assert server.process.returncode == 0 and rest.splitlines()[-1] == f"next        {export}"
 
 
 def test_what_it_prints(server: Server) -> None:
