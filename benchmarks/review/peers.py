@@ -29,7 +29,6 @@ import traceback
 from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pyarrow.parquet as pq
@@ -143,33 +142,12 @@ def seconds_until(page: Page, act: str, condition: str, most: float = 120.0) -> 
 def opened(browser: Browser, address: str, ready: str) -> tuple[Page, float]:
     """The page, and the seconds until it is ready."""
     page = browser.page(width=1280, height=900)
-    _watch_workers(browser, page)
     begun = time.perf_counter()
     page.goto(address)
     page.wait_for(f"!!({ready})", 120)
     seconds = time.perf_counter() - begun
     page.evaluate(_CLICK)
     return page, seconds
-
-
-def _watch_workers(browser: Browser, page: Page) -> None:
-    """Note what the workers of a page ask for as requests of the page."""
-    note = page.event
-
-    def event(method: str, parameters: dict[str, Any]) -> None:
-        note(method, parameters)
-        if method == "Target.attachedToTarget":
-            browser._pages[parameters["sessionId"]] = page
-            _send(browser, "Network.enable", parameters["sessionId"])
-
-    page.event = event  # type: ignore[method-assign]
-    page.call("Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=False, flatten=True)
-
-
-def _send(browser: Browser, method: str, session: str) -> None:
-    """Give a command, whose answer nobody waits for: an event is dealt with while another answer is awaited."""
-    message = {"id": 1_000_000_000, "method": method, "params": {}, "sessionId": session}
-    os.write(browser._commands, json.dumps(message).encode() + b"\0")
 
 
 def reached(page: Page, pattern: str) -> int:
@@ -249,9 +227,6 @@ def of_fiftyone(browser: Browser, folder: Path, environment: Path, libraries: Pa
         shown = "document.querySelectorAll('[data-cy=looker] canvas, canvas').length > 12"
         page, first = opened(browser, address, shown)
         time.sleep(3)
-        count = tried(lambda: reached(page, r"/media\?filepath="))
-        page, _ = opened(browser, address, shown)
-        time.sleep(3)
         counts = "document.querySelector('[data-cy=entry-counts]').textContent"
 
         def filtered() -> float:
@@ -266,6 +241,7 @@ def of_fiftyone(browser: Browser, folder: Path, environment: Path, libraries: Pa
             return seconds_until(page, f"clickOn({result})", f"{counts} !== {json.dumps(everything)}")
 
         def saved() -> float:
+            page.click("[data-cy=entry-counts]")  # else the field of the filter holds the focus
             page.evaluate("clickOn(document.querySelector('[data-cy=action-tag-sample-labels]'))")
             page.wait_for(
                 "document.querySelector('[data-cy=sample-tag-input]')?.placeholder.includes('+ tag ')"
@@ -277,7 +253,8 @@ def of_fiftyone(browser: Browser, folder: Path, environment: Path, libraries: Pa
             page.wait_for("!!byText('*', 'Apply')")
             return seconds_until(page, "clickOn(byText('*', 'Apply'))", "!byText('*', 'Apply')")
 
-        results = {"first screen, s": f"{first:.2f}", _MEASURES[4]: count}
+        # Its workers fetch the pictures, and what they ask for is not seen.
+        results = {"first screen, s": f"{first:.2f}", _MEASURES[4]: "not counted"}
         results["filter by one of the artists, s"] = tried(filtered)
         results["save a label, s"] = tried(saved)
         return results | _common(page, printed(), environment)

@@ -43,7 +43,10 @@ with tempfile.TemporaryDirectory() as scratch:
     db_manager.connect(db_file=f"{scratch}/studio.db", cleanup_existing=True)
     dataset = ls.ImageDataset.create()
     dataset.add_samples_from_coco(
-        annotations_json=f"{scratch}/coco.json", images_path=str(folder / "photos"), embed=False
+        annotations_json=f"{scratch}/coco.json",
+        images_path=str(folder / "photos"),
+        embed=False,
+        embed_annotations=False,
     )
     print(f"imported {time.perf_counter() - begun:.1f}", flush=True)
     print("ready", flush=True)
