@@ -241,8 +241,12 @@ def of_fiftyone(browser: Browser, folder: Path, environment: Path, libraries: Pa
             return seconds_until(page, f"clickOn({result})", f"{counts} !== {json.dumps(everything)}")
 
         def saved() -> float:
-            page.click("[data-cy=entry-counts]")  # else the field of the filter holds the focus
-            page.evaluate("clickOn(document.querySelector('[data-cy=action-tag-sample-labels]'))")
+            time.sleep(2)
+            page.hover("[data-cy=looker]")
+            page.click("[data-cy='looker-checkbox-']")  # else the field of the filter holds the focus
+            time.sleep(1)
+            opener = "document.querySelector('[data-cy=action-tag-sample-labels]')"
+            page.evaluate(f"{opener}.dispatchEvent(new MouseEvent('click', {{bubbles: true}}))")
             page.wait_for(
                 "document.querySelector('[data-cy=sample-tag-input]')?.placeholder.includes('+ tag ')"
             )
