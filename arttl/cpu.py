@@ -95,6 +95,16 @@ def usable_cores(root: Path = Path("/")) -> int:
     return max(1, allowed // max(1, int(os.environ.get("LOCAL_WORLD_SIZE", 1))))
 
 
+def available_memory(root: Path = Path("/")) -> int | None:
+    """Bytes that programs may still take without swapping, of the whole machine; None where Linux does not say."""
+    try:
+        text = (root / "proc/meminfo").read_text()
+    except OSError:
+        return None
+    found = re.search(r"^MemAvailable:\s+(\d+) kB$", text, re.MULTILINE)
+    return None if found is None else int(found[1]) << 10
+
+
 def _quotas(root: Path) -> Iterator[float]:
     """The quotas, in cores, of this process's control groups and their parents, of both versions."""
     try:

@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+_BY_THE_CLOCK = 12  # times the limit of processor time
 _LAST_SECONDS = 5.0  # that a process may take to end when it is asked to
 
 
@@ -45,14 +46,13 @@ def output_of(module: str, arguments: Sequence[str], seconds: float) -> bytes:
     Args:
         module: whose `main` calls `limit_memory` before it reads what a stranger wrote.
         arguments: of its command line.
-        seconds: that it may take.
+        seconds: of the processor that it may take; by the clock twelve times as long, where a machine does much else.
 
     Raises:
         ProcessDied: if it crashed or took longer.
         RuntimeError: with its traceback, for any other failure.
     """
-    # Nothing is imported from the current folder, which may be a stranger's. The time is limited in the process as
-    # well, for one whose parent was killed.
+    # Nothing is imported from the current folder, which may be a stranger's.
     code = (
         "import sys; sys.path[:] = filter(None, sys.path); from arttl.processes import limit_time;"
         f" limit_time({math.ceil(seconds)}); from {module} import main; main()"
@@ -63,11 +63,11 @@ def output_of(module: str, arguments: Sequence[str], seconds: float) -> bytes:
             [sys.executable, "-c", code, *arguments],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=seconds,
+            timeout=_BY_THE_CLOCK * seconds,
             env={**os.environ, **one_thread},  # threads reserve memory
         )
     except subprocess.TimeoutExpired as error:
-        raise ProcessDied(f"a process took more than {seconds:g} s") from error
+        raise ProcessDied(f"a process took more than {_BY_THE_CLOCK * seconds:g} s") from error
     if b"Traceback (most recent call last)" in done.stderr:
         raise RuntimeError(f"in the process of {module}:\n{done.stderr.decode(errors='replace')}")
     if done.returncode == -getattr(signal, "SIGXCPU", math.inf):

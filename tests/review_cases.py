@@ -92,6 +92,12 @@ def made_records(count: int, *, seed: int = 1, photographs: int = 1) -> list[dic
     return rows
 
 
+def arguments(given: Path, decisions: Path) -> list[str | Path]:
+    """Of a server of a folder with `suggestions.parquet` and `photos`."""
+    named = ["--predictions", given / "suggestions.parquet", "--images", given / "photos"]
+    return [*named, "--decisions", decisions, "--reviewer", "R. Viewer"]
+
+
 def made_task(drawn: random.Random, task: str) -> dict[str, Any]:
     """What is suggested of one task: of `technique` up to two labels."""
     names = drawn.sample(LABELS[task], 4)
@@ -121,6 +127,10 @@ def draw_photographs(folder: Path, records: list[dict[str, Any]]) -> None:
     for index, record in enumerate(records):
         picture = np.full((40, 60, 3), [(37 * index) % 256, (91 * index) % 256, 128], np.uint8)
         Image.fromarray(picture).save(folder / record["picture"], quality=95)
+
+
+RECORDS = made_records(60)
+MATERIALS = [row for row, record in enumerate(RECORDS) if record["material"]]
 
 
 @dataclass

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from arttl import cpu
@@ -284,3 +285,12 @@ def test_a_busy_machine_slows_a_training_step_by_its_share() -> None:
 @pytest.mark.slow
 def test_waiting_changes_no_bit() -> None:
     assert python(STEPS, "shared", "3").splitlines()[-1] == python(STEPS, "as it is", "3").splitlines()[-1]
+
+
+def test_the_memory_that_is_free(tmp_path: Path) -> None:
+    assert cpu.available_memory(tmp_path) is None
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc" / "meminfo").write_text("MemTotal: 99 kB\nMemFree: 1 kB\nMemAvailable:   2048 kB\n")
+    assert cpu.available_memory(tmp_path) == 2 << 20
+    free = cpu.available_memory()
+    assert free is None or free == pytest.approx(psutil.virtual_memory().available, rel=0.2)

@@ -37,6 +37,16 @@ def test_a_process_that_takes_too_long(endless: Path) -> None:
     assert not psutil.pid_exists(int(endless.read_text()))
 
 
+def test_a_process_that_waits_for_ever(
+    endless: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "endless.py").write_text(_ENDLESS.replace("pass", "import time; time.sleep(1)"))
+    monkeypatch.setattr("arttl.processes._BY_THE_CLOCK", 2)
+    with pytest.raises(ProcessDied, match="a process took more than 4 s"):
+        output_of("endless", [str(endless)], 2)
+    assert not psutil.pid_exists(int(endless.read_text()))
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not limit the time of a process")
 def test_a_process_whose_parent_was_killed_ends_too(endless: Path) -> None:
     code = "import sys; from arttl.processes import output_of; output_of('endless', [sys.argv[1]], 1)"

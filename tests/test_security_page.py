@@ -78,7 +78,7 @@ def test_the_limits_of_the_page() -> None:
         ),
         "bytes of a `dataset.json` at an address": f"{documents.LARGEST // MIB} MiB",
         "memory and time of the process that reads the structure of a file of Keras": (
-            f"{child.MEMORY // MIB} MiB, {weights.SECONDS} s"
+            f"{child.MEMORY // MIB} MiB, {weights.SECONDS} s of the processor"
         ),
         "time per MiB of a shard at an address, or of `arttl fetch rijks2014`": f"{pace.SECONDS_PER_MIB:g} s",
         "bytes of a safetensors file at the Hugging Face Hub": f"{hub.LARGEST_TENSORS >> 30} GiB",

@@ -30,6 +30,7 @@ from arttl.frozen.tokens import store_names
 from arttl.inference.calibration import calibration_error
 from arttl.inference.neighbours import unit_length
 from arttl.models.stages import LAST_LAYER
+from arttl.numbers import parse_number
 from arttl.runs import RunFolder, flat_settings
 from arttl.suggesting.neighbours import Neighbour, Neighbours
 from arttl.version import __version__
@@ -115,6 +116,13 @@ def audit(settings: AuditSettings) -> AuditResult:
     for sentence in (*objects.sentences(), *sentences):
         reporter.say(sentence)
     judged, not_judged = _judge(settings, objects, tasks)
+    for of_task in judged:
+        classes = of_task.task.vocabulary.classes
+        if all(parse_number(name) is not None for name in classes):
+            reporter.say(
+                f"note       {of_task.task.name}: its labels are numbers, such as {classes[0]}, and each is judged as a"
+                " class; leave it out of --tasks"
+            )
     judgements = _judgements(judged, objects, stores, reporter)
     of_labels = [doubt for judgement in judgements.values() for doubt in judgement.doubts]
     doubts = [*of_labels, *pair_doubts(objects, judgements)]

@@ -43,7 +43,7 @@ from arttl.files import (
 from arttl.frozen.recipe import FORMAT_VERSION, BlockLine, Description, Recipe
 from arttl.loading import Preprocess
 from arttl.models import Backbone
-from arttl.models.folders import first_line, save_tensors
+from arttl.models.folders import check_shapes, first_line, save_tensors
 from arttl.pictures.near_duplicates import NEAR_DUPLICATES_FILE
 from arttl.runs import write_config
 from arttl.shards.manifest import Manifest
@@ -136,10 +136,12 @@ class FeatureStore:
         Raises:
             ArttlError: if its weights are damaged.
         """
-        backbone = Backbone(self.backbone_name, self.recipe.pooling)
         try:
+            with torch.device("meta"):
+                check_shapes(Backbone(self.backbone_name, self.recipe.pooling), {self.directory / _WEIGHTS: ""}, _DESCRIPTION)
+            backbone = Backbone(self.backbone_name, self.recipe.pooling)
             backbone.load_state_dict(load_file(self.directory / _WEIGHTS))
-        except (OSError, RuntimeError, SafetensorError) as error:
+        except (OSError, RuntimeError, SafetensorError, ValueError) as error:
             path = self.directory / _WEIGHTS
             raise ArttlError(
                 f"{path} is damaged or of another network ({first_line(error)}); {_AGAIN}"

@@ -14,8 +14,8 @@ from arttl.errors import ArttlError
 from arttl.keras_files.listing import Listing, Tensor
 from arttl.processes import ProcessDied, output_of
 
-SECONDS = 60
-"""That the structure of a file may take; real ones take one."""
+SECONDS = 5
+"""Of the processor, that the structure of a file may take; real ones take one, most of it to start."""
 _DTYPES = ("<f2", "<f4", "<f8", ">f2", ">f4", ">f8")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import timm
@@ -13,6 +14,7 @@ from timm.optim import param_groups_layer_decay
 from torch import nn
 
 import arttl.models.keras.networks  # noqa: F401 - registers Keras's forms with timm
+from arttl.cpu import available_memory
 from arttl.errors import ArttlError, did_you_mean
 from arttl.loading.preprocess import Preprocess
 from arttl.models.networks import (
@@ -53,6 +55,27 @@ def timm_name(name: str) -> str:
     return name
 
 
+def _check_memory(name: str) -> None:
+    """Refuse a network before it takes more memory than there is, which would end the process without a word."""
+    size, free = _bytes_of_weights(name), available_memory()
+    if free is not None and size > free:
+        raise ArttlError(
+            f"--backbone {name} has weights of {size / 2**30:.1f} GiB, and {free / 2**30:.1f} GiB of memory are free:"
+            " choose a smaller network"
+        )
+
+
+@cache
+def _bytes_of_weights(name: str) -> int:
+    """Of a network, built without memory; 0 for the few that compute with numbers while they are built."""
+    try:
+        with torch.device("meta"):
+            network = timm.create_model(name, pretrained=False, num_classes=0)
+    except Exception:  # whatever an operation without numbers leads to
+        return 0
+    return sum(tensor.nbytes for tensor in network.state_dict().values())
+
+
 class Backbone(nn.Module):
     """A timm network that ends in its pooled features; all that other modules need of the network.
 
@@ -75,10 +98,13 @@ class Backbone(nn.Module):
             pooling: of a transformer's tokens; None: the network's own.
 
         Raises:
-            ArttlError: for an unknown name, or a pooling that the network has no tokens for.
+            ArttlError: for an unknown name, a pooling that the network has no tokens for, or a network whose weights do
+                not fit into the memory that is free.
         """
         super().__init__()
         self.name = timm_name(name)
+        if torch.get_default_device().type != "meta":
+            _check_memory(self.name)
         self.network: Any = build_network(self.name)
         self.pooling = pooling
         if pooling is not None:

@@ -203,12 +203,13 @@ def tensor_files(folder: Path, name: str) -> dict[Path, str]:
     return {tensors: BACKBONE_PREFIX, heads: ""} if name == "model" and heads.is_file() else {tensors: ""}
 
 
-def check_shapes(model: nn.Module, files: Mapping[Path, str]) -> None:
+def check_shapes(model: nn.Module, files: Mapping[Path, str], description: str = "") -> None:
     """Compare a model with the headers of its tensors, before either takes memory.
 
     Args:
         model: built on the meta device: a description alone can ask for any number of classes or the largest network.
-        files: see `tensor_files`; the first has the name of the description.
+        files: see `tensor_files`.
+        description: the file that describes the model; by default the first of `files`, but for the suffix.
 
     Raises:
         ValueError: naming the first tensor that differs.
@@ -219,12 +220,13 @@ def check_shapes(model: nn.Module, files: Mapping[Path, str]) -> None:
         with safe_open(path, framework="pt") as file:
             for name in file.keys():  # noqa: SIM118
                 stored[prefix + name] = tuple(file.get_slice(name).get_shape())
-    names, first = " and ".join(path.name for path in files), next(iter(files))
+    names = " and ".join(path.name for path in files)
+    description = description or f"{next(iter(files)).stem}.json"
     for name in (*described, *stored):
         of_file, of_description = stored.get(name, "none"), described.get(name, "none")
         if of_file != of_description:
             raise ValueError(
-                f"{name} has the shape {of_file} in {names} and {of_description} by {first.stem}.json"
+                f"{name} has the shape {of_file} in {names} and {of_description} by {description}"
             )
 
 

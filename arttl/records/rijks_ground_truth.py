@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,6 @@ _INSTALL = "reading it needs the extra 'rijks': pip install 'arttl[rijks]'"
 # What reading a file may take: deflate packs a thousand bytes into one.
 _MEMORY, _MEMORY_PER_BYTE, _MOST_MEMORY = 512 << 20, 1_000, 8 << 30
 _SECONDS, _SECONDS_PER_MIB = 5, 10  # of processor time, of which imports take one
-_WAITING = 20  # times as long by the clock, where a machine does much else
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"  # after a header of 512 bytes in a MATLAB 7.3 file
 
 
@@ -66,7 +64,7 @@ def read_ground_truth(path: Path) -> GroundTruth:
     with readable(path, "--ground-truth"):  # a pipe would be waited for
         size = path.stat().st_size
     try:
-        output = output_of(__name__, [str(path.absolute())], _WAITING * _seconds(size))
+        output = output_of(__name__, [str(path.absolute())], _seconds(size))
     except ProcessDied as died:
         raise ArttlError(
             f"--ground-truth {path} is damaged ({died.event} reading it): download it again"
@@ -82,10 +80,6 @@ def main() -> None:
     path = Path(sys.argv[1])
     size = path.stat().st_size
     limit_memory(min(_MEMORY + _MEMORY_PER_BYTE * size, _MOST_MEMORY))
-    with suppress(ImportError):  # Windows has no such limit
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_CPU, (_seconds(size), _seconds(size)))
     try:
         outcome = _Outcome(ground_truth_in(path))
     except ArttlError as error:

@@ -219,7 +219,7 @@ def run(settings: ReportSettings) -> None:
     elif settings.maps and not writer.has_maps and not isinstance(model, MultiTaskModel):
         reporter.say("maps       none: arttl visualize shows those of the networks of a fused model")
     size = sum(path.stat().st_size for path in _files(settings.out)) / 1e6
-    pages = f", {counted(len(_files(settings.out)), 'page')}" if settings.paged else ""
+    pages = f", {counted(-(-writer.total // _PER_PAGE), 'page')} and a search" if settings.paged else ""
     reporter.say(
         f"report     {settings.out}: {counted(writer.counts.cards, 'picture')}{pages}, {size:.1f} MB,"
         f" in {time.perf_counter() - started:.1f} s"

@@ -12,7 +12,7 @@ import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from arttl.console import Reporter
+from arttl.console import Reporter, command_line
 from arttl.errors import ArttlError, one_line
 from arttl.review.security import Guard
 from arttl.review.session import Session
@@ -37,6 +37,8 @@ def run(settings: ReviewSettings) -> None:
         for sentence in session.sentences():
             reporter.say(sentence)
         serve(session, started)
+        export = ("export", "--decisions", settings.decisions, "--to", "csv", "--out", "reviewed.csv")
+        reporter.say(f"next        {command_line('decisions', *export)}")
 
 
 @contextmanager

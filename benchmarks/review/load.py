@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import psutil
+from measure import WITHOUT_PANDAS
 
 from arttl.decisions.file import DecisionFile
 
@@ -89,8 +90,7 @@ def main() -> None:
         ]
         server = subprocess.Popen(
             [
-                Path(sys.executable).parent / "arttl",
-                "review",
+                *(sys.executable, "-c", WITHOUT_PANDAS, "review"),
                 *files,
                 "--decisions",
                 decisions,

@@ -7,6 +7,7 @@ waits for on the screen: the object's panel, and the texts of the cells in sight
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -29,11 +31,11 @@ class Without:
         if name == 'pandas': raise ImportError(name)
 sys.meta_path.insert(0, Without())
 from arttl.cli import main; main()"""
-_READY = """document.documentElement.dataset.ready && document.querySelector('#object h2')
+READY = """document.documentElement.dataset.ready && document.querySelector('#object h2')
  && [...document.querySelectorAll('.cell:not([hidden])')].every(
    c => c.querySelector('.number').textContent !== '…' && c.querySelector('img').complete)"""
 # Runs in the page: times until a condition holds, looked at in every frame.
-_TIMER = """window.timed = async (act, until) => {
+TIMER = """window.timed = async (act, until) => {
   const start = performance.now();
   act();
   while (!until()) {
@@ -61,11 +63,10 @@ def _median(page: Page, script: str, repeats: int = 7) -> float:
     return statistics.median(times)
 
 
-def measure(folder: Path) -> dict[str, float]:
-    """All times in milliseconds, start-up in seconds, memory in MB."""
-    results: dict[str, float] = {}
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[tuple[str, psutil.Process]]:
+    """The review app with a collection of `collection.py`: its address, and the process."""
     with tempfile.TemporaryDirectory() as scratch:
-        environment = {**os.environ, "ARTTL_CACHE": scratch, "PYTHONUNBUFFERED": "1"}
         command = [
             *(sys.executable, "-c", WITHOUT_PANDAS, "review"),
             "--predictions",
@@ -74,37 +75,43 @@ def measure(folder: Path) -> dict[str, float]:
             str(folder / "photos"),
         ]
         (folder / "photos").mkdir(exist_ok=True)
-        begun = time.perf_counter()
         server = subprocess.Popen(
             [*command, "--decisions", f"{scratch}/d.sqlite", "--no-browser"],
             stdout=subprocess.PIPE,
             text=True,
-            env=environment,
+            env={**os.environ, "ARTTL_CACHE": scratch, "PYTHONUNBUFFERED": "1"},
         )
         try:
             assert server.stdout is not None
             text = ""
             while "stop " not in text:
                 text += server.stdout.readline()
-            results["start, s"] = time.perf_counter() - begun
             address = re.search(r"http\S+", text)
             assert address is not None
-            process = psutil.Process(server.pid)
-            results["memory after the start, MB"] = process.memory_info().rss / 1e6
-            with chromium() as browser:
-                page = browser.page(width=1280, height=900)
-                begun = time.perf_counter()
-                page.goto(address[0])
-                page.wait_for(_READY)
-                results["first screen, with pictures"] = 1000 * (time.perf_counter() - begun)
-                page.evaluate(_TIMER)
-                results |= times_of(page)
-                results["memory at the end, MB"] = process.memory_info().rss / 1e6
-                wrong = [error for error in page.errors if "404" not in error]  # where there are no pictures
-                assert wrong == [], wrong
+            yield address[0], psutil.Process(server.pid)
         finally:
             server.kill()
             server.wait()
+
+
+def measure(folder: Path) -> dict[str, float]:
+    """All times in milliseconds, start-up in seconds, memory in MB."""
+    results: dict[str, float] = {}
+    begun = time.perf_counter()
+    with serving(folder) as (address, process):
+        results["start, s"] = time.perf_counter() - begun
+        results["memory after the start, MB"] = process.memory_info().rss / 1e6
+        with chromium() as browser:
+            page = browser.page(width=1280, height=900)
+            begun = time.perf_counter()
+            page.goto(address)
+            page.wait_for(READY)
+            results["first screen, with pictures"] = 1000 * (time.perf_counter() - begun)
+            page.evaluate(TIMER)
+            results |= times_of(page)
+            results["memory at the end, MB"] = process.memory_info().rss / 1e6
+            wrong = [error for error in page.errors if "404" not in error]  # where there are no pictures
+            assert wrong == [], wrong
     return results
 
 

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 
 from arttl.auditing import out_of_fold
 from arttl.auditing.command import AuditResult, audit
+from arttl.auditing.objects import AuditedObjects
 from arttl.auditing.settings import AuditSettings
 from arttl.cli import run_command
 from arttl.errors import ArttlError
@@ -248,6 +250,23 @@ def test_the_command_prints_what_it_found(
     assert run_command("audit", argv) == 2
     assert "already holds an audit; choose another, or pass --overwrite" in capsys.readouterr().err
     assert run_command("audit", [*argv, "--overwrite"]) == 0
+
+
+def test_numbers_are_judged_as_classes_and_that_is_said(
+    two_audited_stores: list[FeatureStore], tmp_path: Path, capsys, monkeypatch
+) -> None:
+    labels = [(("1880",), ("1881.5",), None)[row % 3] for row in range(len(two_audited_stores[0].manifest))]
+    judged = AuditedObjects.of
+
+    def of(manifest: Manifest, tasks: tuple[str, ...]) -> AuditedObjects:
+        objects = judged(manifest, tasks)
+        return replace(objects, labels={**objects.labels, "type": labels[: len(objects)]})
+
+    monkeypatch.setattr(AuditedObjects, "of", of)
+    audit(settings_for(two_audited_stores[:1], tmp_path / "audit", tasks=("type", "material")))
+    shown = capsys.readouterr().out
+    assert "note       type: its labels are numbers, such as 1880, and each is judged as a class" in shown
+    assert "note       material" not in shown
 
 
 def test_shards_are_audited_by_way_of_their_features(small_shards: Path, tmp_path: Path) -> None:

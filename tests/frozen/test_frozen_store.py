@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -132,6 +133,19 @@ def test_other_weights_than_the_features_were_made_with_are_refused(
     save_file({**state, name: state[name] + 1}, tmp_path / "f" / "backbone.safetensors")
     with pytest.raises(ArttlError, match="is not the network the features were made with"):
         store.load_backbone()
+
+
+def test_a_description_that_names_a_giant_takes_no_memory(small_shards: Path, tmp_path: Path) -> None:
+    features_of(small_shards, tmp_path / "f")
+    path = tmp_path / "f" / "features.json"
+    document = json.loads(path.read_text())
+    path.write_text(
+        json.dumps({**document, "recipe": {**document["recipe"], "backbone": "convnext_xxlarge"}})
+    )
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ArttlError, match=r"is damaged or of another network \(.* by features.json\)"):
+        FeatureStore.open(tmp_path / "f").load_backbone()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kB, of 3.4 GB
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,10 @@ sys.path[1:1] = [
 import exchange_files  # noqa: E402
 import files  # noqa: E402
 import metadata  # noqa: E402
+import picture_files  # noqa: E402
 from fuzzing import Fuzzing  # noqa: E402
 
-PARSERS = metadata.PARSERS | files.PARSERS | exchange_files.PARSERS
+PARSERS = metadata.PARSERS | picture_files.PARSERS | files.PARSERS | exchange_files.PARSERS
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Parsers of what `arttl convert` and `arttl vocabulary` read: suggestions, decisions, identifiers, targets, shards."""
+"""Parsers of what `arttl convert`, `vocabulary`, `report` and `review` read: suggestions, doubts, decisions, tables."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from exchange_cases import AAT, PREDICTIONS, write_inputs
 from fuzzing import Parser
 
 from arttl.exchange.command import ConvertSettings, run
+from arttl.exchange.doubts import SCHEMA, read_doubts
 from arttl.packing.pack import pack
 from arttl.packing.settings import PackSettings
+from arttl.review.collection import Collection
+from arttl.review.details import RecordFile
 from arttl.sources.synthetic import synthetic_artworks
 from arttl.vocabularies.command import VocabularySettings
 from arttl.vocabularies.command import run as collect
@@ -67,4 +70,62 @@ def _collect(folder: Path, out: Path) -> None:
     collect(VocabularySettings(shards=(folder / "made",), out=out / "vocabulary.csv"))
 
 
-PARSERS = {"convert": Parser(_inputs, (_convert,)), "vocabulary": Parser(_shards, (_collect,))}
+def _doubts(folder: Path) -> None:
+    head = {
+        "task": "type",
+        "score": 0.9,
+        "confident": True,
+        "object_number": "A.1",
+        "key": "a",
+        "split": "test",
+    }
+    near = {
+        "object_number": "B",
+        "key": "b",
+        "similarity": 0.5,
+        "catalogued": [{"task": "type", "labels": ["jug"]}],
+    }
+    pair = {
+        "task": "material",
+        "label": "lead",
+        "objects": 9,
+        "other_objects": 7,
+        "expected": 3.0,
+        "chance": 0.01,
+    }
+    rows = [
+        head
+        | {
+            "kind": "pair" if number % 5 == 4 else "label",
+            "rank": number + 1,
+            "catalogued": ["vase"],
+            "label": "vase",
+            "suggested": "bowl",
+            "suggested_probability": 0.9,
+            "ranked": [{"label": "bowl", "probability": 0.9}],
+            "networks": [{"network": "n", "likeliest": "bowl", "agrees": True}],
+            "nearest": [near],
+            "pair": pair if number % 5 == 4 else None,
+        }
+        for number in range(30)
+    ]
+    (folder / "audit").mkdir()
+    pq.write_table(pa.Table.from_pylist(rows, SCHEMA), folder / "audit" / "audit.parquet", row_group_size=10)
+
+
+def _audited(folder: Path, out: Path) -> None:
+    list(read_doubts(folder))
+
+
+def _reviewed(folder: Path, out: Path) -> None:
+    file = folder / "audit.parquet"
+    doubts, records = Collection(None, folder), RecordFile(file, file)
+    for row in range(len(doubts)):
+        records.doubt(row)
+
+
+PARSERS = {
+    "convert": Parser(_inputs, (_convert,)),
+    "vocabulary": Parser(_shards, (_collect,)),
+    "audit": Parser(_doubts, (_audited, _reviewed)),
+}

@@ -6,7 +6,7 @@ import torch
 
 from arttl.errors import ArttlError
 from arttl.models import Backbone, default_preprocess
-from arttl.models.backbones import timm_name
+from arttl.models.backbones import _bytes_of_weights, timm_name
 
 PAPER = {"vgg19": 512, "inception_v3": 2048, "resnet50": 2048, "xception": 2048, "densenet121": 1024}
 
@@ -59,3 +59,24 @@ def test_input_size_and_scaling_are_the_weights_own() -> None:
 def test_unknown_names(name: str, reason: str) -> None:
     with pytest.raises(ArttlError, match=reason):
         timm_name(name)
+
+
+def test_a_network_that_memory_does_not_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("arttl.models.backbones.available_memory", lambda: 40 << 20)
+    with pytest.raises(
+        ArttlError, match=r"resnet18 has weights of 0\.0 GiB, and 0\.0 GiB of memory are free"
+    ):
+        Backbone("resnet18")  # 44.7 MB
+    with torch.device("meta"):
+        assert next(Backbone("resnet18").parameters()).is_meta
+    monkeypatch.setattr("arttl.models.backbones.available_memory", lambda: 45 << 20)
+    torch.manual_seed(1)
+    first = next(Backbone("resnet18").parameters())
+    torch.manual_seed(1)
+    assert torch.equal(first, next(timm.create_model("resnet18", num_classes=0).parameters()))
+
+
+def test_the_size_of_weights_is_that_of_the_network() -> None:
+    for name in ("resnet10t", "test_vit", "vgg11"):
+        network = timm.create_model(name, num_classes=0)
+        assert _bytes_of_weights(name) == sum(tensor.nbytes for tensor in network.state_dict().values())
