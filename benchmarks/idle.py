@@ -5,7 +5,8 @@ r"""How much of its cores a command leaves idle, also on a machine that other pr
 Several times a second the kernel is asked how long each thread of the command and its children has run, and how long it
 has waited for a core (`/proc/PID/task/TID/schedstat`, Linux). Their sum over the time between is how many cores the
 command would have used if they had been free: below the number of cores some would have been idle. How long it would
-have taken with the cores to itself is the processor time over that demand, at most the number of cores.
+have taken with the cores to itself is the processor time over that demand, at most the number of cores. Threads that
+wait for one another count as idle, and other programs make them wait longer: beside these the idle share is too large.
 """
 
 from __future__ import annotations

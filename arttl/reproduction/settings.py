@@ -100,7 +100,7 @@ class ReproduceSettings(Settings):
     experiment itself."""
     side_by_side: AtLeastOne | None = None
     """Number of runs that are trained at a time, each in a process with a GPU of its own and its share of the cores. By
-    default one per GPU; without a GPU one, since a single run keeps the cores busy."""
+    default one per GPU; without a GPU one, whose threads use all cores."""
     panels: str = "*"
     """Pattern of the object numbers, such as MET.*, whose test pictures the report may show, with VisualBackProp over
     them; none with ''. For pictures that may not be passed on."""
