@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from arttl.loading import Preprocess as Preprocess
     from arttl.loading import open_loader as open_loader
     from arttl.models import MultiTaskModel as MultiTaskModel
+    from arttl.saliency.class_maps import class_maps as class_maps
     from arttl.saliency.visual_backprop import visual_backprop as visual_backprop
     from arttl.shards.manifest import Manifest as Manifest
     from arttl.suggesting.api import load_model as load_model
@@ -35,6 +36,7 @@ _HOME = {
     "MultiTaskModel": "arttl.models",
     "Preprocess": "arttl.loading",
     "TaskSet": "arttl.tasks",
+    "class_maps": "arttl.saliency",
     "load_model": "arttl.suggesting.api",
     "open_loader": "arttl.loading",
     "predict": "arttl.suggesting.api",

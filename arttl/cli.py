@@ -34,6 +34,7 @@ class Command:
         defaults: "module:name" of a function that takes the settings given without a recipe, and returns the settings
             that replace the defaults, or None to keep the dataclass's own.
         subcommands: "module:name" of a mapping from name to (settings dataclass, function, text).
+        ranks: whether several processes of `accelerate launch` share its work.
     """
 
     text: str
@@ -42,6 +43,7 @@ class Command:
     recipe: bool = False
     defaults: str = ""
     subcommands: str = ""
+    ranks: bool = False
 
 
 COMMANDS = {
@@ -57,9 +59,13 @@ COMMANDS = {
         "arttl.training.train:run",
         recipe=True,
         defaults="arttl.training.embedded:embedded_defaults",
+        ranks=True,
     ),
     "features": Command(
-        "compute a frozen network's features once", "arttl.frozen.extract:FeatureSettings", recipe=True
+        "compute a frozen network's features once",
+        "arttl.frozen.extract:FeatureSettings",
+        recipe=True,
+        ranks=True,
     ),
     "probe": Command(
         "compare several kinds of heads on features computed once",
@@ -82,6 +88,7 @@ COMMANDS = {
         "suggest labels for pictures, with what is promised of them",
         "arttl.suggesting.settings:PredictSettings",
         "arttl.suggesting.command:run",
+        ranks=True,
     ),
     "audit": Command(
         "list the objects whose catalogue labels the pictures contradict",
@@ -114,6 +121,7 @@ COMMANDS = {
         "run the paper's experiment on two collections",
         "arttl.reproduction.settings:ReproduceSettings",
         "arttl.reproduction.command:run",
+        ranks=True,
     ),
     "visualize": Command("draw what a model looks at", "arttl.explain.command:VisualizeSettings"),
     "explain": Command(
@@ -236,7 +244,29 @@ def run_command(name: str, argv: Sequence[str] | None = None, prog: str | None =
     """
     share_cores()  # before anything imports torch
     arguments = sys.argv[1:] if argv is None else argv
-    return _status_of(lambda: _run(COMMANDS[name], arguments, prog or f"arttl {name}"))
+    prog = prog or f"arttl {name}"
+
+    def work() -> None:
+        if not COMMANDS[name].ranks:
+            _check_alone(prog)
+        _run(COMMANDS[name], arguments, prog)
+
+    return _status_of(work)
+
+
+def _check_alone(prog: str) -> None:
+    """Refuse to do the same work, and write the same files, once per process.
+
+    Raises:
+        ArttlError: where a launcher has started several.
+    """
+    processes = os.environ.get("WORLD_SIZE", "")  # of accelerate launch and torchrun
+    if processes.isdecimal() and int(processes) > 1:
+        *shared, last = (name for name, command in COMMANDS.items() if command.ranks)
+        raise ArttlError(
+            f"{prog} works in one process, and {int(processes)} were started: give it without accelerate launch or"
+            f" torchrun (only {', '.join(shared)} and {last} use several)"
+        )
 
 
 def _status_of(work: Callable[[], object]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import Any
 
@@ -54,6 +55,11 @@ class Reporter:
     def progress(self, description: str, total: int) -> ProgressBar:
         """A progress bar that is removed when it is done; none where the output is not a terminal."""
         return ProgressBar(self.console, description, total)
+
+
+def command_line(name: str, *arguments: object) -> str:
+    """A command of arttl with its arguments, as a shell takes it."""
+    return shlex.join(["arttl", name, *map(str, arguments)])
 
 
 class ProgressBar:

@@ -10,6 +10,9 @@ from typing import Any
 
 from arttl.errors import printable
 
+MOST_CARDS = 3000
+"""Pictures of one page that a browser shows without delay."""
+
 _LONGEST = 200  # characters; thousands of cards hold such texts several times
 _TEMPLATES = Path(__file__).parent / "templates"
 

@@ -1,6 +1,7 @@
 // The arithmetic of every kernel, compiled for the CPU and for CUDA alike, so that a machine without a GPU tests it.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -85,6 +86,14 @@ ARTTL_INLINE Window window_of(int position, const Axis& axis) {
   return {first, last < axis.deep ? last : axis.deep - 1};
 }
 
+// What a window's sum is multiplied by on one axis for the average over the window: 1 / its length. An empty one, whose
+// sum is 0, has 0. Without averaging 1, which changes no digit.
+ARTTL_INLINE float share_of(Window window, bool averages) {
+  const int length = window.last - window.first + 1;
+  if (!averages) return 1.0f;
+  return length > 0 ? 1.0f / static_cast<float>(length) : 0.0f;
+}
+
 // The sum over the window's rows of one column of a map [*, width]. A window's sum is the sum of its column sums, in
 // this order in both backends: for each row of the output a thread of the CPU, or a warp, keeps the column sums.
 ARTTL_INLINE float column_sum(const float* map, std::int64_t width, std::int64_t column, Window rows) {
@@ -114,6 +123,26 @@ ARTTL_INLINE std::uint32_t ordered_of(float value) {
 
 ARTTL_INLINE float number_of(std::uint32_t ordered) {
   return float_of(ordered & 0x80000000u ? ordered & 0x7fffffffu : ~ordered);
+}
+
+// What speaks for a class at one position: max(0, l_c - l_a) for against >= 0, else its log-odds, see kernels.h. The
+// logits of a position are `stride` numbers apart. A NaN among those that are read is kept.
+ARTTL_INLINE float evidence_for(const float* logits, std::int64_t outputs, std::int64_t stride, std::int64_t label,
+                                std::int64_t against) {
+  const float own = logits[label * stride];
+  float rival = against >= 0 ? logits[against * stride] : 0.0f;
+  if (against < 0 && outputs > 1) {
+    float peak = logits[(label == 0 ? 1 : 0) * stride];
+    for (std::int64_t b = 0; b < outputs; ++b) {
+      if (b != label) peak = at_least(logits[b * stride], peak);
+    }
+    float sum = 0.0f;
+    for (std::int64_t b = 0; b < outputs; ++b) {
+      if (b != label) sum += expf(logits[b * stride] - peak);
+    }
+    rival = peak + logf(sum);
+  }
+  return at_least(own - rival, 0.0f);
 }
 
 // (value - low) / span, where span is high - low + epsilon, and 0 for the constant map that has no span.

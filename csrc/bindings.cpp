@@ -25,12 +25,14 @@ PYBIND11_MODULE(_kernels, m) {
       .def(py::init<std::vector<std::string>, std::vector<std::string>, const BatchArrays&, const BatchSettings&>())
       .def("fill", &PictureBatch::fill, release_gil())
       .def("stop", &PictureBatch::stop);
+  m.def("class_evidence_cpu", &class_evidence_cpu, release_gil());
   m.attr("MOST_STEPS") = kMostSteps;
   m.attr("WIDEST_MAP") = kWidestMap;
   m.attr("MOST_PIXELS") = kMostPixels;
   m.def("backproject_cpu", &backproject_cpu, release_gil());
 #if defined(ARTTL_WITH_CUDA)
   m.def("channel_mean_cuda", &channel_mean_cuda, release_gil());
+  m.def("class_evidence_cuda", &class_evidence_cuda, release_gil());
   m.def("backproject_cuda", &backproject_cuda, release_gil());
 #endif
 }

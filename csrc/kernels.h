@@ -22,10 +22,11 @@ void channel_mean_cpu(std::uintptr_t input, std::uintptr_t output, int dtype, bo
 
 // output [images, *size] = shallow * scale * (deep [images, *deep_size] through the all-ones transposed convolution of
 // the given kernel, stride and padding), all float32. scale brings deep_peak [images] to [1, 2), and is 1 where
-// deep_peak is null; shallow counts as 1 where it is null. peak [images] = max |output| of each image.
+// deep_peak is null; shallow counts as 1 where it is null. With average, each sum is divided by the number of deep
+// positions in it. peak [images] = max |output| of each image.
 void upsample_multiply_cpu(std::uintptr_t deep, std::uintptr_t deep_peak, std::uintptr_t shallow, std::uintptr_t output,
                            std::uintptr_t peak, std::int64_t images, const Pair& deep_size, const Pair& size,
-                           const Pair& kernel, const Pair& stride, const Pair& padding, int threads);
+                           const Pair& kernel, const Pair& stride, const Pair& padding, bool average, int threads);
 
 // output = (maps - min) / (max - min + epsilon) with each image's own min and max; maps, output [images, pixels]
 // float32. A constant map gives zeros. range [2, images] uint32 is working space.
@@ -34,17 +35,26 @@ void minmax_normalise_cpu(std::uintptr_t maps, std::uintptr_t output, std::uintp
 
 // All steps and the normalisation (with epsilon 0) in one call, from the deepest of `means` [images, h, w], which are
 // listed from the image on, to `output` [images, H, W]; with `epsilon`, of the means after `minmax_normalise` with it.
-// Each step is nine numbers of `steps`, the deepest first: whether the next shallower map is the factor (else ones),
-// then size, kernel, stride and padding of `upsample_multiply`, two each; no map has more pixels than the last step's
-// output. workspace [min(images, threads), H * W + 4] float32 on the CPU, with epsilon H * W more; [images, H * W] on a
-// CUDA device. There are at most kMostSteps steps, no map but the last output is wider than kWidestMap, and it has at
-// most kMostPixels: what a CUDA device has room for.
+// Each step is nine numbers of `steps`, the deepest first: kMultiplies where the next shallower map is the factor (else
+// ones), plus kAverages where windows are averaged; then size, kernel, stride and padding of `upsample_multiply`, two
+// each; no map has more pixels than the last step's output. workspace [min(images, threads), H * W + 4] float32 on the
+// CPU, with epsilon H * W more; [images, H * W] on a CUDA device. There are at most kMostSteps steps, no map but the
+// last output is wider than kWidestMap, and it has at most kMostPixels: what a CUDA device has room for.
 void backproject_cpu(const std::vector<std::uintptr_t>& means, const std::vector<int>& steps, const Pair& deep_size,
                      std::optional<float> epsilon, std::uintptr_t workspace, std::uintptr_t output, std::int64_t images,
                      int threads);
 
+constexpr int kMultiplies = 1;
+constexpr int kAverages = 2;
 constexpr int kMostSteps = 80;
 constexpr int kWidestMap = 8192;
+
+// output [images, pixels] = what speaks for a class at each position: with l = logits [images, outputs, pixels]
+// float32, c = classes[image] and a = against[image] (both int64, below outputs), max(0, l_c - l_a); where against is
+// null, the log-odds of c against all other outputs together, max(0, l_c - log sum_{b != c} exp l_b), or max(0, l_c)
+// where there is one output.
+void class_evidence_cpu(std::uintptr_t logits, std::uintptr_t classes, std::uintptr_t against, std::uintptr_t output,
+                        std::int64_t images, std::int64_t outputs, std::int64_t pixels, int threads);
 
 using Part = std::array<std::int64_t, 4>;  // top, left, bottom, right
 using Color3 = std::array<float, 3>;       // of red, green and blue
@@ -75,6 +85,10 @@ bool decode_jpeg_cpu(std::uintptr_t data, std::int64_t length, const std::array<
 // On a CUDA device, queued on `stream` (a cudaStream_t) as one kernel, without a synchronisation or an allocation.
 void channel_mean_cuda(std::uintptr_t input, std::uintptr_t output, int dtype, bool channels_last, std::int64_t images,
                        std::int64_t channels, std::int64_t pixels, bool rectify, int device, std::uintptr_t stream);
+
+void class_evidence_cuda(std::uintptr_t logits, std::uintptr_t classes, std::uintptr_t against, std::uintptr_t output,
+                         std::int64_t images, std::int64_t outputs, std::int64_t pixels, int device,
+                         std::uintptr_t stream);
 
 void backproject_cuda(const std::vector<std::uintptr_t>& means, const std::vector<int>& steps, const Pair& deep_size,
                       std::optional<float> epsilon, std::uintptr_t workspace, std::uintptr_t output,

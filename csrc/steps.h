@@ -9,6 +9,7 @@ namespace arttl {
 
 struct Step {
   bool multiplies;  // by the next shallower map; else by ones
+  bool averages;    // its windows instead of adding them up
   Pair size, kernel, stride, padding;
 };
 
@@ -16,7 +17,8 @@ inline std::vector<Step> steps_of(const std::vector<int>& numbers) {
   const auto pair_at = [&](std::size_t index) { return Pair{numbers[index], numbers[index + 1]}; };
   std::vector<Step> steps;
   for (std::size_t i = 0; i < numbers.size(); i += 9) {
-    steps.push_back({numbers[i] != 0, pair_at(i + 1), pair_at(i + 3), pair_at(i + 5), pair_at(i + 7)});
+    steps.push_back({(numbers[i] & kMultiplies) != 0, (numbers[i] & kAverages) != 0, pair_at(i + 1), pair_at(i + 3),
+                     pair_at(i + 5), pair_at(i + 7)});
   }
   return steps;
 }

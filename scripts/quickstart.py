@@ -1,7 +1,9 @@
 """From a fresh clone to a result: make .venv, install arttl into it, and run the main job or the tests.
 
-    python3 scripts/quickstart.py demo     train the joint model on a small generated collection
-    python3 scripts/quickstart.py test     lint, type-check and test, the kernels under sanitisers too
+    python3 scripts/quickstart.py demo          train the joint model on a small generated collection
+    python3 scripts/quickstart.py test          all checks: see CONTRIBUTING.md
+    python3 scripts/quickstart.py test lint docs    these parts of them alone
+    python3 scripts/quickstart.py install       the environment of the tests, and nothing more
 
 Needs Python 3.10 or newer and a C++ compiler, nothing else. A second call uses what the first installed, and
 reinstalls if pyproject.toml or the C++ sources have changed.
@@ -18,6 +20,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,7 +28,7 @@ ENVIRONMENT = ROOT / ".venv"
 SCRIPTS = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 EXTRAS = {
     "demo": ["weights"],
-    "test": ["dev", "weights", "rijks", "heif", "remote", "dask", "explain", "export", "review"],
+    "test": ["dev", "docs", "weights", "rijks", "heif", "remote", "dask", "explain", "export", "review"],
 }
 
 
@@ -63,25 +66,8 @@ def install(extras: list[str]) -> None:
     stamp.write_text(digest)
 
 
-def main() -> None:
-    """Parse the argument and run the job."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("job", choices=("demo", "test"))
-    job = parser.parse_args().job
-    if sys.version_info < (3, 10):
-        sys.exit(f"error: arttl needs Python 3.10 or newer, but this is {platform.python_version()}")
-    extras = EXTRAS[job]
-    if platform.system() == "Linux" and platform.machine() == "x86_64" and job == "test":
-        extras = [*extras, "dali"]
-    install(extras)
-    if job == "demo":
-        say("Training the joint model (material, type, artist) on a small generated collection")
-        # Without these the launcher warns about the defaults it chose.
-        launch = ("--num_processes=1", "--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no")
-        run(SCRIPTS / "accelerate", "launch", *launch, "scripts/train_multitask.py")
-        return
+def lint() -> None:
+    """The style of Python and C++, the types, and which package imports which."""
     sources = sorted(str(path) for path in (ROOT / "csrc").rglob("*.*"))
     sources += sorted(str(path) for path in (ROOT / "tests" / "cuda_emulation").glob("*.[ch]*"))
     run(SCRIPTS / "ruff", "check", ".")
@@ -89,14 +75,68 @@ def main() -> None:
     run(SCRIPTS / "clang-format", "--dry-run", "--Werror", *sources)
     run(SCRIPTS / "mypy")
     run(SCRIPTS / "lint-imports")
+
+
+def sanitised() -> None:
+    """The CPU kernels under sanitisers, where GCC has them."""
     if platform.system() == "Linux" and shutil.which("g++"):
         run(SCRIPTS / "python", "scripts/test_sanitised.py")
-    # The tests of one file share what they prepare.
-    parallel = ("--numprocesses", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile")
-    # Coverage makes tests up to a third slower, so it is measured in the short ones only.
-    run(SCRIPTS / "python", "-m", "pytest", *parallel, "--cov", "-m", "not slow")
-    run(SCRIPTS / "python", "-m", "pytest", *parallel, "-m", "slow and not alone")
-    run(SCRIPTS / "python", "-m", "pytest", "-m", "alone")
+
+
+def pytest(*arguments: str, parallel: bool = True) -> None:
+    """Run tests; those of one file share what they prepare."""
+    workers = ("--numprocesses", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile") if parallel else ()
+    run(SCRIPTS / "python", "-m", "pytest", *workers, *arguments)
+
+
+# Coverage makes tests up to a third slower, so it is measured in the short ones only.
+PARTS: dict[str, Callable[[], None]] = {
+    "lint": lint,
+    "sanitised": sanitised,
+    "short": lambda: pytest("--cov", "-m", "not slow"),
+    "slow": lambda: pytest("-m", "slow and not alone"),
+    "alone": lambda: pytest("-m", "alone", parallel=False),
+    "wheel": lambda: run(SCRIPTS / "python", "scripts/test_wheel.py"),
+}
+# Some of the tests above by themselves, for machines that have nothing else to do.
+SELECTIONS: dict[str, Callable[[], None]] = {
+    "browser": lambda: pytest("-m", "browser"),
+    "emulation": lambda: pytest("tests/gpu/test_gpu_kernels.py", "tests/cuda_emulation"),
+}
+
+
+def demo() -> None:
+    """Train the joint model on a small generated collection."""
+    say("Training the joint model (material, type, artist) on a small generated collection")
+    # Without these the launcher warns about the defaults it chose.
+    launch = ("--num_processes=1", "--num_machines=1", "--mixed_precision=no", "--dynamo_backend=no")
+    run(SCRIPTS / "accelerate", "launch", *launch, "scripts/train_multitask.py")
+
+
+def main() -> None:
+    """Parse the arguments and run the job."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("job", choices=("demo", "test", "install"))
+    parser.add_argument("parts", nargs="*", help=f"of test: {', '.join([*PARTS, *SELECTIONS])}")
+    arguments = parser.parse_args()
+    every = PARTS | SELECTIONS
+    if arguments.parts and arguments.job != "test":
+        parser.error(f"{arguments.job} has no parts")
+    if unknown := [part for part in arguments.parts if part not in every]:
+        parser.error(f"there is no part {unknown[0]!r}; there are: {', '.join(every)}")
+    if sys.version_info < (3, 10):
+        sys.exit(f"error: arttl needs Python 3.10 or newer, but this is {platform.python_version()}")
+    extras = EXTRAS["demo" if arguments.job == "demo" else "test"]
+    if platform.system() == "Linux" and platform.machine() == "x86_64" and arguments.job != "demo":
+        extras = [*extras, "dali"]
+    install(extras)
+    if arguments.job == "demo":
+        demo()
+    if arguments.job == "test":
+        for part in arguments.parts or PARTS:
+            every[part]()
 
 
 if __name__ == "__main__":

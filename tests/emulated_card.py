@@ -119,7 +119,7 @@ def arrays_of(name: str, arguments: Sequence[Any]) -> list[Array]:
         ]
     if name == "backproject":
         means, steps, deep_size, _, workspace, out, images = arguments
-        sizes = [deep_size, *(steps[i + 1 : i + 3] for i in range(0, len(steps), 9) if steps[i])]
+        sizes = [deep_size, *(steps[i + 1 : i + 3] for i in range(0, len(steps), 9) if steps[i] & 1)]
         pixels = steps[-8] * steps[-7]
         return [
             *[
@@ -127,6 +127,14 @@ def arrays_of(name: str, arguments: Sequence[Any]) -> list[Array]:
                 for index, (mean, size) in enumerate(zip(means, reversed(sizes), strict=True))
             ],
             ("workspace", workspace, images * pixels * 4, WORKSPACE),
+            ("output", out, images * pixels * 4, OUTPUT),
+        ]
+    if name == "class_evidence":
+        logits, classes, against, out, images, outputs, pixels = arguments
+        return [
+            ("logits", logits, images * outputs * pixels * 4, INPUT),
+            ("classes", classes, images * 8, INPUT),
+            ("against", against, images * 8, INPUT),
             ("output", out, images * pixels * 4, OUTPUT),
         ]
     raise ValueError(f"the emulation knows no arrays of {name}: add them here, as csrc/kernels.h has them")

@@ -209,3 +209,20 @@ def test_a_file_of_the_system_is_named(monkeypatch, capsys) -> None:
     monkeypatch.setattr("arttl.cli._run", fail)
     assert run_command("train", []) == 2
     assert capsys.readouterr().err == "error: /a/b cannot be read or written: Permission denied\n"
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_commands_that_are_not_made_for_several_processes_refuse_them(name: str, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    argv = ["merge"] if name == "shards" else ["score"] if name == "explain" else []
+    refused = f"error: arttl {name} works in one process, and 2 were started"
+    if name in ("train", "features", "predict", "reproduce"):
+        with pytest.raises(SystemExit):  # its usage
+            run_command(name, ["--no-such-flag"])
+        assert refused not in capsys.readouterr().err
+        return
+    assert run_command(name, argv) == 2
+    assert sentence(capsys).startswith(refused)
+    monkeypatch.setenv("RANK", "1")  # the first says it
+    assert run_command(name, argv) == 2
+    assert capsys.readouterr().err == ""

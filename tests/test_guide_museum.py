@@ -75,6 +75,7 @@ def test_the_walk(folder: Path, real_data: Path, capsys: pytest.CaptureFixture[s
         "shards",
         "train",
         *["predict"] * 2,
+        "report",
         "decisions",
         *["convert"] * 2,
         "predict",

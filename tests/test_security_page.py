@@ -8,7 +8,7 @@ from pathlib import Path
 from arttl import documents, pages
 from arttl.decisions import decision, opening
 from arttl.decisions import file as decision_file
-from arttl.exchange import predictions
+from arttl.exchange import doubts, parquet_rows, predictions
 from arttl.fetching import pace
 from arttl.fetching.iiif import IiifSettings
 from arttl.keras_files import child, weights
@@ -16,8 +16,6 @@ from arttl.models import hub
 from arttl.pictures import jpeg, png, tiff
 from arttl.pictures.decoding import DEFAULT_MAX_PIXELS
 from arttl.records import delimited, rijks_ground_truth, structured, tar_members, xml_records
-from arttl.reports import audited
-from arttl.reports.settings import MOST_CARDS
 from arttl.review import reading, requests, security
 from arttl.shards import parquet
 
@@ -50,14 +48,16 @@ def test_the_limits_of_the_page() -> None:
         "bytes of a table of identifiers, decisions or targets": f"{documents.LARGEST // MIB} MiB",
         "bytes of a row of suggestions that are converted or reported": f"{predictions._LONGEST_ROW // MIB} MiB",
         "pictures of one page of `arttl report`; characters of a text on it": (
-            f"{MOST_CARDS:,}; {pages._LONGEST}"
+            f"{pages.MOST_CARDS:,}; {pages._LONGEST}"
         ),
-        "bytes of `audit.parquet`, in memory": f"{audited._MOST_BYTES // MIB} MiB",
-        "rows of suggestions or doubts that are reviewed": f"{reading.MOST_ROWS:,}",
+        "rows and tasks of `audit.parquet`, and its bytes in memory": (
+            f"{doubts._MOST_ROWS:,} rows, {doubts._MOST_TASKS} tasks, {doubts.MOST_BYTES // MIB} MiB"
+        ),
+        "rows of suggestions that are reviewed": f"{reading.MOST_ROWS:,}",
         "characters of a text, and labels of a task, in a row that is reviewed": (
             f"{decision.LONGEST_TEXT:,} characters, {decision.MOST_LABELS} labels"
         ),
-        "memory for 512 rows that are reviewed": f"{reading._MOST_BYTES // MIB} MiB",
+        "memory for 512 rows that are reviewed, or of `audit.parquet`": f"{parquet_rows.MOST_BYTES // MIB} MiB",
         "bytes of a cell of a file of decisions": f"{opening.LONGEST_CELL // MIB} MiB",
         "decisions about one task of one object": f"{decision_file.MOST_ROWS_OF_A_SUBJECT:,}",
         "bytes of a request to `arttl review`": f"{security.LARGEST_BODY // MIB} MiB",

@@ -18,7 +18,7 @@ from arttl.auditing.objects import AuditedObjects, JudgedTask, NotJudged, judge
 from arttl.auditing.out_of_fold import FOLDS, OutOfFold, out_of_fold
 from arttl.auditing.settings import AuditSettings
 from arttl.auditing.tables import AuditTable
-from arttl.console import Reporter
+from arttl.console import Reporter, command_line
 from arttl.errors import ArttlError, counted
 from arttl.evaluation.measures import MAIN_MEASURE
 from arttl.evaluation.report import measure_name, measure_text
@@ -30,7 +30,7 @@ from arttl.frozen.tokens import store_names
 from arttl.inference.calibration import calibration_error
 from arttl.inference.neighbours import unit_length
 from arttl.models.stages import LAST_LAYER
-from arttl.runs import flat_settings
+from arttl.runs import RunFolder, flat_settings
 from arttl.suggesting.neighbours import Neighbour, Neighbours
 from arttl.version import __version__
 from arttl.vocabularies.table import Vocabularies
@@ -133,7 +133,7 @@ def audit(settings: AuditSettings) -> AuditResult:
         write_json(folder / _DONE, _record(settings, stores, result, time.perf_counter() - started))
     for shown in _tables(result):
         reporter.show(shown)
-    for sentence in _closing_sentences(result, time.perf_counter() - started):
+    for sentence in _closing_sentences(result, _shards_of(stores[0]), time.perf_counter() - started):
         reporter.say(sentence)
     return result
 
@@ -313,7 +313,7 @@ def _with_probability(label: str | None, probability: float | None) -> str:
     return "–" if label is None or probability is None else f"{label} {100 * probability:.0f}%"
 
 
-def _closing_sentences(result: AuditResult, seconds: float) -> list[str]:
+def _closing_sentences(result: AuditResult, shards: str, seconds: float) -> list[str]:
     sentences = []
     for task in dict.fromkeys(each.task for each in result.not_judged):
         of_task = [each for each in result.not_judged if each.task == task]
@@ -330,8 +330,22 @@ def _closing_sentences(result: AuditResult, seconds: float) -> list[str]:
         )
     sentences.append(f"audit      {result.out}: {counted(len(result.doubts), 'row')} in {seconds:.1f} s")
     if result.doubts:
-        sentences.append(f"next       look at {result.out / 'audit.csv'}, the highest scores first")
+        common = ("--audit", result.out, "--shards", shards)
+        out = result.out.with_name(f"{result.out.name}.html")
+        sentences += [
+            f"next       {command_line('review', *common)}",
+            f"or         {command_line('report', *common, '--out', out)}",
+            f"or         look at {result.out / 'audit.csv'}, the highest scores first",
+        ]
     return sentences
+
+
+def _shards_of(store: FeatureStore) -> str:
+    """The folder of the shards, as the folder of their features names it."""
+    try:
+        return str(RunFolder(store.directory).settings()["shards"])
+    except (ArttlError, KeyError):  # a folder that was copied in part
+        return "SHARDS"
 
 
 def run(settings: AuditSettings) -> None:

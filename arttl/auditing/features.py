@@ -65,7 +65,7 @@ def _computed(settings: AuditSettings, shards: Path) -> Iterator[FeatureStore]:
     if settings.model is None:
         if Path(settings.weights).is_dir():
             _check(f"--weights {settings.weights}", f"backbone of {settings.weights}", manifest, settings)
-        common |= {name: getattr(settings, name) for name in ("backbone", "weights", "input_size")}
+        common |= {name: getattr(settings, name) for name in ("backbone", "weights", "pooling", "input_size")}
         yield compute_features(FeatureSettings(shards=shards, out=kept, stages="last", **common))
         return
     model = load_trained_model(settings.model)

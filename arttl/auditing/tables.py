@@ -12,68 +12,13 @@ import pyarrow.parquet as pq
 
 from arttl.auditing.doubts import Doubt
 from arttl.auditing.objects import AuditedObjects
+from arttl.exchange.doubts import FILE, SCHEMA
 from arttl.files import whole_file, write_bytes
 from arttl.shards.csv_files import csv_chunks
 from arttl.suggesting.neighbours import Neighbour
 from arttl.vocabularies.table import Vocabularies
 
 _BETWEEN = "; "  # labels in one cell
-_LABELS = pa.list_(pa.string())
-_SCHEMA = pa.schema(
-    {
-        "kind": pa.string(),
-        "task": pa.string(),
-        "rank": pa.int64(),
-        "score": pa.float64(),
-        "confident": pa.bool_(),
-        "object_number": pa.string(),
-        "institution": pa.string(),
-        "key": pa.string(),
-        "row": pa.int64(),
-        "shard": pa.string(),
-        "photographs": pa.list_(pa.string()),
-        "split": pa.string(),
-        "catalogued": _LABELS,
-        "label": pa.string(),
-        "label_probability": pa.float64(),
-        "suggested": pa.string(),
-        "suggested_probability": pa.float64(),
-        "ranked": pa.list_(pa.struct({"label": pa.string(), "probability": pa.float64()})),
-        "networks": pa.list_(
-            pa.struct(
-                {
-                    "network": pa.string(),
-                    "likeliest": pa.string(),
-                    "label_probability": pa.float64(),
-                    "suggested_probability": pa.float64(),
-                    "agrees": pa.bool_(),
-                }
-            )
-        ),
-        "nearest": pa.list_(
-            pa.struct(
-                {
-                    "object_number": pa.string(),
-                    "key": pa.string(),
-                    "similarity": pa.float64(),
-                    "catalogued": pa.list_(pa.struct({"task": pa.string(), "labels": _LABELS})),
-                }
-            )
-        ),
-        "label_uris": _LABELS,
-        "suggested_uris": _LABELS,
-        "pair": pa.struct(
-            {
-                "task": pa.string(),
-                "label": pa.string(),
-                "objects": pa.int64(),
-                "other_objects": pa.int64(),
-                "expected": pa.float64(),
-                "chance": pa.float64(),
-            }
-        ),
-    }
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +41,8 @@ class AuditTable:
 
     def write(self, folder: Path) -> None:
         """Write both files, within a block of `whole_folder`."""
-        with whole_file(folder / "audit.parquet") as temporary:
-            table = pa.Table.from_pylist(list(self._nested()), _SCHEMA)
+        with whole_file(folder / FILE) as temporary:
+            table = pa.Table.from_pylist(list(self._nested()), SCHEMA)
             pq.write_table(table, temporary, compression="zstd")
         write_bytes(folder / "audit.csv", csv_chunks(self._headings(), self._cells()))
 

@@ -68,6 +68,8 @@ class Combination:
         self.counts: Counter[str] = Counter()
         self._known: dict[str, dict[str, str]] = {}  # task to label, its letter case ignored, to label
         self._unmatched = ""
+        self._multiple: set[str] = set()  # tasks of which the model suggested several labels at once
+        self._several: dict[str, dict[str, list[str]]] = {}  # task to object to its accepted labels
         self._predictions, self._decisions, self._options = predictions, decisions, options
         self._reporter = reporter or Reporter(False)
 
@@ -83,6 +85,7 @@ class Combination:
         """
         self.counts.clear()
         self._known.clear()
+        self._several.clear()
         matched: set[str] = set()
         for pictures in self._grouped() if self._predictions is not None else ():
             number = pictures[0].object_number
@@ -110,6 +113,8 @@ class Combination:
                 self.counts["unreadable"] += not picture.tasks
                 for task, suggestion in picture.tasks.items():
                     known = self._known.setdefault(task, {})
+                    if len(suggestion.labels) > 1:
+                        self._multiple.add(task)
                     for label in (*suggestion.labels, *(each.label for each in suggestion.ranked)):
                         known.setdefault(label.casefold(), label)
                 number = picture.object_number
@@ -126,13 +131,18 @@ class Combination:
     def _of_object(self, pictures: list[PictureSuggestions], decided: list[Value]) -> Iterator[Value]:
         """Decisions first, then the suggestions that are left."""
         suggested = [each for picture in pictures for each in self._suggestions(picture)]
-        judged, accepted, corrected = set[tuple[str, str]](), set[str](), set[str]()
+        judged, accepted, corrected = set[tuple[str, str]](), dict[str, list[str]](), set[str]()
         for value in decided:
             decision = self._decision(value, [each for each, _ in suggested if each.task == value.task])
             judged.add((decision.task, decision.label))
             if decision.is_accepted:
-                (corrected if decision.verdict == "corrected" else accepted).add(decision.task)
+                accepted.setdefault(decision.task, []).append(decision.label)
+            if decision.verdict == "corrected":
+                corrected.add(decision.task)
             yield decision
+        for task, labels in accepted.items():
+            if len(set(labels)) > 1:
+                self._several.setdefault(task, {})[decided[0].object_number] = labels
         for value, is_alone in suggested:
             if (
                 (value.task, value.label) in judged
@@ -230,5 +240,13 @@ class Combination:
                 f"warning: {counted(count, 'decision')} of the task {task!r}, which is none of --predictions"
                 f"{did_you_mean(task, self._known)}; there are: {there_are}"
             )
+        for task, objects in self._several.items():
+            if task in self._known and task not in self._multiple:
+                number, labels = next(iter(objects.items()))
+                are = counted(len(objects), "object has", "objects have")
+                yield (
+                    f"warning: {are} several accepted labels of {task!r}, of which the model suggests one; all are"
+                    f" written, such as {' and '.join(map(repr, labels[:3]))} of {number!r}"
+                )
         for (task, label), own in spelled.items():
             yield f"warning: the {task} {label!r} is written as decided; the model writes it {own!r}"

@@ -143,6 +143,7 @@ class Written:
         left_out: why others were not, with counts.
         tasks: those whose values have no place in the format.
         without_concept: labels of tasks, that have no identifier.
+        merged: tasks that one field has together in an object, with the number of such objects.
     """
 
     to: str
@@ -151,6 +152,7 @@ class Written:
     left_out: Counter[str] = field(default_factory=Counter)
     tasks: Counter[str] = field(default_factory=Counter)
     without_concept: set[tuple[str, str]] = field(default_factory=set)
+    merged: Counter[tuple[str, tuple[str, ...]]] = field(default_factory=Counter)
 
     def of(self, combination: ObjectsWithCounts) -> Iterator[tuple[Value, ...]]:
         """The values of each object.
@@ -162,6 +164,8 @@ class Written:
             kept = tuple(filter(self._takes, values))
             self.values += len(kept)
             self.without_concept.update((value.task, value.label) for value in kept if not value.concepts)
+            if self.to in _BY_FIELD:
+                self.merged.update(self._merged(kept))
             if kept:
                 yield kept
         if not self.values:
@@ -184,8 +188,17 @@ class Written:
         self.left_out[reason] += bool(reason)
         return not reason
 
+    def _merged(self, values: tuple[Value, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
+        tasks: dict[str, dict[str, None]] = {}
+        for value in values:
+            tasks.setdefault(self.fields[value.task], {})[value.task] = None
+        return ((field, tuple(names)) for field, names in tasks.items() if len(names) > 1)
+
     def sentences(self) -> Iterator[str]:
-        """What was left out."""
+        """What was left out, and what is written as one."""
+        for (field_, tasks), count in self.merged.items():
+            of = f"{' and '.join(map(repr, tasks))} of {counted(count, 'object')}"
+            yield f"warning: the labels of {of} are both written as {field_}; see --fields"
         for reason, count in self.left_out.items():
             if count:
                 yield f"not written: {counted(count, 'label')} {reason}"

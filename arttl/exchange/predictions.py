@@ -102,9 +102,9 @@ def read_predictions(path: Path) -> Iterator[PictureSuggestions]:
     for where, record in _records(path):
         head = structured({key: record[key] for key in _HEAD if key in record}, _Head, where)
         tasks = {
-            name: _suggestion(value, f"{where}, {name!r}")
+            name: suggestion_of(value, f"{where}, {name!r}")
             for name, value in record.items()
-            if _is_task(value)
+            if is_task(value)
         }
         unreadable = head.problem is not None
         is_one = is_one or unreadable or bool(tasks)
@@ -138,12 +138,17 @@ _STATUSES = get_args(Status)
 _HEAD = ("object_number", "picture", "key", "institution", "problem")
 
 
-def _is_task(value: Any) -> bool:
+def is_task(value: Any) -> bool:
+    """Whether a column of a record is what is suggested for a task."""
     return isinstance(value, dict) and "labels" in value and "status" in value and value["status"] is not None
 
 
-def _suggestion(value: dict[str, Any], where: str) -> TaskSuggestion:
-    """A task's part of a record; the usual form is recognised in a tenth of the time that `structured` takes."""
+def suggestion_of(value: dict[str, Any], where: str) -> TaskSuggestion:
+    """A task's part of a record; the usual form is recognised in a tenth of the time that `structured` takes.
+
+    Raises:
+        ArttlError: if it is not as `arttl predict` writes it.
+    """
     labels, status, ranked = value["labels"], value["status"], value.get("ranked")
     catalogued, candidates = value.get("catalogued") or [], value.get("set")
     if (
@@ -180,7 +185,7 @@ def _records(path: Path, only: tuple[str, ...] = ()) -> Iterator[tuple[str, dict
         raise ArttlError(f"{_FLAG} {path} must end in .parquet or .jsonl; arttl predict writes both")
     if not path.is_file():
         raise ArttlError(f"{_FLAG} {path} is not a file")
-    records = _of_parquet(path, only) if suffix == ".parquet" else _of_lines(path)
+    records = _of_parquet(path, only) if suffix == ".parquet" else read_lines(path)
     empty = True
     for where, record in records:
         empty = False
@@ -189,7 +194,12 @@ def _records(path: Path, only: tuple[str, ...] = ()) -> Iterator[tuple[str, dict
         raise ArttlError(f"{_FLAG} {path} holds no records")
 
 
-def _of_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def read_lines(path: Path, flag: str = _FLAG) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The lines of a `.jsonl` as objects of JSON, each with where it is, for messages.
+
+    Raises:
+        ArttlError: if it cannot be read, or a line has more than 1 MiB or is no object; naming the line.
+    """
     number = 0
     try:
         with path.open("rb") as file:
@@ -201,7 +211,7 @@ def _of_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                 if line.strip():
                     yield where, parse_json(line, dict[str, Any], where)
     except OSError as error:
-        raise ArttlError(f"{_FLAG} {path} cannot be read: {error.strerror}") from error
+        raise ArttlError(f"{flag} {path} cannot be read: {error.strerror}") from error
 
 
 def _of_parquet(path: Path, only: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:

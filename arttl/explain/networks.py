@@ -42,7 +42,7 @@ def networks_side_by_side(model: MultiTaskModel | FusedModel, compare: str | Non
         return [model]
     if Path(compare).is_dir():
         return [load_model(compare), model]
-    backbone = Backbone(model.backbone.name)
+    backbone = Backbone(model.backbone.name, model.backbone.pooling)
     loaded = load_weights(backbone, compare, model.preprocess.size)
     preprocess = replace(loaded.preprocess, crop_pct=model.preprocess.crop_pct, fit=model.preprocess.fit)
     return [_without_tasks(backbone, preprocess, loaded.origin), model]

@@ -112,6 +112,11 @@ def _use(model: TrainedModel) -> Iterator[str]:
         "```python\nimport timm\n\n"
         'backbone = timm.create_model("hf-hub:OWNER/NAME", pretrained=True, num_classes=0)\n```'
     )
+    if backbone.pooling is not None:
+        yield (
+            f"This model pools the tokens otherwise than timm ({code(backbone.pooling)}): use `forward_features`, and"
+            " pool what it gives alike."
+        )
     if backbone.is_cut:
         yield (
             "timm puts fully connected layers behind it, which are no part of this model and stay random: use its"

@@ -92,10 +92,12 @@ def compute_features(
         preprocess=json.loads(json.dumps(loaded.preprocess.to_dict())),
         precision=str(accelerator.mixed_precision),
         stages=network.widths,
+        pooling=backbone.pooling,
     )
     reporter = Reporter(accelerator.is_main_process)
     reporter.say(f"shards     {settings.shards} ({counted(len(manifest), 'sample')})")
-    reporter.say(f"network    {backbone.name}, {loaded.origin}")
+    pooling = f", {backbone.pooling}" if backbone.pooling else ""
+    reporter.say(f"network    {backbone.name}{pooling}, {loaded.origin}")
     reporter.say(f"stages     {', '.join(f'{name} ({width})' for name, width in network.widths.items())}")
     reporter.say(f"input      {loaded.preprocess}")
     writer = StoreWriter(settings.out, recipe, manifest, settings.block_size)
@@ -130,7 +132,7 @@ def compute_features(
 def _network(settings: FeatureSettings) -> tuple[PooledStages, LoadedWeights]:
     """The network that the settings name, and where its weights came from."""
     torch.manual_seed(0)  # --weights none means the same network on every rank, and when the pass is resumed
-    backbone = Backbone(settings.backbone)
+    backbone = Backbone(settings.backbone, settings.pooling)
     loaded = load_weights(backbone, settings.weights, settings.input_size)
     widths = {LAST_LAYER: backbone.num_features}
     if settings.stages == "all":

@@ -15,6 +15,7 @@ from arttl.errors import counted
 from arttl.frozen.class_means import class_mean_head
 from arttl.frozen.grid import MAX_EPOCHS, PAPER, GridHead, train_grid
 from arttl.frozen.linear_probe import fit_probe
+from arttl.frozen.nearest_neighbours import NEIGHBOURS, neighbour_logits
 from arttl.frozen.results import write_run
 from arttl.frozen.study import Study, StudySettings, majority_values, task_values
 from arttl.frozen.tables import add_row, task_cells, task_tables
@@ -27,7 +28,7 @@ from arttl.runs import RunFolder
 from arttl.settings import BetweenZeroAndOne, Bound, RunSettings
 from arttl.tasks import Task, TaskSet
 
-Recipe = Literal["paper", "grid", "logistic regression", "class means"]
+Recipe = Literal["paper", "grid", "logistic regression", "class means", "nearest neighbours"]
 _FromZeroToOne = Annotated[float, Bound("from 0 to 1", lambda value: 0 <= value <= 1)]
 
 
@@ -36,7 +37,8 @@ class ProbeSettings(RunSettings, TaskSettings, StudySettings):
     """Train every usual head on frozen features, for all tasks, and keep the best.
 
     The heads: the paper's recipe, the best of a whole grid around it, a logistic regression solved to convergence, and
-    the nearest class mean. For each task the one with the lowest validation loss ends up in the model.
+    the nearest class mean. For each task the one with the lowest validation loss ends up in the model. The vote of the
+    20 nearest training pictures stands beside them, and is no head that a model could have.
     """
 
     out: Path = Path("runs/probe")
@@ -60,8 +62,8 @@ class Candidate:
         recipe: how it was made.
         detail: what was chosen on the validation split.
         val_loss: mean over the labelled validation samples.
-        weight: [Q, D], on features as the network gives them.
-        bias: [Q].
+        weight: [Q, D], on features as the network gives them; None for what is no head.
+        bias: [Q]; likewise.
         val, test: measure name to value.
         epochs: of a head of the grid, after how many early stopping ended its training.
     """
@@ -71,8 +73,8 @@ class Candidate:
     recipe: Recipe
     detail: str
     val_loss: float
-    weight: torch.Tensor
-    bias: torch.Tensor
+    weight: torch.Tensor | None
+    bias: torch.Tensor | None
     val: Mapping[str, float]
     test: Mapping[str, float]
     epochs: int | None = None
@@ -120,8 +122,10 @@ def probe(settings: ProbeSettings) -> list[Candidate]:
     )
     with torch.no_grad():
         for task, layer in zip(tasks, model.heads.linear_layers(), strict=True):
-            layer.weight.copy_(chosen[task.name].weight)
-            layer.bias.copy_(chosen[task.name].bias)
+            head = chosen[task.name]
+            assert head.weight is not None and head.bias is not None
+            layer.weight.copy_(head.weight)
+            layer.bias.copy_(head.bias)
         features = store.values(LAST_LAYER)
         logits = model.heads(features)
     lines = [candidate.to_dict(study.names[candidate.store]) for candidate in candidates]
@@ -160,10 +164,22 @@ def probe_task(
     def measured(
         recipe: Recipe, detail: str, weight: torch.Tensor, bias: torch.Tensor, epochs: int | None = None
     ) -> Candidate:
-        logits = {split: samples[split].tokens[0] @ weight.T + bias for split in ("val", "test")}
-        loss = float(summed_loss(task, logits["val"], samples["val"].targets)) / len(logits["val"])
-        val, test = (task_values(task, logits[split], samples[split].targets) for split in ("val", "test"))
-        return Candidate(store, task.name, recipe, detail, loss, weight.cpu(), bias.cpu(), val, test, epochs)
+        logits = [samples[split].tokens[0] @ weight.T + bias for split in ("val", "test")]
+        return of_logits(recipe, detail, logits, weight.cpu(), bias.cpu(), epochs)
+
+    def of_logits(
+        recipe: Recipe,
+        detail: str,
+        logits: Sequence[torch.Tensor],
+        weight: torch.Tensor | None = None,
+        bias: torch.Tensor | None = None,
+        epochs: int | None = None,
+    ) -> Candidate:
+        """Measured on the validation and the test split."""
+        targets = [samples[split].targets for split in ("val", "test")]
+        loss = float(summed_loss(task, logits[0], targets[0])) / len(logits[0])
+        val, test = (task_values(task, *pair) for pair in zip(logits, targets, strict=True))
+        return Candidate(store, task.name, recipe, detail, loss, weight, bias, val, test, epochs)
 
     def on_features(recipe: Recipe, detail: str, weight: torch.Tensor, bias: torch.Tensor) -> Candidate:
         """A head on standardised features as one on the features themselves."""
@@ -180,19 +196,26 @@ def probe_task(
     ]
     if task.kind != "number":
         candidates.append(on_features("class means", "cosine", *class_mean_head(task, standardised["train"])))
+        votes = [
+            neighbour_logits(task, samples["train"], samples[split].tokens[0]) for split in ("val", "test")
+        ]
+        candidates.append(of_logits("nearest neighbours", f"{NEIGHBOURS}, cosine", votes))
     return candidates
 
 
 def best_heads(candidates: Sequence[Candidate], tasks: TaskSet) -> dict[str, Candidate]:
     """The heads of the model, of each task the one with the lowest validation loss, all on one backbone.
 
+    What is no head is passed over.
+
     The backbone is the one whose best heads have the lowest validation losses added up over the tasks.
     """
     best: dict[int, dict[str, Candidate]] = {}
-    for candidate in sorted(candidates, key=lambda candidate: candidate.val_loss):
+    heads = (candidate for candidate in candidates if candidate.weight is not None)
+    for candidate in sorted(heads, key=lambda candidate: candidate.val_loss):
         best.setdefault(candidate.store, {}).setdefault(candidate.task, candidate)
     by_store = [{name: best[store][name] for name in tasks.names} for store in sorted(best)]
-    return min(by_store, key=lambda heads: sum(head.val_loss for head in heads.values()))
+    return min(by_store, key=lambda of_tasks: sum(head.val_loss for head in of_tasks.values()))
 
 
 def probe_tables(
@@ -215,7 +238,7 @@ def probe_tables(
                     cells[task.name] = ["–"] if head is None else task_cells(task, [head.test])
                     if head is chosen[task.name]:
                         cells[task.name][0] = f"* {cells[task.name][0]}"
-                add_row(table, f"  {recipe}", shown, cells, end_section=recipe == "class means")
+                add_row(table, f"  {recipe}", shown, cells, end_section=recipe == get_args(Recipe)[-1])
         yield table
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from arttl.models.networks import Pooling
+
 FORMAT_VERSION = 1
 
 
@@ -29,6 +31,8 @@ class Recipe:
     """no, bf16 or fp16: of the forward pass."""
     stages: dict[str, int]
     """Stage name to width, in order of depth."""
+    pooling: Pooling | None = None
+    """Of a transformer's tokens; None: the network's own."""
 
     @property
     def key(self) -> str:

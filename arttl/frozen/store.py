@@ -136,7 +136,7 @@ class FeatureStore:
         Raises:
             ArttlError: if its weights are damaged.
         """
-        backbone = Backbone(self.backbone_name)
+        backbone = Backbone(self.backbone_name, self.recipe.pooling)
         try:
             backbone.load_state_dict(load_file(self.directory / _WEIGHTS))
         except (OSError, RuntimeError, SafetensorError) as error:

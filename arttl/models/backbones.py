@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import timm
 import torch
@@ -15,7 +15,17 @@ from torch import nn
 import arttl.models.keras.networks  # noqa: F401 - registers Keras's forms with timm
 from arttl.errors import ArttlError, did_you_mean
 from arttl.loading.preprocess import Preprocess
-from arttl.models.networks import Stage, is_channels_last, stages_of, trunk_of
+from arttl.models.networks import (
+    Pooling,
+    Stage,
+    build_network,
+    check_pooling,
+    is_channels_last,
+    own_pooling,
+    pooled_tokens,
+    stages_of,
+    trunk_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,28 +56,33 @@ def timm_name(name: str) -> str:
 class Backbone(nn.Module):
     """A timm network that ends in its pooled features; all that other modules need of the network.
 
-    Pooling is the network's own, which for every network of the paper is global average pooling. timm's VGG keeps
-    two fully connected layers of 4096 before its classifier; the paper's VGG19 does not, so they are left out and
-    the features are the 512 of its last convolution, at any input size.
+    Pooling is the network's own unless another is asked for; for every network of the paper it is global average
+    pooling. timm's VGG keeps two fully connected layers of 4096 before its classifier; the paper's VGG19 does not, so
+    they are left out and the features are the 512 of its last convolution, at any input size.
 
     Attributes:
         name: as timm knows it.
         network: timm's module.
+        pooling: of a transformer's tokens; None: the network's own.
         is_cut: whether layers of timm's network are left out.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, pooling: Pooling | None = None) -> None:
         """Build the network with random weights.
 
         Args:
             name: a timm name or one of `ALIASES`.
+            pooling: of a transformer's tokens; None: the network's own.
 
         Raises:
-            ArttlError: for an unknown name.
+            ArttlError: for an unknown name, or a pooling that the network has no tokens for.
         """
         super().__init__()
         self.name = timm_name(name)
-        self.network = timm.create_model(self.name, pretrained=False, num_classes=0)
+        self.network: Any = build_network(self.name)
+        self.pooling = pooling
+        if pooling is not None:
+            check_pooling(self.network, self.name, pooling)
         self.is_cut = isinstance(self.network, timm.models.VGG)
         if self.is_cut:
             self.network.pre_logits = nn.Identity()
@@ -76,8 +91,18 @@ class Backbone(nn.Module):
     @property
     def num_features(self) -> int:
         """D, the width of the pooled features."""
+        return 2 * self.own_width if self.pooling == "both" else self.own_width
+
+    @property
+    def own_width(self) -> int:
+        """The width of the features as the network itself pools them."""
         # MobileNetV3 and its kin widen the features after pooling.
         return int(getattr(self.network, "head_hidden_size", None) or self.network.num_features)
+
+    @property
+    def pools(self) -> Pooling | Literal["attention"] | None:
+        """What the pooled features of a transformer are made of; None for other networks, and rarer ways."""
+        return self.pooling or own_pooling(self.network)
 
     @property
     def pretrained_config(self) -> Mapping[str, Any]:
@@ -103,6 +128,8 @@ class Backbone(nn.Module):
 
     def pooled(self, maps: torch.Tensor) -> torch.Tensor:
         """The pooled features [B, D], D = `num_features`, of `feature_maps`."""
+        if self.pooling is not None:
+            return pooled_tokens(self.network, maps, self.pooling)
         if self._has_channels_last(maps):
             maps = maps.permute(0, 2, 3, 1)
         features: torch.Tensor = self.network.forward_head(maps, pre_logits=True)

@@ -12,6 +12,7 @@ from torch import nn
 
 from arttl.errors import ArttlError, one_line
 from arttl.models.backbones import Backbone, default_preprocess
+from arttl.models.networks import patch_side
 
 _STEP = 32  # pixels: most networks halve their maps five times
 _LARGEST_SUGGESTION = 1024
@@ -47,7 +48,7 @@ def check_input_size(backbone: Backbone, size: int, flag: str = "--input-size") 
         flag: that gives the size.
 
     Raises:
-        ArttlError: naming the nearest size that it takes, of the multiples of 32 and its own.
+        ArttlError: naming the nearest size that it takes, of its own and the multiples of 32, or of its patches.
     """
     name, own = backbone.name, default_preprocess(backbone).size
     reason = _failure_on_meta(name, size)
@@ -66,7 +67,8 @@ def check_input_size(backbone: Backbone, size: int, flag: str = "--input-size") 
     none_at_all = reason if size == own else _failure_on_meta(name, own)
     if none_at_all is not None:
         raise ArttlError(f"{name} gives no features of a picture ({none_at_all}): choose another --backbone")
-    nearest = sorted(range(_STEP, _LARGEST_SUGGESTION + 1, _STEP), key=lambda each: abs(each - size))
+    step = patch_side(backbone.network) or _STEP
+    nearest = sorted(range(step, _LARGEST_SUGGESTION + 1, step), key=lambda each: abs(each - size))
     candidates = (each for each in nearest if abs(each - size) < abs(own - size))
     suggestion = next((each for each in candidates if _failure_on_meta(name, each) is None), own)
     raise ArttlError(f"{name} cannot take pictures of {size} px ({reason}): give {flag} {suggestion}")

@@ -18,6 +18,7 @@ from arttl.models.backbones import Backbone
 from arttl.models.folders import Provenance, TrainedModel, find_model_folder
 from arttl.models.hub import local_folder
 from arttl.models.multitask import MultiTaskModel, load_model
+from arttl.models.networks import Pooling
 from arttl.models.stages import PooledStages
 from arttl.tasks import TaskSet
 
@@ -216,7 +217,12 @@ class FusedModel(TrainedModel):
         return {
             "mixing": self.mixing,
             "backbones": [
-                {"name": network.backbone.name, "stages": network.widths, "preprocess": preprocess.to_dict()}
+                {
+                    "name": network.backbone.name,
+                    "pooling": network.backbone.pooling,
+                    "stages": network.widths,
+                    "preprocess": preprocess.to_dict(),
+                }
                 for network, preprocess in zip(self._stages, self.preprocesses, strict=True)
             ],
         }
@@ -229,7 +235,7 @@ class FusedModel(TrainedModel):
         if lacking := [name for name in tasks.names if name not in record.mixing]:
             raise ValueError(f"fused.json: 'mixing' lacks the task {lacking[0]!r}")
         return cls(
-            [PooledStages(Backbone(each.name), each.stages) for each in record.backbones],
+            [PooledStages(Backbone(each.name, each.pooling), each.stages) for each in record.backbones],
             [Preprocess.from_dict(each.preprocess) for each in record.backbones],
             tasks,
             record.mixing,
@@ -242,6 +248,7 @@ class _BackboneRecord:
     name: str
     stages: dict[str, int]
     preprocess: dict[str, Any]
+    pooling: Pooling | None = None
 
     def __post_init__(self) -> None:
         if not all(1 <= width <= _WIDEST_STAGE for width in self.stages.values()):

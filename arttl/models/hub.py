@@ -118,7 +118,7 @@ def timm_config(backbone: Backbone, preprocess: Preprocess) -> dict[str, Any]:
     config: dict[str, Any] = {
         "architecture": backbone.name.partition(".")[0],
         "num_classes": 0,
-        "num_features": backbone.num_features,
+        "num_features": backbone.own_width,
         "pretrained_cfg": {
             "input_size": [3, preprocess.size, preprocess.size],
             "interpolation": preprocess.filter,

@@ -17,6 +17,7 @@ from arttl.models.backbones import Backbone
 from arttl.models.folders import Provenance, TrainedModel, find_model_folder
 from arttl.models.heads import Heads
 from arttl.models.hub import local_folder
+from arttl.models.networks import Pooling
 from arttl.tasks import TaskSet
 
 
@@ -74,6 +75,7 @@ class MultiTaskModel(TrainedModel):
         """See `TrainedModel`."""
         return {
             "backbone": self.backbone.name,
+            "pooling": self.backbone.pooling,
             "head": self.heads.specification,
             "preprocess": self.preprocess.to_dict(),
         }
@@ -83,7 +85,7 @@ class MultiTaskModel(TrainedModel):
         """See `TrainedModel`."""
         record = structured(dict(description), _Record, "model.json", surplus=True)
         return cls(
-            Backbone(record.backbone),
+            Backbone(record.backbone, record.pooling),
             TaskSet.from_dict(description, "model.json"),
             Preprocess.from_dict(record.preprocess),
             record.provenance,
@@ -97,6 +99,7 @@ class _Record:
     preprocess: dict[str, Any]
     provenance: Provenance
     head: str | dict[str, Any] = "linear"
+    pooling: Pooling | None = None
 
 
 def model_folder(path: Path) -> Path:

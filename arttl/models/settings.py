@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from arttl.models.networks import Pooling
 from arttl.settings import AtLeastOne, Settings
 
 
@@ -15,5 +16,8 @@ class NetworkSettings(Settings):
     """Any network of timm."""
     weights: str = "imagenet"
     """First weights: imagenet (download), packaged, none, a file, or the folder of a model or run."""
+    pooling: Pooling | None = None
+    """What a transformer's features are made of: class-token, patch-mean (of the patches' tokens) or both, one behind
+    the other. By default as in the folder of --weights, else the network's own."""
     input_size: AtLeastOne | None = None
     """Side of the network's input in pixels. By default the weights' own."""

@@ -8,7 +8,9 @@ moving average of themselves (`state_dict_ema`, `model_ema`). All of it is recog
 from __future__ import annotations
 
 import argparse
+import io
 import itertools
+import os
 import pickle
 import re
 import warnings
@@ -171,12 +173,22 @@ def _load_pickled(path: Path, first: bytes) -> Any:
         ) from error
 
 
+class _Remaining(io.BufferedReader):
+    """A file that is asked for no more bytes than it has left: memory is taken before they are read."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """As of any file."""
+        left = max(0, os.fstat(self.fileno()).st_size - self.tell())
+        return super().read(left if size is None or size < 0 else min(size, left))
+
+
 def _load_plain(path: Path) -> Any:
     # The one class beside tensors and plain values: loading it sets attributes and calls nothing.
     # Opened here, since torch reads some names, such as .safetensors, as other formats.
     with (
         torch.serialization.safe_globals([argparse.Namespace]),
-        path.open("rb") as file,
+        path.open("rb", buffering=0) as unbuffered,
+        _Remaining(unbuffered) as file,
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")  # of unusual pickles, which load or do not

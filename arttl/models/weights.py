@@ -42,7 +42,7 @@ def load_weights(backbone: Backbone, weights: str, size: int | None = None) -> L
     """Load first weights into a backbone.
 
     Args:
-        backbone: the network, changed in place.
+        backbone: the network, changed in place; it pools as the model of a folder does, unless it was told how.
         weights: `imagenet` (timm's download), `packaged` (the extra `weights`), `none`, a file (see `find_network`), or
             the folder of a model or run of arttl.
         size: input size in pixels where it is not the weights' own.
@@ -80,6 +80,7 @@ def _load(backbone: Backbone, weights: str, size: int | None) -> LoadedWeights:
                 f"--weights {path} is a {donor.backbone.name}, and --backbone is {backbone.name}"
             )
         backbone.load_state_dict(donor.backbone.state_dict())
+        backbone.pooling = backbone.pooling or donor.backbone.pooling
         heads = tuple(f"head of {task.name!r}" for task in donor.tasks)
         kept = donor.preprocess if size is None else replace(donor.preprocess, size=size)
         return LoadedWeights(f"backbone of {path}", kept, heads)

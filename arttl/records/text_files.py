@@ -244,6 +244,8 @@ def _not_in_encoding(path: Path, flag: str, encoding: str, error: UnicodeDecodeE
     if guess == "utf-8":
         start = line[max(0, position - _AROUND) : position].decode("utf-8", "ignore")
         return ArttlError(f"{cause} after {start!r}, though most of the file is; correct it there")
+    if guess.startswith("utf-16"):  # bytes of a line may begin within a character
+        return ArttlError(f"{cause}; it looks like {guess}: {_remedy(flag, guess)}")
     first = max(0, position - _AROUND)
     around = line[first : position + _AROUND].decode(ENCODINGS[guess], "replace")
     words = next(

@@ -14,13 +14,15 @@ from arttl.errors import ArttlError, counted
 from arttl.exchange.predictions import read_object_numbers
 from arttl.files import whole_folder, write_text
 from arttl.models import MultiTaskModel, TrainedModel, load_trained_model
-from arttl.pages import render_page, shown
+from arttl.pages import MOST_CARDS, render_page, shown
 from arttl.reports.about import About, about_model
 from arttl.reports.audited import audited_cards
 from arttl.reports.cards import STATUSES, Card
 from arttl.reports.counting import Counts
 from arttl.reports.pictures import CardPictures, PicturedCard
-from arttl.reports.settings import MOST_CARDS, ReportSettings
+from arttl.reports.searching import FILE as SEARCH
+from arttl.reports.searching import SearchIndex
+from arttl.reports.settings import ReportSettings
 from arttl.reports.suggested import Extremes, suggested_cards
 from arttl.suggesting.pictures import open_pictures
 from arttl.version import __version__
@@ -119,13 +121,25 @@ class ReportWriter:
 
     def _write_pages(self, folder: Path, cards: Iterator[PicturedCard]) -> None:
         links: list[_Link] = []
-        first = 1
+        index = SearchIndex()
         while gallery := list(islice(cards, _PER_PAGE)):
+            first = len(index) + 1
+            for each in gallery:
+                index.add(each.card)
             names = gallery[0].card.title, gallery[-1].card.title
             link = _Link(len(links) + 1, first, first + len(gallery) - 1, names)
             write_text(folder / link.file, self._page(gallery, link=link))
             links.append(link)
-            first += len(gallery)
+        values = {"name": self._name, "total": self.total, "version": __version__}
+        text = render_page(
+            "search.html",
+            styles=("report.css",),
+            script="search.js",
+            index=index.values(),
+            per_page=_PER_PAGE,
+            **values,
+        )
+        write_text(folder / SEARCH, text)
         write_text(folder / "index.html", self._page([], about=self._about(), links=links))
 
     def _count(self, card: Card) -> None:
@@ -153,6 +167,7 @@ class ReportWriter:
             counts.add(each.card)
         shown_counts = self.counts if about is not None else counts
         values: dict[str, Any] = {
+            "name": self._name,
             "is_audit": self._settings.audit is not None,
             "gallery": gallery,
             "tasks": list(map(shown, counts.tasks)),
@@ -170,6 +185,11 @@ class ReportWriter:
             "version": __version__,
         }
         return render_page("report.html", styles=("report.css",), script="report.js", **values)
+
+    @property
+    def _name(self) -> str:
+        """Of the report."""
+        return "Suggestions" if self._settings.audit is None else "Doubtful labels"
 
     def _beside(self, link: _Link) -> list[tuple[str, str]]:
         """Text and file of the pages before and after one."""

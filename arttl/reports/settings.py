@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from arttl.errors import ArttlError
+from arttl.reports.searching import FILE as SEARCH
 from arttl.settings import BetweenZeroAndOne, FileToWrite, Settings
-
-MOST_CARDS = 3000
-"""Of one file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,5 +64,5 @@ def _is_report(folder: Path) -> bool:
     """Whether a folder holds the pages of a report and nothing else."""
     names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     return "index.html" in names and all(
-        re.fullmatch(r"page-\d{4,}\.html", name) for name in names - {"index.html"}
+        re.fullmatch(r"page-\d{4,}\.html", name) for name in names - {"index.html", SEARCH}
     )

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from arttl.errors import ArttlError, one_line
+from arttl.exchange.doubts import doubt_batches, doubts_file
 from arttl.review.columns import AUDIT, NO_STATUS, Codes, Labels, Lists, TaskColumns, starts_of
-from arttl.review.reading import Part, batches, check_table
+from arttl.review.reading import Part
 
-FILE = "audit.parquet"
-FLAG = "--audit"
-_TEXTS = pa.list_(pa.string())
-_COLUMNS = {
-    "task": pa.string(),
-    "rank": pa.int64(),
-    "object_number": pa.string(),
-    "institution": pa.string(),
-    "key": pa.string(),
-    "catalogued": _TEXTS,
-    "label": pa.string(),
-    "suggested": pa.string(),
-    "suggested_probability": pa.float64(),
-}
+_HEAD = ("object_number", "institution", "key")
+_COLUMNS = (*_HEAD, "task", "rank", "catalogued", "label", "suggested", "suggested_probability")
 
 
 @dataclass(frozen=True)
@@ -43,17 +31,6 @@ class Audit:
     ranks: Codes
 
 
-def audit_file(folder: Path) -> Path:
-    """The file of a folder that `arttl audit` has written.
-
-    Raises:
-        ArttlError: if there is none.
-    """
-    if not (folder / FILE).is_file():
-        raise ArttlError(f"{FLAG} {folder} has no {FILE}: give a folder that arttl audit has written")
-    return folder / FILE
-
-
 def read_audit(folder: Path, labels: dict[str, Labels]) -> Audit:
     """Read the doubts of a folder.
 
@@ -64,64 +41,63 @@ def read_audit(folder: Path, labels: dict[str, Labels]) -> Audit:
         labels: task name to the labels that are known, to which those of the file are added.
 
     Raises:
-        ArttlError: if there is no such file, or it holds more than the limits allow.
+        ArttlError: as `doubts_file` and `doubt_batches`.
     """
-    path = audit_file(folder)
-    rows: list[dict[str, Any]] = []
-    try:
-        with pq.ParquetFile(path) as file:
-            schema = file.schema_arrow
-            check_table(f"{FLAG} {path}", schema, file.metadata.num_rows)
-            for name, kind in _COLUMNS.items():
-                if name not in schema.names or not _is_of(schema.field(name).type, kind):
-                    raise ArttlError(f"{FLAG} {path} has no column {name!r} as arttl audit writes it")
-            for batch in batches(file, list(_COLUMNS), path):
-                rows += batch.to_pylist()
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise ArttlError(f"{FLAG} {path} cannot be read as Parquet: {one_line(error)}") from error
-    for number, row in enumerate(rows, start=1):
-        if not row["task"] or not (row["object_number"] or row["key"]) or row["rank"] is None:
-            raise ArttlError(f"row {number:,} of {path} has no task, object or rank")
-        if not all(row["catalogued"] or ()):
-            raise ArttlError(f"row {number:,} of {path} has an empty label")
-    texts = {
-        name: pa.array([row[name] for row in rows], pa.string())
-        for name in ("object_number", "institution", "key")
-    }
-    tasks = dict.fromkeys(row["task"] for row in rows)
-    ranks = np.array([min(max(row["rank"], 0), 2**31 - 1) for row in rows], np.int32)
-    columns = {task: _columns(task, rows, labels.setdefault(task, Labels())) for task in tasks}
-    return Audit(Part(len(rows), texts, 0, columns), ranks)
+    texts: dict[str, list[pa.Array]] = {name: [] for name in _HEAD}
+    tasks: dict[str, _Building] = {}
+    ranks = array("i")
+    for batch in doubt_batches(doubts_file(folder), _COLUMNS):
+        for name in _HEAD:
+            texts[name].append(batch[name])
+        for row in batch.drop_columns(_HEAD).to_pylist():
+            name = row["task"]
+            if name not in tasks:
+                tasks[name] = _Building(labels.setdefault(name, Labels()))
+            tasks[name].add(len(ranks), row)
+            ranks.append(min(max(row["rank"], 0), 2**31 - 1))
+    count = len(ranks)
+    joined = {name: pa.chunked_array(arrays, pa.string()).combine_chunks() for name, arrays in texts.items()}
+    columns = {name: building.built(name, count) for name, building in tasks.items()}
+    return Audit(Part(count, joined, 0, columns), np.frombuffer(ranks, np.int32))
 
 
-def _is_of(given: pa.DataType, kind: pa.DataType) -> bool:
-    return bool(given == kind) or (pa.types.is_integer(given) and pa.types.is_integer(kind))
+class _Building:
+    """The columns of one task, doubt by doubt."""
 
+    def __init__(self, labels: Labels) -> None:
+        self._labels = labels
+        self._rows, self._probability = array("i"), array("f")
+        self._suggested, self._catalogued = (array("i"), array("i")), (array("i"), array("i"))
 
-def _columns(task: str, rows: list[dict[str, Any]], labels: Labels) -> TaskColumns:
-    suggested, catalogued = list[list[int]](), list[list[int]]()
-    for row in rows:
-        own = list(row["catalogued"] or ()) if row["task"] == task else []
-        instead = [label for label in own if label != row["label"]]
-        if row["task"] == task and row["suggested"] and row["suggested"] not in instead:
-            instead.append(row["suggested"])
-        suggested.append([labels.code(label) for label in instead])
-        catalogued.append([labels.code(label) for label in own])
-    of_task = np.array([row["task"] == task for row in rows])
-    probability = np.array(
-        [np.nan if (value := row["suggested_probability"]) is None else value for row in rows], np.float32
-    )
-    return TaskColumns(
-        name=task,
-        labels=labels,
-        suggested=_lists(suggested),
-        catalogued=_lists(catalogued),
-        probability=np.where(of_task, np.clip(probability, 0, 1), np.float32(np.nan)),
-        status=np.where(of_task, AUDIT, NO_STATUS).astype(np.int8),
-        is_multiple=max(map(len, [*suggested, *catalogued])) > 1,
-    )
+    def add(self, row: int, doubt: dict[str, Any]) -> None:
+        catalogued, suggested = doubt["catalogued"] or [], doubt["suggested"]
+        instead = [label for label in catalogued if label != doubt["label"]]
+        if suggested and suggested not in instead:
+            instead.append(suggested)
+        for (lengths, codes), names in ((self._suggested, instead), (self._catalogued, catalogued)):
+            lengths.append(len(names))
+            codes.extend(map(self._labels.code, names))
+        probability = doubt["suggested_probability"]
+        self._rows.append(row)
+        self._probability.append(np.nan if probability is None else min(max(probability, 0), 1))
 
+    def built(self, name: str, count: int) -> TaskColumns:
+        """The columns over all rows, of which others are of other tasks."""
+        rows = np.frombuffer(self._rows, np.int32)
+        probability, status = np.full(count, np.nan, np.float32), np.full(count, NO_STATUS, np.int8)
+        probability[rows], status[rows] = self._probability, AUDIT
+        suggested, catalogued = (self._lists(each, count) for each in (self._suggested, self._catalogued))
+        return TaskColumns(
+            name=name,
+            labels=self._labels,
+            suggested=suggested,
+            catalogued=catalogued,
+            probability=probability,
+            status=status,
+            is_multiple=bool(max(suggested.lengths.max(), catalogued.lengths.max()) > 1),
+        )
 
-def _lists(of_rows: list[list[int]]) -> Lists:
-    starts = starts_of(np.array([len(each) for each in of_rows], np.int32))
-    return Lists(starts, np.array([code for each in of_rows for code in each], np.int32))
+    def _lists(self, of_rows: tuple[array[int], array[int]], count: int) -> Lists:
+        lengths = np.zeros(count, np.int32)
+        lengths[np.frombuffer(self._rows, np.int32)] = of_rows[0]
+        return Lists(starts_of(lengths), np.array(of_rows[1], np.int32))

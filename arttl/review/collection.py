@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 from arttl.decisions.decision import Subject
 from arttl.errors import ArttlError, counted
 from arttl.review.audit_columns import read_audit
-from arttl.review.columns import Codes, Labels, Rows, TaskColumns, joined
-from arttl.review.reading import HEAD, Part, read_suggestions
+from arttl.review.columns import HEAD, Codes, Labels, Rows, TaskColumns, joined
+from arttl.review.line_files import parquet_of
+from arttl.review.reading import Part, read_suggestions
 from arttl.vocabularies.table import Vocabularies
 
 _BETWEEN = "\x1f"  # of ASCII, to separate units; no catalogue has it
@@ -26,6 +27,7 @@ class Collection:
     """The rows of the review app, numbered from 0: those of the suggestions, then those of the audit.
 
     Attributes:
+        source: the suggestions as Parquet; None: there are none.
         tasks: name to columns of all rows.
         suggestions: how many rows are suggestions.
         ranks: of the audit's rows within their tasks, from 1.
@@ -38,22 +40,26 @@ class Collection:
         """Read the files.
 
         Args:
-            predictions: `suggestions.parquet`; None: there is an audit alone.
+            predictions: suggestions; None: there is an audit alone.
             audit: the folder of `arttl audit`; None: there are suggestions alone.
             agreeing: suggestions of other models for the same pictures.
 
         Raises:
-            ArttlError: if one of them cannot be read, or both are None.
+            ArttlError: if one of them cannot be read, or there is not one row.
         """
         labels: dict[str, Labels] = {}
         nothing = Part(0, {}, 0)
-        first = nothing if predictions is None else read_suggestions(predictions, labels)
+        self.source = None if predictions is None else parquet_of(predictions, "--predictions")
+        if predictions is None or self.source is None:
+            first = nothing
+        else:
+            first = read_suggestions(self.source, predictions, labels)
         doubts = None if audit is None else read_audit(audit, labels)
         second = nothing if doubts is None else doubts.part
         if not first.count + second.count:
-            raise ArttlError("there is nothing to review: give --predictions or --audit")
+            raise ArttlError(f"--audit {audit} lists no doubtful label: there is nothing to review")
         self.suggestions, counts = first.count, (first.count, second.count)
-        self.problems = first.problems
+        self.problems, self._has_audit = first.problems, audit is not None
         self.ranks: Codes = np.zeros(0, np.int32) if doubts is None else doubts.ranks
         self.tasks: dict[str, TaskColumns] = {
             name: joined(first.tasks.get(name), second.tasks.get(name), counts)
@@ -133,7 +139,7 @@ class Collection:
 
     def _compare(self, path: Path, labels: dict[str, Labels]) -> None:
         """Take note of the rows for which another model suggests something else, or nothing."""
-        other = read_suggestions(path, labels, "--agreeing")
+        other = read_suggestions(parquet_of(path, "--agreeing"), path, labels, "--agreeing")
         photographs = [
             _photographs(texts, count)
             for texts, count in ((self.texts, len(self)), (other.texts, other.count))
@@ -190,7 +196,7 @@ class Collection:
         if self.problems:
             unreadable = counted(self.problems, "picture")
             yield f"suggestions {unreadable} could not be read by arttl predict, and are in no queue"
-        if len(self.ranks):
+        if self._has_audit:
             yield f"audit       {counted(len(self.ranks), 'doubt')}"
 
 

@@ -19,6 +19,8 @@ from arttl.exchange.values import Status
 Codes = npt.NDArray[np.int32]
 Rows = npt.NDArray[np.int64]
 
+HEAD = ("object_number", "institution", "picture", "key", "title", "date")
+"""Columns that name an object; those that are texts are read."""
 STATUSES = (*get_args(Status), "audit")
 """What a row is: a suggestion of one of its statuses, or a doubt of `arttl audit`."""
 SUGGESTED, UNSURE, OUTSIDE, AUDIT = range(4)

@@ -15,39 +15,17 @@ import pyarrow.parquet as pq
 
 from arttl.documents import structured
 from arttl.errors import ArttlError, one_line
-from arttl.review.reading import checked_batches, task_names
+from arttl.exchange.doubts import DoubtRecord, SimilarObject, doubt_of
+from arttl.exchange.parquet_rows import checked_batches
+from arttl.exchange.predictions import Ranked
+from arttl.review.line_files import Source
+from arttl.review.reading import task_names
 
 MOST_RANKED = 20
 """Labels of a task that are shown with their probability."""
 MOST_NEIGHBOURS = 10
 
 _KEPT = 24  # batches
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """A label and its probability; None for a number."""
-
-    label: str
-    probability: float | None = None
-
-
-@dataclass(frozen=True)
-class ByTask:
-    """The labels of a neighbour for one task."""
-
-    task: str
-    labels: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Neighbour:
-    """A catalogued object that looks similar."""
-
-    object_number: str
-    similarity: float
-    key: str | None = None
-    catalogued: tuple[ByTask, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,30 +39,6 @@ class TaskDetails:
 
 
 @dataclass(frozen=True)
-class Network:
-    """What one network of an audit says by itself."""
-
-    network: str
-    agrees: bool
-    likeliest: str | None = None
-
-
-@dataclass(frozen=True)
-class Doubt:
-    """What `arttl audit` says of a doubt beside what is in the columns, see `docs/audit.md`."""
-
-    kind: str
-    rank: int
-    label: str | None = None
-    label_probability: float | None = None
-    split: str | None = None
-    ranked: tuple[Ranked, ...] | None = None
-    networks: tuple[Network, ...] | None = None
-    nearest: tuple[Neighbour, ...] | None = None
-    photographs: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
 class SuggestionDetails:
     """What a row of suggestions says.
 
@@ -95,15 +49,19 @@ class SuggestionDetails:
     """
 
     tasks: Mapping[str, TaskDetails]
-    nearest: tuple[Neighbour, ...] = ()
+    nearest: tuple[SimilarObject, ...] = ()
     problem: str | None = None
 
 
 class RecordFile:
     """The rows of a Parquet file as Python's objects, for any number of threads; some are kept in memory."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, source: Source) -> None:
         """Open a file that `read_suggestions` or `read_audit` has read.
+
+        Args:
+            path: of the file, for messages.
+            source: where it is read from.
 
         Raises:
             ArttlError: if it cannot be read.
@@ -111,7 +69,7 @@ class RecordFile:
         self._path, self._lock = path, threading.Lock()
         self._batches: OrderedDict[int, tuple[int, pa.RecordBatch]] = OrderedDict()
         try:
-            self._file = pq.ParquetFile(path)
+            self._file = pq.ParquetFile(source)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise self._unreadable(error) from error
         self.tasks = task_names(self._file.schema_arrow)
@@ -162,14 +120,14 @@ class RecordFile:
             for name in self.tasks
             if record[name] is not None
         }
-        nearest = structured(record.get("nearest") or [], tuple[Neighbour, ...], where, surplus=True)
+        nearest = structured(record.get("nearest") or [], tuple[SimilarObject, ...], where, surplus=True)
         problem = structured(record.get("problem"), str | None, where)  # type: ignore[arg-type]
         return SuggestionDetails(tasks, nearest[:MOST_NEIGHBOURS], problem)
 
-    def doubt(self, row: int) -> Doubt:
+    def doubt(self, row: int) -> DoubtRecord:
         """A row of an audit.
 
         Raises:
             ArttlError: if it cannot be read, or is not as `arttl audit` writes it.
         """
-        return structured(self.record(row), Doubt, f"row {row + 1} of {self._path}", surplus=True)
+        return doubt_of(self.record(row), f"row {row + 1} of {self._path}")

@@ -1,8 +1,7 @@
-"""The columns of `suggestions.parquet`, read within limits, a few hundred rows at a time."""
+"""The columns of suggestions, read within limits, a few hundred rows at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,10 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from arttl.decisions.decision import LONGEST_TEXT, MOST_LABELS
+from arttl.decisions.decision import MOST_LABELS
 from arttl.errors import ArttlError, one_line
+from arttl.exchange.parquet_rows import batches, check_names
 from arttl.review.columns import (
     AUDIT,
+    HEAD,
     NO_STATUS,
     STATUSES,
     Codes,
@@ -24,14 +25,10 @@ from arttl.review.columns import (
     TaskColumns,
     starts_of,
 )
+from arttl.review.line_files import Source
 
 MOST_ROWS = 5_000_000
-HEAD = ("object_number", "institution", "picture", "key", "title", "date")
-"""Columns that name an object; those that are texts are read."""
 
-_BATCH = 512  # rows that are read at once, each of which may repeat a long text of the file
-_BATCHES_AT_ONCE, _BYTES_AT_ONCE = 32, 16 * 2**20  # that are encoded at once, which is faster
-_MOST_BYTES = 256 * 2**20  # of memory, for the rows that are read at once
 _TEXTS = pa.list_(pa.string())
 
 
@@ -52,28 +49,29 @@ class Part:
     tasks: dict[str, TaskColumns] = field(default_factory=dict)
 
 
-def read_suggestions(path: Path, labels: dict[str, Labels], flag: str = "--predictions") -> Part:
-    """Read the columns of `suggestions.parquet`.
+def read_suggestions(
+    source: Source, path: Path, labels: dict[str, Labels], flag: str = "--predictions"
+) -> Part:
+    """Read the columns of suggestions.
 
     Args:
-        path: a file of `arttl predict`.
+        source: of `parquet_of`.
+        path: the file of `arttl predict`.
         labels: task name to the labels that are known, to which those of the file are added.
         flag: the one that named it.
 
     Raises:
         ArttlError: if it is no such file, or holds more than the limits allow.
     """
-    if path.suffix.lower() != ".parquet":
-        raise ArttlError(
-            f"{flag} {path} must end in .parquet: arttl predict --out suggestions.parquet writes it"
-        )
-    if not path.is_file():
-        raise ArttlError(f"{flag} {path} is not a file")
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(source) as file:
             schema, rows = file.schema_arrow, file.metadata.num_rows
             tasks = task_names(schema)
-            check_table(f"{flag} {path}", schema, rows)
+            check_names(f"{flag} {path}", schema)
+            if not 0 < rows <= MOST_ROWS:
+                raise ArttlError(
+                    f"{flag} {path} has {rows:,} rows; the review app takes from 1 to {MOST_ROWS:,}"
+                )
             if not tasks:
                 raise ArttlError(
                     f"{flag} {path} has no column with labels and a status; give a file of arttl predict"
@@ -106,70 +104,6 @@ def task_names(schema: pa.Schema) -> list[str]:
         if pa.types.is_struct(each.type)
         and {"labels", "status", "ranked"} <= {child.name for child in each.type}
     ]
-
-
-def check_table(where: str, schema: pa.Schema, rows: int) -> None:
-    """Refuse a table with two columns of a name, with no rows, or with more than `MOST_ROWS`.
-
-    Raises:
-        ArttlError: saying which.
-    """
-    names = schema.names
-    if repeated := next((name for name in names if names.count(name) > 1), None):
-        raise ArttlError(f"{where} has two columns {repeated!r}")
-    if not 0 < rows <= MOST_ROWS:
-        raise ArttlError(f"{where} has {rows:,} rows; the review app takes from 1 to {MOST_ROWS:,}")
-
-
-def checked_batches(
-    file: pq.ParquetFile, columns: Sequence[str] | None, path: Path, group: int | None = None
-) -> Iterator[pa.RecordBatch]:
-    """Up to 512 rows of a file at a time, whose texts are valid and no longer than a decision may hold.
-
-    Args:
-        file: itself.
-        columns: that are read; None: all.
-        path: of the file.
-        group: number of the row group that is read; None: all.
-
-    Raises:
-        ArttlError: for more than 256 MiB in 512 rows, or a longer text.
-    """
-    first = 1
-    for batch in file.iter_batches(_BATCH, columns=columns, row_groups=None if group is None else [group]):
-        batch.validate(full=True)  # texts that are no UTF-8 would be found where they are used
-        where = f"one of the rows {first:,} to {first + len(batch) - 1:,} of {path}"
-        if batch.nbytes > _MOST_BYTES:
-            raise ArttlError(f"{where} holds more than the {_MOST_BYTES >> 20} MiB that are read at once")
-        for texts in _all_texts(batch.columns):
-            if len(texts) and (pc.max(pc.utf8_length(texts)).as_py() or 0) > LONGEST_TEXT:
-                raise ArttlError(f"{where} holds a text of more than {LONGEST_TEXT:,} characters")
-        first += len(batch)
-        yield batch
-
-
-def batches(file: pq.ParquetFile, columns: Sequence[str], path: Path) -> Iterator[pa.RecordBatch]:
-    """`checked_batches` of a whole file, several together."""
-    waiting, size = list[pa.RecordBatch](), 0
-    for batch in checked_batches(file, columns, path):
-        waiting.append(batch)
-        size += batch.nbytes
-        if size > _BYTES_AT_ONCE or len(waiting) == _BATCHES_AT_ONCE:
-            yield from pa.Table.from_batches(waiting).combine_chunks().to_batches()
-            waiting, size = [], 0
-    if waiting:
-        yield from pa.Table.from_batches(waiting).combine_chunks().to_batches()
-
-
-def _all_texts(arrays: Sequence[pa.Array]) -> Iterator[pa.Array]:
-    """The texts within arrays of any type."""
-    for array in arrays:
-        if pa.types.is_string(array.type):
-            yield array
-        elif pa.types.is_list(array.type):
-            yield from _all_texts([array.flatten()])
-        elif pa.types.is_struct(array.type):
-            yield from _all_texts(array.flatten())
 
 
 def _is_text(schema: pa.Schema, name: str) -> bool:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from arttl.decisions.decision import LONGEST_TEXT, MOST_LABELS, Row, State, Verdict
-from arttl.review.details import MOST_RANKED, Ranked
+from arttl.exchange.predictions import Ranked
+from arttl.review.details import MOST_RANKED
 
 MOST_ROWS = 200
 """Rows of a request."""

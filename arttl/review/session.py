@@ -11,11 +11,11 @@ from arttl.characters import plain_text
 from arttl.decisions.decision import Decision, State
 from arttl.decisions.file import Conflict, DecisionFile
 from arttl.errors import ArttlError, counted
+from arttl.exchange.doubts import SimilarObject, doubts_file
 from arttl.exchange.values import digest_of_weights
-from arttl.review.audit_columns import audit_file
 from arttl.review.collection import Collection
 from arttl.review.columns import AUDIT, STATUSES, SUGGESTED, Codes
-from arttl.review.details import MOST_RANKED, Neighbour, RecordFile
+from arttl.review.details import MOST_RANKED, RecordFile
 from arttl.review.maps import Maps
 from arttl.review.pictures import Pictures, Thumbnails, cache_file
 from arttl.review.queues import QUEUES, Query, Queues
@@ -55,8 +55,12 @@ class Session:
         self.file = DecisionFile(settings.decisions)
         self.verdicts = Verdicts(self.collection, self.file, self.reviewer)
         self.queues = Queues(self.collection, self.verdicts)
-        self._suggestions = None if settings.predictions is None else RecordFile(settings.predictions)
-        self._doubts = None if settings.audit is None else RecordFile(audit_file(settings.audit))
+        self._suggestions = self._doubts = None
+        if settings.predictions is not None and self.collection.source is not None:
+            self._suggestions = RecordFile(settings.predictions, self.collection.source)
+        if settings.audit is not None:
+            doubts = doubts_file(settings.audit)
+            self._doubts = RecordFile(doubts, doubts)
         self._labels_lock = threading.Lock()
         self._digest = ""
         # Weights may have gigabytes; the first decision waits for their digest, the first screen does not.
@@ -211,7 +215,7 @@ class Session:
         else:
             assert self._doubts is not None
             doubt = self._doubts.doubt(row - self.collection.suggestions)
-            details["nearest"] = self._nearest(doubt.nearest or ())
+            details["nearest"] = self._nearest(doubt.nearest)
             details["doubt"] = {
                 "kind": doubt.kind,
                 "label": doubt.label,
@@ -219,7 +223,7 @@ class Session:
                 "split": doubt.split,
                 "networks": [
                     {"network": each.network, "agrees": each.agrees, "likeliest": each.likeliest}
-                    for each in doubt.networks or ()
+                    for each in doubt.networks
                 ],
             }
             beside = {
@@ -233,7 +237,7 @@ class Session:
             details["tasks"][name] = {**self._row(name, row), **of_task, "history": history}
         return details
 
-    def _nearest(self, neighbours: Iterable[Neighbour]) -> list[dict[str, Any]]:
+    def _nearest(self, neighbours: Iterable[SimilarObject]) -> list[dict[str, Any]]:
         return [
             {
                 "object": each.object_number,

@@ -31,9 +31,9 @@ class ReviewSettings(Settings):
     """
 
     predictions: Path | None = None
-    """Suggestions of arttl predict, .parquet."""
+    """Suggestions of arttl predict, .parquet or .jsonl, which is copied to a temporary file first."""
     agreeing: tuple[Path, ...] = ()
-    """Suggestions of other models for the same pictures, .parquet: what all models suggest and the catalogue does not
+    """Suggestions of other models for the same pictures, likewise: what all models suggest and the catalogue does not
     have is a queue."""
     audit: Path | None = None
     """Folder of arttl audit, whose doubts are a queue; with --predictions or alone."""

@@ -12,6 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+MULTIPLIES, AVERAGES = 1, 2
+"""The flags of a step of `backproject`, which add up."""
+
 
 def channel_mean(x: Tensor, rectify: bool) -> Tensor:
     """Mean over the channels in float32, of `max(x, 0)` with `rectify`.
@@ -35,6 +38,7 @@ def upsample_multiply(
     kernel: Sequence[int],
     stride: Sequence[int],
     padding: Sequence[int],
+    average: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """One step of the backprojection: the all-ones transposed convolution of `deep`, times `shallow`.
 
@@ -47,21 +51,33 @@ def upsample_multiply(
         shallow: [N, *size] float32; None for ones.
         size: of the output (H, W).
         kernel, stride, padding: of the transposed convolution, vertical and horizontal.
+        average: whether each sum is divided by the number of deep positions in it, so that a map of ones stays ones
+            wherever a window reaches, whatever the kernel, the stride and the edge.
 
     Returns:
         The product [N, *size] float32 and its largest magnitude [N] float32.
     """
-    box = deep
-    for axis in (1, 2):
-        box = _window_sums(box, axis, kernel[axis - 1], stride[axis - 1])
-    bottom, right = padding[0] + size[0], padding[1] + size[1]
-    box = F.pad(box, (0, max(0, right - box.shape[2]), 0, max(0, bottom - box.shape[1])))
-    product = box[:, padding[0] : bottom, padding[1] : right]  # [N, H, W]
+    product = _upsampled(deep, size, kernel, stride, padding)  # [N, H, W]
+    if average:
+        counts = _upsampled(torch.ones_like(deep[:1]), size, kernel, stride, padding)
+        product = product / counts.clamp(min=1)
     if deep_peak is not None:
         exponent = torch.frexp(deep_peak).exponent.clamp(-125, 127) - 1
         product = product * torch.exp2(-exponent.float()).view(-1, 1, 1)
     product = product.contiguous() if shallow is None else product * shallow
     return product, product.abs().amax(dim=(1, 2))
+
+
+def _upsampled(
+    deep: Tensor, size: Sequence[int], kernel: Sequence[int], stride: Sequence[int], padding: Sequence[int]
+) -> Tensor:
+    """The all-ones transposed convolution of maps [N, h, w] to [N, *size]."""
+    box = deep
+    for axis in (1, 2):
+        box = _window_sums(box, axis, kernel[axis - 1], stride[axis - 1])
+    bottom, right = padding[0] + size[0], padding[1] + size[1]
+    box = F.pad(box, (0, max(0, right - box.shape[2]), 0, max(0, bottom - box.shape[1])))
+    return box[:, padding[0] : bottom, padding[1] : right]
 
 
 def _window_sums(maps: Tensor, axis: int, kernel: int, stride: int) -> Tensor:
@@ -98,8 +114,9 @@ def backproject(means: Sequence[Tensor], steps: Sequence[int], epsilon: float | 
 
     Args:
         means: n maps [N, h, w] float32, from the image on.
-        steps: nine numbers per step, the deepest first: 1 where the next shallower map is multiplied in and 0 where
-            none is, then `size`, `kernel`, `stride` and `padding` of `upsample_multiply`, two each.
+        steps: nine numbers per step, the deepest first: `MULTIPLIES` where the next shallower map is multiplied in,
+            plus `AVERAGES` with `average`; then `size`, `kernel`, `stride` and `padding` of `upsample_multiply`, two
+            each.
         epsilon: of `minmax_normalise`, which each mean goes through first; None to take the means as they are.
 
     Returns:
@@ -110,11 +127,44 @@ def backproject(means: Sequence[Tensor], steps: Sequence[int], epsilon: float | 
     running, peak = means[-1], None
     shallower = list(means[:-1])
     for row in rows_of(steps):
-        shallow = shallower.pop() if row[0] else None
-        running, peak = upsample_multiply(running, peak, shallow, row[1:3], row[3:5], row[5:7], row[7:9])
+        shallow = shallower.pop() if row[0] & MULTIPLIES else None
+        window = (row[1:3], row[3:5], row[5:7], row[7:9])
+        running, peak = upsample_multiply(running, peak, shallow, *window, bool(row[0] & AVERAGES))
     return minmax_normalise(running, 0.0)
 
 
 def rows_of(steps: Sequence[int]) -> list[list[int]]:
     """The nine numbers of each step of `backproject`."""
     return [list(steps[i : i + 9]) for i in range(0, len(steps), 9)]
+
+
+def class_evidence(logits: Tensor, classes: Tensor, against: Tensor | None) -> Tensor:
+    """What speaks for a class at each position: its log-odds where they are positive, else zero.
+
+    With l the logits of a position, c the class and a the one it is compared with, `max(0, l_c - l_a)`; without a, the
+    log-odds of c against all other outputs together, `max(0, l_c - log sum_{b != c} exp l_b)`: positive where the
+    position by itself gives the class more than half of the probability. A single output is that of a yes or no, whose
+    log-odds are the logit.
+
+    Args:
+        logits: [N, Q, P] float32, of P positions.
+        classes: [N] int64, below Q.
+        against: [N] int64, below Q; None for all other outputs.
+
+    Returns:
+        [N, P] float32.
+    """
+    own = _of_class(logits, classes)
+    if against is not None:
+        rival = _of_class(logits, against)
+    elif logits.shape[1] == 1:
+        rival = torch.zeros_like(own)
+    else:
+        is_own = torch.arange(logits.shape[1], device=logits.device) == classes[:, None]  # [N, Q]
+        rival = logits.masked_fill(is_own[:, :, None], -torch.inf).logsumexp(1)
+    return (own - rival).clamp(min=0)
+
+
+def _of_class(logits: Tensor, classes: Tensor) -> Tensor:
+    """[N, P], the logits of one class per map."""
+    return logits.gather(1, classes[:, None, None].expand(-1, 1, logits.shape[2]))[:, 0]

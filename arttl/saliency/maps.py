@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import repeat
 from typing import Literal
 
@@ -10,12 +10,15 @@ import torch
 from torch import Tensor
 
 from arttl.cpu import prepare_cpu_for_inference
-from arttl.models import MultiTaskModel
+from arttl.models import FusedModel, MultiTaskModel
 from arttl.saliency.attribution import Method, attribute
-from arttl.saliency.plan import Mode
+from arttl.saliency.class_maps import Question, class_maps_of
+from arttl.saliency.plan import DEFAULT_MODE, Mode
 from arttl.saliency.visual_backprop import visual_backprop
 
-AnyMethod = Literal["visual-backprop", Method]
+AnyMethod = Literal["class-map", "visual-backprop", Method]
+TRUNK_METHODS: tuple[AnyMethod, ...] = ("visual-backprop",)
+"""Their maps are the same for every task."""
 
 BATCH = 8
 """Pictures per batch, to bound the memory."""
@@ -34,26 +37,30 @@ def maps_of(
     images: Tensor,
     method: AnyMethod,
     *,
-    mode: Mode = "bojarski",
+    mode: Mode = DEFAULT_MODE,
     task: str = "",
     classes: Tensor | None = None,
+    against: Tensor | None = None,
 ) -> Tensor:
     """The maps of one model by one method.
 
     Args:
         model: on its device.
         images: [N, 3, H, W], normalised.
-        method: `visual-backprop`, or one of `attribute`.
+        method: `class-map`, `visual-backprop`, or one of `attribute`.
         mode: of `visual_backprop`.
-        task: of `attribute`.
-        classes: [N], of `attribute`.
+        task: that is explained, by all but `TRUNK_METHODS`.
+        classes: [N], likewise; None for those with the highest logits.
+        against: [N], of `class-map`: the classes that these are compared with.
 
     Returns:
         [N, H, W] float32 in [0, 1], on the CPU.
 
     Raises:
-        ArttlError: as `visual_backprop` and `attribute`.
+        ArttlError: as `class_maps`, `visual_backprop` and `attribute`.
     """
+    if method == "class-map":
+        return class_maps_per_network(model, [images], task, classes, against)[0]
     maps = []
     class_batches: Iterable[Tensor | None] = repeat(None) if classes is None else classes.split(BATCH)
     for batch, batch_classes in zip(images.split(BATCH), class_batches, strict=False):
@@ -63,3 +70,31 @@ def maps_of(
             heat = attribute(model, batch, method, task, batch_classes)
         maps.append(heat.cpu())
     return torch.cat(maps)
+
+
+def class_maps_per_network(
+    model: MultiTaskModel | FusedModel,
+    inputs: Sequence[Tensor],
+    task: str,
+    classes: Tensor | None = None,
+    against: Tensor | None = None,
+) -> list[Tensor]:
+    """The class maps of many pictures, [N, H, W] on the CPU per network.
+
+    Args:
+        model: on its device.
+        inputs: [N, 3, H, W] per network.
+        task: that is explained.
+        classes: [N]; None for those with the highest logits.
+        against: [N]; None for all other classes.
+
+    Raises:
+        ArttlError: as `class_maps`.
+    """
+    parts = []
+    for first in range(0, len(inputs[0]), BATCH):
+        part = slice(first, first + BATCH)
+        labels = [None if given is None else given[part] for given in (classes, against)]
+        maps = class_maps_of(model, [images[part] for images in inputs], [Question(task, *labels)])[0]
+        parts.append([heat.cpu() for heat in maps])
+    return [torch.cat(of_network) for of_network in zip(*parts, strict=True)]

@@ -1,8 +1,9 @@
-"""The torch operators `arttl::channel_mean`, `upsample_multiply`, `minmax_normalise` and `backproject`.
+"""The torch operators `arttl::channel_mean`, `upsample_multiply`, `minmax_normalise`, `backproject`, `class_evidence`.
 
 Each is implemented by the compiled kernel on the CPU, by plain torch on any other device, and by a fake implementation
-for tracing (`torch.compile`, `torch.export`). The two that a map is made of, `channel_mean` and `backproject`, have
-CUDA kernels as well. They are for inference: an input that requires a gradient, with gradients enabled, is an error.
+for tracing (`torch.compile`, `torch.export`). Those that a map is made of, `channel_mean`, `class_evidence` and
+`backproject`, have CUDA kernels as well. They are for inference: an input that requires a gradient, with gradients
+enabled, is an error.
 The compiled module is loaded at the first call.
 
 `run_channel_mean` and the other `run_` functions do the same without torch's dispatcher, which takes 5 to 20 µs to pass
@@ -33,9 +34,10 @@ _library = torch.library.Library("arttl", "DEF")
 _library.define("channel_mean(Tensor x, bool rectify) -> Tensor")
 _library.define(
     "upsample_multiply(Tensor deep, Tensor? deep_peak, Tensor? shallow, SymInt[2] size, SymInt[2] kernel, "
-    "SymInt[2] stride, SymInt[2] padding) -> (Tensor, Tensor)"
+    "SymInt[2] stride, SymInt[2] padding, bool average=False) -> (Tensor, Tensor)"
 )
 _library.define("minmax_normalise(Tensor maps, float epsilon) -> Tensor")
+_library.define("class_evidence(Tensor logits, Tensor classes, Tensor? against) -> Tensor")
 _library.define("backproject(Tensor[] means, SymInt[] steps, float? epsilon=None) -> Tensor")
 
 
@@ -123,6 +125,7 @@ def run_upsample_multiply(
     kernel: Sequence[int],
     stride: Sequence[int],
     padding: Sequence[int],
+    average: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """`_torch_twin.upsample_multiply` by the compiled kernel."""
     if deep.dim() != 3:
@@ -136,10 +139,11 @@ def run_upsample_multiply(
     if shallow is not None:
         shallow = _as_map("shallow", shallow, (n, *size), device)
     if device.type != "cpu":
-        return twin.upsample_multiply(deep, deep_peak, shallow, size, kernel, stride, padding)
+        return twin.upsample_multiply(deep, deep_peak, shallow, size, kernel, stride, padding, average)
     out, peak = deep.new_empty((n, *size)), deep.new_empty((n,))
     arrays = [0 if array is None else array.data_ptr() for array in (deep, deep_peak, shallow, out, peak)]
-    _launch("upsample_multiply", device, *arrays, n, (h, w), size, kernel, stride, padding)
+    window = (size, kernel, stride, padding)
+    _launch("upsample_multiply", device, *arrays, n, (h, w), *window, average)
     return out, peak  # [N, H, W], [N]
 
 
@@ -165,9 +169,13 @@ def run_backproject(means: Sequence[Tensor], steps: Sequence[int], epsilon: floa
     if not means or not rows or len(steps) % 9 or means[0].dim() != 3:
         raise ValueError(f"backproject needs maps [N, h, w] and steps of nine numbers, not {list(steps)}")
     _check_windows([row[1:] for row in rows])
+    if not all(0 <= row[0] <= twin.MULTIPLIES | twin.AVERAGES for row in rows):
+        raise ValueError(
+            f"the first number of a step is the sum of its flags, not {[row[0] for row in rows]}"
+        )
     device, images = means[0].device, means[0].shape[0]
     # The sizes of the maps, from the deepest on; only that of the deepest is in none of the steps.
-    sizes = [means[-1].shape[1:], *(row[1:3] for row in rows if row[0])]
+    sizes = [means[-1].shape[1:], *(row[1:3] for row in rows if row[0] & twin.MULTIPLIES)]
     if len(sizes) != len(means):
         raise ValueError(f"the steps are for {len(sizes)} maps, not {len(means)}")
     means = [
@@ -211,7 +219,43 @@ def _is_too_large(deepest: Sequence[int], rows: Sequence[Sequence[int]]) -> bool
     )
 
 
-for _run in (run_channel_mean, run_upsample_multiply, run_minmax_normalise, run_backproject):
+def run_class_evidence(logits: Tensor, classes: Tensor, against: Tensor | None) -> Tensor:
+    """`_torch_twin.class_evidence` by the compiled kernel."""
+    if logits.dim() != 3 or logits.shape[1] == 0:
+        raise ValueError(f"logits must be [N, Q, P] with at least one output, not {list(logits.shape)}")
+    n, q, p = logits.shape
+    device = logits.device
+    logits = _as_map("logits", logits, (n, q, p), device)
+    classes = _as_classes("classes", classes, (n, q), device)
+    if against is not None:
+        against = _as_classes("against", against, (n, q), device)
+    if not _is_served(device):
+        return twin.class_evidence(logits, classes, against)
+    out = logits.new_empty((n, p))
+    arrays = [0 if array is None else array.data_ptr() for array in (logits, classes, against, out)]
+    _launch("class_evidence", device, *arrays, n, q, p)
+    return out  # [N, P]
+
+
+def _as_classes(name: str, classes: Tensor, shape: tuple[int, int], device: torch.device) -> Tensor:
+    """Indices [N] below Q, of `shape` (N, Q); on a GPU their values are not looked at, which would wait for it."""
+    n, q = shape
+    if classes.shape != (n,) or classes.dtype != torch.int64 or classes.device != device:
+        raise ValueError(
+            f"{name} must be int64 [{n}] on {device}, not {classes.dtype} {list(classes.shape)} on {classes.device}"
+        )
+    if device.type == "cpu" and n and not 0 <= int(classes.min()) <= int(classes.max()) < q:
+        raise ValueError(f"{name} must be from 0 to {q - 1}, not {classes.tolist()}")
+    return classes.contiguous()
+
+
+for _run in (
+    run_channel_mean,
+    run_upsample_multiply,
+    run_minmax_normalise,
+    run_class_evidence,
+    run_backproject,
+):
     _name = _run.__name__.removeprefix("run_")
     _library.impl(_name, _run, "CPU")
     _library.impl(_name, _run, "CUDA")
@@ -226,7 +270,7 @@ def _(x: Tensor, rectify: bool) -> Tensor:
 
 @torch.library.register_fake("arttl::upsample_multiply", lib=_library)
 def _(
-    deep: Tensor, deep_peak: Tensor | None, shallow: Tensor | None, size: list[int], *window: list[int]
+    deep: Tensor, deep_peak: Tensor | None, shallow: Tensor | None, size: list[int], *window: list[int] | bool
 ) -> tuple[Tensor, Tensor]:
     torch._check(deep.dim() == 3)
     return deep.new_empty((deep.shape[0], *size)), deep.new_empty(deep.shape[0])
@@ -238,6 +282,12 @@ def _(maps: Tensor, epsilon: float) -> Tensor:
     return torch.empty_like(maps, memory_format=torch.contiguous_format)
 
 
+@torch.library.register_fake("arttl::class_evidence", lib=_library)
+def _(logits: Tensor, classes: Tensor, against: Tensor | None) -> Tensor:
+    torch._check(logits.dim() == 3)
+    return logits.new_empty((logits.shape[0], logits.shape[2]))
+
+
 @torch.library.register_fake("arttl::backproject", lib=_library)
 def _(means: list[Tensor], steps: list[int], epsilon: float | None = None) -> Tensor:
     torch._check(len(means) > 0 and len(steps) > 0)
@@ -247,4 +297,5 @@ def _(means: list[Tensor], steps: list[int], epsilon: float | None = None) -> Te
 channel_mean = torch.ops.arttl.channel_mean.default
 upsample_multiply = torch.ops.arttl.upsample_multiply.default
 minmax_normalise = torch.ops.arttl.minmax_normalise.default
+class_evidence = torch.ops.arttl.class_evidence.default
 backproject = torch.ops.arttl.backproject.default

@@ -14,10 +14,12 @@ from typing import Literal
 from torch import nn
 
 from arttl.errors import ArttlError
+from arttl.saliency._torch_twin import AVERAGES, MULTIPLIES
 from arttl.saliency.geometry import Size, Step, published_steps, step_between, steps_through
 from arttl.saliency.taps import Tap, layers_through, network_of, table_entry, taps_of
 
-Mode = Literal["bojarski", "sabatelli"]
+Mode = Literal["overlap-normalised", "bojarski", "sabatelli"]
+DEFAULT_MODE: Mode = "overlap-normalised"
 
 _MOST_KEPT = 16  # backprojections per plan, to bound the memory when every picture has another size
 
@@ -59,8 +61,9 @@ class Plan:
             for index, steps in reversed(list(enumerate(self.steps(network, mode, image, sizes)))):
                 for i, step in reversed(list(enumerate(steps))):
                     # Only the first step of a list, the last to be taken, reaches the shallower map.
-                    multiplied = int(index > 0 and i == 0)
-                    numbers += (multiplied, *step.size, *step.kernel, *step.stride, *step.padding)
+                    flags = MULTIPLIES if index > 0 and i == 0 else 0
+                    flags |= AVERAGES if mode == "overlap-normalised" else 0
+                    numbers += (flags, *step.size, *step.kernel, *step.stride, *step.padding)
             self._backprojections[key] = numbers
         return self._backprojections[key]
 

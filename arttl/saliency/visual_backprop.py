@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, get_args
 
 import torch
@@ -18,17 +18,17 @@ from arttl.errors import ArttlError, did_you_mean
 from arttl.models.networks import is_channels_last, prefix_tokens, trunk_of
 from arttl.saliency import ops
 from arttl.saliency.geometry import Size
-from arttl.saliency.plan import Mode, plan_of
+from arttl.saliency.plan import DEFAULT_MODE, Mode, Plan, plan_of
 from arttl.saliency.taps import Tap
 
 
 def visual_backprop(
-    model: nn.Module, images: Tensor, mode: Mode = "bojarski", *, taps: Sequence[Tap | str] | None = None
+    model: nn.Module, images: Tensor, mode: Mode = DEFAULT_MODE, *, taps: Sequence[Tap | str] | None = None
 ) -> Tensor:
     """Maps of the pixels that a network's activations come from.
 
     With a_1 ... a_n the channel means of the taps from the image on, and up_i the all-ones transposed convolution from
-    the size of a_i to that of a_{i-1} (a_0: the image's), both modes compute
+    the size of a_i to that of a_{i-1} (a_0: the image's), all modes compute
 
         m_n = a_n,   m_{i-1} = up_i(m_i) * a_{i-1},   map = minmax(up_1(m_1)),   minmax(m) = (m - min) / (max - min)
 
@@ -37,6 +37,8 @@ def visual_backprop(
     - `bojarski` (arXiv 1611.05418, section 3): a_i is the mean of max(x, 0), that is, of the maps after the ReLU.
       up_i reverses each layer between the two taps with that layer's own kernel, stride and padding.
       Where `taps_of` gives no layers, it follows from the sizes (`geometry.step_between`).
+    - `overlap-normalised`: as `bojarski`, but up_i divides each sum by the number of deep positions in it. Windows that
+      overlap unevenly then leave no chequerboard, and those that the edge cuts off no dark frame.
     - `sabatelli` (the code published with "Deep Transfer Learning for Art Classification Problems", 2018): a_i is the
       mean of x, rescaled to (a - min) / (max - min + 1e-6). up_i is the identity where the sizes are equal, else a
       kernel of 3 and a stride of 2 with TensorFlow's `same` padding. That code takes every convolution of a plain
@@ -63,25 +65,48 @@ def visual_backprop(
     """
     if mode not in get_args(Mode):
         raise ArttlError(
-            f"unknown mode {mode!r}{did_you_mean(str(mode), get_args(Mode))}: it is bojarski or sabatelli"
+            f"unknown mode {mode!r}{did_you_mean(str(mode), get_args(Mode))}: it is one of {', '.join(get_args(Mode))}"
         )
     if images.dim() != 4:
         raise ArttlError(f"images must be [B, 3, H, W], not {list(images.shape)}")
     network, modules, plan = plan_of(model, taps)
-    parameter = next(network.parameters(), None)
-    if parameter is not None:
-        images = images.to(parameter.device, parameter.dtype)
+    images = on_device_of(network, images)
     # Without the head, where the network separates it: it costs time and may require an input size.
     run = trunk_of(network) if taps is None else network
     size = (images.shape[2], images.shape[3])
     with evaluating(modules), torch.no_grad():
-        with _hooked(network, plan.taps, size, rectify_all=mode == "bojarski") as maps:
-            run(images)
-        _check_order(plan.taps, maps)
-        means = [maps.pop(tap.module) for tap in plan.taps]  # n of [B, h_i, w_i]
+        means, _ = channel_means(network, plan, images, run, rectify_all=mode != "sabatelli")
         sizes = [(mean.shape[1], mean.shape[2]) for mean in means]
         epsilon = 1e-6 if mode == "sabatelli" else None
         return ops.run_backproject(means, plan.backprojection(network, mode, size, sizes), epsilon)
+
+
+def on_device_of(network: nn.Module, images: Tensor) -> Tensor:
+    """Images on the device and in the type of a network."""
+    parameter = next(network.parameters(), None)
+    return images if parameter is None else images.to(parameter.device, parameter.dtype)
+
+
+def channel_means(
+    network: nn.Module, plan: Plan, images: Tensor, run: Callable[[Tensor], Any], *, rectify_all: bool
+) -> tuple[list[Tensor], Any]:
+    """The channel means [B, h, w] of a plan's taps, from the image on, and what `run` returns.
+
+    Args:
+        network: that the plan is of, in evaluation mode.
+        plan: see `plan_of`.
+        images: [B, 3, H, W], on its device.
+        run: runs the network.
+        rectify_all: whether negative activations count as zero, also where the tap does not say so.
+
+    Raises:
+        ArttlError: for taps that do not run in their order, or give no maps.
+    """
+    size = (images.shape[2], images.shape[3])
+    with _hooked(network, plan.taps, size, rectify_all=rectify_all) as maps:
+        output = run(images)
+    _check_order(plan.taps, maps)
+    return [maps.pop(tap.module) for tap in plan.taps], output
 
 
 @contextlib.contextmanager
@@ -115,7 +140,7 @@ def _hooked(
                 raise ArttlError(
                     f"tap {name!r} runs more than once in a forward pass: tap a module that runs once"
                 )
-            maps = _as_maps(tap, output, network, image)  # [B, C, h, w]
+            maps = as_maps(tap, output, network, image)  # [B, C, h, w]
             if maps.dtype not in ops.DTYPES:
                 maps = maps.float()
             means[name] = ops.run_channel_mean(maps, rectify_all or tap.rectify)
@@ -129,7 +154,7 @@ def _hooked(
         yield means
 
 
-def _as_maps(tap: Tap, output: Any, network: nn.Module, image: Size) -> Tensor:
+def as_maps(tap: Tap, output: Any, network: nn.Module, image: Size) -> Tensor:
     """A module's output as [B, C, h, w], from timm's three forms: NCHW, NHWC, and tokens [B, L, C]."""
     if isinstance(output, (tuple, list)) and output:
         output = output[0]

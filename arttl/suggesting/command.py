@@ -12,7 +12,7 @@ from rich import box
 from rich.table import Table as TableOfLines
 
 from arttl.characters import plain_text
-from arttl.console import ProgressBar, Reporter
+from arttl.console import ProgressBar, Reporter, command_line
 from arttl.cpu import usable_cores
 from arttl.errors import ArttlError, counted
 from arttl.files import digest_of_file
@@ -23,6 +23,7 @@ from arttl.loading import read_manifest
 from arttl.models import TrainedModel, load_trained_model
 from arttl.models.calibration import FILE as CALIBRATION
 from arttl.models.folders import HEADS_FILE
+from arttl.pages import MOST_CARDS
 from arttl.runs import beside_other_ranks, on_first_rank, open_accelerator
 from arttl.suggesting.catalogued import CataloguedCollection
 from arttl.suggesting.collections import (
@@ -104,18 +105,35 @@ def run(settings: PredictSettings) -> None:
         f"table      {settings.out}: {counted(len(collection), 'row')}"
         + (f"; {predicted:,} in {seconds:.1f} s, {predicted / seconds:.0f} per second" if missing else "")
     )
-    if not any(of_task.get("suggested") for of_task in counts.values()):
-        reporter.say(
-            "next       nothing is suggested: give a lower --precision, or train with more labelled objects"
-        )
-    elif settings.out.suffix == ".csv":
-        reporter.say(
-            "next       look at the rows that are suggested; --out *.parquet is what arttl convert reads"
-        )
-    else:
-        reporter.say(
-            f"next       arttl convert --predictions {settings.out} --to linked-art --out suggested.jsonl"
-        )
+    is_any = any(of_task.get("suggested") for of_task in counts.values())
+    for sentence in _next(settings, len(collection), is_any):
+        reporter.say(sentence)
+
+
+def _next(settings: PredictSettings, rows: int, is_any: bool) -> Iterator[str]:
+    """What to do with the table, as commands to copy."""
+    if not is_any:
+        yield "next       nothing is suggested: give a lower --precision, or train with more labelled objects"
+    if settings.out.suffix == ".csv":
+        if is_any:
+            yield "next       look at the rows that are suggested"
+        yield "or         --out *.parquet, which arttl review, arttl report and arttl convert read"
+        return
+    where = ("--images", settings.images) if settings.shards is None else ("--shards", settings.shards)
+    common = ("--predictions", settings.out, *where, "--model", settings.model)
+    precision = () if settings.precision == PredictSettings.precision else ("--precision", settings.precision)
+    page = settings.out.with_suffix(".html")
+    out = (page,) if rows <= MOST_CARDS else (page.with_suffix(""), "--paged")
+    commands = [
+        command_line("review", *common),
+        command_line("report", *common, *precision, "--out", *out),
+    ]
+    if is_any:
+        to = settings.out.with_name("suggested.jsonl")
+        written = ("--predictions", settings.out, "--to", "linked-art", "--out", to)
+        commands.append(command_line("convert", *written))
+    for number, command in enumerate(commands):
+        yield f"{'or' if number or not is_any else 'next':<11}{command}"
 
 
 def _begin(unfinished: UnfinishedTable, held: ExitStack, overwrite: bool) -> list[int]:

@@ -133,6 +133,11 @@ def _given(path: Path, model: TrainedModel) -> _Part:
             f"--neighbours {path} holds features of another network than --model: make them with arttl features"
             " --weights, naming the model, or name the shards"
         )
+    if store.recipe.pooling != network.pooling:
+        raise ArttlError(
+            f"--neighbours {path} holds features pooled otherwise ({store.recipe.pooling or 'as timm does'}) than the"
+            f" model's ({network.pooling or 'as timm does'}): name the shards instead"
+        )
     if store.preprocess != model.preprocesses[0]:
         raise ArttlError(
             f"--neighbours {path} holds features of pictures cut otherwise ({store.preprocess}) than the model's"

@@ -159,8 +159,25 @@
       list.classList.remove("maps");
       fillLabels();
       filter();
+      if (isNamed) showNamed();
+      isNamed = false;
     })
   );
+
+  // The search over all pages leads to a card by its number.
+  let isNamed = true;
+  window.addEventListener("hashchange", () => {
+    isNamed = true;
+    form.reset();
+  });
+
+  function showNamed() {
+    const at = found.findIndex(({ element }) => `#${element.id}` === location.hash);
+    if (at < 0) return;
+    if (at >= shownCount) show(at + AT_ONCE);
+    makeReachable(found[at]);
+    found[at].element.focus();
+  }
   form.reset();
   list.classList.add("live");
   form.hidden = false;

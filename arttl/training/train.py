@@ -164,6 +164,10 @@ def open_model(settings: ModelSettings, tasks: TaskSet) -> tuple[TrainedModel, s
             raise ArttlError(
                 f"--weights {settings.weights} is a fused model, which has its own heads: leave --head out"
             )
+        if settings.pooling is not None:
+            raise ArttlError(
+                f"--weights {settings.weights} is a fused model, whose networks keep their pooling: leave --pooling out"
+            )
         fused = load_fused(settings.weights)
         preprocesses = [settings.preprocess(each) for each in fused.preprocesses]
         for network, preprocess in zip(fused.networks, preprocesses, strict=True):
@@ -171,7 +175,7 @@ def open_model(settings: ModelSettings, tasks: TaskSet) -> tuple[TrainedModel, s
         provenance = Provenance(settings.mode, f"fused model of {settings.weights}")
         trained, new = fused.for_training(tasks, preprocesses, provenance)
         return trained, f"new heads: {', '.join(new)}" if new else ""
-    backbone = Backbone(settings.backbone)
+    backbone = Backbone(settings.backbone, settings.pooling)
     loaded = load_weights(backbone, settings.weights, settings.input_size)
     preprocess = settings.preprocess(loaded.preprocess)
     provenance = Provenance(settings.mode, loaded.origin)

@@ -28,7 +28,7 @@ void backproject(const std::vector<std::uintptr_t>& means, const std::vector<Ste
         step.multiplies ? mean_of(--level, step.size, offset(workspace, images * (pixels + 4))) : 0;
     const std::uintptr_t out = running(left), peak = peaks[left % 2];
     upsample_multiply_cpu(deep, deep_peak, factor, out, peak, images, deep_size, step.size, step.kernel, step.stride,
-                          step.padding, threads);
+                          step.padding, step.averages, threads);
     deep = out;
     deep_peak = peak;
     deep_size = step.size;

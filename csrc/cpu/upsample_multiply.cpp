@@ -11,6 +11,8 @@ namespace {
 struct Step {
   Axis y, x;
   const Window* columns;  // [x.shallow]: the deep columns that contribute to each output column
+  const float* shares;    // [x.shallow]: their share_of
+  bool averages;
 };
 
 // Rows [begin, end) of one image's output. `sums` [x.deep] is working space; `shallow` may be null. Returns the largest
@@ -24,11 +26,12 @@ ARTTL_CLONES std::uint32_t upsample_rows(const Step& step, const float* deep, co
     for (std::int64_t column = 0; column < deep_width; ++column) {
       sums[column] = column_sum(deep, deep_width, column, rows);
     }
+    const float row_scale = scale * share_of(rows, step.averages);
     float* out = output + y * width;
     for (std::int64_t x = 0; x < width; ++x) {
       float sum = 0.0f;
       for (int column = step.columns[x].first; column <= step.columns[x].last; ++column) sum += sums[column];
-      out[x] = sum * scale;
+      out[x] = sum * row_scale * step.shares[x];
     }
     if (shallow != nullptr) {
       const float* factor = shallow + y * width;
@@ -43,7 +46,7 @@ ARTTL_CLONES std::uint32_t upsample_rows(const Step& step, const float* deep, co
 
 void upsample_multiply_cpu(std::uintptr_t deep, std::uintptr_t deep_peak, std::uintptr_t shallow, std::uintptr_t output,
                            std::uintptr_t peak, std::int64_t images, const Pair& deep_size, const Pair& size,
-                           const Pair& kernel, const Pair& stride, const Pair& padding, int threads) {
+                           const Pair& kernel, const Pair& stride, const Pair& padding, bool average, int threads) {
   const auto* deep_maps = reinterpret_cast<const float*>(deep);
   const auto* deep_peaks = reinterpret_cast<const float*>(deep_peak);
   const auto* shallow_maps = reinterpret_cast<const float*>(shallow);
@@ -59,8 +62,12 @@ void upsample_multiply_cpu(std::uintptr_t deep, std::uintptr_t deep_peak, std::u
   const Axis y_axis = {kernel[0], stride[0], padding[0], deep_size[0], height};
   const Axis x_axis = {kernel[1], stride[1], padding[1], deep_size[1], width};
   std::vector<Window> columns(width);
-  for (int x = 0; x < width; ++x) columns[x] = window_of(x, x_axis);
-  const Step step = {y_axis, x_axis, columns.data()};
+  std::vector<float> shares(width);
+  for (int x = 0; x < width; ++x) {
+    columns[x] = window_of(x, x_axis);
+    shares[x] = share_of(columns[x], average);
+  }
+  const Step step = {y_axis, x_axis, columns.data(), shares.data(), average};
 
   std::vector<float> sums(images * bands * deep_width);
   std::vector<std::uint32_t> band_peaks(images * bands);

@@ -24,6 +24,7 @@ struct Plan {
   float epsilon;
   int widest;     // of the maps that steps read
   int floats[2];  // of shared memory for the running map after an even, an odd number of steps; 0: it is not there
+  std::uint32_t averages[(kMostSteps + 31) / 32];  // a bit per step
   CudaStep step[kMostSteps];
 };
 static_assert(sizeof(Plan) <= 4096);
@@ -122,19 +123,21 @@ struct Image {
     const float* deep = index % 2 ? odd : even;
     const float* factor = step.factor;
     if (factor != nullptr) factor += image * height * width;
+    const bool averages = plan.averages[index / 32] >> index % 32 & 1;
     const float scale = index == 0 ? 1.0f : rescale_of(float_of(maxima->peaks[index - 1]));
     for (int y = first_row; y < height; y += row_step) {
       const Window rows = window_of<kStride>(y, step.y);
       for (int column = lane; column < deep_width; column += kWarp) {
         sums[column] = column_sum(deep, deep_width, column, rows);
       }
+      const float row_scale = scale * share_of(rows, averages);
       __syncwarp();
       for (int x = lane; x < width; x += kWarp) {
         const Window columns = window_of<kStride>(x, step.x);
         float sum = 0.0f;
         for (int column = columns.first; column <= columns.last; ++column) sum += sums[column];
         const int pixel = y * width + x;
-        float value = sum * scale;
+        float value = sum * row_scale * share_of(columns, averages);
         if (factor != nullptr) value *= mean_at(factor, pixel, maxima->factors[index]);
         item(pixel, value);
       }
@@ -230,6 +233,7 @@ void backproject_cuda(const std::vector<std::uintptr_t>& means, const std::vecto
     plan.widest = std::max(plan.widest, size[1]);
     int& floats = plan.floats[plan.steps % 2];
     floats = std::max(floats, static_cast<int>(pixels_of(size)));
+    if (step.averages) plan.averages[plan.steps / 32] |= 1u << plan.steps % 32;
     plan.step[plan.steps++] = {step.multiplies ? mean_at(--level) : nullptr,
                                {step.kernel[0], step.stride[0], step.padding[0], size[0], step.size[0]},
                                {step.kernel[1], step.stride[1], step.padding[1], size[1], step.size[1]}};

@@ -222,7 +222,7 @@ def test_one_seed_gives_one_audit(two_audited_stores: list[FeatureStore], tmp_pa
 
 
 def test_the_command_prints_what_it_found(
-    two_audited_stores: list[FeatureStore], tmp_path: Path, capsys, monkeypatch
+    two_audited_stores: list[FeatureStore], small_shards: Path, tmp_path: Path, capsys, monkeypatch
 ):
     monkeypatch.setenv("COLUMNS", "80")
     out = tmp_path / "audit"
@@ -241,6 +241,10 @@ def test_the_command_prints_what_it_found(
     for word in ("type", "artist", "accuracy", "majority", "contradicted", "not judged artist", "rows in"):
         assert word in shown
     assert "…" not in shown
+    assert f"next       arttl review --audit {out} --shards {small_shards}\n" in shown
+    (report,) = (line.split() for line in shown.splitlines() if line.startswith("or         arttl report"))
+    assert run_command("report", report[3:]) == 0 and report[-1] == f"{out}.html"
+    assert Path(report[-1]).is_file()
     assert run_command("audit", argv) == 2
     assert "already holds an audit; choose another, or pass --overwrite" in capsys.readouterr().err
     assert run_command("audit", [*argv, "--overwrite"]) == 0

@@ -329,3 +329,30 @@ def test_decisions_that_are_probably_misspelled_are_named(tmp_path: Path, printe
         in text
     )
     assert "1 decided object is not in --predictions, such as 'NOPE.1', and" in text
+
+
+def test_several_accepted_labels_of_a_task_with_one(tmp_path: Path, printed: Printed) -> None:
+    """A warning for the type, of which the model suggests one; none for the material, of which it suggests several."""
+    materials = suggestion(("oil", 0.9), ("canvas", 0.8), labels=2)
+    record = {"object_number": "A", "problem": None, "material": materials, "type": suggestion(("vase", 0.9))}
+    rows = "A,type,vase\nA,type,jug\nA,material,oil\nA,material,canvas\n"
+    flags = write_inputs(tmp_path, predictions=_lines(record), accepted=f"object_number,task,label\n{rows}")
+    assert len(_convert(tmp_path, "a.csv", "csv", flags)) == 4
+    text = printed()
+    assert (
+        "warning: 1 object has several accepted labels of 'type', of which the model suggests one; all are written,"
+        " such as 'vase' and 'jug' of 'A'" in text
+    )
+    assert "labels of 'material'" not in text
+
+
+def test_two_tasks_in_one_field(tmp_path: Path, printed: Printed) -> None:
+    rows = "A,type,vase\nA,subject,flowers\nB,type,jug\n"
+    flags = write_inputs(tmp_path, accepted=f"object_number,task,label\n{rows}")[2:4]
+    out = tmp_path / "a.xml"
+    merging = [*flags, "--to", "lido", "--fields", "subject=type", "--out", str(out)]
+    assert run_command("convert", merging) == 0
+    assert (
+        "warning: the labels of 'type' and 'subject' of 1 object are both written as type; see --fields"
+        in printed()
+    )

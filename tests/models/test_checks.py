@@ -31,7 +31,9 @@ def nothing_known() -> Iterator[None]:
     [
         ("inception_v3", 64, 96),
         ("vgg19", 16, 32),
-        ("vit_tiny_patch16_224", 128, 224),
+        ("vit_tiny_patch16_224", 130, 128),
+        ("vit_small_patch14_dinov2", 230, 224),
+        ("vit_small_patch14_dinov2", 100, 98),  # a multiple of its patches, and not of 32
         ("swin_tiny_patch4_window7_224", 256, 224),
         ("convnext_atto", 16, 32),
     ],

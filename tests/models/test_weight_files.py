@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import collections
 import io
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from torch import nn
 
 from arttl.errors import ArttlError
 from arttl.models import Backbone, load_weights
+from arttl.models.weight_files import read_tensors
 
 NAME = "test_resnet"
 
@@ -281,3 +283,20 @@ def test_damaged_files_are_one_sentence_or_load(whole, tmp_path, data) -> None:
     except ArttlError as error:
         assert str(path) in str(error) or path.name in str(error)
         assert "\n" not in str(error)
+
+
+def test_a_pickle_whose_text_announces_more_than_the_file_holds_takes_no_memory(tmp_path) -> None:
+    torch.save({"weight": torch.zeros(3)}, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    raw = (tmp_path / "old.pth").read_bytes()
+    text = b"X" + len("weight").to_bytes(4, "little") + b"weight"
+    (tmp_path / "old.pth").write_bytes(
+        raw.replace(text, b"X" + (2**31 - 1).to_bytes(4, "little") + b"weight")
+    )
+    assert text in raw
+    tracemalloc.start()
+    try:
+        with pytest.raises(ArttlError, match="is damaged"):
+            read_tensors(tmp_path / "old.pth")
+        assert tracemalloc.get_traced_memory()[1] < 100 * 2**20
+    finally:
+        tracemalloc.stop()

@@ -36,6 +36,17 @@ def test_the_likeliest_encoding(language: str, encoding: str, tmp_path: Path) ->
     assert [list(row.cells.values())[1] for row in rows] == expected
 
 
+@pytest.mark.parametrize("order", ["le", "be"])
+def test_utf_16_without_a_mark_is_named(order: str, tmp_path: Path) -> None:
+    """Its lines cannot be quoted: their bytes may begin within a character."""
+    path = tmp_path / "a.csv"
+    path.write_bytes(_WESTERN["de"].encode(f"utf-16-{order}"))
+    with pytest.raises(
+        ArttlError, match=rf"a\.csv is not UTF-8 text \(byte 0xfc\); it looks like utf-16-{order}: give"
+    ):
+        list(read_rows(path, []))
+
+
 def test_utf_8_with_a_line_in_another_encoding(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     lines = _WESTERN["fr"].encode().splitlines(keepends=True)

@@ -16,8 +16,8 @@ from PIL import Image
 from report_cases import HOSTILE, Reader, claims, picture
 
 from arttl.cli import run_command
-from arttl.reports import settings as report_settings
-from arttl.reports.settings import MOST_CARDS, ReportSettings
+from arttl.pages import MOST_CARDS
+from arttl.reports.settings import ReportSettings
 from arttl.reports.thumbnails import MOST_BYTES, thumbnail
 from arttl.settings import settings_of
 
@@ -193,7 +193,8 @@ def test_more_than_one_file_takes(tmp_path: Path, capsys) -> None:
     assert "3,001 pictures, and one file takes up to 3,000: pass --paged" in capsys.readouterr().err
     assert run_command("report", ["--predictions", str(path), "--out", f"{tmp_path}/pages", "--paged"]) == 0
     names = sorted(file.name for file in (tmp_path / "pages").iterdir())
-    assert names == ["index.html", *(f"page-000{number}.html" for number in range(1, 5))]
+    assert names == ["index.html", *(f"page-000{number}.html" for number in range(1, 5)), "search.html"]
+    names.remove("search.html")
     index = Reader(tmp_path / "pages" / "index.html")
     links = [link.attributes["href"] for link in index.root.all("ol", class_="pages")[0].all("a")]
     assert links == names[1:] and not index.cards
@@ -202,7 +203,10 @@ def test_more_than_one_file_takes(tmp_path: Path, capsys) -> None:
     for position, name in enumerate(names[1:]):
         page = Reader(tmp_path / "pages" / name)
         numbers += [card.attributes["data-number"] for card in page.cards]
-        beside = {link.attributes["href"] for link in page.root.all("nav")[0].all("a")} - {"index.html"}
+        beside = {link.attributes["href"] for link in page.root.all("nav")[0].all("a")} - {
+            "index.html",
+            "search.html",
+        }
         assert beside == {names[1:][n] for n in (position - 1, position + 1) if 0 <= n < 4}
     assert numbers == [f"A.{number}" for number in range(3001)]
 
@@ -252,7 +256,7 @@ def test_the_same_from_python(tmp_path: Path) -> None:
 
     run(ReportSettings(predictions=path, out=tmp_path / "r.html"))
     assert len(Reader(tmp_path / "r.html").cards) == 2
-    assert report_settings.MOST_CARDS == 3000
+    assert MOST_CARDS == 3000
 
 
 def test_the_page_of_the_documentation_names_every_flag() -> None:

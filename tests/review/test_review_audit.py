@@ -10,57 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from review_cases import serving
+from review_cases import made_records, serving, write_records
 
 from arttl.errors import ArttlError
+from arttl.exchange.doubts import SCHEMA
 from arttl.review.collection import Collection
 from arttl.shards.manifest import Manifest
 
 pytest.importorskip("uvicorn", reason="the extra `review` is not installed")
-
-_TEXTS = pa.list_(pa.string())
-_RANKED = pa.list_(pa.struct({"label": pa.string(), "probability": pa.float64()}))
-_BY_TASK = pa.list_(pa.struct({"task": pa.string(), "labels": _TEXTS}))
-SCHEMA = pa.schema(
-    {
-        "kind": pa.string(),
-        "task": pa.string(),
-        "rank": pa.int32(),
-        "score": pa.float64(),
-        **dict.fromkeys(("object_number", "institution", "key"), pa.string()),
-        "row": pa.int64(),
-        "shard": pa.string(),
-        "photographs": _TEXTS,
-        "split": pa.string(),
-        "catalogued": _TEXTS,
-        "label": pa.string(),
-        "label_probability": pa.float64(),
-        "suggested": pa.string(),
-        "suggested_probability": pa.float64(),
-        "ranked": _RANKED,
-        "networks": pa.list_(
-            pa.struct(
-                {
-                    "network": pa.string(),
-                    "likeliest": pa.string(),
-                    "label_probability": pa.float64(),
-                    "suggested_probability": pa.float64(),
-                    "agrees": pa.bool_(),
-                }
-            )
-        ),
-        "nearest": pa.list_(
-            pa.struct(
-                {
-                    "object_number": pa.string(),
-                    "key": pa.string(),
-                    "similarity": pa.float64(),
-                    "catalogued": _BY_TASK,
-                }
-            )
-        ),
-    }
-)
 
 
 def doubt(manifest: Manifest, row: int, task: str, rank: int, /, **changes: Any) -> dict[str, Any]:
@@ -71,6 +28,7 @@ def doubt(manifest: Manifest, row: int, task: str, rank: int, /, **changes: Any)
         "task": task,
         "rank": rank,
         "score": 0.9,
+        "confident": True,
         "object_number": manifest.object_numbers[row],
         "institution": None,
         "key": manifest.keys[row],
@@ -183,5 +141,16 @@ def test_a_strangers_audit(
         Collection(None, audit)
     other = pa.table({"task": ["material"]})
     pq.write_table(other, audit / "audit.parquet")
-    with pytest.raises(ArttlError, match="has no column 'rank' as arttl audit writes it"):
+    with pytest.raises(ArttlError, match="has no column 'object_number' as arttl audit writes it"):
         Collection(None, audit)
+
+
+def test_an_audit_without_doubts(tmp_path: Path) -> None:
+    audit = write(tmp_path / "audit", [])
+    with pytest.raises(ArttlError, match=r"--audit .* lists no doubtful label: there is nothing to review"):
+        Collection(None, audit)
+    records = made_records(20)
+    write_records(tmp_path / "s.parquet", records)
+    collection = Collection(tmp_path / "s.parquet", audit)
+    assert (len(collection), collection.suggestions) == (20, 20)
+    assert "audit       0 doubts" in [*collection.sentences()]

@@ -301,7 +301,7 @@ def test_no_parquet_at_all(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "s.parquet").write_bytes(data)
     with pytest.raises(ArttlError, match="cannot be read as Parquet"):
         Collection(tmp_path / "s.parquet", None)
-    with pytest.raises(ArttlError, match=r"must end in \.parquet"):
+    with pytest.raises(ArttlError, match=r"must end in \.parquet or \.jsonl"):
         Collection(tmp_path / "s.csv", None)
 
 

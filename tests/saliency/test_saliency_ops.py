@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import re
 import sys
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -98,15 +100,20 @@ def test_channel_mean_keeps_nan_when_it_rectifies():
         assert found.isnan().tolist() == [[[False, True], [False, False]]]
 
 
-def upsampled(deep, peak, shallow, size, kernel, stride, padding):
-    """By the definition and in float64: each deep pixel is added to the window that it covers."""
+def upsampled(deep, peak, shallow, size, kernel, stride, padding, average):
+    """By the definition and in float64: each deep pixel is added to the window that it covers, and counted."""
     images, height, width = deep.shape
     output = torch.zeros(images, *size, dtype=torch.float64)
+    counts = torch.zeros(*size, dtype=torch.float64)
     for i in range(height):
         for j in range(width):
             top, left = i * stride[0] - padding[0], j * stride[1] - padding[1]
             rows = slice(max(top, 0), max(top + kernel[0], 0))
-            output[:, rows, max(left, 0) : max(left + kernel[1], 0)] += deep[:, i, j].double()[:, None, None]
+            columns = slice(max(left, 0), max(left + kernel[1], 0))
+            output[:, rows, columns] += deep[:, i, j].double()[:, None, None]
+            counts[rows, columns] += 1
+    if average:
+        output /= counts.clamp(min=1)
     if peak is not None:
         output *= (2.0 ** -(torch.frexp(peak.double()).exponent - 1).double())[:, None, None]
     return (output if shallow is None else output * shallow.double()).float()
@@ -122,18 +129,19 @@ def upsampled(deep, peak, shallow, size, kernel, stride, padding):
     padding=pairs(0, 6),
     with_shallow=st.booleans(),
     exponent=st.sampled_from([None, 0, -120, -60, 60, 120]),
+    average=st.booleans(),
     strided=st.booleans(),
     threads=st.sampled_from([1, 2, 3]),
     seed=st.integers(0, 2**16),
 )
 def test_upsample_multiply_equals_twin(
-    images, deep_size, size, kernel, stride, padding, with_shallow, exponent, strided, threads, seed
+    images, deep_size, size, kernel, stride, padding, with_shallow, exponent, average, strided, threads, seed
 ):
     generator = torch.Generator().manual_seed(seed)
     deep = torch.randn(images, *deep_size, generator=generator) * 2.0 ** (exponent or 0)
     peak = None if exponent is None else deep.abs().amax((1, 2))
     shallow = torch.randn(images, *size, generator=generator) if with_shallow else None
-    window = (size, kernel, stride, padding)
+    window = (size, kernel, stride, padding, average)
     given = [spread(maps) if strided and maps is not None else maps for maps in (deep, peak, shallow)]
     found, found_peak = on_threads(threads, ops.upsample_multiply, *given, *window)
     expected, expected_peak = twin.upsample_multiply(deep, peak, shallow, *window)
@@ -208,7 +216,8 @@ def walks(draw: st.DrawFn) -> tuple[list[list[int]], list[int]]:
         for i in range(between):
             size = [draw(st.integers(1, 30)), draw(st.integers(1, 30))]
             multiplies = level < levels - 1 and i == between - 1
-            steps += [int(multiplies), *size, *draw(pairs(1, 5)), *draw(pairs(1, 3)), *draw(pairs(0, 3))]
+            flags = int(multiplies) + 2 * draw(st.booleans())
+            steps += [flags, *size, *draw(pairs(1, 5)), *draw(pairs(1, 3)), *draw(pairs(0, 3))]
             if multiplies:
                 sizes.insert(0, size)
     return sizes, steps
@@ -229,6 +238,63 @@ def test_backproject_equals_twin(walk, epsilon, images, threads, seed):
     means = [torch.rand(images, *size, generator=generator) for size in sizes]
     found = on_threads(threads, ops.backproject, means, steps, epsilon)
     close(found, twin.backproject(means, steps, epsilon), scale=10)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    shape=st.tuples(st.integers(0, 4), st.integers(1, 9), st.integers(0, 40)),
+    with_against=st.booleans(),
+    scale=st.sampled_from([0.0, 1.0, 100.0, 1e30]),
+    strided=st.booleans(),
+    threads=st.sampled_from([1, 2, 3]),
+    seed=st.integers(0, 2**16),
+)
+def test_class_evidence_equals_twin(shape, with_against, scale, strided, threads, seed):
+    generator = torch.Generator().manual_seed(seed)
+    logits = torch.randn(shape, generator=generator) * scale
+    classes, against = torch.randint(shape[1], (2, shape[0]), generator=generator)
+    rivals = against if with_against else None
+    given_logits = spread(logits) if strided else logits
+    found = on_threads(threads, ops.class_evidence, given_logits, classes, rivals)
+    tolerance = max(1.0, scale)
+    close(found, twin.class_evidence(logits, classes, rivals), scale=tolerance)
+    close(
+        found,
+        torch.from_numpy(evidence_of(logits.double().numpy(), classes, rivals)).float(),
+        scale=tolerance,
+    )
+
+
+def evidence_of(logits, classes, against):
+    """In double precision, from the probabilities of a softmax (of one output: of a logistic function)."""
+    output = np.zeros((logits.shape[0], logits.shape[2]))
+    for image, (own, label) in enumerate(zip(logits, classes.tolist(), strict=True)):
+        for pixel, values in enumerate(own.T):
+            if against is not None:
+                odds = values[label] - values[against[image]]
+            elif len(values) == 1:
+                odds = values[0]
+            else:
+                others = np.delete(values, label)
+                odds = values[label] - others.max() - math.log(np.exp(others - others.max()).sum())
+            output[image, pixel] = max(odds, 0.0)
+    return output
+
+
+def test_class_evidence_is_positive_where_the_class_has_more_than_half():
+    logits = torch.tensor([[2.0, 0.0, 1.0], [1.0, 0.0, 3.0], [1.0, 0.1, 1.0]])[None]  # [1, Q, P]
+    found = ops.class_evidence(logits, torch.tensor([0]), None)[0]
+    share = logits[0].softmax(0)[0]
+    assert (found > 0).tolist() == [True, False, False] == (share > 0.5).tolist()
+    assert found[0].item() == pytest.approx(math.log(share[0] / (1 - share[0])), abs=1e-6)
+
+
+@pytest.mark.parametrize("rivals", [None, torch.tensor([2])])
+def test_class_evidence_keeps_what_is_not_finite(rivals):
+    logits = torch.zeros(1, 3, 4)
+    logits[0, 0, 0] = logits[0, 2, 1] = torch.nan
+    found = ops.class_evidence(logits, torch.tensor([0]), rivals)[0]
+    assert found.isnan().tolist() == [True, True, False, False]
 
 
 def test_backproject_of_many_images_on_several_threads():
@@ -270,7 +336,10 @@ def example_calls() -> list[tuple[torch._ops.OpOverload, tuple[object, ...]]]:
         (ops.channel_mean, (x.bfloat16()[:, ::2], False)),
         (ops.upsample_multiply, (deep, deep.amax((1, 2)), shallow, *geometry)),
         (ops.upsample_multiply, (deep, None, None, *geometry)),
+        (ops.upsample_multiply, (deep, None, None, *geometry, True)),
         (ops.minmax_normalise, (shallow, 1e-6)),
+        (ops.class_evidence, (torch.randn(2, 5, 12), torch.tensor([4, 0]), None)),
+        (ops.class_evidence, (torch.randn(2, 5, 12), torch.tensor([4, 0]), torch.tensor([1, 1]))),
         (ops.backproject, ([shallow, deep], [1, 6, 8, 3, 3, 2, 2, 1, 1, 0, 6, 8, 1, 1, 1, 1, 0, 0])),
     ]
 
@@ -331,6 +400,16 @@ def test_wrong_arrays_are_refused():
     with pytest.raises(ValueError, match="maps must be"):
         ops.minmax_normalise(torch.rand(3, 3), 0.0)
     step = [0, 4, 4, 2, 2, 2, 2, 0, 0]
+    with pytest.raises(ValueError, match=r"sum of its flags, not \[4\]"):
+        ops.backproject([deep], [4, *step[1:]])
+    for logits, classes, sentence in [
+        (torch.rand(2, 3), torch.tensor([0, 1]), "logits must be"),
+        (torch.rand(2, 3, 4), torch.tensor([0]), "classes must be int64"),
+        (torch.rand(2, 3, 4), torch.tensor([0, 3]), r"from 0 to 2, not \[0, 3\]"),
+        (torch.rand(2, 3, 4), torch.tensor([-1, 2]), "from 0 to 2"),
+    ]:
+        with pytest.raises(ValueError, match=sentence):
+            ops.class_evidence(logits, classes, None)
     with pytest.raises(ValueError, match="needs maps"):
         ops.backproject([deep], [])
     with pytest.raises(ValueError, match="needs maps"):
@@ -368,6 +447,12 @@ def test_any_arguments_are_computed_or_refused(maps, numbers, data):
         (ops.run_upsample_multiply, maps[0], None, maps[1], *window),
         (ops.run_upsample_multiply, maps[0], maps[1], maps[2], *window),
         (ops.run_backproject, maps, [1, *numbers]),
+        (
+            ops.run_class_evidence,
+            maps[0],
+            torch.tensor(numbers[: maps[0].shape[0] if maps[0].dim() else 0]),
+            None,
+        ),
         (ops.run_backproject, [maps[0]], [0, 6, 8, *window[1], *window[2], *window[3]]),
     ]
     for run, *arguments in calls:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import get_args
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -12,9 +15,13 @@ from timm.models.vgg import VGG
 from torch import nn
 
 from arttl.errors import ArttlError
-from arttl.saliency import Tap, visual_backprop
+from arttl.saliency import Tap, ops, visual_backprop
+from arttl.saliency import _torch_twin as twin
+from arttl.saliency.plan import Mode, plan_of
+from arttl.saliency.visual_backprop import channel_means
 
 Array = npt.NDArray[np.float64]
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 
 def convolved(x: Array, layer: nn.Conv2d) -> Array:
@@ -46,7 +53,13 @@ def stretched(maps: Array) -> Array:
     return (maps - low) / (high - low)
 
 
-def bojarski_of(convolutions: list[nn.Conv2d], images: Array) -> Array:
+def averaged(deep: Array, layer: nn.Conv2d, height: int, width: int) -> Array:
+    """As `scattered`, each sum divided by how many deep positions there are in it."""
+    counts = scattered(np.ones_like(deep[:1]), layer, height, width)
+    return scattered(deep, layer, height, width) / np.maximum(counts, 1)
+
+
+def definition_of(convolutions: list[nn.Conv2d], images: Array, enlarged: Callable[..., Array]) -> Array:
     x, means = images, []
     for layer in convolutions:
         x = np.maximum(convolved(x, layer), 0)
@@ -55,7 +68,7 @@ def bojarski_of(convolutions: list[nn.Conv2d], images: Array) -> Array:
     shallower = [*means[:-1][::-1], None]
     for layer, mean in zip(reversed(convolutions), shallower, strict=True):
         height, width = images.shape[2:] if mean is None else mean.shape[1:]
-        running = scattered(running, layer, height, width)
+        running = enlarged(running, layer, height, width)
         if mean is not None:
             running = running * mean
     return stretched(running)
@@ -70,14 +83,15 @@ STACKS = [
 
 @pytest.mark.parametrize("stack", range(len(STACKS)))
 @pytest.mark.parametrize("size", [(33, 40), (41, 26)])
-def test_bojarski_equals_the_papers_definition(stack, size):
+@pytest.mark.parametrize(("mode", "enlarged"), [("bojarski", scattered), ("overlap-normalised", averaged)])
+def test_both_equal_their_definition(stack, size, mode, enlarged):
     torch.manual_seed(stack)
     channels = [3, 5, 7, 6, 4]
     convolutions = [nn.Conv2d(channels[i], channels[i + 1], *shape) for i, shape in enumerate(STACKS[stack])]
     network = nn.Sequential(*(part for layer in convolutions for part in (layer, nn.ReLU(inplace=True))))
     images = torch.randn(2, 3, *size)
-    found = visual_backprop(network, images, taps=[str(2 * i + 1) for i in range(len(convolutions))])
-    expected = bojarski_of(convolutions, images.double().numpy())
+    found = visual_backprop(network, images, mode, taps=[str(2 * i + 1) for i in range(len(convolutions))])
+    expected = definition_of(convolutions, images.double().numpy(), enlarged)
     assert expected.std() > 0.05
     np.testing.assert_allclose(found.numpy(), expected, atol=2e-5)
 
@@ -121,7 +135,8 @@ def test_sabatelli_equals_the_published_code():
     expected = sabatelli_of(network, images.double().numpy())
     assert expected.std() > 0.05
     np.testing.assert_allclose(visual_backprop(network, images, "sabatelli").numpy(), expected, atol=2e-5)
-    assert abs(visual_backprop(network, images).numpy() - expected).max() > 0.1  # the modes do differ
+    # The modes do differ.
+    assert abs(visual_backprop(network, images, "bojarski").numpy() - expected).max() > 0.1
 
 
 def test_bojarski_of_vgg_walks_through_its_pools():
@@ -136,7 +151,7 @@ def test_bojarski_of_vgg_walks_through_its_pools():
     grown = np.zeros((1, 11, 10))
     grown[:, :10] = scattered(b, second, 5, 5).repeat(2, 1).repeat(2, 2)
     expected = stretched(scattered(grown * a.mean(1), first, 11, 10))
-    np.testing.assert_allclose(visual_backprop(network, images).numpy(), expected, atol=2e-5)
+    np.testing.assert_allclose(visual_backprop(network, images, "bojarski").numpy(), expected, atol=2e-5)
 
 
 ARCHITECTURES = {
@@ -169,7 +184,7 @@ def test_every_architecture(name):
     fixed = "window" in name or name.startswith("vit")
     images = torch.randn(2, 3, size, size if fixed else size + 33)
     before = {key: value.clone() for key, value in network.state_dict().items()}
-    for mode in ("bojarski", "sabatelli"):
+    for mode in MODES:
         maps = visual_backprop(network, images, mode)
         assert maps.shape == (2, *images.shape[2:]) and maps.dtype == torch.float32
         assert torch.isfinite(maps).all()
@@ -199,7 +214,7 @@ def small_network() -> nn.Sequential:
     )
 
 
-@pytest.mark.parametrize("mode", ["bojarski", "sabatelli"])
+@pytest.mark.parametrize("mode", MODES)
 def test_a_batch_equals_its_images(mode):
     network, images = timm.create_model("resnet18").eval(), torch.randn(3, 3, 64, 72)
     images[1] *= 1e-3
@@ -217,6 +232,37 @@ def test_channels_last_images_and_an_empty_batch():
     assert visual_backprop(network, images[:0], taps=["1", "4"]).shape == (0, 20, 24)
 
 
+@pytest.mark.parametrize(
+    ("name", "side"),
+    [
+        ("resnet18", 139),
+        ("inception_v3", 139),
+        ("legacy_xception", 139),
+        ("densenet121", 128),
+        ("tf_efficientnet_lite0", 139),
+    ],
+)
+@torch.no_grad()
+def test_equal_activations_give_an_even_map_unless_windows_overlap_unevenly(name, side):
+    """Ones at every tap: what is left is the pattern of the steps. Rows and columns that no window reads are zeros."""
+    network = timm.create_model(name, pretrained=False, num_classes=0).eval()
+    _, _, plan = plan_of(network)
+    means, _ = channel_means(
+        network, plan, torch.randn(1, 3, side, side), network.forward_features, rectify_all=True
+    )
+    sizes = [(mean.shape[1], mean.shape[2]) for mean in means]
+    spread = {}
+    for mode in ("bojarski", "overlap-normalised"):
+        steps = plan.backprojection(network, mode, (side, side), sizes)
+        running, peak = torch.ones(1, *sizes[-1]), None
+        for row in twin.rows_of(steps):
+            window = (row[1:3], row[3:5], row[5:7], row[7:9])
+            running, peak = ops.upsample_multiply(running, peak, None, *window, bool(row[0] & twin.AVERAGES))
+        read = running[running > 0]
+        spread[mode] = float(read.max() / read.min())
+    assert spread["overlap-normalised"] < 1.0001 and spread["bojarski"] > 3
+
+
 def test_the_map_is_where_the_object_is():
     """A network that sees brightness looks at the one bright square."""
     network = nn.Sequential(
@@ -230,7 +276,7 @@ def test_the_map_is_where_the_object_is():
     assert maps[2:12, 18:30].sum() / maps.sum() > 0.95
 
 
-@pytest.mark.parametrize("mode", ["bojarski", "sabatelli"])
+@pytest.mark.parametrize("mode", MODES)
 def test_a_blind_network_gives_zeros(mode):
     network = small_network()
     nn.init.constant_(network[3].bias, -1e3)

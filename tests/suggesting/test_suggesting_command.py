@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -106,6 +107,22 @@ def test_without_promises_nothing_is_suggested(
     assert "the model has no promises, so that nothing is suggested" in " ".join(
         capsys.readouterr().out.split()
     )
+
+
+def test_the_commands_that_it_ends_with_can_be_given(
+    model: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "it's a folder"
+    pictures.rename(folder)
+    out = folder / "suggestions.parquet"
+    flags = ["--model", str(model), "--images", str(folder), "--out", str(out), "--precision", "0.5"]
+    assert run_command("predict", flags) == 0
+    lines = [line[11:] for line in capsys.readouterr().out.splitlines() if line[11:].startswith("arttl ")]
+    commands = {words[1]: words[2:] for words in map(shlex.split, lines)}
+    assert [*commands][:2] == ["review", "report"]
+    assert commands["review"] == f"--predictions|{out}|--images|{folder}|--model|{model}".split("|")
+    assert run_command("report", commands["report"]) == 0
+    assert out.with_suffix(".html").is_file()
 
 
 @pytest.mark.parametrize(
