@@ -108,6 +108,11 @@ class Ticket:
         self._message = message
         self._done.set()
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether `result` has no more to wait for."""
+        return self._done.is_set()
+
     def result(self) -> list[Any]:
         """The result of each job, when all are there.
 

@@ -26,6 +26,7 @@ from arttl.reproduction.report import failures, write_report
 from arttl.reproduction.results import Results
 from arttl.reproduction.running import run_matrix
 from arttl.reproduction.settings import ReproduceSettings
+from arttl.reproduction.side_by_side import run_side_by_side, workers_by_default
 from arttl.reproduction.tables import ReportTable
 from arttl.reproduction.tonkes2022 import network_tables, plan_tonkes2022, samples_table
 
@@ -43,6 +44,7 @@ def run(settings: ReproduceSettings) -> None:
     """
     main = PartialState().is_main_process
     reporter = Reporter(main)
+    workers = workers_by_default(settings.side_by_side, PartialState().num_processes)
     of_paper = settings.protocol == "sabatelli2018"
     plan = plan_experiment(settings) if of_paper else plan_tonkes2022(settings)
     reporter.show(_matrix_table(plan.matrix))
@@ -59,12 +61,15 @@ def run(settings: ReproduceSettings) -> None:
     def on_end(run: Run, seconds: float, error: str | None) -> None:
         reporter.say(f"failed after {seconds:.0f} s: {error}" if error else f"done after {seconds:.0f} s")
 
-    run_matrix(
-        plan.experiment,
-        plan.matrix,
-        on_begin=lambda run, done, total: rule(f"run {done + 1} of {total}: {run.name}"),
-        on_end=on_end,
-    )
+    if workers > 1:
+        run_side_by_side(plan, workers, reporter.say)
+    else:
+        run_matrix(
+            plan.experiment,
+            plan.matrix,
+            on_begin=lambda run, done, total: rule(f"run {done + 1} of {total}: {run.name}"),
+            on_end=on_end,
+        )
     results = Results(plan)
     if of_paper:
         run_fusions(results, on_begin=rule)

@@ -20,14 +20,14 @@ from arttl.reproduction.cells import Run
 from arttl.reproduction.experiment import Plan
 from arttl.shards.manifest import Manifest
 
-_REPEATS = 3
+_REPEATS = 10
 _ENOUGH = 5.0  # seconds of measured work, after which it is not repeated
 _BATCHES_READ = 8
 _WEIGHT_BYTES = 4
 _ROWS = 4096  # of features in a measured evaluation of a head
 # Evaluations of the loss and its gradient that the solver needs for a head and all values of C; measured between 130
 # (7 classes) and 410 (200 classes).
-_EVALUATIONS = 300
+EVALUATIONS = 300
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def measure_head(width: int, outputs: int) -> float:
     def evaluate() -> None:
         cross_entropy(features @ weight, targets).backward()
 
-    return _EVALUATIONS * _seconds(evaluate, device) / _ROWS
+    return EVALUATIONS * _seconds(evaluate, device) / _ROWS
 
 
 def _name(device: torch.device) -> str:

@@ -39,14 +39,16 @@ def validation_curves(results: Results, collection: str, task: str) -> bytes | N
     axes = figure.add_subplot()
     networks = list(dict.fromkeys(cell.backbone for cell in cells))
     for cell in cells:
-        colour = _COLOURS[networks.index(cell.backbone) % len(_COLOURS)]
+        # A network beyond the colours has one of them again, with crosses in place of dots.
+        again, colour_index = divmod(networks.index(cell.backbone), len(_COLOURS))
+        colour = _COLOURS[colour_index]
         values = [100 * accuracy for accuracy in results.epochs(cell)]
         axes.plot(
             range(1, len(values) + 1),
             values,
             _STYLES[cell.mode],
             color=colour,
-            marker="." if len(values) < 25 else None,
+            marker="x" if again else "." if len(values) < 25 else None,
             linewidth=1.6 if cell.weights == IMAGENET else 1.0,
             label=_label(cell),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +81,7 @@ def run_matrix(
     experiment: Experiment,
     matrix: Matrix,
     *,
+    again: Collection[str] | None = None,
     on_begin: Callable[[Run, int, int], None] = lambda run, done, of: None,
     on_end: Callable[[Run, float, str | None], None] = lambda run, seconds, error: None,
 ) -> None:
@@ -93,6 +94,7 @@ def run_matrix(
     Args:
         experiment: settings of the runs.
         matrix: the runs.
+        again: names of the runs that are tried again if they failed before; None: all.
         on_begin: called with a run, how many are done and how many there are.
         on_end: called with a run, the seconds it took, and the sentence it failed with, if it failed.
     """
@@ -102,7 +104,7 @@ def run_matrix(
         lock: FileLock | None = None
         choice: list[Any] = [None, False]
         if state.is_main_process:
-            choice[0], lock, choice[1] = _next(experiment, matrix, tried)
+            choice[0], lock, choice[1] = _next(experiment, matrix, tried, again)
         broadcast_object_list(choice)
         run, others_are_busy = choice
         if run is None:
@@ -142,12 +144,15 @@ def run_matrix(
 
 
 def _next(
-    experiment: Experiment, matrix: Matrix, tried: set[str]
+    experiment: Experiment, matrix: Matrix, tried: set[str], again: Collection[str] | None
 ) -> tuple[Run | None, FileLock | None, bool]:
     """A run that can begin now, and its lock, held; else whether another process is busy with one."""
     others_are_busy = False
     for run in matrix.runs:
-        if run.name in tried or experiment.state(run) == "done":
+        state = experiment.state(run)
+        if run.name in tried or state == "done":
+            continue
+        if state == "failed" and again is not None and run.name not in again:
             continue
         if run.donor is not None and experiment.state(run.donor) != "done":
             continue  # its donor has failed, or another process trains it

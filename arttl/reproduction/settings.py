@@ -98,6 +98,9 @@ class ReproduceSettings(Settings):
     """The entire matrix on at most 300 training pictures of each collection, for one epoch, at 64 pixels unless
     --input-size says another: to see that all of it runs, not for its figures. It needs another --out than the
     experiment itself."""
+    side_by_side: AtLeastOne | None = None
+    """Number of runs that are trained at a time, each in a process with a GPU of its own and its share of the cores. By
+    default one per GPU; without a GPU one, whose threads use all cores."""
     panels: str = "*"
     """Pattern of the object numbers, such as MET.*, whose test pictures the report may show, with VisualBackProp over
     them; none with ''. For pictures that may not be passed on."""

@@ -264,3 +264,14 @@ def test_a_full_disk_or_a_kill_in_a_cell(settings, tmp_path, monkeypatch) -> Non
             assert experiment.state(cell) == "failed"
             assert "\n" not in experiment.failure(cell) and "cannot be written" in experiment.failure(cell)
         mended()
+
+
+def test_only_the_runs_that_are_named_are_tried_again(settings, monkeypatch) -> None:
+    plan = plan_matrix(settings, "scratch")
+    for run in plan.matrix.runs:
+        RunFolder(plan.experiment.folder(run)).fail("the disk is full")
+    tried = []
+    monkeypatch.setattr(running, "train", lambda given: tried.append(given.run.out))
+    again = plan.matrix.runs[1]
+    run_matrix(plan.experiment, plan.matrix, again=[again.name])
+    assert tried == [plan.experiment.folder(again)]
