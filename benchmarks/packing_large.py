@@ -4,16 +4,17 @@
     python benchmarks/packing_large.py --scan SCAN.jpg --work FOLDER             # five rounds, about five minutes
     python benchmarks/packing_large.py --scan SCAN.jpg --work FOLDER --rounds 1 --kinds tiff-lzw
 
-Makes a picture of 12,000 pixels out of a scan (enlarged, with the noise of a sensor) in `--work`, as a file of each kind
-(1.8 GB; those that are there are used again), and packs it to 512 pixels: `arttl` is the JPEG that is stored, with every
-check, `pyvips` its `thumbnail` written as a JPEG of the same quality with all of libvips' threads counted, `decoding`
-arttl's decoding alone, without scaling and encoding: the floor. A JPEG 2000 is written by Pillow, since libvips' binary
-has no OpenJPEG.
+Makes a picture of 12,000 pixels out of a scan (enlarged, with the noise of a sensor) in `--work`, as a file of each
+kind (1.8 GB; those that are there are used again), and packs it to 512 pixels: `arttl` is the JPEG that is stored, with
+every check, `pyvips` its `thumbnail` written as a JPEG of the same quality with all of libvips' threads counted,
+`decoding` arttl's decoding alone, without scaling and encoding: the floor. A JPEG 2000 is written by Pillow, since
+libvips' binary has no OpenJPEG.
 
 Every measurement is a process of its own, which has packed a small file of the kind before, so that no import is timed.
-Peak memory is the process's highest resident memory, imports included. Rounds are interleaved, in the other direction
-every second time; figures are medians, with the range, and ratios medians of the rounds' ratios. The first column of
-differences compares with the picture in full precision: means of float32, then Pillow's bicubic filter in float32.
+Peak memory is the process's highest resident memory (Linux), imports included. Rounds are interleaved, in the other
+direction every second time; figures are medians, with the range, and ratios medians of the rounds' ratios. PSNR is that
+of the pixels before they are encoded, against the picture in full precision: means of float32, then Pillow's bicubic
+filter in float32; of JPEGs and pyramids libvips makes another size, which cannot be compared.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import resource
+import re
 import statistics
 import subprocess
 import sys
@@ -93,7 +94,7 @@ def decode_with_arttl(path: Path) -> None:
     from arttl.pictures.picture_file import PictureFile
     from arttl.pictures.png import read_png_header
     from arttl.pictures.png_rows import rows_of as rows_of_png
-    from arttl.pictures.reducing import Wanted
+    from arttl.pictures.reducing import AllowedScale
     from arttl.pictures.tiff import directories
     from arttl.pictures.tiff_pieces import pieces_of
     from arttl.pictures.tiff_rows import rows_of
@@ -108,7 +109,7 @@ def decode_with_arttl(path: Path) -> None:
             for _ in rows_of(pieces):
                 pass
         else:
-            decode_picture(data, max_pixels=MOST_PIXELS, wanted=Wanted(cover=round(1.2 * CAP)))
+            decode_picture(data, max_pixels=MOST_PIXELS, allowed=AllowedScale(cover=round(1.2 * CAP)))
 
 
 def pack_with_pyvips(path: Path) -> Image.Image:
@@ -135,15 +136,14 @@ def one(contestant: str, path: Path, small: Path, reference: Path) -> None:
     started = time.process_time()
     picture = CONTESTANTS[contestant](path)
     took = time.process_time() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    measured = {"seconds": took, "peak": peak}
+    # Not getrusage's, which is that of the process that started this one if that had more.
+    (peak,) = re.findall(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+    measured = {"seconds": took, "peak": int(peak) / 1024}
     if isinstance(picture, Image.Image):
         exact = np.load(reference)
-        same_size = picture.resize(
-            exact.shape[1::-1], Image.Resampling.BICUBIC
-        )  # one of vips' sizes is a row less
-        error = np.asarray(same_size, np.float64) - exact
-        measured["psnr"] = float(10 * np.log10(255**2 / np.square(error).mean()))
+        if picture.size == exact.shape[1::-1]:
+            error = np.asarray(picture, np.float64) - exact
+            measured["psnr"] = float(10 * np.log10(255**2 / np.square(error).mean()))
     print(json.dumps(measured))
 
 
@@ -221,7 +221,8 @@ def row_of(kind: str, runs: dict[str, list[dict[str, float]]]) -> str:
         return f"{statistics.median(values):.2f}" if values else "–"
 
     def of(name: str, what: str, form: str) -> str:
-        return format(statistics.median(run[what] for run in runs[name]), form) if runs[name] else "–"
+        values = [run[what] for run in runs[name] if what in run]
+        return format(statistics.median(values), form) if values else "–"
 
     cells = [
         kind,

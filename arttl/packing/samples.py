@@ -13,7 +13,7 @@ from arttl.pictures.decoding import BadPicture, decode_picture, opened_image
 from arttl.pictures.file_bytes import sha256_of
 from arttl.pictures.near_duplicates import perceptual_hash
 from arttl.pictures.picture_file import PictureFile
-from arttl.pictures.reducing import Wanted
+from arttl.pictures.reducing import AllowedScale
 from arttl.pictures.storing import PREVIEW, stored_picture
 from arttl.shards.rejects import Reject
 from arttl.shards.sample import Sample, SampleRecord
@@ -93,9 +93,9 @@ def hash_picture(job: Job, limits: Limits) -> int | None:
     """The perceptual hash of a photograph; None where it is not a usable picture."""
     try:
         with opened_image(PictureFile.of(job.artwork), max_pixels=limits.max_pixels) as data:
-            wanted = Wanted(cover=PREVIEW, max_side=PREVIEW)
+            allowed = AllowedScale(cover=PREVIEW, max_side=PREVIEW)
             return perceptual_hash(
-                decode_picture(data, max_pixels=limits.max_pixels, wanted=wanted).upright_rgb()
+                decode_picture(data, max_pixels=limits.max_pixels, allowed=allowed).upright_rgb()
             )
     except BadPicture:
         return None

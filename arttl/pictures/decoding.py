@@ -24,7 +24,7 @@ from arttl.pictures.jpeg import JpegHeader, check_scans, is_finished, read_jpeg_
 from arttl.pictures.jpeg_parts import decode_part
 from arttl.pictures.picture_file import PictureFile
 from arttl.pictures.readers import READERS
-from arttl.pictures.reducing import FULL_SCALE, Wanted
+from arttl.pictures.reducing import FULL_SCALE, AllowedScale
 from arttl.pictures.remarks import FIRST_PAGE
 
 # No uncompressed picture needs more than eight bytes per pixel, and the rest is a generous share for metadata.
@@ -112,14 +112,14 @@ def opened_image(image: PictureFile, *, max_pixels: int = DEFAULT_MAX_PIXELS) ->
 
 
 def decode_picture(
-    data: Bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS, wanted: Wanted = FULL_SCALE
+    data: Bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS, allowed: AllowedScale = FULL_SCALE
 ) -> Decoded:
     """Decode a picture.
 
     Args:
         data: the file's bytes.
         max_pixels: the most pixels that it may have.
-        wanted: how small it may be decoded. The whole file is read and checked at any scale, but for a pyramid, of
+        allowed: how small it may be decoded. The whole file is read and checked at any scale, but for a pyramid, of
             which one level is, and for the finer resolutions of JPEG 2000.
 
     Raises:
@@ -129,15 +129,15 @@ def decode_picture(
     if kind == "JPEG":
         data = whole(data)
         header = jpeg_header(data, max_pixels=max_pixels)
-        scale = _jpeg_scale(header, wanted.cover)
-        pixels = decode_jpeg(data, header, cover=wanted.cover)
+        scale = _jpeg_scale(header, allowed.cover)
+        pixels = decode_jpeg(data, header, cover=allowed.cover)
         size, remarks = (header.width, header.height), remarks_on_file(header)
         return Decoded(pixels, header.icc, header.orientation, *size, remarks, (scale, scale))
     try:
         # A warning would reach a terminal without the file's name; damage that matters raises.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return READERS[kind](data, max_pixels, wanted)
+            return READERS[kind](data, max_pixels, allowed)
     except BadPicture:
         raise
     except UnsupportedPixels as error:
@@ -188,7 +188,7 @@ def decode_jpeg(data: bytes, header: JpegHeader, *, cover: int = 0) -> Image.Ima
     Args:
         data: the file's bytes.
         header: of `jpeg_header`.
-        cover: as in `Wanted`.
+        cover: as in `AllowedScale`.
 
     Returns:
         Mode L, RGB or CMYK, orientation not yet applied.

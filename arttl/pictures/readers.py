@@ -19,7 +19,7 @@ from arttl.pictures.formats import REMEDY
 from arttl.pictures.heif import read_heif_header
 from arttl.pictures.jpeg2000 import Jpeg2000Header, read_jpeg2000_header, with_plain_colours
 from arttl.pictures.png import PngHeader, read_png_header
-from arttl.pictures.reducing import FULL_SCALE, Wanted, extended
+from arttl.pictures.reducing import FULL_SCALE, AllowedScale, extended
 from arttl.pictures.remarks import ALPHA, FIRST_PAGE, GAMMA, MORE_BITS
 from arttl.pictures.tiff_samples import is_for_samples, read_samples
 
@@ -28,10 +28,10 @@ _UNKNOWN_TO_PILLOW = ("unknown pixel mode", "unknown data organization", "unknow
 _SIDE, _NEAR, _ALIKE = 32, 20, 0.9
 
 
-def _read_png(data: Bytes, max_pixels: int, wanted: Wanted = FULL_SCALE) -> Decoded:
+def _read_png(data: Bytes, max_pixels: int, allowed: AllowedScale = FULL_SCALE) -> Decoded:
     header = read_png_header(data)
     check_pixels(header.width, header.height, max_pixels)
-    factors = wanted.factors((header.width, header.height))
+    factors = allowed.factors((header.width, header.height))
     if factors != (1, 1) and (reduced := png_rows.reduced(data, header, factors, _read_png_whole)):
         return reduced
     return _read_png_whole(whole(data), header)
@@ -78,19 +78,19 @@ def _with_transparent_colour(
     return picture
 
 
-def _read_webp(data: bytes, max_pixels: int, wanted: Wanted) -> Decoded:
+def _read_webp(data: bytes, max_pixels: int, allowed: AllowedScale) -> Decoded:
     opened = _opened(data, "WEBP", max_pixels)
     orientation = _loaded(opened)
     icc = opened.info.get("icc_profile") or None
     return Decoded(to_eight_bit(opened), icc, orientation, *opened.size, _remarks(opened))
 
 
-def _read_jpeg2000(data: bytes, max_pixels: int, wanted: Wanted) -> Decoded:
+def _read_jpeg2000(data: bytes, max_pixels: int, allowed: AllowedScale) -> Decoded:
     header = read_jpeg2000_header(data)
     check_pixels(header.width, header.height, max_pixels)
     reduce = 0
     longest = max(header.width, header.height)
-    while wanted.cover and reduce < header.levels and longest >= wanted.cover << reduce + 1:
+    while allowed.cover and reduce < header.levels and longest >= allowed.cover << reduce + 1:
         reduce += 1
     scale = 1 << reduce
     opened = _opened(with_plain_colours(data, header.colours), "JPEG2000", max_pixels)
@@ -139,29 +139,29 @@ def _jpeg2000_colours(opened: Image.Image, header: Jpeg2000Header) -> Image.Imag
     return Image.frombytes(f"{mode}a", whole.size, whole.tobytes()).convert(f"{mode}A")
 
 
-def _read_tiff(data: Bytes, max_pixels: int, wanted: Wanted) -> Decoded:
+def _read_tiff(data: Bytes, max_pixels: int, allowed: AllowedScale) -> Decoded:
     directory, preview, remarks = tiff.picture_directory(data)
     check_pixels(directory.width, directory.height, max_pixels)
-    decoded = _read_level(directory, max_pixels, wanted) if wanted.cover else None
-    decoded = decoded or _read_directory(directory, max_pixels, wanted)
+    decoded = _read_level(directory, max_pixels, allowed) if allowed.cover else None
+    decoded = decoded or _read_directory(directory, max_pixels, allowed)
     if preview:
-        small = _read_directory(preview, max_pixels, wanted)
+        small = _read_directory(preview, max_pixels, allowed)
         if not _looks_alike(decoded.upright_rgb(), small.upright_rgb()):
             raise tiff.ambiguous(preview, directory)
     more_bits = (MORE_BITS,) if max(directory.bits) > 8 else ()
     return replace(decoded, remarks=(*remarks, *more_bits, *decoded.remarks))
 
 
-def _read_level(directory: tiff.Directory, max_pixels: int, wanted: Wanted) -> Decoded | None:
+def _read_level(directory: tiff.Directory, max_pixels: int, allowed: AllowedScale) -> Decoded | None:
     """A level of a pyramid in place of the picture; None where there is none, or it looks different."""
-    found = tiff_reduced.level_of(directory, wanted.cover)
-    if found is None:
+    smallest = tiff_reduced.level_of(directory, allowed.cover)
+    if smallest is None:
         return None
-    level, scale = found
+    level, scale = smallest
     directory.check_whole()
     tiff.check_kind(directory)
     full = (directory.width, directory.height)
-    decoded = _read_directory(tiff_reduced.alone(level), max_pixels, wanted, full)
+    decoded = _read_directory(tiff_reduced.alone(level), max_pixels, allowed, full)
     across, down = scale * decoded.scale[0], scale * decoded.scale[1]
     # Halves are often rounded down, without the last row or column.
     picture = extended(decoded.picture, (-(-full[0] // across), -(-full[1] // down)))
@@ -175,12 +175,12 @@ def _read_level(directory: tiff.Directory, max_pixels: int, wanted: Wanted) -> D
 
 
 def _read_directory(
-    directory: tiff.Directory, max_pixels: int, wanted: Wanted, full: tuple[int, int] | None = None
+    directory: tiff.Directory, max_pixels: int, allowed: AllowedScale, full: tuple[int, int] | None = None
 ) -> Decoded:
-    """The picture of a directory, reduced where that is wanted; `full` is the size of what it is a version of."""
+    """The picture of a directory, reduced where that is allowed; `full` is the size of what it is a version of."""
     check_pixels(directory.width, directory.height, max_pixels)
     tiff.check_kind(directory)
-    factors = wanted.factors((directory.width, directory.height), full)
+    factors = allowed.factors((directory.width, directory.height), full)
     if factors != (1, 1) and (decoded := tiff_reduced.reduced(directory, factors, _read_whole)):
         return decoded
     return _read_whole(directory)
@@ -216,13 +216,13 @@ def _looks_alike(large: Image.Image, small: Image.Image) -> bool:
     return size < first.size or float((first * second).sum()) / size >= _ALIKE  # a flat one has no shapes
 
 
-def _read_avif(data: bytes, max_pixels: int, wanted: Wanted) -> Decoded:
+def _read_avif(data: bytes, max_pixels: int, allowed: AllowedScale) -> Decoded:
     if not features.check("avif"):
         raise UnsupportedPixels("AVIF needs Pillow 11.3 or newer: pip install -U pillow")
     return _read_iso_media(data, "AVIF", max_pixels)
 
 
-def _read_heif(data: bytes, max_pixels: int, wanted: Wanted) -> Decoded:
+def _read_heif(data: bytes, max_pixels: int, allowed: AllowedScale) -> Decoded:
     try:
         import pillow_heif
     except ImportError as error:

@@ -16,7 +16,7 @@ _PREMULTIPLIED = {"RGBA": "RGBa", "LA": "La"}  # whose means are those of what i
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class AllowedScale:
     """How small a picture may be decoded.
 
     Attributes:
@@ -40,7 +40,7 @@ class Wanted:
         return reduction(size, capped(*(full or size), self.max_side))
 
 
-FULL_SCALE = Wanted()
+FULL_SCALE = AllowedScale()
 
 
 class Reducer:
@@ -119,7 +119,7 @@ def picture_of(means: npt.NDArray[np.uint8], mode: str) -> Image.Image:
 
 def extended(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
     """A picture with its last column and row repeated, where it has less than this width and height."""
-    missing = [(0, max(0, wanted - side)) for wanted, side in zip(size, picture.size, strict=True)]
+    missing = [(0, max(0, least - side)) for least, side in zip(size, picture.size, strict=True)]
     if not any(count for _, count in missing):
         return picture
     pixels = np.asarray(picture).reshape(picture.height, picture.width, -1)

@@ -19,7 +19,7 @@ from arttl.pictures.decoding import (
 )
 from arttl.pictures.file_bytes import Bytes
 from arttl.pictures.formats import picture_format
-from arttl.pictures.reducing import Wanted
+from arttl.pictures.reducing import AllowedScale
 from arttl.pictures.remarks import remarks_on
 from arttl.pictures.resizing import capped, resized
 
@@ -75,8 +75,8 @@ def stored_picture(data: Bytes, *, max_side: int, max_pixels: int) -> StoredPict
             pixels = decode_jpeg(data, header, cover=PREVIEW)  # the check: any scale reads the whole file
             size = (header.width, header.height)
             return StoredPicture(data, *size, *size, pixels, remarks_on_file(header))
-    wanted = Wanted(cover=round(_SPARE * max_side), max_side=max_side)
-    decoded = decode_picture(data, max_pixels=max_pixels, wanted=wanted)
+    allowed = AllowedScale(cover=round(_SPARE * max_side), max_side=max_side)
+    decoded = decode_picture(data, max_pixels=max_pixels, allowed=allowed)
     full = (decoded.width, decoded.height)
     target = capped(*full, max_side)
     if target != full:

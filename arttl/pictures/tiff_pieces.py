@@ -59,7 +59,7 @@ class Pieces:
     offsets: npt.NDArray[np.uint64]
     sizes: npt.NDArray[np.uint64]
 
-    def some(self, chosen: Sequence[int], size: tuple[int, int]) -> tiff.Directory:
+    def file_of(self, chosen: Sequence[int], size: tuple[int, int]) -> tiff.Directory:
         """A TIFF of these strips or tiles, numbered as in the first plane, side by side and then row by row.
 
         Args:

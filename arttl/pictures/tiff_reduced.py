@@ -57,7 +57,7 @@ def alone(directory: tiff.Directory) -> tiff.Directory:
     pieces = pieces_of(directory)
     if pieces is None:
         return directory
-    return pieces.some(range(pieces.across * pieces.down), (directory.width, directory.height))
+    return pieces.file_of(range(pieces.across * pieces.down), (directory.width, directory.height))
 
 
 def level_of(picture: tiff.Directory, cover: int) -> tuple[tiff.Directory, int] | None:
@@ -113,7 +113,7 @@ def compared_tiles(
     # From the upper left corner to the lower right, and from side to side in between.
     places = [(down * n // count, across * (3 * n % count) // count) for n in range(count)]
     numbers = [row * pieces.across + column for row, column in places]
-    tiles = read(pieces.some(numbers, (count * pieces.width, pieces.height))).picture
+    tiles = read(pieces.file_of(numbers, (count * pieces.width, pieces.height))).picture
     parts = Image.new(level.mode, tiles.size)
     for n, (row, column) in enumerate(places):
         x, y = column * pieces.width, row * pieces.height
@@ -148,4 +148,4 @@ def _bands(pieces: Pieces) -> Iterator[tiff.Directory]:
     for first in range(0, pieces.down, rows):
         last = min(first + rows, pieces.down)
         numbers = range(first * pieces.across, last * pieces.across)
-        yield pieces.some(numbers, (width, min(height, last * pieces.height) - first * pieces.height))
+        yield pieces.file_of(numbers, (width, min(height, last * pieces.height) - first * pieces.height))

@@ -22,7 +22,7 @@ from arttl.errors import ArttlError
 from arttl.matching.paths import image_folder, image_path
 from arttl.pictures.decoding import BadPicture, decode_picture, opened_image
 from arttl.pictures.picture_file import PictureFile
-from arttl.pictures.reducing import Wanted
+from arttl.pictures.reducing import AllowedScale
 from arttl.review.collection import Collection
 from arttl.review.columns import Codes
 from arttl.shards.index import ShardRows
@@ -142,7 +142,7 @@ class Pictures:
         """
         with self._decoding:
             with opened_image(file) as data:
-                picture = decode_picture(data, wanted=Wanted(cover=side, max_side=side)).upright_rgb()
+                picture = decode_picture(data, allowed=AllowedScale(cover=side, max_side=side)).upright_rgb()
             if side:
                 picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
         return picture

@@ -17,7 +17,7 @@ from arttl.pictures.boxes import boxes
 from arttl.pictures.decoding import decode_picture
 from arttl.pictures.jpeg2000 import read_jpeg2000_header
 from arttl.pictures.profiles import SRGB, grey_profile, rgb_profile
-from arttl.pictures.reducing import Wanted
+from arttl.pictures.reducing import AllowedScale
 from arttl.pictures.resizing import resized
 
 Make = Callable[..., Image.Image]
@@ -257,8 +257,8 @@ def test_a_coarser_resolution(options: dict[str, object], size: tuple[int, int],
     whole = soft_picture(*size, seed=4)
     file = io.BytesIO()
     whole.save(file, "JPEG2000", **options)
-    for cover, scale in ((size[0], 1), (129, 1), (128, 2), (64, 4), (33, 4)):
-        decoded = decode_picture(file.getvalue(), wanted=Wanted(cover=cover))
+    for cover, scale in ((size[0], 1), (size[0] // 2 + 1, 1), (size[0] // 2, 2), (size[0] // 4, 4), (33, 4)):
+        decoded = decode_picture(file.getvalue(), allowed=AllowedScale(cover=cover))
         assert decoded.scale == (scale, scale), cover
         assert (decoded.width, decoded.height) == size
     small = (43, round(43 * size[1] / size[0]))

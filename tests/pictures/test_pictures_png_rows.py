@@ -21,7 +21,7 @@ from arttl.pictures import inflate, png_rows
 from arttl.pictures.bad_pictures import BadPicture
 from arttl.pictures.decoding import decode_picture, opened_image
 from arttl.pictures.picture_file import PictureFile
-from arttl.pictures.reducing import Wanted
+from arttl.pictures.reducing import AllowedScale
 
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by colour type
 _BITS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
@@ -74,8 +74,8 @@ def _png(
 
 
 def _same(data: bytes, max_side: int) -> None:
-    whole, small = decode_picture(data), decode_picture(data, wanted=Wanted(max_side=max_side))
-    factors = Wanted(max_side=max_side).factors((whole.width, whole.height))
+    whole, small = decode_picture(data), decode_picture(data, allowed=AllowedScale(max_side=max_side))
+    factors = AllowedScale(max_side=max_side).factors((whole.width, whole.height))
     assert small.scale == factors
     assert small.picture.mode == whole.picture.mode
     assert small.picture.tobytes() == whole.picture.reduce(factors).tobytes()
@@ -134,25 +134,25 @@ def test_interlaced_and_animated_files_are_decoded_whole() -> None:
         _chunk(kind, body)
         for kind, body in ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
     )
-    decoded = decode_picture(data, wanted=Wanted(max_side=20))
+    decoded = decode_picture(data, allowed=AllowedScale(max_side=20))
     assert decoded.scale == (1, 1)
     assert np.array_equal(np.asarray(decoded.picture), levels)
     file = io.BytesIO()
     frames = [Image.fromarray(levels), Image.fromarray(255 - levels)]
     frames[0].save(file, "PNG", save_all=True, append_images=frames[1:])
-    assert decode_picture(file.getvalue(), wanted=Wanted(max_side=20)).scale == (1, 1)
+    assert decode_picture(file.getvalue(), allowed=AllowedScale(max_side=20)).scale == (1, 1)
 
 
 @pytest.mark.parametrize("kind", [(2, 8), (6, 8), (3, 4)])
 def test_damage(kind: tuple[int, int]) -> None:
-    wanted = Wanted(max_side=5)
+    allowed = AllowedScale(max_side=5)
 
     def reason(rows: bytes, stream: bytes | None = None) -> str:
         header = struct.pack(">IIBBBBB", 40, 40, kind[1], kind[0], 0, 0, 0)
         stream = zlib.compress(rows) if stream is None else stream
         chunks = [(b"IHDR", header), (b"PLTE", bytes(48)), (b"IDAT", stream), (b"IEND", b"")]
         with pytest.raises(BadPicture) as caught:
-            decode_picture(b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*c) for c in chunks), wanted=wanted)
+            decode_picture(b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*c) for c in chunks), allowed=allowed)
         return caught.value.reason
 
     row = bytes(1 + 40 * _SAMPLES[kind[0]] * kind[1] // 8)
@@ -168,7 +168,7 @@ def test_damage(kind: tuple[int, int]) -> None:
 
 def test_limits() -> None:
     with pytest.raises(BadPicture) as caught:
-        decode_picture(_png(40, 40, 2, 8, 0, 99), max_pixels=1599, wanted=Wanted(max_side=5))
+        decode_picture(_png(40, 40, 2, 8, 0, 99), max_pixels=1599, allowed=AllowedScale(max_side=5))
     assert caught.value.reason == "too-large"
 
 
@@ -178,10 +178,10 @@ def test_from_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for kind, chunk in (((2, 8), 100), ((2, 8), 10_000), ((4, 16), 499)):
         data = _png(60, 50, *kind, 1, chunk)
         (tmp_path / "a.png").write_bytes(data)
-        for wanted in (Wanted(), Wanted(max_side=12)):
+        for allowed in (AllowedScale(), AllowedScale(max_side=12)):
             with opened_image(PictureFile(tmp_path / "a.png")) as opened:
                 assert not isinstance(opened, bytes)
-                decoded, expected = (decode_picture(source, wanted=wanted) for source in (opened, data))
+                decoded, expected = (decode_picture(source, allowed=allowed) for source in (opened, data))
                 assert decoded.picture.tobytes() == expected.picture.tobytes()
 
 

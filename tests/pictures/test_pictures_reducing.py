@@ -15,7 +15,7 @@ from arttl.pictures.bad_pictures import BadPicture
 from arttl.pictures.decoding import opened_image, read_image
 from arttl.pictures.file_bytes import FileBytes, part, sha256_of, whole
 from arttl.pictures.picture_file import PictureFile
-from arttl.pictures.reducing import PictureReducer, Reducer, Wanted
+from arttl.pictures.reducing import AllowedScale, PictureReducer, Reducer
 from arttl.pictures.resizing import resized
 
 SIDE = st.integers(1, 70)
@@ -63,10 +63,10 @@ def test_pictures_in_parts(mode: str) -> None:
 
 
 def test_how_many_pixels_become_one() -> None:
-    assert Wanted().factors((12000, 10559)) == (1, 1)
-    assert Wanted(max_side=512).factors((12000, 10559)) == (11, 11)
-    assert Wanted(max_side=512).factors((2047, 1023)) == (1, 1)
-    assert Wanted(max_side=512).factors((6000, 5279), (12000, 10559)) == (5, 5)
+    assert AllowedScale().factors((12000, 10559)) == (1, 1)
+    assert AllowedScale(max_side=512).factors((12000, 10559)) == (11, 11)
+    assert AllowedScale(max_side=512).factors((2047, 1023)) == (1, 1)
+    assert AllowedScale(max_side=512).factors((6000, 5279), (12000, 10559)) == (5, 5)
 
 
 def test_transparent_colours_do_not_leak_into_means() -> None:

@@ -20,7 +20,7 @@ from arttl.pictures.bad_pictures import BadPicture
 from arttl.pictures.decoded import Decoded
 from arttl.pictures.decoding import decode_picture, opened_image
 from arttl.pictures.picture_file import PictureFile
-from arttl.pictures.reducing import Wanted
+from arttl.pictures.reducing import AllowedScale
 from arttl.pictures.resizing import resized
 
 Make = Callable[..., Image.Image]
@@ -50,8 +50,8 @@ def reduced_in_parts(monkeypatch: pytest.MonkeyPatch) -> list[Decoded]:
 
 def _same(data: bytes, max_side: int) -> Decoded:
     """Compare what is decoded in parts with the whole, and give it back."""
-    whole, small = decode_picture(data), decode_picture(data, wanted=Wanted(max_side=max_side))
-    factors = Wanted(max_side=max_side).factors((whole.width, whole.height))
+    whole, small = decode_picture(data), decode_picture(data, allowed=AllowedScale(max_side=max_side))
+    factors = AllowedScale(max_side=max_side).factors((whole.width, whole.height))
     picture = small.picture if small.scale != (1, 1) else small.picture.reduce(factors)
     assert picture.mode == whole.picture.mode
     assert picture.tobytes() == whole.picture.reduce(factors).tobytes()
@@ -120,7 +120,7 @@ def test_every_layout(
         decode_picture(data)
     except BadPicture:
         with pytest.raises(BadPicture):
-            decode_picture(data, wanted=Wanted(max_side=max_side))
+            decode_picture(data, allowed=AllowedScale(max_side=max_side))
         return
     _same(data, max_side)
 
@@ -159,14 +159,14 @@ def test_damage_is_damage_in_parts_too(compression: str, soft_picture: Make) -> 
     soft_picture(203, 151).save(file, "TIFF", compression=compression, strip_size=203 * 3 * 16)
     data = file.getvalue()
     with pytest.raises(BadPicture) as caught:
-        decode_picture(data[: len(data) // 2], wanted=Wanted(max_side=40))
+        decode_picture(data[: len(data) // 2], allowed=AllowedScale(max_side=40))
     assert caught.value.reason == "damaged"
     if compression.startswith("tiff_"):
         (directory,) = tiff_reduced.tiff.directories(data)
         start, size = (directory.values(tag)[4] for tag in (273, 279))
         broken = data[: start + 20] + bytes(size - 20) + data[start + size :]
         with pytest.raises(BadPicture) as caught:
-            decode_picture(broken, wanted=Wanted(max_side=40))
+            decode_picture(broken, allowed=AllowedScale(max_side=40))
         assert caught.value.reason == "damaged"
 
 
@@ -209,7 +209,7 @@ def test_orientation_is_applied_to_what_was_reduced(orientation: int, soft_pictu
         picture_page(np.asarray(soft_picture(204, 152)), rows=16, **tags)
         for tags in ({}, {"t274": orientation})
     ]
-    plain, turned = (decode_picture(tiff_bytes(page), wanted=Wanted(max_side=40)) for page in pages)
+    plain, turned = (decode_picture(tiff_bytes(page), allowed=AllowedScale(max_side=40)) for page in pages)
     exif = Image.Exif()
     exif[0x0112] = orientation
     file = io.BytesIO()
@@ -227,26 +227,26 @@ def test_a_level_of_a_pyramid(full: np.ndarray) -> None:
     inside = pages[0]
     for data in (tiff_bytes(*pages), tiff_bytes(pages[0], *pages[:0:-1])):
         for cover, scale in ((515, 1), (258, 1), (257, 2), (128, 4), (90, 4)):
-            decoded = decode_picture(data, wanted=Wanted(cover=cover))
+            decoded = decode_picture(data, allowed=AllowedScale(cover=cover))
             assert decoded.scale == (scale, scale), cover
             assert decoded.upright_rgb().height >= decoded.upright_rgb().width * 1.3, cover
             assert decoded.icc == b"profile"
     assert (decoded.width, decoded.height, decoded.orientation) == (515, 386, 6)
     assert decoded.picture.size == (129, 97)  # the level's 128 x 96, and what it leaves out
     assert decoded.box == (128.75, 96.5)
-    decoded = decode_picture(data, wanted=Wanted(cover=128, max_side=30))
+    decoded = decode_picture(data, allowed=AllowedScale(cover=128, max_side=30))
     assert decoded.scale == (8, 8)
     assert decoded.picture.size == (65, 49)
     inside.sub = pages[1:]
-    assert decode_picture(tiff_bytes(inside), wanted=Wanted(cover=128)).scale == (4, 4)
-    assert decode_picture(tiff_bytes(*pages), wanted=Wanted(max_side=30)).scale == (8, 8)
+    assert decode_picture(tiff_bytes(inside), allowed=AllowedScale(cover=128)).scale == (4, 4)
+    assert decode_picture(tiff_bytes(*pages), allowed=AllowedScale(max_side=30)).scale == (8, 8)
     assert decode_picture(tiff_bytes(*pages)).upright_rgb().size == (386, 515)
 
 
 def test_a_level_looks_like_the_picture(full: np.ndarray) -> None:
-    wanted = Wanted(cover=100, max_side=100)
+    allowed = AllowedScale(cover=100, max_side=100)
     data = tiff_bytes(*_pyramid(full))
-    plain, level = (decode_picture(data, wanted=how) for how in (Wanted(max_side=100), wanted))
+    plain, level = (decode_picture(data, allowed=how) for how in (AllowedScale(max_side=100), allowed))
     assert (plain.scale, level.scale) == ((2, 2), (4, 4))
     first, second = (
         np.asarray(resized(decoded.picture, (100, 75), decoded.box), int) for decoded in (plain, level)
@@ -257,7 +257,7 @@ def test_a_level_looks_like_the_picture(full: np.ndarray) -> None:
 
 def test_what_is_no_level(full: np.ndarray, soft_picture: Make) -> None:
     pages = _pyramid(full)
-    wanted = Wanted(cover=100)
+    allowed = AllowedScale(cover=100)
     other = np.asarray(soft_picture(128, 96, seed=7))
     small = np.asarray(Image.fromarray(full).resize((128, 96)))
     grey = small[..., 0]
@@ -268,25 +268,25 @@ def test_what_is_no_level(full: np.ndarray, soft_picture: Make) -> None:
         "in grey": picture_page(grey, tile=(32, 32), t254=1),
         "a page": picture_page(small, tile=(32, 32)),
     }.items():
-        assert decode_picture(tiff_bytes(pages[0], level), wanted=wanted).scale == (1, 1), name
+        assert decode_picture(tiff_bytes(pages[0], level), allowed=allowed).scale == (1, 1), name
     # Of several pages, none knows whose level it is; and a picture that is not in tiles is decoded whole.
     several = tiff_bytes(*pages, picture_page(full[::-1], tile=(32, 32), t254=2))
-    assert decode_picture(several, wanted=wanted).scale == (1, 1)
-    assert decode_picture(tiff_bytes(picture_page(full), *pages[1:]), wanted=wanted).scale == (1, 1)
+    assert decode_picture(several, allowed=allowed).scale == (1, 1)
+    assert decode_picture(tiff_bytes(picture_page(full), *pages[1:]), allowed=allowed).scale == (1, 1)
 
 
 def test_a_pyramid_without_all_of_its_picture_is_damaged(full: np.ndarray) -> None:
     pages = _pyramid(full)
     pages[0].tags[324] = [10**6] * len(pages[0].pieces)
     with pytest.raises(BadPicture) as caught:
-        decode_picture(tiff_bytes(*pages), wanted=Wanted(cover=100))
+        decode_picture(tiff_bytes(*pages), allowed=AllowedScale(cover=100))
     assert (caught.value.reason, caught.value.detail) == ("damaged", "the TIFF is cut off")
 
 
 def test_limits_are_those_of_the_whole_picture(full: np.ndarray) -> None:
     for data in (tiff_bytes(*_pyramid(full)), tiff_bytes(picture_page(full, rows=16))):
         with pytest.raises(BadPicture) as caught:
-            decode_picture(data, max_pixels=515 * 386 - 1, wanted=Wanted(cover=100, max_side=100))
+            decode_picture(data, max_pixels=515 * 386 - 1, allowed=AllowedScale(cover=100, max_side=100))
         assert caught.value.reason == "too-large"
 
 
@@ -310,9 +310,9 @@ def test_from_the_disk(tmp_path: Path, full: np.ndarray, monkeypatch: pytest.Mon
     ):
         data = tiff_bytes(*pages)
         (tmp_path / "a.tif").write_bytes(data)
-        for wanted in (Wanted(), Wanted(cover=100), Wanted(max_side=100)):
+        for allowed in (AllowedScale(), AllowedScale(cover=100), AllowedScale(max_side=100)):
             with opened_image(PictureFile(tmp_path / "a.tif")) as opened:
                 assert not isinstance(opened, bytes)
-                decoded, expected = (decode_picture(source, wanted=wanted) for source in (opened, data))
+                decoded, expected = (decode_picture(source, allowed=allowed) for source in (opened, data))
                 assert decoded.picture.tobytes() == expected.picture.tobytes()
                 assert decoded.scale == expected.scale
