@@ -90,9 +90,9 @@ def pack_with_arttl(path: Path) -> Image.Image:
 
 def decode_with_arttl(path: Path) -> None:
     """Decoding alone, of as much as packing decodes."""
+    from arttl.picture_headers.png import read_png_header
     from arttl.pictures.decoding import decode_picture, opened_image
     from arttl.pictures.picture_file import PictureFile
-    from arttl.pictures.png import read_png_header
     from arttl.pictures.png_rows import rows_of as rows_of_png
     from arttl.pictures.reducing import AllowedScale
     from arttl.pictures.tiff import directories

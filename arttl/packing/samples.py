@@ -9,8 +9,8 @@ from typing import Any
 
 from arttl.artworks import Artwork
 from arttl.catalogue.jobs import Job
+from arttl.picture_headers.file_bytes import sha256_of
 from arttl.pictures.decoding import BadPicture, decode_picture, opened_image
-from arttl.pictures.file_bytes import sha256_of
 from arttl.pictures.near_duplicates import perceptual_hash
 from arttl.pictures.picture_file import PictureFile
 from arttl.pictures.reducing import AllowedScale

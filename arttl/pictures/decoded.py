@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from arttl.pictures.bad_pictures import BadPicture
+from arttl.picture_headers.bad_pictures import BadPicture
 from arttl.pictures.colour import to_srgb
 
 TRANSPOSE = {

@@ -13,11 +13,11 @@ import simplejpeg
 from PIL import Image
 
 from arttl.errors import one_line
-from arttl.pictures.bad_pictures import BadPicture as BadPicture
-from arttl.pictures.bad_pictures import UnsupportedPixels
+from arttl.picture_headers.bad_pictures import BadPicture as BadPicture
+from arttl.picture_headers.bad_pictures import UnsupportedPixels
+from arttl.picture_headers.file_bytes import Bytes, FileBytes, whole
 from arttl.pictures.colour import is_srgb, to_eight_bit
 from arttl.pictures.decoded import Decoded, check_pixels
-from arttl.pictures.file_bytes import Bytes, FileBytes, whole
 from arttl.pictures.formats import FIRST_BYTES, REMEDY, picture_format
 from arttl.pictures.jpeg import DEFAULT_MAX_PIXELS as DEFAULT_MAX_PIXELS
 from arttl.pictures.jpeg import JpegHeader, check_scans, is_finished, read_jpeg_header

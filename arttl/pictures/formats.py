@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arttl.pictures.bad_pictures import BadPicture
+from arttl.picture_headers.bad_pictures import BadPicture
 
 _READ: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "JPEG"),

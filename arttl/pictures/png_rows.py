@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from arttl.compiled import kernels
+from arttl.picture_headers.file_bytes import Bytes
+from arttl.picture_headers.png import SIGNATURE, Chunk, PngHeader
 from arttl.pictures.decoded import Decoded
-from arttl.pictures.file_bytes import Bytes
 from arttl.pictures.inflate import inflated
-from arttl.pictures.png import SIGNATURE, Chunk, PngHeader
 from arttl.pictures.reducing import PictureReducer, Reducer, address, picture_of
 
 Read = Callable[[bytes, PngHeader], Decoded]

@@ -10,15 +10,15 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFile, features
 from PIL.TiffImagePlugin import TiffImageFile
 
+from arttl.picture_headers.bad_pictures import UnsupportedPixels
+from arttl.picture_headers.file_bytes import Bytes, whole
+from arttl.picture_headers.heif import read_heif_header
+from arttl.picture_headers.jpeg2000 import Jpeg2000Header, read_jpeg2000_header, with_plain_colours
+from arttl.picture_headers.png import PngHeader, read_png_header
 from arttl.pictures import png_rows, tiff, tiff_reduced
-from arttl.pictures.bad_pictures import UnsupportedPixels
 from arttl.pictures.colour import to_eight_bit
 from arttl.pictures.decoded import TRANSPOSE, Decoded, check_pixels
-from arttl.pictures.file_bytes import Bytes, whole
 from arttl.pictures.formats import REMEDY
-from arttl.pictures.heif import read_heif_header
-from arttl.pictures.jpeg2000 import Jpeg2000Header, read_jpeg2000_header, with_plain_colours
-from arttl.pictures.png import PngHeader, read_png_header
 from arttl.pictures.reducing import FULL_SCALE, AllowedScale, extended
 from arttl.pictures.remarks import ALPHA, FIRST_PAGE, GAMMA, MORE_BITS
 from arttl.pictures.tiff_samples import is_for_samples, read_samples

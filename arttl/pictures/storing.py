@@ -9,6 +9,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
+from arttl.picture_headers.file_bytes import Bytes
 from arttl.pictures.decoding import (
     BadPicture,
     decode_jpeg,
@@ -17,7 +18,6 @@ from arttl.pictures.decoding import (
     jpeg_header,
     remarks_on_file,
 )
-from arttl.pictures.file_bytes import Bytes
 from arttl.pictures.formats import picture_format
 from arttl.pictures.reducing import AllowedScale
 from arttl.pictures.remarks import remarks_on

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from arttl.pictures.bad_pictures import UnsupportedPixels
-from arttl.pictures.file_bytes import Bytes, whole
+from arttl.picture_headers.bad_pictures import UnsupportedPixels
+from arttl.picture_headers.file_bytes import Bytes, whole
 from arttl.pictures.remarks import FIRST_PAGE, LATER_PAGE, REDUCED
 
 _MOST_DIRECTORIES, _MOST_ENTRIES, _MOST_SUB_DIRECTORIES, _MOST_VALUES = 500, 4096, 64, 64

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from arttl.compiled import kernels
+from arttl.picture_headers.file_bytes import part
 from arttl.pictures import tiff
-from arttl.pictures.file_bytes import part
 from arttl.pictures.inflate import inflated
 from arttl.pictures.reducing import address
 from arttl.pictures.tiff_pieces import Pieces

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
+from arttl.picture_headers.bad_pictures import UnsupportedPixels
+from arttl.picture_headers.file_bytes import whole
 from arttl.pictures import tiff
-from arttl.pictures.bad_pictures import UnsupportedPixels
-from arttl.pictures.file_bytes import whole
 
 _REMEDY = "export it as 8-bit TIFF or JPEG"
 _WITH_PREDICTOR = (5, 8, 32946, 34925, 50000)  # LZW, deflate (two numbers), LZMA, Zstandard

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from arttl.pictures.bad_pictures import BadPicture
-from arttl.pictures.boxes import boxes
+from arttl.picture_headers.bad_pictures import BadPicture
+from arttl.picture_headers.boxes import boxes
+from arttl.picture_headers.jpeg2000 import read_jpeg2000_header
+from arttl.picture_headers.profiles import SRGB, grey_profile, rgb_profile
 from arttl.pictures.decoding import decode_picture
-from arttl.pictures.jpeg2000 import read_jpeg2000_header
-from arttl.pictures.profiles import SRGB, grey_profile, rgb_profile
 from arttl.pictures.reducing import AllowedScale
 from arttl.pictures.resizing import resized
 

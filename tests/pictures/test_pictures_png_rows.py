@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
+from arttl.picture_headers.bad_pictures import BadPicture
 from arttl.pictures import inflate, png_rows
-from arttl.pictures.bad_pictures import BadPicture
 from arttl.pictures.decoding import decode_picture, opened_image
 from arttl.pictures.picture_file import PictureFile
 from arttl.pictures.reducing import AllowedScale
@@ -174,7 +174,7 @@ def test_limits() -> None:
 
 def test_from_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("arttl.pictures.decoding._MOST_IN_MEMORY", 100)
-    monkeypatch.setattr("arttl.pictures.png._READ_AT_ONCE", 500)
+    monkeypatch.setattr("arttl.picture_headers.png._READ_AT_ONCE", 500)
     for kind, chunk in (((2, 8), 100), ((2, 8), 10_000), ((4, 16), 499)):
         data = _png(60, 50, *kind, 1, chunk)
         (tmp_path / "a.png").write_bytes(data)

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from arttl.pictures.bad_pictures import BadPicture
+from arttl.picture_headers.bad_pictures import BadPicture
+from arttl.picture_headers.file_bytes import FileBytes, part, sha256_of, whole
 from arttl.pictures.decoding import opened_image, read_image
-from arttl.pictures.file_bytes import FileBytes, part, sha256_of, whole
 from arttl.pictures.picture_file import PictureFile
 from arttl.pictures.reducing import AllowedScale, PictureReducer, Reducer
 from arttl.pictures.resizing import resized

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from tiff_files import Page, deflate, page_of, picture_page, tiff_bytes
 
+from arttl.picture_headers.bad_pictures import BadPicture
 from arttl.pictures import tiff_pieces, tiff_reduced, tiff_rows
-from arttl.pictures.bad_pictures import BadPicture
 from arttl.pictures.decoded import Decoded
 from arttl.pictures.decoding import decode_picture, opened_image
 from arttl.pictures.picture_file import PictureFile

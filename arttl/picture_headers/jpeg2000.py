@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from arttl.pictures.bad_pictures import UnsupportedPixels
-from arttl.pictures.boxes import boxes, first_box
+from arttl.picture_headers.bad_pictures import UnsupportedPixels
+from arttl.picture_headers.boxes import boxes, first_box
 
 Colours = Literal["grey", "RGB", "CMYK"]
 Alpha = Literal["none", "unstated", "straight", "premultiplied"]

@@ -8,7 +8,7 @@ from typing import IO, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from arttl.pictures.bad_pictures import BadPicture
+from arttl.picture_headers.bad_pictures import BadPicture
 
 _AT_ONCE = 1 << 20
 

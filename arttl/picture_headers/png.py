@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from arttl.pictures.bad_pictures import UnsupportedPixels
-from arttl.pictures.file_bytes import Bytes
-from arttl.pictures.profiles import Chromaticities, grey_profile, of_code_points, rgb_profile
+from arttl.picture_headers.bad_pictures import UnsupportedPixels
+from arttl.picture_headers.file_bytes import Bytes
+from arttl.picture_headers.profiles import Chromaticities, grey_profile, of_code_points, rgb_profile
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _READ_AT_ONCE = 1 << 20
