@@ -84,7 +84,11 @@ COMMANDS = {
     "rebalance": Command(
         "compare what helps rare classes", "arttl.frozen.rebalance:RebalanceSettings", recipe=True
     ),
-    "evaluate": Command("measure a saved model on a split", "arttl.evaluation.command:EvaluateSettings"),
+    "evaluate": Command(
+        "measure a saved model on a split",
+        "arttl.evaluation.settings:EvaluateSettings",
+        "arttl.evaluation.command:run",
+    ),
     "predict": Command(
         "suggest labels for pictures, with what is promised of them",
         "arttl.suggesting.settings:PredictSettings",

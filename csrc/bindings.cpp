@@ -15,6 +15,10 @@ PYBIND11_MODULE(_kernels, m) {
   m.def("crop_resize_normalise_cpu", &crop_resize_normalise_cpu, release_gil());
   m.def("resize_rgb_cpu", &resize_rgb_cpu, release_gil());
   m.def("decode_jpeg_cpu", &decode_jpeg_cpu, release_gil());
+  m.def("box_means_cpu", &box_means_cpu, release_gil());
+  m.def("decode_lzw_cpu", &decode_lzw_cpu, release_gil());
+  m.def("sum_differences_cpu", &sum_differences_cpu, release_gil());
+  m.def("unfilter_png_cpu", &unfilter_png_cpu, release_gil());
   // Local: tests load a second build of this module beside it.
   py::class_<BatchSettings>(m, "BatchSettings", py::module_local())
       .def(py::init<int, const Color3&, const Color3&, int, std::int64_t, std::int64_t, std::int64_t>());

@@ -76,6 +76,23 @@ void crop_resize_normalise_cpu(std::uintptr_t picture, std::int64_t width, const
 void resize_rgb_cpu(std::uintptr_t picture, std::int64_t height, std::int64_t width, const std::array<float, 2>& box,
                     int filter, std::uintptr_t output, const std::array<std::int64_t, 2>& size);
 
+// output [ceil(height / down), ceil(width / along), channels] uint8 = the means of boxes of factors (down, along)
+// pixels of samples, size (height, width, channels, of which there are at most four) in bytes `step` apart and rows
+// `stride` bytes apart: what Pillow's `reduce` makes of it, to the bit; boxes at the ends have fewer pixels.
+void box_means_cpu(std::uintptr_t samples, const std::array<std::int64_t, 3>& size, std::int64_t stride, int step,
+                   const std::array<std::int64_t, 2>& factors, std::uintptr_t output);
+
+// output [size] uint8 = what `length` bytes of LZW of a TIFF (the highest bit first) stand for. Returns false where
+// they stand for less, or are no LZW of a usual encoder.
+bool decode_lzw_cpu(std::uintptr_t data, std::int64_t length, std::uintptr_t output, std::int64_t size);
+
+// Samples [rows, count] of 1 or 2 `bytes`, differences to the sample `pixel` (1 to 4) before in the row, become sums.
+void sum_differences_cpu(std::uintptr_t samples, std::int64_t rows, std::int64_t count, int pixel, int bytes);
+
+// Rows of a PNG [height, 1 + count], each with its filter first, become plain; a pixel has `pixel` bytes, and `above`
+// [count] is the plain row before the first, or null. Returns false for a filter or a pixel that PNG has not.
+bool unfilter_png_cpu(std::uintptr_t rows, std::int64_t height, std::int64_t count, int pixel, std::uintptr_t above);
+
 // pixels [bottom - top, right - left, 3] uint8 = the part of a JPEG of `length` bytes, decoded at 1/reduction (1, 2, 4
 // or 8) of its size, rounded up: what libjpeg-turbo decodes, to the bit. Returns false for a file that is not decoded
 // here, damaged or not, or not of the given size (height, width).

@@ -27,6 +27,9 @@ TESTS = (
     "tests/loading/test_loading_resample.py",
     "tests/loading/test_stored_batch.py",
     "tests/pictures/test_pictures_resizing.py",
+    "tests/pictures/test_pictures_reducing.py",
+    "tests/pictures/test_pictures_tiff_reduced.py",
+    "tests/pictures/test_pictures_png_rows.py",
 )
 
 

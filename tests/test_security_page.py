@@ -13,7 +13,8 @@ from arttl.fetching import pace
 from arttl.fetching.iiif import IiifSettings
 from arttl.keras_files import child, weights
 from arttl.models import hub
-from arttl.pictures import jpeg, png, tiff
+from arttl.picture_headers import png
+from arttl.pictures import jpeg, tiff
 from arttl.pictures.decoding import DEFAULT_MAX_PIXELS
 from arttl.records import delimited, rijks_ground_truth, structured, tar_members, xml_records
 from arttl.review import reading, requests, security

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,6 +15,7 @@ from arttl.evaluation.classes import class_tables, write_classes
 from arttl.evaluation.kept_promises import KeptPromises, institutions_table, measure_promises, promises_table
 from arttl.evaluation.metrics import TaskMetrics, measure_predictions, metrics_to_json
 from arttl.evaluation.report import bands_table, metrics_table
+from arttl.evaluation.settings import EvaluateSettings
 from arttl.files import write_json
 from arttl.inference.predict import FEATURES, WithFeatures, gather_logits
 from arttl.inference.predictions import Predictions
@@ -23,41 +23,9 @@ from arttl.inference.promises import Promises, catalogued_rows
 from arttl.inference.suggestions import Suggester
 from arttl.label_use import describe_task
 from arttl.loading import open_loader, read_manifest
-from arttl.loading.settings import DecodingSettings
 from arttl.loading.views import Views
 from arttl.models import load_trained_model
-from arttl.settings import AtLeastOne, BetweenZeroAndOne, OutputFile, Settings
 from arttl.tasks import TaskSet
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvaluateSettings(Settings):
-    """Measure a saved model on a split of any shards."""
-
-    model: Path
-    """Folder of a model, or of the run that made it."""
-    shards: Path
-    """Folder of shards."""
-    split: str = "test"
-    """Split to measure on."""
-    group_by: str | None = None
-    """Resample whole groups for the intervals: object_number, or a task, whose samples of one label belong together."""
-    json: OutputFile | None = None
-    """File for the figures, as JSON."""
-    classes_csv: OutputFile | None = None
-    """File for the table of classes, as CSV: precision, recall, and what a class is most often mistaken for."""
-    predictions: OutputFile | None = None
-    """Parquet file for what was predicted of each sample; `arttl compare` reads it."""
-    precision: BetweenZeroAndOne = 0.9
-    """Share of suggestions that the model promises to be right, to see whether they are."""
-    sets: BetweenZeroAndOne = 0.9
-    """Share of objects whose set of candidates is promised to hold the right label, likewise."""
-    per_object: bool = False
-    """See what becomes of the promises of objects with several photographs, as `arttl predict --per-object` makes them,
-    in place of those of single photographs."""
-    batch_size: AtLeastOne = 64
-    """Samples per step."""
-    decoding: DecodingSettings = field(default_factory=DecodingSettings)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from arttl.fetching.http import FetchError, PoliteClient, Response
 from arttl.iiif.manifest import read_info
 from arttl.iiif.pictures import Picture
 from arttl.iiif.resources import whole_number
-from arttl.pictures.bad_pictures import BadPicture
+from arttl.picture_headers.bad_pictures import BadPicture
 from arttl.pictures.formats import picture_format
 from arttl.records.json_records import parse_document
 

@@ -1,10 +1,35 @@
-"""Shards to batches: one preprocessing spec, the DALI engine, the CPU engine, exact epochs."""
+"""Shards to batches: one preprocessing spec, the DALI engine, the CPU engine, exact epochs.
 
-from arttl.loading.batch import Batch
-from arttl.loading.engines import Engine
-from arttl.loading.loader import Loader
-from arttl.loading.opening import open_loader
-from arttl.loading.preprocess import Augment, Preprocess
-from arttl.loading.remote import read_manifest
+The names are imported when they are first used, so that settings (`arttl.loading.settings`) load no torch.
+"""
 
-__all__ = ["Augment", "Batch", "Engine", "Loader", "Preprocess", "open_loader", "read_manifest"]
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from arttl.loading.batch import Batch as Batch
+    from arttl.loading.engines import Engine as Engine
+    from arttl.loading.loader import Loader as Loader
+    from arttl.loading.opening import open_loader as open_loader
+    from arttl.loading.preprocess import Augment as Augment
+    from arttl.loading.preprocess import Preprocess as Preprocess
+    from arttl.loading.remote import read_manifest as read_manifest
+
+_HOME = {
+    "Augment": "arttl.loading.preprocess",
+    "Batch": "arttl.loading.batch",
+    "Engine": "arttl.loading.engines",
+    "Loader": "arttl.loading.loader",
+    "Preprocess": "arttl.loading.preprocess",
+    "open_loader": "arttl.loading.opening",
+    "read_manifest": "arttl.loading.remote",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'arttl.loading' has no attribute {name!r}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
-import torch
+from typing import TYPE_CHECKING, Literal, get_args
 
 from arttl.errors import ArttlError, did_you_mean
+
+if TYPE_CHECKING:
+    import torch
 
 Engine = Literal["auto", "dali", "dali-gpu", "dali-cpu", "cpu"]
 

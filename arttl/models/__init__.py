@@ -1,21 +1,44 @@
-"""Backbones, heads, the multi-task model, the fused model and foreign weights."""
+"""Backbones, heads, the multi-task model, the fused model and foreign weights.
 
-from arttl.models.backbones import Backbone, default_preprocess
-from arttl.models.folders import Provenance, TrainedModel
-from arttl.models.fusion import FusedModel, load_fused, load_trained_model
-from arttl.models.multitask import MultiTaskModel, load_model
-from arttl.models.weights import LoadedWeights, load_weights
+The names are imported when they are first used, so that what needs one module of the package loads neither timm nor
+the others.
+"""
 
-__all__ = [
-    "Backbone",
-    "FusedModel",
-    "LoadedWeights",
-    "MultiTaskModel",
-    "Provenance",
-    "TrainedModel",
-    "default_preprocess",
-    "load_fused",
-    "load_model",
-    "load_trained_model",
-    "load_weights",
-]
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from arttl.models.backbones import Backbone as Backbone
+    from arttl.models.backbones import default_preprocess as default_preprocess
+    from arttl.models.folders import Provenance as Provenance
+    from arttl.models.folders import TrainedModel as TrainedModel
+    from arttl.models.fusion import FusedModel as FusedModel
+    from arttl.models.fusion import load_fused as load_fused
+    from arttl.models.fusion import load_trained_model as load_trained_model
+    from arttl.models.multitask import MultiTaskModel as MultiTaskModel
+    from arttl.models.multitask import load_model as load_model
+    from arttl.models.weights import LoadedWeights as LoadedWeights
+    from arttl.models.weights import load_weights as load_weights
+
+_HOME = {
+    "Backbone": "arttl.models.backbones",
+    "FusedModel": "arttl.models.fusion",
+    "LoadedWeights": "arttl.models.weights",
+    "MultiTaskModel": "arttl.models.multitask",
+    "Provenance": "arttl.models.folders",
+    "TrainedModel": "arttl.models.folders",
+    "default_preprocess": "arttl.models.backbones",
+    "load_fused": "arttl.models.fusion",
+    "load_model": "arttl.models.multitask",
+    "load_trained_model": "arttl.models.fusion",
+    "load_weights": "arttl.models.weights",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'arttl.models' has no attribute {name!r}")

@@ -51,11 +51,6 @@ def check_input_size(backbone: Backbone, size: int, flag: str = "--input-size") 
         ArttlError: naming the nearest size that it takes, of its own and the multiples of 32, or of its patches.
     """
     name, own = backbone.name, default_preprocess(backbone).size
-    reason = _failure_on_meta(name, size)
-    if reason is None and size == own:
-        return
-    # The meta device lacks a few operators, and in some versions of torch it does not compare the sizes of maps and
-    # kernels: what numbers say counts.
     training = backbone.training
     try:
         failure = _failure(backbone.eval(), size)
@@ -63,7 +58,9 @@ def check_input_size(backbone: Backbone, size: int, flag: str = "--input-size") 
         backbone.train(training)
     if failure is None:
         return
-    reason = reason or failure
+    # Only now the meta device, on which one forward pass takes a second: it names the operator that fails, but lacks a
+    # few, and in some versions of torch does not compare the sizes of maps and kernels.
+    reason = _failure_on_meta(name, size) or failure
     none_at_all = reason if size == own else _failure_on_meta(name, own)
     if none_at_all is not None:
         raise ArttlError(f"{name} gives no features of a picture ({none_at_all}): choose another --backbone")

@@ -9,9 +9,11 @@ from typing import Any
 
 from arttl.artworks import Artwork
 from arttl.catalogue.jobs import Job
-from arttl.pictures.decoding import BadPicture, decode_picture, read_image
+from arttl.picture_headers.file_bytes import sha256_of
+from arttl.pictures.decoding import BadPicture, decode_picture, opened_image
 from arttl.pictures.near_duplicates import perceptual_hash
 from arttl.pictures.picture_file import PictureFile
+from arttl.pictures.reducing import AllowedScale
 from arttl.pictures.storing import PREVIEW, stored_picture
 from arttl.shards.rejects import Reject
 from arttl.shards.sample import Sample, SampleRecord
@@ -30,11 +32,11 @@ def make_sample(job: Job, limits: Limits) -> Sample | Reject:
     """Read, check and rescale a photograph."""
     artwork = job.artwork
     try:
-        data = read_image(PictureFile.of(artwork), max_pixels=limits.max_pixels)
-        stored = stored_picture(data, max_side=limits.max_side, max_pixels=limits.max_pixels)
+        with opened_image(PictureFile.of(artwork), max_pixels=limits.max_pixels) as data:
+            stored = stored_picture(data, max_side=limits.max_side, max_pixels=limits.max_pixels)
+            digest = sha256_of(data)
     except BadPicture as error:
         return job.reject(error.reason, error.detail)
-    digest = hashlib.sha256(data).hexdigest()
     labels = {task: list(names) for task, names in artwork.labels.items()}
     metadata: dict[str, Any] = {
         "key": artwork.key,
@@ -90,9 +92,10 @@ def provenance(artwork: Artwork) -> dict[str, Any]:
 def hash_picture(job: Job, limits: Limits) -> int | None:
     """The perceptual hash of a photograph; None where it is not a usable picture."""
     try:
-        data = read_image(PictureFile.of(job.artwork), max_pixels=limits.max_pixels)
-        return perceptual_hash(
-            decode_picture(data, max_pixels=limits.max_pixels, cover=PREVIEW).upright_rgb()
-        )
+        with opened_image(PictureFile.of(job.artwork), max_pixels=limits.max_pixels) as data:
+            allowed = AllowedScale(cover=PREVIEW, max_side=PREVIEW)
+            return perceptual_hash(
+                decode_picture(data, max_pixels=limits.max_pixels, allowed=allowed).upright_rgb()
+            )
     except BadPicture:
         return None

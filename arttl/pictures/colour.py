@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageCms
 
-from arttl.pictures.bad_pictures import UnsupportedPixels
+from arttl.picture_headers.bad_pictures import UnsupportedPixels
 
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
 _SRGB_TOLERANCE = 2  # grey levels over a grid of colours; makers' sRGB profiles differ by one or two

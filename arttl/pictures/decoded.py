@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from arttl.pictures.bad_pictures import BadPicture
+from arttl.picture_headers.bad_pictures import BadPicture
 from arttl.pictures.colour import to_srgb
 
 TRANSPOSE = {
@@ -30,6 +30,8 @@ class Decoded:
         orientation: EXIF orientation still to be applied, 1 to 8.
         width, height: at full scale, before the orientation is applied.
         remarks: on which of the file's pixels these are, see `arttl.pictures.remarks`.
+        scale: how many pixels across and down one of `picture` stands for; those at its ends may stand for fewer.
+        origin: where in `picture` the whole begins, across and down, in its pixels.
     """
 
     picture: Image.Image
@@ -38,6 +40,15 @@ class Decoded:
     width: int
     height: int
     remarks: tuple[str, ...] = ()
+    scale: tuple[int, int] = (1, 1)
+    origin: tuple[float, float] = (0.0, 0.0)
+
+    @property
+    def box(self) -> tuple[float, float]:
+        """Width and height of what the whole is in `picture`, in its pixels."""
+        exact = (self.width / self.scale[0], self.height / self.scale[1])
+        most = (self.picture.width - self.origin[0], self.picture.height - self.origin[1])
+        return min(exact[0], most[0]), min(exact[1], most[1])
 
     def upright_rgb(self) -> Image.Image:
         """Mode RGB, in sRGB, orientation applied."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -11,21 +13,25 @@ import simplejpeg
 from PIL import Image
 
 from arttl.errors import one_line
-from arttl.pictures.bad_pictures import BadPicture as BadPicture
-from arttl.pictures.bad_pictures import UnsupportedPixels
+from arttl.picture_headers.bad_pictures import BadPicture as BadPicture
+from arttl.picture_headers.bad_pictures import UnsupportedPixels
+from arttl.picture_headers.file_bytes import Bytes, FileBytes, whole
 from arttl.pictures.colour import is_srgb, to_eight_bit
 from arttl.pictures.decoded import Decoded, check_pixels
-from arttl.pictures.formats import REMEDY, picture_format
+from arttl.pictures.formats import FIRST_BYTES, REMEDY, picture_format
 from arttl.pictures.jpeg import DEFAULT_MAX_PIXELS as DEFAULT_MAX_PIXELS
 from arttl.pictures.jpeg import JpegHeader, check_scans, is_finished, read_jpeg_header
 from arttl.pictures.jpeg_parts import decode_part
 from arttl.pictures.picture_file import PictureFile
 from arttl.pictures.readers import READERS
+from arttl.pictures.reducing import FULL_SCALE, AllowedScale
 from arttl.pictures.remarks import FIRST_PAGE
 
 # No uncompressed picture needs more than eight bytes per pixel, and the rest is a generous share for metadata.
 _ORIENTATION = 0x0112  # of EXIF
 _BYTES_PER_PIXEL, _BYTES_OF_METADATA = 8, 64 * 2**20
+_MOST_IN_MEMORY = 32 * 2**20
+_READ_IN_PLACE = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\x89PNG")
 
 
 def read_picture(path: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> npt.NDArray[np.uint8]:
@@ -74,44 +80,64 @@ def read_image(image: PictureFile, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> b
     Raises:
         BadPicture: if there is no such file, or it is empty, unreadable, or too large.
     """
+    with opened_image(image, max_pixels=max_pixels) as data:
+        return whole(data)
+
+
+@contextmanager
+def opened_image(image: PictureFile, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Iterator[Bytes]:
+    """The bytes of a picture as `read_image` gives them; those of a large TIFF or PNG stay in the file until then.
+
+    Raises:
+        BadPicture: as `read_image`.
+    """
     try:
         size = image.size()  # before opening: opening a pipe waits for ever
         if size > max_pixels * _BYTES_PER_PIXEL + _BYTES_OF_METADATA:
             raise BadPicture("too-large", f"{size:,} bytes; see --max-pixels")
-        data = image.read()
+        in_place = size > _MOST_IN_MEMORY and image.read(0, 4).startswith(_READ_IN_PLACE)
+        data = None if in_place else image.read()
+        file = image.path.open("rb", buffering=0) if in_place else None
     except (FileNotFoundError, NotADirectoryError, ValueError) as error:
         raise BadPicture("missing", "no such file") from error
     except OSError as error:
         raise BadPicture("unreadable", error.strerror or str(error)) from error
+    if file is not None:
+        with file:
+            yield FileBytes(file, image.span[0] if image.span else 0, size)
+        return
     if not data:
         raise BadPicture("empty", "the file has no bytes")
-    return data
+    yield data
 
 
-def decode_picture(data: bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS, cover: int = 0) -> Decoded:
-    """Decode the whole of a picture.
+def decode_picture(
+    data: Bytes, *, max_pixels: int = DEFAULT_MAX_PIXELS, allowed: AllowedScale = FULL_SCALE
+) -> Decoded:
+    """Decode a picture.
 
     Args:
         data: the file's bytes.
-        max_pixels: the most pixels to decode.
-        cover: where above 0, a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, as long as its longest side
-            stays at least this long. The whole file is read and checked at any scale.
+        max_pixels: the most pixels that it may have.
+        allowed: how small it may be decoded. The whole file is read and checked at any scale, but for a pyramid, of
+            which one level is, and for the finer resolutions of JPEG 2000.
 
     Raises:
         BadPicture: if the bytes are not a picture, damaged, too large, or of an unsupported kind.
     """
-    kind = picture_format(data)
+    kind = picture_format(data if isinstance(data, bytes) else data[:FIRST_BYTES])
     if kind == "JPEG":
+        data = whole(data)
         header = jpeg_header(data, max_pixels=max_pixels)
-        pixels = decode_jpeg(data, header, cover=cover)
-        return Decoded(
-            pixels, header.icc, header.orientation, header.width, header.height, remarks_on_file(header)
-        )
+        scale = _jpeg_scale(header, allowed.cover)
+        pixels = decode_jpeg(data, header, cover=allowed.cover)
+        size, remarks = (header.width, header.height), remarks_on_file(header)
+        return Decoded(pixels, header.icc, header.orientation, *size, remarks, (scale, scale))
     try:
         # A warning would reach a terminal without the file's name; damage that matters raises.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return READERS[kind](data, max_pixels)
+            return READERS[kind](data, max_pixels, allowed)
     except BadPicture:
         raise
     except UnsupportedPixels as error:
@@ -162,7 +188,7 @@ def decode_jpeg(data: bytes, header: JpegHeader, *, cover: int = 0) -> Image.Ima
     Args:
         data: the file's bytes.
         header: of `jpeg_header`.
-        cover: as for `decode_picture`.
+        cover: as in `AllowedScale`.
 
     Returns:
         Mode L, RGB or CMYK, orientation not yet applied.
@@ -170,10 +196,7 @@ def decode_jpeg(data: bytes, header: JpegHeader, *, cover: int = 0) -> Image.Ima
     Raises:
         BadPicture: if the file is damaged.
     """
-    scale = 1
-    # Of libjpeg-turbo's scales only these are vectorised.
-    while cover and scale < 8 and max(header.width, header.height) >= 2 * scale * cover:
-        scale *= 2
+    scale = _jpeg_scale(header, cover)
     mode, space = {"grey": ("L", "GRAY"), "CMYK": ("CMYK", "CMYK"), "YCCK": ("CMYK", "CMYK")}.get(
         header.colour, ("RGB", "RGB")
     )
@@ -196,6 +219,14 @@ def decode_jpeg(data: bytes, header: JpegHeader, *, cover: int = 0) -> Image.Ima
         # Pillow read all of them so.
         return Image.frombytes("CMYK", pixels.shape[1::-1], (255 - pixels).tobytes())
     return Image.fromarray(pixels)
+
+
+def _jpeg_scale(header: JpegHeader, cover: int) -> int:
+    """How many pixels become one, across and down: of libjpeg-turbo's scales only these are vectorised."""
+    scale = 1
+    while cover and scale < 8 and max(header.width, header.height) >= 2 * scale * cover:
+        scale *= 2
+    return scale
 
 
 def remarks_on_file(header: JpegHeader) -> tuple[str, ...]:

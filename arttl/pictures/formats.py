@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from arttl.pictures.bad_pictures import BadPicture
+from arttl.picture_headers.bad_pictures import BadPicture
 
 _READ: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -62,6 +62,8 @@ _REFUSED: tuple[tuple[int, bytes, str], ...] = (
 _AVIF_BRANDS = frozenset((b"avif", b"avis"))
 _HEIF_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"))
 _MOST_BRANDS = 64
+FIRST_BYTES = 4096
+"""More than any format needs to be told from others."""
 REMEDY = "export it as TIFF or JPEG"
 
 

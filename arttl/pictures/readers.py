@@ -10,14 +10,16 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFile, features
 from PIL.TiffImagePlugin import TiffImageFile
 
-from arttl.pictures import tiff
-from arttl.pictures.bad_pictures import UnsupportedPixels
+from arttl.picture_headers.bad_pictures import UnsupportedPixels
+from arttl.picture_headers.file_bytes import Bytes, whole
+from arttl.picture_headers.heif import read_heif_header
+from arttl.picture_headers.jpeg2000 import Jpeg2000Header, read_jpeg2000_header, with_plain_colours
+from arttl.picture_headers.png import PngHeader, read_png_header
+from arttl.pictures import png_rows, tiff, tiff_reduced
 from arttl.pictures.colour import to_eight_bit
 from arttl.pictures.decoded import TRANSPOSE, Decoded, check_pixels
 from arttl.pictures.formats import REMEDY
-from arttl.pictures.heif import read_heif_header
-from arttl.pictures.jpeg2000 import Jpeg2000Header, read_jpeg2000_header, with_plain_colours
-from arttl.pictures.png import PngHeader, read_png_header
+from arttl.pictures.reducing import FULL_SCALE, AllowedScale, extended
 from arttl.pictures.remarks import ALPHA, FIRST_PAGE, GAMMA, MORE_BITS
 from arttl.pictures.tiff_samples import is_for_samples, read_samples
 
@@ -26,8 +28,17 @@ _UNKNOWN_TO_PILLOW = ("unknown pixel mode", "unknown data organization", "unknow
 _SIDE, _NEAR, _ALIKE = 32, 20, 0.9
 
 
-def _read_png(data: bytes, max_pixels: int) -> Decoded:
+def _read_png(data: Bytes, max_pixels: int, allowed: AllowedScale = FULL_SCALE) -> Decoded:
     header = read_png_header(data)
+    check_pixels(header.width, header.height, max_pixels)
+    factors = allowed.factors((header.width, header.height))
+    if factors != (1, 1) and (reduced := png_rows.reduced(data, header, factors, _read_png_whole)):
+        return reduced
+    return _read_png_whole(whole(data), header)
+
+
+def _read_png_whole(data: bytes, header: PngHeader) -> Decoded:
+    max_pixels = header.width * header.height
     opened = _opened(data, "PNG", max_pixels)
     if header.transparent:
         opened.info.pop("transparency", None)
@@ -67,20 +78,38 @@ def _with_transparent_colour(
     return picture
 
 
-def _read_webp(data: bytes, max_pixels: int) -> Decoded:
+def _read_webp(data: bytes, max_pixels: int, allowed: AllowedScale) -> Decoded:
     opened = _opened(data, "WEBP", max_pixels)
     orientation = _loaded(opened)
     icc = opened.info.get("icc_profile") or None
     return Decoded(to_eight_bit(opened), icc, orientation, *opened.size, _remarks(opened))
 
 
-def _read_jpeg2000(data: bytes, max_pixels: int) -> Decoded:
+def _read_jpeg2000(data: bytes, max_pixels: int, allowed: AllowedScale) -> Decoded:
     header = read_jpeg2000_header(data)
     check_pixels(header.width, header.height, max_pixels)
+    reduce = 0
+    longest = max(header.width, header.height)
+    while allowed.cover and reduce < header.levels and longest >= allowed.cover << reduce + 1:
+        reduce += 1
+    scale = 1 << reduce
     opened = _opened(with_plain_colours(data, header.colours), "JPEG2000", max_pixels)
+    if reduce:  # not by Pillow's property, which rounds sizes that the format rounds up
+        name, _, offset, arguments = opened.tile[0]
+        assert isinstance(arguments, tuple)
+        opened._size = (-(-header.width // scale), -(-header.height // scale))
+        arguments = (arguments[0], reduce, *arguments[2:])
+        # A plain tuple, as in every version of Pillow.
+        opened.tile = [(name, (0, 0, *opened.size), offset, arguments)]  # type: ignore[list-item]
     orientation = _loaded(opened)
     remarks = _remarks(opened, max(header.bits))
-    return Decoded(_jpeg2000_colours(opened, header), header.icc, orientation, *opened.size, remarks)
+    picture = _jpeg2000_colours(opened, header)
+    # A low-pass sample of the wavelets stands for the surroundings of the first of its pixels, not of their middle.
+    origin = (scale - 1) / (2 * scale)
+    if reduce:
+        picture = extended(picture, (picture.width + 1, picture.height + 1))
+    size = (header.width, header.height)
+    return Decoded(picture, header.icc, orientation, *size, remarks, (scale, scale), (origin, origin))
 
 
 def _jpeg2000_colours(opened: Image.Image, header: Jpeg2000Header) -> Image.Image:
@@ -110,21 +139,57 @@ def _jpeg2000_colours(opened: Image.Image, header: Jpeg2000Header) -> Image.Imag
     return Image.frombytes(f"{mode}a", whole.size, whole.tobytes()).convert(f"{mode}A")
 
 
-def _read_tiff(data: bytes, max_pixels: int) -> Decoded:
+def _read_tiff(data: Bytes, max_pixels: int, allowed: AllowedScale) -> Decoded:
     directory, preview, remarks = tiff.picture_directory(data)
-    decoded = _read_directory(directory, max_pixels)
-    if preview and not _looks_alike(decoded, _read_directory(preview, max_pixels)):
-        raise tiff.ambiguous(preview, directory)
+    check_pixels(directory.width, directory.height, max_pixels)
+    decoded = _read_level(directory, max_pixels, allowed) if allowed.cover else None
+    decoded = decoded or _read_directory(directory, max_pixels, allowed)
+    if preview:
+        small = _read_directory(preview, max_pixels, allowed)
+        if not _looks_alike(decoded.upright_rgb(), small.upright_rgb()):
+            raise tiff.ambiguous(preview, directory)
     more_bits = (MORE_BITS,) if max(directory.bits) > 8 else ()
     return replace(decoded, remarks=(*remarks, *more_bits, *decoded.remarks))
 
 
-def _read_directory(directory: tiff.Directory, max_pixels: int) -> Decoded:
+def _read_level(directory: tiff.Directory, max_pixels: int, allowed: AllowedScale) -> Decoded | None:
+    """A level of a pyramid in place of the picture; None where there is none, or it looks different."""
+    smallest = tiff_reduced.level_of(directory, allowed.cover)
+    if smallest is None:
+        return None
+    level, scale = smallest
+    directory.check_whole()
+    tiff.check_kind(directory)
+    full = (directory.width, directory.height)
+    decoded = _read_directory(tiff_reduced.alone(level), max_pixels, allowed, full)
+    across, down = scale * decoded.scale[0], scale * decoded.scale[1]
+    # Halves are often rounded down, without the last row or column.
+    picture = extended(decoded.picture, (-(-full[0] // across), -(-full[1] // down)))
+    decoded = replace(decoded, picture=picture, scale=(across, down))
+    compared = tiff_reduced.compared_tiles(directory, decoded.picture, decoded.scale, _read_whole)
+    icc, orientation = tiff_reduced.colours_of(directory)
+    versions = [Decoded(picture, icc, 1, *picture.size).upright_rgb() for picture in compared or ()]
+    if not versions or not _looks_alike(*versions):
+        return None
+    return replace(decoded, icc=icc, orientation=orientation, width=full[0], height=full[1])
+
+
+def _read_directory(
+    directory: tiff.Directory, max_pixels: int, allowed: AllowedScale, full: tuple[int, int] | None = None
+) -> Decoded:
+    """The picture of a directory, reduced where that is allowed; `full` is the size of what it is a version of."""
     check_pixels(directory.width, directory.height, max_pixels)
     tiff.check_kind(directory)
+    factors = allowed.factors((directory.width, directory.height), full)
+    if factors != (1, 1) and (decoded := tiff_reduced.reduced(directory, factors, _read_whole)):
+        return decoded
+    return _read_whole(directory)
+
+
+def _read_whole(directory: tiff.Directory) -> Decoded:
     if not is_for_samples(directory):
         try:
-            opened = _opened(tiff.starting_with(directory), "TIFF", max_pixels)
+            opened = _opened(tiff.starting_with(directory), "TIFF", directory.width * directory.height)
             if isinstance(opened, TiffImageFile):
                 tiff.without_pixel_limit(opened)
             orientation = _loaded(opened)
@@ -134,15 +199,14 @@ def _read_directory(directory: tiff.Directory, max_pixels: int) -> Decoded:
             if not any(words in str(error) for words in _UNKNOWN_TO_PILLOW):
                 raise
     picture, was_transparent = read_samples(directory)
-    icc, orientation = directory.content(tiff.ICC_PROFILE) or None, directory.value(tiff.ORIENTATION, 1)
     remarks = (ALPHA,) if was_transparent else ()
-    return Decoded(picture, icc, orientation if orientation in TRANSPOSE else 1, *picture.size, remarks)
+    return Decoded(picture, *tiff_reduced.colours_of(directory), *picture.size, remarks)
 
 
-def _looks_alike(large: Decoded, small: Decoded) -> bool:
+def _looks_alike(large: Image.Image, small: Image.Image) -> bool:
     """Whether one picture is a smaller version of the other: the same colours, and the same shapes if there are any."""
     first, second = (
-        np.asarray(version.upright_rgb().resize((_SIDE, _SIDE), Image.Resampling.BOX), np.float64)
+        np.asarray(version.resize((_SIDE, _SIDE), Image.Resampling.BOX), np.float64)
         for version in (large, small)
     )
     if np.abs(first - second).mean() > _NEAR:
@@ -152,13 +216,13 @@ def _looks_alike(large: Decoded, small: Decoded) -> bool:
     return size < first.size or float((first * second).sum()) / size >= _ALIKE  # a flat one has no shapes
 
 
-def _read_avif(data: bytes, max_pixels: int) -> Decoded:
+def _read_avif(data: bytes, max_pixels: int, allowed: AllowedScale) -> Decoded:
     if not features.check("avif"):
         raise UnsupportedPixels("AVIF needs Pillow 11.3 or newer: pip install -U pillow")
     return _read_iso_media(data, "AVIF", max_pixels)
 
 
-def _read_heif(data: bytes, max_pixels: int) -> Decoded:
+def _read_heif(data: bytes, max_pixels: int, allowed: AllowedScale) -> Decoded:
     try:
         import pillow_heif
     except ImportError as error:
@@ -185,7 +249,7 @@ def _remarks(
     return tuple(remark for remark, applies in remarks.items() if applies)
 
 
-READERS: dict[str, Callable[[bytes, int], Decoded]] = {
+READERS: dict[str, Callable[..., Decoded]] = {
     "PNG": _read_png,
     "WEBP": _read_webp,
     "JPEG2000": _read_jpeg2000,

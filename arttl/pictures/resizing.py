@@ -12,21 +12,47 @@ _BICUBIC = 2  # `Filter` in csrc/cpu/resample_weights.h
 _REDUCING_GAP = 2.0
 
 
-def resized(picture: Image.Image, size: tuple[int, int], box: tuple[float, float]) -> Image.Image:
+def resized(
+    picture: Image.Image,
+    size: tuple[int, int],
+    box: tuple[float, float],
+    origin: tuple[float, float] = (0.0, 0.0),
+) -> Image.Image:
     """A picture through the bicubic filter, antialiased.
 
-    An RGB picture of less than four times the size goes through the compiled kernel: several times as fast as Pillow,
-    with the same bytes as its `resize` along the lines and then down the columns, whatever its version. Any other
-    goes through Pillow, which first takes the means of whole pixels where the picture is larger than that.
+    Where it is at least four times as large, the means of whole pixels are taken first, as by Pillow's `reducing_gap`
+    and, unlike there, of pictures with alpha too. An RGB picture then goes through the compiled kernel: several times
+    as fast as Pillow, with the same bytes as its `resize` along the lines and then down the columns, whatever its
+    version.
 
     Args:
         picture: of any mode.
         size: width and height of the result.
-        box: width and height of the part that is scaled, from the upper left corner; not always whole pixels.
+        box: width and height of the part that is scaled; not always whole pixels.
+        origin: its upper left corner; with any other than the picture's own, Pillow does it.
     """
-    if picture.mode == "RGB" and all(b < 2 * _REDUCING_GAP * s for b, s in zip(box, size, strict=True)):
+    if (factors := reduction(box, size)) != (1, 1):
+        picture = picture.reduce(factors)
+        box = (box[0] / factors[0], box[1] / factors[1])
+        origin = (origin[0] / factors[0], origin[1] / factors[1])
+    if picture.mode == "RGB" and origin == (0.0, 0.0):
         return Image.fromarray(_resized_rgb(np.asarray(picture), size, box))
-    return picture.resize(size, Image.Resampling.BICUBIC, box=(0.0, 0.0, *box), reducing_gap=_REDUCING_GAP)
+    ends = (origin[0] + box[0], origin[1] + box[1])
+    return picture.resize(size, Image.Resampling.BICUBIC, box=(*origin, *ends))
+
+
+def reduction(box: tuple[float, float], size: tuple[int, int]) -> tuple[int, int]:
+    """How many pixels across and down become one before the filter, so that it still has two for each of its own."""
+    across, down = (int(b / s / _REDUCING_GAP) or 1 for b, s in zip(box, size, strict=True))
+    return across, down
+
+
+def capped(width: int, height: int, max_side: int) -> tuple[int, int]:
+    """A size scaled so that its longest side is at most `max_side` (0: no cap), each side at least one pixel."""
+    longest = max(width, height)
+    if not max_side or longest <= max_side:
+        return width, height
+    return max(1, round(width * max_side / longest)), max(1, round(height * max_side / longest))
 
 
 def _resized_rgb(

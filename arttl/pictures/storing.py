@@ -9,6 +9,7 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
+from arttl.picture_headers.file_bytes import Bytes
 from arttl.pictures.decoding import (
     BadPicture,
     decode_jpeg,
@@ -18,8 +19,9 @@ from arttl.pictures.decoding import (
     remarks_on_file,
 )
 from arttl.pictures.formats import picture_format
+from arttl.pictures.reducing import AllowedScale
 from arttl.pictures.remarks import remarks_on
-from arttl.pictures.resizing import resized
+from arttl.pictures.resizing import capped, resized
 
 QUALITY = 92
 # How far a reduced scale must cover the target. On eleven photographs of paintings the result is then within 41 to 53
@@ -50,13 +52,14 @@ class StoredPicture:
     remarks: tuple[str, ...] = ()
 
 
-def stored_picture(data: bytes, *, max_side: int, max_pixels: int) -> StoredPicture:
+def stored_picture(data: Bytes, *, max_side: int, max_pixels: int) -> StoredPicture:
     """Check a photograph by decoding all of it, and make the JPEG to store.
 
     A JPEG that is upright, RGB, 8-bit, Huffman-coded, sRGB and small enough is stored byte for byte. Any other
-    picture is converted and scaled down with antialiasing (bicubic; a JPEG is first decoded at a reduced scale that
-    covers the target with a fifth to spare), and encoded with quality 92: with 4:2:0 chroma where it was scaled down,
-    since its half-size chroma still has more detail than a network's input, with 4:4:4 where it kept its size.
+    picture is converted and scaled down with antialiasing (bicubic; a JPEG, a pyramid or a JPEG 2000 is first decoded
+    at a reduced scale that covers the target with a fifth to spare), and encoded with quality 92: with 4:2:0 chroma
+    where it was scaled down, since its half-size chroma still has more detail than a network's input, with 4:4:4 where
+    it kept its size.
 
     Args:
         data: the file's bytes.
@@ -66,20 +69,20 @@ def stored_picture(data: bytes, *, max_side: int, max_pixels: int) -> StoredPict
     Raises:
         BadPicture: if it is not a usable picture.
     """
-    if picture_format(data) == "JPEG":
+    if isinstance(data, bytes) and picture_format(data) == "JPEG":
         header = jpeg_header(data, max_pixels=max_pixels)
         if is_plain_jpeg(header) and (not max_side or max(header.width, header.height) <= max_side):
             pixels = decode_jpeg(data, header, cover=PREVIEW)  # the check: any scale reads the whole file
             size = (header.width, header.height)
             return StoredPicture(data, *size, *size, pixels, remarks_on_file(header))
-    decoded = decode_picture(data, max_pixels=max_pixels, cover=round(_SPARE * max_side))
+    allowed = AllowedScale(cover=round(_SPARE * max_side), max_side=max_side)
+    decoded = decode_picture(data, max_pixels=max_pixels, allowed=allowed)
     full = (decoded.width, decoded.height)
     target = capped(*full, max_side)
     if target != full:
-        # At a reduced scale the last row and column may stand for a part of a pixel only.
-        scale = round(max(full) / max(decoded.picture.size))
-        box = (full[0] / scale, full[1] / scale)
-        decoded = dataclasses.replace(decoded, picture=resized(decoded.picture, target, box))
+        decoded = dataclasses.replace(
+            decoded, picture=resized(decoded.picture, target, decoded.box, decoded.origin)
+        )
     upright_rgb = decoded.upright_rgb()
     rgb = np.asarray(upright_rgb)
     height, width = rgb.shape[:2]
@@ -92,11 +95,3 @@ def stored_picture(data: bytes, *, max_side: int, max_pixels: int) -> StoredPict
     )
     upright = full if decoded.orientation < 5 else full[::-1]
     return StoredPicture(jpeg, width, height, *upright, upright_rgb, tuple(remarks_on(decoded)))
-
-
-def capped(width: int, height: int, max_side: int) -> tuple[int, int]:
-    """A size scaled so that its longest side is at most `max_side` (0: no cap), each side at least one pixel."""
-    longest = max(width, height)
-    if not max_side or longest <= max_side:
-        return width, height
-    return max(1, round(width * max_side / longest)), max(1, round(height * max_side / longest))

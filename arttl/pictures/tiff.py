@@ -15,7 +15,8 @@ import numpy.typing as npt
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from arttl.pictures.bad_pictures import UnsupportedPixels
+from arttl.picture_headers.bad_pictures import UnsupportedPixels
+from arttl.picture_headers.file_bytes import Bytes, whole
 from arttl.pictures.remarks import FIRST_PAGE, LATER_PAGE, REDUCED
 
 _MOST_DIRECTORIES, _MOST_ENTRIES, _MOST_SUB_DIRECTORIES, _MOST_VALUES = 500, 4096, 64, 64
@@ -43,6 +44,7 @@ TILE_OFFSETS, TILE_BYTES, SUB_DIRECTORIES, INK_SET, EXTRA_SAMPLES, SAMPLE_FORMAT
 ICC_PROFILE = 34675
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 6: 1, 7: 1, 8: 2, 9: 4, 13: 4, 16: 8, 17: 8, 18: 8}  # bytes, by type
+_RATIONALS = {5: 8, 10: 8, 11: 4, 12: 8}  # and floating-point numbers
 _REDUCED, _PAGE, _MASK = 1, 2, 4  # bits of NewSubfileType
 _CAMERA_PHOTOMETRIC = (32803, 34892)  # colour filter array, linear raw
 _CAMERA_COMPRESSION = (32767, 32770, 34713, 65000, 65535)  # Sony, Samsung, Nikon, Kodak, Pentax
@@ -78,14 +80,14 @@ class Directory:
     """One image file directory.
 
     Attributes:
-        data: the whole file.
+        data: the whole file, in memory or on disk.
         order: of its bytes.
         is_big: whether it is a BigTIFF.
         page: its number in the file, from 1; the same for its SubIFDs.
         entries: tag to type, count, and offset of the values.
     """
 
-    data: bytes
+    data: Bytes
     order: Literal["little", "big"]
     is_big: bool
     offset: int
@@ -109,7 +111,7 @@ class Directory:
             return np.zeros(0, np.uint64)
         count = count if most is None else min(count, most)
         code = f"{'<' if self.order == 'little' else '>'}u{size}"
-        return np.frombuffer(self.data, code, count, start).astype(np.uint64)
+        return np.frombuffer(self.data[start : start + size * count], code).astype(np.uint64)
 
     def content(self, tag: int) -> bytes:
         """The bytes of a tag."""
@@ -170,7 +172,7 @@ class Choice(NamedTuple):
     remarks: tuple[str, ...]
 
 
-def picture_directory(data: bytes) -> Choice:
+def picture_directory(data: Bytes) -> Choice:
     """The directory to read: the first page, at its full resolution.
 
     A directory that is said to be reduced (NewSubfileType) or a mask is none, SubIFDs count as the page's own, and
@@ -181,17 +183,17 @@ def picture_directory(data: bytes) -> Choice:
         ValueError: if the TIFF is damaged.
         UnsupportedPixels: for raw data of cameras, and where the second page is much larger and of another shape.
     """
-    directories = list(_directories(data))
-    for directory in directories:
+    every = list(directories(data))
+    for directory in every:
         if (
             directory.value(PHOTOMETRIC, 0) in _CAMERA_PHOTOMETRIC
             or directory.value(COMPRESSION, 1) in _CAMERA_COMPRESSION
         ):
-            directories[0].check_whole()
+            every[0].check_whole()
             raise UnsupportedPixels("a camera's raw file; export it as TIFF or JPEG")
     pictures = [
         directory
-        for directory in directories
+        for directory in every
         if directory.width and directory.height and not directory.value(NEW_SUBFILE_TYPE, 0) & _MASK
     ]
     if not pictures:
@@ -208,7 +210,7 @@ def picture_directory(data: bytes) -> Choice:
     picture = max(versions, key=_pixels) if preview else first
     others = [other for other in full if other.page not in (first.page, picture.page)]
     is_first = any(has_pages or not _is_version(other, picture) for other in others)
-    remarks = ((FIRST_PAGE,) if is_first else ()) + ((LATER_PAGE,) if picture is not directories[0] else ())
+    remarks = ((FIRST_PAGE,) if is_first else ()) + ((LATER_PAGE,) if picture is not every[0] else ())
     if preview:
         return Choice(picture, preview, remarks)
     if later and _pixels(later[0]) >= _AMBIGUOUS * _pixels(first):
@@ -261,7 +263,7 @@ def starting_with(directory: Directory) -> bytes:
 
     Pillow does not invert a picture in planes in which white is zero.
     """
-    data, order = directory.data, directory.order
+    data, order = whole(directory.data), directory.order
     if len(directory.bits) == 1 and directory.value(PLANAR, 1) == 2:
         kind, _, start = directory.entries[PLANAR]
         size = _SIZES[kind]
@@ -283,6 +285,11 @@ def without_pixel_limit(opened: TiffImageFile) -> TiffImageFile:
     return opened
 
 
+def bytes_of(kind: int) -> int:
+    """Of a value of a type; 0 for one that TIFF has not."""
+    return (_SIZES | _RATIONALS).get(kind, 0)
+
+
 def _pixels(directory: Directory) -> int:
     return directory.width * directory.height
 
@@ -293,7 +300,7 @@ def _is_version(small: Directory, large: Directory) -> bool:
     return large.width >= _SAME_SHAPE * small.width and difference <= max(large.width, large.height)
 
 
-def _directories(data: bytes) -> Iterator[Directory]:
+def directories(data: Bytes) -> Iterator[Directory]:
     """The directories, each followed by its SubIFDs; up to the first that is not within the file."""
     order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
     is_big = int.from_bytes(data[2:4], order) == 43
@@ -320,22 +327,26 @@ def _directories(data: bytes) -> Iterator[Directory]:
 
 
 def _directory(
-    data: bytes, order: Literal["little", "big"], is_big: bool, offset: int, page: int
+    data: Bytes, order: Literal["little", "big"], is_big: bool, offset: int, page: int
 ) -> tuple[Directory, int] | None:
     """A directory and the offset of the next; None where it is not within the file."""
     count_size, entry_size, size = (8, 20, 8) if is_big else (2, 12, 4)
 
-    def number(start: int, length: int) -> int:
-        return int.from_bytes(data[start : start + length], order)
-
-    count = number(offset, count_size)
-    end = offset + count_size + entry_size * count
-    if not 0 < count <= _MOST_ENTRIES or end > len(data):
+    count = int.from_bytes(data[offset : offset + count_size], order)
+    start = offset + count_size
+    length = entry_size * count
+    if not 0 < count <= _MOST_ENTRIES or start + length > len(data):
         return None
+    table = data[start : start + length + size]  # read at once, with the offset of the next
+
+    def number(at: int, length: int) -> int:
+        return int.from_bytes(table[at : at + length], order)
+
     entries: dict[int, tuple[int, int, int]] = {}
-    for start in range(offset + count_size, end, entry_size):
-        kind, values = number(start + 2, 2), number(start + 4, size)
-        inline = start + 4 + size
+    for at in range(0, length, entry_size):
+        kind, values, inline = number(at + 2, 2), number(at + 4, size), at + 4 + size
         is_inline = _SIZES.get(kind, size + 1) * values <= size
-        entries.setdefault(number(start, 2), (kind, values, inline if is_inline else number(inline, size)))
-    return Directory(data, order, is_big, offset, page, entries), number(end, size)
+        entries.setdefault(
+            number(at, 2), (kind, values, start + inline if is_inline else number(inline, size))
+        )
+    return Directory(data, order, is_big, offset, page, entries), number(length, size)

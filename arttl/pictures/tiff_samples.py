@@ -15,8 +15,9 @@ import numpy.typing as npt
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
+from arttl.picture_headers.bad_pictures import UnsupportedPixels
+from arttl.picture_headers.file_bytes import whole
 from arttl.pictures import tiff
-from arttl.pictures.bad_pictures import UnsupportedPixels
 
 _REMEDY = "export it as 8-bit TIFF or JPEG"
 _WITH_PREDICTOR = (5, 8, 32946, 34925, 50000)  # LZW, deflate (two numbers), LZMA, Zstandard
@@ -244,7 +245,8 @@ def _with_directory(directory: tiff.Directory, tags: dict[int, list[int]]) -> by
     Both are little-endian, since Pillow knows no other BigTIFF, and bytes have no order.
     """
     size, kind = (8, 16) if directory.is_big else (4, 4)
-    start = -(-len(directory.data) // 8) * 8
+    data = whole(directory.data)
+    start = -(-len(data) // 8) * 8
     count_size = 8 if directory.is_big else 2
     values_start = start + count_size + len(tags) * (4 + 2 * size) + size
     entries, behind = len(tags).to_bytes(count_size, "little"), b""
@@ -261,7 +263,5 @@ def _with_directory(directory: tiff.Directory, tags: dict[int, list[int]]) -> by
             )
         )
     header = (b"II+\0\x08\0\0\0" if directory.is_big else b"II*\0") + start.to_bytes(size, "little")
-    padding = bytes(start - len(directory.data))
-    return b"".join(
-        (header, memoryview(directory.data)[len(header) :], padding, entries, bytes(size), behind)
-    )
+    padding = bytes(start - len(data))
+    return b"".join((header, memoryview(data)[len(header) :], padding, entries, bytes(size), behind))

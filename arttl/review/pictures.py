@@ -20,8 +20,9 @@ from arttl.cpu import usable_cores
 from arttl.documents import parse_json
 from arttl.errors import ArttlError
 from arttl.matching.paths import image_folder, image_path
-from arttl.pictures.decoding import BadPicture, decode_picture, read_image
+from arttl.pictures.decoding import BadPicture, decode_picture, opened_image
 from arttl.pictures.picture_file import PictureFile
+from arttl.pictures.reducing import AllowedScale
 from arttl.review.collection import Collection
 from arttl.review.columns import Codes
 from arttl.shards.index import ShardRows
@@ -140,7 +141,8 @@ class Pictures:
             BadPicture: if it cannot be read.
         """
         with self._decoding:
-            picture = decode_picture(read_image(file), cover=side).upright_rgb()
+            with opened_image(file) as data:
+                picture = decode_picture(data, allowed=AllowedScale(cover=side, max_side=side)).upright_rgb()
             if side:
                 picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
         return picture

@@ -17,6 +17,7 @@ from arttl.matching.paths import image_folder, image_path
 from arttl.pictures.decoded import Decoded
 from arttl.pictures.decoding import BadPicture, decode_picture, read_image
 from arttl.pictures.picture_file import PictureFile
+from arttl.pictures.reducing import AllowedScale
 from arttl.shards.manifest import Manifest
 
 _TURNED = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
@@ -44,7 +45,7 @@ class PredictedPictures(Protocol):
 
         Args:
             name: of the file, or the key of the sample.
-            cover: where above 0, a smaller one will do, see `decode_picture`.
+            cover: where above 0, a smaller one will do, see `AllowedScale`.
 
         Raises:
             BadPicture: if there is none of that name, or it cannot be read.
@@ -70,7 +71,7 @@ class FolderPictures:
             raise BadPicture(
                 "missing", "no file of the folder has such a name", name or "a picture without a name"
             )
-        return _upright(decode_picture(read_image(PictureFile(path)), cover=cover))
+        return _upright(decode_picture(read_image(PictureFile(path)), allowed=AllowedScale(cover)))
 
 
 class ShardPictures:
@@ -92,7 +93,7 @@ class ShardPictures:
         row = self._rows.get(name)
         if row is None:
             raise BadPicture("missing", f"no sample of {self._manifest.directory} has this key", name)
-        decoded = _upright(decode_picture(self._files.jpeg(row), cover=cover))
+        decoded = _upright(decode_picture(self._files.jpeg(row), allowed=AllowedScale(cover)))
         width, height = self._sizes[row].tolist()
         return UprightPicture(decoded.rgb, width, height)
 

@@ -54,6 +54,10 @@ def _tiffs(folder: Path) -> None:
         "bits": tiff.page_of(grey // 16, 4),
     }
     pages["strips"].sub.append(tiff.page_of(grey[:6], 8))
+    halved = levels.reshape(6, 2, 10, 2, 3).mean(axis=(1, 3)).astype(np.int64)
+    pyramid = tiff.page_of(levels, 8, tile=(4, 4))
+    pyramid.sub.append(tiff.page_of(halved, 8, t254=1))
+    write(folder, "pyramid/file.tif", tiff.tiff_bytes(pyramid))
     for name, page in pages.items():
         data = tiff.tiff_bytes(page, page, order=">" if name == "sixteen" else "<", big=name == "tiles")
         write(folder, f"{name}/file.tif", data)
@@ -79,9 +83,10 @@ def _decode(folder: Path, scratch: Path) -> None:
 
 def _store(folder: Path, scratch: Path) -> None:
     data = next(folder.glob("file.*")).read_bytes()
-    stored = stored_picture(data, max_side=32, max_pixels=MOST_PIXELS)
-    with Image.open(io.BytesIO(stored.jpeg)) as again:
-        assert again.size == (stored.width, stored.height)
+    for max_side in (32, 5):  # scaled down by the filter alone, and in parts or from a level first
+        stored = stored_picture(data, max_side=max_side, max_pixels=MOST_PIXELS)
+        with Image.open(io.BytesIO(stored.jpeg)) as again:
+            assert again.size == (stored.width, stored.height)
 
 
 _EXIF = Image.Exif()

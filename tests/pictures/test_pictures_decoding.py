@@ -14,6 +14,7 @@ from PIL import Image, ImageOps
 from arttl.errors import ArttlError
 from arttl.pictures.decoding import BadPicture, decode_picture, read_image, read_picture
 from arttl.pictures.picture_file import PictureFile
+from arttl.pictures.reducing import AllowedScale
 from arttl.shards.rejects import REASONS
 
 Make = Callable[..., Image.Image]
@@ -142,7 +143,7 @@ def test_covering_decode_stays_above_what_was_asked(
         (250, 250),
         (1, 125),
     ):
-        decoded = decode_picture(data, cover=cover)
+        decoded = decode_picture(data, allowed=AllowedScale(cover))
         assert decoded.picture.width == expected
         assert (decoded.width, decoded.height) == (1000, 600)
 

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, features
 
-from arttl.pictures.bad_pictures import BadPicture
+from arttl.picture_headers.bad_pictures import BadPicture
+from arttl.picture_headers.heif import read_heif_header
+from arttl.picture_headers.profiles import PRIMARIES, rgb_profile
 from arttl.pictures.decoding import decode_picture
-from arttl.pictures.heif import read_heif_header
-from arttl.pictures.profiles import PRIMARIES, rgb_profile
 
 Make = Callable[..., Image.Image]
 needs_avif = pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")

@@ -12,10 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from arttl.pictures.bad_pictures import BadPicture
-from arttl.pictures.boxes import boxes
+from arttl.picture_headers.bad_pictures import BadPicture
+from arttl.picture_headers.boxes import boxes
+from arttl.picture_headers.jpeg2000 import read_jpeg2000_header
+from arttl.picture_headers.profiles import SRGB, grey_profile, rgb_profile
 from arttl.pictures.decoding import decode_picture
-from arttl.pictures.profiles import SRGB, grey_profile, rgb_profile
+from arttl.pictures.reducing import AllowedScale
+from arttl.pictures.resizing import resized
 
 Make = Callable[..., Image.Image]
 
@@ -243,3 +246,46 @@ def test_no_damage_raises_anything_else(data: st.DataObject, soft_picture: Make)
     except BadPicture:
         return
     assert picture.width * picture.height <= 100_000
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"tile_size": (64, 64)}, {"num_resolutions": 3}, {"irreversible": True}]
+)
+@pytest.mark.parametrize("size", [(257, 190), (256, 192), (261, 187)])
+def test_a_coarser_resolution(options: dict[str, object], size: tuple[int, int], soft_picture: Make) -> None:
+    """Compared with the whole picture scaled down, also where its low-pass samples lie."""
+    whole = soft_picture(*size, seed=4)
+    file = io.BytesIO()
+    whole.save(file, "JPEG2000", **options)
+    for cover, scale in ((size[0], 1), (size[0] // 2 + 1, 1), (size[0] // 2, 2), (size[0] // 4, 4), (33, 4)):
+        decoded = decode_picture(file.getvalue(), allowed=AllowedScale(cover=cover))
+        assert decoded.scale == (scale, scale), cover
+        assert (decoded.width, decoded.height) == size
+    small = (43, round(43 * size[1] / size[0]))
+    expected, found, shifted = (
+        np.asarray(resized(picture, small, box, origin), float)
+        for picture, box, origin in (
+            (whole, size, (0.0, 0.0)),
+            (decoded.picture, decoded.box, decoded.origin),
+            (decoded.picture, (decoded.box[0], decoded.box[1]), (0.0, 0.0)),
+        )
+    )
+    assert np.abs(found - expected).mean() < 1.5
+    assert np.abs(found - expected).mean() < 0.6 * np.abs(shifted - expected).mean()
+
+
+def test_resolutions_that_are_not_for_use(soft_picture: Make) -> None:
+    file = io.BytesIO()
+    soft_picture(200, 100).save(file, "JPEG2000", no_jp2=True)
+    data = bytearray(file.getvalue())
+    assert read_jpeg2000_header(bytes(data)).levels == 5
+    coding = data.index(b"\xff\x52")
+    component = data[:coding] + b"\xff\x53\0\x09\0\0\x02\x04\x04\0\0" + data[coding:]
+    assert read_jpeg2000_header(bytes(component)).levels == 0  # a component has levels of its own
+    moved = bytearray(data)
+    moved[6 + 2 + 4 + 4 + 3] = 1  # the picture begins at the second column
+    moved[6 + 2 + 3] += 1
+    assert read_jpeg2000_header(bytes(moved)).levels == 0
+    subsampled = bytearray(data)
+    subsampled[6 + 36 + 3 + 1] = 2
+    assert read_jpeg2000_header(bytes(subsampled)).levels == 0

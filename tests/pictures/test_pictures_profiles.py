@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import ImageCms
 
+from arttl.picture_headers.profiles import PRIMARIES, SRGB, grey_profile, of_code_points, rgb_profile
 from arttl.pictures.colour import is_srgb
-from arttl.pictures.profiles import PRIMARIES, SRGB, grey_profile, of_code_points, rgb_profile
 
 # Chromatically adapted (Bradford) to D50; Lindbloom's tables, http://brucelindbloom.com: ITU-R BT.2020 by his formula.
 _ADOBE_RGB = [

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageCms, PngImagePlugin, features
 from tiff_files import Page, page_of, picture_page, tiff_bytes
 
-from arttl.pictures.profiles import grey_profile, rgb_profile
+from arttl.picture_headers.profiles import grey_profile, rgb_profile
 from arttl.pictures.remarks import (
     ALPHA,
     FIRST_PAGE,

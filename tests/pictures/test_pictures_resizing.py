@@ -55,5 +55,14 @@ def test_the_kernel_does_it_for_photographs_at_a_reduced_scale(monkeypatch) -> N
     assert resized(picture, (512, 387), box).tobytes() == by_pillow(picture, (512, 387), box)
     assert len(done) == 1
     assert resized(picture.convert("L"), (512, 387), box).mode == "L"
-    assert resized(picture, (100, 75), box).size == (100, 75)
-    assert len(done) == 1  # other modes and larger pictures are Pillow's
+    assert len(done) == 1  # other modes are Pillow's
+
+
+def test_means_of_whole_pixels_come_first_for_larger_pictures() -> None:
+    picture = noise(634, 480, 0, extreme=False)
+    box = (2536 / 4, 1917 / 4)
+    expected = by_pillow(picture.reduce((3, 3)), (100, 75), (box[0] / 3, box[1] / 3))
+    assert resized(picture, (100, 75), box).tobytes() == expected
+    grey = picture.convert("L")
+    by_pillows_gap = grey.resize((100, 75), Image.Resampling.BICUBIC, box=(0, 0, *box), reducing_gap=2.0)
+    assert resized(grey, (100, 75), box).tobytes() == by_pillows_gap.tobytes()

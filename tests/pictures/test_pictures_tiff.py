@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from tiff_files import Page, page_of, picture_page, tiff_bytes
 
-from arttl.pictures.bad_pictures import BadPicture
+from arttl.picture_headers.bad_pictures import BadPicture
 from arttl.pictures.decoding import decode_picture
 from arttl.pictures.tiff import picture_directory
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from tiff_files import Page, deflate, page_of, tiff_bytes
 
-from arttl.pictures.bad_pictures import BadPicture
+from arttl.picture_headers.bad_pictures import BadPicture
 from arttl.pictures.decoding import decode_picture
 
 

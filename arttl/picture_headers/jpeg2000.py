@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from arttl.pictures.bad_pictures import UnsupportedPixels
-from arttl.pictures.boxes import boxes, first_box
+from arttl.picture_headers.bad_pictures import UnsupportedPixels
+from arttl.picture_headers.boxes import boxes, first_box
 
 Colours = Literal["grey", "RGB", "CMYK"]
 Alpha = Literal["none", "unstated", "straight", "premultiplied"]
@@ -51,6 +51,7 @@ class Jpeg2000Header:
         has_palette: whether the pixels are indices.
         alpha: what the component after the colours is; `none` if it is said to be something else, or is not there.
         icc: the embedded profile.
+        levels: how many times the picture is halved in its codestream; 0 where its halves are not for use.
     """
 
     width: int
@@ -60,6 +61,7 @@ class Jpeg2000Header:
     has_palette: bool
     alpha: Alpha
     icc: bytes | None
+    levels: int
 
 
 def read_jpeg2000_header(data: bytes) -> Jpeg2000Header:
@@ -75,25 +77,27 @@ def read_jpeg2000_header(data: bytes) -> Jpeg2000Header:
             raise UnsupportedPixels(
                 f"JPEG 2000 of {len(bits)} components that does not state its colours; {_REMEDY}"
             )
-        return Jpeg2000Header(width, height, bits, _BY_COUNT[len(bits)], False, "none", None)
+        colours = _BY_COUNT[len(bits)]
+        return Jpeg2000Header(width, height, bits, colours, False, "none", None, _levels(data, 0))
     kind = data[20:24]
     if kind in (b"jpm ", b"mjp2"):
         raise UnsupportedPixels(f"JPEG 2000 of several parts or a film ({kind.decode()}); {_REMEDY}")
     header = first_box(data, b"jp2h")
     if header is None:
         raise ValueError("the JPEG 2000 has no header")
-    width, height, bits = _size(data, _codestream_start(data, header.end))
+    codestream = _codestream_start(data, header.end)
+    width, height, bits = _size(data, codestream)
     parts = list(boxes(data, header.start, header.end))
     has_palette = any(box.kind == b"pclr" for box in parts)
     colours, icc = _colours(data, [(box.start, box.end) for box in parts if box.kind == b"colr"], len(bits))
     if has_palette:
         if len(bits) != 1 or colours != "RGB":
             raise UnsupportedPixels(f"JPEG 2000 with a palette that is not of RGB; {_REMEDY}")
-        return Jpeg2000Header(width, height, bits, colours, True, "none", icc)
+        return Jpeg2000Header(width, height, bits, colours, True, "none", icc, 0)
     alpha = _alpha(data, [(box.start, box.end) for box in parts if box.kind == b"cdef"], _CHANNELS[colours])
     if not _CHANNELS[colours] <= len(bits) <= _CHANNELS[colours] + (colours != "CMYK"):
         raise UnsupportedPixels(f"{colours} JPEG 2000 of {len(bits)} components; {_REMEDY}")
-    return Jpeg2000Header(width, height, bits, colours, False, alpha, icc)
+    return Jpeg2000Header(width, height, bits, colours, False, alpha, icc, _levels(data, codestream))
 
 
 def with_plain_colours(data: bytes, colours: Colours) -> bytes:
@@ -141,6 +145,33 @@ def _size(data: bytes, start: int) -> tuple[int, int, tuple[int, ...]]:
     if max(bits) > 16:
         raise UnsupportedPixels(f"JPEG 2000 of {max(bits)} bits per sample; {_REMEDY}")
     return right - left, bottom - top, bits
+
+
+def _levels(data: bytes, start: int) -> int:
+    """The least number of decomposition levels that the main header gives (annexes A.6.1 and A.6.2).
+
+    0 where the components have several sizes or do not begin at the corner, for which sizes are rounded otherwise.
+    """
+    levels = []
+    position = start + 2
+    while data[position : position + 2] not in (b"\xff\x90", b"") and position < len(
+        data
+    ):  # of the first tile
+        marker, length = (
+            data[position : position + 2],
+            int.from_bytes(data[position + 2 : position + 4], "big"),
+        )
+        body = data[position + 4 : position + 2 + length]
+        if marker == b"\xff\x51" and (any(body[10:18]) or {*body[37::3], *body[38::3]} != {1}):
+            return 0
+        if marker == b"\xff\x52" and len(body) > 5:
+            levels.append(body[5])
+        if marker == b"\xff\x53":
+            levels.append(0)  # a component has its own
+        if length < 2:
+            return 0
+        position += 2 + length
+    return min(levels, default=0)
 
 
 def _colours(data: bytes, specifications: list[tuple[int, int]], count: int) -> tuple[Colours, bytes | None]:

@@ -10,37 +10,57 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from arttl.pictures.bad_pictures import UnsupportedPixels
-from arttl.pictures.profiles import Chromaticities, grey_profile, of_code_points, rgb_profile
+from arttl.picture_headers.bad_pictures import UnsupportedPixels
+from arttl.picture_headers.file_bytes import Bytes
+from arttl.picture_headers.profiles import Chromaticities, grey_profile, of_code_points, rgb_profile
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_READ_AT_ONCE = 1 << 20
 _MOST_CHUNKS = 200_000  # a picture of the largest size in chunks of four kilobytes
 _GREY_TYPES, _RGB = (0, 4), 2  # colour types
 
 
+class Chunk(NamedTuple):
+    """The kind of a chunk, and where its content starts and ends."""
+
+    kind: bytes
+    start: int
+    end: int
+
+
 @dataclass(frozen=True, slots=True)
 class PngHeader:
-    """The chunks before the pixels.
+    """The chunks before the pixels, and where all are.
 
     Attributes:
+        width, height: in pixels.
+        colour_type: the specification's number of the colours.
+        interlaced: whether the pixels come in seven passes.
         bits: per sample.
         is_grey, is_rgb: with or without alpha; RGB without alpha.
         transparent: the transparent colour, one sample or three as the file has them.
         uses_embedded: whether an embedded profile, which is Pillow's to read, comes before the other chunks.
         profile: the colour profile that follows from the gamma, chromaticities or code points, where these count
             and the picture is not sRGB.
+        chunks: all of them.
     """
 
+    width: int
+    height: int
+    colour_type: int
+    interlaced: bool
     bits: int
     is_grey: bool
     is_rgb: bool
     transparent: tuple[int, ...]
     uses_embedded: bool
     profile: bytes | None
+    chunks: tuple[Chunk, ...]
 
 
-def read_png_header(data: bytes) -> PngHeader:
+def read_png_header(data: Bytes) -> PngHeader:
     """Check the whole file's chunks, and read those before the pixels.
 
     Raises:
@@ -48,42 +68,56 @@ def read_png_header(data: bytes) -> PngHeader:
         UnsupportedPixels: for pixels of high dynamic range.
     """
     chunks: dict[bytes, bytes] = {}
+    places = []
     before_pixels = True
-    for kind, body in _chunks(data):
-        before_pixels = before_pixels and kind != b"IDAT"
+    for chunk, body in _chunks(data):
+        places.append(chunk)
+        before_pixels = before_pixels and chunk.kind != b"IDAT"
         if before_pixels:
             # A chunk that may occur once and occurs again is ignored, as by libpng.
-            chunks.setdefault(kind, bytes(body[:64]))
+            chunks.setdefault(chunk.kind, bytes(body[:64]))
     header = chunks.get(b"IHDR", b"")
     if len(header) < 13:
         raise ValueError("the PNG has no header")
     bits, colour_type = header[8], header[9]
     is_grey = colour_type in _GREY_TYPES
     return PngHeader(
+        width=int.from_bytes(header[:4], "big"),
+        height=int.from_bytes(header[4:8], "big"),
+        colour_type=colour_type,
+        interlaced=header[12] != 0,
         bits=bits,
         is_grey=is_grey,
         is_rgb=colour_type == _RGB,
         transparent=_transparent(chunks, colour_type),
         uses_embedded=b"cICP" not in chunks,
         profile=_profile(chunks, is_grey),
+        chunks=tuple(places),
     )
 
 
-def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
-    """Kind and content of each chunk up to the end's, with its checksum compared."""
-    if not data.startswith(_SIGNATURE):
+def _chunks(data: Bytes) -> Iterator[tuple[Chunk, memoryview]]:
+    """Each chunk up to the end's, with its content and its checksum compared."""
+    if data[: len(SIGNATURE)] != SIGNATURE:
         raise ValueError("no PNG")
-    view, position = memoryview(data), len(_SIGNATURE)
+    position, size = len(SIGNATURE), len(data)
+    first, view = 0, memoryview(data if isinstance(data, bytes) else b"")
     for _ in range(_MOST_CHUNKS):
-        length = int.from_bytes(view[position : position + 4], "big")
-        end = position + 8 + length
-        kind = bytes(view[position + 4 : position + 8])
-        # Also that of the pixels, which decoders do not compare.
-        if end + 4 > len(data) or zlib.crc32(view[position + 4 : end]) != int.from_bytes(
-            view[end : end + 4], "big"
-        ):
+        if position + 8 > first + len(view):
+            first, view = position, memoryview(data[position : position + _READ_AT_ONCE])
+        at = position - first
+        end = position + 8 + int.from_bytes(view[at : at + 4], "big")
+        if end + 4 > size:
             raise ValueError("a chunk of the PNG is cut off or damaged")
-        yield kind, view[position + 8 : end]
+        if end + 4 > first + len(view):
+            first, view = position, memoryview(data[position : max(end + 4, position + _READ_AT_ONCE)])
+            at = 0
+        checked, checksum = view[at + 4 : end - first], view[end - first : end - first + 4]
+        # Also of the pixels, whose checksums decoders do not compare.
+        if zlib.crc32(checked) != int.from_bytes(checksum, "big"):
+            raise ValueError("a chunk of the PNG is cut off or damaged")
+        kind = bytes(checked[:4])
+        yield Chunk(kind, position + 8, end), checked[4:]
         if kind == b"IEND":
             return
         position = end + 4

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from arttl.pictures.bad_pictures import UnsupportedPixels
-from arttl.pictures.boxes import Box, boxes, first_box
-from arttl.pictures.profiles import of_code_points, rgb_profile
+from arttl.picture_headers.bad_pictures import UnsupportedPixels
+from arttl.picture_headers.boxes import Box, boxes, first_box
+from arttl.picture_headers.profiles import of_code_points, rgb_profile
 
 _MOST_ASSOCIATIONS = 100_000
 

@@ -1,0 +1,1 @@
+"""What the headers of pictures say: sizes, colours, profiles; and their bytes, in memory or on disk."""
