@@ -19,7 +19,7 @@ from arttl.explain.pictures import Sheet, class_sheets, write_pictures
 from arttl.explain.views import PANEL, Split, View, views_of_files, views_of_shards
 from arttl.inference.labels import Prediction
 from arttl.models import FusedModel, MultiTaskModel, load_trained_model
-from arttl.saliency.maps import AnyMethod, maps_of, to_device
+from arttl.saliency.maps import TRUNK_METHODS, AnyMethod, maps_of, to_device
 from arttl.saliency.plan import Mode
 from arttl.saliency.taps import print_taps
 from arttl.settings import AtLeastOne, Settings
@@ -35,8 +35,8 @@ _STYLES: dict[str, Callable[[Picture, Heat], Picture]] = {
 class VisualizeSettings(Settings):
     """Draw what a model looks at, over pictures from files or from shards.
 
-    VisualBackProp shows the trunk of the network and is the same for every task; the other methods explain the
-    prediction of the model for each task.
+    VisualBackProp shows the trunk of the network and is the same for every task, and so do attention-rollout and
+    attention-pool of a vision transformer; the other methods explain the prediction of the model for each task.
     """
 
     model: Path
@@ -54,9 +54,10 @@ class VisualizeSettings(Settings):
     compare: str | None = None
     """Other weights to set beside the model's: imagenet, packaged, a weights file, or the folder of a model or run."""
     method: AnyMethod = "visual-backprop"
-    """How the map is made; all but the first need captum."""
+    """How the map is made; grad-cam, integrated-gradients and gradients need captum, and those of attention a vision
+    transformer."""
     tasks: tuple[str, ...] = ()
-    """Tasks whose predictions the other methods explain; by default every task of the model."""
+    """Tasks whose predictions a method explains; by default every task of the model."""
     mode: Mode = "bojarski"
     """Which VisualBackProp: the original's, or that of the paper's published code."""
     style: Literal["overlay", "contour", "mask"] = "overlay"
@@ -78,10 +79,10 @@ class VisualizeSettings(Settings):
             raise ArttlError(
                 "name pictures with --images or a folder of shards with --shards, one of the two"
             )
-        if self.method == "visual-backprop" and self.tasks:
+        if self.method in TRUNK_METHODS and self.tasks:
             raise ArttlError(
-                "--tasks with --method visual-backprop: its map is the same for every task; leave --tasks out, or "
-                "choose --method grad-cam, integrated-gradients or gradients"
+                f"--tasks with --method {self.method}: its map is the same for every task; leave --tasks out, or "
+                "choose --method grad-cam, integrated-gradients, gradients or attention-gradients"
             )
         if self.method != "visual-backprop" and self.mode != "bojarski":
             raise ArttlError(
@@ -179,7 +180,7 @@ def _load(settings: VisualizeSettings) -> tuple[MultiTaskModel | FusedModel, lis
 
 def _tasks_to_explain(settings: VisualizeSettings, networks: Sequence[MultiTaskModel]) -> list[str | None]:
     """The tasks to explain; None for the trunk, which is the same for all."""
-    if settings.method == "visual-backprop":
+    if settings.method in TRUNK_METHODS:
         return [None]
     names = settings.tasks or networks[-1].tasks.names
     for network in networks:
@@ -201,7 +202,10 @@ def _columns(
         maps_of(network, torch.stack(tensors), settings.method, mode=settings.mode, task=task or "").numpy()
         for network, tensors in zip(networks, inputs, strict=True)
     ]  # [networks] of [N, H, W]
-    suffix = "" if task is None else f": {task}, {settings.method}"
+    explained = ", ".join(
+        filter(None, (task, settings.method if settings.method != "visual-backprop" else ""))
+    )
+    suffix = f": {explained}" if explained else ""
     columns = []
     for index, network in enumerate(networks):
         drawn = [
@@ -209,7 +213,7 @@ def _columns(
             for view, heat in zip(views, heats[index], strict=True)
         ]
         notes = [_caption(of_picture, task) for of_picture in predictions[index]]
-        columns.append(_Column(title_of(network) + suffix, drawn, notes))
+        columns.append(_Column(title_of(network) + (suffix or _own_form(network)), drawn, notes))
     if settings.compare is not None:
         changes = [
             difference(view.pictures[-1], first, second)
@@ -217,6 +221,11 @@ def _columns(
         ]
         columns.append(_Column("Difference of the two", changes, [""] * len(views)))
     return columns
+
+
+def _own_form(network: MultiTaskModel) -> str:
+    """What is said of VisualBackProp of a transformer, which has no maps to backproject through layers."""
+    return "" if network.backbone.pools is None else ": means of tokens, after VisualBackProp"
 
 
 def _caption(predictions: Mapping[str, Prediction], task: str | None) -> str:

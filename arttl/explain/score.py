@@ -14,7 +14,7 @@ from rich.table import Table
 
 from arttl.console import Console
 from arttl.errors import ArttlError, counted
-from arttl.explain.score_maps import METHODS, SHARES, all_maps, curves, pointing, randomised, scored_tasks
+from arttl.explain.score_maps import SHARES, all_maps, curves, pointing, randomised, scored_tasks
 from arttl.explain.views import Split, views_of_shards
 from arttl.files import write_json
 from arttl.models import load_model
@@ -49,7 +49,7 @@ class ScoreSettings(Settings):
 
 
 def score(settings: ScoreSettings, on_stage: Callable[[str], None] = lambda stage: None) -> dict[str, Any]:
-    """Measure every method of `METHODS`.
+    """Measure every method of `score_maps.METHODS` and, of a vision transformer, those of attention.
 
     Args:
         settings: the model, and what to measure it on.
@@ -104,7 +104,7 @@ def run(settings: ScoreSettings) -> None:
         shares = scores["pointing"]
         rows = {
             method: [f"{100 * shares[method][key]:.0f}%" for key in ("mass_inside", "peak_inside")]
-            for method in METHODS
+            for method in scores["curves"]
         }
         covered = f"{100 * shares['area']:.0f}%"
         drawn = f"{scores['drawn']} drawn objects, somewhere in the picture, of which they cover {covered}"

@@ -15,8 +15,9 @@ from arttl.explain import faithfulness
 from arttl.explain.overlay import Picture
 from arttl.inference.labels import probabilities
 from arttl.models import MultiTaskModel
+from arttl.saliency.attention import AttentionMethod, attention_methods_of
 from arttl.saliency.attribution import Method
-from arttl.saliency.maps import BATCH, maps_of
+from arttl.saliency.maps import BATCH, TRUNK_METHODS, maps_of
 from arttl.saliency.plan import Mode
 from arttl.sources.synthetic import drawn_objects
 
@@ -24,6 +25,7 @@ _TRUNK: dict[str, Mode] = {"visual-backprop": "bojarski", "visual-backprop, saba
 _PER_TASK: tuple[Method, ...] = get_args(Method)
 _BASELINES = ("centre prior", "noise")
 METHODS = (*_TRUNK, *_PER_TASK, *_BASELINES)
+"""Of every network; transformers have those of attention as well."""
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Shares of the layers, from the head down, that the randomisation check gives new weights; 0: the head alone."""
 _RANDOMISED = 4  # pictures of the randomisation check, which makes every map five times
@@ -49,19 +51,24 @@ def all_maps(model: MultiTaskModel, images: Tensor, seed: int) -> dict[str, Tens
     noise = torch.rand((count, height, width), generator=torch.Generator().manual_seed(seed))
     prior = faithfulness.centre_prior(height, width).expand(count, -1, -1)
     baselines = dict(zip(_BASELINES, (prior, noise), strict=True))
-    return _network_maps(model, images, _likeliest(model, images)) | {
+    return _network_maps(model, images, _likeliest(model, images), attention_methods_of(model, images)) | {
         name: heat.expand(len(scored_tasks(model)), -1, -1, -1) for name, heat in baselines.items()
     }
 
 
-def _network_maps(model: MultiTaskModel, images: Tensor, classes: Tensor) -> dict[str, Tensor]:
+def _network_maps(
+    model: MultiTaskModel, images: Tensor, classes: Tensor, attention: Sequence[AttentionMethod]
+) -> dict[str, Tensor]:
     """As `all_maps`, without the baselines, of the given classes [T, B]."""
     tasks = scored_tasks(model)
     maps = {}
     for name, mode in _TRUNK.items():
         heat = maps_of(model, images, "visual-backprop", mode=mode)
         maps[name] = heat.expand(len(tasks), -1, -1, -1)
-    for method in _PER_TASK:
+    for method in (*_PER_TASK, *attention):
+        if method in TRUNK_METHODS:
+            maps[method] = maps_of(model, images, method).expand(len(tasks), -1, -1, -1)
+            continue
         maps[method] = torch.stack(
             [
                 maps_of(model, images, method, task=task, classes=of_task)
@@ -104,7 +111,7 @@ def curves(
     classes = _likeliest(model, images)  # [T, B]
     fillers = {"deletion": torch.zeros_like(images), "insertion": _blurred(model, images)}
     means: dict[str, dict[str, float]] = {}
-    for method in METHODS:
+    for method in maps:
         means[method] = {}
         for curve, filler in fillers.items():
             areas = [
@@ -204,11 +211,12 @@ def randomised(
     """
     images = images[:_RANDOMISED]
     classes = _likeliest(model, images)
-    correlations: dict[str, list[float]] = {name: [] for name in (*_TRUNK, *_PER_TASK)}
+    attention = attention_methods_of(model, images)
+    correlations: dict[str, list[float]] = {name: [] for name in maps if name not in _BASELINES}
     layers = sum(hasattr(layer, "reset_parameters") for layer in model.modules())
     for share in SHARES:
         random = faithfulness.randomised_from_the_top(model, max(share, len(model.tasks) / layers), seed)
-        for name, changed in _network_maps(random, images, classes).items():
+        for name, changed in _network_maps(random, images, classes, attention).items():
             trained = maps[name][:, : len(images)]
             pairs = zip(changed.flatten(0, 1), trained.flatten(0, 1), strict=True)
             correlations[name].append(_mean([faithfulness.rank_correlation(*pair) for pair in pairs]))

@@ -11,11 +11,14 @@ from torch import Tensor
 
 from arttl.cpu import prepare_cpu_for_inference
 from arttl.models import MultiTaskModel
+from arttl.saliency.attention import AttentionMethod, attention_map
 from arttl.saliency.attribution import Method, attribute
 from arttl.saliency.plan import Mode
 from arttl.saliency.visual_backprop import visual_backprop
 
-AnyMethod = Literal["visual-backprop", Method]
+AnyMethod = Literal["visual-backprop", AttentionMethod, Method]
+TRUNK_METHODS: tuple[AnyMethod, ...] = ("visual-backprop", "attention-rollout", "attention-pool")
+"""Their maps are the same for every task."""
 
 BATCH = 8
 """Pictures per batch, to bound the memory."""
@@ -43,22 +46,24 @@ def maps_of(
     Args:
         model: on its device.
         images: [N, 3, H, W], normalised.
-        method: `visual-backprop`, or one of `attribute`.
+        method: `visual-backprop`, or one of `attention_map` or `attribute`.
         mode: of `visual_backprop`.
-        task: of `attribute`.
-        classes: [N], of `attribute`.
+        task: that is explained, by all but `TRUNK_METHODS`.
+        classes: [N], likewise; None for those with the highest logits.
 
     Returns:
         [N, H, W] float32 in [0, 1], on the CPU.
 
     Raises:
-        ArttlError: as `visual_backprop` and `attribute`.
+        ArttlError: as `visual_backprop`, `attention_map` and `attribute`.
     """
     maps = []
     class_batches: Iterable[Tensor | None] = repeat(None) if classes is None else classes.split(BATCH)
     for batch, batch_classes in zip(images.split(BATCH), class_batches, strict=False):
         if method == "visual-backprop":
             heat = visual_backprop(model, batch, mode)
+        elif method == "attention-rollout" or method == "attention-pool" or method == "attention-gradients":
+            heat = attention_map(model, batch, method, task, batch_classes)
         else:
             heat = attribute(model, batch, method, task, batch_classes)
         maps.append(heat.cpu())

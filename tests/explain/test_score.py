@@ -10,7 +10,8 @@ import torch
 
 from arttl.cli import run_command
 from arttl.errors import ArttlError
-from arttl.explain.score import METHODS, SHARES, ScoreSettings
+from arttl.explain.score import SHARES, ScoreSettings
+from arttl.explain.score_maps import METHODS
 from arttl.loading import Preprocess
 from arttl.models import Backbone, MultiTaskModel
 from arttl.tasks import Task, TaskSet, Vocabulary
