@@ -25,7 +25,7 @@ ENVIRONMENT = ROOT / ".venv"
 SCRIPTS = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 EXTRAS = {
     "demo": ["weights"],
-    "test": ["dev", "weights", "rijks", "heif", "remote", "dask", "explain", "export", "review"],
+    "test": ["dev", "weights", "rijks", "heif", "remote", "dask", "explain", "adapt", "export", "review"],
 }
 
 
