@@ -24,12 +24,12 @@ TASKS = {"gallery": "subject", "paintings": "artist"}
 
 @dataclass(frozen=True)
 class Network:
-    """A backbone, its weights and the size of its pictures, and what is compared."""
+    """A backbone, its weights and the size of its pictures, and what is compared: way to learning rate."""
 
     name: str
     weights: str
     size: int
-    ways: tuple[str, ...]
+    rates: dict[str, float]
 
 
 def shards_of(data: Path, collection: str, pictures: int, seed: int, out: Path) -> Path:
@@ -53,7 +53,7 @@ def shards_of(data: Path, collection: str, pictures: int, seed: int, out: Path) 
 def settings_of(
     network: Network, way: str, shards: Path, task: str, seed: int, out: Path, epochs: int
 ) -> TrainSettings:
-    """Those of one run; each way has the learning rate that suits how much of the network learns."""
+    """Those of one run."""
     common = {
         "shards": shards,
         "tasks": (task,),
@@ -65,15 +65,14 @@ def settings_of(
         "out": out,
         "maps": 0,
     }
-    if way == "off-the-shelf":
+    if way not in network.rates:
         return TrainSettings.of(mode="off-the-shelf", **common)
-    rates = {"full": 1e-4, "lora": 1e-3}
     return TrainSettings.of(
         mode="fine-tune",
         adapt=way,
         epochs=epochs,
         batch_size=16,
-        learning_rate=rates.get(way, 3e-4),
+        learning_rate=network.rates[way],
         batchnorm="frozen",
         **common,
     )
@@ -102,13 +101,16 @@ def main() -> None:
     given = parser.parse_args()
     networks = [
         Network(
-            "vit_small_patch14_dinov2", given.vit, given.vit_size, ("off-the-shelf", "last-2", "lora", "full")
+            "vit_small_patch14_dinov2",
+            given.vit,
+            given.vit_size,
+            {"last-2": 1e-4, "lora": 1e-3, "full": 2e-5},
         ),
-        Network("tf_efficientnet_lite0", "packaged", given.lite_size, ("off-the-shelf", "last-4", "full")),
+        Network("tf_efficientnet_lite0", "packaged", given.lite_size, {"last-4": 3e-4, "full": 1e-4}),
     ]
     print("| collection | network | what learns | accuracy | balanced |\n|---|---|---|---|---|")
     for collection, network in itertools.product(given.collections, networks):
-        for way in network.ways:
+        for way in ("off-the-shelf", *network.rates):
             found = []
             for seed in range(given.seeds):
                 shards = shards_of(given.data, collection, given.pictures, seed, given.out)
