@@ -28,7 +28,19 @@ ENVIRONMENT = ROOT / ".venv"
 SCRIPTS = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 EXTRAS = {
     "demo": ["weights"],
-    "test": ["dev", "docs", "weights", "rijks", "heif", "remote", "dask", "explain", "export", "review"],
+    "test": [
+        "dev",
+        "docs",
+        "weights",
+        "rijks",
+        "heif",
+        "remote",
+        "dask",
+        "explain",
+        "adapt",
+        "export",
+        "review",
+    ],
 }
 
 

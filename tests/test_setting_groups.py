@@ -30,7 +30,8 @@ FLAGS = """shards tasks multi_label number classes backbone weights mode out ove
     keep_checkpoints epochs patience batch_size accumulate optimizer learning_rate head head_learning_rate layer_decay
     weight_decay schedule clip_norm ema label_smoothing logit_adjustment mixup sampling task_weights balancing
     balancing_rate teachers teacher_share teacher_temperature inverse_l2 batchnorm frozen_batchnorm input_size fit
-    filter scaling augment crop_scale color_jitter mixed_precision compile engine on_bad_sample threads maps seed"""
+    filter scaling augment crop_scale color_jitter mixed_precision compile engine on_bad_sample threads maps seed
+    adapt pooling"""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,8 +41,9 @@ Heats = npt.NDArray[np.float32]
 class VisualizeSettings(Settings):
     """Draw what a model looks at, over pictures from files or from shards.
 
-    Class maps show what speaks for a label, the predicted one or another, and so do the methods that need captum.
-    VisualBackProp shows the trunk of the network and is the same for every task.
+    Class maps show what speaks for a label, the predicted one or another, and so do attention-gradients of a vision
+    transformer and the methods that need captum. VisualBackProp shows the trunk of the network and is the same for
+    every task, and so are attention-rollout and attention-pool of a vision transformer.
     """
 
     model: Path
@@ -61,7 +62,8 @@ class VisualizeSettings(Settings):
     """Other weights to set beside the model's: imagenet, packaged, a weights file, or the folder of a model or run."""
     method: AnyMethod | None = None
     """How the map is made. By default class-map; visual-backprop with --compare or --mode, of a fused model, and of a
-    network that has no class maps. Those of gradients need captum."""
+    network that has no class maps. grad-cam, integrated-gradients and gradients need captum, those of attention a
+    vision transformer."""
     tasks: tuple[str, ...] = ()
     """Tasks whose predictions a method explains; by default every task of the model that has classes."""
     label: str | None = None
@@ -94,7 +96,7 @@ class VisualizeSettings(Settings):
         if self.method in TRUNK_METHODS and flag is not None:
             raise ArttlError(
                 f"{flag} with --method {self.method}: its map is the same for every task; leave {flag} out, or "
-                "choose --method class-map, grad-cam, integrated-gradients or gradients"
+                "choose --method class-map, grad-cam, integrated-gradients, gradients or attention-gradients"
             )
         if self.method not in (None, "visual-backprop") and self.mode != DEFAULT_MODE:
             raise ArttlError(
@@ -247,7 +249,7 @@ class _Subject:
     def title(self, method: AnyMethod) -> str:
         """What follows the title of a network."""
         if self.task is None:
-            return ""
+            return "" if method == "visual-backprop" else f": {method}"
         if self.label is None and self.against is None:
             return f": {self.task}, {method}"
         against = "" if self.against is None else f" rather than {self.against}"
@@ -341,7 +343,13 @@ def _columns(
                 note if heat.any() else f"{note}\n{subject.nothing}".strip()
                 for note, heat in zip(notes, heats[index], strict=True)
             ]
-        columns.append(_Column(title_of(network) + subject.title(explained.method), drawn, notes))
+        columns.append(
+            _Column(
+                title_of(network) + (subject.title(explained.method) or _own_form(network, explained.method)),
+                drawn,
+                notes,
+            )
+        )
     if settings.compare is not None:
         changes = [
             difference(view.pictures[-1], first, second)
@@ -349,6 +357,12 @@ def _columns(
         ]
         columns.append(_Column("Difference of the two", changes, [""] * len(views)))
     return columns
+
+
+def _own_form(network: MultiTaskModel, method: AnyMethod) -> str:
+    """What is said of VisualBackProp of a transformer, which has no maps to backproject through layers."""
+    is_own = method == "visual-backprop" and network.backbone.pools is not None
+    return ": means of tokens, after VisualBackProp" if is_own else ""
 
 
 def _caption(predictions: Mapping[str, Prediction], task: str | None) -> str:

@@ -19,7 +19,7 @@ from arttl.explain.regions import region_on, same_proportions, strongest_box
 from arttl.files import write_bytes
 from arttl.models import MultiTaskModel, load_model
 from arttl.pictures.decoding import BadPicture
-from arttl.saliency.maps import BATCH, AnyMethod, maps_of, to_device
+from arttl.saliency.maps import BATCH, TRUNK_METHODS, AnyMethod, maps_of, to_device
 from arttl.settings import BetweenZeroAndOne, OutputFile, Settings
 from arttl.suggesting.pictures import PredictedPictures, open_pictures
 from arttl.tasks import Task
@@ -45,8 +45,9 @@ class RegionsSettings(Settings):
     """Where pictures can be seen: target (address of an image or of a IIIF canvas), picture or object_number, and
     optionally width and height, without which regions are in pixels of the original picture."""
     method: AnyMethod = "visual-backprop"
-    """How the map is made; visual-backprop is the same for every task, the others explain the first suggested label of
-    each, class-map that of every task but numbers; those of gradients need captum."""
+    """How the map is made; visual-backprop, attention-rollout and attention-pool are the same for every task, the
+    others explain the first suggested label of each, class-map that of every task but numbers; grad-cam,
+    integrated-gradients and gradients need captum."""
     mass: BetweenZeroAndOne = 0.5
     """Share of the map that the strongest pixels hold."""
     out: OutputFile
@@ -172,8 +173,8 @@ class RegionFinder:
 
     def _of_batch(self, batch: Sequence[_Mapped]) -> Iterator[tuple[tuple[str, str], Target]]:
         images = torch.stack([mapped.image for mapped in batch])
-        shared = self._settings.method == "visual-backprop"
-        of_trunk = list(enumerate(maps_of(self._model, images, "visual-backprop"))) if shared else []
+        shared = self._settings.method in TRUNK_METHODS
+        of_trunk = list(enumerate(maps_of(self._model, images, self._settings.method))) if shared else []
         with_region = set()
         for task in self._model.tasks:
             for index, heat in of_trunk if shared else self._maps_of_task(task, batch, images):

@@ -98,7 +98,10 @@ def score(settings: ScoreSettings, on_stage: Callable[[str], None] = lambda stag
     on_stage(f"maps of {counted(len(views), 'picture')}")
     own = methods_of(model, images)
     if lacking := [name for name in settings.methods if name not in own]:
-        raise ArttlError(f"--methods {lacking[0]}: {why_no_class_maps(model, [images])}")
+        reason = f"{model.backbone.name} is no vision transformer with such attention"
+        if lacking[0] == "class-map":
+            reason = why_no_class_maps(model, [images])
+        raise ArttlError(f"--methods {lacking[0]}: {reason}")
     names = [name for name in own if name in (settings.methods or own)]
     maps = all_maps(model, images, settings.seed, names)
     scores: dict[str, Any] = {"pictures": len(views), "drawn": settings.drawn}

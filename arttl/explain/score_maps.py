@@ -15,9 +15,10 @@ from arttl.explain import faithfulness
 from arttl.explain.overlay import Picture
 from arttl.inference.labels import probabilities
 from arttl.models import MultiTaskModel
+from arttl.saliency.attention import AttentionMethod, attention_methods_of
 from arttl.saliency.attribution import Method
 from arttl.saliency.class_maps import why_no_class_maps
-from arttl.saliency.maps import BATCH, maps_of
+from arttl.saliency.maps import BATCH, TRUNK_METHODS, maps_of
 from arttl.saliency.plan import DEFAULT_MODE, Mode
 from arttl.sources.synthetic import drawn_objects
 
@@ -28,8 +29,9 @@ _TRUNK: dict[str, Mode] = {
 }
 PER_TASK: tuple[Literal["class-map", Method], ...] = ("class-map", *get_args(Method))
 _BASELINES = ("centre prior", "noise")
-METHODS = (*PER_TASK, *_TRUNK, *_BASELINES)
-"""Of every network, but that some have no class maps."""
+ATTENTION: tuple[AttentionMethod, ...] = get_args(AttentionMethod)
+METHODS = (*PER_TASK, *ATTENTION, *_TRUNK, *_BASELINES)
+"""Of every network, but that some have no class maps, and that vision transformers alone have those of attention."""
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Shares of the layers, from the head down, that the randomisation check gives new weights; 0: the head alone."""
 _RANDOMISED = 4  # pictures of the randomisation check, which makes every map five times
@@ -42,8 +44,11 @@ def scored_tasks(model: MultiTaskModel) -> list[str]:
 
 def methods_of(model: MultiTaskModel, images: Tensor) -> tuple[str, ...]:
     """Those of `METHODS` that a network has."""
-    lacking = "class-map" if why_no_class_maps(model, [images]) else ""
-    return tuple(name for name in METHODS if name != lacking)
+    attention = attention_methods_of(model, images)
+    lacking = {str(name) for name in ATTENTION if name not in attention}
+    if why_no_class_maps(model, [images]):
+        lacking.add("class-map")
+    return tuple(name for name in METHODS if name not in lacking)
 
 
 def all_maps(
@@ -85,7 +90,10 @@ def network_maps(
         if name in _TRUNK:
             heat = maps_of(model, images, "visual-backprop", mode=_TRUNK[name])
             maps[name] = heat.expand(len(tasks), -1, -1, -1)
-        elif method := next((method for method in PER_TASK if method == name), None):
+        elif method := next((method for method in (*PER_TASK, *ATTENTION) if method == name), None):
+            if method in TRUNK_METHODS:
+                maps[name] = maps_of(model, images, method).expand(len(tasks), -1, -1, -1)
+                continue
             maps[name] = torch.stack(
                 [
                     maps_of(model, images, method, task=task, classes=of_task)

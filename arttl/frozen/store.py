@@ -138,7 +138,11 @@ class FeatureStore:
         """
         try:
             with torch.device("meta"):
-                check_shapes(Backbone(self.backbone_name, self.recipe.pooling), {self.directory / _WEIGHTS: ""}, _DESCRIPTION)
+                check_shapes(
+                    Backbone(self.backbone_name, self.recipe.pooling),
+                    {self.directory / _WEIGHTS: ""},
+                    _DESCRIPTION,
+                )
             backbone = Backbone(self.backbone_name, self.recipe.pooling)
             backbone.load_state_dict(load_file(self.directory / _WEIGHTS))
         except (OSError, RuntimeError, SafetensorError, ValueError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +18,7 @@ import arttl.models.keras.networks  # noqa: F401 - registers Keras's forms with 
 from arttl.cpu import available_memory
 from arttl.errors import ArttlError, did_you_mean
 from arttl.loading.preprocess import Preprocess
+from arttl.models.attention import attention_of, last_attention_input
 from arttl.models.networks import (
     Pooling,
     Stage,
@@ -25,6 +27,7 @@ from arttl.models.networks import (
     is_channels_last,
     own_pooling,
     pooled_tokens,
+    prefix_tokens,
     stages_of,
     trunk_of,
 )
@@ -129,6 +132,20 @@ class Backbone(nn.Module):
     def pools(self) -> Pooling | Literal["attention"] | None:
         """What the pooled features of a transformer are made of; None for other networks, and rarer ways."""
         return self.pooling or own_pooling(self.network)
+
+    @property
+    def prefix_tokens(self) -> int:
+        """How many class and register tokens come before those of a transformer's patches."""
+        return prefix_tokens(self.network)
+
+    @property
+    def last_attention_input(self) -> nn.Module | None:
+        """The module whose output, tokens [B, N, D], the last block attends over; None for networks without such."""
+        return last_attention_input(self.network)
+
+    def attention(self) -> AbstractContextManager[list[torch.Tensor]]:
+        """Collect the attention of all layers while the network runs in the block, see `attention_of`."""
+        return attention_of(self.network)
 
     @property
     def pretrained_config(self) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 try:
     from isal import isal_zlib as zlib
 except ImportError:  # has no wheel for this machine
-    import zlib
+    import zlib  # type: ignore[no-redef]
 
 _AT_ONCE = 1 << 20  # bytes, of what comes out
 

@@ -6,10 +6,13 @@ map sums the positions i of the deeper map with `0 <= y + padding - i * stride <
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from torch import nn
+
+from arttl.errors import ArttlError
 
 Size = tuple[int, int]  # vertical, horizontal
 _IDENTITY = (1, 1, 0)  # kernel, stride and padding
@@ -168,3 +171,19 @@ def _pair(value: object) -> Size:
 def _pairwise(function: Callable[..., int], *pairs: Size) -> Size:
     vertical, horizontal = (function(*axis) for axis in zip(*pairs, strict=True))
     return vertical, horizontal
+
+
+def token_grid(count: int, image: Size) -> Size:
+    """Rows and columns of a picture's patches.
+
+    Args:
+        count: of the patches.
+        image: height and width of the picture.
+
+    Raises:
+        ArttlError: if they are not the patches of such a picture.
+    """
+    rows = max(1, round(math.sqrt(count * image[0] / image[1])))
+    if rows * (count // rows) != count:
+        raise ArttlError(f"{count} tokens are not the patches of a picture of {image[1]} x {image[0]} px")
+    return rows, count // rows

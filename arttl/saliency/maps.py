@@ -11,13 +11,14 @@ from torch import Tensor
 
 from arttl.cpu import prepare_cpu_for_inference
 from arttl.models import FusedModel, MultiTaskModel
+from arttl.saliency.attention import AttentionMethod, attention_map
 from arttl.saliency.attribution import Method, attribute
 from arttl.saliency.class_maps import Question, class_maps_of
 from arttl.saliency.plan import DEFAULT_MODE, Mode
 from arttl.saliency.visual_backprop import visual_backprop
 
-AnyMethod = Literal["class-map", "visual-backprop", Method]
-TRUNK_METHODS: tuple[AnyMethod, ...] = ("visual-backprop",)
+AnyMethod = Literal["class-map", "visual-backprop", AttentionMethod, Method]
+TRUNK_METHODS: tuple[AnyMethod, ...] = ("visual-backprop", "attention-rollout", "attention-pool")
 """Their maps are the same for every task."""
 
 BATCH = 8
@@ -47,7 +48,7 @@ def maps_of(
     Args:
         model: on its device.
         images: [N, 3, H, W], normalised.
-        method: `class-map`, `visual-backprop`, or one of `attribute`.
+        method: `class-map`, `visual-backprop`, or one of `attention_map` or `attribute`.
         mode: of `visual_backprop`.
         task: that is explained, by all but `TRUNK_METHODS`.
         classes: [N], likewise; None for those with the highest logits.
@@ -57,7 +58,7 @@ def maps_of(
         [N, H, W] float32 in [0, 1], on the CPU.
 
     Raises:
-        ArttlError: as `class_maps`, `visual_backprop` and `attribute`.
+        ArttlError: as `class_maps`, `visual_backprop`, `attention_map` and `attribute`.
     """
     if method == "class-map":
         return class_maps_per_network(model, [images], task, classes, against)[0]
@@ -66,6 +67,8 @@ def maps_of(
     for batch, batch_classes in zip(images.split(BATCH), class_batches, strict=False):
         if method == "visual-backprop":
             heat = visual_backprop(model, batch, mode)
+        elif method == "attention-rollout" or method == "attention-pool" or method == "attention-gradients":
+            heat = attention_map(model, batch, method, task, batch_classes)
         else:
             heat = attribute(model, batch, method, task, batch_classes)
         maps.append(heat.cpu())

@@ -8,6 +8,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from arttl.errors import ArttlError
 from arttl.models import TrainedModel
+from arttl.models.adaptation import is_frozen
 from arttl.models.checks import check_batch_of_one
 from arttl.training.settings import BatchNorm
 
@@ -20,7 +21,7 @@ def training_mode(model: TrainedModel, *, backbone_learns: bool, batchnorm: Batc
         backbone_learns: else the backbone stays in evaluation mode, but for its batch normalisation where
             `batchnorm` is `batch`: that is what Keras did with frozen layers in 2018 (and until TensorFlow 2):
             normalise with the batch's statistics in training, and with ImageNet's at test. torch's `train()` would
-            also change ImageNet's, so their momentum is 0.
+            also change ImageNet's, so their momentum is 0. Where only a part learns, the rest stays in evaluation mode.
         batchnorm: `frozen` keeps the running statistics, and uses them.
     """
     model.train()
@@ -31,6 +32,10 @@ def training_mode(model: TrainedModel, *, backbone_learns: bool, batchnorm: Batc
                 module.train(batchnorm != "frozen")
                 if not backbone_learns:
                     module.momentum = 0.0
+        if backbone_learns:
+            for module in backbone.modules():
+                if is_frozen(module):
+                    module.eval()
 
 
 def check_batches_of_one(model: TrainedModel, batchnorm: BatchNorm, processes: int) -> None:

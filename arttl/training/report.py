@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -42,13 +42,18 @@ class EpochReporter(Reporter):
         on_first_rank(lambda: self._run.append(line))
 
     def describe_run(
-        self, model: TrainedModel, note: str, mode: str, manifest: Manifest, accelerator: Accelerator
+        self,
+        model: TrainedModel,
+        notes: Sequence[str],
+        mode: str,
+        manifest: Manifest,
+        accelerator: Accelerator,
     ) -> None:
         """Print the data, the model and the machine of a run.
 
         Args:
             model: before its first step.
-            note: a line on its weights, which may be empty.
+            notes: lines on its weights, which may be empty.
             mode: of the run.
             manifest: of the shards.
             accelerator: of the run.
@@ -63,7 +68,7 @@ class EpochReporter(Reporter):
         networks = " + ".join(network.name for network in model.networks)
         self.say(f"network    {networks}, {parameters:.1f} million parameters, {mode}")
         self.say(f"weights    {model.provenance.weights}")
-        if note:
+        for note in filter(None, notes):
             self.say(f"           {note}")
         for preprocess in dict.fromkeys(model.preprocesses):
             self.say(f"input      {preprocess}")

@@ -10,12 +10,14 @@ from typing import Annotated, Any, Literal
 from arttl.errors import ArttlError
 from arttl.loading import Augment, Preprocess
 from arttl.loading.settings import DecodingSettings, TaskSettings
+from arttl.models.adaptation import Adaptation
 from arttl.models.heads import check_head
 from arttl.models.settings import NetworkSettings
 from arttl.settings import (
     AtLeastOne,
     BetweenZeroAndOne,
     NotNegative,
+    Parsed,
     Positive,
     Removed,
     RunSettings,
@@ -100,6 +102,9 @@ class ModelSettings(NetworkSettings, _Mode):
     weights: str = "imagenet"
     """First weights: imagenet (download), packaged, none, a file, or the folder of a model or run. A fused model (of
     arttl fuse) brings its own networks, and --backbone has no effect."""
+    adapt: Annotated[str, BACKBONE_LEARNS, Parsed(Adaptation.of)] = "full"
+    """What of the network learns in fine-tuning: full (all of it), last-K (its last K blocks and what follows them) or
+    lora (changes of rank 8 of the attention's matrices, or lora-RANK, merged into the saved weights; needs peft)."""
     head: Annotated[str, BY_EPOCHS] = "linear"
     """The head of each task: linear, or mlp (one hidden layer of 512 units)."""
     batchnorm: Annotated[BatchNorm, BACKBONE_LEARNS] = "batch"
@@ -142,6 +147,8 @@ class ModelSettings(NetworkSettings, _Mode):
         check_head(self.head)
         if self.mode == "scratch" and self.weights not in ("none", "imagenet"):
             raise ArttlError(f"--mode scratch starts from random weights, but --weights is {self.weights}")
+        if self.mode == "scratch" and self.adapt != "full":
+            raise ArttlError(f"--adapt {self.adapt} is for --mode fine-tune, and --mode is scratch")
         if self.mode == "off-the-shelf" and self.weights == "none":
             raise ArttlError(
                 "--mode off-the-shelf with --weights none would freeze random weights; give --weights"

@@ -24,6 +24,7 @@ from arttl.inference.predictions import Predictions
 from arttl.inference.promises import catalogued_rows, fit_promises, reference_rows
 from arttl.loading import read_manifest
 from arttl.models import Backbone, MultiTaskModel, Provenance, TrainedModel, load_trained_model, load_weights
+from arttl.models.adaptation import Adaptation, merge
 from arttl.models.checks import check_input_size
 from arttl.models.fusion import is_fused, load_fused
 from arttl.models.losses import log_prior
@@ -82,7 +83,10 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
         manifest.rows(split)
 
     # Model
-    model, note = open_model(settings.model, tasks)
+    model, notes = open_model(settings.model, tasks)
+    adaptation = Adaptation.of(settings.model.adapt)
+    for backbone, preprocess in zip(model.networks, model.preprocesses, strict=True):
+        notes.append(adaptation.apply(backbone, preprocess.size))
     if settings.model.by_epochs and settings.optimisation.batch_size == 1:
         check_batches_of_one(model, settings.model.batchnorm, accelerator.num_processes)
     splits = Splits(
@@ -108,7 +112,7 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
         )
     )
     reporter = EpochReporter(accelerator.is_main_process, folder)
-    reporter.describe_run(model, note, settings.model.mode, manifest, accelerator)
+    reporter.describe_run(model, notes, settings.model.mode, manifest, accelerator)
     if changes:
         reporter.say(f"resumed    with {', '.join(changes)}")
     for sentence in settings.data.sentences(manifest):
@@ -120,6 +124,8 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
         features = None
         if settings.model.by_epochs:
             _train_by_epochs(model, settings, splits, reporter)
+            for backbone in model.networks:
+                merge(backbone)
         else:
             assert isinstance(model, MultiTaskModel)
             features = _solve_heads(model, settings.optimisation.inverse_l2, splits, reporter)
@@ -141,7 +147,7 @@ def run(settings: TrainSettings) -> None:
         print(stop)
 
 
-def open_model(settings: ModelSettings, tasks: TaskSet) -> tuple[TrainedModel, str]:
+def open_model(settings: ModelSettings, tasks: TaskSet) -> tuple[TrainedModel, list[str]]:
     """Build a run's model: a network and new heads, or a fused model to train further.
 
     Args:
@@ -149,7 +155,7 @@ def open_model(settings: ModelSettings, tasks: TaskSet) -> tuple[TrainedModel, s
         tasks: what to predict.
 
     Returns:
-        The model; and a note on weights that were left out or heads that are new, empty if there are none.
+        The model; and notes on weights that were left out or heads that are new, empty if there are none.
 
     Raises:
         ArttlError: if the weights cannot be loaded, or do not suit the mode.
@@ -174,16 +180,16 @@ def open_model(settings: ModelSettings, tasks: TaskSet) -> tuple[TrainedModel, s
             check_input_size(network, preprocess.size)
         provenance = Provenance(settings.mode, f"fused model of {settings.weights}")
         trained, new = fused.for_training(tasks, preprocesses, provenance)
-        return trained, f"new heads: {', '.join(new)}" if new else ""
+        return trained, [f"new heads: {', '.join(new)}" if new else ""]
     backbone = Backbone(settings.backbone, settings.pooling)
     loaded = load_weights(backbone, settings.weights, settings.input_size)
     preprocess = settings.preprocess(loaded.preprocess)
     provenance = Provenance(settings.mode, loaded.origin)
     model = MultiTaskModel(backbone, tasks, preprocess, provenance, head=settings.head)
     if not loaded.left_out:
-        return model, ""
+        return model, []
     more = f" and {len(loaded.left_out) - 4} more" if len(loaded.left_out) > 4 else ""
-    return model, f"left out: {', '.join(loaded.left_out[:4])}{more}"
+    return model, [f"left out: {', '.join(loaded.left_out[:4])}{more}"]
 
 
 def _train_by_epochs(

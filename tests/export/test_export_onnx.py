@@ -109,6 +109,25 @@ def test_tasks_called_as_something_inside(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["test_vit", "vit_small_patch14_dinov2"])
+def test_transformers_at_another_size_and_with_another_pooling(name: str, tmp_path: Path) -> None:
+    """The positions are resampled within the file, with and without antialiasing."""
+    torch.manual_seed(0)
+    backbone = Backbone(name, "both")
+    torch.nn.init.normal_(backbone.network.pos_embed)
+    model = MultiTaskModel(backbone, TASKS, Preprocess(size=112)).eval()
+    spread(model)
+    network = ExportedNetwork(model)
+    _, difference = export_onnx(network, tmp_path / "m.onnx", drawn(network))
+    assert difference < 1e-4
+    squares = squares_of(network, 3)
+    outputs = run(tmp_path / "m.onnx", squares)
+    with torch.no_grad():
+        for task, expected in network(*squares).items():
+            np.testing.assert_allclose(outputs[task], expected.numpy(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("second", [Preprocess(size=32, mean=(0.5,) * 3), Preprocess(size=48, fit="squash")])
 def test_fused_models(second: Preprocess, tmp_path: Path) -> None:
     model = fused_model(Preprocess(size=32), second)

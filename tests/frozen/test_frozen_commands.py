@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
+from frozen_features import features_of
 
 import arttl
 from arttl.cli import run_command
@@ -87,6 +88,24 @@ def test_probe_leaves_a_run_folder_whose_model_says_what_the_features_said(
     manifest = Manifest.read(small_shards)
     labels = [manifest.labels("type"), manifest.labels("material")]
     assert rows == [row for row in manifest.rows("test").tolist() if any(one[row] for one in labels)]
+
+
+def test_pooling_goes_from_features_to_the_model_and_what_it_predicts(
+    small_shards: Path, tmp_path: Path
+) -> None:
+    both = features_of(
+        small_shards, tmp_path / "both", backbone="test_vit", pooling="both", input_size=64, stages="last"
+    )
+    assert both.stages == {"pooled": 128} and both.load_backbone().pooling == "both"
+    with pytest.raises(ArttlError, match="stages pooled 64, not pooled 128"):
+        features_of(small_shards, tmp_path / "both", backbone="test_vit", input_size=64, stages="last")
+    out = tmp_path / "run"
+    probe(ProbeSettings(features=(tmp_path / "both",), out=out, tasks=("type",), **FEW))
+    model = arttl.load_model(out)
+    assert model.backbone.pooling == "both" and model.backbone.num_features == 128
+    metrics = evaluate(EvaluateSettings.of(model=out, shards=small_shards, threads=1))
+    told = json.loads((out / "test.json").read_text())["tasks"]
+    assert told["type"]["accuracy"] == pytest.approx(metrics["type"].accuracy)
 
 
 def test_validation_objects_of_no_class_are_evidence_against_promises(

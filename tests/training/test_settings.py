@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
 from arttl.errors import ArttlError
+from arttl.models import Backbone, default_preprocess
+from arttl.models.backbones import timm_name
 from arttl.runs import flat_settings
 from arttl.settings import RECIPES, read_recipe
 from arttl.training.settings import TrainSettings
@@ -84,3 +88,15 @@ def test_every_recipe_can_be_read(path: Path) -> None:
     settings = read_recipe(path, TrainSettings).resolved()
     # A recipe for any collection leaves both open.
     assert (settings.data.shards is None) == (settings.run.out == TrainSettings().run.out)
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.name)
+def test_every_network_that_a_recipe_names_is_one_of_timms(path: Path) -> None:
+    """In its settings and in the commands of its header; with its weights, its pooling and its input size."""
+    settings = read_recipe(path, TrainSettings)
+    for name in re.findall(r"--backbone ([\w.]+)(?= |$)", path.read_text(encoding="utf-8"), re.MULTILINE):
+        timm_name(name)
+    with torch.device("meta"):
+        backbone = Backbone(settings.model.backbone, settings.model.pooling)
+        side = settings.model.input_size or default_preprocess(backbone).size
+        assert backbone.eval()(torch.zeros(1, 3, side, side)).shape == (1, backbone.num_features)
