@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import importlib
 import inspect
-import io
 import os
-import select
-import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any
 
 from arttl.cpu import share_cores
-from arttl.errors import ArttlError, did_you_mean, printable
+from arttl.errors import ArttlError, did_you_mean
+from arttl.exit_status import status_of
 from arttl.terminal import choose_colours, filled_help, listed
-
-_DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)  # that a write reports without a name
 
 
 @dataclass(frozen=True)
@@ -290,7 +285,7 @@ def run_command(name: str, argv: Sequence[str] | None = None, prog: str | None =
             _check_alone(prog)
         _run(COMMANDS[name], arguments, prog)
 
-    return _status_of(work)
+    return status_of(work)
 
 
 def _check_alone(prog: str) -> None:
@@ -330,71 +325,6 @@ def _print_completion(shell: str) -> None:
     print(completion(shell, following, values), end="")
 
 
-def _status_of(work: Callable[[], object]) -> int:
-    """Do what a command does, and report its failure."""
-    _tolerate_encodings()
-    try:
-        with _readers_may_leave():
-            work()
-    except ArttlError as error:
-        if os.environ.get("RANK", "0") == "0" or not error.on_every_rank:
-            _report(f"error: {printable(str(error))}")
-        return 2
-    except OSError as error:
-        if error.filename is None and error.errno not in _DISK_ERRORS:
-            raise
-        name = "standard output" if error.filename is None else error.filename
-        path = os.fsdecode(name) if isinstance(name, bytes) else str(name)
-        _report(f"error: {printable(path)} cannot be read or written: {error.strerror}")
-        return 2
-    except KeyboardInterrupt:
-        _report("interrupted")
-        return 130
-    return 0
-
-
-def _report(text: str) -> None:
-    """Print to standard error, which may be on a full disk too."""
-    try:
-        print(text, file=sys.stderr, flush=True)
-    except OSError:
-        _discard(sys.stderr)
-
-
-def _discard(stream: TextIO) -> None:
-    """Lose what a stream still holds and is given, or the end of the process fails on it once more."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, stream.fileno())
-    os.close(null)
-
-
-def _tolerate_encodings() -> None:
-    """Let standard output and error print as escapes what their encoding lacks, where they would fail."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
-@contextmanager
-def _readers_may_leave() -> Iterator[None]:
-    """End quietly, as other programs do, when standard output is a pipe that nobody reads any more."""
-    try:
-        try:
-            yield
-        finally:
-            sys.stdout.flush()
-    except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            poll = select.poll()
-            poll.register(sys.stdout.fileno(), select.POLLOUT)
-            if any(events & select.POLLERR for _, events in poll.poll(0)):
-                _discard(sys.stdout)
-                sys.exit(128 + signal.SIGPIPE)
-        elif error.filename is None and error.errno in _DISK_ERRORS:
-            _discard(sys.stdout)
-        raise  # another pipe, such as a worker's, or another file
-
-
 def main() -> None:
     """The `arttl` console script."""
     lines = listed({name: command.text for name, command in COMMANDS.items()})
@@ -404,14 +334,14 @@ def main() -> None:
     )
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if name in ("-h", "--help"):
-        sys.exit(_status_of(lambda: print(usage)))
+        sys.exit(status_of(lambda: print(usage)))
     if name == "--version":
         from arttl.version import __version__
 
-        sys.exit(_status_of(lambda: print(f"arttl {__version__}")))
+        sys.exit(status_of(lambda: print(f"arttl {__version__}")))
     if name == "--print-completion":
         shell = "".join(sys.argv[2:3])
-        sys.exit(_status_of(lambda: _print_completion(shell)))
+        sys.exit(status_of(lambda: _print_completion(shell)))
     if name not in COMMANDS:
         print(f"error: arttl has no command {name!r}{did_you_mean(name, COMMANDS)}\n{usage}", file=sys.stderr)
         sys.exit(2)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from arttl.models.networks import Pooling
+from arttl.models.settings import Pooling
 
 FORMAT_VERSION = 1
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import importlib
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from timm.models import group_parameters
 from torch import nn
 
 from arttl.errors import ArttlError, counted
-from arttl.models.backbones import Backbone
+
+if TYPE_CHECKING:
+    from arttl.models.backbones import Backbone
 
 _FORM = re.compile(r"full|last-(?P<blocks>[1-9][0-9]{0,3})|lora(-(?P<rank>[1-9][0-9]{0,3}))?")
 _RANK = 8
@@ -90,6 +91,8 @@ def _freeze_but_last(backbone: Backbone, blocks: int) -> str:
             f"--adapt last-{blocks}: timm does not describe the blocks of {backbone.name}; give full"
         )
     # The stem is the first group, and what follows the last block belongs to its group.
+    from timm.models import group_parameters  # not for help: it takes a second
+
     groups: dict[int, list[str]] = group_parameters(network, network.group_matcher(coarse=False))
     if blocks >= len(groups):
         raise ArttlError(

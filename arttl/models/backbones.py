@@ -20,7 +20,6 @@ from arttl.errors import ArttlError, did_you_mean
 from arttl.loading.preprocess import Preprocess
 from arttl.models.attention import attention_of, last_attention_input
 from arttl.models.networks import (
-    Pooling,
     Stage,
     build_network,
     check_pooling,
@@ -31,6 +30,7 @@ from arttl.models.networks import (
     stages_of,
     trunk_of,
 )
+from arttl.models.settings import Pooling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -18,7 +18,7 @@ from arttl.models.backbones import Backbone
 from arttl.models.folders import Provenance, TrainedModel, find_model_folder
 from arttl.models.hub import local_folder
 from arttl.models.multitask import MultiTaskModel, load_model
-from arttl.models.networks import Pooling
+from arttl.models.settings import Pooling
 from arttl.models.stages import PooledStages
 from arttl.tasks import TaskSet
 

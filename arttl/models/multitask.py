@@ -17,7 +17,7 @@ from arttl.models.backbones import Backbone
 from arttl.models.folders import Provenance, TrainedModel, find_model_folder
 from arttl.models.heads import Heads
 from arttl.models.hub import local_folder
-from arttl.models.networks import Pooling
+from arttl.models.settings import Pooling
 from arttl.tasks import TaskSet
 
 

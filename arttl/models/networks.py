@@ -21,10 +21,8 @@ from timm.models import is_model_in_modules
 from torch import nn
 
 from arttl.errors import ArttlError
+from arttl.models.settings import Pooling
 
-Pooling = Literal["class-token", "patch-mean", "both"]
-"""What a transformer's pooled features are made of: its class token, the mean of its patches' tokens, or one behind the
-other, as in DINOv2's linear evaluation (Oquab et al. 2024)."""
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 
 _MODULES_OF_ANY_SIZE = ("vision_transformer", "deit", "eva")

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-from arttl.models.networks import Pooling
 from arttl.settings import AtLeastOne, Settings
+
+Pooling = Literal["class-token", "patch-mean", "both"]
+"""What a transformer's pooled features are made of: its class token, the mean of its patches' tokens, or one behind the
+other, as in DINOv2's linear evaluation (Oquab et al. 2024)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -147,7 +147,10 @@ def _trace(
     network, modules, plan = plan_of(backbone)
     images = on_device_of(network, images)
     size = (images.shape[2], images.shape[3])
-    with evaluating(modules), _stages_hooked(backbone, size, contribute, widths or {}) as contributions:
+    with (
+        evaluating(modules),
+        _stages_hooked(backbone, network, size, contribute, widths or {}) as contributions,
+    ):
         means, last = channel_means(network, plan, images, backbone.feature_maps, rectify_all=True)
         _check_pools(backbone, last)
         if LAST_LAYER in contribute:
@@ -159,13 +162,17 @@ def _trace(
 
 @contextlib.contextmanager
 def _stages_hooked(
-    backbone: Backbone, size: tuple[int, int], contribute: dict[str, Contribute], widths: dict[str, int]
+    backbone: Backbone,
+    network: nn.Module,
+    size: tuple[int, int],
+    contribute: dict[str, Contribute],
+    widths: dict[str, int],
 ) -> Iterator[dict[str, Tensor]]:
     """Collect the contributions of stages, before a later layer changes their output in place."""
     contributions: dict[str, Tensor] = {}
 
     def keep(tap: Tap, module: nn.Module, inputs: Any, output: Any) -> None:
-        maps = as_maps(tap, output, backbone.network, size).float()
+        maps = as_maps(tap, output, network, size).float()
         contributions[tap.module] = contribute[tap.module](maps)
 
     with contextlib.ExitStack() as hooks:
