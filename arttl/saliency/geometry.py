@@ -184,6 +184,7 @@ def token_grid(count: int, image: Size) -> Size:
         ArttlError: if they are not the patches of such a picture.
     """
     rows = max(1, round(math.sqrt(count * image[0] / image[1])))
-    if rows * (count // rows) != count:
+    columns = round(rows * image[1] / image[0])
+    if rows * columns != count:
         raise ArttlError(f"{count} tokens are not the patches of a picture of {image[1]} x {image[0]} px")
-    return rows, count // rows
+    return rows, columns

@@ -7,7 +7,6 @@ network's trunk alone: it is the same for every task and every class.
 from __future__ import annotations
 
 import contextlib
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, get_args
 
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 from arttl.errors import ArttlError, did_you_mean
 from arttl.models.networks import is_channels_last, prefix_tokens, trunk_of
 from arttl.saliency import ops
-from arttl.saliency.geometry import Size
+from arttl.saliency.geometry import Size, token_grid
 from arttl.saliency.plan import DEFAULT_MODE, Mode, Plan, plan_of
 from arttl.saliency.taps import Tap
 
@@ -168,10 +167,9 @@ def as_maps(tap: Tap, output: Any, network: nn.Module, image: Size) -> Tensor:
             # Class and register tokens come first; some networks add them only in their last blocks.
             for prefix in (prefix_tokens(network), 0):
                 tokens = output[:, prefix:]
-                rows = max(1, round(math.sqrt(tokens.shape[1] * image[0] / image[1])))
-                columns = round(rows * image[1] / image[0])
-                if rows * columns == tokens.shape[1]:
-                    return tokens.transpose(1, 2).unflatten(2, (rows, columns))
+                with contextlib.suppress(ArttlError):
+                    grid = token_grid(tokens.shape[1], image)
+                    return tokens.transpose(1, 2).unflatten(2, grid)
     shape = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
     raise ArttlError(
         f"tap {tap.module!r} returns {shape}, which is not a stack of maps [B, C, H, W]: tap another module"
