@@ -273,7 +273,7 @@ class TrainRunSettings(RunSettings):
     keep_checkpoints: AtLeastOne = 2
     """How many of the newest checkpoints are kept."""
     maps: int = 3
-    """How many test pictures get a VisualBackProp overlay at the end."""
+    """How many test pictures get overlays at the end: of what speaks for each task's label, or of what is looked at."""
     seed: int = 0
     """Seed of the weights, the order and the crops."""
 

@@ -360,7 +360,7 @@ def _test(
 
 
 def _draw_maps(folder: RunFolder, shards: Path, count: int, reporter: EpochReporter) -> None:
-    """Draw VisualBackProp maps of a few test pictures into the run folder."""
+    """Draw maps of a few test pictures, for each task where the network has class maps, into the run folder."""
     maps = folder.path / "maps"
     try:
         written = visualize(VisualizeSettings(model=folder.best, shards=shards, count=count, out=maps))

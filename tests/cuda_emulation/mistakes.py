@@ -316,7 +316,7 @@ MISTAKES = [
         EVIDENCE,
         "logits + image * outputs",
         "logits + (image + 1) * outputs",
-        "bounds",
+        "bounds|race",  # the maps may lie behind the logits
     ),
     Mistake("the class of another map", EVIDENCE, "classes[image],", "classes[0],", VALUES),
     Mistake(
