@@ -6,9 +6,9 @@ compiled module.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from arttl.lazy_names import lazy_names
 from arttl.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -44,12 +44,7 @@ _HOME = {
     "visual_backprop": "arttl.saliency",
 }
 __all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name]), name)
-    raise AttributeError(f"module 'arttl' has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

@@ -5,8 +5,9 @@ The names are imported when they are first used, so that settings (`arttl.loadin
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from arttl.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from arttl.loading.batch import Batch as Batch
@@ -27,9 +28,4 @@ _HOME = {
     "read_manifest": "arttl.loading.remote",
 }
 __all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name]), name)
-    raise AttributeError(f"module 'arttl.loading' has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, _HOME)

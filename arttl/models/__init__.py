@@ -6,8 +6,9 @@ the others.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from arttl.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from arttl.models.backbones import Backbone as Backbone
@@ -36,9 +37,4 @@ _HOME = {
     "load_weights": "arttl.models.weights",
 }
 __all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name]), name)
-    raise AttributeError(f"module 'arttl.models' has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, _HOME)
