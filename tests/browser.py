@@ -28,6 +28,8 @@ _KEYS = {
     "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Delete": 46,
 }  # fmt: skip
 _MODIFIERS = {"Alt": 1, "Control": 2, "Meta": 4, "Shift": 8}
+# What Chromium says of an expression whose page goes to another address before it is evaluated.
+_MOVED = ("navigated or closed", "context was destroyed", "Cannot find context", "Cannot find default execution context")
 
 
 def need_chromium() -> str:
@@ -206,13 +208,18 @@ class Page:
         return result["result"].get("value")
 
     def wait_for(self, expression: str, seconds: float = 20.0) -> Any:
-        """The value of an expression once it is true."""
+        """The value of an expression once it is true; the page may move to another address meanwhile."""
         deadline = time.monotonic() + seconds
-        while not (value := self.evaluate(expression)):
+        while True:
+            try:
+                if value := self.evaluate(expression):
+                    return value
+            except RuntimeError as error:
+                if not any(words in str(error) for words in _MOVED):
+                    raise
             if time.monotonic() > deadline:
                 raise TimeoutError(f"it did not become true: {expression}; errors: {self.errors}")
             time.sleep(0.02)
-        return value
 
     def press(self, key: str) -> None:
         """Press a key, such as `a`, `ArrowRight`, `Control+a` or `Shift+Tab`."""

@@ -182,7 +182,7 @@ def size_of(environment: Path) -> str:
 
 
 def size_of_extra(package: str = "arttl", extra: str = "review") -> str:
-    """Megabytes of what an extra needs, what other parts of arttl need too included."""
+    """Megabytes on the disk of what an extra needs, what other parts of arttl need too included."""
     waiting = [
         requirement
         for requirement in distribution(package).requires or ()
@@ -197,9 +197,10 @@ def size_of_extra(package: str = "arttl", extra: str = "review") -> str:
             own = distribution(name)
         except PackageNotFoundError:  # for another system
             continue
-        found[name] = sum(file.size or 0 for file in own.files or ())
+        paths = {Path(str(own.locate_file(file))) for file in own.files or ()}
+        found[name] = sum(path.stat().st_size for path in paths if path.is_file())
         waiting += [each for each in own.requires or () if "extra ==" not in each]
-    return f"{sum(found.values()) / 1e6:.1f} beside what arttl needs"
+    return f"{sum(found.values()) / 1e6:.1f} for the extra"
 
 
 def of_arttl(browser: Browser, folder: Path) -> Results:

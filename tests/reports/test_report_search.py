@@ -43,7 +43,7 @@ def page(browser: Browser, pages: Path) -> Page:
     page = browser.page()
     page.goto(pages / "index.html")
     page.click("nav a[href='search.html']")
-    page.wait_for("location.pathname.endsWith('search.html') && !!document.getElementById('results')")
+    page.wait_for("location.pathname.endsWith('search.html') && document.readyState === 'complete'")
     return page
 
 
