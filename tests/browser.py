@@ -29,7 +29,12 @@ _KEYS = {
 }  # fmt: skip
 _MODIFIERS = {"Alt": 1, "Control": 2, "Meta": 4, "Shift": 8}
 # What Chromium says of an expression whose page goes to another address before it is evaluated.
-_MOVED = ("navigated or closed", "context was destroyed", "Cannot find context", "Cannot find default execution context")
+_MOVED = (
+    "navigated or closed",
+    "context was destroyed",
+    "Cannot find context",
+    "Cannot find default execution",
+)
 
 
 def need_chromium() -> str:
