@@ -101,17 +101,17 @@ def pytest(*arguments: str, parallel: bool = True) -> None:
     run(SCRIPTS / "python", "-m", "pytest", *workers, *arguments)
 
 
-# Coverage makes tests up to a third slower, so it is measured in the short ones only.
 PARTS: dict[str, Callable[[], None]] = {
     "lint": lint,
     "sanitised": sanitised,
-    "short": lambda: pytest("--cov", "-m", "not slow"),
+    "short": lambda: pytest("-m", "not slow"),
     "slow": lambda: pytest("-m", "slow and not alone"),
     "alone": lambda: pytest("-m", "alone", parallel=False),
     "wheel": lambda: run(SCRIPTS / "python", "scripts/test_wheel.py"),
 }
 # Some of the tests above by themselves, for machines that have nothing else to do.
 SELECTIONS: dict[str, Callable[[], None]] = {
+    "coverage": lambda: pytest("--cov", "-m", "not slow"),
     "browser": lambda: pytest("-m", "browser"),
     "docs": lambda: pytest("tests/test_site.py", "tests/test_documented_commands.py", parallel=False),
     "emulation": lambda: pytest("tests/gpu/test_gpu_kernels.py", "tests/cuda_emulation"),
