@@ -44,6 +44,7 @@ from arttl.frozen.recipe import FORMAT_VERSION, BlockLine, Description, Recipe
 from arttl.loading import Preprocess
 from arttl.models import Backbone
 from arttl.models.folders import check_shapes, first_line, save_tensors
+from arttl.models.meta import without_memory
 from arttl.pictures.near_duplicates import NEAR_DUPLICATES_FILE
 from arttl.runs import write_config
 from arttl.shards.manifest import Manifest
@@ -137,7 +138,7 @@ class FeatureStore:
             ArttlError: if its weights are damaged.
         """
         try:
-            with torch.device("meta"):
+            with without_memory():
                 check_shapes(
                     Backbone(self.backbone_name, self.recipe.pooling),
                     {self.directory / _WEIGHTS: ""},

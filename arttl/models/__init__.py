@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from arttl.late_dynamo import import_later
 from arttl.lazy_names import lazy_names
 
 if TYPE_CHECKING:
@@ -36,5 +37,6 @@ _HOME = {
     "load_trained_model": "arttl.models.fusion",
     "load_weights": "arttl.models.weights",
 }
+import_later()
 __all__ = sorted(_HOME)
 __getattr__ = lazy_names(__name__, _HOME)

@@ -11,7 +11,6 @@ import timm
 import torch
 from timm.data import resolve_data_config
 from timm.layers import convert_sync_batchnorm
-from timm.optim import param_groups_layer_decay
 from torch import nn
 
 import arttl.models.keras.networks  # noqa: F401 - registers Keras's forms with timm
@@ -19,6 +18,7 @@ from arttl.cpu import available_memory
 from arttl.errors import ArttlError, did_you_mean
 from arttl.loading.preprocess import Preprocess
 from arttl.models.attention import attention_of, last_attention_input
+from arttl.models.meta import without_memory
 from arttl.models.networks import (
     Stage,
     build_network,
@@ -72,7 +72,7 @@ def _check_memory(name: str) -> None:
 def _bytes_of_weights(name: str) -> int:
     """Of a network, built without memory; 0 for the few that compute with numbers while they are built."""
     try:
-        with torch.device("meta"):
+        with without_memory():
             network = timm.create_model(name, pretrained=False, num_classes=0)
     except Exception:  # whatever an operation without numbers leads to
         return 0
@@ -205,6 +205,8 @@ class Backbone(nn.Module):
         """
         if layer_decay == 1:
             return parameter_groups(self, rate, weight_decay)
+        from timm.optim import param_groups_layer_decay  # imports all optimizers, which take a second
+
         groups = param_groups_layer_decay(self.network, weight_decay=weight_decay, layer_decay=layer_decay)
         return [{**group, "lr": rate * group.pop("lr_scale")} for group in groups]
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from arttl.errors import ArttlError, one_line
 from arttl.models.backbones import Backbone, default_preprocess
+from arttl.models.meta import without_memory
 from arttl.models.networks import patch_side
 
 _STEP = 32  # pixels: most networks halve their maps five times
@@ -93,7 +94,7 @@ def check_batch_of_one(backbone: Backbone, size: int) -> None:
 
 @lru_cache(maxsize=4)
 def _on_meta(name: str) -> Backbone:
-    with torch.device("meta"):
+    with without_memory():
         return Backbone(name)
 
 

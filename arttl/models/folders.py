@@ -23,6 +23,7 @@ from arttl.loading.preprocess import Preprocess
 from arttl.models.backbones import Backbone
 from arttl.models.calibration import Calibration
 from arttl.models.checks import check_finite, check_input_size
+from arttl.models.meta import without_memory
 from arttl.runs import RunFolder
 from arttl.tasks import TaskSet
 
@@ -172,7 +173,7 @@ class TrainedModel(nn.Module, ABC):
         description = read_versioned(path, dict[str, Any], FORMAT_VERSION, cls.noun)
         try:
             files = tensor_files(folder, cls.file_name)
-            with torch.device("meta"):
+            with without_memory():
                 check_shapes(cls.build(description), files)
             model = cls.build(description)
             model.load_state_dict(
