@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
@@ -63,9 +63,9 @@ def _without_dynamo() -> Iterator[None]:
         return
     at_once = torch.compiler.disable
 
-    def disable(function: Callable[..., Any] | None = None, recursive: bool = True, **_: Any) -> Any:
-        """As torch.compiler.disable does it when the function is called first, rather than now."""
-        return lazily(function, recursive)
+    def disable(fn: Any = None, recursive: Any = True, *, reason: Any = None) -> Any:
+        """As torch.compiler.disable does it, when the function is called first rather than now."""
+        return lazily(fn, recursive)
 
     torch.compiler.disable = disable
     sys.modules[_UTILS] = stand_in = _StandIn(_UTILS)
