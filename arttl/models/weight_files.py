@@ -69,12 +69,13 @@ class Match:
         return "ema" in re.split(r"[._]", self.label.lower())
 
 
-def read_tensors(path: Path) -> dict[str, dict[str, torch.Tensor]]:
+def read_tensors(path: Path, *, is_trusted: bool = False) -> dict[str, dict[str, torch.Tensor]]:
     """Read a file of tensors, told by what it holds and not by its name; nothing is executed.
 
     Args:
         path: safetensors, or what `torch.save` wrote, of tensors and plain values (and an `argparse.Namespace`, which
             timm's checkpoints hold as `args`).
+        is_trusted: the file of an installed package, which announces no more than it holds; to look takes a second.
 
     Returns:
         Per entry of the file that holds tensors, name to tensor; the file itself is the entry "".
@@ -85,7 +86,10 @@ def read_tensors(path: Path) -> dict[str, dict[str, torch.Tensor]]:
     try:
         with path.open("rb") as file:
             first = file.read(64)
-        state = load_file(path) if _is_safetensors(path, first) else _load_pickled(path, first)
+        if _is_safetensors(path, first):
+            state = load_file(path)
+        else:
+            state = _load_plain(path) if is_trusted else _load_pickled(path, first)
     except ArttlError:
         raise
     except OSError as error:

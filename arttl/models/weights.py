@@ -138,7 +138,7 @@ def _load_packaged(backbone: Backbone) -> str:
         ) from error
     path = Path(getattr(module, class_name).get_model_file_path())
     # The package names its tensors differently, in timm's order.
-    packaged = without_counters(read_tensors(path)[""])
+    packaged = without_counters(read_tensors(path, is_trusted=True)[""])
     own = without_counters(backbone.network.state_dict())
     classifier = list(packaged)[len(own) :]
     state = dict(zip(own, packaged.values(), strict=False))
