@@ -271,6 +271,9 @@ def test_random_states(checkpoint: tuple[Path, Views], tmp_path: Path, spoilt_st
     [
         ({"0.exp_avg_sq": None}, "its optimizer has different values for different parameters"),
         ({"0.step": torch.tensor(-5.0)}, "its optimizer has a negative number of steps"),
+        ({"0.step": torch.tensor([5.0])}, r"the optimizer's step has the shape \(1,\)"),
+        ({"0.exp_avg": torch.zeros(2, 3, 1)}, r"the optimizer's exp_avg has the shape \(2, 3, 1\)"),
+        ({"0.exp_avg": torch.tensor(0.0)}, r"the optimizer's exp_avg has the shape \(\)"),
         ({}, "'adam' cannot be used: -5 steps"),
     ],
 )

@@ -322,7 +322,8 @@ def _restore_optimizer(
     optimizer.load_state_dict({"state": used, "param_groups": own})
     for parameter, entries in optimizer.state.items():
         for name, value in entries.items():
-            if isinstance(value, torch.Tensor) and value.numel() not in (1, parameter.numel()):
+            shape = () if name == "step" else parameter.shape
+            if isinstance(value, torch.Tensor) and value.shape != shape:
                 raise ValueError(f"the optimizer's {name} has the shape {tuple(value.shape)}")
     _match_layout(optimizer)
 
