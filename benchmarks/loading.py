@@ -9,7 +9,9 @@ after the first, uncounted epoch, with the same number of threads or workers; ba
 
 The first two rows are yardsticks: libjpeg's entropy decoding alone (every picture at 1/8 scale, from memory), and
 libjpeg decoding whole pictures at the scales that arttl's cpu engine chooses, doing nothing else. FFCV is not among the
-peers: its source does not build without the system's OpenCV and libturbojpeg. torchcodec is, where it is installed.
+peers: its source does not build without the system's OpenCV and libturbojpeg. torchcodec, opencv-python-headless,
+pyvips[binary] and spdl are, where they are installed; those that can decode at a reduced scale do so by arttl's rule,
+never below twice the size that is needed. A table says how far each one's pictures are from Pillow's.
 
 On a machine that others use, `--clock cpu` counts the processor time of the process and its workers in place of the
 wall-clock time: it measures the work, which other programs affect less, and leaves out waiting.
@@ -39,7 +41,7 @@ import psutil
 import simplejpeg
 import torch
 from loading_peers import PEERS, Case, Epoch
-from loading_profile import agreement, arttl_engine, memory, open_with, profile, reductions_of
+from loading_profile import agreement, arttl_engine, memory, open_with, pixels, profile, reductions_of
 
 from arttl.artworks import Artwork
 from arttl.cpu import usable_cores
@@ -270,7 +272,7 @@ def main() -> None:
                 tables[f"{name}-{'train' if case.train else 'eval'}"] = table
                 lines += [*table.lines(), *(steps := profile(case))]
                 print("\n".join(steps), flush=True)
-            notes = [*memory(base), *(agreement(scans, base) if name == "scans" else [])]
+            notes = [*memory(base), *pixels(base), *(agreement(scans, base) if name == "scans" else [])]
             print("\n".join(notes), flush=True)
             lines += notes
         if options.only is None:

@@ -8,11 +8,13 @@ Loaders with worker processes keep them from epoch to epoch, so that starting th
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
@@ -111,29 +113,108 @@ def torchcodec_images(case: Case) -> Epoch:
     return _data_loader(case, _Files(case, decode))
 
 
-def simplejpeg_threads(case: Case) -> Epoch:
-    """(f) simplejpeg in a pool of threads, decoding at a reduced scale of at least twice the size, and transforms."""
+LEAST = 2 * 256
+"""No side that is decoded at a reduced scale has fewer pixels than this: arttl's rule."""
+
+
+def _reduction(height: int, width: int) -> int:
+    """The largest of libjpeg's scales 1/1 to 1/8 that leaves `LEAST` pixels, as its divisor."""
+    return max((by for by in (2, 4, 8) if min(height, width) >= by * LEAST), default=1)
+
+
+def _simplejpeg(path: str) -> Tensor:
     import simplejpeg
 
-    least = 2 * 256
+    data = Path(path).read_bytes()
+    height, width, *_ = simplejpeg.decode_jpeg_header(data)
+    by = _reduction(height, width)
+    pixels = simplejpeg.decode_jpeg(
+        data, min_height=-(-height // by), min_width=-(-width // by), min_factor=by
+    )
+    return torch.from_numpy(pixels).permute(2, 0, 1)
 
-    def decode(path: str) -> Tensor:
-        data = Path(path).read_bytes()
-        height, width, *_ = simplejpeg.decode_jpeg_header(data)
-        by = max([each for each in (1, 2, 4, 8) if min(height, width) >= each * least], default=1)
-        pixels = simplejpeg.decode_jpeg(
-            data, min_height=-(-height // by), min_width=-(-width // by), min_factor=by
-        )
-        return torch.from_numpy(pixels).permute(2, 0, 1)
 
+def _opencv(path: str) -> Tensor:
+    import cv2
+    import simplejpeg  # OpenCV has nothing that reads a header alone
+
+    data = Path(path).read_bytes()
+    height, width, *_ = simplejpeg.decode_jpeg_header(data)
+    flags = {1: cv2.IMREAD_COLOR_RGB, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4}
+    by = _reduction(height, width)
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags.get(by, cv2.IMREAD_REDUCED_COLOR_8))
+    return torch.from_numpy(pixels if by == 1 else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)).permute(2, 0, 1)
+
+
+def _pyvips(path: str) -> Tensor:
+    import pyvips
+
+    image = pyvips.Image.new_from_file(path)
+    by = _reduction(image.height, image.width)
+    image = pyvips.Image.new_from_file(path, shrink=by, access="sequential").colourspace("srgb")
+    return torch.from_numpy(image.numpy()).permute(2, 0, 1)
+
+
+def _order(case: Case, files: _Files) -> list[int]:
+    order: list[int] = (torch.randperm(len(files)) if case.train else torch.arange(len(files))).tolist()
+    return order
+
+
+def _in_threads(case: Case, decode: Callable[[str], Tensor]) -> Epoch:
     files = _Files(case, decode)
 
     def epoch() -> Iterator[Tensor]:
-        order = torch.randperm(len(files)) if case.train else torch.arange(len(files))
         with ThreadPoolExecutor(case.threads) as pool:
-            images = pool.map(lambda index: files[index][0], order.tolist())
+            images = pool.map(lambda index: files[index][0], _order(case, files))
             while batch := list(itertools.islice(images, case.batch_size)):
                 yield torch.stack(batch)
+
+    return epoch
+
+
+def simplejpeg_threads(case: Case) -> Epoch:
+    """(f) simplejpeg in a pool of threads, at a reduced scale, and torchvision's transforms on tensors."""
+    import simplejpeg  # noqa: F401 - or it is left out
+
+    return _in_threads(case, _simplejpeg)
+
+
+def opencv_threads(case: Case) -> Epoch:
+    """(g) OpenCV in a pool of threads, at a reduced scale, and torchvision's transforms on tensors."""
+    import cv2
+
+    cv2.setNumThreads(1)  # the pool's are those that are counted
+    return _in_threads(case, _opencv)
+
+
+def pyvips_threads(case: Case) -> Epoch:
+    """(h) libvips in a pool of threads, at a reduced scale, and torchvision's transforms on tensors."""
+    os.environ.setdefault(
+        "VIPS_CONCURRENCY", "1"
+    )  # before it is imported; the pool's threads are those counted
+    import pyvips  # noqa: F401 - or it is left out
+
+    return _in_threads(case, _pyvips)
+
+
+def spdl_pipeline(case: Case) -> Epoch:
+    """(i) SPDL's pipeline of threads, with simplejpeg: its own decoder needs the system's FFmpeg."""
+    from spdl.pipeline import PipelineBuilder
+
+    files = _Files(case, _simplejpeg)
+
+    def epoch() -> Iterator[Tensor]:
+        pipeline = (
+            PipelineBuilder()
+            .add_source(_order(case, files))
+            .pipe(lambda index: files[index][0], concurrency=case.threads, output_order="input")
+            .aggregate(case.batch_size)
+            .pipe(torch.stack)
+            .add_sink(2)
+            .build(num_threads=case.threads)
+        )
+        with pipeline.auto_stop():
+            yield from pipeline
 
     return epoch
 
@@ -213,6 +294,9 @@ PEERS: dict[str, Callable[[Case], Epoch]] = {
     "DataLoader + torchvision.io": torchvision_io,
     "DataLoader + torchcodec": torchcodec_images,
     "simplejpeg in threads": simplejpeg_threads,
+    "OpenCV in threads": opencv_threads,
+    "pyvips in threads": pyvips_threads,
+    "SPDL + simplejpeg": spdl_pipeline,
     "webdataset + PIL": webdataset_pil,
     "DALI's CPU pipeline": dali_cpu_pipeline,
 }

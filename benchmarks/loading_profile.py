@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 import simplejpeg
 import torch
-from loading_peers import Case, Epoch
+from loading_peers import MEAN, PEERS, STD, Case, Epoch
 
 from arttl.loading import Augment, Loader, Preprocess, open_loader
 from arttl.loading.geometry import UNIFORMS, uniform_numbers
@@ -183,3 +183,43 @@ def agreement(scans: Sequence[Path], case: Case) -> list[str]:
             f" {statistics.median(grey):.2f} on average (at most {max(grey):.2f}).\n"
         )
     return lines
+
+
+def pixels(case: Case) -> list[str]:
+    """How far the evaluation pictures of arttl and the peers are from Pillow's, which decodes them in full."""
+    from PIL import Image
+    from torchvision.transforms import v2
+
+    paths = sorted(case.folder.glob("*/*.jpg"))[: case.batch_size]
+    transform = v2.Compose(
+        [v2.Resize(256, interpolation=v2.InterpolationMode.BICUBIC), v2.CenterCrop(224), v2.PILToTensor()]
+    )
+    mean, std = torch.tensor(MEAN).view(3, 1, 1), torch.tensor(STD).view(3, 1, 1)
+    expected = torch.stack([transform(Image.open(path).convert("RGB")) for path in paths]).float()
+    lines = [
+        "| grey levels from Pillow's full decode | mean | largest |",
+        "|---|---|---|",
+    ]
+
+    def add(name: str, images: torch.Tensor) -> None:
+        difference = (255 * (images * std + mean) - expected).abs()
+        lines.append(f"| {name} | {difference.mean():.2f} | {difference.max():.0f} |")
+
+    loader = open_with(case.shards, "cpu", Preprocess(), case.batch_size, case.threads)
+    place = {loader.manifest.keys[row]: row for row in range(len(loader.manifest))}
+    rows = [place[path.stem] for path in paths]
+    every = {
+        row: image
+        for batch in loader
+        for row, image, valid in zip(batch.rows.tolist(), batch.images, batch.valid.tolist(), strict=True)
+        if valid
+    }
+    add("arttl cpu", torch.stack([every[row] for row in rows]))
+    for name, peer in PEERS.items():
+        if name == "webdataset + PIL":  # in the order of the shards, and Pillow itself
+            continue
+        try:
+            add(name, next(peer(case)()))
+        except ImportError:
+            continue
+    return [*lines, ""]
