@@ -294,7 +294,8 @@ def open_accelerator(mixed_precision: str | None, threads: int | None, **options
     """The processes and the device of a run.
 
     Args:
-        mixed_precision: None: that of `accelerate launch`; an explicit "no" would silently override it.
+        mixed_precision: None: that of `accelerate launch`; an explicit "no" would silently override it. "auto": "no",
+            until the network is there and one is chosen.
         threads: on the CPU; None: one per core.
         options: further ones of `Accelerator`.
 
@@ -302,7 +303,9 @@ def open_accelerator(mixed_precision: str | None, threads: int | None, **options
         ArttlError: for a precision that the device does not have.
     """
     AcceleratorState._reset_state()  # kept for the life of the process, and another run may want another precision
-    accelerator = Accelerator(mixed_precision=mixed_precision, **options)
+    accelerator = Accelerator(
+        mixed_precision="no" if mixed_precision == "auto" else mixed_precision, **options
+    )
     if accelerator.device.type == "cpu":
         if accelerator.mixed_precision == "fp16":
             raise ArttlError("--mixed-precision fp16 needs a GPU; on the CPU use bf16 or no")

@@ -27,6 +27,7 @@ from arttl.frozen.store import (
     sha256_of_weights,
     unusable_rows,
 )
+from arttl.inference.precision import open_faster
 from arttl.loading import Loader, open_loader
 from arttl.loading.settings import EngineSettings
 from arttl.models import Backbone, load_weights
@@ -58,9 +59,9 @@ class FeatureSettings(OutputSettings, EngineSettings, NetworkSettings):
     """Samples per step and process."""
     block_size: AtLeastOne = 1024
     """Samples between writes to the disk: at most so many are computed again after an interruption."""
-    mixed_precision: Literal["no", "fp16", "bf16"] | None = None
+    mixed_precision: Literal["no", "fp16", "bf16", "auto"] | None = None
     """Precision of the computation; features are kept in float32. By default as `accelerate launch --mixed_precision`
-    says, else no."""
+    says, else no; auto measures which of no and bf16 is faster on this machine, once, and keeps that in the cache."""
 
 
 def compute_features(
@@ -84,6 +85,12 @@ def compute_features(
     if network is None or loaded is None:
         network, loaded = _network(settings)
     backbone = network.backbone
+    reasons = []
+    if settings.mixed_precision == "auto":
+        accelerator, reason = open_faster(
+            [backbone], [loaded.preprocess.size], settings.threads, learns=False
+        )
+        reasons.append(f"precision  {reason}")
     recipe = Recipe(
         shards_sha256=digest_of_file(settings.shards / "manifest.parquet"),
         backbone=backbone.name,
@@ -99,7 +106,8 @@ def compute_features(
     pooling = f", {backbone.pooling}" if backbone.pooling else ""
     reporter.say(f"network    {backbone.name}{pooling}, {loaded.origin}")
     reporter.say(f"stages     {', '.join(f'{name} ({width})' for name, width in network.widths.items())}")
-    reporter.say(f"input      {loaded.preprocess}")
+    for sentence in (f"input      {loaded.preprocess}", *reasons):
+        reporter.say(sentence)
     writer = StoreWriter(settings.out, recipe, manifest, settings.block_size)
     every_sample = open_loader(  # finds a missing or damaged shard before any work is done
         manifest,

@@ -9,17 +9,14 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from arttl.documents import read_json
+from arttl.cache import Rates, measured_once
 from arttl.errors import ArttlError
-from arttl.files import locked, make_folder, write_json
 from arttl.loading.engines import Engine
 from arttl.loading.loader import Loader
-from arttl.loading.remote import cache_folder
 from arttl.loading.sampling import UNIFORM
 from arttl.version import __version__
 
@@ -30,8 +27,6 @@ FILE = "engines.json"
 _FEWEST = 64  # pictures; whatever reads fewer is soon done
 _BATCHES = 8
 _PASSES = 3
-
-Rates = dict[str, float]
 
 
 def faster_engine(loader: Loader) -> tuple[Engine, str]:
@@ -52,17 +47,10 @@ def faster_engine(loader: Loader) -> tuple[Engine, str]:
             loader.engine,
             f"{loader.engine_reason}, too few pictures for measuring the cpu engine against it",
         )
-    kind, file = kind_of_work(loader), cache_folder() / FILE
     try:
-        make_folder(file.parent)
-        with locked(file.with_suffix(".lock")):
-            kept = _read(file)
-            if kind not in kept:
-                kept[kind] = _measured(loader)
-                write_json(file, kept)
+        rates = measured_once(FILE, kind_of_work(loader), CONTESTANTS, lambda: _measured(loader))
     except ArttlError as error:  # of the cache; or of the shards, and then the loader meets it too
         return loader.engine, f"{loader.engine_reason}, not measured against the cpu engine ({error})"
-    rates = kept[kind]
     first, second = sorted(CONTESTANTS, key=lambda name: -rates[name])
     return first, (
         f"{first}: {rates[first]:,.0f} pictures per second, {second} {rates[second]:,.0f}, as measured on this machine"
@@ -104,16 +92,3 @@ def _measured(loader: Loader) -> Rates:
         for name, each in loaders.items():
             rates[name].append(pictures_per_second(each))
     return {name: round(max(passes), 1) for name, passes in rates.items()}
-
-
-def _read(file: Path) -> dict[str, Rates]:
-    """What was measured before; nothing of it where the file is damaged, which only costs another measurement."""
-    try:
-        kept = read_json(file, dict[str, Rates])
-    except ArttlError:
-        return {}
-    return {
-        kind: rates
-        for kind, rates in kept.items()
-        if rates.keys() == set(CONTESTANTS) and min(rates.values()) > 0
-    }

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from arttl.cache import cache_folder
 from arttl.documents import LARGEST, parse_json, read_json, structured
 from arttl.errors import ArttlError, without_credentials
 from arttl.fetching.pace import TooSlowError
@@ -307,11 +308,6 @@ def _make_room(cache: Path, needed: int, limit: int) -> None:
             return
         path.unlink(missing_ok=True)
         total -= size
-
-
-def cache_folder() -> Path:
-    """The user's cache, `$ARTTL_CACHE`, by default `~/.cache/arttl`; it need not be there."""
-    return Path(os.environ.get("ARTTL_CACHE") or Path.home() / ".cache" / "arttl")
 
 
 def _limit() -> int:

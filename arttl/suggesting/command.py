@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
+from typing import cast
 
 from accelerate import Accelerator
 from rich import box
@@ -17,6 +19,7 @@ from arttl.cpu import usable_cores
 from arttl.errors import ArttlError, counted
 from arttl.files import digest_of_file
 from arttl.frozen.extract import FeatureSettings
+from arttl.inference.precision import Precision, open_faster
 from arttl.inference.promises import FILE, Promises
 from arttl.inference.suggestions import Suggester
 from arttl.loading import read_manifest
@@ -54,6 +57,11 @@ def run(settings: PredictSettings) -> None:
     accelerator = open_accelerator(settings.mixed_precision, settings.threads)
     reporter = Reporter(accelerator.is_main_process)
     model = load_trained_model(settings.model)
+    if settings.mixed_precision == "auto":
+        sizes = [each.size for each in model.preprocesses]
+        accelerator, reason = open_faster(model.networks, sizes, settings.threads, learns=False)
+        reporter.say(f"precision  {reason}")
+        settings = replace(settings, mixed_precision=cast(Precision, accelerator.mixed_precision))
     how = HowToRead(
         preprocesses=model.preprocesses,
         batch_size=settings.batch_size,

@@ -54,8 +54,9 @@ class PredictSettings(MetadataSettings, EngineSettings):
     """How many objects of --neighbours."""
     batch_size: AtLeastOne = 64
     """Pictures per step and process."""
-    mixed_precision: Literal["no", "fp16", "bf16"] | None = None
-    """Precision of the network's computation. By default as `accelerate launch --mixed_precision` says, else no."""
+    mixed_precision: Literal["no", "fp16", "bf16", "auto"] | None = None
+    """Precision of the network's computation. By default as `accelerate launch --mixed_precision` says, else no; auto
+    measures which of no and bf16 is faster on this machine, once, and keeps that in the cache."""
 
     def check(self) -> None:
         """See `Settings.check`."""

@@ -197,8 +197,9 @@ class OptimisationSettings(Settings):
     """Batches per optimizer step; their gradients add up to that of one large batch."""
     inverse_l2: Positive | None = None
     """Off-the-shelf only: C of the logistic regression on the features. By default chosen on the validation split."""
-    mixed_precision: Literal["no", "fp16", "bf16"] | None = None
-    """Precision of the computation. By default as `accelerate launch --mixed_precision` says, else no."""
+    mixed_precision: Literal["no", "fp16", "bf16", "auto"] | None = None
+    """Precision of the computation. By default as `accelerate launch --mixed_precision` says, else no; auto measures
+    which of no and bf16 is faster on this machine, once, and keeps that in the cache."""
     compile: Annotated[bool, BY_EPOCHS] = False
     """Compile the network with torch.compile: a minute or more at the start, faster steps afterwards."""
 

@@ -19,6 +19,7 @@ from arttl.explain.command import VisualizeSettings, visualize
 from arttl.frozen.linear_probe import fit_probe
 from arttl.frozen.results import finish_run
 from arttl.frozen.split_features import Features, extract_features
+from arttl.inference.precision import open_faster
 from arttl.inference.predict import predict_with_features
 from arttl.inference.predictions import Predictions
 from arttl.inference.promises import catalogued_rows, fit_promises, reference_rows
@@ -87,6 +88,14 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
     adaptation = Adaptation.of(settings.model.adapt)
     for backbone, preprocess in zip(model.networks, model.preprocesses, strict=True):
         notes.append(adaptation.apply(backbone, preprocess.size))
+    precision = None
+    if settings.optimisation.mixed_precision == "auto":
+        accelerator, precision = open_faster(
+            model.networks,
+            [each.size for each in model.preprocesses],
+            settings.data.threads,
+            learns=settings.model.by_epochs,
+        )
     if settings.model.by_epochs and settings.optimisation.batch_size == 1:
         check_batches_of_one(model, settings.model.batchnorm, accelerator.num_processes)
     splits = Splits(
@@ -113,6 +122,8 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
     )
     reporter = EpochReporter(accelerator.is_main_process, folder)
     reporter.describe_run(model, notes, settings.model.mode, manifest, accelerator)
+    if precision is not None:
+        reporter.say(f"precision  {precision}")
     if changes:
         reporter.say(f"resumed    with {', '.join(changes)}")
     for sentence in settings.data.sentences(manifest):

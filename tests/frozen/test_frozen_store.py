@@ -249,3 +249,12 @@ def test_bfloat16_is_another_recipe_with_near_features(small_shards, two_stores,
     assert half.recipe.precision == "bf16" and half.recipe.key != full.recipe.key
     difference = (half.values(LAST_LAYER) - full.values(LAST_LAYER)).abs().mean()
     assert 0 < difference < 0.05 * full.values(LAST_LAYER).abs().mean()
+
+
+def test_features_at_the_faster_precision(small_shards, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("ARTTL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("arttl.inference.precision._measured", lambda *_: {"no": 1.0, "bf16": 3.0})
+    chosen = features_of(small_shards, tmp_path / "a", mixed_precision="auto")
+    given = features_of(small_shards, tmp_path / "b", mixed_precision="bf16")
+    assert chosen.recipe.key == given.recipe.key and chosen.recipe.precision == "bf16"
+    assert torch.equal(chosen.values(LAST_LAYER), given.values(LAST_LAYER))

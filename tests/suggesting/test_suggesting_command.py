@@ -147,3 +147,21 @@ def test_what_cannot_be_done_is_said(
     assert run_command("predict", ["--model", str(model), *flags]) == 2
     assert sentence in " ".join(capsys.readouterr().err.split())
     assert not list(tmp_path.glob("*"))
+
+
+def test_the_faster_precision_is_taken_and_said(
+    model: Path,
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("ARTTL_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("arttl.inference.precision._measured", lambda *_: {"no": 1.0, "bf16": 1.5})
+    flags = ["--model", str(model), "--images", str(pictures), "--mixed-precision"]
+    for precision in ("auto", "bf16", "no"):
+        assert run_command("predict", [*flags, precision, "--out", str(tmp_path / f"{precision}.csv")]) == 0
+        said = "precision  bf16: inference in bf16 is 1.50 times as fast" in capsys.readouterr().out
+        assert said == (precision == "auto")
+    tables = [(tmp_path / f"{name}.csv").read_bytes() for name in ("auto", "bf16", "no")]
+    assert tables[0] == tables[1] != tables[2]

@@ -230,6 +230,22 @@ def test_the_launchers_precision_rules_where_none_is_given(settings, monkeypatch
     assert json.loads((settings.run.out / "environment.json").read_text())["mixed_precision"] == "bf16"
 
 
+def test_the_faster_precision_is_taken(settings, monkeypatch, tmp_path, capsys) -> None:
+    monkeypatch.setenv("ARTTL_CACHE", str(tmp_path / "cache"))
+    for out, rate in (("half", 2.0), ("full", 1.0)):
+        monkeypatch.setattr(
+            "arttl.inference.precision._measured", lambda *_, rate=rate: {"no": 1.0, "bf16": rate}
+        )
+        train(
+            settings.replace(
+                epochs=1, mixed_precision="auto", out=tmp_path / out, input_size=64 if rate == 2 else 48
+            )
+        )
+        chosen = "bf16" if rate == 2 else "no"
+        assert json.loads((tmp_path / out / "environment.json").read_text())["mixed_precision"] == chosen
+        assert f"precision  {chosen}: training in bf16 is {rate:.2f} times as fast" in capsys.readouterr().out
+
+
 def test_the_threads_a_launcher_took_away_are_taken_back(settings) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(1)  # as OMP_NUM_THREADS=1 of `accelerate launch` does
