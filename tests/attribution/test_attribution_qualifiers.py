@@ -116,9 +116,9 @@ def test_any_text(text: str) -> None:
 
 
 def test_hostile_texts_take_no_time() -> None:
-    started = time.monotonic()
+    started = time.process_time()
     for text in ("after " * 100_000, "a (" * 100_000, " " * 200_000 + "after", "A, " * 100_000):
         split_name(text)
         split_after(text)
         qualifies(text)
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1

@@ -58,10 +58,10 @@ def test_numbers_keep_their_digits() -> None:
 
 
 def test_a_hostile_text_takes_no_time() -> None:
-    started = time.monotonic()
+    started = time.process_time()
     for text in ("<a " * 10**6, "<!--" * 10**6, "&" * 10**6, "<p>" * 10**6, "<a href=" + "'" * 10**6):
         read_texts([text] * 5)
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 @given(

@@ -93,7 +93,7 @@ def test_a_server_that_drips_is_left(server: _Server, monkeypatch: pytest.Monkey
     started = time.monotonic()
     with pytest.raises(TooSlowError, match=r"less than 1 MiB arrived in 0.4 s"):
         list(received(address(server), server.length, threading.Event()))
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 15
 
 
 def test_a_shard_that_drips_is_tried_twice(
@@ -118,4 +118,4 @@ def test_reading_that_is_given_up_does_not_wait(server: _Server, monkeypatch: py
     started = time.monotonic()
     with pytest.raises(StoppedError):
         list(received(address(server), server.length, stop))
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 15
