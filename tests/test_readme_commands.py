@@ -16,13 +16,14 @@ from documented import Shown
 from executed import run_line
 from PIL import Image
 
-from arttl.cli import COMMANDS
+from arttl.cli import COMMANDS, forms_of
+from arttl.settings import settings_of
 
 README, OWN = documented.REPOSITORY / "README.md", documented.REPOSITORY / "docs" / "own-collection.md"
 TEXT = README.read_text(encoding="utf-8") + OWN.read_text(encoding="utf-8")
 BIN = Path(sys.executable).parent
-# Flags of other programs, and what follows `pip install`.
-OTHER_PROGRAMS = {"--mixed_precision", "--quiet", "--help"}
+# Flags of other programs, and of every command.
+OTHER_PROGRAMS = {"--mixed_precision", "--quiet", "--help", "--recipe"}
 
 
 def block_with(page: Path, text: str) -> Shown:
@@ -58,7 +59,7 @@ def run(command: list[str], folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the files that README.md names: objects.csv, photos, and two pictures."""
+    """A folder with the files that the pages name: objects.csv, photos, and two pictures."""
     folder = tmp_path_factory.mktemp("readme")
     (folder / "photos").mkdir()
     random = np.random.default_rng(0)
@@ -127,13 +128,13 @@ def test_the_commands_for_ones_own_collection_run_as_they_stand(collection: Path
     )
 
 
-def helped(command: str) -> str:
-    return run([str(BIN / "arttl"), command, "--help"], documented.REPOSITORY)
-
-
-@pytest.mark.slow
 def test_every_flag_and_command_that_is_named_exists() -> None:
-    flags = {flag for name in COMMANDS for flag in re.findall(r"--[a-z][a-z-]*", helped(name))}
+    flags = {
+        setting.flag
+        for name in COMMANDS
+        for form in forms_of(name)
+        for setting in settings_of(form.settings).values()
+    }
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z_-]*", TEXT))
     assert len(named) > 20
     assert named <= flags | OTHER_PROGRAMS
