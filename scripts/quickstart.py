@@ -109,11 +109,19 @@ PARTS: dict[str, Callable[[], None]] = {
     "alone": lambda: pytest("-m", "alone", parallel=False),
     "wheel": lambda: run(SCRIPTS / "python", "scripts/test_wheel.py"),
 }
+# The tests of what README.md and the pages show.
+OF_PAGES = [
+    f"tests/test_{name}.py"
+    for name in (
+        *("site", "links", "documented_commands", "documented_python", "readme_commands"),
+        *("guide_museum", "tutorials", "migration", "claims_pages"),
+    )
+]
 # Some of the tests above by themselves, for machines that have nothing else to do.
 SELECTIONS: dict[str, Callable[[], None]] = {
     "coverage": lambda: pytest("--cov", "-m", "not slow"),
     "browser": lambda: pytest("-m", "browser"),
-    "docs": lambda: pytest("tests/test_site.py", "tests/test_documented_commands.py", parallel=False),
+    "docs": lambda: pytest(*OF_PAGES, parallel=False),
     "emulation": lambda: pytest("tests/gpu/test_gpu_kernels.py", "tests/cuda_emulation"),
 }
 

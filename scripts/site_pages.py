@@ -1,7 +1,7 @@
 """Pages of the documentation site that are not in docs/; a hook of mkdocs, see mkdocs.yml.
 
 - README.md, CHANGELOG.md, CONTRIBUTING.md and the pages of recipes/, shards/ and benchmarks/ become pages of the site.
-- A page per command is made from its settings dataclass, as its help is.
+- A page per command is made from its settings dataclass, as its help is; one page shows the recipes of the package.
 - The reference of the Python interface lists the names of `arttl` and all that the blocks of the pages import.
 - Links between files of the repository become links between pages, and so do names of their files in `code`.
 """
@@ -45,6 +45,11 @@ OUTSIDE = {
 """Files outside of docs/ to their page, both as mkdocs names them."""
 HOME_OF_PAGE = {page: name for name, page in OUTSIDE.items()}
 
+RECIPES = {
+    path.relative_to(ROOT).as_posix(): path for path in sorted((ROOT / "arttl" / "recipes").glob("*.yaml"))
+}
+"""Files of recipes, which are sections of one page."""
+
 _FENCE = re.compile(r"^( *)```.*?^ *```$", re.DOTALL | re.MULTILINE)
 _LINK = re.compile(r"(\]\()([^)\s#:]+)(#[^)\s]*)?(\))")
 _NAMED_PAGE = re.compile(r"(?<!\[)`([\w/-]+\.md|recipes/|benchmarks/)`(?!\])")
@@ -54,7 +59,8 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Put the pages of a folder where the navigation names the folder."""
     folders = {
         "commands/": ["commands/index.md", *(f"commands/{name}.md" for name in COMMANDS)],
-        **{f"{folder}/": [f"{folder}/index.md", *_pages_of(folder)] for folder in ("recipes", "benchmarks")},
+        "recipes/": ["recipes/index.md", "recipes/settings.md", *_pages_of("recipes")],
+        "benchmarks/": ["benchmarks/index.md", *_pages_of("benchmarks")],
     }
 
     def filled(nav: Any) -> Any:
@@ -76,6 +82,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are not in docs/."""
     pages = {page: (ROOT / name).read_text(encoding="utf-8") for name, page in OUTSIDE.items()}
     pages["benchmarks/index.md"] = _list_of_benchmarks()
+    pages["recipes/settings.md"] = recipes_page()
     pages["commands/index.md"] = _list_of_commands()
     pages |= {f"commands/{name}.md": command_page(name) for name in COMMANDS}
     pages["api.md"] = api_page()
@@ -111,12 +118,15 @@ def _with_links(text: str, uri: str) -> str:
         if name.endswith("/"):
             name += "README.md" if f"{name}README.md" in OUTSIDE else "index.md"
         target = OUTSIDE.get(name, name.removeprefix("docs/") if name.startswith("docs/") else None)
+        if name in RECIPES:
+            target = f"recipes/settings.md#{RECIPES[name].stem}"
         if name == "benchmarks/index.md":
             target = name
         return target and posixpath.relpath(target, posixpath.dirname(uri) or ".")
 
     def link(found: re.Match[str]) -> str:
-        target = to_page(posixpath.normpath(posixpath.join(here, found[2])))
+        slash = "/" if found[2].endswith("/") else ""  # of a folder, which normpath takes away
+        target = to_page(posixpath.normpath(posixpath.join(here, found[2])) + slash)
         return f"{found[1]}{target or found[2]}{found[3] or ''}{found[4]}"
 
     def named(found: re.Match[str]) -> str:
@@ -126,9 +136,22 @@ def _with_links(text: str, uri: str) -> str:
             return f"[Measurements]({target})"
         return f"[{_title(name)}]({target})" if target and (ROOT / name).is_file() else found[0]
 
-    if uri.startswith(("commands/", "api.")) or uri == "benchmarks/index.md":
+    if uri.startswith(("commands/", "api.")) or uri in ("benchmarks/index.md", "recipes/settings.md"):
         return _NAMED_PAGE.sub(named, text)
     return _NAMED_PAGE.sub(named, _LINK.sub(link, text))
+
+
+def recipes_page() -> str:
+    """The recipes that come with the package, each a section."""
+    lines = [
+        "# Recipes that come with arttl",
+        "",
+        "Each is named in `--recipe NAME`: `docs/training.md`.",
+        "",
+    ]
+    for path in RECIPES.values():
+        lines += [f"## {path.stem}", "", "```yaml", path.read_text(encoding="utf-8").rstrip("\n"), "```", ""]
+    return "\n".join(lines)
 
 
 def _list_of_benchmarks() -> str:
@@ -261,7 +284,7 @@ def api_page() -> str:
 def imported_by_pages() -> dict[str, set[str]]:
     """Module to the names that the Python blocks of the pages import from it."""
     found: dict[str, set[str]] = {}
-    for path in [*(ROOT / "docs").glob("*.md"), *(ROOT / name for name in OUTSIDE)]:
+    for path in [*(ROOT / "docs").rglob("*.md"), *(ROOT / name for name in OUTSIDE)]:
         for block in re.findall(
             r"^```python\n(.*?)^```$", path.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
         ):

@@ -55,16 +55,18 @@ for index in range(40):
     rows.append([f"A.{index}", f"{index}.jpg", ("print", "vase")[index % 2], ("flower", "ship", "")[index % 3]])
 csv.writer(open("objects.csv", "w", newline="")).writerows(rows)
 """
-# The four commands of README.md on those pictures, for the time they take with a small network and a single epoch.
+# The four commands of README.md on those pictures, for the time they take with a small network and a single epoch, and
+# two more.
 COMMANDS = (
-    "shards --source table --metadata objects.csv --images photos --object-number object_number --image file"
-    " --tasks type subject --out shards/mine",
+    "shards --metadata objects.csv --images photos --tasks type subject --out shards/mine",
     "train --shards shards/mine --tasks type subject --backbone resnet18 --weights none --mode scratch --epochs 1"
     " --input-size 64 --out runs/mine",
+    "predict --model runs/mine --metadata objects.csv --images photos --tasks type subject --out suggestions.parquet",
+    "report --model runs/mine --predictions suggestions.parquet --images photos --out report.html",
     "evaluate --model runs/mine/best --shards shards/mine --split test --json test.json",
     "visualize --model runs/mine/best --images photos/0.jpg photos/1.jpg --out maps",
 )
-MADE = ("shards/mine/dataset.json", "runs/mine/test.json", "test.json", "maps")
+MADE = ("shards/mine/dataset.json", "runs/mine/test.json", "report.html", "test.json", "maps")
 LOADED = """
 import json, pathlib, sys, torch, arttl, arttl._kernels
 maps = pathlib.Path("/proc/self/maps")

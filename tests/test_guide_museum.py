@@ -5,33 +5,21 @@ from __future__ import annotations
 import csv
 import json
 import random
-import re
-import shlex
 import shutil
 from pathlib import Path
 
+import documented
 import pytest
+from executed import run_blocks
 from scipy.stats import binom
 
-from arttl.cli import run_command
 from arttl.decisions.decision import Decision
 from arttl.decisions.file import DecisionFile
 
 pytestmark = [pytest.mark.slow, pytest.mark.real]
 
-GUIDE = (Path(__file__).resolve().parents[1] / "docs" / "guide-museum.md").read_text()
+GUIDE = documented.REPOSITORY / "docs" / "guide-museum.md"
 TASKS = ("artist", "material")
-
-
-def blocks(language: str = "") -> list[str]:
-    """The code blocks of a language."""
-    every = re.findall(r"^```(\w*)\n(.*?)^```$", GUIDE, re.DOTALL | re.MULTILINE)
-    return [block for name, block in every if name == language]
-
-
-def commands() -> list[list[str]]:
-    """Of the guide, one per line."""
-    return [shlex.split(line) for block in blocks() for line in block.splitlines()]
 
 
 def table(path: Path) -> list[dict[str, str]]:
@@ -57,7 +45,8 @@ def folder(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     elsewhere.mkdir()
     for path in sorted((real_data / "gallery" / "images").iterdir())[::12]:
         shutil.copy(path, elsewhere)
-    (tmp_path / "accepted.csv").write_text(blocks("csv")[1])
+    _, accepted = (block.text for block in documented.blocks(GUIDE) if block.language == "csv")
+    (tmp_path / "accepted.csv").write_text(accepted)
     with DecisionFile(tmp_path / "decisions.sqlite") as file:  # of the browser, see tests/review
         labels = ("Paul Gauguin",)
         decision = Decision(
@@ -68,21 +57,8 @@ def folder(real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return tmp_path
 
 
-def test_the_walk(folder: Path, real_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    lines = commands()
-    assert [words[1] for words in lines] == [
-        "shards",
-        "shards",
-        "train",
-        *["predict"] * 2,
-        "report",
-        "decisions",
-        *["convert"] * 2,
-        "predict",
-    ]
-    for program, command, *arguments in lines:
-        assert program == "arttl"
-        assert run_command(command, arguments) == 0, (shlex.join(arguments), capsys.readouterr().err)
+def test_the_walk(folder: Path, real_data: Path) -> None:
+    run_blocks(documented.blocks(GUIDE))
     own, suggested = table(folder / "catalogue.csv"), table(folder / "suggestions.csv")
     assert [{name: row[name] for name in own[0]} for row in suggested] == own
     _check_promise(suggested, real_data)

