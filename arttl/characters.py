@@ -33,3 +33,13 @@ def plain_text(text: str) -> str:
 def same_text(text: str) -> str:
     """As `plain_text` makes it, with letter case folded (Unicode 3.13, toCasefold)."""
     return unicodedata.normalize("NFC", plain_text(text).casefold())
+
+
+# Letters that Unicode does not take for a letter with an accent, but who types does; as in review/static/finder.js.
+_LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"})
+
+
+def typed_text(text: str) -> str:
+    """As `same_text` makes it, without accents: what is typed on another keyboard finds it."""
+    letters = unicodedata.normalize("NFD", same_text(text))
+    return "".join(letter for letter in letters if not unicodedata.combining(letter)).translate(_LETTERS)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from arttl.characters import plain_text, same_text
+from arttl.characters import plain_text, same_text, typed_text
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,16 @@ def test_ascii_only_loses_blanks(text: str) -> None:
 def test_letter_case() -> None:
     assert same_text("Stra\u00dfe") == same_text("STRASSE") == "strasse"
     assert same_text("D\u00dcRER\u00a0") == "d\u00fcrer"
+
+
+def test_what_is_typed_without_accents_is_found() -> None:
+    typed = {
+        "Łukasz Żółć": "lukasz zolc",
+        "Jørgen Sørensen": "jorgen sorensen",
+        "Cézanne": "cezanne",
+        "Ce\u0301zanne": "cezanne",
+        "Straße": "strasse",
+        "Æsop  Œuvre": "aesop oeuvre",
+        "漆": "漆",
+    }
+    assert {name: typed_text(name) for name in typed} == typed

@@ -26,6 +26,7 @@ class DecidedTable:
         path: of the table.
         tasks: name to the table's own column of its labels, empty where it has none.
         decided: object number and task to what was decided.
+        unused: tasks that were named, and that no decision is about.
         written: decisions that were written, by object number and task.
     """
 
@@ -35,6 +36,7 @@ class DecidedTable:
     column: int
     tasks: Mapping[str, str]
     decided: Mapping[tuple[str, str], Row]
+    unused: Sequence[str] = ()
     written: set[tuple[str, str]] = field(default_factory=set)
 
     @classmethod
@@ -83,6 +85,7 @@ class DecidedTable:
             column=names.index(_number_column(path, names, object_number)),
             tasks={task: column if plain_text(column) in names else "" for task, column in own.items()},
             decided=by_number,
+            unused=[task for task in columns if task not in own],
         )
         if twice := {*table.headings()} & {*layout.columns}:
             raise ArttlError(f"{path} has a column {min(twice)!r} already: rename or delete it")
@@ -149,6 +152,14 @@ class DecidedTable:
     def sentences(self) -> Iterator[str]:
         """What was written, and what was not."""
         yield f"table: {counted(len(self.written), 'decision')} beside the rows of {self.path}"
+        for task in self.unused:
+            yield f"table: no decision is about the task {task!r} of --tasks{did_you_mean(task, self.tasks)}"
+        if without := [task for task, column in self.tasks.items() if not column]:
+            columns = " ".join(f"{task}=COLUMN" for task in without)
+            yield (
+                f"table: no column of {self.path} is called {' or '.join(map(repr, without))}, so that"
+                f" {', '.join(f'{task}_after_review' for task in without)} is left out; name it with --tasks {columns}"
+            )
         missing = [key for key in self.decided if key not in self.written]
         if missing:
             are = counted(len(missing), "decision is", "decisions are")

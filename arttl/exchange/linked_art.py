@@ -3,7 +3,7 @@
 A plain statement (`classified_as`, `made_of`, `produced_by`) says that something is so, and is written for accepted
 values alone. A suggestion is an `AttributeAssignment` that is marked as made by artificial intelligence, as
 https://linked.art/model/assertion/ has it, with the software, its model and the confidence. A decision about a
-suggestion has an `AttributeAssignment` too, which says who decided it, and when.
+suggestion, or by a person who is known, has an `AttributeAssignment` too, which says who decided it, and when.
 """
 
 from __future__ import annotations
@@ -94,8 +94,9 @@ def linked_art_record(values: tuple[Value, ...], fields: Mapping[str, str], *, b
 
 
 def _is_assigned(value: Value, fields: Mapping[str, str]) -> bool:
-    """Whether there is something to say beyond a plain statement: of a suggestion, and of a decision about one."""
-    return value.task in fields and value.verdict != "rejected" and value.model is not None
+    """Whether there is something to say beyond a plain statement: of a suggestion, and of who decided."""
+    is_known = value.model is not None or bool(value.who)
+    return value.task in fields and value.verdict != "rejected" and is_known
 
 
 def _assignment(value: Value, field: str) -> Node:

@@ -57,12 +57,21 @@ def digest_of_weights(folder: Path) -> str:
     """SHA-256 of a model's weights, in hexadecimal. Torch, which takes seconds to load, is not needed for it.
 
     Raises:
+        ArttlError: as `weights_of`.
+    """
+    return digest_of_file(weights_of(folder))
+
+
+def weights_of(folder: Path) -> Path:
+    """The file of a model's weights.
+
+    Raises:
         ArttlError: if it is not the folder of a model, or of a run that made one.
     """
     for inside in (folder, folder / "best"):
         for name in ("model", "fused"):
             if all((inside / f"{name}{suffix}").is_file() for suffix in (".json", ".safetensors")):
-                return digest_of_file(inside / f"{name}.safetensors")
+                return inside / f"{name}.safetensors"
     raise ArttlError(f"--model {folder} is not the folder of a model, or of a run that made one")
 
 

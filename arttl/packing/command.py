@@ -123,6 +123,11 @@ def _dry_notes(plan: Plan, settings: PackSettings) -> list[str]:
         notes.append(_left_out(plan.unlabelled, plan.tasks))
     if settings.images is None:
         notes.append("without --images every picture is assumed to be present and distinct")
+    elif settings.source == "table" and settings.image is None:
+        notes.append(
+            "no picture was looked for, since no --image COLUMN is named (that of the object number, if pictures are"
+            " named after it)"
+        )
     else:
         rejected = sum(reject.reason == "missing" for reject in plan.rejects)
         lost = sum(not plan.has_image(row) for split in plan.jobs.values() for row in split.rows.tolist())

@@ -38,6 +38,7 @@ _MARKS = {
 }
 _AS_TEXT = "save the table as CSV, in Excel as 'CSV UTF-8'"
 _OFFICE = f"a spreadsheet, not a text file; {_AS_TEXT}"
+_OTHER_TABLES = (".jsonl", ".ndjson", ".json", ".parquet")
 _KINDS = (
     (
         re.compile(
@@ -199,6 +200,12 @@ def _check_kind(path: Path, head: bytes) -> None:
     """Raise for a file whose first bytes say that it is no delimited text."""
     for pattern, kind in _KINDS:
         if pattern.match(head.removeprefix(codecs.BOM_UTF8)):
+            if (
+                path.suffix.lower() in _OTHER_TABLES
+            ):  # which are read elsewhere: its name is right, its place is not
+                kind = (
+                    f"{kind.partition(';')[0]}, and only CSV or TSV can be read here; export the table as CSV"
+                )
             raise ArttlError(f"{path} is {kind}")
 
 

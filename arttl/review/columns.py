@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from arttl.characters import same_text
+from arttl.characters import typed_text
 from arttl.exchange.values import Status
 
 Codes = npt.NDArray[np.int32]
@@ -98,8 +98,8 @@ class Labels:
         return code
 
     def folded(self) -> list[str]:
-        """The labels as `same_text` makes them, by their number."""
-        self._folded += map(same_text, self.names[len(self._folded) :])
+        """The labels as `typed_text` makes them, by their number."""
+        self._folded += map(typed_text, self.names[len(self._folded) :])
         return self._folded
 
     def find(self, name: str) -> int | None:

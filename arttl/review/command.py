@@ -90,6 +90,7 @@ def serve(session: Session, started: Callable[[str], None] = lambda address: Non
         server_header=False,
         proxy_headers=False,
         ws="none",
+        lifespan="off",  # nothing to begin and end; a second Ctrl-C would print where it was
         limit_concurrency=500,
         timeout_graceful_shutdown=5,
         ssl_certfile=settings.tls_certificate,

@@ -97,6 +97,7 @@ def _schemas(task: Schema, row: Schema) -> dict[str, Schema]:
         version=_NUMBER,
         decision={"anyOf": [{"$ref": "#/components/schemas/Decision"}, {"type": "null"}]},
         disputed={"type": "boolean"},
+        differing={"type": "array", "items": {"$ref": "#/components/schemas/Decision"}},
     )
     of_row = {
         "row": _NUMBER,

@@ -138,8 +138,8 @@ class _Decided:
             )
 
     def sentences(self) -> Iterator[str]:
-        """What `objects` gave, and what it left out."""
-        yield from self._standing.sentences()
+        """Nothing: what stands was said before it is written."""
+        return iter(())
 
 
 def run_export(settings: ExportSettings) -> None:

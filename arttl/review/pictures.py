@@ -33,6 +33,7 @@ SIZES: tuple[Size, ...] = get_args(Size)
 SIDE = {"thumbnail": 256, "large": 1600}
 """Longest side in pixels."""
 _QUALITY = {"thumbnail": 80, "large": 88}
+_LOOKED_FOR = 200  # pictures, at the start, over the whole table
 _LARGEST_CACHE = 4 * 2**30  # bytes
 
 
@@ -76,7 +77,25 @@ class Pictures:
             raise ArttlError(
                 f"the rows name samples of shards and no files of --images {images}: give the shards with --shards"
             )
+        elif self._folder is not None and (name := self._absent(self._folder)):
+            raise ArttlError(
+                f"--images {images} has no picture that the rows name, such as {name!r}: give the folder that was"
+                " predicted"
+            )
         self._decoding = threading.BoundedSemaphore(usable_cores())  # of pictures that may be large
+
+    def _absent(self, folder: Path) -> str:
+        """One of the pictures that rows name, if none of some of them is in the folder; else the empty string."""
+        name = ""
+        for row in np.linspace(0, max(0, len(self._collection) - 1), _LOOKED_FOR, dtype=int).tolist():
+            named = self._collection.text("picture", row)
+            path = image_path(folder, named) if named else None
+            if path is None:
+                continue
+            if path.exists():
+                return ""
+            name = name or named
+        return name
 
     @property
     def missing(self) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
-from arttl.characters import same_text
+from arttl.characters import same_text, typed_text
 from arttl.decisions.decision import VERDICTS
 from arttl.errors import ArttlError
 from arttl.review.collection import Collection
@@ -42,7 +42,8 @@ class Query:
             same; `empty`: suggested, and the catalogue has none; `unsure`, `outside`: so called by `arttl predict`;
             `audit`: doubts; `all`: every suggestion.
         show: by what was decided; `open`: nothing.
-        search: a part of an object number, a picture's name, a title or a label, letter case ignored.
+        search: a part of an object number, a picture's name, a title or a label, letter case ignored, and of labels
+            accents too.
         label: that the object has, suggested or catalogued, for the task `of`.
         of: a task; empty: that of the queue.
         order: `sure` and `doubt` by probability, `file` as in the file; `queue`: as it suits the queue.
@@ -169,7 +170,8 @@ class Queues:
                 texts = self._collection.texts[name]
                 mask |= pc.match_substring(texts, search, ignore_case=True).to_numpy(zero_copy_only=False)
         columns = self._collection.tasks[task]
-        names = [search in name for name in columns.labels.folded()]
+        typed = typed_text(search)
+        names = [typed in name for name in columns.labels.folded()]
         if any(names):
             having = np.array(names)
             for lists in (columns.suggested, columns.catalogued):

@@ -86,6 +86,9 @@ def of_state(state: State) -> dict[str, Any]:
         "version": state.version,
         "decision": None if row is None else of_row(row),
         "disputed": state.is_disputed,
+        "differing": [of_row(each) for each in state.rows if each.decision.verdict != "skipped"]
+        if state.is_disputed
+        else [],
     }
 
 

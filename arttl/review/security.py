@@ -81,7 +81,10 @@ class Guard:
             return 403, "a page of another address asked for this"
         first, slash, _ = scope["path"].partition("/")[2].partition("/")
         if not hmac.compare_digest(first.encode("utf-8", "surrogateescape"), self._token) or not slash:
-            return 403, "the address lacks its token: open the whole address that arttl review printed"
+            return 403, (
+                "the address lacks the token of this run of arttl review, which is new each time: open the whole"
+                " address that it has printed"
+            )
         return None
 
 

@@ -12,7 +12,7 @@ from arttl.decisions.decision import Decision, State
 from arttl.decisions.file import Conflict, DecisionFile
 from arttl.errors import ArttlError, counted
 from arttl.exchange.doubts import SimilarObject, doubts_file
-from arttl.exchange.values import digest_of_weights
+from arttl.exchange.values import digest_of_weights, weights_of
 from arttl.review.collection import Collection
 from arttl.review.columns import AUDIT, STATUSES, SUGGESTED, Codes
 from arttl.review.details import MOST_RANKED, RecordFile
@@ -43,6 +43,8 @@ class Session:
             ArttlError: for everything that the user can mend.
         """
         self.settings = settings
+        if settings.model is not None:
+            weights_of(settings.model)
         self.collection = Collection(settings.predictions, settings.audit, settings.agreeing)
         self.vocabularies = (
             Vocabularies({}) if settings.vocabulary is None else Vocabularies.read(settings.vocabulary)

@@ -113,7 +113,8 @@ class Manifest:
             if not (directory / name).is_file():
                 raise ArttlError(
                     f"{directory} is not a finished folder of shards: {name} is missing;"
-                    " finish it with --resume of the command that began it, such as arttl shards --resume"
+                    " give one that arttl shards has made, or finish it with --resume of the command that began it,"
+                    " such as arttl shards --resume"
                 )
         path = directory / "dataset.json"
         dataset = read_versioned(path, dict[str, Any], FORMAT_VERSION, "shard")

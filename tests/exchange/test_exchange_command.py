@@ -300,6 +300,10 @@ def test_tables_that_are_too_large(
         ("--to csv --out b.csv --accepted a.csv --base museum", "--base 'museum' is no address"),
         ("--to lido --out a.xml --accepted a.csv --language e", "--language 'e' is no tag of a language"),
         ("--to csv --out new.csv --accepted gone.csv", "--accepted gone.csv does not exist"),
+        (
+            "--to csv --out new.csv --accepted p.jsonl",
+            "p.jsonl is JSON, and only CSV or TSV can be read here; export the table as CSV",
+        ),
         ("--to csv --out new.csv --predictions gone.jsonl", "--predictions gone.jsonl is not a file"),
         (
             "--to csv --out b.csv --accepted a.csv --vocabulary gone.csv",

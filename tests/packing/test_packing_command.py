@@ -142,6 +142,19 @@ def test_columns_are_guessed_and_shown(collection: PackSettings, capfd: pytest.C
     assert len(Manifest.read(collection.out)) == 24
 
 
+def test_a_dry_run_says_that_no_column_of_images_is_named(
+    collection: PackSettings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert collection.metadata is not None
+    text = collection.metadata.read_text().replace("file", "Bilddatei", 1)
+    metadata = collection.metadata.with_name("other.csv")
+    metadata.write_text(text)
+    run(dataclasses.replace(collection, metadata=metadata, image=None, dry_run=True))
+    out = " ".join(capfd.readouterr().out.split())
+    assert "no picture was looked for, since no --image COLUMN is named" in out
+    assert "image files missing" not in out
+
+
 def test_a_leak_is_said_at_the_end(collection: PackSettings, capfd: pytest.CaptureFixture[str]) -> None:
     run(collection)
     assert "no leak: objects and pictures are each in one split only" in capfd.readouterr().out

@@ -96,6 +96,17 @@ def test_the_museums_table_keeps_its_bytes(folder: Path, capsys: pytest.CaptureF
     printed = capsys.readouterr().out
     assert "4 decisions beside the rows of objects.csv" in printed
     assert "1 was skipped" in printed and "1 is left out, since reviewers have decided differently" in printed
+    assert (
+        "no column of objects.csv is called 'artist', so that artist_after_review is left out; name it with --tasks"
+        " artist=COLUMN" in printed
+    )
+
+
+def test_a_task_that_is_misspelt_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "o.csv").write_text("id,Medium\nA.1,wood\n")
+    assert run("decisions export --to csv --metadata o.csv --tasks materials=Medium --out out.csv") == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "no decision is about the task 'materials' of --tasks (did you mean 'material'?)" in printed
 
 
 def test_the_table_is_packed_with_what_was_decided(folder: Path, make_pictures: list[str]) -> None:
@@ -167,6 +178,23 @@ def test_linked_art_and_lido_hold_what_is_right(folder: Path, capsys: pytest.Cap
         "//*[local-name()='termMaterialsTech' or local-name()='materialsTech']//text()"
     )
     assert {text.strip() for text in terms if text.strip()} >= {"oil paint", "ivory", "gold leaf"}
+
+
+def test_who_decided_is_written_though_the_model_was_not_named(folder: Path) -> None:
+    with DecisionFile(folder / "two.sqlite") as file:
+        file.save([(replace(BASE, model=""), 0)])
+    assert run("decisions export --to linked-art --out out.jsonl --decisions two.sqlite") == 0
+    (assignment,) = json.loads((folder / "out.jsonl").read_text())["attributed_by"]
+    assert assignment["carried_out_by"][0]["_label"] == "Q" and "timespan" in assignment
+
+
+def test_what_stands_is_said_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with DecisionFile(folder / "two.sqlite") as file:
+        file.save([(replace(BASE, task="colour"), 0)])
+    assert run("decisions export --to lido --out out.xml --decisions two.sqlite") == 2
+    captured = capsys.readouterr()
+    assert "1 decision stands" in captured.out and "stands" not in captured.err
+    assert "task 'colour', which is no field; see --fields" in captured.err
 
 
 def test_agreement_is_printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.browser]
 pytest.importorskip("uvicorn", reason="the extra `review` is not installed")
 
 RECORDS = made_records(400, seed=2)
-_CLEAR = "{const s = document.getElementById('search'); s.value = ''; s.dispatchEvent(new Event('input'))}"
+
 READY = "document.documentElement.dataset.ready && document.querySelector('#object h2') && true"
 
 
@@ -103,15 +104,15 @@ def test_decide_by_keyboard_kill_and_go_on(browser: Browser, given: Path, tmp_pa
             ("s", "Saved: skipped", "skipped"),
         )
         for index, (key, sentence, verdict) in enumerate(steps):
-            page.wait_for(f"document.querySelector('#object h2').textContent === {name_of(rows[index])!r}")
+            page.wait_for(f"document.querySelector('#object h2')?.textContent === {name_of(rows[index])!r}")
             page.press(key)
             page.wait_for(f"document.getElementById('saved').textContent === {sentence!r}")
             expected[f"{name_of(rows[index])} material"] = verdict
-        page.wait_for(f"document.querySelector('#object h2').textContent === {name_of(rows[4])!r}")
+        page.wait_for(f"document.querySelector('#object h2')?.textContent === {name_of(rows[4])!r}")
         page.press("u")
-        page.wait_for("document.getElementById('saved').textContent === 'Undone.'")
+        page.wait_for("document.getElementById('saved').textContent.startsWith('Undone: ')")
         del expected[f"{name_of(rows[3])} material"]
-        page.wait_for(f"document.querySelector('#object h2').textContent === {name_of(rows[3])!r}")
+        page.wait_for(f"document.querySelector('#object h2')?.textContent === {name_of(rows[3])!r}")
         assert page.errors == []
         server.kill()
         page.press("a")
@@ -136,10 +137,42 @@ def test_keys_that_come_fast_wait_their_turn(browser: Browser, given: Path, tmp_
         assert text(page, "failed") == ""
 
 
+def test_number_keys_that_come_fast_are_of_their_own_object(
+    browser: Browser, given: Path, tmp_path: Path
+) -> None:
+    with serving(*arguments(given, tmp_path / "d.sqlite")) as server:
+        rows = server.queue(task="material", queue="differs")[:6]
+        page = opened(browser, server)
+        page.type("222222")
+        page.wait_for("document.getElementById('position').textContent.startsWith('7 of')")
+        found = [saved(tmp_path / "d.sqlite")[f"{name_of(row)} material"] for row in rows]
+        assert found == [f"corrected {RECORDS[row]['material']['ranked'][1]['label']}" for row in rows]
+
+
+def test_nobody_decides_in_view_of_another_object(browser: Browser, given: Path, tmp_path: Path) -> None:
+    """What is read slowly, or not at all, leaves the panel empty; a failure takes away what was said before it."""
+    with serving(*arguments(given, tmp_path / "d.sqlite")) as server:
+        rows = server.queue(task="material", queue="differs")
+        page = opened(browser, server)
+        page.press("x")
+        page.wait_for(f"document.querySelector('#object h2')?.textContent === {name_of(rows[1])!r}")
+        server.process.send_signal(signal.SIGSTOP)
+        page.press("End")
+        page.wait_for("document.getElementById('object').textContent === '…'")
+        server.process.send_signal(signal.SIGCONT)
+        page.wait_for(f"document.querySelector('#object h2')?.textContent === {name_of(rows[-1])!r}")
+        server.kill()
+        page.press("Home")
+        page.press("PageDown")
+        page.press("PageDown")
+        page.wait_for("document.getElementById('object').textContent === 'This object cannot be read now.'")
+        assert "does not respond" in text(page, "failed") and text(page, "saved") == ""
+
+
 def test_type_ahead_finds_labels_and_confirms_new_ones(browser: Browser, given: Path, tmp_path: Path) -> None:
     (tmp_path / "v.csv").write_text(
         "task,label,uri,scheme,broader,alternative_labels,language\n"
-        "material,ivory,http://vocab.getty.edu/aat/300011857,AAT,,Elfenbein | ivoire,en\n"
+        "material,ivory,http://vocab.getty.edu/aat/300011857,AAT,,Elfenbein | ivoire | støvtand,en\n"
     )
     words = arguments(given, tmp_path / "d.sqlite", "--vocabulary", tmp_path / "v.csv")
     with serving(*words) as server:
@@ -149,6 +182,7 @@ def test_type_ahead_finds_labels_and_confirms_new_ones(browser: Browser, given: 
         for typed, first in (
             ("eduard", "Éduard's bronze"),
             ("elfen", "ivory"),
+            ("stovtand", "ivory"),
             ("300011857", "ivory"),
             ("paint", "oil paint"),
         ):
@@ -180,7 +214,7 @@ def test_several_labels_are_chosen_one_by_one(browser: Browser, given: Path, tmp
         page = opened(browser, server)
         choose(page, "task", "technique")
         row = server.queue(task="technique", queue="differs")[0]
-        page.wait_for(f"document.querySelector('#object h2').textContent === {name_of(row)!r}")
+        page.wait_for(f"document.querySelector('#object h2')?.textContent === {name_of(row)!r}")
         ranked = [each["label"] for each in RECORDS[row]["technique"]["ranked"]]
         page.wait_for(f"document.querySelector('.ranks .name').textContent === {ranked[0]!r}")
         for key in "432":
@@ -225,8 +259,12 @@ def test_search_and_filters(browser: Browser, given: Path, tmp_path: Path) -> No
         page.type("a.11")
         found = len(server.queue(task="material", queue="all", search="a.11"))
         page.wait_for(f"document.getElementById('position').textContent === '1 of {found}'")
-        page.evaluate(_CLEAR)
+        page.press("Escape")  # empties the search, and shows everything again
         page.wait_for(f"document.getElementById('position').textContent === '1 of {everything}'")
+        assert page.evaluate("document.getElementById('search').value") == ""
+        page.press("f")
+        page.type("nothing is called so")
+        page.wait_for("document.getElementById('nothing').textContent.includes('empty the search (f)')")
         page.press("Escape")
         page.evaluate("document.getElementById('of').value = 'technique'")
         page.press("l")
@@ -246,11 +284,11 @@ def test_the_list_is_known_whole(browser: Browser, given: Path, tmp_path: Path) 
         page.wait_for(f"document.getElementById('position').textContent === '1 of {len(rows)}'")
         for key, index in (("End", len(rows) - 1), ("Home", 0), ("ArrowRight", 1), ("ArrowLeft", 0)):
             page.press(key)
-            page.wait_for(f"document.querySelector('#object h2').textContent === {name_of(rows[index])!r}")
+            page.wait_for(f"document.querySelector('#object h2')?.textContent === {name_of(rows[index])!r}")
         page.press("g")
         page.type("200")
         page.press("Enter")
-        page.wait_for(f"document.querySelector('#object h2').textContent === {name_of(rows[199])!r}")
+        page.wait_for(f"document.querySelector('#object h2')?.textContent === {name_of(rows[199])!r}")
         current = "document.querySelector('.cell.current')"
         assert page.evaluate(f"{current}.getAttribute('aria-posinset')") == "200"
         assert page.evaluate(f"{current}.getAttribute('aria-setsize')") == str(len(rows))
@@ -286,6 +324,47 @@ def test_two_windows_do_not_overwrite_each_other(browser: Browser, given: Path, 
         second.press("a")
         second.wait_for("document.getElementById('saved').textContent.startsWith('Saved: accepted')")
         assert saved(tmp_path / "d.sqlite")[f"{name} material"].startswith("accepted")
+        # What was decided anew cannot be undone by who has decided before, and is not said to be.
+        first.press("u")
+        first.wait_for("document.getElementById('failed').textContent.includes('Not undone')")
+        assert text(first, "saved") == "" and name in text(first, "failed")
+        assert saved(tmp_path / "d.sqlite")[f"{name} material"].startswith("accepted")
+
+
+def test_who_settles_a_dispute_sees_both(browser: Browser, given: Path, tmp_path: Path) -> None:
+    decisions = tmp_path / "d.sqlite"
+    for reviewer, key in (("First", "x"), ("Second", "a")):
+        with serving(*arguments(given, decisions)[:-1], reviewer, "--blind") as server:
+            page = opened(browser, server)
+            name = shown(page)
+            page.press(key)
+            page.wait_for("document.getElementById('saved').textContent.startsWith('Saved')")
+    with serving(*arguments(given, decisions)) as server:
+        page = opened(browser, server)
+        choose(page, "show", "disputed")
+        page.wait_for("document.getElementById('position').textContent === '1 of 1'")
+        page.wait_for(f"document.querySelector('#object h2')?.textContent === {name!r}")
+        banner = page.wait_for("document.querySelector('.side.refused')?.textContent")
+        assert "rejected by First" in banner and "accepted by Second" in banner
+
+
+def test_it_opens_where_there_is_something_to_decide(browser: Browser, tmp_path: Path) -> None:
+    records = made_records(20, seed=3)
+    for record in records:
+        for task in LABELS:
+            if record[task]:
+                record[task] |= {"status": "unsure", "ranked": [{"label": "1800", "probability": None}]}
+                record[task] |= {"labels": ["1800"], "set": None, "interval": [1526.8788702221618, 2079.73]}
+    write_records(tmp_path / "suggestions.parquet", records)
+    draw_photographs(tmp_path / "photos", records)
+    (tmp_path / "photos" / records[0]["picture"]).write_bytes(b"<html>")
+    with serving(*arguments(tmp_path, tmp_path / "d.sqlite")) as server:
+        page = opened(browser, server)
+        assert page.evaluate("document.getElementById('queue').value") == "unsure" and total(page) > 0
+        note = "[...document.querySelectorAll('#object .note')].map(each => each.textContent)"
+        assert "interval: 1527 to 2080" in page.evaluate(note)
+        assert page.evaluate("document.querySelectorAll('#object meter').length") == 0
+        page.wait_for("document.querySelector('.photo').dataset.reason?.startsWith('no picture: ')")
 
 
 def test_texts_of_strangers_are_texts(browser: Browser, given: Path, tmp_path: Path) -> None:

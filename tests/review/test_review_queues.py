@@ -132,6 +132,14 @@ def test_every_query_is_that_of_a_search_row_by_row(
     assert sum(length > 3 for length in lengths) > 60
 
 
+def test_labels_are_found_without_their_accents(queues: tuple[Queues, Verdicts, Collection]) -> None:
+    finder, _, _ = queues
+    found = {
+        word: finder.select(Query(task="material", search=word)).tolist() for word in ("éduard", "EDUARD")
+    }
+    assert found["éduard"] == found["EDUARD"] != []
+
+
 def test_what_all_models_suggest_against_the_catalogue(tmp_path: Path) -> None:
     files = []
     models = [made_records(120, seed=seed) for seed in (3, 4, 5)]

@@ -150,6 +150,11 @@ def test_settings_that_are_refused(changes: dict[str, object], sentence: str) ->
     [
         (["--predictions", "none.parquet"], "--predictions none.parquet is not a file"),
         (["--images", "none"], "--images none is not a folder"),
+        (
+            ["--images", "EMPTY"],
+            "has no picture that the rows name, such as '000.jpg': give the folder that was",
+        ),
+        (["--model", "GIVEN"], "is not the folder of a model, or of a run that made one"),
         (["--decisions", "GIVEN/suggestions.parquet"], "suggestions.parquet is not a file of decisions"),
         (["--audit", "GIVEN"], "has no audit.parquet: give a folder that arttl audit has written"),
         (["--vocabulary", "none.csv"], "none.csv"),
@@ -165,7 +170,12 @@ def test_one_sentence_for_what_cannot_be_used(
     more: list[str],
     sentence: str,
 ) -> None:
-    names = {"GIVEN": str(given), "TAKEN": str(urlsplit(server.address).port)}
+    (tmp_path / "empty").mkdir()
+    names = {
+        "GIVEN": str(given),
+        "EMPTY": str(tmp_path / "empty"),
+        "TAKEN": str(urlsplit(server.address).port),
+    }
     for name, value in names.items():
         more = [word.replace(name, value) for word in more]
     words = [str(word) for word in arguments(given, tmp_path / "d.sqlite")]

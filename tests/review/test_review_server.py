@@ -31,6 +31,14 @@ def test_how_it_ends(given: Path, tmp_path: Path) -> None:
     assert server.process.returncode == 0 and rest.splitlines()[-1] == f"next        {export}"
 
 
+def test_ctrl_c_pressed_twice_prints_no_code(given: Path, tmp_path: Path) -> None:
+    with serving(*arguments(given, tmp_path / "d.sqlite")) as server:
+        server.process.send_signal(signal.SIGINT)
+        server.process.send_signal(signal.SIGINT)
+        rest, _ = server.process.communicate(timeout=20)
+    assert "Traceback" not in rest and rest.count("next        arttl decisions export") == 1
+
+
 def test_what_it_prints(server: Server) -> None:
     text = "".join(server.printed)
     assert "suggestions 60 rows, tasks material, technique" in text
@@ -207,7 +215,7 @@ def test_a_photograph_is_encoded_anew(server: Server) -> None:
 
 
 def test_names_that_lead_out_of_the_folder(given: Path, tmp_path: Path) -> None:
-    records = made_records(6)
+    records = made_records(7)
     for record, name in zip(
         records,
         [
@@ -217,6 +225,7 @@ def test_names_that_lead_out_of_the_folder(given: Path, tmp_path: Path) -> None:
             "C:\\x.jpg",
             "a\0b.jpg",
             "none.jpg",
+            "001.jpg",  # else it would be the folder of other pictures
         ],
         strict=True,
     ):

@@ -128,7 +128,10 @@ def test_what_is_refused(shards: Path, tmp_path: Path, capsys: pytest.CaptureFix
         assert sentence in capsys.readouterr().err
     assert reviewed.read_text() == "task,label,uri\n"
     assert run_command("vocabulary", ["--shards", str(tmp_path), "--out", str(tmp_path / "a.csv")]) == 2
-    assert "is not a finished folder of shards" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert (
+        "is not a finished folder of shards" in error and "give one that arttl shards has made, or" in error
+    )
 
 
 def test_a_sample_whose_json_is_damaged(

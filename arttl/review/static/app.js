@@ -6,43 +6,8 @@ import { Finder, Labels } from "./finder.js";
 import { Grid } from "./grid.js";
 import { ObjectPanel } from "./object.js";
 import { Rows } from "./rows.js";
+import { KEYS, ORDERS, QUEUES, SHOWS } from "./words.js";
 
-const QUEUES = {
-  agree: "all models differ from the catalogue",
-  differs: "differs from the catalogue",
-  empty: "catalogue is empty",
-  unsure: "unsure",
-  outside: "outside",
-  audit: "audit",
-  all: "all suggestions",
-};
-const SHOWS = {
-  open: "undecided",
-  all: "all",
-  decided: "decided",
-  accepted: "accepted",
-  corrected: "corrected",
-  rejected: "rejected",
-  skipped: "skipped",
-  disputed: "reviewers differ",
-};
-const ORDERS = { queue: "of the queue", sure: "surest first", doubt: "most doubtful first", file: "of the file" };
-const KEYS = [
-  ["← → ↑ ↓", "another object; with Shift select"],
-  ["Home, End, Page Up, Page Down", "first, last, a page"],
-  ["1 to 9", "accept that candidate"],
-  ["a", "accept what is suggested, of all selected objects where any are"],
-  ["x", "reject it"],
-  ["s", "skip: somebody else should look"],
-  ["/", "another label, typed"],
-  ["u", "undo the last decision"],
-  ["n", "next undecided object"],
-  ["g", "go to a number"],
-  ["Space", "select or unselect; Ctrl+A the whole queue; Esc none"],
-  ["m", "map of the task"],
-  ["f, l", "search; filter by a label"],
-  ["Enter, Esc", "open and close the object on a narrow screen"],
-];
 const MOST_AT_ONCE = 500;
 const ASK_ABOVE = 200;
 
@@ -55,6 +20,7 @@ const undoable = []; // lists of [number of the decision, row], of this window
 
 function fail(error) {
   if (error.name === "AbortError") return;
+  field("saved").textContent = ""; // else it seems to be about the key that has failed
   field("failed").textContent = error.message;
 }
 
@@ -98,7 +64,9 @@ async function search() {
     grid.replace();
     document.body.classList.remove("opened");
     field("nothing").hidden = numbers.length > 0;
-    field("nothing").textContent = "No object is left here: choose another queue, or show all.";
+    field("nothing").textContent = values.search || values.label
+      ? "Nothing is found: choose another queue, show all, or empty the search (f) and the filter (l)."
+      : "No object is left here: choose another queue, or show all.";
     moved();
     countQueues();
     labelsOf(values.task).catch(() => {}); // the type-ahead's, before they are asked for
@@ -114,6 +82,7 @@ async function countQueues() {
     if (name !== task()) return;
     for (const option of field("queue").options) {
       const { open, rows: all } = counts[option.value];
+      option.dataset.open = open;
       option.textContent = `${QUEUES[option.value]} (${counted(open)} of ${counted(all)})`;
     }
   } catch (error) {
@@ -130,7 +99,7 @@ function moved() {
     panel.clear("No object.");
     return;
   }
-  panel.show(rows.numbers[grid.current], task(), isMultiple());
+  panel.show(rows.numbers[grid.current], task());
   const next = rows.numbers[grid.current + 1];
   if (next !== undefined) panel.expect(next);
 }
@@ -148,7 +117,7 @@ const inTurn = (act) => (...values) => {
   return doing;
 };
 
-const decide = inTurn(async (verdict, chosen = [], { isNew = false } = {}) => {
+async function decideNow(verdict, chosen = [], { isNew = false } = {}) {
   if (!rows.length) return;
   const isMany = grid.selected.size > 0;
   const numbers = subjects();
@@ -189,6 +158,25 @@ const decide = inTurn(async (verdict, chosen = [], { isNew = false } = {}) => {
   } catch (error) {
     fail(error);
   }
+}
+
+const decide = inTurn(decideNow);
+
+// Take a candidate of the object that the panel shows; a click is about the row that was clicked at.
+const pick = inTurn(async (index, row = null) => {
+  await panel.ready;
+  if (row !== null && row !== panel.row) return;
+  const label = panel.shown?.ranked[index]?.[0];
+  if (label === undefined) return;
+  if (isMultiple()) panel.toggle(label);
+  else await decideNow("corrected", [label]);
+});
+
+// Save the candidates that were chosen one by one; where none were, open the object on a narrow screen.
+const saveChosen = inTurn(async () => {
+  await panel.ready;
+  if (panel.chosen.length) await decideNow("corrected", panel.chosen);
+  else document.body.classList.add("opened");
 });
 
 function report(verdict, { saved, conflicts }, without) {
@@ -226,8 +214,10 @@ const undo = inTurn(async () => {
     return;
   }
   try {
+    let done = 0;
     for (let start = 0; start < last.length; start += MOST_AT_ONCE) {
-      await post("undo", { ids: last.slice(start, start + MOST_AT_ONCE).map(([number]) => number) });
+      const ids = last.slice(start, start + MOST_AT_ONCE).map(([number]) => number);
+      done += (await post("undo", { ids })).undone.length;
     }
     if (undoable.at(-1) === last) undoable.pop();
     countQueues();
@@ -236,8 +226,14 @@ const undo = inTurn(async () => {
       rows.kept.delete(row);
       panel.forget(row);
     }
-    await rows.load(numbers.slice(0, 1000));
-    say(numbers.length === 1 ? "Undone." : `${counted(numbers.length)} undone.`);
+    const [first] = await rows.load(numbers.slice(0, 1000));
+    const what = numbers.length === 1 && first ? `: ${first.object || first.picture}` : "";
+    say(numbers.length === 1 ? `Undone${what}.` : `${counted(done)} undone.`);
+    if (done < numbers.length) {
+      if (!done) say("");
+      const are = numbers.length === 1 ? "Not undone" : `${counted(numbers.length - done)} not undone`;
+      field("failed").textContent = `${are}, since decided anew or undone meanwhile${what}.`;
+    }
     const index = rows.numbers.indexOf(numbers[0]);
     if (index >= 0) grid.moveTo(index);
     else refresh();
@@ -306,7 +302,12 @@ async function goTo() {
 function pressed(event) {
   if (event.altKey || event.metaKey || document.querySelector("dialog[open]")) return;
   if (event.target.matches("input, select, textarea")) {
-    if (event.key === "Escape" || (event.key === "Enter" && event.target === field("search"))) field("grid").focus();
+    const isSearch = event.target === field("search");
+    if (event.key === "Escape" && isSearch && field("search").value) { // the browser empties it, and tells nobody
+      field("search").value = "";
+      search();
+    }
+    if (event.key === "Escape" || (event.key === "Enter" && isSearch)) field("grid").focus();
     return;
   }
   const isButton = event.target.matches("button");
@@ -340,20 +341,18 @@ function pressed(event) {
     f: () => field("search").focus(),
     " ": () => grid.toggle(grid.current),
     "?": () => field("help").showModal(),
-    Enter: () => (panel.chosen.length ? choose(panel.chosen) : document.body.classList.add("opened")),
+    Enter: saveChosen,
     Escape: () => {
       document.body.classList.remove("opened");
       grid.select([]);
     },
   };
   if (event.key in steps) grid.moveTo(grid.current + steps[event.key], { extend: event.shiftKey });
-  else if (/^[1-9]$/.test(event.key)) panel.pick(Number(event.key) - 1);
+  else if (/^[1-9]$/.test(event.key)) pick(Number(event.key) - 1);
   else if (event.key in acts) acts[event.key]();
   else return;
   event.preventDefault();
 }
-
-const choose = (chosen) => decide("corrected", chosen);
 
 async function start() {
   session = await get("session");
@@ -361,7 +360,8 @@ async function start() {
   grid = new Grid(field("grid"), field("track"), rows, { moved });
   finder = new Finder();
   panel = new ObjectPanel(field("object"), {
-    choose,
+    pick,
+    saveChosen,
     decide,
     undo,
     find,
@@ -388,6 +388,9 @@ async function start() {
   field("grid").addEventListener("dblclick", () => document.body.classList.add("opened"));
   document.addEventListener("keydown", pressed);
   field("grid").focus();
+  await countQueues();
+  const options = [...field("queue").options];
+  field("queue").value = (options.find((option) => Number(option.dataset.open)) ?? options[0]).value;
   await search();
   document.documentElement.dataset.ready = "yes";
 }

@@ -14,6 +14,12 @@ export function make(name, properties = {}, ...children) {
 
 export const byId = (name) => document.getElementById(name);
 
+// A number as people write one: a year has no fraction.
+export function rounded(number) {
+  if (number === null) return "–";
+  return `${Math.abs(number) < 1000 ? Number(number.toPrecision(4)) : Math.round(number)}`;
+}
+
 export const percent = (share) => (share === null ? "" : `${(100 * share).toFixed(1)}%`);
 
 export const counted = (number) => number.toLocaleString("en");
@@ -22,13 +28,25 @@ export function labelsText(labels, nothing = "–") {
   return labels.length ? labels.join("; ") : nothing;
 }
 
-export function pictureFrame(address, description) {
+// `isExplained`: what is wrong with a picture that does not come stands in its place.
+export function pictureFrame(address, description, { isExplained = false } = {}) {
   const frame = make("div", { className: "frame" });
   const image = make("img", { alt: description, decoding: "async" });
-  image.addEventListener("error", () => frame.classList.add("missing"));
+  image.addEventListener("error", async () => {
+    frame.classList.add("missing");
+    if (isExplained) frame.dataset.reason = await whyMissing(image.src);
+  });
   image.src = address;
   frame.append(image);
   return frame;
+}
+
+async function whyMissing(address) {
+  try {
+    return `no picture: ${(await (await fetch(address)).json()).error}`;
+  } catch {
+    return "no picture";
+  }
 }
 
 export const VERDICTS = {

@@ -4,7 +4,12 @@ import { byId, counted, make } from "./elements.js";
 
 const MOST_SHOWN = 50;
 
-export const fold = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase().replace(/\s+/g, " ").trim();
+// Letters that are no letter with an accent to Unicode, but to who types; as in arttl/characters.py.
+const LETTERS = { ł: "l", ø: "o", đ: "d", ð: "d", ı: "i", ß: "ss", æ: "ae", œ: "oe", þ: "th" };
+
+export const fold = (text) =>
+  text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase().replace(/[łøđðıßæœþ]/g, (letter) => LETTERS[letter])
+    .replace(/\s+/g, " ").trim();
 
 // Labels, with all that they can be found by; the order of the server, in which labels are first met, is kept.
 export class Labels {

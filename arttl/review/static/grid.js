@@ -209,8 +209,8 @@ export class Grid {
     const share = percent(row.probability);
     cell.number.textContent = name;
     cell.was.textContent = `catalogue: ${labelsText(row.catalogued)}`;
-    cell.now.replaceChildren(labelsText(labels));
-    if (!decision?.labels.length && share) cell.now.append(make("span", { className: "share" }, ` ${share}`));
+    cell.now.replaceChildren(verdict === "disputed" ? row.state.differing.map((each) => labelsText(each.labels)).join(" ≠ ") : labelsText(labels));
+    if (!decision?.labels.length && verdict !== "disputed" && share) cell.now.append(make("span", { className: "share" }, ` ${share}`));
     const said = verdict ? VERDICTS[verdict].text : "not decided";
     const place = `${counted(Number(cell.dataset.index) + 1)}`;
     cell.setAttribute(

@@ -1,7 +1,7 @@
 // The panel of one object: the catalogue and the suggestion side by side, and all that helps to decide.
 
 import { get, map, picture, sample } from "./api.js";
-import { VERDICTS, labelsText, make, percent, pictureFrame, verdictOf } from "./elements.js";
+import { VERDICTS, labelsText, make, percent, pictureFrame, rounded, verdictOf } from "./elements.js";
 
 const STATUSES = {
   suggested: "suggested: right at least as often as was promised",
@@ -13,19 +13,28 @@ const ABOUT_MAPS =
   "Bright: what speaks for the label that the network finds likeliest, in the part of the picture that it is given. " +
   "A network that does not end in an average of its maps shows what it looks at, whatever the task.";
 const MOST_KEPT = 200;
+const PATIENCE = 200; // milliseconds for which the object before stays while the next one is read
 
 export class ObjectPanel {
-  constructor(element, { choose, decide, undo, find, back, maps, failed }) {
-    Object.assign(this, { element, choose, decide, undo, find, back, maps, failed });
+  constructor(element, { pick, saveChosen, decide, undo, find, back, maps, failed }) {
+    Object.assign(this, { element, pick, saveChosen, decide, undo, find, back, maps, failed });
     this.details = new Map();
     this.row = null;
     this.task = "";
     this.chosen = [];
     this.showsMap = false;
+    this.current = null; // what is known of the task of the object that is drawn
+    this.ready = Promise.resolve(); // until the current object is drawn
   }
 
   clear(sentence) {
     this.row = null;
+    this.#empty(sentence);
+  }
+
+  #empty(sentence) {
+    this.current = null;
+    this.drawn = null;
     this.element.replaceChildren(make("p", { className: "note" }, sentence));
   }
 
@@ -52,17 +61,28 @@ export class ObjectPanel {
     new Image().src = picture(row, "large");
   }
 
-  async show(row, task, isMultiple) {
+  show(row, task) {
     if (row !== this.row || task !== this.task) {
       this.chosen = [];
       this.showsMap = false;
     }
-    Object.assign(this, { row, task, isMultiple });
+    Object.assign(this, { row, task });
+    this.ready = this.#show(row, task);
+  }
+
+  // Nobody shall decide about one object in view of another: one that takes long, or fails, leaves the panel empty.
+  async #show(row, task) {
+    const isCurrent = () => row === this.row && task === this.task;
+    const late = setTimeout(() => { if (isCurrent() && this.drawn !== row) this.#empty("…"); }, PATIENCE);
     try {
       const details = await this.load(row);
-      if (row === this.row && task === this.task) this.#draw(details);
+      if (isCurrent()) this.#draw(details);
     } catch (error) {
-      if (row === this.row) this.failed(error);
+      if (!isCurrent()) return;
+      this.#empty("This object cannot be read now.");
+      this.failed(error);
+    } finally {
+      clearTimeout(late);
     }
   }
 
@@ -76,7 +96,7 @@ export class ObjectPanel {
   }
 
   toggleMap() {
-    if (!this.maps || !this.whole) return;
+    if (!this.maps || !this.shown) return;
     this.showsMap = !this.showsMap;
     this.#draw(this.whole);
   }
@@ -96,7 +116,7 @@ export class ObjectPanel {
       this.#titles(details, task),
       this.#sides(task),
       this.#buttons(task),
-      this.#ranks(task),
+      this.#ranks(details, task),
       this.#beside(details, task),
       this.#nearest(details),
       this.#history(task),
@@ -109,8 +129,8 @@ export class ObjectPanel {
 
   #photo(details, task) {
     const shown = this.showsMap ? map(this.row, this.task) : picture(this.row, "large");
-    const frame = pictureFrame(shown, `photograph of ${task.object || task.picture}`);
-    frame.className = "frame photo";
+    const frame = pictureFrame(shown, `photograph of ${task.object || task.picture}`, { isExplained: true });
+    frame.classList.add("photo");
     if (this.showsMap) { // the first map takes seconds; until it is there the photograph stays
       frame.style.background = `center / contain no-repeat url("${picture(this.row, "large")}")`;
     }
@@ -136,12 +156,19 @@ export class ObjectPanel {
     const decision = task.state.decision;
     const verdict = verdictOf(task.state);
     const kind = { accepted: "decided", corrected: "decided", rejected: "refused", disputed: "refused" }[verdict] ?? "";
+    const { mark, text } = VERDICTS[verdict] ?? {};
     const decided = decision
       ? make(
         "div",
         { className: `side ${kind}` },
-        make("div", { className: "what" }, `${VERDICTS[verdict].mark} ${VERDICTS[verdict].text} by ${decision.reviewer}`),
-        make("div", { className: "value" }, labelsText(decision.labels)),
+        make("div", { className: "what" }, verdict === "disputed" ? `${mark} ${text}` : `${mark} ${text} by ${decision.reviewer}`),
+        ...(verdict === "disputed" ? task.state.differing : [decision]).map((each) =>
+          make(
+            "div",
+            { className: "value" },
+            labelsText(each.labels),
+            verdict === "disputed" ? make("small", {}, ` ${VERDICTS[each.verdict].text} by ${each.reviewer}`) : null,
+          )),
       )
       : null;
     return make(
@@ -171,7 +198,7 @@ export class ObjectPanel {
     const button = (text, key, act, extra = {}) =>
       make("button", { type: "button", onclick: act, ...extra }, `${text} `, make("kbd", {}, key));
     const chosen = this.chosen.length
-      ? button(`Save ${this.chosen.join("; ")}`, "Enter", () => this.choose(this.chosen), { className: "main" })
+      ? button(`Save ${this.chosen.join("; ")}`, "Enter", () => this.saveChosen(), { className: "main" })
       : null;
     return make(
       "div",
@@ -185,14 +212,15 @@ export class ObjectPanel {
     );
   }
 
-  #ranks(task) {
+  #ranks(details, task) {
     const inSet = new Set(task.set ?? []);
     const items = task.ranked.map(([label, probability], index) => {
       const name = make("span", { className: inSet.has(label) ? "name in" : "name" }, label);
-      const meter = make("meter", { min: 0, max: 1, value: probability ?? 0, "aria-hidden": "true" });
+      const isKnown = probability !== null; // of a number none is
+      const meter = isKnown ? make("meter", { min: 0, max: 1, value: probability, "aria-hidden": "true" }) : make("span");
       const item = make(
         "button",
-        { type: "button", onclick: () => this.pick(index), "aria-pressed": this.chosen.includes(label) },
+        { type: "button", onclick: () => this.pick(index, details.row), "aria-pressed": this.chosen.includes(label) },
         make("kbd", {}, index < 9 ? `${index + 1}` : "·"),
         name,
         meter,
@@ -202,7 +230,7 @@ export class ObjectPanel {
     });
     const notes = [STATUSES[task.status] ?? ""];
     if (task.set) notes.push(`candidates: ${labelsText(task.set)}`);
-    if (task.interval) notes.push(`interval: ${task.interval.join(" to ")}`);
+    if (task.interval) notes.push(`interval: ${task.interval.map(rounded).join(" to ")}`);
     if (task.uris.length) notes.push(task.uris.join(" "));
     return make(
       "div",
@@ -210,14 +238,6 @@ export class ObjectPanel {
       make("ol", { className: "ranks" }, ...items),
       ...notes.filter((note) => note).map((note) => make("p", { className: "note" }, note)),
     );
-  }
-
-  // The candidate of a number key.
-  pick(index) {
-    const label = this.current?.ranked[index]?.[0];
-    if (label === undefined) return;
-    if (this.isMultiple) this.toggle(label);
-    else this.choose([label]);
   }
 
   #beside(details, task) {
@@ -239,7 +259,7 @@ export class ObjectPanel {
     if (details.doubt) {
       const { kind, label, probability, split, networks } = details.doubt;
       const what = kind === "pair" ? "occurs with another label nowhere else" : "is doubted";
-      const words = [`${label ?? "A missing label"} ${what} ${percent(probability)}`, split ? `split ${split}` : ""];
+      const words = [`${label ?? "A missing label"} ${what}${probability === null ? "" : `, its probability is ${percent(probability)}`}`, split ? `in the ${split} split` : ""];
       for (const each of networks) words.push(`${each.network}: ${each.agrees ? "agrees" : "does not agree"} (${each.likeliest ?? "–"})`);
       parts.push(make("h3", {}, "Audit"), make("p", { className: "note" }, words.filter((word) => word).join(" · ")));
     }
