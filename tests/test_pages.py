@@ -7,11 +7,9 @@ from html.parser import HTMLParser
 
 import pytest
 
+from arttl.experiment_report.contents import ClaimText, Wording
+from arttl.experiment_report.tables import ReportTable
 from arttl.pages import render_page
-from arttl.reproduction.claims import Claim
-from arttl.reproduction.published import Note
-from arttl.reproduction.report import Wording
-from arttl.reproduction.tables import ReportTable
 
 HOSTILE = "<script>alert('x')</script> \"a\" & b"
 
@@ -58,9 +56,9 @@ def experiment(**changes) -> str:
         (HOSTILE,),
     )
     values = {
-        "how": [HOSTILE], "tables": [table], "claims": [Claim(HOSTILE, "held", (), HOSTILE)],
+        "how": [HOSTILE], "tables": [table], "claims": [ClaimText(HOSTILE, "held", HOSTILE)],
         "curves": [(HOSTILE, b"png")], "panels": [(HOSTILE, b"jpeg")], "failures": [(HOSTILE, HOSTILE)],
-        "notes": [Note("s", HOSTILE, HOSTILE)], "wording": Wording("title", "claims", "notes"), "stars": True,
+        "notes": [(HOSTILE, HOSTILE)], "wording": Wording("title", "claims", "notes"), "stars": True,
     }  # fmt: skip
     return render_page("experiment.html", **{**values, **changes})
 

@@ -14,6 +14,8 @@ from rich.table import Table
 
 from arttl.console import Reporter
 from arttl.errors import ArttlError, counted
+from arttl.experiment_report.tables import ReportTable
+from arttl.experiment_report.writing import write_report
 from arttl.reproduction.cells import IMAGENET, Matrix, Run
 from arttl.reproduction.claims import examine_claims, examine_claims_of_networks
 from arttl.reproduction.costs import Cost, estimate, measure_cost, measure_rates
@@ -22,12 +24,11 @@ from arttl.reproduction.fusion import fusion_tables, layer_tables, run_fusions
 from arttl.reproduction.joint import joint_table, networks_table
 from arttl.reproduction.panels import draw_panels
 from arttl.reproduction.paper_tables import dataset_table, further_table, later_table, table_one, table_two
-from arttl.reproduction.report import failures, write_report
+from arttl.reproduction.report import failures, report_contents
 from arttl.reproduction.results import Results
 from arttl.reproduction.running import run_matrix
 from arttl.reproduction.settings import ReproduceSettings
 from arttl.reproduction.side_by_side import run_side_by_side, workers_by_default
-from arttl.reproduction.tables import ReportTable
 from arttl.reproduction.tonkes2022 import network_tables, plan_tonkes2022, samples_table
 
 __all__ = ["ReproduceSettings", "run"]
@@ -77,7 +78,7 @@ def run(settings: ReproduceSettings) -> None:
         return
     claims = examine_claims(results, plan.source.name) if of_paper else examine_claims_of_networks(results)
     tables = _tables(results) if of_paper else _tables_of_networks(results)
-    page = write_report(results, tables, claims, draw_panels(results))
+    page = write_report(report_contents(results, tables, claims, draw_panels(results)), settings.out)
     for table in tables:
         if table.rows and not table.name.startswith(_NOT_PRINTED):
             _print(reporter, table)

@@ -13,6 +13,7 @@ from accelerate import PartialState
 
 from arttl.documents import read_json, structured
 from arttl.errors import ArttlError
+from arttl.experiment_report.tables import ReportTable
 from arttl.files import locked, make_folder
 from arttl.frozen.extract import FeatureSettings, compute_features
 from arttl.frozen.fuse import FuseSettings, fuse
@@ -21,7 +22,6 @@ from arttl.reproduction.cells import IMAGENET
 from arttl.reproduction.experiment import Plan
 from arttl.reproduction.results import Figures, Results, reading
 from arttl.reproduction.running import Experiment
-from arttl.reproduction.tables import ReportTable
 from arttl.runs import RunFolder
 
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from arttl.evaluation.bootstrap import Difference
 from arttl.evaluation.compare import compare_means
 from arttl.evaluation.report import interval_text, measure_text
+from arttl.experiment_report.tables import ReportTable
 from arttl.inference.predictions import Predictions
 from arttl.reproduction.cells import IMAGENET, Cell
 from arttl.reproduction.costs import Cost, network_size
 from arttl.reproduction.results import Result, Results, compare_task
-from arttl.reproduction.tables import ReportTable
 
 
 def networks_table(backbones: Sequence[str], costs: Mapping[str, Cost]) -> ReportTable:

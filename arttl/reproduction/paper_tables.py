@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+from arttl.experiment_report.tables import ReportTable
 from arttl.reproduction.cells import IMAGENET, Cell
 from arttl.reproduction.costs import network_size
 from arttl.reproduction.experiment import Plan
 from arttl.reproduction.published import Figure, published
 from arttl.reproduction.results import ACCURACY, Result, Results
-from arttl.reproduction.tables import ReportTable
 
 MISSING = "×"
 _COMPARED = ("theirs", "ours", "difference", "balanced")
