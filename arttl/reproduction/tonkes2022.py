@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from arttl.errors import ArttlError
 from arttl.experiment_report.tables import ReportTable
+from arttl.packing.excerpt import first_rows
 from arttl.reproduction.cells import IMAGENET, Cell, Collection, build_matrix_of_networks
-from arttl.reproduction.excerpt import first_rows
 from arttl.reproduction.experiment import (
     QUICK_SAMPLES,
     Plan,
