@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
+from arttl.experiment_report.plots import Plot
 from arttl.experiment_report.tables import ReportTable
+
+Verdict = Literal["held", "did not hold", "not decided", "not tested"]
 
 
 @dataclass(frozen=True)
@@ -23,13 +27,38 @@ class ClaimText:
 
     Attributes:
         text: the claim.
-        verdict: `held`, `did not hold`, `not decided` or `not tested`.
+        verdict: of the tests.
         note: the reason for the verdict, one sentence.
     """
 
     text: str
-    verdict: str
+    verdict: Verdict
     note: str
+
+
+@dataclass(frozen=True)
+class RunLine:
+    """A run, and where its settings are.
+
+    Attributes:
+        name: which the texts of figures name it by.
+        collection, tasks, network, mode, seed: of the run; empty where it has none.
+        weights: that it starts from; the name of a run, if it is another run's.
+        state: `done`, `failed` or `open`.
+        folder: its address from the report's folder.
+        error: the sentence that it failed with; empty if it did not.
+    """
+
+    name: str
+    collection: str
+    tasks: str
+    network: str
+    mode: str
+    weights: str
+    seed: str
+    state: str
+    folder: str
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,22 +67,33 @@ class Contents:
 
     Attributes:
         wording: of its headings.
-        how: the figures were made, one sentence each.
+        how: what was run and how, one sentence each.
         claims: of the publication.
+        summary: the main figures, one row per collection and task.
+        without_figure: why cells have no figure, with the number of such cells.
         tables: in the order of the report; those without rows are left out.
-        curves: title and PNG of each.
+        plots: the validation curves.
         stars: whether the curves mark the publication's best.
         panels: title and JPEG of each.
-        failures: the runs that failed, and the sentence that each ended with.
+        runs: all of them, in their order; `failed` ones are listed by themselves as well.
+        settings: what the runs have in common, a column per mode.
         notes: on the publication: what each is about, and its text.
     """
 
     wording: Wording
     how: Sequence[str]
     claims: Sequence[ClaimText]
+    summary: ReportTable
+    without_figure: Sequence[tuple[str, int]]
     tables: Sequence[ReportTable]
-    curves: Sequence[tuple[str, bytes]]
+    plots: Sequence[Plot]
     stars: bool
     panels: Sequence[tuple[str, bytes]]
-    failures: Sequence[tuple[str, str]]
+    runs: Sequence[RunLine]
+    settings: ReportTable
     notes: Sequence[tuple[str, str]]
+
+    @property
+    def failed(self) -> list[RunLine]:
+        """The runs that failed."""
+        return [run for run in self.runs if run.state == "failed"]

@@ -10,10 +10,11 @@ from arttl.experiment_report.tables import ReportTable
 from arttl.reproduction.claims import Claim
 from arttl.reproduction.experiment import Plan
 from arttl.reproduction.figures import validation_curves
-from arttl.reproduction.fusion import fused_name
 from arttl.reproduction.published import published
 from arttl.reproduction.results import Results
+from arttl.reproduction.run_lines import run_lines, settings_table
 from arttl.reproduction.settings import DEFAULTS, Protocol
+from arttl.reproduction.summary import main_figures, missing_figures
 from arttl.version import __version__
 
 _WORDING: dict[Protocol, Wording] = {
@@ -50,25 +51,20 @@ def report_contents(
         how=_how(plan),
         claims=[ClaimText(claim.text, claim.verdict, claim.note) for claim in claims],
         tables=tables,
-        curves=[
-            (f"{name}: {task}", picture)
+        summary=main_figures(results),
+        without_figure=missing_figures(results),
+        plots=[
+            plot
             for name, collection in plan.collections.items()
             for task in collection.usable
-            if (picture := validation_curves(results, name, task))
+            if (plot := validation_curves(results, name, task))
         ],
         stars=plan.settings.protocol == "sabatelli2018",
         panels=panels,
-        failures=failures(plan),
+        runs=run_lines(plan),
+        settings=settings_table(plan),
         notes=_notes(plan),
     )
-
-
-def failures(plan: Plan) -> list[tuple[str, str]]:
-    """The runs that failed, and the sentence that each ended with."""
-    names = [*(run.name for run in plan.matrix.runs), *map(fused_name, plan.collections)]
-    return [
-        (name, plan.experiment.failure(name)) for name in names if plan.experiment.state(name) == "failed"
-    ]
 
 
 def _how(plan: Plan) -> list[str]:
@@ -78,6 +74,7 @@ def _how(plan: Plan) -> list[str]:
     paper = settings.chosen_recipe == DEFAULTS["sabatelli2018"].recipe
     recipe = "the paper's text" if paper else f"the recipe {settings.chosen_recipe.name}"
     sentences = [
+        f"{', '.join(settings.networks)} on {_where(plan)}.",
         f"{states.count('done')} of {counted(len(states), 'run')} done, {states.count('failed')} failed. Written by"
         f" arttl {__version__}.",
         f"Fine-tuning by {recipe}; off-the-shelf heads are logistic regressions solved to convergence on frozen"
@@ -85,7 +82,7 @@ def _how(plan: Plan) -> list[str]:
         f"Class rule {settings.classes}; {counted(settings.trainings, 'seed')}.",
     ]
     if settings.protocol == "tonkes2022":
-        sentences[1] = sentences[1].replace(
+        sentences[2] = sentences[2].replace(
             "tested is", "they have one seed, fine-tunings have all; tested is"
         )
     if size is not None:
@@ -93,6 +90,17 @@ def _how(plan: Plan) -> list[str]:
     if settings.quick:
         sentences.append("A quick run on a sample, to see that everything works: its figures mean nothing.")
     return sentences
+
+
+def _where(plan: Plan) -> str:
+    """The collections with their tasks."""
+    if plan.settings.protocol == "tonkes2022":
+        name = plan.settings.source.resolve().name if plan.settings.source else ""
+        return f"samples of {name} ({', '.join(plan.collections)})"
+    return " and ".join(
+        f"{name} ({', '.join(collection.usable) or 'no task that can be trained'})"
+        for name, collection in plan.collections.items()
+    )
 
 
 def _notes(plan: Plan) -> list[tuple[str, str]]:
