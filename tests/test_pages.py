@@ -67,7 +67,6 @@ def experiment(**changes) -> str:
         without_figure=[(HOSTILE, 1)],
         tables=[table],
         plots=[Plot(HOSTILE, [Curve(HOSTILE, "joint", HOSTILE, [50.0], HOSTILE)])],
-        stars=True,
         panels=[(HOSTILE, b"jpeg")],
         runs=[run],
         settings=ReportTable("settings", "common", ("setting", HOSTILE), ((HOSTILE, HOSTILE),)),

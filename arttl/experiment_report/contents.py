@@ -73,7 +73,6 @@ class Contents:
         without_figure: why cells have no figure, with the number of such cells.
         tables: in the order of the report; those without rows are left out.
         plots: the validation curves.
-        stars: whether the curves mark the publication's best.
         panels: title and JPEG of each.
         runs: all of them, in their order; `failed` ones are listed by themselves as well.
         settings: what the runs have in common, a column per mode.
@@ -87,7 +86,6 @@ class Contents:
     without_figure: Sequence[tuple[str, int]]
     tables: Sequence[ReportTable]
     plots: Sequence[Plot]
-    stars: bool
     panels: Sequence[tuple[str, bytes]]
     runs: Sequence[RunLine]
     settings: ReportTable

@@ -93,6 +93,11 @@ class Plot:
     curves: Sequence[Curve]
 
     @property
+    def has_published(self) -> bool:
+        """Whether the publication has the best of some curve."""
+        return any(curve.published for curve in self.curves)
+
+    @property
     def epochs(self) -> int:
         """Of the longest training or the latest published best."""
         return max(
@@ -117,7 +122,8 @@ class Plot:
         """Per cent."""
         low, high = self.ends
         step = 20 if high - low > 60 else 10
-        return [Tick(self._y(number), str(number)) for number in range(low, high + 1, step)]
+        first = -(-low // step) * step
+        return [Tick(self._y(number), str(number)) for number in range(first, high + 1, step)]
 
     def lines(self) -> Iterator[Line]:
         """The curves; networks take the colours in turn, and once these are used up with other marks."""

@@ -59,7 +59,6 @@ def report_contents(
             for task in collection.usable
             if (plot := validation_curves(results, name, task))
         ],
-        stars=plan.settings.protocol == "sabatelli2018",
         panels=panels,
         runs=run_lines(plan),
         settings=settings_table(plan),

@@ -43,7 +43,7 @@ def _of_features(plan: Plan) -> Iterator[RunLine]:
     for name, collection in plan.collections.items():
         tasks = ", ".join(collection.usable)
         common = {"collection": name, "tasks": tasks, "network": "all", "weights": "", "seed": ""}
-        if (layers := layers_folder(plan, name)).is_dir():
+        if ((layers := layers_folder(plan, name)) / "layers.json").is_file():
             address = layers.relative_to(experiment.out).as_posix()
             yield RunLine(layers_name(name), mode="layers", state="done", folder=address, **common)
         if (state := experiment.state(fused_name(name))) != "open":

@@ -17,7 +17,8 @@ _MODES: dict[Mode, str] = {"off-the-shelf": "off-the-shelf", "fine-tune": "fine-
 
 def main_figures(results: Results) -> ReportTable:
     """The highest accuracy of each collection, task and mode; one row per collection and task."""
-    rows = []
+    columns = ("collection", "task", "test pictures", "classes", *_MODES.values(), "majority")
+    rows: list[tuple[str, ...]] = []
     for name, collection in results.plan.collections.items():
         for task in collection.usable:
             best = [_highest(results, name, task, mode) for mode in _MODES]
@@ -26,16 +27,19 @@ def main_figures(results: Results) -> ReportTable:
             if of_any is not None:
                 majority = f"{100 * of_any.majority:.1f}"
                 rows.append((name, task, f"{of_any.samples:,}", f"{of_any.classes:,}", *texts, majority))
+    names = 2
+    if results.plan.settings.protocol == "tonkes2022":  # a collection per task, of its name
+        columns, rows, names = columns[1:], [row[1:] for row in rows], 1
     return ReportTable(
         "summary",
         "The highest test accuracies in per cent",
-        ("collection", "task", "test pictures", "classes", *_MODES.values(), "majority"),
+        columns,
         rows,
         (
             "Of all networks and first weights, chosen by these figures themselves: the tables have the others, and"
             " all intervals. Majority: of always predicting the most frequent class.",
         ),
-        names=2,
+        names=names,
     )
 
 

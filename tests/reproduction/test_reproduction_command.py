@@ -73,7 +73,8 @@ def check_settings(out: Path) -> None:
         )
     }
     lines = page.xpath("//tr[starts-with(@id, 'run-')]")
-    configs = {path.relative_to(out).as_posix() for path in out.glob("*/**/config.yaml")}
+    made = [path for folder in ("runs", "layers") for path in (out / folder).rglob("config.yaml")]
+    configs = {path.relative_to(out).as_posix() for path in made}
     assert {line.xpath("./td[8]//@href")[0] for line in lines} == configs
     for line in lines:
         config = yaml.safe_load((out / line.xpath("./td[8]//@href")[0]).read_text())
