@@ -8,9 +8,11 @@ import re
 import numpy as np
 import numpy.typing as npt
 import pytest
+from experiment_cases import made_up
 
 from arttl.experiment_report.heat_maps import STEPS
 from arttl.experiment_report.plots import COLOURS
+from arttl.experiment_report.writing import render_report
 from arttl.pages import render_page
 
 Vector = npt.NDArray[np.float64]
@@ -37,11 +39,7 @@ SCHEMES = ("light", "dark", "print")
 
 def colours(scheme: str) -> dict[str, str]:
     """Name to colour of one scheme: those of the page, and those of a medium over them."""
-    from experiment_cases import made_up
-
-    from arttl.experiment_report.writing import render_report
-
-    page = render_report(made_up(), beside_runs=True)
+    page = render_report(made_up(networks=1, tasks=1), beside_runs=True)
     css = page[page.index("<style>") : page.index("</style>")]
     medium = {"dark": r"\(prefers-color-scheme: dark\)", "print": "print"}.get(scheme)
     blocks = re.findall(r"^:root {(.*?)}", css.removeprefix("<style>"), re.DOTALL | re.MULTILINE)
