@@ -10,16 +10,15 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from arttl.evaluation.compare import TaskComparison
+from arttl.experiment_report.contents import Verdict
 from arttl.reproduction.cells import IMAGENET, Cell
 from arttl.reproduction.published import published
 from arttl.reproduction.results import Results, compare_task
 from arttl.reproduction.settings import CONVOLUTIONAL, TRANSFORMERS
 
 LEVEL = 0.05
-Verdict = Literal["held", "did not hold", "not decided", "not tested"]
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,9 @@ from rich.table import Table
 
 from arttl.console import Reporter
 from arttl.errors import ArttlError, counted
+from arttl.experiment_report.contents import Contents
+from arttl.experiment_report.tables import ReportTable
+from arttl.experiment_report.writing import write_report
 from arttl.reproduction.cells import IMAGENET, Matrix, Run
 from arttl.reproduction.claims import examine_claims, examine_claims_of_networks
 from arttl.reproduction.costs import Cost, estimate, measure_cost, measure_rates
@@ -22,18 +25,18 @@ from arttl.reproduction.fusion import fusion_tables, layer_tables, run_fusions
 from arttl.reproduction.joint import joint_table, networks_table
 from arttl.reproduction.panels import draw_panels
 from arttl.reproduction.paper_tables import dataset_table, further_table, later_table, table_one, table_two
-from arttl.reproduction.report import failures, write_report
+from arttl.reproduction.report import report_contents
 from arttl.reproduction.results import Results
 from arttl.reproduction.running import run_matrix
 from arttl.reproduction.settings import ReproduceSettings
 from arttl.reproduction.side_by_side import run_side_by_side, workers_by_default
-from arttl.reproduction.tables import ReportTable
+from arttl.reproduction.summary import pairs_table
 from arttl.reproduction.tonkes2022 import network_tables, plan_tonkes2022, samples_table
 
 __all__ = ["ReproduceSettings", "run"]
 
 # Beginnings of names; the first two are printed when they are measured.
-_NOT_PRINTED = ("fusion-", "layers-", "later-")
+_NOT_PRINTED = ("fusion-", "layers-", "later-", "claims")
 
 
 def run(settings: ReproduceSettings) -> None:
@@ -75,19 +78,33 @@ def run(settings: ReproduceSettings) -> None:
         run_fusions(results, on_begin=rule)
     if not main:
         return
-    claims = examine_claims(results, plan.source.name) if of_paper else examine_claims_of_networks(results)
-    tables = _tables(results) if of_paper else _tables_of_networks(results)
-    page = write_report(results, tables, claims, draw_panels(results))
-    for table in tables:
+    contents = contents_of(results)
+    page = write_report(contents, settings.out)
+    for table in contents.tables:
         if table.rows and not table.name.startswith(_NOT_PRINTED):
             _print(reporter, table)
-    for claim in claims:
+    for claim in contents.claims:
         reporter.say(f"{claim.verdict}: {claim.text} {claim.note}")
     reporter.say(f"report     {page}")
-    if failed := len(failures(plan)):
+    if failed := len(contents.failed):
         raise ArttlError(
             f"{counted(failed, 'run')} failed, as the report says; the same command tries them again"
         )
+
+
+def contents_of(results: Results) -> Contents:
+    """All that the report shows of what has been run so far; the speed of the networks is measured for it.
+
+    Raises:
+        ArttlError: for a run folder that cannot be read.
+    """
+    if results.plan.settings.protocol == "sabatelli2018":
+        claims = examine_claims(results, results.plan.source.name)
+        tables = _tables(results)
+    else:
+        claims = examine_claims_of_networks(results)
+        tables = _tables_of_networks(results)
+    return report_contents(results, [*tables, pairs_table(claims)], claims, draw_panels(results))
 
 
 def _tables(results: Results) -> list[ReportTable]:

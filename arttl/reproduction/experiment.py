@@ -13,8 +13,8 @@ from arttl.errors import ArttlError
 from arttl.files import locked, make_folder, write_json
 from arttl.models import Backbone, default_preprocess, load_weights
 from arttl.models.checks import check_input_size
+from arttl.packing.excerpt import first_rows, rows_of, write_excerpt
 from arttl.reproduction.cells import Collection, Matrix, Run, build_matrix
-from arttl.reproduction.excerpt import first_rows, rows_of, write_excerpt
 from arttl.reproduction.running import Experiment
 from arttl.reproduction.sampling import LabelledSplits
 from arttl.reproduction.settings import ReproduceSettings

@@ -13,6 +13,7 @@ from accelerate import PartialState
 
 from arttl.documents import read_json, structured
 from arttl.errors import ArttlError
+from arttl.experiment_report.tables import FigureText, ReportTable
 from arttl.files import locked, make_folder
 from arttl.frozen.extract import FeatureSettings, compute_features
 from arttl.frozen.fuse import FuseSettings, fuse
@@ -21,7 +22,6 @@ from arttl.reproduction.cells import IMAGENET
 from arttl.reproduction.experiment import Plan
 from arttl.reproduction.results import Figures, Results, reading
 from arttl.reproduction.running import Experiment
-from arttl.reproduction.tables import ReportTable
 from arttl.runs import RunFolder
 
 
@@ -38,6 +38,11 @@ class _Fitted:
 def fused_name(collection: str) -> str:
     """The name of a collection's fused run."""
     return f"{collection}/fused"
+
+
+def layers_name(collection: str) -> str:
+    """The name of the probes of a collection's layers, where runs have theirs."""
+    return f"{collection}/layers"
 
 
 def run_fusions(results: Results, on_begin: Callable[[str], None] = lambda name: None) -> None:
@@ -99,11 +104,12 @@ def _fuse(plan: Plan, name: str, stores: tuple[Path, ...]) -> None:
             "classes": plan.settings.classes,
             "seeds": plan.settings.trainings,
         }
-        layers(LayerSettings(**common, out=_layers(plan, name)))
+        layers(LayerSettings(**common, out=layers_folder(plan, name)))
         fuse(FuseSettings(**common, out=folder))
 
 
-def _layers(plan: Plan, name: str) -> Path:
+def layers_folder(plan: Plan, name: str) -> Path:
+    """Where the probes of a collection's layers are."""
     return plan.experiment.out / "layers" / name
 
 
@@ -121,7 +127,13 @@ def fusion_tables(plan: Plan) -> Iterator[ReportTable]:
                 of_method = accuracies.setdefault(line.method, defaultdict(list))
                 of_method[line.task].append(line.test.accuracy)
             rows = [
-                (method, *(_percent(of_method[task], path) for task in collection.usable))
+                (
+                    method,
+                    *(
+                        FigureText(_percent(of_method[task], path), fused_name(name))
+                        for task in collection.usable
+                    ),
+                )
                 for method, of_method in accuracies.items()
             ]
         note = (
@@ -143,7 +155,7 @@ def fusion_tables(plan: Plan) -> Iterator[ReportTable]:
 def layer_tables(plan: Plan) -> Iterator[ReportTable]:
     """For every collection: one row per stage, with the accuracy of a linear probe and its share in gates over all."""
     for name, collection in plan.collections.items():
-        path = _layers(plan, name) / "layers.json"
+        path = layers_folder(plan, name) / "layers.json"
         if not path.is_file():
             continue
         stages: dict[tuple[str, str], dict[str, LayerRow]] = {}
@@ -155,10 +167,11 @@ def layer_tables(plan: Plan) -> Iterator[ReportTable]:
                 figures: list[str] = []
                 for task in collection.usable:
                     row = of_stage.get(task)
-                    figures += [
+                    texts = (
                         _percent(row.values if row else (), path),
                         _percent(row.shares if row else (), path, 0),
-                    ]
+                    )
+                    figures += [FigureText(text, layers_name(name)) for text in texts]
                 rows.append((*stage, *figures))
         headings = [f"{task}: {figure}" for task in collection.usable for figure in ("probe", "share")]
         yield ReportTable(
@@ -166,8 +179,12 @@ def layer_tables(plan: Plan) -> Iterator[ReportTable]:
             f"Which layers know what: {name}, a linear probe at every stage, test accuracy in per cent",
             ("network", "stage", *headings),
             rows,
-            ("Share: of the stage, in gates over all stages of all networks together, per cent.",),
+            (
+                "Share: of the stage, in gates over all stages of all networks together, per cent. Heat map: the"
+                " probes, each network's stages from the first to the last.",
+            ),
             names=2,
+            heat=tuple(f"{task}: probe" for task in collection.usable),
         )
 
 

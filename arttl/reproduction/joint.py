@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from arttl.evaluation.bootstrap import Difference
 from arttl.evaluation.compare import compare_means
 from arttl.evaluation.report import interval_text, measure_text
+from arttl.experiment_report.tables import ReportTable
 from arttl.inference.predictions import Predictions
 from arttl.reproduction.cells import IMAGENET, Cell
 from arttl.reproduction.costs import Cost, network_size
 from arttl.reproduction.results import Result, Results, compare_task
-from arttl.reproduction.tables import ReportTable
 
 
 def networks_table(backbones: Sequence[str], costs: Mapping[str, Cost]) -> ReportTable:
@@ -61,13 +61,13 @@ def joint_table(results: Results, costs: Mapping[str, Cost]) -> ReportTable:
             change = ("", "")
             if pairs := _pairs(results, single, joint):
                 of_task = compare_task(pairs, cell.task)
-                change = _change(of_task.measure, of_task.difference, of_task.p)
+                change = change_texts(of_task.measure, of_task.difference, of_task.p)
                 of_all_tasks += pairs
             rows.append((collection, backbone, cell.task, *map(_accuracy, both), *change))
         for mean in compare_means(of_all_tasks) if of_all_tasks else ():
             means = (mean.difference.first, mean.difference.second)
             texts = [measure_text(mean.measure, value) for value in means]
-            change = _change(mean.measure, mean.difference, mean.difference.p)
+            change = change_texts(mean.measure, mean.difference, mean.difference.p)
             rows.append((collection, backbone, "mean of the tasks", *texts, *change))
         if compared:
             millions = network_size(backbone)[0] / 1e6
@@ -80,7 +80,7 @@ def joint_table(results: Results, costs: Mapping[str, Cost]) -> ReportTable:
                 rows.append((collection, backbone, "pictures/s, all tasks", *speeds, "", ""))
     return ReportTable(
         "joint",
-        "One joint network beside one network per task: test accuracy in per cent",
+        "One joint network beside one per task, test accuracy in per cent",
         ("collection", "network", "task", "one per task", "joint", "difference", "p"),
         rows,
         (
@@ -92,7 +92,7 @@ def joint_table(results: Results, costs: Mapping[str, Cost]) -> ReportTable:
 
 
 def _accuracy(result: Result | str) -> str:
-    return result if isinstance(result, str) else f"{100 * result.accuracy:.1f}"
+    return result if isinstance(result, str) else result.figure(f"{100 * result.accuracy:.1f}")
 
 
 def _pairs(
@@ -107,6 +107,7 @@ def _pairs(
     ]
 
 
-def _change(measure: str, difference: Difference, p: float) -> tuple[str, str]:
+def change_texts(measure: str, difference: Difference, p: float) -> tuple[str, str]:
+    """A difference with its interval, and its p-value."""
     interval = interval_text(measure, difference.low, difference.high, "+")
     return f"{measure_text(measure, difference.value, '+')} ({interval})", f"{p:.3f}"

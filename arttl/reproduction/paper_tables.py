@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+from arttl.experiment_report.tables import ReportTable
 from arttl.reproduction.cells import IMAGENET, Cell
 from arttl.reproduction.costs import network_size
 from arttl.reproduction.experiment import Plan
 from arttl.reproduction.published import Figure, published
 from arttl.reproduction.results import ACCURACY, Result, Results
-from arttl.reproduction.tables import ReportTable
 
 MISSING = "×"
 _COMPARED = ("theirs", "ours", "difference", "balanced")
@@ -124,7 +124,7 @@ def further_table(results: Results) -> ReportTable:
         rows.append((*names, *_figures(results, cells)))
     return ReportTable(
         "further",
-        "From scratch, and on the classes in common: test accuracy in per cent",
+        "From scratch and on the classes in common, test accuracy in per cent",
         ("what", "collection", "task", "network", "weights", *_COMPARED, "majority"),
         rows,
         names=5,
@@ -149,7 +149,8 @@ def _theirs_and_ours(results: Results, cells: Sequence[Cell]) -> tuple[str, str,
     if isinstance(result, str):
         return theirs, result, "", ""
     difference = "" if figure is None else f"{100 * result.accuracy - figure.value:+.1f}"
-    return theirs, ours(result, ACCURACY), difference, f"{100 * result.balanced:.1f}"
+    balanced = result.figure(f"{100 * result.balanced:.1f}")
+    return theirs, ours(result, ACCURACY), difference, balanced
 
 
 def theirs_text(figure: Figure | None) -> str:
@@ -161,7 +162,7 @@ def ours(result: Result, measure: str) -> str:
     """A measure in per cent, its interval, and the range over seeds where there are several."""
     measured = result.measured[measure]
     text = f"{100 * measured.value:.1f} ({_range(measured.interval)})"
-    return text if len(result.cells) == 1 else f"{text} [{_range(measured.over_seeds)}]"
+    return result.figure(text if len(result.cells) == 1 else f"{text} [{_range(measured.over_seeds)}]")
 
 
 def _range(ends: tuple[float, float]) -> str:

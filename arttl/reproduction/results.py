@@ -14,6 +14,7 @@ from typing import Any
 from arttl.documents import structured
 from arttl.errors import ArttlError
 from arttl.evaluation.compare import TaskComparison, compare_predictions
+from arttl.experiment_report.tables import FigureText
 from arttl.inference.predictions import Predictions
 from arttl.reproduction.cells import Cell
 from arttl.reproduction.experiment import Plan
@@ -119,6 +120,10 @@ class Result:
     majority: float
     samples: int
     classes: int
+
+    def figure(self, text: str) -> FigureText:
+        """A text of it in the report, which leads to the run of the first seed."""
+        return FigureText(text, self.cells[0].run or "")
 
     @property
     def accuracy(self) -> float:

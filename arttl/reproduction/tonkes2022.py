@@ -10,8 +10,9 @@ import itertools
 from collections.abc import Sequence
 
 from arttl.errors import ArttlError
+from arttl.experiment_report.tables import ReportTable
+from arttl.packing.excerpt import first_rows
 from arttl.reproduction.cells import IMAGENET, Cell, Collection, build_matrix_of_networks
-from arttl.reproduction.excerpt import first_rows
 from arttl.reproduction.experiment import (
     QUICK_SAMPLES,
     Plan,
@@ -27,7 +28,6 @@ from arttl.reproduction.results import ACCURACY, BALANCED, Results
 from arttl.reproduction.running import Experiment
 from arttl.reproduction.sampling import CLASSES, OBJECTS_PER_CLASS, Sample, sample_task
 from arttl.reproduction.settings import ReproduceSettings
-from arttl.reproduction.tables import ReportTable
 from arttl.shards.manifest import Manifest
 
 _RULE = "all-splits"  # of the samples, whose classes are chosen already

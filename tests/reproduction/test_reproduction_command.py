@@ -9,7 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
+import lxml.html
 import pytest
+import yaml
 from safetensors.torch import save_file
 
 from arttl.errors import ArttlError
@@ -57,6 +59,39 @@ def test_a_killed_experiment_is_resumed(settings) -> None:
     )
 
 
+def check_settings(out: Path) -> None:
+    """Every run of the page names its `config.yaml`, and what the page says of its settings is what stands there."""
+    page = lxml.html.parse(str(out / "report.html"))
+    columns = [
+        cell.text_content() for cell in page.xpath("//h3[@id='settings']/following::table[1]/thead//th")
+    ]
+    common = {
+        row[0]: dict(zip(columns[1:], row[1:], strict=True))
+        for row in (
+            [cell.text_content() for cell in line]
+            for line in page.xpath("//h3[@id='settings']/following::tbody[1]/tr")
+        )
+    }
+    lines = page.xpath("//tr[starts-with(@id, 'run-')]")
+    made = [path for folder in ("runs", "layers") for path in (out / folder).rglob("config.yaml")]
+    configs = {path.relative_to(out).as_posix() for path in made}
+    assert {line.xpath("./td[8]//@href")[0] for line in lines} == configs
+    for line in lines:
+        config = yaml.safe_load((out / line.xpath("./td[8]//@href")[0]).read_text())
+        collection, tasks, network, mode, _, seed = (cell.text_content() for cell in line[1:7])
+        if mode in ("fused", "layers"):
+            assert tasks == ", ".join(config["tasks"])
+            continue
+        assert (network, seed) == (config["backbone"], str(config["seed"]))
+        assert tasks.partition(", classes in common")[0] == ", ".join(config["tasks"])
+        assert Path(config["out"]).relative_to(out / "runs").parts[0] == collection
+        for name in ("epochs", "batch_size", "input_size", "learning_rate", "classes", "optimizer", "resume"):
+            value = config[name]
+            if name in common and not (name == "classes" and "in common" in tasks):
+                assert common[name][mode] == ("" if value is None else str(value)), name
+    assert {"epochs", "input_size", "classes"} <= set(common) and "resume" not in common
+
+
 @pytest.mark.slow
 def test_the_whole_command(settings, tmp_path, capsys) -> None:
     """A plan; every cell of a quick run with two networks, and the report; again with nothing left to do."""
@@ -76,7 +111,7 @@ def test_the_whole_command(settings, tmp_path, capsys) -> None:
     shown = capsys.readouterr().out
     assert "Table 1: shards, test accuracy in per cent" in shown and "failed after" not in shown
     page = (settings.out / "report.html").read_text()
-    assert page.count("data:image/png;base64,") == 6  # type and material; type and artist, twice
+    assert page.count('<svg class="plot"') == 6  # type and material; type and artist, twice
     assert page.count("data:image/jpeg;base64,") == 6
     for name in (
         "shards",
@@ -88,6 +123,7 @@ def test_the_whole_command(settings, tmp_path, capsys) -> None:
     ):
         assert name.lower() in page.lower()
     assert "not run yet" not in page and "failed" not in page.replace("0 failed", "")
+    check_settings(settings.out)
     tables = {
         path.stem: list(csv.DictReader(path.open())) for path in (settings.out / "tables").glob("*.csv")
     }

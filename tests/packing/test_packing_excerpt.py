@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from arttl.errors import ArttlError
+from arttl.packing.excerpt import first_rows, rows_of, write_excerpt
 from arttl.packing.verify import verify
-from arttl.reproduction.excerpt import first_rows, rows_of, write_excerpt
 from arttl.shards.index import ShardRows
 from arttl.shards.manifest import Manifest
 

@@ -16,6 +16,18 @@ import rich.text
 from arttl.shards.csv_files import safe_cell
 
 
+class FigureText(str):
+    """A figure as text, with the name of the run that it is from, of several seeds that of the first."""
+
+    run: str
+
+    def __new__(cls, text: str, run: str) -> FigureText:
+        """See the class."""
+        figure = super().__new__(cls, text)
+        figure.run = run
+        return figure
+
+
 @dataclass(frozen=True)
 class ReportTable:
     """A table of text.
@@ -25,10 +37,11 @@ class ReportTable:
         title: above it.
         columns: headings; the first columns name a row, the others hold figures. Figures named `group: heading` belong
             to a group.
-        rows: a text per column.
+        rows: a text per column; a `FigureText` leads to the settings of its run.
         notes: sentences below it.
         names: how many columns name a row.
         folded: the page shows only the title at first.
+        heat: the columns that the page shows as heat maps too, the rows of one first name side by side.
     """
 
     name: str
@@ -38,6 +51,12 @@ class ReportTable:
     notes: tuple[str, ...] = ()
     names: int = 1
     folded: bool = False
+    heat: tuple[str, ...] = ()
+
+    @property
+    def short(self) -> str:
+        """Its title in the list of contents."""
+        return self.title.partition(",")[0]
 
     def to_csv(self) -> str:
         """Comma-separated, with a heading."""

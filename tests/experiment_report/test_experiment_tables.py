@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from arttl.reproduction.tables import ReportTable
+from arttl.experiment_report.tables import ReportTable
 
 TABLE = ReportTable(
     "t",
