@@ -22,7 +22,14 @@ from arttl.explain.views import PANEL, Split, View, views_of_files, views_of_sha
 from arttl.inference.labels import Prediction
 from arttl.models import FusedModel, MultiTaskModel, TrainedModel, load_trained_model
 from arttl.saliency.class_maps import class_index, why_no_class_maps
-from arttl.saliency.maps import TRUNK_METHODS, AnyMethod, class_maps_per_network, maps_of, to_device
+from arttl.saliency.maps import (
+    TRUNK_METHODS,
+    AnyMethod,
+    class_maps_per_network,
+    form_of,
+    maps_of,
+    to_device,
+)
 from arttl.saliency.plan import DEFAULT_MODE, Mode
 from arttl.saliency.taps import print_taps
 from arttl.settings import AtLeastOne, Settings
@@ -225,7 +232,7 @@ def _method(
     if reason and asked:
         raise ArttlError(reason)
     if reason:
-        say(f"visual-backprop, the same for every task: {reason}")
+        say(f"{form_of(model.networks[0], 'visual-backprop')}, the same for every task: {reason}")
     return "visual-backprop" if reason else "class-map"
 
 
@@ -246,14 +253,15 @@ class _Subject:
         """Of the files, after that of the picture."""
         return (self.task or "") + self.suffix
 
-    def title(self, method: AnyMethod) -> str:
-        """What follows the title of a network."""
+    def title(self, method: AnyMethod, form: str) -> str:
+        """What follows the title of a network whose maps have a form, see `form_of`."""
         if self.task is None:
-            return "" if method == "visual-backprop" else f": {method}"
+            return "" if form == "visual-backprop" else f": {form}"
         if self.label is None and self.against is None:
-            return f": {self.task}, {method}"
+            return f": {self.task}, {form}"
         against = "" if self.against is None else f" rather than {self.against}"
-        return f": {self.task}, for {self.label or 'the predicted label'}{against}"
+        of_tokens = "" if form == method else f", {form}"
+        return f": {self.task}, for {self.label or 'the predicted label'}{against}{of_tokens}"
 
     @property
     def nothing(self) -> str:
@@ -343,13 +351,8 @@ def _columns(
                 note if heat.any() else f"{note}\n{subject.nothing}".strip()
                 for note, heat in zip(notes, heats[index], strict=True)
             ]
-        columns.append(
-            _Column(
-                title_of(network) + (subject.title(explained.method) or _own_form(network, explained.method)),
-                drawn,
-                notes,
-            )
-        )
+        title = subject.title(explained.method, form_of(network.backbone, explained.method))
+        columns.append(_Column(title_of(network) + title, drawn, notes))
     if settings.compare is not None:
         changes = [
             difference(view.pictures[-1], first, second)
@@ -357,12 +360,6 @@ def _columns(
         ]
         columns.append(_Column("Difference of the two", changes, [""] * len(views)))
     return columns
-
-
-def _own_form(network: MultiTaskModel, method: AnyMethod) -> str:
-    """What is said of VisualBackProp of a transformer, which has no maps to backproject through layers."""
-    is_own = method == "visual-backprop" and network.backbone.pools is not None
-    return ": means of tokens, after VisualBackProp" if is_own else ""
 
 
 def _caption(predictions: Mapping[str, Prediction], task: str | None) -> str:

@@ -19,7 +19,7 @@ from arttl.explain.regions import region_on, same_proportions, strongest_box
 from arttl.files import write_bytes
 from arttl.models import MultiTaskModel, load_model
 from arttl.pictures.decoding import BadPicture
-from arttl.saliency.maps import BATCH, TRUNK_METHODS, AnyMethod, maps_of, to_device
+from arttl.saliency.maps import BATCH, TRUNK_METHODS, AnyMethod, form_of, maps_of, to_device
 from arttl.settings import BetweenZeroAndOne, OutputFile, Settings
 from arttl.suggesting.pictures import PredictedPictures, open_pictures
 from arttl.tasks import Task
@@ -229,7 +229,8 @@ def run(settings: RegionsSettings) -> None:
     targets = Targets.read(settings.targets)
     if any(target.region is not None for target in targets):
         raise ArttlError(f"--targets {settings.targets} has regions already; give a table without")
-    finder = RegionFinder(settings, load_model(settings.model), targets)
+    model = load_model(settings.model)
+    finder = RegionFinder(settings, model, targets)
     reporter = Reporter(True)
     regions = finder.regions(reporter)
     reasons = [f"{counted(count, 'picture')} {reason}" for reason, count in finder.left_out.items()]
@@ -238,6 +239,9 @@ def run(settings: RegionsSettings) -> None:
     if not regions:
         raise ArttlError(f"no picture has a region: {'; '.join(reasons)}")
     write_bytes(settings.out, targets.with_regions(regions).chunks())
+    form = form_of(model.backbone, settings.method)
+    if form != settings.method:
+        reporter.say(f"maps       {form}")
     for reason in reasons:
         reporter.say(f"no region  {reason}")
     reporter.say(

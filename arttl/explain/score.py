@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,12 +15,15 @@ from rich.table import Table
 
 from arttl.console import Console
 from arttl.errors import ArttlError, counted, did_you_mean
+from arttl.explain.networks import check_task
 from arttl.explain.score_classes import other_class, side_by_side
 from arttl.explain.score_maps import (
     METHODS,
     SHARES,
     all_maps,
     curves,
+    mean_of,
+    method_of,
     methods_of,
     pointing,
     randomised,
@@ -27,10 +31,11 @@ from arttl.explain.score_maps import (
 )
 from arttl.explain.views import Split, views_of_shards
 from arttl.files import write_json
-from arttl.models import load_model
+from arttl.models import MultiTaskModel, load_model
 from arttl.saliency.class_maps import why_no_class_maps
-from arttl.saliency.maps import to_device
+from arttl.saliency.maps import form_of, to_device
 from arttl.settings import AtLeastOne, Bound, OutputFile, Settings
+from arttl.tasks import TaskSet
 
 
 @dataclass(frozen=True)
@@ -54,8 +59,14 @@ class ScoreSettings(Settings):
     """Steps of the deletion and insertion curves."""
     drawn: Annotated[int, Bound("at least 0", lambda value: value >= 0)] = 24
     """How many drawn objects at known positions; 0 for none."""
+    randomised: AtLeastOne = 4
+    """How many of the pictures are mapped with randomised weights, for each of --seeds and several shares of layers."""
+    seeds: AtLeastOne = 1
+    """How many times the weights are randomised."""
     seed: int = 0
-    """Seed of the noise, the drawn objects and the random weights."""
+    """Seed of the noise, the drawn objects and the first random weights."""
+    tasks: tuple[str, ...] = ()
+    """Only these tasks; by default all that have classes, whose figures are averaged."""
     methods: tuple[str, ...] = ()
     """Only these, such as class-map and grad-cam; integrated gradients take most of the time."""
     json: OutputFile | None = None
@@ -82,17 +93,16 @@ def score(settings: ScoreSettings, on_stage: Callable[[str], None] = lambda stag
         `curves`: method to {"deletion", "insertion"}, mean areas over pictures and tasks, in [0, 1];
         `pointing`: method to {"mass_inside", "peak_inside"} on drawn objects, and under "area" the share of the
         picture that their boxes cover, which a uniform map gets; `other_class` and `side_by_side`: see `score_classes`;
-        `randomised`: method to the mean rank correlation with
-        the trained model's map for each of `SHARES`; `pictures` and `drawn`: how many. All JSON-ready.
+        `randomised`: method to the rank correlation with the trained model's map for each of `SHARES`, the mean over
+        seeds, and `randomised_deviation` to its standard deviation over seeds, where there are several; `pictures`,
+        `drawn` and `tasks`: what was measured; `forms`: method to what its maps are, where its name does not say it
+        (`form_of`). All but peaks and shares of empty maps have a 95% interval beside them, `score_maps.measured`.
 
     Raises:
         ArttlError: if the model or the shards cannot be read, the model has no task with classes, or captum is not
             installed.
     """
-    model = load_model(settings.model)
-    if not scored_tasks(model):
-        raise ArttlError(f"{settings.model} has no task with classes: score the maps of a model that has one")
-    to_device(model)
+    model = to_device(_with_tasks(load_model(settings.model), settings))
     views = views_of_shards(settings.shards, settings.split, settings.count, [model.preprocess])
     images = torch.stack([view.tensors[0] for view in views])
     on_stage(f"maps of {counted(len(views), 'picture')}")
@@ -104,7 +114,11 @@ def score(settings: ScoreSettings, on_stage: Callable[[str], None] = lambda stag
         raise ArttlError(f"--methods {lacking[0]}: {reason}")
     names = [name for name in own if name in (settings.methods or own)]
     maps = all_maps(model, images, settings.seed, names)
-    scores: dict[str, Any] = {"pictures": len(views), "drawn": settings.drawn}
+    scores: dict[str, Any] = {"pictures": len(views), "drawn": settings.drawn, "tasks": scored_tasks(model)}
+    forms = {
+        name: form_of(model.backbone, method) for name in names if (method := method_of(name)) is not None
+    }
+    scores["forms"] = {name: form for name, form in forms.items() if not name.startswith(form)}
     on_stage("deletion and insertion")
     scores["curves"] = curves(model, images, maps, settings.steps)
     if settings.drawn:
@@ -114,8 +128,30 @@ def score(settings: ScoreSettings, on_stage: Callable[[str], None] = lambda stag
     scores["other_class"] = other_class(model, images, maps)
     scores["side_by_side"] = side_by_side(model, images, maps)
     on_stage("randomised weights")
-    scores["randomised"] = randomised(model, images, maps, settings.seed)
+    seeds = range(settings.seed, settings.seed + settings.seeds)
+    by_seed = randomised(model, images[: settings.randomised], maps, seeds)
+    scores["randomised"] = {name: [*map(mean_of, of_shares)] for name, of_shares in by_seed.items()}
+    if settings.seeds > 1:
+        scores["randomised_deviation"] = {
+            name: [statistics.stdev(of_seeds) for of_seeds in of_shares]
+            for name, of_shares in by_seed.items()
+        }
     return scores
+
+
+def _with_tasks(model: MultiTaskModel, settings: ScoreSettings) -> MultiTaskModel:
+    """The model with those tasks alone that are scored."""
+    for name in settings.tasks:
+        check_task(model, name, "--tasks")
+    names = [name for name in scored_tasks(model) if name in (settings.tasks or model.tasks.names)]
+    if not names:
+        of_tasks = f"--tasks {' '.join(settings.tasks)}" if settings.tasks else f"{settings.model}"
+        raise ArttlError(f"{of_tasks} has no task with classes: score the maps of a task that has them")
+    tasks = TaskSet([model.tasks[name] for name in names])
+    head = model.heads.specification
+    scored = MultiTaskModel(model.backbone, tasks, model.preprocess, model.provenance, head)
+    scored.heads.layers = torch.nn.ModuleList([model.head_of(name) for name in names])
+    return scored.eval()
 
 
 def run(settings: ScoreSettings) -> None:
@@ -129,7 +165,7 @@ def run(settings: ScoreSettings) -> None:
     scores = score(settings, on_stage)
     titles = ["deletion\n(low is good)", "insertion\n(high is good)"]
     rows = {
-        method: [f"{areas['deletion']:.3f}", f"{areas['insertion']:.3f}"]
+        method: [_with_interval(areas, curve) for curve in ("deletion", "insertion")]
         for method, areas in scores["curves"].items()
     }
     pictures = f"{scores['pictures']} pictures of {settings.shards.name}, {settings.split} split"
@@ -163,8 +199,15 @@ def run(settings: ScoreSettings) -> None:
     rows = {name: [f"{value:.2f}" for value in values] for name, values in scores["randomised"].items()}
     console.print(_table("Rank correlation with the trained model's map, weights random", titles, rows))
     console.print("near 1: the map does not depend on those weights")
+    for name, form in scores["forms"].items():
+        console.print(f"{name}: {form}")
     if settings.json is not None:
         write_json(settings.json, scores)
+
+
+def _with_interval(figures: Mapping[str, Any], name: str) -> str:
+    low, high = figures[f"{name}_interval"]
+    return f"{figures[name]:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def _of_halves(shares: Mapping[str, float] | None) -> list[str]:

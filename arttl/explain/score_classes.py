@@ -16,15 +16,14 @@ from arttl.explain.score_maps import (
     likeliest,
     logits_of,
     mean_of,
+    measured,
     network_maps,
     scored_tasks,
 )
 from arttl.models import MultiTaskModel
 
 
-def other_class(
-    model: MultiTaskModel, images: Tensor, maps: dict[str, Tensor]
-) -> dict[str, dict[str, float]]:
+def other_class(model: MultiTaskModel, images: Tensor, maps: dict[str, Tensor]) -> dict[str, dict[str, Any]]:
     """How far the map of the predicted class is that of the second likeliest.
 
     Args:
@@ -34,20 +33,21 @@ def other_class(
 
     Returns:
         Method that explains classes to `correlation`: the mean rank correlation of the two maps, 0 where the second
-        is all zeros; and `empty`: the share of second classes whose map is.
+        is all zeros, with its interval (`score_maps.measured`); and `empty`: the share of second classes whose map is.
     """
     logits = logits_of(model, images)
     second = torch.stack(
         [logits[name].topk(min(2, logits[name].shape[1])).indices[:, -1] for name in scored_tasks(model)]
     )
-    measured = {}
+    scores = {}
     for name, others in network_maps(model, images, second, _per_task(maps)).items():
         pairs = list(zip(others.flatten(0, 1), maps[name].flatten(0, 1), strict=True))
-        measured[name] = {
-            "correlation": mean_of([correlation_with(*pair) for pair in pairs]),
+        units = list(range(len(images))) * len(others)
+        scores[name] = {
+            **measured("correlation", [correlation_with(*pair) for pair in pairs], units),
             "empty": mean_of([float(not other.any()) for other, _ in pairs]),
         }
-    return measured
+    return scores
 
 
 def side_by_side(model: MultiTaskModel, images: Tensor, maps: dict[str, Tensor]) -> dict[str, Any]:
@@ -63,10 +63,12 @@ def side_by_side(model: MultiTaskModel, images: Tensor, maps: dict[str, Tensor])
 
     Returns:
         `pairs`: how many, over all tasks; and method that explains classes to `own_half`: the mean share of a map
-        on the half of its own class, and `empty`: the share of maps that are all zeros, which have no such share.
+        on the half of its own class, with its interval (`score_maps.measured`), and `empty`: the share of maps that are
+        all zeros, which have no such share.
     """
     shares: dict[str, list[float]] = {}
     empty: dict[str, list[float]] = {}
+    units: list[int] = []
     logits, count = logits_of(model, images), 0
     for number, task in enumerate(scored_tasks(model)):
         classes = likeliest(model, images)[number]
@@ -75,6 +77,7 @@ def side_by_side(model: MultiTaskModel, images: Tensor, maps: dict[str, Tensor])
         )
         if not pairs:
             continue
+        units += [*range(count, count + len(pairs))] * 2
         count += len(pairs)
         together = torch.stack([_beside(images[left], images[right]) for left, right in pairs])
         on_left = torch.zeros(images.shape[2:], dtype=torch.bool)
@@ -88,7 +91,10 @@ def side_by_side(model: MultiTaskModel, images: Tensor, maps: dict[str, Tensor])
                 empty.setdefault(name, []).extend(float(not heat.any()) for heat in of_task[0])
     return {
         "pairs": count,
-        **{name: {"own_half": mean_of(shares[name]), "empty": mean_of(empty[name])} for name in shares},
+        **{
+            name: {**measured("own_half", shares[name], units), "empty": mean_of(empty[name])}
+            for name in shares
+        },
     }
 
 

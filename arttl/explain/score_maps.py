@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from PIL import Image, ImageFilter
 from torch import Tensor
 
+from arttl.evaluation.bootstrap import bootstrap_intervals
 from arttl.explain import faithfulness
 from arttl.explain.overlay import Picture
 from arttl.inference.labels import probabilities
@@ -18,7 +21,7 @@ from arttl.models import MultiTaskModel
 from arttl.saliency.attention import AttentionMethod, attention_methods_of
 from arttl.saliency.attribution import Method
 from arttl.saliency.class_maps import why_no_class_maps
-from arttl.saliency.maps import BATCH, TRUNK_METHODS, maps_of
+from arttl.saliency.maps import BATCH, TRUNK_METHODS, AnyMethod, maps_of
 from arttl.saliency.plan import DEFAULT_MODE, Mode
 from arttl.sources.synthetic import drawn_objects
 
@@ -34,7 +37,6 @@ METHODS = (*PER_TASK, *ATTENTION, *_TRUNK, *_BASELINES)
 """Of every network, but that some have no class maps, and that vision transformers alone have those of attention."""
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Shares of the layers, from the head down, that the randomisation check gives new weights; 0: the head alone."""
-_RANDOMISED = 4  # pictures of the randomisation check, which makes every map five times
 
 
 def scored_tasks(model: MultiTaskModel) -> list[str]:
@@ -49,6 +51,15 @@ def methods_of(model: MultiTaskModel, images: Tensor) -> tuple[str, ...]:
     if why_no_class_maps(model, [images]):
         lacking.add("class-map")
     return tuple(name for name in METHODS if name not in lacking)
+
+
+def method_of(name: str) -> AnyMethod | None:
+    """The method of one of `METHODS`; None for the baselines."""
+    return (
+        "visual-backprop"
+        if name in _TRUNK
+        else next((method for method in (*PER_TASK, *ATTENTION) if method == name), None)
+    )
 
 
 def all_maps(
@@ -87,13 +98,11 @@ def network_maps(
     tasks = scored_tasks(model) if tasks is None else tasks
     maps = {}
     for name in names:
-        if name in _TRUNK:
-            heat = maps_of(model, images, "visual-backprop", mode=_TRUNK[name])
+        method = method_of(name)
+        if method in TRUNK_METHODS:
+            heat = maps_of(model, images, method, mode=_TRUNK.get(name, DEFAULT_MODE))
             maps[name] = heat.expand(len(tasks), -1, -1, -1)
-        elif method := next((method for method in (*PER_TASK, *ATTENTION) if method == name), None):
-            if method in TRUNK_METHODS:
-                maps[name] = maps_of(model, images, method).expand(len(tasks), -1, -1, -1)
-                continue
+        elif method is not None:
             maps[name] = torch.stack(
                 [
                     maps_of(model, images, method, task=task, classes=of_task)
@@ -119,7 +128,7 @@ def likeliest(model: MultiTaskModel, images: Tensor) -> Tensor:
 
 def curves(
     model: MultiTaskModel, images: Tensor, maps: dict[str, Tensor], steps: int
-) -> dict[str, dict[str, float]]:
+) -> dict[str, dict[str, Any]]:
     """Areas under the deletion and insertion curves, as means over pictures and tasks.
 
     Pixels are deleted into the mean colour and inserted into the blurred picture, as in the source.
@@ -131,11 +140,13 @@ def curves(
         steps: of the curves.
 
     Returns:
-        Method to {"deletion", "insertion"}.
+        Method to {"deletion", "insertion"}, each with its interval, see `measured`.
     """
     classes = likeliest(model, images)  # [T, B]
     fillers = {"deletion": torch.zeros_like(images), "insertion": _blurred(model, images)}
-    means: dict[str, dict[str, float]] = {}
+    tasks = scored_tasks(model)
+    units = [index for index in range(len(images)) for _ in tasks]
+    means: dict[str, dict[str, Any]] = {}
     for method in maps:
         means[method] = {}
         for curve, filler in fillers.items():
@@ -149,9 +160,9 @@ def curves(
                     steps=steps,
                 )
                 for index, image in enumerate(images)
-                for number, task in enumerate(scored_tasks(model))
+                for number, task in enumerate(tasks)
             ]
-            means[method][curve] = float(np.mean(areas))
+            means[method] |= measured(curve, areas, units)
     return means
 
 
@@ -186,7 +197,8 @@ def pointing(model: MultiTaskModel, count: int, seed: int, names: Sequence[str] 
         names: of the methods.
 
     Returns:
-        Method to {"mass_inside", "peak_inside"}, and "area": the mean share of the picture that a box covers.
+        Method to {"mass_inside", "peak_inside"}, each with its interval, see `measured`, and "area": the mean share of
+        the picture that a box covers.
     """
     pictures, boxes = [], []
     random = np.random.default_rng(seed)
@@ -203,9 +215,10 @@ def pointing(model: MultiTaskModel, count: int, seed: int, names: Sequence[str] 
     shares: dict[str, Any] = {"area": float(inside.double().mean())}
     for name, maps in all_maps(model, torch.stack(pictures), seed, names).items():
         pairs = [pair for of_task in maps for pair in zip(of_task, inside, strict=True)]
+        units = list(range(count)) * len(maps)
         shares[name] = {
-            "mass_inside": mean_of([faithfulness.mass_inside(heat, box) for heat, box in pairs]),
-            "peak_inside": mean_of([bool(box.flatten()[heat.argmax()]) for heat, box in pairs]),
+            **measured("mass_inside", [faithfulness.mass_inside(heat, box) for heat, box in pairs], units),
+            **measured("peak_inside", [bool(box.flatten()[heat.argmax()]) for heat, box in pairs], units),
         }
     return shares
 
@@ -222,32 +235,37 @@ def _moved(pictures: Sequence[Picture], random: np.random.Generator) -> list[Pic
 
 
 def randomised(
-    model: MultiTaskModel, images: Tensor, maps: dict[str, Tensor], seed: int
-) -> dict[str, list[float]]:
+    model: MultiTaskModel, images: Tensor, maps: dict[str, Tensor], seeds: Iterable[int]
+) -> dict[str, list[list[float]]]:
     """Rank correlations with the maps of the trained model, of the same classes, when its weights are randomised.
 
     A random network's map without any evidence, all zeros, repeats nothing of the trained one's and counts as 0.
 
     Args:
         model: the trained one.
-        images: [B, 3, H, W], of which the first few are used.
-        maps: of `all_maps`.
-        seed: of the weights.
+        images: [B, 3, H, W].
+        maps: of `all_maps`, of these images and perhaps more behind them.
+        seeds: of the weights.
 
     Returns:
-        Method, except the baselines, to the mean correlation for each of `SHARES`.
+        Method, except the baselines, to the mean correlation for each of `SHARES` and each seed.
     """
-    images = images[:_RANDOMISED]
     classes = likeliest(model, images)
-    correlations: dict[str, list[float]] = {name: [] for name in maps if name not in _BASELINES}
+    correlations: dict[str, list[list[float]]] = {name: [] for name in maps if name not in _BASELINES}
     layers = sum(hasattr(layer, "reset_parameters") for layer in model.modules())
-    for share in SHARES:
+    for seed, share in itertools.product(seeds, SHARES):
         random = faithfulness.randomised_from_the_top(model, max(share, len(model.tasks) / layers), seed)
         for name, changed in network_maps(random, images, classes, correlations).items():
             trained = maps[name][:, : len(images)]
             pairs = zip(changed.flatten(0, 1), trained.flatten(0, 1), strict=True)
-            correlations[name].append(mean_of([correlation_with(*pair) for pair in pairs]))
-    return correlations
+            of_seed = mean_of([correlation_with(*pair) for pair in pairs])
+            if share == SHARES[0]:
+                correlations[name].append([])
+            correlations[name][-1].append(of_seed)
+    return {
+        name: [list(of_share) for of_share in zip(*of_seeds, strict=True)]
+        for name, of_seeds in correlations.items()
+    }
 
 
 def correlation_with(other: Tensor, heat: Tensor) -> float:
@@ -255,6 +273,30 @@ def correlation_with(other: Tensor, heat: Tensor) -> float:
     if heat.amax() > heat.amin() and other.amax() == other.amin():
         return 0.0
     return faithfulness.rank_correlation(other, heat)
+
+
+def measured(name: str, values: Sequence[float], units: Sequence[int]) -> dict[str, Any]:
+    """A figure and its uncertainty, as JSON has them.
+
+    Args:
+        name: of the figure.
+        values: whose mean it is, but for NaN.
+        units: of each value, the picture or the pair of pictures that it is of: these are resampled.
+
+    Returns:
+        `name`: the mean, and `name` with `_interval`: low and high of its 95% bootstrap interval; all NaN where there
+        is no value.
+    """
+    numbers = np.array(values, np.float64)
+    known = ~np.isnan(numbers)
+
+    def mean(weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        total = (weights * known).sum(1)
+        sums = weights @ np.where(known, numbers, 0)
+        return np.divide(sums, total, out=np.full(len(total), np.nan), where=total > 0)
+
+    interval = bootstrap_intervals({name: mean}, len(numbers), groups=np.array(units))[name]
+    return {name: mean_of(values), f"{name}_interval": list(interval)}
 
 
 def mean_of(values: Sequence[float]) -> float:

@@ -23,6 +23,7 @@ from arttl.models.networks import (
     Stage,
     build_network,
     check_pooling,
+    has_tokens,
     is_channels_last,
     own_pooling,
     pooled_tokens,
@@ -132,6 +133,11 @@ class Backbone(nn.Module):
     def pools(self) -> Pooling | Literal["attention"] | None:
         """What the pooled features of a transformer are made of; None for other networks, and rarer ways."""
         return self.pooling or own_pooling(self.network)
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether the network is a vision transformer, which ends in tokens of the picture's patches."""
+        return has_tokens(self.network)
 
     @property
     def prefix_tokens(self) -> int:

@@ -97,7 +97,7 @@ def check_pooling(network: nn.Module, name: str, pooling: Pooling) -> None:
     Raises:
         ArttlError: if so.
     """
-    if not hasattr(network, "num_prefix_tokens") or is_channels_last(network):
+    if not has_tokens(network):
         raise ArttlError(
             f"--pooling {pooling} is for vision transformers, and {name} has no tokens: leave it out"
         )
@@ -107,14 +107,17 @@ def check_pooling(network: nn.Module, name: str, pooling: Pooling) -> None:
         )
 
 
+def has_tokens(network: nn.Module) -> bool:
+    """Whether a network is a vision transformer, which ends in tokens of the picture's patches and not in maps."""
+    return hasattr(network, "num_prefix_tokens") and not is_channels_last(network)
+
+
 def own_pooling(network: nn.Module) -> Pooling | Literal["attention"] | None:
     """How a transformer pools its tokens by itself; None for networks without tokens, and rarer ways."""
     if getattr(network, "attn_pool", None) is not None:
         return "attention"
     ways: dict[str, Pooling] = {"token": "class-token", "avg": "patch-mean"}
-    return (
-        ways.get(str(getattr(network, "global_pool", ""))) if hasattr(network, "num_prefix_tokens") else None
-    )
+    return ways.get(str(getattr(network, "global_pool", ""))) if has_tokens(network) else None
 
 
 def pooled_tokens(network: nn.Module, tokens: torch.Tensor, pooling: Pooling) -> torch.Tensor:

@@ -18,7 +18,7 @@ from arttl.pictures.decoding import BadPicture
 from arttl.reports.cards import Card
 from arttl.reports.thumbnails import SIDE, map_over, thumbnail
 from arttl.saliency.class_maps import class_index, why_no_class_maps
-from arttl.saliency.maps import BATCH, maps_of, to_device
+from arttl.saliency.maps import BATCH, form_of, maps_of, to_device
 from arttl.suggesting.pictures import PredictedPictures
 
 
@@ -31,7 +31,7 @@ class PicturedCard:
         thumbnail: WebP; None: there is none.
         size: its width and height.
         heat: a map over it, WebP; None: there is none.
-        mapped: the task and the label that the map speaks for; empty: it is the same for every task.
+        mapped: what the map shows; empty: there is none.
     """
 
     card: Card
@@ -112,10 +112,12 @@ class CardPictures:
     def _maps(
         self, model: MultiTaskModel, cards: Sequence[Card], images: torch.Tensor
     ) -> list[tuple[torch.Tensor, str]]:
-        """The map of each card and what it speaks for: of its first claim, where the network has class maps."""
+        """The map of each card and what it shows: of its first claim, where the network has class maps."""
         if self._has_class_maps is None:
             self._has_class_maps = not why_no_class_maps(model, [images])
         claims = [_first_claim(model, card) if self._has_class_maps else None for card in cards]
+        form = form_of(model.backbone, "class-map")
+        of_tokens = "" if form == "class-map" else f" ({form})"
         maps = [(torch.empty(0), "")] * len(cards)
         for task in dict.fromkeys(None if claim is None else claim[0] for claim in claims):
             own = [
@@ -127,7 +129,10 @@ class CardPictures:
             else:
                 classes = torch.tensor([class_index(model, task, label) for label in labels])
                 heats = maps_of(model, images[own], "class-map", task=task, classes=classes)
-            names = [f"{task}: {label}" for label in labels] or [""] * len(own)
+            names = [f"what speaks for {task}: {label}{of_tokens}" for label in labels]
+            names = names or [f"{form_of(model.backbone, 'visual-backprop')}, the same for all labels"] * len(
+                own
+            )
             for index, heat, name in zip(own, heats, names, strict=True):
                 maps[index] = (heat, name)
         return maps

@@ -29,7 +29,8 @@ class Maps:
     def _jpeg(self, file: PictureFile, task: str) -> bytes:
         """The map of a task over a photograph, as a JPEG of what the network sees of it.
 
-        A class map or, for a network that has none, VisualBackProp's, which is the same for every task.
+        A class map or, for a network that has none, VisualBackProp's, of a transformer the means of its tokens after
+        it, which are the same for every task.
 
         Raises:
             ArttlError: if the model cannot be loaded, or has no such map.

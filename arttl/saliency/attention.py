@@ -15,10 +15,9 @@ from torch import Tensor
 
 from arttl.errors import ArttlError
 from arttl.models import Backbone, MultiTaskModel
-from arttl.saliency import ops
 from arttl.saliency.attribution import check_task
 from arttl.saliency.geometry import token_grid
-from arttl.saliency.visual_backprop import evaluating
+from arttl.saliency.visual_backprop import enlarged, evaluating
 
 AttentionMethod = Literal["attention-rollout", "attention-gradients", "attention-pool"]
 
@@ -74,9 +73,7 @@ def attention_map(
             relevance.append(of_tokens)
             start, at_once = start + at_once, max(1, _LARGEST // numbers)
     patches = torch.cat(relevance)[:, model.backbone.prefix_tokens :]  # [B, P]
-    maps = patches.unflatten(1, token_grid(patches.shape[1], size))[:, None]
-    maps = F.interpolate(maps, size, mode="bilinear")[:, 0]
-    return ops.minmax_normalise(maps.float(), 0.0)
+    return enlarged(patches.unflatten(1, token_grid(patches.shape[1], size)), size)
 
 
 def attention_methods_of(model: MultiTaskModel, images: Tensor) -> tuple[AttentionMethod, ...]:

@@ -202,10 +202,10 @@ def _map_of(
 ) -> Tensor:
     """[B, H, W] of the logits [B, Q, h, w] of a task at the positions of one network."""
     count, _, height, width = logits.shape
-    flat = logits.flatten(2)
+    flat = logits.float().flatten(2)
     if task.kind == "multi-label" and against is None:
         # Each label is a yes or no of its own.
         flat = flat.gather(1, label[:, None, None].expand(-1, 1, flat.shape[2]))
         label = torch.zeros_like(label)
     evidence = ops.run_class_evidence(flat, label, against).view(count, height, width)
-    return ops.run_backproject([*network.shallower, evidence], network.steps)
+    return network.at_pixels(evidence)

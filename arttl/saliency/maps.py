@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from arttl.cpu import prepare_cpu_for_inference
-from arttl.models import FusedModel, MultiTaskModel
+from arttl.models import Backbone, FusedModel, MultiTaskModel
 from arttl.saliency.attention import AttentionMethod, attention_map
 from arttl.saliency.attribution import Method, attribute
 from arttl.saliency.class_maps import Question, class_maps_of
@@ -21,8 +21,22 @@ AnyMethod = Literal["class-map", "visual-backprop", AttentionMethod, Method]
 TRUNK_METHODS: tuple[AnyMethod, ...] = ("visual-backprop", "attention-rollout", "attention-pool")
 """Their maps are the same for every task."""
 
+_OF_TOKENS: dict[AnyMethod, str] = {
+    "class-map": "class-map of tokens",
+    "grad-cam": "grad-cam of tokens",
+    "visual-backprop": "means of tokens, after VisualBackProp",
+}
+
 BATCH = 8
 """Pictures per batch, to bound the memory."""
+
+
+def form_of(backbone: Backbone, method: AnyMethod) -> str:
+    """What the maps of a network are, by a method: its name, but for a vision transformer's, which has only tokens.
+
+    What `visual-backprop` gives of a transformer is no VisualBackProp: there are no maps to backproject through layers.
+    """
+    return _OF_TOKENS.get(method, method) if backbone.has_tokens else method
 
 
 def to_device(model: MultiTaskModel) -> MultiTaskModel:

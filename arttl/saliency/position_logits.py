@@ -1,4 +1,4 @@
-"""The logits of every position of a network's last maps, whose mean over positions are the logits of the picture."""
+"""The logits of every position of a network's last maps or tokens, whose mean is that of the picture."""
 
 from __future__ import annotations
 
@@ -16,23 +16,38 @@ from arttl.errors import ArttlError
 from arttl.models import Backbone, FusedModel, MultiTaskModel
 from arttl.models.fusion import TokenHead
 from arttl.models.stages import LAST_LAYER, PooledStages
+from arttl.saliency import ops
+from arttl.saliency.geometry import Size
 from arttl.saliency.plan import plan_of
+from arttl.saliency.positions import position_features
 from arttl.saliency.taps import Tap
-from arttl.saliency.visual_backprop import as_maps, channel_means, evaluating, on_device_of
+from arttl.saliency.visual_backprop import as_maps, channel_means, enlarged, evaluating, on_device_of
 
 
 @dataclass(frozen=True)
 class NetworkLogits:
     """What maps of classes are made of, for one network."""
 
+    size: Size
+    """Height and width of the pictures."""
     shallower: list[Tensor]
     """[B, h_i, w_i], the channel means of all taps but the deepest, from the image on."""
     steps: list[int]
-    """Of `ops.backproject`, overlap-normalised, from the deepest tap to the image."""
+    """Of `ops.backproject`, overlap-normalised, from the deepest tap to the image; none for a transformer of one
+    resolution, which has no shallower maps."""
     logits: dict[str, Tensor]
-    """Task name to [B, Q, h, w] float32 at the positions of the deepest tap."""
+    """Task name to [B, Q, h, w], at least float32, at the positions of the deepest tap."""
     predicted: dict[str, Tensor]
     """Task name to [B, Q], the logits of the picture."""
+
+    def at_pixels(self, evidence: Tensor) -> Tensor:
+        """A map [B, h, w] float32 at the positions of the deepest tap, at those of the picture: [B, H, W] in [0, 1].
+
+        It is backprojected through the channel means or, where there are none, enlarged bilinearly.
+        """
+        if not self.steps:
+            return enlarged(evidence, self.size)
+        return ops.run_backproject([*self.shallower, evidence], self.steps)
 
 
 Contribute = Callable[[Tensor], Tensor]
@@ -43,7 +58,7 @@ def read_network(model: MultiTaskModel, images: Tensor, tasks: Sequence[str]) ->
     """The logits of a model of one network, see `NetworkLogits`.
 
     Args:
-        model: whose heads are linear layers on the average of the last maps.
+        model: whose heads are linear layers on the average of the last maps or patches.
         images: [B, 3, H, W].
         tasks: to explain.
 
@@ -60,14 +75,14 @@ def read_network(model: MultiTaskModel, images: Tensor, tasks: Sequence[str]) ->
                 " visual-backprop"
             )
         heads.append(head)
-    weight, bias = (torch.cat([getattr(head, key).float() for head in heads]) for key in ("weight", "bias"))
+    weight, bias = (torch.cat([_wide(getattr(head, key)) for head in heads]) for key in ("weight", "bias"))
     traced = _trace(model.backbone, images, {LAST_LAYER: partial(_weighted, weight=weight)})
     local = traced.contributions[LAST_LAYER] + bias[:, None, None]  # [B, all Q, h, w]
     parts = local.split([head.out_features for head in heads], dim=1)
     logits = {name: part.contiguous() for name, part in zip(tasks, parts, strict=True)}
     predicted = {name: part.mean((2, 3)) for name, part in logits.items()}
     on_grid = {name: _on_grid(part, traced.grid) for name, part in logits.items()}
-    return NetworkLogits(traced.shallower, traced.steps, on_grid, predicted)
+    return NetworkLogits(traced.size, traced.shallower, traced.steps, on_grid, predicted)
 
 
 def read_fused(model: FusedModel, inputs: Sequence[Tensor], tasks: Sequence[str]) -> list[NetworkLogits]:
@@ -78,12 +93,12 @@ def read_fused(model: FusedModel, inputs: Sequence[Tensor], tasks: Sequence[str]
     network's last maps covers; what the other networks contribute is the same at every position.
 
     Args:
-        model: whose last stages are averages of the last maps.
+        model: whose last stages, where it mixes them, are averages of the last maps or patches.
         inputs: [B, 3, H, W] per network.
         tasks: to explain.
 
     Raises:
-        ArttlError: for a network that does not end in global average pooling.
+        ArttlError: as `position_features`.
     """
     heads = {name: model.head_of(name) for name in tasks}
     token_heads = {name: head for name, head in heads.items() if isinstance(head, TokenHead)}
@@ -94,7 +109,7 @@ def read_fused(model: FusedModel, inputs: Sequence[Tensor], tasks: Sequence[str]
     }
     counts = [len(weight) for weight in rows.values()]
     widths = token_heads[tasks[0]].widths
-    weights = torch.cat([weight.float() for weight in rows.values()]).split(list(widths), dim=1)
+    weights = torch.cat([_wide(weight) for weight in rows.values()]).split(list(widths), dim=1)
     means, scales = model.mean.split(list(widths)), model.scale.split(list(widths))
     traces = []
     for index, (stages, images) in enumerate(zip(model.backbones, inputs, strict=True)):
@@ -106,20 +121,20 @@ def read_fused(model: FusedModel, inputs: Sequence[Tensor], tasks: Sequence[str]
                 contribute[token.stage] = partial(_weighted, weight=scaled, offset=-(scaled @ mean))
         traces.append(_trace(stages.backbone, images, contribute, stages.widths))
     contributions = [traces[token.backbone].contributions[token.stage] for token in model.tokens]
-    read = [NetworkLogits(trace.shallower, trace.steps, {}, {}) for trace in traces]
+    read = [NetworkLogits(trace.size, trace.shallower, trace.steps, {}, {}) for trace in traces]
     by_task = [
         contribution.split(counts, dim=1) for contribution in contributions
     ]  # [T][task] of [B, rows, h, w]
     for number, (name, head) in enumerate(token_heads.items()):
         own = [parts[number] for parts in by_task]
         outputs = len(head.bias)
-        scores = head.gates.float()[None]  # [1, T]
+        scores = _wide(head.gates)[None]  # [1, T]
         if head.attention is not None:
             scores = scores + torch.stack([part[:, outputs].mean((1, 2)) for part in own], dim=1)
         shares = (scores.log_softmax(1) / 2).exp()  # their square roots, [1 or B, T]
         mixed = [part[:, :outputs] * shares[:, t, None, None, None] for t, part in enumerate(own)]
         pooled = [part.mean((2, 3)) for part in mixed]  # T of [B, Q]
-        predicted = torch.stack(pooled).sum(0) + head.bias.float()
+        predicted = torch.stack(pooled).sum(0) + _wide(head.bias)
         for index, (network, trace) in enumerate(zip(read, traces, strict=True)):
             mine = [t for t, token in enumerate(model.tokens) if token.backbone == index]
             elsewhere = predicted - torch.stack([pooled[t] for t in mine]).sum(0)
@@ -131,9 +146,10 @@ def read_fused(model: FusedModel, inputs: Sequence[Tensor], tasks: Sequence[str]
 
 @dataclass(frozen=True)
 class _Trace:
+    size: Size
     shallower: list[Tensor]
     steps: list[int]
-    grid: tuple[int, int]
+    grid: Size
     contributions: dict[str, Tensor]
 
 
@@ -152,19 +168,21 @@ def _trace(
         _stages_hooked(backbone, network, size, contribute, widths or {}) as contributions,
     ):
         means, last = channel_means(network, plan, images, backbone.feature_maps, rectify_all=True)
-        _check_pools(backbone, last)
         if LAST_LAYER in contribute:
-            contributions[LAST_LAYER] = contribute[LAST_LAYER](last.float())
+            features = position_features(backbone, last, size)
+            contributions[LAST_LAYER] = contribute[LAST_LAYER](_wide(features))
     sizes = [(mean.shape[1], mean.shape[2]) for mean in means]
+    if isinstance(last, Tensor) and last.dim() == 3 and len(set(sizes)) == 1:
+        return _Trace(size, [], [], sizes[-1], contributions)
     steps = plan.backprojection(network, "overlap-normalised", size, sizes)
-    return _Trace(means[:-1], steps, sizes[-1], contributions)
+    return _Trace(size, means[:-1], steps, sizes[-1], contributions)
 
 
 @contextlib.contextmanager
 def _stages_hooked(
     backbone: Backbone,
     network: nn.Module,
-    size: tuple[int, int],
+    size: Size,
     contribute: dict[str, Contribute],
     widths: dict[str, int],
 ) -> Iterator[dict[str, Tensor]]:
@@ -172,7 +190,9 @@ def _stages_hooked(
     contributions: dict[str, Tensor] = {}
 
     def keep(tap: Tap, module: nn.Module, inputs: Any, output: Any) -> None:
-        maps = as_maps(tap, output, network, size).float()
+        maps = _wide(as_maps(tap, output, network, size))
+        if isinstance(output, Tensor) and output.dim() == 3:
+            maps = _with_prefix(maps, _wide(output))
         contributions[tap.module] = contribute[tap.module](maps)
 
     with contextlib.ExitStack() as hooks:
@@ -190,7 +210,7 @@ def _weighted(maps: Tensor, weight: Tensor, offset: Tensor | None = None) -> Ten
     return local if offset is None else local + offset[:, None, None]
 
 
-def _on_grid(local: Tensor, size: tuple[int, int]) -> Tensor:
+def _on_grid(local: Tensor, size: Size) -> Tensor:
     """Logits [B, Q, *] at another number of positions, with the same mean where one is a multiple of the other."""
     if local.shape[2:] == size:
         return local
@@ -199,15 +219,13 @@ def _on_grid(local: Tensor, size: tuple[int, int]) -> Tensor:
     return F.interpolate(local, size, mode="bilinear", align_corners=False)
 
 
-def _check_pools(backbone: Backbone, maps: object) -> None:
-    """Check that the pooled features are the average of the last maps."""
-    ends = "tokens"
-    if isinstance(maps, Tensor) and maps.dim() == 4:
-        ends = "layers after the average of its last maps"
-        average, pooled = maps[:1].mean((2, 3)), backbone.pooled(maps[:1])
-        if average.shape == pooled.shape and torch.allclose(average, pooled, rtol=1e-3, atol=1e-4):
-            return
-    raise ArttlError(
-        f"class maps need a network that ends in global average pooling, and {backbone.name} ends in {ends}: use"
-        " grad-cam, integrated-gradients or visual-backprop"
-    )
+def _with_prefix(maps: Tensor, tokens: Tensor) -> Tensor:
+    """Maps [B, C, h, w] of patches, whose mean is that of all tokens [B, N, C]: others are shared equally."""
+    patches, count = maps.shape[2] * maps.shape[3], tokens.shape[1]
+    beside = (tokens.sum(1) - maps.sum((2, 3))) / count  # [B, C]
+    return maps * (patches / count) + beside[:, :, None, None]
+
+
+def _wide(values: Tensor) -> Tensor:
+    """Values in float32, unless they have more digits."""
+    return values if values.dtype == torch.float64 else values.float()

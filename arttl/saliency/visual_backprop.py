@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, get_args
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from arttl.errors import ArttlError, did_you_mean
@@ -174,6 +175,12 @@ def as_maps(tap: Tap, output: Any, network: nn.Module, image: Size) -> Tensor:
     raise ArttlError(
         f"tap {tap.module!r} returns {shape}, which is not a stack of maps [B, C, H, W]: tap another module"
     )
+
+
+def enlarged(maps: Tensor, size: Size) -> Tensor:
+    """Maps [B, h, w] at another size, bilinearly, rescaled by their own minimum and maximum: [B, *size] float32."""
+    larger = F.interpolate(maps[:, None], size, mode="bilinear")[:, 0]
+    return ops.minmax_normalise(larger.float(), 0.0)
 
 
 def _check_order(taps: Sequence[Tap], means: dict[str, Tensor]) -> None:

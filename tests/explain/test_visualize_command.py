@@ -223,6 +223,40 @@ def test_a_network_without_class_maps_shows_its_trunk_and_says_so(pictures, tmp_
     assert "class maps need linear heads" in capsys.readouterr().err
 
 
+def test_maps_of_a_transformer_are_called_what_they_are(pictures, tmp_path, monkeypatch, capsys) -> None:
+    torch.manual_seed(0)
+    tasks = TaskSet([Task("type", "single-label", Vocabulary(("a", "b"), (1, 1), (0,)))])
+    for name, pooling in (("patches", "patch-mean"), ("token", "class-token")):
+        MultiTaskModel(Backbone("test_vit", pooling), tasks, Preprocess(size=64)).save(tmp_path / name)
+    shown = []
+    monkeypatch.setattr(command, "panel", lambda rows, titles, **rest: shown.append(titles) or BLANK)
+
+    def titles_of(name: str, *argv: str) -> list[str]:
+        given = [
+            "--model",
+            str(tmp_path / name),
+            "--images",
+            str(pictures[0]),
+            "--out",
+            str(tmp_path / "maps"),
+        ]
+        assert run_command("visualize", [*given, *argv]) == 0
+        return shown.pop()
+
+    assert titles_of("patches") == ["Untrained: type, class-map of tokens"]
+    assert titles_of("patches", "--tasks", "type", "--label", "a") == [
+        "Untrained: type, for a, class-map of tokens"
+    ]
+    assert titles_of("patches", "--method", "visual-backprop") == [
+        "Untrained: means of tokens, after VisualBackProp"
+    ]
+    capsys.readouterr()
+    assert titles_of("token") == ["Untrained: means of tokens, after VisualBackProp"]
+    said = " ".join(capsys.readouterr().out.split())
+    assert "means of tokens, after VisualBackProp, the same for every task: class maps need" in said
+    assert "test_vit predicts from its class token" in said
+
+
 def test_class_maps_of_a_fused_model(fused, pictures, tmp_path, monkeypatch) -> None:
     shown = []
     monkeypatch.setattr(command, "panel", lambda rows, titles, **rest: shown.append((rows, titles)) or BLANK)
