@@ -120,6 +120,8 @@ def test_the_python_blocks_of_a_page_run(page: Path, example: Path, monkeypatch:
 def test_every_comment_for_the_tests_belongs_to_a_block() -> None:
     """One that is misspelt, or has a blank line below it, would be passed over in silence."""
     for page in PAGES:
-        comments = re.findall(r"<!--\s*(?:first|not run)\b", page.read_text(encoding="utf-8"))
+        comments = re.findall(
+            r"^[ \t]*<!--\s*(?:first|not run)\b", page.read_text(encoding="utf-8"), re.MULTILINE
+        )
         bound: list[Shown] = [block for block in documented.blocks(page) if block.first or block.not_run]
         assert len(comments) == len(bound), page
