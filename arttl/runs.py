@@ -294,7 +294,7 @@ def open_accelerator(mixed_precision: str | None, threads: int | None, **options
     """The processes and the device of a run.
 
     Args:
-        mixed_precision: None: that of `accelerate launch`, which "no" would override; "auto": "no", until one is chosen.
+        mixed_precision: None: that of `accelerate launch`, which "no" would override; "auto": "no", to be chosen later.
         threads: on the CPU; None: one per core.
         options: further ones of `Accelerator`.
 
