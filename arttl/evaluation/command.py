@@ -109,9 +109,9 @@ def measure(settings: EvaluateSettings) -> Evaluation:
         Reporter(True).say(
             f"{settings.split} split, {describe_task(task, [labels[row] for row in rows.tolist()])}"
         )
-    # Laid out as in training and `predict`, whose logits these then are.
-    network = WithFeatures(model.to(device).to(memory_format=torch.channels_last))
-    numbers, outputs = gather_logits(network, views, gather=lambda tensor: tensor, on_batch=lambda: None)
+    numbers, outputs = gather_logits(
+        WithFeatures(model.to(device)), views, gather=lambda tensor: tensor, on_batch=lambda: None
+    )
     features = outputs.pop(FEATURES)
     logits = {name: outputs[name].numpy() for name in tasks.names}
     all_predictions = Predictions.of_rows(tasks, manifest, numbers.numpy(), logits).calibrated(
