@@ -61,7 +61,7 @@ def test_a_network_is_built_and_run_without_the_front_end_of_the_compiler() -> N
 import pkgutil, sys
 import arttl.evaluation.command, arttl.frozen.extract, arttl.suggesting.command, arttl.training.train, torch
 from arttl.models import Backbone, load_weights
-from arttl.models.meta import without_memory
+from arttl.meta_device import without_memory
 for name in ("tf_efficientnet_lite0", "resnet50", "inception_v3", "vit_small_patch16_224"):
     with without_memory():
         assert all(tensor.is_meta for tensor in Backbone(name).parameters())

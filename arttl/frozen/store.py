@@ -42,9 +42,9 @@ from arttl.files import (
 )
 from arttl.frozen.recipe import FORMAT_VERSION, BlockLine, Description, Recipe
 from arttl.loading import Preprocess
+from arttl.meta_device import without_memory
 from arttl.models import Backbone
 from arttl.models.folders import check_shapes, first_line, save_tensors
-from arttl.models.meta import without_memory
 from arttl.pictures.near_duplicates import NEAR_DUPLICATES_FILE
 from arttl.runs import write_config
 from arttl.shards.manifest import Manifest

@@ -17,8 +17,8 @@ import arttl.models.keras.networks  # noqa: F401 - registers Keras's forms with 
 from arttl.cpu import available_memory
 from arttl.errors import ArttlError, did_you_mean
 from arttl.loading.preprocess import Preprocess
+from arttl.meta_device import without_memory
 from arttl.models.attention import attention_of, last_attention_input
-from arttl.models.meta import without_memory
 from arttl.models.networks import (
     Stage,
     build_network,

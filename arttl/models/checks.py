@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from arttl.errors import ArttlError, one_line
+from arttl.meta_device import without_memory
 from arttl.models.backbones import Backbone, default_preprocess
-from arttl.models.meta import without_memory
 from arttl.models.networks import patch_side
 
 _STEP = 32  # pixels: most networks halve their maps five times

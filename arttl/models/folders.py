@@ -20,10 +20,10 @@ from arttl.documents import read_versioned
 from arttl.errors import ArttlError
 from arttl.files import whole_folder
 from arttl.loading.preprocess import Preprocess
+from arttl.meta_device import without_memory
 from arttl.models.backbones import Backbone
 from arttl.models.calibration import Calibration
 from arttl.models.checks import check_finite, check_input_size
-from arttl.models.meta import without_memory
 from arttl.runs import RunFolder
 from arttl.tasks import TaskSet
 

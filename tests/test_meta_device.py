@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from arttl.meta_device import without_memory
 from arttl.models import Backbone
-from arttl.models.meta import without_memory
 
 
 @pytest.mark.parametrize(
