@@ -16,12 +16,14 @@ _MODES: dict[Mode, str] = {"off-the-shelf": "off-the-shelf", "fine-tune": "fine-
 
 
 def main_figures(results: Results) -> ReportTable:
-    """The highest accuracy of each collection, task and mode; one row per collection and task."""
-    columns = ("collection", "task", "test pictures", "classes", *_MODES.values(), "majority")
+    """The highest accuracy of each collection, task and mode that was run; one row per collection and task."""
+    modes = [mode for mode in _MODES if any(map(results.is_done, results.cells(mode=mode)))]
+    headings = [_MODES[mode] for mode in modes]
+    columns = ("collection", "task", "test pictures", "classes", *headings, "majority")
     rows: list[tuple[str, ...]] = []
     for name, collection in results.plan.collections.items():
         for task in collection.usable:
-            best = [_highest(results, name, task, mode) for mode in _MODES]
+            best = [_highest(results, name, task, mode) for mode in modes]
             texts = [_with_network(result) if result else "" for result in best]
             of_any = next(filter(None, best), None)
             if of_any is not None:
