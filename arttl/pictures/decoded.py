@@ -60,7 +60,9 @@ def check_pixels(width: int, height: int, max_pixels: int) -> None:
     """Check a size before memory is allocated for it.
 
     Raises:
-        BadPicture: if it is more than `max_pixels`.
+        BadPicture: if it is more than `max_pixels`, or a side has none: rows without a height may be of any width.
     """
+    if min(width, height) < 1:
+        raise BadPicture("damaged", f"a picture of {width} x {height} pixels has none")
     if width * height > max_pixels:
         raise BadPicture("too-large", f"{width} x {height} pixels are more than --max-pixels {max_pixels:,}")

@@ -218,3 +218,17 @@ def test_both_libraries_give_the_same(library: str, monkeypatch: pytest.MonkeyPa
     assert b"".join(module.inflated(pieces, 10**9)) == plain
     assert b"".join(module.inflated([*pieces, b"more"], 10**9)) == plain
     assert b"".join(module.inflated(pieces, 1234)) == plain[:1234]
+
+
+@pytest.mark.parametrize(("width", "height"), [(2**31 - 1, 0), (0, 2**31 - 1)])
+def test_a_side_of_no_pixels_takes_no_memory(width: int, height: int) -> None:
+    """Its pixels are none, which no limit of pixels refuses, and one row would be 2 GiB."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    data = (
+        b"\x89PNG\r\n\x1a\n"
+        + _chunk(b"IHDR", header)
+        + _chunk(b"IDAT", zlib.compress(b""))
+        + _chunk(b"IEND", b"")
+    )
+    with pytest.raises(BadPicture, match=f"damaged.*a picture of {width} x {height} pixels has none"):
+        decode_picture(data, allowed=AllowedScale(max_side=512))
