@@ -18,18 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
-_COMMAND = """import sys
-from importlib.machinery import ModuleSpec
-class NotInstalled:
-    def find_spec(self, name, *rest):
-        return ModuleSpec(name, self, origin="none") if name == "pandas" else None
-    def create_module(self, spec):
-        raise ModuleNotFoundError(spec.name)
-    def exec_module(self, module):
-        pass
-sys.meta_path.insert(0, NotInstalled())
-from arttl.cli import main
-main()"""
+from without_pandas import WITHOUT_PANDAS
+
 _PACK = """import sys
 from pathlib import Path
 from arttl.training.embedded import pack_embedded_collection
@@ -72,7 +62,7 @@ def main() -> None:
             "--maps",
             "0",
         )
-        seconds("-c", _COMMAND, *train, "--mode", "off-the-shelf", "--input-size", "64", "--out", run)
+        seconds("-c", WITHOUT_PANDAS, *train, "--mode", "off-the-shelf", "--input-size", "64", "--out", run)
         to_step = (*train, "--mode", "fine-tune", "--overwrite", "--out", Path(work, "unfinished"))
         contestants: dict[str, tuple[str | Path, ...]] = {
             "import torch": ("-c", "import torch"),
@@ -82,10 +72,10 @@ def main() -> None:
                 "import arttl.models.backbones, torch._dynamo",
             ),
             "import arttl": ("-c", "import arttl"),
-            "arttl --help": ("-c", _COMMAND, "--help"),
-            "arttl train --help": ("-c", _COMMAND, "train", "--help"),
-            "arttl evaluate": ("-c", _COMMAND, "evaluate", "--model", run, "--shards", shards),
-            "arttl train to its first step": ("-c", _TO_THE_FIRST_STEP + _COMMAND, *to_step),
+            "arttl --help": ("-c", WITHOUT_PANDAS, "--help"),
+            "arttl train --help": ("-c", WITHOUT_PANDAS, "train", "--help"),
+            "arttl evaluate": ("-c", WITHOUT_PANDAS, "evaluate", "--model", run, "--shards", shards),
+            "arttl train to its first step": ("-c", _TO_THE_FIRST_STEP + WITHOUT_PANDAS, *to_step),
         }
         taken: dict[str, list[float]] = {name: [] for name in contestants}
         for number in range(rounds + 1):

@@ -21,16 +21,11 @@ from pathlib import Path
 
 import psutil
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 from browser import Page, chromium
+from without_pandas import WITHOUT_PANDAS
 
-# pyarrow loads pandas where it is installed; arttl does not need it, and the tests do.
-WITHOUT_PANDAS = """import sys
-class Without:
-    def find_spec(self, name, *rest):
-        if name == 'pandas': raise ImportError(name)
-sys.meta_path.insert(0, Without())
-from arttl.cli import main; main()"""
 READY = """document.documentElement.dataset.ready && document.querySelector('#object h2')
  && [...document.querySelectorAll('.cell:not([hidden])')].every(
    c => c.querySelector('.number').textContent !== '…' && c.querySelector('img').complete)"""
