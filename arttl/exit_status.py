@@ -23,7 +23,10 @@ def status_of(work: Callable[[], object]) -> int:
     try:
         with _readers_may_leave():
             work()
+        _leave_process_group()
     except ArttlError as error:
+        if error.on_every_rank:
+            _leave_process_group()
         if os.environ.get("RANK", "0") == "0" or not error.on_every_rank:
             _report(f"error: {printable(str(error))}")
         return 2
@@ -38,6 +41,17 @@ def status_of(work: Callable[[], object]) -> int:
         _report("interrupted")
         return 130
     return 0
+
+
+def _leave_process_group() -> None:
+    """Join the threads of this rank's collectives, where all ranks end.
+
+    A thread of gloo's that frees the last tensor of a collective while the interpreter is being torn down ends the
+    process with SIGABRT (pytorch issue 190489).
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _report(text: str) -> None:
