@@ -92,7 +92,7 @@ class Pictures:
             path = image_path(folder, named) if named else None
             if path is None:
                 continue
-            if path.exists():
+            if _exists(path):
                 return ""
             name = name or named
         return name
@@ -173,6 +173,13 @@ class Pictures:
             BadPicture: if it cannot be read.
         """
         return jpeg(self.pixels(file, SIDE[size]), _QUALITY[size])
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long for a file, or a folder on the way that may not be entered
+        return False
 
 
 def jpeg(picture: Image.Image, quality: int = 88) -> bytes:
