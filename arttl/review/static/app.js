@@ -60,6 +60,8 @@ async function search() {
   };
   try {
     const numbers = await rowNumbers(values, searching.signal);
+    // Rows of another task are read anew, and so is the object: no decision names a newer state than the panel shows.
+    if (values.task !== rows.task) panel.forgetAll();
     rows.replace(values.task, numbers);
     grid.replace();
     document.body.classList.remove("opened");
