@@ -25,6 +25,7 @@ from arttl.errors import ArttlError, one_line
 from arttl.files import whole_file
 from arttl.inference.calibration import calibrate
 from arttl.inference.labels import predict_labels
+from arttl.inference.objects import Objects
 from arttl.models.calibration import Calibration, check_temperatures
 from arttl.runs import PREDICTIONS
 from arttl.shards.manifest import Manifest
@@ -45,6 +46,7 @@ class Predictions:
         catalogued: task name to each sample's labels; None where unknown.
         logits: task name to [N, Q] float32.
         temperatures: task name to the temperature of the model's calibration, for tasks that have one.
+        institutions: of each sample, None where it is unknown; empty: of a table that was read, which has none.
     """
 
     tasks: TaskSet
@@ -54,6 +56,7 @@ class Predictions:
     catalogued: Mapping[str, Sequence[tuple[str, ...] | None]]
     logits: Mapping[str, npt.NDArray[np.float32]]
     temperatures: Mapping[str, float] = field(default_factory=dict)
+    institutions: Sequence[str | None] = ()
 
     @classmethod
     def of_rows(
@@ -82,7 +85,23 @@ class Predictions:
         keys = chosen(manifest.keys)
         if broken := _not_finite(keys, {name: logits[name] for name in tasks.names}):
             raise ArttlError(f"{broken}: the network overflows, train it again or use another model")
-        return cls(tasks, rows, keys, chosen(manifest.object_numbers), catalogued, logits)
+        return cls(
+            tasks,
+            rows,
+            keys,
+            chosen(manifest.object_numbers),
+            catalogued,
+            logits,
+            institutions=chosen(manifest.institutions),
+        )
+
+    @cached_property
+    def objects(self) -> Objects:
+        """The objects of the samples; of one number in two institutions there are two."""
+        if not self.institutions:
+            return Objects.of(self.object_numbers, self.keys)
+        names = map(json.dumps, zip(self.object_numbers, self.institutions, strict=True))
+        return Objects.of([*names], self.keys)
 
     @cached_property
     def targets(self) -> dict[str, npt.NDArray[Any]]:
@@ -106,6 +125,7 @@ class Predictions:
             {name: [labels[index] for index in chosen] for name, labels in self.catalogued.items()},
             {name: logits[known] for name, logits in self.logits.items()},
             self.temperatures,
+            [self.institutions[index] for index in chosen] if self.institutions else (),
         )
 
     def calibrate(self, split: str = "val") -> Calibration:
