@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
+from arttl.cache import cache_folder
 from arttl.cpu import usable_cores
 from arttl.documents import parse_json
 from arttl.errors import ArttlError
@@ -261,5 +262,5 @@ class Thumbnails:
 
 
 def cache_file() -> Path:
-    """Where thumbnails are kept: `thumbnails.sqlite` in `$ARTTL_CACHE`, by default `~/.cache/arttl`."""
-    return Path(os.environ.get("ARTTL_CACHE") or Path.home() / ".cache" / "arttl") / "thumbnails.sqlite"
+    """Where thumbnails are kept: `thumbnails.sqlite` in the user's cache."""
+    return cache_folder() / "thumbnails.sqlite"
