@@ -141,7 +141,8 @@ def _term(value: Value, field: str) -> Node:
     """
     kind = _CLASSES[field]
     first, *others = value.concepts or (None,)
-    address = first.uri if first else _blank(value.object_number, value.task, value.label)
+    own = value.object_number, value.institution, value.task, value.label
+    address = first.uri if first else _blank(*own)
     term: Node = {"id": address, "type": kind, "_label": value.label}
     if others:
         term["equivalent"] = [{"id": other.uri, "type": kind} for other in others if other]

@@ -57,3 +57,18 @@ def test_a_decision_about_one_of_them_is_not_written_for_the_other(
         in capsys.readouterr().err
     )
     assert not (folder / "out.jsonl").exists()
+
+
+def test_makers_of_one_name_are_two_blank_nodes(folder: Path) -> None:
+    artist = suggestion(("Monogrammist I.S.", 0.9))
+    records = [{**record, "artist": artist} for record in RECORDS[:2]]
+    (folder / "p.jsonl").write_text("".join(f"{json.dumps(record)}\n" for record in records))
+    assert convert() == 0
+    texts = (folder / "out.jsonl").read_text().splitlines()
+    makers = [
+        each["assigned"][0]["carried_out_by"][0]["id"]
+        for record in map(json.loads, texts)
+        for each in record["attributed_by"]
+        if each["assigned_property"] == "produced_by"
+    ]
+    assert len(makers) == len({*makers}) == 2 and all(maker.startswith("_:") for maker in makers)
