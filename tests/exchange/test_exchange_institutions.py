@@ -72,3 +72,14 @@ def test_makers_of_one_name_are_two_blank_nodes(folder: Path) -> None:
         if each["assigned_property"] == "produced_by"
     ]
     assert len(makers) == len({*makers}) == 2 and all(maker.startswith("_:") for maker in makers)
+
+
+def test_objects_of_one_number_get_no_address_in_common(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert convert("--base", "https://museum.example/object/") == 2
+    error = " ".join(capsys.readouterr().err.split())
+    assert "--base gives 'A.1' of South and 'A.1' of North one address: leave it out, or write" in error
+    assert not (folder / "out.jsonl").exists()
+    (folder / "p.jsonl").write_text("".join(f"{json.dumps(record)}\n" for record in RECORDS[2:]))
+    assert convert("--base", "https://museum.example/object/") == 0
