@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import torch
 
 from arttl.artworks import Artwork
+from arttl.evaluation.compare import _units
 from arttl.evaluation.kept_promises import measure_promises
 from arttl.inference.predictions import Predictions
 from arttl.inference.promises import fit_promises
@@ -67,3 +69,19 @@ def test_predictions_of_shards_know_the_institutions(tmp_path: Path, soft_pictur
     logits = {"type": np.zeros((len(rows), 2), np.float32)}
     predictions = Predictions.of_rows(TASKS, manifest, rows, logits)
     assert len(predictions.objects.chosen) == len(manifest) == 12
+
+
+def test_a_saved_table_keeps_them_for_intervals_over_objects(tmp_path: Path) -> None:
+    predictions, _ = numbered(3)
+    predictions.write(tmp_path / "p.parquet")
+    read = Predictions.read(tmp_path / "p.parquet")
+    assert read.institutions == predictions.institutions
+    assert pq.read_schema(tmp_path / "p.parquet").names[:4] == ["row", "key", "object_number", "institution"]
+    replace(predictions, institutions=[None] * len(predictions.keys)).write(tmp_path / "q.parquet")
+    unknown = Predictions.read(
+        tmp_path / "q.parquet"
+    )  # as tables without institutions, of earlier versions too
+    assert unknown.institutions == () and "institution" not in pq.read_schema(tmp_path / "q.parquet").names
+    # Six objects of two photographs each, or three of four.
+    for table, units in ((read, 6), (unknown, 3)):
+        assert len({*_units(table, "object_number")}) == units
