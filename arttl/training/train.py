@@ -99,7 +99,7 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
                 model.networks,
                 [each.size for each in model.preprocesses],
                 settings.data.threads,
-                learns=settings.model.by_epochs,
+                learns=settings.model.mode != "off-the-shelf",
             )
     if settings.model.by_epochs and settings.optimisation.batch_size == 1:
         check_batches_of_one(model, settings.model.batchnorm, accelerator.num_processes)
