@@ -37,19 +37,11 @@ from arttl.tasks import TaskSet
 
 PREDICTIONS, CLASSES = "predictions.parquet", "classes.csv"
 _DONE, _CONFIG, _CHECKPOINTS = "test.json", "config.yaml", "checkpoints"
+_ENVIRONMENT = "environment.json"
 # In the order in which they are removed: the file that means "done" first, those a run is resumed from last.
 _CONTENTS = (
-    _DONE,
-    PREDICTIONS,
-    CLASSES,
-    "best",
-    "maps",
-    "tensorboard",
-    "metrics.jsonl",
-    "tasks.json",
-    "environment.json",
-    _CHECKPOINTS,
-    _CONFIG,
+    *(_DONE, PREDICTIONS, CLASSES, "best", "maps", "tensorboard", "metrics.jsonl", "tasks.json"),
+    *(_ENVIRONMENT, _CHECKPOINTS, _CONFIG),
 )
 _OF_ONE_CALL = ("overwrite", "resume")  # settings that say how the folder is opened, and nothing of the run
 _LOST_RANK = re.compile("Connection (closed|reset) by peer|Broken pipe|Timed out waiting|NCCL|TCPStore")
@@ -97,6 +89,12 @@ class RunFolder:
     def is_done(self) -> bool:
         """Whether the run is finished, and so whole."""
         return (self.path / _DONE).is_file()
+
+    @property
+    def precision(self) -> str | None:
+        """That the run was computed in last; None where it is not known."""
+        path = self.path / _ENVIRONMENT
+        return read_json(path, dict[str, Any]).get("mixed_precision") if path.is_file() else None
 
     def settings(self) -> dict[str, Any]:
         """The settings that the run was begun with.
@@ -223,7 +221,7 @@ class RunFolder:
             "threads": torch.get_num_threads(),
             "mixed_precision": mixed_precision,
         }
-        files.write_json(self.path / "environment.json", environment)
+        files.write_json(self.path / _ENVIRONMENT, environment)
         return changes
 
     def append(self, *lines: Mapping[str, object]) -> None:

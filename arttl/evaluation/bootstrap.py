@@ -132,21 +132,25 @@ def groups_of(labels: Sequence[tuple[str, ...] | None]) -> npt.NDArray[np.int64]
 
 
 def group_column(
-    name: str, object_numbers: Sequence[str], labels: Mapping[str, Sequence[tuple[str, ...] | None]], of: str
+    name: str, objects: Sequence[str], labels: Mapping[str, Sequence[tuple[str, ...] | None]], of: str
 ) -> Sequence[tuple[str, ...] | None]:
-    """The labels that --group-by names: those of a task, or the object numbers.
+    """The labels that --group-by names: those of a task, or what tells objects apart.
 
     Args:
         name: `object_number` or a task.
-        object_numbers: of each sample.
+        objects: of each sample, see `object_names`.
         labels: task name to the labels of each sample.
         of: what has the columns, for the message.
 
     Raises:
         ArttlError: for another name.
     """
-    objects = {"object_number": [(number,) for number in object_numbers]}
-    columns = {**objects, **labels, **objects}  # the first in the message, and never a task of that name
+    of_objects = {"object_number": [(each,) for each in objects]}
+    columns = {
+        **of_objects,
+        **labels,
+        **of_objects,
+    }  # the first in the message, and never a task of that name
     if name not in columns:
         raise ArttlError(
             f"--group-by {name!r} is no column of {of}{did_you_mean(name, columns)}; give one of"

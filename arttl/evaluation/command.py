@@ -17,6 +17,7 @@ from arttl.evaluation.metrics import TaskMetrics, measure_predictions, metrics_t
 from arttl.evaluation.report import bands_table, metrics_table
 from arttl.evaluation.settings import EvaluateSettings
 from arttl.files import write_json
+from arttl.inference.objects import object_names
 from arttl.inference.predict import FEATURES, WithFeatures, gather_logits
 from arttl.inference.predictions import Predictions
 from arttl.inference.promises import Promises, catalogued_rows
@@ -69,7 +70,7 @@ def measure(settings: EvaluateSettings) -> Evaluation:
     if settings.group_by is not None:
         column = group_column(
             settings.group_by,
-            manifest.object_numbers,
+            object_names(manifest.object_numbers, manifest.institutions),
             {name: manifest.labels(name) for name in manifest.task_names},
             str(manifest.directory),
         )

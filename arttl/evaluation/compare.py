@@ -26,6 +26,7 @@ from arttl.evaluation.measures import (
     measure_named,
     measures_of,
 )
+from arttl.inference.objects import object_names
 from arttl.inference.predictions import Predictions
 from arttl.tasks import Task, TaskKind, is_labelled
 
@@ -311,7 +312,8 @@ def _units(predictions: Predictions, group_by: str | None) -> list[tuple[str, ..
     keys = predictions.keys
     if group_by is None:
         return [(f"sample {key}",) for key in keys]
-    column = group_column(group_by, predictions.object_numbers, predictions.catalogued, "the predictions")
+    names = object_names(predictions.object_numbers, predictions.institutions)
+    column = group_column(group_by, names, predictions.catalogued, "the predictions")
     return [
         (f"group {label[0]}" if label else f"sample {key}",) for key, label in zip(keys, column, strict=True)
     ]

@@ -19,7 +19,6 @@ from arttl.evaluation.bootstrap import LEVEL
 from arttl.evaluation.report import empty_table, interval_text, measure_text
 from arttl.inference.calibration import calibration_error
 from arttl.inference.neighbours import unit_length
-from arttl.inference.objects import Objects
 from arttl.inference.outside import KEPT
 from arttl.inference.predictions import Predictions
 from arttl.inference.suggestions import Suggester, Suggestion
@@ -113,7 +112,7 @@ def measure_promises(
     Returns:
         By name of the task.
     """
-    objects = Objects.of(predictions.object_numbers, predictions.keys)
+    objects = predictions.objects
     chosen = objects.chosen
     if suggester.per_object:
         logits = {

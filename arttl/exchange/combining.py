@@ -14,7 +14,7 @@ from pathlib import Path
 from arttl.console import Reporter
 from arttl.errors import ArttlError, counted, did_you_mean
 from arttl.exchange.decisions import Decisions
-from arttl.exchange.predictions import PictureSuggestions, read_object_numbers, read_predictions
+from arttl.exchange.predictions import PictureSuggestions, read_objects, read_predictions
 from arttl.exchange.targets import Targets
 from arttl.exchange.values import Model, Status, Value
 from arttl.vocabularies.table import Vocabularies
@@ -77,11 +77,12 @@ class Combination:
         """The values of each object that has any, in the order of the predictions, then of the decisions.
 
         An object's pictures are taken together, wherever they stand in the file, which is therefore read twice: what is
-        kept of it are its object numbers, and the pictures of those that lack some. A picture without an object number
-        is an object of its own.
+        kept of it are its object numbers with their institutions, and the pictures of those that lack some. A picture
+        without an object number is an object of its own.
 
         Raises:
-            ArttlError: if the predictions cannot be read, or change meanwhile.
+            ArttlError: if the predictions cannot be read, or change meanwhile, or a decision may be about objects of
+                several institutions.
         """
         self.counts.clear()
         self._known.clear()
@@ -90,6 +91,12 @@ class Combination:
         for pictures in self._grouped() if self._predictions is not None else ():
             number = pictures[0].object_number
             decided = self._decisions.by_object.get(number, []) if number else []
+            if decided and number in matched:
+                raise ArttlError(
+                    f"{number!r} of --accepted is the number of objects of several institutions in --predictions"
+                    f" {self._predictions}: give the suggestions of one institution, or decide in arttl review and"
+                    " give arttl decisions export --institution"
+                )
             if decided:
                 matched.add(number)
             values = tuple(self._of_object(pictures, decided))
@@ -104,8 +111,8 @@ class Combination:
 
     def _grouped(self) -> Iterator[list[PictureSuggestions]]:
         assert self._predictions is not None
-        remaining = Counter(read_object_numbers(self._predictions))
-        waiting: dict[str, list[PictureSuggestions]] = {}
+        remaining = Counter(read_objects(self._predictions))
+        waiting: dict[tuple[str, str], list[PictureSuggestions]] = {}
         with self._reporter.progress("pictures", remaining.total()) as bar:
             for picture in read_predictions(self._predictions):
                 bar.advance()
@@ -117,12 +124,12 @@ class Combination:
                         self._multiple.add(task)
                     for label in (*suggestion.labels, *(each.label for each in suggestion.ranked)):
                         known.setdefault(label.casefold(), label)
-                number = picture.object_number
-                remaining[number] -= 1
-                if number and remaining[number]:
-                    waiting.setdefault(number, []).append(picture)
+                key = picture.object_number, picture.institution
+                remaining[key] -= 1
+                if picture.object_number and remaining[key]:
+                    waiting.setdefault(key, []).append(picture)
                 else:
-                    yield [*waiting.pop(number, ()), picture]
+                    yield [*waiting.pop(key, ()), picture]
         if waiting:
             raise ArttlError(
                 f"--predictions {self._predictions} changed while it was read; give the command again"

@@ -27,6 +27,7 @@ class DecidedTable:
         tasks: name to the table's own column of its labels, empty where it has none.
         decided: object number and task to what was decided.
         unused: tasks that were named, and that no decision is about.
+        unnumbered: how many decisions are about pictures without an object number, which no row of the table is of.
         written: decisions that were written, by object number and task.
     """
 
@@ -37,6 +38,7 @@ class DecidedTable:
     tasks: Mapping[str, str]
     decided: Mapping[tuple[str, str], Row]
     unused: Sequence[str] = ()
+    unnumbered: int = 0
     written: set[tuple[str, str]] = field(default_factory=set)
 
     @classmethod
@@ -86,6 +88,7 @@ class DecidedTable:
             tasks={task: column if plain_text(column) in names else "" for task, column in own.items()},
             decided=by_number,
             unused=[task for task in columns if task not in own],
+            unnumbered=sum(not subject.object_number for subject in decided),
         )
         if twice := {*table.headings()} & {*layout.columns}:
             raise ArttlError(f"{path} has a column {min(twice)!r} already: rename or delete it")
@@ -160,6 +163,9 @@ class DecidedTable:
                 f"table: no column of {self.path} is called {' or '.join(map(repr, without))}, so that"
                 f" {', '.join(f'{task}_after_review' for task in without)} is left out; name it with --tasks {columns}"
             )
+        if self.unnumbered:
+            are = counted(self.unnumbered, "decision is", "decisions are")
+            yield f"table: {are} about pictures without an object number, and left out; --to jsonl has them"
         missing = [key for key in self.decided if key not in self.written]
         if missing:
             are = counted(len(missing), "decision is", "decisions are")

@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 
+from arttl.errors import ArttlError
 from arttl.exchange.values import Objects, Value, accepted_by_field, begin_and_end
 from arttl.linked_art.terms import ACCESSION_NUMBER, AI_CONTENT, AI_TECHNIQUE, TYPE_OF_WORK, Node
 
@@ -41,13 +42,26 @@ def linked_art_chunks(
         base: what the addresses of the museum's objects begin with; the quoted object number follows. Without it they
             are UUIDs made of institution and object number (RFC 9562, version 5).
         lines: whether there is one record per line, for files of any size.
+
+    Raises:
+        ArttlError: where `base` would give objects of two institutions one address.
     """
+    owners: dict[str, str] = {}  # object number to institution, where there is a base
     between = b"\n" if lines else b",\n"
     if not lines:
         yield b"[\n"
     first = True
     for values in objects:
         record = linked_art_record(values, fields, base=base)
+        number, institution = values[0].object_number, values[0].institution
+        if base and record is not None and (owner := owners.setdefault(number, institution)) != institution:
+            first_of, second_of = (
+                f"{number!r} of {name or 'no institution'}" for name in (owner, institution)
+            )
+            raise ArttlError(
+                f"--base gives {first_of} and {second_of} one address: leave it out, or write the objects of one"
+                " institution"
+            )
         if record is not None:
             yield (b"" if first else between) + json.dumps(record, ensure_ascii=False).encode()
             first = False
@@ -141,7 +155,8 @@ def _term(value: Value, field: str) -> Node:
     """
     kind = _CLASSES[field]
     first, *others = value.concepts or (None,)
-    address = first.uri if first else _blank(value.object_number, value.task, value.label)
+    own = value.object_number, value.institution, value.task, value.label
+    address = first.uri if first else _blank(*own)
     term: Node = {"id": address, "type": kind, "_label": value.label}
     if others:
         term["equivalent"] = [{"id": other.uri, "type": kind} for other in others if other]

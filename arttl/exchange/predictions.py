@@ -122,16 +122,25 @@ def read_predictions(path: Path) -> Iterator[PictureSuggestions]:
 
 
 def read_object_numbers(path: Path) -> Iterator[str]:
-    """The object number of each record, empty where it has none; what else it holds is not looked at.
+    """The object number of each record, as `read_objects`."""
+    return (number for number, _ in read_objects(path))
+
+
+def read_objects(path: Path) -> Iterator[tuple[str, str]]:
+    """Object number and institution of each record, empty where it has none; what else it holds is not looked at.
 
     Raises:
-        ArttlError: as `read_predictions`, and for a number of more than 1,000 characters.
+        ArttlError: as `read_predictions`, and for a text of more than 1,000 characters.
     """
-    for where, record in _records(path, only=("object_number",)):
-        number = structured(record.get("object_number") or "", str, where)
-        if len(number) > _LONGEST_NUMBER:
-            raise ArttlError(f"{where} has an object number of more than {_LONGEST_NUMBER:,} characters")
-        yield number
+    names: dict[str, str] = {}  # of institutions, each once in memory
+    for where, record in _records(path, only=("object_number", "institution")):
+        number, name = (
+            structured(record.get(each) or "", str, where) for each in ("object_number", "institution")
+        )
+        for text, what in ((number, "object number"), (name, "institution")):
+            if len(text) > _LONGEST_NUMBER:
+                raise ArttlError(f"{where} has an {what} of more than {_LONGEST_NUMBER:,} characters")
+        yield number, names.setdefault(name, name)
 
 
 _STATUSES = get_args(Status)

@@ -54,7 +54,7 @@ class Model:
 
 
 def digest_of_weights(folder: Path) -> str:
-    """SHA-256 of a model's weights, in hexadecimal. Torch, which takes seconds to load, is not needed for it.
+    """SHA-256 of a model's weights, in hexadecimal.
 
     Raises:
         ArttlError: as `weights_of`.
@@ -63,11 +63,18 @@ def digest_of_weights(folder: Path) -> str:
 
 
 def weights_of(folder: Path) -> Path:
-    """The file of a model's weights.
+    """The file of a model's weights. Torch, which takes seconds to load, is not needed to find that of a folder.
+
+    Args:
+        folder: or the address of a model at the Hugging Face Hub, which is fetched.
 
     Raises:
-        ArttlError: if it is not the folder of a model, or of a run that made one.
+        ArttlError: if it is not the folder of a model, or of a run that made one, or cannot be fetched.
     """
+    if str(folder).startswith("hf:/"):
+        from arttl.models.hub import local_folder
+
+        folder = local_folder(folder)
     for inside in (folder, folder / "best"):
         for name in ("model", "fused"):
             if all((inside / f"{name}{suffix}").is_file() for suffix in (".json", ".safetensors")):

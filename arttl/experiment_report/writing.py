@@ -85,7 +85,10 @@ def _tables(contents: Contents) -> list[ReportTable]:
 def _markdown(contents: Contents) -> str:
     wording = contents.wording
     lines = [f"# {wording.title}", *contents.how, f"## {wording.claims}", count_verdicts(contents.claims)]
-    lines += [f"- **{claim.verdict}**: {claim.text} {claim.note}" for claim in contents.claims]
+    lines += [
+        f"{number}. **{claim.verdict}**: {claim.text} {claim.note}"
+        for number, claim in enumerate(contents.claims, start=1)
+    ]
     lines += [table.to_markdown() for table in _tables(contents)]
     if contents.failed:
         lines.append("## Runs that failed")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import torch
 from rich import box
 from rich.table import Table
@@ -96,7 +96,8 @@ def score(settings: ScoreSettings, on_stage: Callable[[str], None] = lambda stag
         `randomised`: method to the rank correlation with the trained model's map for each of `SHARES`, the mean over
         seeds, and `randomised_deviation` to its standard deviation over seeds, where there are several; `pictures`,
         `drawn` and `tasks`: what was measured; `forms`: method to what its maps are, where its name does not say it
-        (`form_of`). All but peaks and shares of empty maps have a 95% interval beside them, `score_maps.measured`.
+        (`form_of`). Areas, shares of maps inside, peaks inside and correlations with other classes have a 95% interval
+        beside them (`score_maps.measured`). A figure that no map has, since all are constant, is NaN.
 
     Raises:
         ArttlError: if the model or the shards cannot be read, the model has no task with classes, or captum is not
@@ -133,8 +134,7 @@ def score(settings: ScoreSettings, on_stage: Callable[[str], None] = lambda stag
     scores["randomised"] = {name: [*map(mean_of, of_shares)] for name, of_shares in by_seed.items()}
     if settings.seeds > 1:
         scores["randomised_deviation"] = {
-            name: [statistics.stdev(of_seeds) for of_seeds in of_shares]
-            for name, of_shares in by_seed.items()
+            name: np.std(of_shares, axis=1, ddof=1).tolist() for name, of_shares in by_seed.items()
         }
     return scores
 

@@ -234,7 +234,7 @@ class StoreWriter:
                 return []
             if not overwrite:
                 raise ArttlError(
-                    f"{self.out} holds features of {finished.difference(self._recipe)}; choose another --out, or pass"
+                    f"{self.out} holds features of {self._recipe.difference(finished)}; choose another --out, or pass"
                     " --overwrite"
                 )
         identity = {"key": self._recipe.key, "samples": self._samples, "block_size": self._block_size}

@@ -6,12 +6,25 @@ Photographs of one object are not independent, and what is promised is promised 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
+
+
+def object_names(numbers: Sequence[str], institutions: Sequence[str | None]) -> list[str]:
+    """What tells the objects of photographs apart: of one number in two institutions there are two.
+
+    Args:
+        numbers: of each photograph.
+        institutions: likewise; empty: none is known.
+    """
+    if not any(institutions):
+        return list(numbers)
+    return [json.dumps(each) for each in zip(numbers, institutions, strict=True)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,20 +42,20 @@ class Objects:
     photographs: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, object_numbers: Sequence[str], keys: Sequence[str]) -> Objects:
+    def of(cls, names: Sequence[str], keys: Sequence[str]) -> Objects:
         """The objects of photographs.
 
         Args:
-            object_numbers: of each photograph.
-            keys: likewise.
+            names: of each photograph's object, see `object_names`.
+            keys: of each photograph.
         """
         order = sorted(range(len(keys)), key=lambda index: hashlib.sha256(keys[index].encode()).digest())
         first: dict[str, int] = {}
         for index in order:
-            first.setdefault(object_numbers[index], index)
+            first.setdefault(names[index], index)
         ascending = sorted(first.items(), key=lambda item: item[1])
         number = {name: index for index, (name, _) in enumerate(ascending)}
-        of_photograph = np.array([number[name] for name in object_numbers], dtype=np.int64)
+        of_photograph = np.array([number[name] for name in names], dtype=np.int64)
         chosen = np.array([index for _, index in ascending], dtype=np.int64)
         return cls(chosen, of_photograph, np.bincount(of_photograph, minlength=len(chosen)))
 

@@ -1,9 +1,10 @@
 """A model's predictions of a split, in memory and as a Parquet table that people can open.
 
-The table has one row per sample: `row` (of the manifest), `key`, `object_number`, and for each task `TASK.catalogued`
-(the labels of the catalogue; null where unknown), `TASK.predicted` (labels, likeliest first), `TASK.probability` (of
-the first; calibrated where the model is; null for a number) and `TASK.logits` (float32, as the network gave them, in
-the order of the classes). The schema's metadata holds the tasks and their temperatures as JSON.
+The table has one row per sample: `row` (of the manifest), `key`, `object_number`, `institution` where any is known, and
+for each task `TASK.catalogued` (the labels of the catalogue; null where unknown), `TASK.predicted` (labels, likeliest
+first), `TASK.probability` (of the first; calibrated where the model is; null for a number) and `TASK.logits` (float32,
+as the network gave them, in the order of the classes). The schema's metadata holds the tasks and their temperatures as
+JSON.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from arttl.errors import ArttlError, one_line
 from arttl.files import whole_file
 from arttl.inference.calibration import calibrate
 from arttl.inference.labels import predict_labels
+from arttl.inference.objects import Objects, object_names
 from arttl.models.calibration import Calibration, check_temperatures
 from arttl.runs import PREDICTIONS
 from arttl.shards.manifest import Manifest
@@ -32,6 +34,7 @@ from arttl.shards.parquet import BYTES_PER_ROW, read_bounded_table
 from arttl.tasks import Task, TaskSet, is_labelled
 
 TASKS, TEMPERATURES = b"arttl.tasks", b"arttl.temperatures"  # keys of the metadata
+_INSTITUTION = "institution"
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Predictions:
         catalogued: task name to each sample's labels; None where unknown.
         logits: task name to [N, Q] float32.
         temperatures: task name to the temperature of the model's calibration, for tasks that have one.
+        institutions: of each sample, None where it is unknown; empty: of none is it known.
     """
 
     tasks: TaskSet
@@ -54,6 +58,7 @@ class Predictions:
     catalogued: Mapping[str, Sequence[tuple[str, ...] | None]]
     logits: Mapping[str, npt.NDArray[np.float32]]
     temperatures: Mapping[str, float] = field(default_factory=dict)
+    institutions: Sequence[str | None] = ()
 
     @classmethod
     def of_rows(
@@ -82,7 +87,20 @@ class Predictions:
         keys = chosen(manifest.keys)
         if broken := _not_finite(keys, {name: logits[name] for name in tasks.names}):
             raise ArttlError(f"{broken}: the network overflows, train it again or use another model")
-        return cls(tasks, rows, keys, chosen(manifest.object_numbers), catalogued, logits)
+        return cls(
+            tasks,
+            rows,
+            keys,
+            chosen(manifest.object_numbers),
+            catalogued,
+            logits,
+            institutions=chosen(manifest.institutions),
+        )
+
+    @cached_property
+    def objects(self) -> Objects:
+        """The objects of the samples."""
+        return Objects.of(object_names(self.object_numbers, self.institutions), self.keys)
 
     @cached_property
     def targets(self) -> dict[str, npt.NDArray[Any]]:
@@ -106,6 +124,7 @@ class Predictions:
             {name: [labels[index] for index in chosen] for name, labels in self.catalogued.items()},
             {name: logits[known] for name, logits in self.logits.items()},
             self.temperatures,
+            [self.institutions[index] for index in chosen] if self.institutions else (),
         )
 
     def calibrate(self, split: str = "val") -> Calibration:
@@ -123,6 +142,8 @@ class Predictions:
             "key": pa.array(self.keys, pa.string()),
             "object_number": pa.array(self.object_numbers, pa.string()),
         }
+        if any(self.institutions):
+            columns[_INSTITUTION] = pa.array(self.institutions, pa.string())
         names = pa.list_(pa.string())
         for task in self.tasks:
             logits = np.ascontiguousarray(self.logits[task.name], dtype=np.float32)
@@ -181,7 +202,8 @@ class Predictions:
             types[f"{task.name}.catalogued"] = pa.list_(pa.string())
             types[f"{task.name}.logits"] = pa.list_(pa.float32(), task.outputs)
         logits = sum(4 * task.outputs for task in tasks)
-        table = read_bounded_table(file, types.get, BYTES_PER_ROW + 2 * logits)
+        read = {**types, _INSTITUTION: pa.string()}
+        table = read_bounded_table(file, read.get, BYTES_PER_ROW + 2 * logits)
         if lacking := [name for name in types if name not in table.column_names]:
             raise ValueError(f"it lacks the column {lacking[0]!r}")
         if any(table[name].null_count for name in types if not name.endswith(".catalogued")):
@@ -203,6 +225,7 @@ class Predictions:
             },
             logits=of_tasks,
             temperatures=temperatures,
+            institutions=table[_INSTITUTION].to_pylist() if _INSTITUTION in table.column_names else (),
         )
 
 

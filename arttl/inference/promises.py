@@ -25,7 +25,6 @@ from arttl.files import write_bytes
 from arttl.inference.candidate_sets import CandidateSets, fit_sets, true_scores
 from arttl.inference.labels import probabilities
 from arttl.inference.neighbours import nearest, unit_length
-from arttl.inference.objects import Objects
 from arttl.inference.outside import surprise, surprise_at_evidence, surprise_limit
 from arttl.inference.predictions import Predictions
 from arttl.inference.thresholds import Threshold, fit_threshold, objects_needed
@@ -229,7 +228,7 @@ def fit_promises(predictions: Predictions, features: torch.Tensor, references: t
         features: [N, D], of the same samples.
         references: [M, D], of at most `MOST_REFERENCES` training samples.
     """
-    objects = Objects.of(predictions.object_numbers, predictions.keys)
+    objects = predictions.objects
     unit = unit_length(references).half()
 
     def promises(logits: Mapping[str, npt.NDArray[np.float32]], features: torch.Tensor) -> Promises:

@@ -100,11 +100,12 @@ class Collection:
         return [each for each in rows if each < self.suggestions]
 
     def find_number(self, object_number: str) -> int | None:
-        """The first row of suggestions with an object number; None where there is none."""
+        """The first row of suggestions with an object number; None where no object has it, or several do."""
         if "object_number" not in self.texts or not object_number:
             return None
-        row: int = pc.index(self.texts["object_number"], pa.scalar(object_number, pa.string())).as_py()
-        return row if 0 <= row < self.suggestions else None
+        known = pc.equal(self.texts["object_number"], pa.scalar(object_number, pa.string()))
+        rows: list[int] = pc.indices_nonzero(known.slice(0, self.suggestions)).to_pylist()
+        return rows[0] if len({int(self.objects[row]) for row in rows}) == 1 else None
 
     def find_objects(self, subjects: list[Subject]) -> Codes:
         """The number of the object of each subject, -1 where no row shows it."""

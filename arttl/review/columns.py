@@ -99,8 +99,11 @@ class Labels:
 
     def folded(self) -> list[str]:
         """The labels as `typed_text` makes them, by their number."""
-        self._folded += map(typed_text, self.names[len(self._folded) :])
-        return self._folded
+        folded = self._folded
+        if len(folded) < len(self.names):
+            # Several threads may come here at once: a list that is replaced, and never extended, holds each label once.
+            folded = self._folded = [*folded, *map(typed_text, self.names[len(folded) :])]
+        return folded
 
     def find(self, name: str) -> int | None:
         """The number of a label; None where there is none."""

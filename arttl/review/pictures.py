@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
+from arttl.cache import cache_folder
 from arttl.cpu import usable_cores
 from arttl.documents import parse_json
 from arttl.errors import ArttlError
@@ -92,7 +93,7 @@ class Pictures:
             path = image_path(folder, named) if named else None
             if path is None:
                 continue
-            if path.exists():
+            if _exists(path):
                 return ""
             name = name or named
         return name
@@ -175,6 +176,13 @@ class Pictures:
         return jpeg(self.pixels(file, SIDE[size]), _QUALITY[size])
 
 
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long for a file, or a folder on the way that may not be entered
+        return False
+
+
 def jpeg(picture: Image.Image, quality: int = 88) -> bytes:
     """The bytes of a JPEG."""
     data = io.BytesIO()
@@ -254,5 +262,5 @@ class Thumbnails:
 
 
 def cache_file() -> Path:
-    """Where thumbnails are kept: `thumbnails.sqlite` in `$ARTTL_CACHE`, by default `~/.cache/arttl`."""
-    return Path(os.environ.get("ARTTL_CACHE") or Path.home() / ".cache" / "arttl") / "thumbnails.sqlite"
+    """Where thumbnails are kept: `thumbnails.sqlite` in the user's cache."""
+    return cache_folder() / "thumbnails.sqlite"

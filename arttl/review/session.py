@@ -12,7 +12,8 @@ from arttl.decisions.decision import Decision, State
 from arttl.decisions.file import Conflict, DecisionFile
 from arttl.errors import ArttlError, counted
 from arttl.exchange.doubts import SimilarObject, doubts_file
-from arttl.exchange.values import digest_of_weights, weights_of
+from arttl.exchange.values import weights_of
+from arttl.files import digest_of_file
 from arttl.review.collection import Collection
 from arttl.review.columns import AUDIT, STATUSES, SUGGESTED, Codes
 from arttl.review.details import MOST_RANKED, RecordFile
@@ -43,8 +44,7 @@ class Session:
             ArttlError: for everything that the user can mend.
         """
         self.settings = settings
-        if settings.model is not None:
-            weights_of(settings.model)
+        self._weights = None if settings.model is None else weights_of(settings.model)
         self.collection = Collection(settings.predictions, settings.audit, settings.agreeing)
         self.vocabularies = (
             Vocabularies({}) if settings.vocabulary is None else Vocabularies.read(settings.vocabulary)
@@ -90,8 +90,8 @@ class Session:
         yield f"decisions   {self.settings.decisions}, as {self.reviewer.name}"
 
     def _find_digest(self) -> None:
-        if self.settings.model is not None:
-            self._digest = digest_of_weights(self.settings.model)
+        if self._weights is not None:
+            self._digest = digest_of_file(self._weights)
 
     def description(self) -> dict[str, Any]:
         """The tasks, and who reviews."""

@@ -68,6 +68,7 @@ def attribute(
         if classes is None:
             with torch.no_grad():
                 classes = scores(images).argmax(1)
+        classes = classes.to(images.device)
         if method == "grad-cam":
             if _has_maps(model, images):
                 grad_cam = captum.LayerGradCam(scores, scores.maps)

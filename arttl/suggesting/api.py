@@ -139,6 +139,7 @@ def predict(model: TrainedModel, pictures: Pictures) -> Predictions:
             for task in model.tasks.names
         },
         logits=outputs.logits,
+        institutions=[artwork.institution if artwork else None for artwork in outputs.artworks],
     ).calibrated(model.calibration)
 
 

@@ -90,7 +90,7 @@ def run(settings: PredictSettings) -> None:
         missing = on_first_rank(partial(_begin, unfinished, held, settings.overwrite))
         if resumed := unfinished.resumed(missing):
             reporter.say(resumed)
-        neighbours = _neighbours(settings, model)
+        neighbours = _neighbours(settings, model, accelerator)
         if neighbours is not None:  # the pass over their pictures has opened processes of its own
             accelerator = open_accelerator(settings.mixed_precision, settings.threads)
         own = {
@@ -215,7 +215,9 @@ def _unused(vocabularies: Vocabularies, model: TrainedModel) -> Iterator[str]:
         yield f"vocabulary: {are} none of the model's, such as {unused[0]!r}"
 
 
-def _neighbours(settings: PredictSettings, model: TrainedModel) -> Neighbours | None:
+def _neighbours(
+    settings: PredictSettings, model: TrainedModel, accelerator: Accelerator
+) -> Neighbours | None:
     if settings.neighbours is None:
         return None
     assert model.folder is not None
@@ -226,7 +228,7 @@ def _neighbours(settings: PredictSettings, model: TrainedModel) -> Neighbours | 
         batch_size=settings.batch_size,
         engine=settings.engine,
         threads=settings.threads,
-        mixed_precision=settings.mixed_precision,
+        mixed_precision=accelerator.mixed_precision,
     )
     return open_neighbours(settings.neighbours, model, of_pass)
 

@@ -103,7 +103,8 @@ def open_neighbours(path: Path, model: TrainedModel, settings: FeatureSettings) 
     Args:
         path: folder of shards, or of features that `arttl features` has made with the model's network.
         model: whose features they are.
-        settings: of the pass over shards; `shards`, `out` and the network are not used.
+        settings: of the pass over shards; `shards`, `out` and the network are not used. Features of each precision are
+            kept.
 
     Raises:
         ArttlError: if it is neither, or the features are of another network.
@@ -153,7 +154,8 @@ def _computed(path: Path, model: TrainedModel, settings: FeatureSettings) -> lis
     manifest = path / "manifest.parquet"
     if not manifest.is_file():
         raise ArttlError(f"--neighbours {path} is neither a folder of shards nor of features")
-    kept = model.folder / "neighbours" / digest_of_file(manifest)[:12]
+    precision = "" if settings.mixed_precision in (None, "no") else f"-{settings.mixed_precision}"
+    kept = model.folder / "neighbours" / f"{digest_of_file(manifest)[:12]}{precision}"
     networks = [PooledStages(network, {LAST_LAYER: network.num_features}) for network in model.networks]
     if isinstance(model, FusedModel):
         networks = [each for each in model.backbones if isinstance(each, PooledStages)]

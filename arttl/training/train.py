@@ -19,7 +19,7 @@ from arttl.explain.command import VisualizeSettings, visualize
 from arttl.frozen.linear_probe import fit_probe
 from arttl.frozen.results import finish_run
 from arttl.frozen.split_features import Features, extract_features
-from arttl.inference.precision import open_faster
+from arttl.inference.precision import CONTESTANTS, open_faster
 from arttl.inference.predict import predict_with_features
 from arttl.inference.predictions import Predictions
 from arttl.inference.promises import catalogued_rows, fit_promises, reference_rows
@@ -90,12 +90,17 @@ def train(settings: TrainSettings) -> dict[str, TaskMetrics]:
         notes.append(adaptation.apply(backbone, preprocess.size))
     precision = None
     if settings.optimisation.mixed_precision == "auto":
-        accelerator, precision = open_faster(
-            model.networks,
-            [each.size for each in model.preprocesses],
-            settings.data.threads,
-            learns=settings.model.by_epochs,
-        )
+        begun = on_first_rank(lambda: folder.precision) if settings.run.resume else None
+        if begun in CONTESTANTS:  # or a resumed run would not repeat the uninterrupted one
+            accelerator = open_accelerator(begun, settings.data.threads)
+            precision = f"{begun}: what the run was begun in"
+        else:
+            accelerator, precision = open_faster(
+                model.networks,
+                [each.size for each in model.preprocesses],
+                settings.data.threads,
+                learns=settings.model.mode != "off-the-shelf",
+            )
     if settings.model.by_epochs and settings.optimisation.batch_size == 1:
         check_batches_of_one(model, settings.model.batchnorm, accelerator.num_processes)
     splits = Splits(

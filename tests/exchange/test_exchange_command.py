@@ -254,7 +254,7 @@ def test_decisions_that_cannot_be_used(tmp_path: Path, printed: Printed, rows: s
 def test_predictions_that_change_while_they_are_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, printed: Printed
 ) -> None:
-    monkeypatch.setattr("arttl.exchange.combining.read_object_numbers", lambda path: ["NG.4", "NG.4"])
+    monkeypatch.setattr("arttl.exchange.combining.read_objects", lambda path: [("NG.4", "")] * 2)
     flags = [*write_inputs(tmp_path)[:2], "--to", "csv", "--out", str(tmp_path / "a.csv")]
     assert run_command("convert", flags) == 2
     assert "changed while it was read" in printed() and not (tmp_path / "a.csv").exists()

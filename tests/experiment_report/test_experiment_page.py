@@ -136,3 +136,16 @@ def test_the_page_of_several_hundred_runs_is_small() -> None:
     contents = made_up(networks=8, tasks=3, seeds=5, epochs=60)
     assert len(contents.runs) == 960
     assert len(render_report(contents, beside_runs=True).encode()) < 2e6
+
+
+def test_claims_have_the_numbers_that_the_table_of_their_pairs_names_them_by(tmp_path: Path) -> None:
+    contents = made_up()
+    (claims,) = parsed(contents).xpath("//*[@class='claims']")
+    assert claims.tag == "ol" and claims.get("start") is None and len(claims) == len(contents.claims)
+    write_report(contents, tmp_path)
+    numbered = [
+        f"{number}. **{claim.verdict}**: {claim.text}"
+        for number, claim in enumerate(contents.claims, start=1)
+    ]
+    markdown = (tmp_path / "report.md").read_text()
+    assert [markdown.count(line) for line in numbered] == [1] * len(numbered)

@@ -17,6 +17,7 @@ import torch
 import arttl
 from arttl.documents import LARGEST
 from arttl.errors import ArttlError
+from arttl.exchange.values import digest_of_weights, weights_of
 from arttl.inference import promises
 from arttl.loading import Preprocess
 from arttl.models import Backbone, FusedModel, MultiTaskModel, hub, load_trained_model
@@ -209,3 +210,11 @@ def test_no_connection(tmp_path: Path, server: Hub, monkeypatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(ArttlError, match=r"hf://museum/model cannot be fetched: .*HF_HUB_OFFLINE=1 uses it"):
         arttl.load_model("hf://museum/model")
+
+
+def test_its_weights_are_named_by_the_digest_of_what_was_fetched(server: Hub, model: MultiTaskModel) -> None:
+    """As `arttl review --model` and `arttl convert --model` do, which arttl predict names with the same address."""
+    expected = hashlib.sha256((server.folder / "model.safetensors").read_bytes()).hexdigest()
+    assert digest_of_weights(Path("hf://museum/model")) == expected
+    with pytest.raises(ArttlError, match="hf://museum is not the address of a model"):
+        weights_of(Path("hf://museum"))

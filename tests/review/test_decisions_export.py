@@ -285,3 +285,16 @@ def test_a_label_that_the_tables_encoding_lacks(folder: Path, capsys: pytest.Cap
         "'漆' cannot be written in cp1252, the encoding of o.csv: save that as UTF-8"
         in capsys.readouterr().err
     )
+
+
+def test_pictures_without_an_object_number_are_said_to_be_left_out_of_the_table(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "o.csv").write_text("id,material\nA.1,wood\nA.2,\nA.3,\n")
+    assert run("decisions export --to csv --out out.csv --metadata o.csv") == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    # Five stand: four are of the table's objects, and one is of nameless.jpg.
+    assert "5 decisions stand" in printed and "4 decisions beside the rows" in printed
+    assert (
+        "1 decision is about pictures without an object number, and left out; --to jsonl has them" in printed
+    )

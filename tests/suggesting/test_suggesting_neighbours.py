@@ -100,3 +100,14 @@ def test_photographs_of_one_object_are_one_neighbour(small_shards: Path) -> None
     (found,) = Neighbours(manifest, features).of(features[:1], [("", "")], 5)
     assert found[0].object_number == numbers[0] and found[0].similarity == pytest.approx(1, abs=1e-5)
     assert len({each.object_number for each in found}) == 5
+
+
+def test_features_of_each_precision_are_kept(
+    model: Path, small_shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ("--neighbours", str(small_shards), "--mixed-precision")
+    for number, precision in enumerate(("no", "bf16", "no")):
+        assert predict(model, small_shards, tmp_path / f"{number}.jsonl", *given, precision) == 0
+    assert "holds them already" in capsys.readouterr().out
+    tables = [(tmp_path / f"{number}.jsonl").read_bytes() for number in range(3)]
+    assert tables[0] == tables[2] != tables[1]

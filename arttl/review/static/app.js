@@ -30,7 +30,7 @@ function say(sentence) {
 }
 
 const task = () => field("task").value;
-const isMultiple = () => session.tasks.find((each) => each.name === task()).multiple;
+const isMultiple = () => session.tasks.find((each) => each.name === rows.task).multiple;
 
 function labelsOf(name) {
   if (!labels.has(name)) {
@@ -60,6 +60,8 @@ async function search() {
   };
   try {
     const numbers = await rowNumbers(values, searching.signal);
+    // Rows of another task are read anew, and so is the object: no decision names a newer state than the panel shows.
+    if (values.task !== rows.task) panel.forgetAll();
     rows.replace(values.task, numbers);
     grid.replace();
     document.body.classList.remove("opened");
@@ -99,7 +101,7 @@ function moved() {
     panel.clear("No object.");
     return;
   }
-  panel.show(rows.numbers[grid.current], task());
+  panel.show(rows.numbers[grid.current], rows.task);
   const next = rows.numbers[grid.current + 1];
   if (next !== undefined) panel.expect(next);
 }
@@ -122,7 +124,7 @@ async function decideNow(verdict, chosen = [], { isNew = false } = {}) {
   const isMany = grid.selected.size > 0;
   const numbers = subjects();
   if (numbers.length > ASK_ABOVE && !(await ask(`Decide about ${counted(numbers.length)} objects at once?`, "Decide"))) return;
-  const name = task();
+  const name = rows.task; // of what is shown, while another task may be on its way
   try {
     const isLong = numbers.length > MOST_AT_ONCE;
     if (isLong) say(`Reading what is known of ${counted(numbers.length)} objects …`);
@@ -144,7 +146,7 @@ async function decideNow(verdict, chosen = [], { isNew = false } = {}) {
       all.conflicts.push(...conflicts);
     }
     for (const { row, state } of [...all.saved, ...all.conflicts]) {
-      rows.set(row, state);
+      rows.set(name, row, state);
       panel.forget(row);
     }
     countQueues();
@@ -152,8 +154,7 @@ async function decideNow(verdict, chosen = [], { isNew = false } = {}) {
     if (all.saved.length) undoable.push(all.saved.map(({ row, state }) => [state.decision.id, row]));
     report(verdict, all, known.length - usable.length);
     grid.selected.clear();
-    if (all.conflicts.length || !all.saved.length) refresh();
-    else if (isMany) refresh();
+    if (all.conflicts.length || !all.saved.length || isMany || name !== rows.task) refresh();
     else next();
   } catch (error) {
     fail(error);
@@ -251,7 +252,7 @@ async function find() {
   if (!rows.length) return;
   try {
     const many = grid.selected.size ? ` of ${counted(grid.selected.size)} objects` : "";
-    const choice = await finder.ask(`${task()}${many}`, labelsOf(task()), { allowNew: true });
+    const choice = await finder.ask(`${rows.task}${many}`, labelsOf(rows.task), { allowNew: true });
     field("grid").focus();
     if (!choice) return;
     if (isMultiple() && !grid.selected.size && !choice.isNew) panel.toggle(choice.label);

@@ -43,6 +43,10 @@ export class ObjectPanel {
     this.details.delete(row);
   }
 
+  forgetAll() {
+    this.details.clear();
+  }
+
   async load(row) {
     if (!this.details.has(row)) {
       const loaded = get(`objects/${row}`);

@@ -31,8 +31,8 @@ export class Rows {
     return this.kept.get(this.numbers[index]);
   }
 
-  set(row, state) {
-    const known = this.kept.get(row);
+  set(task, row, state) {
+    const known = task === this.task ? this.kept.get(row) : undefined;
     if (known) this.kept.set(row, { ...known, state });
   }
 
