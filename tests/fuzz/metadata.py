@@ -14,11 +14,11 @@ from typing import Any
 
 import iiif_cases
 import lido_cases as lido
+import linked_art_cases as linked_art
 import pyarrow as pa
 import pyarrow.parquet as pq
 import test_sources_dublin_core as dublin_core
 import test_sources_edm as edm
-import test_sources_linked_art as linked_art
 import test_sources_mame as mame
 import test_sources_rijks2014 as rijks
 import test_years
@@ -305,7 +305,7 @@ PARSERS = {
     "dublin-core": Parser(_example("dublin-core", dublin_core._example()), (dry_run("dublin-core"),)),
     "oai-harvest": Parser(_harvest, (dry_run("dublin-core"), dry_run("lido"))),
     "edm": Parser(_example("edm", edm._example()), (dry_run("edm"),)),
-    "linked-art": Parser(_example("linked-art", json.dumps(linked_art._OBJECT)), (dry_run("linked-art"),)),
+    "linked-art": Parser(_example("linked-art", json.dumps(linked_art.OBJECT)), (dry_run("linked-art"),)),
     "iiif": Parser(_iiif, (dry_run("iiif"),)),
     "rijks2014": Parser(_rijks, (_read_rijks,)),
     "mame": Parser(_mame, (dry_run("mame", split="official"),)),
