@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from browser import Browser, chromium
 from PIL import Image
 
 from arttl.artworks import Artwork, sample_key
@@ -92,3 +93,13 @@ def jpeg_bytes() -> Callable[..., bytes]:
         return file.getvalue()
 
     return encode
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium for the tests of a file.
+
+    Not of the session: tabs stay open as long as it runs, and what ends it fails the tests of one file alone.
+    """
+    with chromium() as running:
+        yield running

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Browser, Page, chromium, need_axe
+from browser import Browser, Page, need_axe
 from review_cases import LABELS, Server, draw_photographs, made_records, serving, write_records
 
 from arttl.decisions.file import DecisionFile
@@ -21,12 +20,6 @@ pytest.importorskip("uvicorn", reason="the extra `review` is not installed")
 RECORDS = made_records(400, seed=2)
 
 READY = "document.documentElement.dataset.ready && document.querySelector('#object h2') && true"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
