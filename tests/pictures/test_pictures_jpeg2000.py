@@ -289,3 +289,12 @@ def test_resolutions_that_are_not_for_use(soft_picture: Make) -> None:
     subsampled = bytearray(data)
     subsampled[6 + 36 + 3 + 1] = 2
     assert read_jpeg2000_header(bytes(subsampled)).levels == 0
+
+
+@pytest.mark.parametrize(("right", "bottom"), [(0, 100), (200, 0), (3, 100)])
+def test_a_side_of_no_pixels_is_damage(soft_picture: Make, right: int, bottom: int) -> None:
+    data = bytearray(_codestream(soft_picture(200, 100)))
+    left = 5 * (right == 3)  # to the right of where it ends
+    struct.pack_into(">4I", data, 8, right, bottom, left, 0)
+    with pytest.raises(BadPicture, match=f"damaged.*a picture of {right - left} x {bottom} pixels has none"):
+        decode_picture(bytes(data))
