@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,24 @@ def test_no_module_imports_itself_by_way_of_others(imports: grimp.ImportGraph) -
 
 def test_nothing_inside_imports_the_package_itself(imports: grimp.ImportGraph) -> None:
     assert imports.find_modules_that_directly_import("arttl") == set()
+
+
+def test_the_table_of_packages_names_each_after_all_that_it_imports(imports: grimp.ImportGraph) -> None:
+    text = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `arttl/")]
+    row_of = {
+        name.removeprefix("arttl/").rstrip("/").removesuffix(".py"): index
+        for index, row in enumerate(rows)
+        for name in re.findall("`([^`]+)`", row)
+    }
+    pairs = {
+        (module.split(".")[1], imported.split(".")[1])
+        for module in imports.modules
+        for imported in imports.find_modules_directly_imported_by(module)
+        if "." in module and "." in imported
+    }
+    assert {name for pair in pairs for name in pair} <= row_of.keys()
+    assert [(name, below) for name, below in sorted(pairs) if row_of[below] > row_of[name]] == []
 
 
 @pytest.mark.parametrize(
