@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from browser import Browser, chromium
+from loading_pictures import jpeg
 from PIL import Image
 
 from arttl.artworks import Artwork, sample_key
@@ -86,13 +86,7 @@ def make_artworks(tmp_path: Path, soft_picture: Callable[..., Image.Image]) -> M
 @pytest.fixture(scope="session")
 def jpeg_bytes() -> Callable[..., bytes]:
     """A picture as the bytes of a JPEG."""
-
-    def encode(picture: Image.Image, **options: object) -> bytes:
-        file = io.BytesIO()
-        picture.save(file, "JPEG", **{"quality": 92, **options})
-        return file.getvalue()
-
-    return encode
+    return jpeg
 
 
 @pytest.fixture(scope="module")
