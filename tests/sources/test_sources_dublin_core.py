@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 from dublin_core_cases import (
+    EXAMPLE,
     HEAD,
-    example,
     read,
     read_all,
     read_dry,
-    sorted_out,
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from source_cases import sorted_out
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
 from arttl.shards.rejects import Reject
-from arttl.sources.dublin_core import without_role
+from arttl.sources.dublin_core import read_dublin_core, without_role
 from arttl.sources.settings import SourceSettings
 
 
@@ -32,7 +32,7 @@ def test_the_example_of_the_docstring(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "sk-a-4878.tif").touch()
     tasks = ("type=dc:type", "material=dc:format[materiaal]", "artist=dc:creator[]", "all=format")
-    (artwork,) = read(tmp_path, example(), tasks=tasks)
+    (artwork,) = read(tmp_path, EXAMPLE, tasks=tasks)
     assert isinstance(artwork, Artwork)
     assert artwork.object_number == "SK-A-4878"
     assert artwork.image == tmp_path / "images" / "sk-a-4878.tif"
@@ -84,7 +84,7 @@ def test_a_folder_of_files(tmp_path: Path) -> None:
     for name in ("b", "a"):
         (folder / f"{name}.xml").write_text(_record(f"<dc:identifier>{name}</dc:identifier>"))
     settings = SourceSettings(source="dublin-core", metadata=folder, dry_run=True)
-    rows, _ = sorted_out(settings)
+    rows, _ = sorted_out(read_dublin_core(settings))
     assert [row.object_number for row in rows] == ["a", "b"]
 
 
@@ -120,7 +120,7 @@ def test_roles(text: str, expected: str) -> None:
 )
 def test_bad_settings(changes: dict[str, object], sentence: str, tmp_path: Path) -> None:
     with pytest.raises(ArttlError, match=sentence):
-        read(tmp_path, example(), **changes)
+        read(tmp_path, EXAMPLE, **changes)
 
 
 def _number(number: str, *fields: str) -> str:
@@ -223,7 +223,9 @@ def test_files_without_records_are_named(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "a.XML").write_text(f"{HEAD}{_number('A')}</r>")
     (folder / "b.xml").write_text('<l:lidoWrap xmlns:l="http://www.lido-schema.org"><l:lido/></l:lidoWrap>')
-    rows, sentences = sorted_out(SourceSettings(source="dublin-core", metadata=folder, dry_run=True))
+    rows, sentences = sorted_out(
+        read_dublin_core(SourceSettings(source="dublin-core", metadata=folder, dry_run=True))
+    )
     assert len(rows) == 1
     assert (
         "passed over: files without Dublin Core records (b.xml: 1 LIDO record; use --source lido)"

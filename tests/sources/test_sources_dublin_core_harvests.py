@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from dublin_core_cases import (
+    EXAMPLE,
     HEAD,
     OAI_END,
     OAI_HEAD,
-    example,
     harvested,
     read,
     read_dry,
@@ -23,7 +23,7 @@ def test_an_oai_pmh_answer(tmp_path: Path) -> None:
     nameless = "<record><header/><metadata/></record>"
     text = (
         '<OAI-PMH xmlns="http://www.openarchives.org/OAI/2.0/"><ListRecords>'
-        f"{deleted}{nameless}{example()}</ListRecords></OAI-PMH>"
+        f"{deleted}{nameless}{EXAMPLE}</ListRecords></OAI-PMH>"
     )
     reject, artwork = read(tmp_path, text, images=None, dry_run=True)
     assert reject == Reject("", "", "", "no-object-number", "record 2 of dump.xml")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -23,6 +21,7 @@ from lido_cases import (
     term,
     work_type,
 )
+from source_cases import documented_record
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
@@ -31,12 +30,7 @@ from arttl.sources.registry import open_source
 from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
 
-
-def _example() -> str:
-    """The record in the module's docstring."""
-    text = inspect.cleandoc(lido.__doc__ or "")
-    start = text.index("    <lido:lido>")
-    return textwrap.dedent(text[start : text.index("    </lido:lido>") + len("    </lido:lido>")])
+_EXAMPLE = documented_record(lido, "lido:lido")
 
 
 def _read(tmp_path: Path, *records: str, **changes: object) -> list[Item]:
@@ -47,7 +41,7 @@ def _read(tmp_path: Path, *records: str, **changes: object) -> list[Item]:
 
 
 def test_the_example_of_the_docstring(tmp_path: Path) -> None:
-    artwork = read_one(tmp_path, _example())
+    artwork = read_one(tmp_path, _EXAMPLE)
     assert artwork.object_number == "SK-A-4878"
     assert artwork.labels == {
         "material": ("oil paint",),
@@ -173,7 +167,7 @@ def test_bad_settings(tmp_path: Path) -> None:
         ),
     ):
         with pytest.raises(ArttlError, match=sentence):
-            _read(tmp_path, _example(), **changes)
+            _read(tmp_path, _EXAMPLE, **changes)
 
 
 def test_identifiers_are_kept_as_they_stand(tmp_path: Path) -> None:
@@ -304,7 +298,7 @@ def test_the_master_of_the_first_resource_is_the_picture(tmp_path: Path) -> None
 
 def test_files_without_lido_records_are_said(tmp_path: Path) -> None:
     (tmp_path / "other.xml").write_text("<records><record/></records>")
-    items = read(tmp_path, _example(), metadata=tmp_path)
+    items = read(tmp_path, _EXAMPLE, metadata=tmp_path)
     assert PassedOver("files without LIDO records", "other.xml") in items
     assert sum(isinstance(item, Artwork) for item in items) == 1
 
