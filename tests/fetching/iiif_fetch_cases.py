@@ -31,10 +31,3 @@ def size_of(path: Path) -> tuple[int, int]:
     """Width and height of a picture."""
     with Image.open(path) as picture:
         return picture.size
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    """Path of each file below a folder to its bytes."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
-    }

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from iiif_fetch_cases import failures, fetch, size_of, tree
+from folder_contents import contents
+from iiif_fetch_cases import failures, fetch, size_of
 from iiif_stand_in import Served, jpeg, send, sends, status
 
 from arttl.artworks import Artwork
@@ -60,9 +61,9 @@ def test_manifests_arrive_as_their_source_reads_them(museum, tmp_path: Path) -> 
 def test_what_is_there_is_not_asked_for_again(museum, tmp_path: Path) -> None:
     address = museum.collection("top", museum.manifest("a", "image"))
     fetch(tmp_path, address)
-    before, count = tree(tmp_path), len(museum.requests)
+    before, count = contents(tmp_path), len(museum.requests)
     assert fetch(tmp_path, address).pictures == 1
-    assert len(museum.requests) == count and tree(tmp_path) == before
+    assert len(museum.requests) == count and contents(tmp_path) == before
     with pytest.raises(
         ArttlError, match=r"--max-side 100: .* the pictures here have another; name another --out"
     ):
@@ -183,7 +184,7 @@ def test_a_killed_fetch_is_resumed_to_the_same_bytes(museum, tmp_path: Path) -> 
         assert not (killed / "fetched.json").exists()
     museum.always = {}
     fetch(killed, address)
-    assert tree(killed) == tree(whole)
+    assert contents(killed) == contents(whole)
 
 
 def test_the_command(museum, tmp_path: Path, capsys) -> None:
