@@ -74,7 +74,8 @@ def install(extras: list[str]) -> None:
     )
     python = SCRIPTS / "python"
     run(python, "-m", "pip", "install", "--quiet", "--upgrade", "pip")
-    run(python, "-m", "pip", "install", "--quiet", "--editable", f".[{','.join(extras)}]")
+    # Python compiles what is imported, a small part of the packages' 20,000 files: that saves most of a minute.
+    run(python, "-m", "pip", "install", "--quiet", "--no-compile", "--editable", f".[{','.join(extras)}]")
     stamp.write_text(digest)
 
 

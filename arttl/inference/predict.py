@@ -69,9 +69,14 @@ class WithFeatures(nn.Module):
     """A model that gives its features beside its logits."""
 
     def __init__(self, model: TrainedModel) -> None:
-        """Wrap a model."""
+        """Wrap a model.
+
+        Args:
+            model: of which convolutions are laid out channels last, as in training: another layout is slower and gives
+                other last bits.
+        """
         super().__init__()
-        self.model = model
+        self.model = model.to(memory_format=torch.channels_last)
 
     def forward(self, *images: torch.Tensor) -> dict[str, torch.Tensor]:
         """A call of the model, with its features [B, D] as `FEATURES`, those of all stages side by side."""

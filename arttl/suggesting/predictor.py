@@ -60,8 +60,7 @@ class Predictor:
             nearest: how many of them.
             accelerator: device and precision.
         """
-        model = model.to(accelerator.device).to(memory_format=torch.channels_last).eval()
-        self._network = WithFeatures(model)
+        self._network = WithFeatures(model.to(accelerator.device)).eval()
         self._suggester, self._neighbours, self._nearest = suggester, neighbours, nearest
         self._accelerator = accelerator
 

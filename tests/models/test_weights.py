@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import socket
 
 import pytest
 import timm
@@ -134,6 +135,18 @@ def test_no_network_is_one_sentence_with_the_alternatives(monkeypatch) -> None:
         ArttlError, match=r"weights of resnet50 cannot be downloaded \(OSError\); give a file"
     ):
         load_weights(Backbone("resnet50"), "imagenet")
+
+
+def test_a_server_that_never_answers_is_not_waited_for(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(weights_module, "_ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    backbone = Backbone("resnet10t")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/resnet10t.pth"
+        monkeypatch.setitem(backbone.network.pretrained_cfg, "hf_hub_id", None)
+        monkeypatch.setitem(backbone.network.pretrained_cfg, "url", address)
+        with pytest.raises(ArttlError, match=r"resnet10t(\.\w+)? cannot be downloaded \(TimeoutError\)"):
+            load_weights(backbone, "imagenet")
 
 
 def test_random_weights_say_so() -> None:
