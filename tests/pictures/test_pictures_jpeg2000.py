@@ -173,7 +173,7 @@ def test_sixteen_bit_grey() -> None:
 @pytest.mark.parametrize(
     ("number", "words"), [(14, "CIELab"), (21, "ROMM-RGB"), (9, "PhotoYCC"), (999, "colour space 999")]
 )
-def test_other_colour_spaces_arerefused(number: int, words: str, soft_picture: Make) -> None:
+def test_other_colour_spaces_are_refused(number: int, words: str, soft_picture: Make) -> None:
     data = _jp2(_codestream(soft_picture()), _enumerated(number))
     reason, detail = refused(data)
     assert reason == "unsupported-format"
@@ -181,7 +181,7 @@ def test_other_colour_spaces_arerefused(number: int, words: str, soft_picture: M
     assert refused(data[: len(data) // 2])[0] == "damaged"
 
 
-def test_components_without_a_meaning_arerefused(soft_picture: Make) -> None:
+def test_components_without_a_meaning_are_refused(soft_picture: Make) -> None:
     rgba = _codestream(soft_picture().convert("RGBA"))
     assert refused(rgba) == (
         "unsupported-format",

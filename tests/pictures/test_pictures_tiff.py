@@ -54,7 +54,7 @@ def test_the_full_picture_s_own_orientation_and_profile_count(full: np.ndarray, 
     assert np.array_equal(np.asarray(decoded.upright_rgb()), full[::-1, ::-1])
 
 
-def test_a_preview_that_is_another_picture_isrefused(full: np.ndarray, soft_picture: Make) -> None:
+def test_a_preview_that_is_another_picture_is_refused(full: np.ndarray, soft_picture: Make) -> None:
     other = np.asarray(soft_picture(24, 16, seed=5))
     reason, detail = refused(tiff_bytes(picture_page(other), picture_page(full)))
     assert reason == "unsupported-format"
@@ -68,7 +68,7 @@ def test_a_flat_page_is_no_preview_of_another_colour() -> None:
     assert np.array_equal(_pixels(picture_page(blue[:20, :20]), picture_page(blue)), blue)
 
 
-def test_a_much_larger_page_of_another_shape_isrefused(full: np.ndarray, preview: np.ndarray) -> None:
+def test_a_much_larger_page_of_another_shape_is_refused(full: np.ndarray, preview: np.ndarray) -> None:
     square = picture_page(preview[:16, :16])
     assert refused(tiff_bytes(square, picture_page(full)))[0] == "unsupported-format"
 
@@ -109,7 +109,7 @@ def test_a_mask_is_no_picture(full: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("photometric", [32803, 34892])
-def test_raw_files_of_cameras_arerefused(photometric: int, full: np.ndarray, preview: np.ndarray) -> None:
+def test_raw_files_of_cameras_are_refused(photometric: int, full: np.ndarray, preview: np.ndarray) -> None:
     """A NEF and a DNG have a preview first and the sensor's data in a SubIFD; others have them in the first."""
     raw = Page({256: 96, 257: 64, 258: 16, 259: 1, 262: photometric, 277: 1, 278: 64}, [bytes(96 * 64 * 2)])
     nef = picture_page(preview, t254=1)
