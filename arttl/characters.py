@@ -36,9 +36,9 @@ def same_text(text: str) -> str:
 
 
 LETTERS = {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe", "þ": "th"}
-"""Letters that Unicode does not take for a letter with an accent, but who types does, to what is typed for them.
+"""What is typed for letters that Unicode does not take apart into a letter and an accent.
 
-The page of the review app searches with them too: its lower case, unlike folded case, keeps ß.
+The page of the review app searches with them too; JavaScript's lower case, unlike folded case, keeps ß.
 """
 _LETTERS = str.maketrans(LETTERS)
 

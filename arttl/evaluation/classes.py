@@ -174,7 +174,7 @@ def per_cent(ratio: str, decimals: int) -> str:
 
     Args:
         ratio: a cell of `precision`, `recall` or `f1`, from 0 to 1, or empty.
-        decimals: of the per cent.
+        decimals: two at most, since the file has four.
     """
     try:
         return f"{100 * float(ratio):.{decimals}f}" if ratio else "–"

@@ -4,8 +4,8 @@ import { byId, counted, make } from "./elements.js";
 
 const MOST_SHOWN = 50;
 
-// Texts without accents and letter case; `letters`: those that are no letter with an accent to Unicode, but to who
-// types, to what is typed for them.
+// A function of texts that takes off accents and letter case; `letters`: what is typed for letters that Unicode does
+// not take apart into a letter and an accent, as of arttl/characters.py.
 function folding(letters) {
   const special = new RegExp(`[${Object.keys(letters).join("")}]`, "g");
   return (text) =>
