@@ -35,8 +35,12 @@ def same_text(text: str) -> str:
     return unicodedata.normalize("NFC", plain_text(text).casefold())
 
 
-# Letters that Unicode does not take for a letter with an accent, but who types does; as in review/static/finder.js.
-_LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"})
+LETTERS = {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ı": "i", "ß": "ss", "æ": "ae", "œ": "oe", "þ": "th"}
+"""What is typed for letters that Unicode does not take apart into a letter and an accent.
+
+The page of the review app searches with them too; JavaScript's lower case, unlike folded case, keeps ß.
+"""
+_LETTERS = str.maketrans(LETTERS)
 
 
 def typed_text(text: str) -> str:

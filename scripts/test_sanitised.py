@@ -22,6 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 MODULE = ROOT / "build" / "sanitised" / f"_kernels{sysconfig.get_config_var('EXT_SUFFIX')}"
 TESTS = (
     "tests/saliency/test_saliency_ops.py",
+    "tests/saliency/test_saliency_backproject.py",
+    "tests/saliency/test_saliency_operators.py",
     "tests/pictures/test_pictures_jpeg_parts.py",
     "tests/loading/test_loading_ops.py",
     "tests/loading/test_loading_resample.py",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from browser import Browser, chromium
+from loading_pictures import jpeg
 from PIL import Image
 
 from arttl.artworks import Artwork, sample_key
@@ -94,10 +95,14 @@ def make_artworks(tmp_path: Path, soft_picture: Callable[..., Image.Image]) -> M
 @pytest.fixture(scope="session")
 def jpeg_bytes() -> Callable[..., bytes]:
     """A picture as the bytes of a JPEG."""
+    return jpeg
 
-    def encode(picture: Image.Image, **options: object) -> bytes:
-        file = io.BytesIO()
-        picture.save(file, "JPEG", **{"quality": 92, **options})
-        return file.getvalue()
 
-    return encode
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium for the tests of a file.
+
+    Not of the session: tabs stay open as long as it runs, and what ends it fails the tests of one file alone.
+    """
+    with chromium() as running:
+        yield running

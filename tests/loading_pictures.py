@@ -47,6 +47,7 @@ def textured(seed: int, height: int, width: int) -> Image.Image:
 
 
 def jpeg(picture: Image.Image, **options: object) -> bytes:
+    """A picture as the bytes of a JPEG."""
     file = io.BytesIO()
     picture.save(file, "JPEG", **{"quality": 92, **options})
     return file.getvalue()

@@ -92,10 +92,10 @@ def made_records(count: int, *, seed: int = 1, photographs: int = 1) -> list[dic
     return rows
 
 
-def arguments(given: Path, decisions: Path) -> list[str | Path]:
+def arguments(given: Path, decisions: Path, *more: str | Path) -> list[str | Path]:
     """Of a server of a folder with `suggestions.parquet` and `photos`."""
     named = ["--predictions", given / "suggestions.parquet", "--images", given / "photos"]
-    return [*named, "--decisions", decisions, "--reviewer", "R. Viewer"]
+    return [*named, "--decisions", decisions, "--reviewer", "R. Viewer", *more]
 
 
 def made_task(drawn: random.Random, task: str) -> dict[str, Any]:

@@ -9,13 +9,12 @@ import re
 import subprocess
 import sys
 import urllib.parse
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import lxml.html
 import pytest
-from browser import Page, chromium
+from browser import Browser, Page
 
 import arttl
 from arttl.cli import COMMANDS, forms_of, run_command
@@ -104,9 +103,8 @@ def test_every_public_name_has_its_reference(site: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def page(site: Path) -> Iterator[Page]:
-    with chromium() as browser:
-        yield browser.page()
+def page(browser: Browser) -> Page:
+    return browser.page()
 
 
 @pytest.mark.browser

@@ -169,6 +169,19 @@ def write_classes(path: Path, tasks: Mapping[str, Sequence[ClassRow]]) -> None:
                 writer.writerow(map(safe_cell, cells))
 
 
+def per_cent(ratio: str, decimals: int) -> str:
+    """A ratio as it stands in the file, in per cent; a dash where it has none.
+
+    Args:
+        ratio: a cell of `precision`, `recall` or `f1`, from 0 to 1, or empty.
+        decimals: two at most, since the file has four.
+    """
+    try:
+        return f"{100 * float(ratio):.{decimals}f}" if ratio else "–"
+    except ValueError:
+        return "–"
+
+
 def _as_sets(
     task: Task, logits: npt.NDArray[Any], targets: npt.NDArray[Any]
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import yaml
 
 from arttl.errors import counted
-from arttl.evaluation.classes import FEW
+from arttl.evaluation.classes import FEW, per_cent
 from arttl.export.description import last_part
 from arttl.export.markdown import code, plain, table
 from arttl.export.run_record import RunRecord
@@ -221,19 +221,12 @@ def _classes(task: Task, rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
             plain(row["most_often_mistaken_for"]),
             plain(row["train"]),
             plain(row["samples"]),
-            *(_per_cent(row[ratio]) for ratio in ("precision", "recall", "f1")),
+            *(per_cent(row[ratio], 2) for ratio in ("precision", "recall", "f1")),
         )
         for row in shown
     ]
     columns = ("class", "most often mistaken for", "training", "test", "precision %", "recall %", "F1 %")
     yield table(columns, lines, names=2)
-
-
-def _per_cent(share: str) -> str:
-    try:
-        return f"{100 * float(share):.2f}" if share else "–"  # the file has four decimals
-    except ValueError:
-        return "–"
 
 
 def _promises(model: TrainedModel, promises: Promises | None) -> Iterator[str]:

@@ -51,7 +51,7 @@ def faster_precision(
         return "no", "no: the card has no bfloat16"
     work = "training" if learns else "inference"
     names = ", ".join(f"{each.name} at {size}" for each, size in zip(networks, sizes, strict=True))
-    kind = f"{work} of {names}, {_device(device)}, torch {torch.__version__}"
+    kind = f"{work} of {names}, {device_name(device)}, torch {torch.__version__}"
     rates = measured_once(FILE, kind, CONTESTANTS, lambda: _measured(networks, sizes, device, learns))
     chosen: Precision = "bf16" if rates["bf16"] >= _GAIN * rates["no"] else "no"
     return chosen, (
@@ -77,7 +77,8 @@ def open_faster(
     return open_accelerator(chosen, threads), reason
 
 
-def _device(device: torch.device) -> str:
+def device_name(device: torch.device) -> str:
+    """A card's name, or the processor's with what else its speed depends on: its instructions, and how many threads."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     model = platform.machine()

@@ -139,7 +139,7 @@ def _size(data: bytes, start: int) -> tuple[int, int, tuple[int, ...]]:
     right, bottom, left, top = (int.from_bytes(segment[at : at + 4], "big") for at in (4, 8, 12, 16))
     count = int.from_bytes(segment[36:38], "big")
     depths = segment[38 : 38 + 3 * count : 3]
-    if right <= left or bottom <= top or not count or len(segment) < 38 + 3 * count:
+    if not count or len(segment) < 38 + 3 * count:
         raise ValueError("the JPEG 2000 has no size")
     bits = tuple((depth & 0x7F) + 1 for depth in depths)
     if max(bits) > 16:

@@ -152,7 +152,7 @@ class Directory:
         """
         tag = TILE_OFFSETS if TILE_OFFSETS in self.entries else STRIP_OFFSETS
         offsets, sizes = self.array(tag), self.array(TILE_BYTES if tag == TILE_OFFSETS else STRIP_BYTES)
-        if not len(offsets) or not self.width or not self.height:
+        if not len(offsets):
             raise ValueError("the TIFF has no pixels")
         sizes = sizes if len(sizes) == len(offsets) else np.ones_like(offsets)
         if offsets.max() > len(self.data) or (offsets + np.minimum(sizes, 2**62)).max() > len(self.data):

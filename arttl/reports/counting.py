@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from arttl.evaluation.classes import per_cent
 from arttl.pages import shown
 from arttl.reports.cards import STATUSES, Card, Claim
 
@@ -113,7 +114,9 @@ class Counts:
             mistaken = [shown(row.get("most_often_mistaken_for", ""))] if tested else []
             sizes = [shown(row.get(column, "")) for column in ("train", "samples")] if tested else []
             ratios = (
-                [_per_cent(row.get(column, "")) for column in ("precision", "recall", "f1")] if tested else []
+                [per_cent(row.get(column, ""), 1) for column in ("precision", "recall", "f1")]
+                if tested
+                else []
             )
             rows.append((shown(label), *counts, *sizes, *ratios, *mistaken))
         note = ""
@@ -122,10 +125,3 @@ class Counts:
         name = "class" if self._agreement else "class suggested instead"
         of_test = ("training", "test", "precision %", "recall %", "F1 %", _MISTAKEN) if tested else ()
         return PageTable(shown(task), (name, *counted, *of_test), tuple(rows), (name, _MISTAKEN), note)
-
-
-def _per_cent(share: str) -> str:
-    try:
-        return f"{100 * float(share):.1f}" if share else "–"
-    except ValueError:
-        return "–"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import timeit
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import torch
 from accelerate import PartialState
 from torch.nn.functional import cross_entropy
 
+from arttl.inference.precision import device_name
 from arttl.inference.promises import MOST_REFERENCES
 from arttl.loading import Augment, Preprocess, open_loader
 from arttl.models import Backbone, default_preprocess
@@ -37,7 +37,7 @@ class Cost:
     Attributes:
         forward, step: seconds per picture, of a pass without gradients and of a training step.
         size: side of its input in pixels.
-        device: the card's or processor's name.
+        device: the card's or processor's name, as of `device_name`.
     """
 
     forward: float
@@ -79,7 +79,7 @@ def measure_cost(backbone: str, size: int | None, batch_size: int) -> Cost:
     first = _seconds(forward, device)
     network.train()
     second = _seconds(step, device)
-    return Cost(first / batch_size, second / batch_size, side, _name(device))
+    return Cost(first / batch_size, second / batch_size, side, device_name(device))
 
 
 def measure_reading(manifest: Manifest, size: int, threads: int | None, batch_size: int) -> float:
@@ -127,12 +127,6 @@ def measure_head(width: int, outputs: int) -> float:
         cross_entropy(features @ weight, targets).backward()
 
     return EVALUATIONS * _seconds(evaluate, device) / _ROWS
-
-
-def _name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"{torch.get_num_threads()} threads, {platform.machine()}"
 
 
 def _seconds(work: Callable[[], None], device: torch.device) -> float:

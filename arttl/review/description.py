@@ -163,6 +163,7 @@ def _schemas(task: Schema, row: Schema) -> dict[str, Schema]:
             reviewer={"type": "string"},
             blind={"type": "boolean"},
             maps={"type": "string"},
+            letters={"type": "object", "additionalProperties": {"type": "string"}},
         ),
         "Decision": decision,
         "State": state,

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from arttl.characters import plain_text
+from arttl.characters import LETTERS, plain_text
 from arttl.decisions.decision import Decision, State
 from arttl.decisions.file import Conflict, DecisionFile
 from arttl.errors import ArttlError, counted
@@ -94,7 +94,7 @@ class Session:
             self._digest = digest_of_file(self._weights)
 
     def description(self) -> dict[str, Any]:
-        """The tasks, and who reviews."""
+        """The tasks, who reviews, and the letters that `typed_text` replaces, for what the page searches itself."""
         tasks = [
             {"name": name, "multiple": columns.is_multiple, "labels": len(columns.labels.names)}
             for name, columns in self.collection.tasks.items()
@@ -106,6 +106,7 @@ class Session:
             "reviewer": self.reviewer.name,
             "blind": self.reviewer.is_blind,
             "maps": "" if self.maps is None else self.maps.method,
+            "letters": LETTERS,
         }
 
     def _has(self, queue: str) -> bool:

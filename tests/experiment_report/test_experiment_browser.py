@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from browser import Browser, Page, chromium, need_axe
+from browser import Browser, Page, need_axe
 from experiment_cases import made_up
 
 from arttl.experiment_report.tables import ReportTable
@@ -28,12 +27,6 @@ FIGURES = {  # a text of each kind, in the order that is right
     "112,012 / 1,054": 112012,
 }
 MISSING = ("no weights here", "", "×")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from loopback import served_by
 
 
 @dataclass
@@ -90,14 +91,5 @@ def serving(stand_in: StandIn) -> Iterator[StandIn]:
                 with suppress(OSError):  # the client has left
                     self.wfile.write(data[first : first + 1] if stand_in.pause else data)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    stand_in.api = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with served_by(Handler) as stand_in.api:
         yield stand_in
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

@@ -6,14 +6,14 @@ import contextlib
 import io
 import json
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
+from loopback import served_by
 from PIL import Image
 
 Fault = Callable[[BaseHTTPRequestHandler], None]
@@ -194,17 +194,8 @@ def serving(stand_in: StandIn | None = None) -> Iterator[StandIn]:
                 return send(self, jpeg(*size), "image/jpeg") if size else self.send_error(400)
             return self.send_error(404)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    museum.address = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with served_by(Handler) as museum.address:
         yield museum
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def jpeg(width: int, height: int) -> bytes:

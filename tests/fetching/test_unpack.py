@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from archive_cases import make_tar, make_zip
+from folder_contents import contents
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -25,10 +26,6 @@ MEMBERS = {
 }
 
 
-def everything(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
 def make(path: Path, members: dict[str, bytes]) -> Path:
     return make_zip(path, members) if path.suffix == ".zip" else make_tar(path, members)
 
@@ -38,7 +35,7 @@ def test_members_go_under_their_last_two_names(tmp_path, name: str) -> None:
     archive = make(tmp_path / name, MEMBERS)
     assert kind_of(archive) is not None
     assert unpack(archive, tmp_path / "out", WANTED) == 3
-    assert everything(tmp_path / "out") == {
+    assert contents(tmp_path / "out") == {
         "jpg2/1_A.jpg": b"one",
         "jpg2/2_B.JPG": b"two" * 1000,
         "a/3.xml": b"<x/>",
@@ -106,7 +103,7 @@ def test_a_bomb(tmp_path, monkeypatch, form: str, name: str) -> None:
     assert archive.stat().st_size < 100_000
     with pytest.raises(ArttlError, match=r"is refused: it unpacks to more than"):
         unpack(archive, tmp_path / "out", WANTED)
-    assert everything(tmp_path) == {form: archive.read_bytes()}
+    assert contents(tmp_path) == {form: archive.read_bytes()}
 
 
 def test_a_zip_that_lies_about_a_size(tmp_path) -> None:
@@ -118,7 +115,7 @@ def test_a_zip_that_lies_about_a_size(tmp_path) -> None:
     archive.write_bytes(data)
     with pytest.raises(ArttlError, match=r"longer than it says|damaged"):
         unpack(archive, tmp_path / "out", WANTED)
-    assert sum(map(len, everything(tmp_path / "out").values())) <= 100
+    assert sum(map(len, contents(tmp_path / "out").values())) <= 100
 
 
 def test_a_tar_with_a_header_that_would_fill_the_memory(tmp_path) -> None:

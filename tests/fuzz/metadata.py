@@ -12,13 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dublin_core_cases as dublin_core
 import iiif_cases
 import lido_cases as lido
+import linked_art_cases as linked_art
 import pyarrow as pa
 import pyarrow.parquet as pq
-import test_sources_dublin_core as dublin_core
 import test_sources_edm as edm
-import test_sources_linked_art as linked_art
 import test_sources_mame as mame
 import test_sources_rijks2014 as rijks
 import test_years
@@ -146,10 +146,10 @@ def _harvest(folder: Path) -> None:
         *(("A", "2020-01-01", "old"), ("B", "2020-01-01T10:00:00Z", "b")),
         *(("A", "2021-01-01", "new"), ("B", "2021", "")),
     ]
-    head, _, inner = dublin_core._OAI_HEAD.partition("<ListRecords>")
+    head, _, inner = dublin_core.OAI_HEAD.partition("<ListRecords>")
     first, second = (
         f"{head}<responseDate>2022-01-0{day}T00:00:00Z</responseDate><ListRecords>{inner}"
-        f"{''.join(dublin_core._harvested(*record) for record in part)}<resumptionToken/>{dublin_core._OAI_END}"
+        f"{''.join(dublin_core.harvested(*record) for record in part)}<resumptionToken/>{dublin_core.OAI_END}"
         for day, part in ((1, records[:2]), (2, records[2:]))
     )
     write(folder, "two/1.xml", first)
@@ -302,10 +302,10 @@ PARSERS = {
     "json-tables": Parser(_json_tables, (dry_run("table"),)),
     "parquet-tables": Parser(_parquet_tables, (dry_run("table"),)),
     "lido": Parser(_lido, (dry_run("lido"),)),
-    "dublin-core": Parser(_example("dublin-core", dublin_core._example()), (dry_run("dublin-core"),)),
+    "dublin-core": Parser(_example("dublin-core", dublin_core.EXAMPLE), (dry_run("dublin-core"),)),
     "oai-harvest": Parser(_harvest, (dry_run("dublin-core"), dry_run("lido"))),
-    "edm": Parser(_example("edm", edm._example()), (dry_run("edm"),)),
-    "linked-art": Parser(_example("linked-art", json.dumps(linked_art._OBJECT)), (dry_run("linked-art"),)),
+    "edm": Parser(_example("edm", edm.EXAMPLE), (dry_run("edm"),)),
+    "linked-art": Parser(_example("linked-art", json.dumps(linked_art.OBJECT)), (dry_run("linked-art"),)),
     "iiif": Parser(_iiif, (dry_run("iiif"),)),
     "rijks2014": Parser(_rijks, (_read_rijks,)),
     "mame": Parser(_mame, (dry_run("mame", split="official"),)),

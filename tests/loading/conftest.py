@@ -77,6 +77,14 @@ def odd_collection(tmp_path_factory: pytest.TempPathFactory) -> tuple[Manifest, 
     return manifest, [Image.open(io.BytesIO(data)).convert("RGB") for data in jpegs]
 
 
+@pytest.fixture(params=["cpu", "dali-cpu"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """Each engine that needs no card."""
+    if request.param == "dali-cpu":
+        pytest.importorskip("nvidia.dali", reason="DALI is not installed")
+    return str(request.param)
+
+
 @pytest.fixture
 def left_behind() -> Callable[[], list[str]]:
     """What loaders have left: reading and decoding threads of either engine, by name."""

@@ -24,13 +24,6 @@ SPEC = Preprocess(size=32, crop_pct=1.0)
 OPTIONS = {"preprocess": SPEC, "threads": 2, "device": "cpu", "shuffle": False, "batch_size": 2}
 
 
-@pytest.fixture(params=["cpu", "dali-cpu"])
-def engine(request: pytest.FixtureRequest) -> str:
-    if request.param == "dali-cpu":
-        pytest.importorskip("nvidia.dali", reason="DALI is not installed")
-    return str(request.param)
-
-
 @pytest.fixture
 def damaged(tmp_path: Path) -> Manifest:
     """Twelve samples, of which the second, sixth, seventh and twelfth do not decode."""

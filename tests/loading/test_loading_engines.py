@@ -25,13 +25,6 @@ def opened(shards: Manifest, engine: str, **options: object) -> Loader:
     return open_loader(shards, engine=engine, **{"batch_size": 5, "threads": 2, "device": "cpu", **options})
 
 
-@pytest.fixture(params=["cpu", "dali-cpu"])
-def engine(request: pytest.FixtureRequest) -> str:
-    if request.param == "dali-cpu":
-        pytest.importorskip("nvidia.dali", reason="DALI is not installed")
-    return str(request.param)
-
-
 @pytest.mark.parametrize("world_size", [1, 2, 3])
 def test_every_sample_comes_once_an_epoch_with_its_own_pixels(
     painted_collection: Manifest, engine: str, world_size: int

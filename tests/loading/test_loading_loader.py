@@ -32,13 +32,6 @@ def opened(shards: Manifest | Path, **options: object) -> Loader:
     return open_loader(shards, **settings)  # type: ignore[arg-type]
 
 
-@pytest.fixture(params=["cpu", "dali-cpu"])
-def engine(request: pytest.FixtureRequest) -> str:
-    if request.param == "dali-cpu":
-        pytest.importorskip("nvidia.dali", reason="DALI is not installed")
-    return str(request.param)
-
-
 def rows(batches: Iterable[Batch]) -> list[int]:
     return [row for batch in batches for row in batch.rows[batch.valid].tolist()]
 

@@ -44,13 +44,6 @@ def collection(
     return pack(artworks, PackSettings(out=out, tasks=(task,), shard_size=100, workers=1))
 
 
-@pytest.fixture(params=["cpu", "dali-cpu"])
-def engine(request: pytest.FixtureRequest) -> str:
-    if request.param == "dali-cpu":
-        pytest.importorskip("nvidia.dali", reason="DALI is not installed")
-    return str(request.param)
-
-
 @pytest.mark.parametrize("world_size", [1, 2, 3])
 def test_every_key_of_a_real_collection_comes_once(
     collection: Manifest, engine: str, world_size: int

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import huggingface_hub
 import pytest
 import torch
+from loopback import served_by
 
 import arttl
 from arttl.documents import LARGEST
@@ -71,7 +71,7 @@ class Hub:
                 if self.command == "GET":
                     self.wfile.write(data)
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.handler = Handler
 
     def listing(self) -> dict[str, object]:
         files = [path for path in sorted(self.folder.iterdir()) if path.is_file()]
@@ -93,19 +93,14 @@ class Hub:
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     hub = Hub(tmp_path / "hub")
     hub.folder.mkdir()
-    address = f"http://127.0.0.1:{hub.server.server_port}"
     # As HF_ENDPOINT and HF_HOME in the environment do when the client is imported.
     constants = huggingface_hub.constants
-    monkeypatch.setattr(constants, "ENDPOINT", address)
-    template = f"{address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    thread = threading.Thread(target=hub.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    yield hub
-    hub.server.shutdown()
-    hub.server.server_close()
-    thread.join()
+    with served_by(hub.handler) as address:
+        monkeypatch.setattr(constants, "ENDPOINT", address)
+        template = f"{address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        yield hub
 
 
 @pytest.fixture

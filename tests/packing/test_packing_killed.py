@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from folder_contents import contents
 from PIL import Image
 
 from arttl.errors import ArttlError
@@ -54,18 +55,12 @@ def _start(tmp_path: Path, images: Path, out: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE)
 
 
-def _contents(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
-    }
-
-
 def test_killed_anywhere_and_resumed(tmp_path: Path, images: Path) -> None:
     whole = tmp_path / "whole"
     started = time.monotonic()
     assert _start(tmp_path, images, whole).wait(timeout=120) == 0
     duration = time.monotonic() - started
-    expected = _contents(whole)
+    expected = contents(whole)
     assert len(Manifest.read(whole)) == _PICTURES
     in_a_shard = 0
     # Five moments over the measured duration, and five while a shard is being written: by what is on the disk rather
@@ -91,7 +86,7 @@ def test_killed_anywhere_and_resumed(tmp_path: Path, images: Path) -> None:
             with pytest.raises(ArttlError):
                 Manifest.read(out)
         assert _start(tmp_path, images, out).wait(timeout=120) == 0
-        assert _contents(out) == expected
+        assert contents(out) == expected
     assert in_a_shard >= 3
 
 
@@ -102,7 +97,7 @@ def test_a_worker_killed_at_any_moment(tmp_path: Path, images: Path) -> None:
     started = time.monotonic()
     assert whole_run.wait(timeout=120) == 0
     lifetime = time.monotonic() - started  # of the workers, on this machine
-    expected = _contents(tmp_path / "whole")
+    expected = contents(tmp_path / "whole")
     draw = random.Random(5)
     died = 0
     for number in range(6):
@@ -125,7 +120,7 @@ def test_a_worker_killed_at_any_moment(tmp_path: Path, images: Path) -> None:
             )
             assert not (out / "dataset.json").exists()
             assert _start(tmp_path, images, out).wait(timeout=120) == 0
-        assert _contents(out) == expected
+        assert contents(out) == expected
     assert died >= 2
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import webdataset
+from folder_contents import contents
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -29,12 +30,6 @@ MakeArtworks = Callable[..., list[Artwork]]
 def _settings(tmp_path: Path, name: str = "out", **changes: object) -> PackSettings:
     values: dict[str, object] = {"images": tmp_path / "images", "workers": 1, "shard_size": 4, **changes}
     return PackSettings(out=tmp_path / name, **values)  # type: ignore[arg-type]
-
-
-def _contents(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
-    }
 
 
 def _rejects(folder: Path) -> list[dict[str, str]]:
@@ -147,7 +142,7 @@ def test_same_bytes_for_any_number_of_workers(tmp_path: Path, make_artworks: Mak
     _make_transparent(artworks[10:14])
     for workers in (1, 2):
         pack(artworks, _settings(tmp_path, str(workers), workers=workers))
-    assert _contents(tmp_path / "1") == _contents(tmp_path / "2")
+    assert contents(tmp_path / "1") == contents(tmp_path / "2")
     _check_transparent(tmp_path / "1", artworks[10:14])
 
 
@@ -162,7 +157,7 @@ def test_a_full_folder_is_refused(tmp_path: Path, make_artworks: MakeArtworks) -
     artworks = make_artworks(12)
     settings = _settings(tmp_path)
     pack(artworks, settings)
-    before = _contents(settings.out)
+    before = contents(settings.out)
     with pytest.raises(ArttlError, match="is not empty; name another folder"):
         pack(artworks, settings)
     for name in ("notes.txt", "train-00000.tar"):
@@ -175,7 +170,7 @@ def test_a_full_folder_is_refused(tmp_path: Path, make_artworks: MakeArtworks) -
         assert (other / name).exists()
     with pytest.raises(ArttlError, match="is a file"):
         pack(artworks, _settings(tmp_path, "notes/notes.txt"))
-    assert _contents(settings.out) == before
+    assert contents(settings.out) == before
 
 
 class _Stopped(Exception):
@@ -220,7 +215,7 @@ def test_resume_gives_the_same_bytes(
         pack(artworks, _settings(tmp_path, "broken"))
     stop_after(30)
     pack(artworks, settings)
-    assert _contents(tmp_path / "broken") == _contents(tmp_path / "whole")
+    assert contents(tmp_path / "broken") == contents(tmp_path / "whole")
     assert len(kept) == {0: 0, 3: 0, 4: 1, 13: 3, 24: 6, 26: 6, 29: 7}[stop]
     for name, written in kept.items():
         assert (settings.out / name).stat().st_mtime_ns == written, "a finished shard was written again"
@@ -254,9 +249,9 @@ def test_resume_of_another_run_is_refused(
 def test_resume_of_a_finished_run_changes_nothing(tmp_path: Path, make_artworks: MakeArtworks) -> None:
     artworks = make_artworks(12)
     pack(artworks, _settings(tmp_path))
-    before = _contents(tmp_path / "out")
+    before = contents(tmp_path / "out")
     assert len(pack(artworks, _settings(tmp_path, resume=True, workers=2))) == 12
-    assert _contents(tmp_path / "out") == before
+    assert contents(tmp_path / "out") == before
     with pytest.raises(ArttlError, match="--seed 42, not 1"):
         pack(artworks, _settings(tmp_path, resume=True, seed=1))
 
@@ -272,7 +267,7 @@ def test_a_lost_shard_is_made_again(
     (tmp_path / "out" / "train-00002.tar").write_bytes(b"cut")
     stop_after(30)
     pack(artworks, _settings(tmp_path, resume=True))
-    assert _contents(tmp_path / "out") == _contents(tmp_path / "whole")
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
 
 
 def test_no_usable_picture_at_all(tmp_path: Path, make_artworks: MakeArtworks) -> None:
@@ -321,4 +316,4 @@ def test_a_full_disk_ends_in_a_sentence(
     monkeypatch.undo()
     pack(artworks, _settings(tmp_path, resume=True))
     pack(artworks, _settings(tmp_path, "whole"))
-    assert _contents(tmp_path / "out") == _contents(tmp_path / "whole")
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")

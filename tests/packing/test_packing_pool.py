@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from folder_contents import contents
 
 from arttl.artworks import Artwork
 from arttl.catalogue.jobs import Job
@@ -149,10 +150,6 @@ def scheduler() -> Iterator[str]:
         yield cluster.scheduler_address
 
 
-def _contents(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.*")}
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("near_duplicates", ["report", "together"])
 def test_the_same_bytes_over_a_dask_cluster(
@@ -171,7 +168,7 @@ def test_the_same_bytes_over_a_dask_cluster(
             **changes,  # type: ignore[arg-type]
         )
         assert len(pack(artworks, settings)) == 48
-    assert _contents(tmp_path / "1") == _contents(tmp_path / "2") == _contents(tmp_path / "dask")
+    assert contents(tmp_path / "1") == contents(tmp_path / "2") == contents(tmp_path / "dask")
 
 
 def test_a_scheduler_that_is_not_there(

@@ -179,6 +179,22 @@ def test_pages_of_manifests_get_the_labels_of_their_own_canvases(
     assert new.labels("material") == [(label.replace("wood", "oak"),) for label in before]
 
 
+def _relabelled_by_museum(tmp_path: Path, *records: tuple[str, str, str]) -> Manifest:
+    """The shards `old` with the genres of records of a number, a genre and a museum, as `new`."""
+    made, _ = relabel(
+        RelabelSettings(
+            folder=tmp_path / "old",
+            metadata=_write(tmp_path / "new.csv", [("number", "genre", "museum"), *records]),
+            object_number="number",
+            tasks=("genre",),
+            institution_column="museum",
+            out=tmp_path / "new",
+            workers=1,
+        )
+    )
+    return made
+
+
 def test_a_record_of_another_institution_is_none_of_the_picture(
     tmp_path: Path, make_artworks: MakeArtworks
 ) -> None:
@@ -193,18 +209,7 @@ def test_a_record_of_another_institution_is_none_of_the_picture(
         for index, artwork in enumerate(make_artworks(16))
     ]
     pack(artworks, PackSettings(out=tmp_path / "old", images=tmp_path / "images", workers=1))
-    rows = [("number", "genre", "museum"), *((str(index), "portrait", "ANTWERP") for index in range(8))]
-    made, _ = relabel(
-        RelabelSettings(
-            folder=tmp_path / "old",
-            metadata=_write(tmp_path / "new.csv", rows),
-            object_number="number",
-            tasks=("genre",),
-            institution_column="museum",
-            out=tmp_path / "new",
-            workers=1,
-        )
-    )
+    made = _relabelled_by_museum(tmp_path, *((str(index), "portrait", "ANTWERP") for index in range(8)))
     assert sorted(made.object_numbers) == [str(index) for index in range(8)]
     assert {*made.keys} == {sample_key(str(index), part="Antwerp") for index in range(8)}
     rejects = list(read_rejects(tmp_path / "new"))
@@ -219,17 +224,6 @@ def test_an_institution_may_be_spelled_otherwise_where_numbers_are_its_own(
 ) -> None:
     artworks = [dataclasses.replace(artwork, institution="Antwerp") for artwork in make_artworks(8)]
     pack(artworks, PackSettings(out=tmp_path / "old", images=tmp_path / "images", workers=1))
-    rows = [("number", "genre", "museum"), *((f"A.{index}", "portrait", "KMSKA") for index in range(8))]
-    made, _ = relabel(
-        RelabelSettings(
-            folder=tmp_path / "old",
-            metadata=_write(tmp_path / "new.csv", rows),
-            object_number="number",
-            tasks=("genre",),
-            institution_column="museum",
-            out=tmp_path / "new",
-            workers=1,
-        )
-    )
+    made = _relabelled_by_museum(tmp_path, *((f"A.{index}", "portrait", "KMSKA") for index in range(8)))
     assert len(made) == 8
     assert {*made.institutions} == {"KMSKA"}

@@ -11,18 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from refused_pictures import refused
 
 from arttl.picture_headers.bad_pictures import BadPicture
 from arttl.pictures.decoding import decode_picture
 from arttl.pictures.formats import picture_format
 
 Make = Callable[..., Image.Image]
-
-
-def _refused(data: bytes) -> tuple[str, str]:
-    with pytest.raises(BadPicture) as caught:
-        decode_picture(data)
-    return caught.value.reason, caught.value.detail
 
 
 @pytest.mark.parametrize(
@@ -35,7 +30,7 @@ def _refused(data: bytes) -> tuple[str, str]:
 def test_formats_that_pillow_writes_and_we_refuse(kind: str, name: str, soft_picture: Make) -> None:
     file = io.BytesIO()
     soft_picture().save(file, kind)
-    assert _refused(file.getvalue()) == ("unsupported-format", f"{name}; export it as TIFF or JPEG")
+    assert refused(file.getvalue()) == ("unsupported-format", f"{name}; export it as TIFF or JPEG")
 
 
 _PSD = b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 2, 2, 8, 3) + bytes(12) + bytes(2) + bytes(12)
@@ -67,7 +62,7 @@ _RAF = b"FUJIFILMCCD-RAW 0201" + bytes(60)
     ],
 )
 def test_formats_by_their_first_bytes(data: bytes, name: str) -> None:
-    assert _refused(data) == ("unsupported-format", f"{name}; export it as TIFF or JPEG")
+    assert refused(data) == ("unsupported-format", f"{name}; export it as TIFF or JPEG")
 
 
 def test_kinds_of_iso_media() -> None:
@@ -78,7 +73,7 @@ def test_kinds_of_iso_media() -> None:
     ):
         assert picture_format(struct.pack(">I", 8 + len(brands)) + b"ftyp" + brands) == kind
     beyond = struct.pack(">I", 16) + b"ftyp" + b"isom\0\0\0\0" + b"avif"  # behind the end of the box
-    assert _refused(beyond)[0] == "unsupported-format"
+    assert refused(beyond)[0] == "unsupported-format"
 
 
 @given(st.binary(max_size=300))
@@ -143,9 +138,9 @@ def test_the_hand_written_jpeg_is_sound() -> None:
 )
 def test_jpegs_that_are_not_read(marker: int, precision: int, words: str) -> None:
     data = _jpeg(marker, precision, [10, 200, 30])
-    reason, detail = _refused(data)
+    reason, detail = refused(data)
     assert reason == "unsupported-format"
     assert detail.startswith(words)
     assert detail.endswith("export it as TIFF or JPEG")
-    assert _refused(data[:-3])[0] == "damaged"
-    assert _refused(data[:25])[0] == "damaged"
+    assert refused(data[:-3])[0] == "damaged"
+    assert refused(data[:25])[0] == "damaged"

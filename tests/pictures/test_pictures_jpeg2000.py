@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
+from refused_pictures import refused
 
 from arttl.picture_headers.bad_pictures import BadPicture
 from arttl.picture_headers.boxes import boxes
@@ -66,12 +67,6 @@ def _jp2(codestream: bytes, *header_boxes: bytes) -> bytes:
 
 def _rgb(data: bytes) -> np.ndarray:
     return np.asarray(decode_picture(data).upright_rgb()).astype(int)
-
-
-def _refused(data: bytes) -> tuple[str, str]:
-    with pytest.raises(BadPicture) as caught:
-        decode_picture(data)
-    return caught.value.reason, caught.value.detail
 
 
 @pytest.mark.parametrize("method", [2, 3])
@@ -135,7 +130,7 @@ def test_alpha_is_what_the_channel_definition_says(soft_picture: Make) -> None:
     ignored = _jp2(_codestream(rgba), _enumerated(16), _channels(*colours, (3, 65535, 65535)))
     assert np.array_equal(_rgb(ignored), np.asarray(picture))
     unstated = _jp2(_codestream(rgba), _enumerated(16))
-    assert _refused(unstated)[1].startswith("JPEG 2000 whose last component has no stated meaning")
+    assert refused(unstated)[1].startswith("JPEG 2000 whose last component has no stated meaning")
     opaque = _jp2(_codestream(picture.convert("RGBA")), _enumerated(16))
     assert np.array_equal(_rgb(opaque), np.asarray(picture))
     multiplied = Image.fromarray(np.round(np.asarray(picture) * share).astype(np.uint8))
@@ -180,21 +175,21 @@ def test_sixteen_bit_grey() -> None:
 )
 def test_other_colour_spaces_are_refused(number: int, words: str, soft_picture: Make) -> None:
     data = _jp2(_codestream(soft_picture()), _enumerated(number))
-    reason, detail = _refused(data)
+    reason, detail = refused(data)
     assert reason == "unsupported-format"
     assert words in detail
-    assert _refused(data[: len(data) // 2])[0] == "damaged"
+    assert refused(data[: len(data) // 2])[0] == "damaged"
 
 
 def test_components_without_a_meaning_are_refused(soft_picture: Make) -> None:
     rgba = _codestream(soft_picture().convert("RGBA"))
-    assert _refused(rgba) == (
+    assert refused(rgba) == (
         "unsupported-format",
         "JPEG 2000 of 4 components that does not state its colours; export it as TIFF or JPEG",
     )
-    assert _refused(_jp2(rgba, _enumerated(17)))[0] == "unsupported-format"
+    assert refused(_jp2(rgba, _enumerated(17)))[0] == "unsupported-format"
     lab = _embedded(b"\0" * 16 + b"Lab " + b"\0" * 200)
-    assert _refused(_jp2(_codestream(soft_picture()), lab))[0] == "unsupported-format"
+    assert refused(_jp2(_codestream(soft_picture()), lab))[0] == "unsupported-format"
     plain = _codestream(soft_picture())
     assert np.array_equal(_rgb(plain), np.asarray(soft_picture()))
 
@@ -203,7 +198,7 @@ def test_the_size_of_the_codestream_counts(soft_picture: Make) -> None:
     codestream = bytearray(_codestream(soft_picture()))
     codestream[8:12] = (20_000).to_bytes(4, "big")
     codestream[12:16] = (20_000).to_bytes(4, "big")
-    assert _refused(_jp2(bytes(codestream), _enumerated(16)))[0] == "too-large"
+    assert refused(_jp2(bytes(codestream), _enumerated(16)))[0] == "too-large"
 
 
 def test_a_wrong_length_around_a_whole_codestream(soft_picture: Make) -> None:
@@ -211,7 +206,7 @@ def test_a_wrong_length_around_a_whole_codestream(soft_picture: Make) -> None:
     start = data.index(b"jp2c") - 4
     longer = data[:start] + (len(data) - start + 7).to_bytes(4, "big") + data[start + 4 :]
     assert np.array_equal(_rgb(longer), np.asarray(soft_picture()))
-    assert _refused(longer[:-2])[0] == "damaged"
+    assert refused(longer[:-2])[0] == "damaged"
 
 
 def test_boxes_are_counted_and_stay_inside() -> None:
@@ -289,3 +284,12 @@ def test_resolutions_that_are_not_for_use(soft_picture: Make) -> None:
     subsampled = bytearray(data)
     subsampled[6 + 36 + 3 + 1] = 2
     assert read_jpeg2000_header(bytes(subsampled)).levels == 0
+
+
+@pytest.mark.parametrize(("right", "bottom"), [(0, 100), (200, 0), (3, 100)])
+def test_a_side_of_no_pixels_is_damage(soft_picture: Make, right: int, bottom: int) -> None:
+    data = bytearray(_codestream(soft_picture(200, 100)))
+    left = 5 * (right == 3)  # to the right of where it ends
+    struct.pack_into(">4I", data, 8, right, bottom, left, 0)
+    with pytest.raises(BadPicture, match=f"damaged.*a picture of {right - left} x {bottom} pixels has none"):
+        decode_picture(bytes(data))

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from refused_pictures import refused
 from tiff_files import Page, page_of, picture_page, tiff_bytes
 
 from arttl.picture_headers.bad_pictures import BadPicture
@@ -21,12 +22,6 @@ Make = Callable[..., Image.Image]
 
 def _pixels(*pages: Page, **options: object) -> np.ndarray:
     return np.asarray(decode_picture(tiff_bytes(*pages, **options)).picture)
-
-
-def _refused(data: bytes) -> tuple[str, str]:
-    with pytest.raises(BadPicture) as caught:
-        decode_picture(data)
-    return caught.value.reason, caught.value.detail
 
 
 @pytest.fixture
@@ -61,7 +56,7 @@ def test_the_full_picture_s_own_orientation_and_profile_count(full: np.ndarray, 
 
 def test_a_preview_that_is_another_picture_is_refused(full: np.ndarray, soft_picture: Make) -> None:
     other = np.asarray(soft_picture(24, 16, seed=5))
-    reason, detail = _refused(tiff_bytes(picture_page(other), picture_page(full)))
+    reason, detail = refused(tiff_bytes(picture_page(other), picture_page(full)))
     assert reason == "unsupported-format"
     assert detail.startswith("page 1 has 24 x 16 pixels and page 2 96 x 64; save the one that is meant")
 
@@ -69,13 +64,13 @@ def test_a_preview_that_is_another_picture_is_refused(full: np.ndarray, soft_pic
 def test_a_flat_page_is_no_preview_of_another_colour() -> None:
     red, blue = np.zeros((20, 20, 3), np.uint8), np.zeros((60, 60, 3), np.uint8)
     red[..., 0], blue[..., 2] = 255, 255
-    assert _refused(tiff_bytes(picture_page(red), picture_page(blue)))[0] == "unsupported-format"
+    assert refused(tiff_bytes(picture_page(red), picture_page(blue)))[0] == "unsupported-format"
     assert np.array_equal(_pixels(picture_page(blue[:20, :20]), picture_page(blue)), blue)
 
 
 def test_a_much_larger_page_of_another_shape_is_refused(full: np.ndarray, preview: np.ndarray) -> None:
     square = picture_page(preview[:16, :16])
-    assert _refused(tiff_bytes(square, picture_page(full)))[0] == "unsupported-format"
+    assert refused(tiff_bytes(square, picture_page(full)))[0] == "unsupported-format"
 
 
 def test_pyramids_take_the_largest_level(full: np.ndarray, preview: np.ndarray) -> None:
@@ -120,12 +115,12 @@ def test_raw_files_of_cameras_are_refused(photometric: int, full: np.ndarray, pr
     nef = picture_page(preview, t254=1)
     nef.sub = [raw, picture_page(full, t254=1)]
     for pages in ([nef], [raw]):
-        assert _refused(tiff_bytes(*pages)) == (
+        assert refused(tiff_bytes(*pages)) == (
             "unsupported-format",
             "a camera's raw file; export it as TIFF or JPEG",
         )
     compressed = picture_page(full, t259=34713)
-    assert _refused(tiff_bytes(compressed))[1] == "a camera's raw file; export it as TIFF or JPEG"
+    assert refused(tiff_bytes(compressed))[1] == "a camera's raw file; export it as TIFF or JPEG"
 
 
 _KINDS = [
@@ -152,12 +147,12 @@ _KINDS = [
 @pytest.mark.parametrize(("tags", "words"), _KINDS, ids=[words for _, words in _KINDS])
 def test_kinds_that_are_not_read(tags: dict[int, int], words: str) -> None:
     page = Page({256: 8, 257: 8, 258: 8, 259: 1, 262: 1, 277: 1, 278: 8, **tags}, [bytes(8 * 8 * 16)])
-    reason, detail = _refused(tiff_bytes(page))
+    reason, detail = refused(tiff_bytes(page))
     assert reason == "unsupported-format"
     assert words in detail
     assert "export it as 8-bit TIFF or JPEG" in detail
     page.tags[273] = 10_000
-    assert _refused(tiff_bytes(page))[0] == "damaged"
+    assert refused(tiff_bytes(page))[0] == "damaged"
 
 
 def test_old_style_jpeg(full: np.ndarray, jpeg_bytes: Callable[..., bytes]) -> None:
@@ -182,7 +177,7 @@ def test_old_style_jpeg(full: np.ndarray, jpeg_bytes: Callable[..., bytes]) -> N
 def test_a_float_picture_of_another_writer() -> None:
     file = io.BytesIO()
     Image.fromarray(np.ones((4, 4), np.float32)).save(file, "TIFF")
-    assert _refused(file.getvalue())[0] == "unsupported-format"
+    assert refused(file.getvalue())[0] == "unsupported-format"
 
 
 def test_directories_in_circles_and_by_the_thousand(full: np.ndarray) -> None:

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import Browser, Page, chromium, need_axe
+from browser import Browser, Page, need_axe
 
 pytestmark = pytest.mark.browser
 SHOWN = "[...document.querySelectorAll('#cards > .card')].map(card => card.dataset.number)"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import Browser, Page, chromium, need_axe
+from browser import Browser, Page, need_axe
 from report_cases import HOSTILE
 
 from arttl.cli import run_command
@@ -16,12 +15,6 @@ from arttl.cli import run_command
 pytestmark = pytest.mark.browser
 RESULTS = "[...document.querySelectorAll('#results a')].map(link => link.textContent)"
 PER_PAGE = 70
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 def paged(folder: Path, name: str, predictions: Path, *more: str) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import app_cases
 import pytest
 from PIL import Image
 from review_cases import (
@@ -24,6 +25,15 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_records(folder / "suggestions.parquet", RECORDS)
     draw_photographs(folder / "photos", RECORDS)
     Image.new("RGB", (9, 9)).save(folder / "secret.jpg")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def collection(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the records of `app_cases`, more than a window shows, with photographs."""
+    folder = tmp_path_factory.mktemp("app")
+    write_records(folder / "suggestions.parquet", app_cases.RECORDS)
+    draw_photographs(folder / "photos", app_cases.RECORDS)
     return folder
 
 

@@ -1,73 +1,38 @@
+"""Dublin Core: which fields become numbers, labels, pictures and dates, and what is said of the others."""
+
 from __future__ import annotations
 
-import inspect
-import textwrap
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
+from dublin_core_cases import (
+    EXAMPLE,
+    HEAD,
+    read,
+    read_all,
+    read_dry,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from source_cases import sorted_out
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
 from arttl.shards.rejects import Reject
-from arttl.sources import dublin_core
 from arttl.sources.dublin_core import read_dublin_core, without_role
-from arttl.sources.remarks import Note, PassedOver, Remarks
 from arttl.sources.settings import SourceSettings
-
-_HEAD = (
-    '<r xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:o="http://www.openarchives.org/OAI/2.0/oai_dc/">'
-)
-
-
-def _example() -> str:
-    """The record in the module's docstring."""
-    text = inspect.cleandoc(dublin_core.__doc__ or "")
-    start = text.index("    <record")
-    return textwrap.dedent(text[start : text.index("    </record>") + len("    </record>")])
-
-
-def _read(tmp_path: Path, text: str, **changes: object) -> list[Artwork | Reject]:
-    return _read_all(tmp_path, text, **changes)[0]
-
-
-def _read_all(tmp_path: Path, text: str, **changes: object) -> tuple[list[Artwork | Reject], list[str]]:
-    """The artworks and rejects, and the sentences of the remarks."""
-    (tmp_path / "images").mkdir(exist_ok=True)
-    (tmp_path / "dump.xml").write_text(text, encoding="utf-8")
-    values = {"metadata": tmp_path / "dump.xml", "images": tmp_path / "images", **changes}
-    return _sorted_out(SourceSettings(source="dublin-core", **values))  # type: ignore[arg-type]
-
-
-def _sorted_out(settings: SourceSettings) -> tuple[list[Artwork | Reject], list[str]]:
-    rows: list[Artwork | Reject] = []
-    remarks = Remarks()
-    for item in read_dublin_core(settings):
-        if isinstance(item, Note | PassedOver):
-            remarks.add(item)
-        else:
-            rows.append(item)
-    return rows, remarks.sentences()
-
-
-def _dry(tmp_path: Path, text: str, **changes: object) -> tuple[list[Artwork], list[str]]:
-    """The artworks of a dry run, of which none is rejected."""
-    rows, sentences = _read_all(tmp_path, text, images=None, dry_run=True, **changes)
-    assert all(isinstance(row, Artwork) for row in rows)
-    return [row for row in rows if isinstance(row, Artwork)], sentences
 
 
 def _record(*fields: str) -> str:
-    return f"{_HEAD}<o:dc>{''.join(fields)}</o:dc></r>"
+    return f"{HEAD}<o:dc>{''.join(fields)}</o:dc></r>"
 
 
 def test_the_example_of_the_docstring(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "sk-a-4878.tif").touch()
     tasks = ("type=dc:type", "material=dc:format[materiaal]", "artist=dc:creator[]", "all=format")
-    (artwork,) = _read(tmp_path, _example(), tasks=tasks)
+    (artwork,) = read(tmp_path, EXAMPLE, tasks=tasks)
     assert isinstance(artwork, Artwork)
     assert artwork.object_number == "SK-A-4878"
     assert artwork.image == tmp_path / "images" / "sk-a-4878.tif"
@@ -81,23 +46,6 @@ def test_the_example_of_the_docstring(tmp_path: Path) -> None:
     assert artwork.title == "Landschap"
 
 
-def test_an_oai_pmh_answer(tmp_path: Path) -> None:
-    deleted = '<record><header status="deleted"><identifier>oai:x:1</identifier></header></record>'
-    nameless = "<record><header/><metadata/></record>"
-    text = (
-        '<OAI-PMH xmlns="http://www.openarchives.org/OAI/2.0/"><ListRecords>'
-        f"{deleted}{nameless}{_example()}</ListRecords></OAI-PMH>"
-    )
-    reject, artwork = _read(tmp_path, text, images=None, dry_run=True)
-    assert reject == Reject("", "", "", "no-object-number", "record 2 of dump.xml")
-    assert isinstance(artwork, Artwork)
-    assert artwork.labels == {
-        "material": ("olieverf", "doek"),
-        "type": ("schilderij",),
-        "artist": ("schilder: Everdingen, Caesar Boëtius van",),
-    }
-
-
 def test_numbers_and_images(tmp_path: Path) -> None:
     identifiers = (
         "<dc:identifier>http://hdl.example/1</dc:identifier><dc:identifier>A.1</dc:identifier>"
@@ -105,15 +53,15 @@ def test_numbers_and_images(tmp_path: Path) -> None:
     )
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "a 1.jpg").touch()
-    (artwork,) = _read(tmp_path, _record(identifiers), image="dc:relation", tasks=("type",))
+    (artwork,) = read(tmp_path, _record(identifiers), image="dc:relation", tasks=("type",))
     assert isinstance(artwork, Artwork)
     assert (artwork.object_number, artwork.image.name) == ("A.1", "a 1.jpg")
-    (artwork,), _ = _dry(tmp_path, _record(identifiers), object_number="dc:relation")
+    (artwork,), _ = read_dry(tmp_path, _record(identifiers), object_number="dc:relation")
     assert artwork.object_number == "https://img.example/a%201.jpg"
-    (reject,) = _read(tmp_path, _record(identifiers), image="dc:source")
+    (reject,) = read(tmp_path, _record(identifiers), image="dc:source")
     assert isinstance(reject, Reject)
     assert (reject.object_number, reject.reason) == ("A.1", "no-image-named")
-    (reject,) = _read(
+    (reject,) = read(
         tmp_path, _record(identifiers.replace("https://img.example/", "../")), image="dc:relation"
     )
     assert isinstance(reject, Reject)
@@ -126,7 +74,7 @@ def test_languages(tmp_path: Path) -> None:
         '<dc:type xml:lang="nl">prent</dc:type><dc:type xml:lang="en">print</dc:type>',
     )
     for language, expected in ((None, "prent"), ("en", "print")):
-        (artwork,), _ = _dry(tmp_path, text, language=language)
+        (artwork,), _ = read_dry(tmp_path, text, language=language)
         assert artwork.labels["type"] == (expected,)
 
 
@@ -136,7 +84,7 @@ def test_a_folder_of_files(tmp_path: Path) -> None:
     for name in ("b", "a"):
         (folder / f"{name}.xml").write_text(_record(f"<dc:identifier>{name}</dc:identifier>"))
     settings = SourceSettings(source="dublin-core", metadata=folder, dry_run=True)
-    rows, _ = _sorted_out(settings)
+    rows, _ = sorted_out(read_dublin_core(settings))
     assert [row.object_number for row in rows] == ["a", "b"]
 
 
@@ -172,7 +120,7 @@ def test_roles(text: str, expected: str) -> None:
 )
 def test_bad_settings(changes: dict[str, object], sentence: str, tmp_path: Path) -> None:
     with pytest.raises(ArttlError, match=sentence):
-        _read(tmp_path, _example(), **changes)
+        read(tmp_path, EXAMPLE, **changes)
 
 
 def _number(number: str, *fields: str) -> str:
@@ -187,7 +135,7 @@ def test_materials_with_a_prefix(tmp_path: Path) -> None:
     formats = _formats(
         "hoogte 20 cm", "materiaal: papier", "techniek: etsen", "lijst: hout", "1 blad", "inkt"
     )
-    (artwork,), sentences = _dry(tmp_path, f"{_HEAD}{_number('A', formats)}</r>")
+    (artwork,), sentences = read_dry(tmp_path, f"{HEAD}{_number('A', formats)}</r>")
     assert artwork.labels["material"] == ("papier",)
     assert artwork.raw_labels["material"][:2] == ("hoogte 20 cm", "materiaal: papier")
     assert (
@@ -199,8 +147,8 @@ def test_materials_with_a_prefix(tmp_path: Path) -> None:
 
 def test_materials_without_a_prefix(tmp_path: Path) -> None:
     formats = _formats("olieverf", "doek", "50 x 60 cm", "schilderen", "image/jpeg", "oil, 50 x 60 cm")
-    text = f"{_HEAD}{_number('A', formats)}{_number('B', _formats('image/jpeg'))}</r>"
-    (first, second), sentences = _dry(tmp_path, text)
+    text = f"{HEAD}{_number('A', formats)}{_number('B', _formats('image/jpeg'))}</r>"
+    (first, second), sentences = read_dry(tmp_path, text)
     assert first.labels["material"] == ("olieverf", "doek")
     assert second.labels["material"] == ()
     (sentence,) = (sentence for sentence in sentences if sentence.startswith("material: values taken"))
@@ -212,7 +160,7 @@ def test_materials_without_a_prefix(tmp_path: Path) -> None:
         "with a size in them ('oil, 50 x 60 cm')",
     ):
         assert left in sentence
-    (first, _), _ = _dry(tmp_path, text, tasks=("technique", "all=dc:format"))
+    (first, _), _ = read_dry(tmp_path, text, tasks=("technique", "all=dc:format"))
     assert first.labels["technique"] == ("schilderen",)
     assert len(first.labels["all"]) == 6
 
@@ -224,19 +172,19 @@ def test_the_material_comes_before_the_language(tmp_path: Path) -> None:
         "<dc:format xml:lang='en'>oil paint</dc:format>"
     )
     for language, expected in ((None, "olieverf"), ("en", "oil paint")):
-        (artwork,), sentences = _dry(tmp_path, f"{_HEAD}{_number('A', formats)}</r>", language=language)
+        (artwork,), sentences = read_dry(tmp_path, f"{HEAD}{_number('A', formats)}</r>", language=language)
         assert artwork.labels["material"] == (expected,)
     assert "material: values in other languages were left out (nl 1)" in sentences
 
 
 def test_qualified_dublin_core(tmp_path: Path) -> None:
-    head = _HEAD.replace("<r ", "<r xmlns:dcterms='http://purl.org/dc/terms/' ")
+    head = HEAD.replace("<r ", "<r xmlns:dcterms='http://purl.org/dc/terms/' ")
     fields = (
         _formats("prent", "20 cm")
         + "<dcterms:medium>papier</dcterms:medium><dcterms:created>1650</dcterms:created><dc:date>2003</dc:date>"
     )
     tasks = ("material", "year=dcterms:created", "artist")
-    (artwork,), _ = _dry(tmp_path, f"{head}{_number('A', fields)}</r>", tasks=tasks)
+    (artwork,), _ = read_dry(tmp_path, f"{head}{_number('A', fields)}</r>", tasks=tasks)
     assert artwork.labels == {"material": ("papier",), "year": ("1650",), "artist": ()}
     assert artwork.date == "1650"
 
@@ -246,7 +194,7 @@ def test_elements_in_the_namespace_of_terms(tmp_path: Path) -> None:
         '<q:qualifieddc xmlns:q="http://q.example" xmlns:t="http://purl.org/dc/terms/"><t:identifier>A</t:identifier>'
         "<t:type>vase</t:type><t:creator>Hals</t:creator></q:qualifieddc>"
     )
-    (artwork,), _ = _dry(tmp_path, f"<all>{text}</all>")
+    (artwork,), _ = read_dry(tmp_path, f"<all>{text}</all>")
     assert (artwork.object_number, artwork.labels["type"], artwork.labels["artist"]) == (
         "A",
         ("vase",),
@@ -261,7 +209,7 @@ def test_records_under_an_element_of_the_institution_s_own(tmp_path: Path) -> No
         "<dc:creator>http://viaf.org/viaf/1</dc:creator></data></item>"
         "<item><data><dc:identifier>2</dc:identifier></data></item></all>"
     )
-    (first, second), sentences = _dry(tmp_path, text)
+    (first, second), sentences = read_dry(tmp_path, text)
     assert (first.object_number, second.object_number) == ("1", "2")
     assert first.labels["artist"] == ("Hayez",)
     assert first.identifiers == {"artist": {"Hayez": ("http://viaf.org/viaf/1",)}}
@@ -273,9 +221,11 @@ def test_records_under_an_element_of_the_institution_s_own(tmp_path: Path) -> No
 def test_files_without_records_are_named(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
-    (folder / "a.XML").write_text(f"{_HEAD}{_number('A')}</r>")
+    (folder / "a.XML").write_text(f"{HEAD}{_number('A')}</r>")
     (folder / "b.xml").write_text('<l:lidoWrap xmlns:l="http://www.lido-schema.org"><l:lido/></l:lidoWrap>')
-    rows, sentences = _sorted_out(SourceSettings(source="dublin-core", metadata=folder, dry_run=True))
+    rows, sentences = sorted_out(
+        read_dublin_core(SourceSettings(source="dublin-core", metadata=folder, dry_run=True))
+    )
     assert len(rows) == 1
     assert (
         "passed over: files without Dublin Core records (b.xml: 1 LIDO record; use --source lido)"
@@ -283,82 +233,24 @@ def test_files_without_records_are_named(tmp_path: Path) -> None:
     )
 
 
-_OAI_HEAD = '<OAI-PMH xmlns="http://www.openarchives.org/OAI/2.0/"><ListRecords>'
-_OAI_END = "</ListRecords></OAI-PMH>"
-
-
-def _harvested(number: str, date: str, kind: str = "", *, extra: str = "") -> str:
-    status = "" if kind else ' status="deleted"'
-    namespaces = _HEAD[3:-1]
-    metadata = (
-        f"<metadata><o:dc {namespaces}><dc:identifier>{number}</dc:identifier><dc:type>{kind}</dc:type></o:dc>"
-        f"</metadata>{extra}"
-    )
-    return (
-        f"<record><header{status}><identifier>oai:m:{number}</identifier><datestamp>{date}</datestamp></header>"
-        f"{metadata if kind else ''}</record>"
-    )
-
-
-def test_a_harvest_in_several_pages_of_one_file(tmp_path: Path) -> None:
-    first = _OAI_HEAD + _harvested("A", "2020-01-01", "old") + _harvested("B", "2020-01-01", "b") + _OAI_END
-    second = _OAI_HEAD + _harvested("A", "2021-01-01", "new") + _harvested("B", "2021-01-01") + _OAI_END
-    declaration = '<?xml version="1.0" encoding="UTF-8"?>\n'
-    (artwork,), sentences = _dry(tmp_path, f"{declaration}{first}\n{declaration}{second}\n", tasks=("type",))
-    assert (artwork.object_number, artwork.labels["type"]) == ("A", ("new",))
-    assert sentences == [
-        "passed over: OAI-PMH records that a later one replaces (oai:m:A)",
-        "passed over: OAI-PMH records that a later one deletes (oai:m:B)",
-        "passed over: deleted OAI-PMH records (oai:m:B)",
-    ]
-
-
-def test_what_is_said_about_a_record_is_not_its_metadata(tmp_path: Path) -> None:
-    about = f"<about><o:dc {_HEAD[3:-1]}><dc:type>licence</dc:type></o:dc></about>"
-    text = _OAI_HEAD + _harvested("A", "2020-01-01", "vase", extra=about) + _OAI_END
-    (artwork,), _ = _dry(tmp_path, text, tasks=("type",))
-    assert artwork.labels["type"] == ("vase",)
-
-
-def test_other_formats_in_a_harvest_are_passed_over(tmp_path: Path) -> None:
-    edm = (
-        "<record><header><identifier>oai:m:A</identifier></header><metadata>"
-        '<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><p xmlns="http://www.europeana.eu/schemas/edm/">'
-        '<t xmlns="http://purl.org/dc/elements/1.1/">x</t></p></r:RDF></metadata></record>'
-    )
-    (artwork,), sentences = _dry(tmp_path, _OAI_HEAD + _harvested("A", "", "vase") + edm + _OAI_END)
-    assert artwork.labels["type"] == ("vase",)
-    assert "passed over: OAI-PMH records in another format (oai:m:A)" in sentences
-
-
 def test_several_identifiers(tmp_path: Path) -> None:
     several = "<dc:identifier>A.1</dc:identifier><dc:identifier>30358</dc:identifier>"
     text = _record("<dc:identifier>http://hdl.example/1</dc:identifier>", several)
-    (artwork,), sentences = _dry(tmp_path, text)
+    (artwork,), sentences = read_dry(tmp_path, text)
     assert artwork.object_number == "A.1"
     assert (
         "object number: 1 record has several dc:identifier that are no web address; the first is the number"
         " (A.1 of A.1, 30358); --object-number names another field"
     ) in sentences
     text = _record("<dc:identifier>http://hdl.example/1</dc:identifier><dc:identifier>A.1</dc:identifier>")
-    (artwork,), sentences = _dry(tmp_path, text)
+    (artwork,), sentences = read_dry(tmp_path, text)
     assert artwork.object_number == "A.1"
     assert (
         "object number: 1 record has a dc:identifier and web addresses beside it; it is the number"
         " (A.1 of http://hdl.example/1, A.1)"
     ) in sentences
-    _, sentences = _dry(tmp_path, _record("<dc:identifier>A.1</dc:identifier>"))
+    _, sentences = read_dry(tmp_path, _record("<dc:identifier>A.1</dc:identifier>"))
     assert not any("number" in sentence for sentence in sentences)
-
-
-def test_the_identifier_of_a_harvest_as_number(tmp_path: Path) -> None:
-    text = _OAI_HEAD + _harvested("http://a.example/1", "", "vase") + _OAI_END
-    text = text.replace("oai:m:http://a.example/1", "oai:m:ark:/12/b")
-    (artwork,), sentences = _dry(tmp_path, text)
-    assert artwork.object_number == "ark:/12/b"
-    assert any(
-        "the end of the record's own identifier is the number (ark:/12/b)" in each for each in sentences
-    )
 
 
 def test_creators_and_institutions(tmp_path: Path) -> None:
@@ -366,16 +258,16 @@ def test_creators_and_institutions(tmp_path: Path) -> None:
         "<dc:creator>schilder: Hals, Frans</dc:creator><dc:creator>Leyster, Judith</dc:creator>"
         "<dc:publisher>Museum A</dc:publisher>"
     )
-    (artwork,), sentences = _dry(tmp_path, f"{_HEAD}{_number('A', fields)}</r>")
+    (artwork,), sentences = read_dry(tmp_path, f"{HEAD}{_number('A', fields)}</r>")
     assert artwork.labels["artist"] == ("schilder: Hals, Frans", "Leyster, Judith")
     assert (artwork.source, artwork.institution) == ("Museum A", None)
     assert (
         "artist: 1 value has a text before a colon, such as 'schilder: Hals, Frans'; it is part of the label, which"
         " --tasks artist=dc:creator[] leaves it out of"
     ) in sentences
-    (artwork,), _ = _dry(
+    (artwork,), _ = read_dry(
         tmp_path,
-        f"{_HEAD}{_number('A', fields)}</r>",
+        f"{HEAD}{_number('A', fields)}</r>",
         institution_column="dc:publisher",
         tasks=("artist=dc:creator[]",),
     )
@@ -385,21 +277,21 @@ def test_creators_and_institutions(tmp_path: Path) -> None:
 
 def test_a_language_that_a_record_lacks(tmp_path: Path) -> None:
     fields = "<dc:type xml:lang='nl'>prent</dc:type>"
-    text = f"{_HEAD}{_number('A', fields)}</r>"
-    (artwork,), sentences = _dry(tmp_path, text, language="de")
+    text = f"{HEAD}{_number('A', fields)}</r>"
+    (artwork,), sentences = read_dry(tmp_path, text, language="de")
     assert artwork.labels["type"] == ("prent",)
     assert "type: 1 record has no value in 'de', and all of the others were taken (nl)" in sentences
 
 
 def test_several_labels_in_a_value(tmp_path: Path) -> None:
     formats = _formats("olieverf; doek; 20 x 30 cm") + "<dc:creator>Hals; Leyster</dc:creator>"
-    text = f"{_HEAD}{_number('A', formats)}{_number('B', _formats('materiaal: hout; ivoor'))}</r>"
-    (first, second), sentences = _dry(tmp_path, text)
+    text = f"{HEAD}{_number('A', formats)}{_number('B', _formats('materiaal: hout; ivoor'))}</r>"
+    (first, second), sentences = read_dry(tmp_path, text)
     assert (first.labels["material"], second.labels["material"]) == ((), ("hout; ivoor",))
     assert (
         "artist: 1 label has a ';' or '|' within, such as 'Hals; Leyster'; --label-separator splits there"
     ) in sentences
-    (first, second), sentences = _dry(tmp_path, text, label_separator=";")
+    (first, second), sentences = read_dry(tmp_path, text, label_separator=";")
     assert (first.labels["material"], first.labels["artist"]) == (("olieverf", "doek"), ("Hals", "Leyster"))
     assert second.labels["material"] == ("hout", "ivoor")
     assert not any("--label-separator" in sentence for sentence in sentences)
@@ -414,7 +306,7 @@ def test_the_first_picture_that_is_there(tmp_path: Path) -> None:
         for name in ("page", "front.jpg", "small/front.jpg", "back.jpg")
     )
     relations = f"<dc:relation>{'a name of no file ' * 20}</dc:relation>{relations}"
-    (artwork,), sentences = _read_all(
+    (artwork,), sentences = read_all(
         tmp_path, _record("<dc:identifier>A</dc:identifier>", relations), image="dc:relation"
     )
     assert isinstance(artwork, Artwork)
@@ -442,7 +334,7 @@ def test_labels_equal_those_that_the_standard_library_reads(
         record = ElementTree.SubElement(root, "{http://www.openarchives.org/OAI/2.0/oai_dc/}dc")
         for name, text in [("identifier", f"N{number}"), *fields]:
             ElementTree.SubElement(record, f"{{http://purl.org/dc/elements/1.1/}}{name}").text = text
-    artworks, _ = _dry(tmp_path, ElementTree.tostring(root, encoding="unicode"), tasks=("type", "artist"))
+    artworks, _ = read_dry(tmp_path, ElementTree.tostring(root, encoding="unicode"), tasks=("type", "artist"))
     for artwork, fields in zip(artworks, records, strict=True):
         for task, element in (("type", "type"), ("artist", "creator")):
             expected = [" ".join(text.split()) for name, text in fields if name == element]

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import inspect
-import textwrap
 from pathlib import Path
 
 import pytest
+from source_cases import documented_record, only_artworks, sorted_out
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
@@ -14,7 +13,6 @@ from arttl.shards.rejects import Reject
 from arttl.sources import edm
 from arttl.sources.edm import read_edm
 from arttl.sources.registry import open_source
-from arttl.sources.remarks import Note, PassedOver, Remarks
 from arttl.sources.settings import SourceSettings
 
 _HEAD = (
@@ -25,11 +23,7 @@ _HEAD = (
 )
 
 
-def _example() -> str:
-    """The record in the module's docstring."""
-    text = inspect.cleandoc(edm.__doc__ or "")
-    start = text.index("    <rdf:RDF")
-    return textwrap.dedent(text[start : text.index("    </rdf:RDF>") + len("    </rdf:RDF>")])
+EXAMPLE = documented_record(edm, "rdf:RDF")
 
 
 def _read_all(tmp_path: Path, text: str, **changes: object) -> tuple[list[Artwork | Reject], list[str]]:
@@ -37,20 +31,11 @@ def _read_all(tmp_path: Path, text: str, **changes: object) -> tuple[list[Artwor
     (tmp_path / "images").mkdir(exist_ok=True)
     (tmp_path / "edm.xml").write_text(text, encoding="utf-8")
     values = {"metadata": tmp_path / "edm.xml", "images": tmp_path / "images", **changes}
-    rows: list[Artwork | Reject] = []
-    remarks = Remarks()
-    for item in read_edm(SourceSettings(source="edm", **values)):  # type: ignore[arg-type]
-        if isinstance(item, Note | PassedOver):
-            remarks.add(item)
-        else:
-            rows.append(item)
-    return rows, remarks.sentences()
+    return sorted_out(read_edm(SourceSettings(source="edm", **values)))  # type: ignore[arg-type]
 
 
 def _dry(tmp_path: Path, text: str, **changes: object) -> tuple[list[Artwork], list[str]]:
-    rows, sentences = _read_all(tmp_path, text, images=None, dry_run=True, **changes)
-    assert all(isinstance(row, Artwork) for row in rows)
-    return [row for row in rows if isinstance(row, Artwork)], sentences
+    return only_artworks(_read_all(tmp_path, text, images=None, dry_run=True, **changes))
 
 
 def _object(*properties: str, number: str = "A", about: str = "#a") -> str:
@@ -66,7 +51,7 @@ def test_the_example_of_the_docstring(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "sk-a-4878.jpg").touch()
     for language, material in ((None, "oil paint"), ("nl", "olieverf")):
-        (artwork,), sentences = _read_all(tmp_path, _example(), language=language)
+        (artwork,), sentences = _read_all(tmp_path, EXAMPLE, language=language)
         assert isinstance(artwork, Artwork)
         assert artwork.labels == {
             "material": (material,),
@@ -259,4 +244,4 @@ def test_no_records_and_bad_settings(tmp_path: Path) -> None:
     with pytest.raises(ArttlError, match="--source edm needs --metadata"):
         _dry(tmp_path, "", metadata=None)
     with pytest.raises(ArttlError, match="--tasks type 'dc:tipe' is not a field"):
-        _dry(tmp_path, _example(), tasks=("type=dc:tipe",))
+        _dry(tmp_path, EXAMPLE, tasks=("type=dc:tipe",))

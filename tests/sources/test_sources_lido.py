@@ -1,13 +1,10 @@
+"""LIDO: labels and their identifiers, languages, pictures, and what is said of the rest."""
+
 from __future__ import annotations
 
-import inspect
-import textwrap
-import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from lido_cases import (
     TERMINOLOGY,
     Item,
@@ -24,22 +21,16 @@ from lido_cases import (
     term,
     work_type,
 )
+from source_cases import documented_record
 
 from arttl.artworks import Artwork
 from arttl.errors import ArttlError
-from arttl.lido.record import FIELDS
-from arttl.shards.rejects import Reject
 from arttl.sources import lido
 from arttl.sources.registry import open_source
 from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
 
-
-def _example() -> str:
-    """The record in the module's docstring."""
-    text = inspect.cleandoc(lido.__doc__ or "")
-    start = text.index("    <lido:lido>")
-    return textwrap.dedent(text[start : text.index("    </lido:lido>") + len("    </lido:lido>")])
+_EXAMPLE = documented_record(lido, "lido:lido")
 
 
 def _read(tmp_path: Path, *records: str, **changes: object) -> list[Item]:
@@ -50,7 +41,7 @@ def _read(tmp_path: Path, *records: str, **changes: object) -> list[Item]:
 
 
 def test_the_example_of_the_docstring(tmp_path: Path) -> None:
-    artwork = read_one(tmp_path, _example())
+    artwork = read_one(tmp_path, _EXAMPLE)
     assert artwork.object_number == "SK-A-4878"
     assert artwork.labels == {
         "material": ("oil paint",),
@@ -166,47 +157,6 @@ def test_labels_in_another_language_are_counted(tmp_path: Path) -> None:
     assert not any("--language" in note for note in notes(read(tmp_path, dutch, several)))
 
 
-def test_records_without_a_number(tmp_path: Path) -> None:
-    bare = "<lido:lido><lido:lidoRecID>rec/7</lido:lidoRecID></lido:lido>"
-    reject, artwork = read(tmp_path, "<lido:lido/>", bare)
-    assert reject == Reject("", "", "", "no-object-number", "record 1 of dump.xml")
-    assert isinstance(artwork, Artwork)
-    assert (artwork.object_number, artwork.labels["type"]) == ("rec/7", ())
-
-
-def test_the_numbers_of_a_record(tmp_path: Path) -> None:
-    alternate = element("lidoRecID", "uuid-1", pref="alternate") + element(
-        "lidoRecID", "obj/1", pref="preferred"
-    )
-    only_in_the_wrap = element("administrativeMetadata", element("recordWrap", element("recordID", "402798")))
-    items = read(tmp_path, element("lido", alternate), element("lido", only_in_the_wrap))
-    assert [item.object_number for item in items if isinstance(item, Artwork)] == ["obj/1", "402798"]
-
-
-@pytest.mark.parametrize(
-    ("own", "records", "number"),
-    [
-        ("http://museum.example/7", (("local", "7"), ("TMS", "8")), "7"),
-        ("http://museum.example/7", (("TMS", "8"), ("", "1981.1.I")), "1981.1.I"),
-        ("DE-1/obj7", ((TERMINOLOGY + "lido00100", "007"),), "007"),
-        ("DE-1/obj7", (("TMS", "8"), ("local", "https://museum.example/obj/7")), "DE-1/obj7"),
-        ("http://museum.example/7", (("TMS", "8"),), "8"),
-        ("http://museum.example/7", (("local", "www.museum.example/obj/7"),), "www.museum.example/obj/7"),
-        ("http://museum.example/7", (), "http://museum.example/7"),
-        ("httpd-7", (), "httpd-7"),
-    ],
-)
-def test_a_local_number_comes_before_those_of_the_exchange(
-    own: str, records: tuple[tuple[str, str], ...], number: str, tmp_path: Path
-) -> None:
-    ids = [element("recordID", text, **({"type": type_} if type_ else {})) for type_, text in records]
-    administrative = element("administrativeMetadata", element("recordWrap", *ids))
-    assert read_one(tmp_path, record(number=own, administrative=administrative)).object_number == number
-    work = element("repositoryWrap", _holder(("", "https://museum.example/work/7"), ("", "W 1")))
-    with_work = record(description(identification=work), number=own, administrative=administrative)
-    assert read_one(tmp_path, with_work).object_number == "W 1"
-
-
 def test_bad_settings(tmp_path: Path) -> None:
     for changes, sentence in (
         ({"metadata": None}, "needs --metadata"),
@@ -217,115 +167,7 @@ def test_bad_settings(tmp_path: Path) -> None:
         ),
     ):
         with pytest.raises(ArttlError, match=sentence):
-            _read(tmp_path, _example(), **changes)
-
-
-def _holder(*numbers: tuple[str, str], kind: str = "", name: str = "") -> str:
-    body = element("repositoryName", element("legalBodyName", element("appellationValue", name)))
-    ids = [element("workID", number, **({"type": type_} if type_ else {})) for type_, number in numbers]
-    return element("repositorySet", body, *ids, **({"type": kind} if kind else {}))
-
-
-@pytest.mark.parametrize(
-    ("holders", "number", "museum"),
-    [
-        (
-            _holder(("inventory number", "OLD 1"), kind="former", name="Old Museum")
-            + _holder(("inventory number", "NEW 1"), kind="current", name="New Museum"),
-            "NEW 1",
-            "New Museum",
-        ),
-        (
-            _holder(("Inventarnummer", "OLD 1"), kind=TERMINOLOGY + "lido01019", name="Altes Museum")
-            + _holder(
-                ("", "7"), ("http://terminology.lido-schema.org/lido00113", "NEW 1"), name="Neues Museum"
-            ),
-            "NEW 1",
-            "Neues Museum",
-        ),
-        (_holder(("former number", "F 1"), ("object number", "O 1"), name="Museum"), "O 1", "Museum"),
-        (
-            _holder(("inventory number", "OLD 1"), kind="formerRepository", name="Old Museum"),
-            "rec-1",
-            "Source",
-        ),
-        (_holder(("isbn", "978"), ("numero", "N 1")), "N 1", "Source"),
-        (
-            _holder(("inventory number", "A 1"), name="Lender")
-            + _holder(
-                ("", "B 1"),
-                kind="http://terminology.lido-schema.org/repositorySet_type/current_repository_or_location",
-                name="Museum",
-            ),
-            "B 1",
-            "Museum",
-        ),
-        ("", "rec-1", "Source"),
-    ],
-)
-def test_numbers_and_museums(holders: str, number: str, museum: str, tmp_path: Path) -> None:
-    source = element("recordSource", element("legalBodyName", element("appellationValue", "Source")))
-    administrative = element("administrativeMetadata", element("recordWrap", source))
-    one = record(
-        description(identification=element("repositoryWrap", holders)), administrative=administrative
-    )
-    artwork = read_one(tmp_path, one)
-    assert (artwork.object_number, artwork.institution, artwork.source) == (number, museum, "Source")
-
-
-def test_the_museum_of_a_record_is_no_provider_of_others_records(tmp_path: Path) -> None:
-    def source(name: str, **attributes: str) -> str:
-        return element(
-            "recordSource", element("legalBodyName", element("appellationValue", name)), **attributes
-        )
-
-    wrap = element(
-        "recordWrap",
-        source("Portal", type="europeana:provider"),
-        source("Network", type="dataProvider"),
-        source("Museum"),
-    )
-    one = record(administrative=element("administrativeMetadata", wrap))
-    assert read_one(tmp_path, one).institution == "Museum"
-    wrap = element(
-        "recordWrap",
-        source("Portal", type="europeana:provider"),
-        source("Museum", type="europeana:dataProvider"),
-    )
-    one = record(administrative=element("administrativeMetadata", wrap))
-    assert read_one(tmp_path, one).institution == "Museum"
-
-
-def _dated(displayed: str = "", earliest: str = "", latest: str = "") -> str:
-    span = element("date", element("earliestDate", earliest), element("latestDate", latest))
-    date = element("eventDate", element("displayDate", displayed), span)
-    return record(description(event("production", date)))
-
-
-@pytest.mark.parametrize(
-    ("parts", "date", "year"),
-    [
-        (("about 1650", "1640", "1660"), "about 1650", "1640-1660"),
-        (("", "1650", "1660"), "1650-1660", "1650-1660"),
-        (("", "1654", "1654"), "1654", "1654"),
-        (("", "1959", ""), "1959", "1959"),
-        (("", "", "1959"), "1959", "1959"),
-        (("", "0", "0"), None, ()),
-        (("0", "0000", "0000-00-00"), None, ()),
-        (("17de eeuw", "0", "0"), "17de eeuw", "17de eeuw"),
-        (("", "1654-03-01", "1655-12-31"), "1654-03-01/1655-12-31", "1654-1655"),
-        (("", "1654-03", "9999"), "1654-03", "1654"),
-        (("", "0800", "0900"), "0800-0900", "800-900"),
-        (("", "-0300", "-0200"), "-0300/-0200", "300-200 BC"),
-        (("about the year 1", "-10", "10"), "about the year 1", "about the year 1"),
-        (("", "spring", "1650"), "spring-1650", "spring-1650"),
-        (("", "", ""), None, ()),
-    ],
-)
-def test_dates(parts: tuple[str, str, str], date: str | None, year: str | tuple[()], tmp_path: Path) -> None:
-    artwork = read_one(tmp_path, _dated(*parts), tasks=("year", "made=date"))
-    assert artwork.date == date
-    assert artwork.labels == {"year": (year,) if year else (), "made": (date,) if date else ()}
+            _read(tmp_path, _EXAMPLE, **changes)
 
 
 def test_identifiers_are_kept_as_they_stand(tmp_path: Path) -> None:
@@ -456,7 +298,7 @@ def test_the_master_of_the_first_resource_is_the_picture(tmp_path: Path) -> None
 
 def test_files_without_lido_records_are_said(tmp_path: Path) -> None:
     (tmp_path / "other.xml").write_text("<records><record/></records>")
-    items = read(tmp_path, _example(), metadata=tmp_path)
+    items = read(tmp_path, _EXAMPLE, metadata=tmp_path)
     assert PassedOver("files without LIDO records", "other.xml") in items
     assert sum(isinstance(item, Artwork) for item in items) == 1
 
@@ -478,107 +320,3 @@ def test_the_registry_says_what_was_found(tmp_path: Path) -> None:
         "events: of a production: 'Production' 1; not taken: 'Acquisition' 1",
         "roles: taken as artists: 'painter' 1; not taken: 'publisher' 1",
     ]
-
-
-def test_a_record_of_very_many_parts_takes_no_time(tmp_path: Path) -> None:
-    many = 6_000
-    concept = element("conceptID", "{}", source="S") + term("oil")
-    one = record(
-        description(
-            "".join(event("Production") + event("event") for _ in range(many)),
-            event(
-                "Production", materials(*(material(concept.format(i), type="material") for i in range(many)))
-            ),
-            event("Production", *(actor(f"A {index}") for index in range(many // 10))),
-        )
-    )
-    started = time.process_time()
-    artwork = read_one(tmp_path, one)
-    assert time.process_time() - started < 5
-    assert len(artwork.identifiers["material"]["oil"]) == many
-    assert len(artwork.labels["artist"]) == many // 10
-
-
-_NAMES = (
-    *(
-        "descriptiveMetadata",
-        "objectWorkType",
-        "eventSet",
-        "event",
-        "eventType",
-        "eventActor",
-        "actorInRole",
-        "actor",
-    ),
-    *(
-        "nameActorSet",
-        "appellationValue",
-        "roleActor",
-        "attributionQualifierActor",
-        "actorID",
-        "eventDate",
-        "date",
-    ),
-    *(
-        "earliestDate",
-        "latestDate",
-        "displayDate",
-        "eventMaterialsTech",
-        "materialsTech",
-        "termMaterialsTech",
-        "term",
-    ),
-    *(
-        "conceptID",
-        "displayMaterialsTech",
-        "repositorySet",
-        "repositoryName",
-        "legalBodyName",
-        "workID",
-        "recordSource",
-    ),
-    *(
-        "administrativeMetadata",
-        "resourceSet",
-        "resourceRepresentation",
-        "linkResource",
-        "titleSet",
-        "lidoRecID",
-    ),
-)
-_TEXTS = st.sampled_from(
-    ["", "Production", "material", "painter", "after", "0", "-50", "http://x/", "a (b", "%", "é"]
-)
-_TREES = st.recursive(
-    _TEXTS,
-    lambda inner: st.builds(
-        lambda name, children, kind, lang: element(
-            name, *children, type=kind, pref=kind, source=kind, lang=lang
-        ),
-        st.sampled_from(_NAMES),
-        st.lists(inner, max_size=4),
-        _TEXTS,
-        st.sampled_from(["", "en", "nl"]),
-    ),
-    max_leaves=25,
-)
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    parts=st.lists(_TREES, min_size=1, max_size=6),
-    language=st.sampled_from([None, "en"]),
-    attributed=st.booleans(),
-)
-def test_any_elements_are_read(
-    parts: list[str], language: str | None, attributed: bool, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    folder = tmp_path_factory.mktemp("any")
-    items = read(folder, record(*parts), language=language, attributed=attributed, tasks=tuple(FIELDS))
-    (artwork,) = (item for item in items if isinstance(item, Artwork))
-    for labels in artwork.labels.values():
-        assert all(label and label == " ".join(label.split()) for label in labels)
-        assert len(set(labels)) == len(labels)
-    assert all(set(kept) <= set(artwork.labels[task]) for task, kept in artwork.identifiers.items())
-    assert all(qualifier and name for qualifier, name in artwork.attributions)
-    assert all(len(note) < 2000 for note in notes(items))

@@ -5,18 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pytest
+from preset_cases import read
 
 from arttl.artworks import Artwork
 from arttl.sources.presets import PRESETS, recognised
-from arttl.sources.registry import open_source
 from arttl.sources.remarks import Note
 from arttl.sources.settings import SourceSettings
-from arttl.sources.table import guess_columns, read_table
+from arttl.sources.table import read_table
 
 
 def _csv(rows: list[dict[str, str]], delimiter: str = ",") -> str:
@@ -132,13 +130,6 @@ def _file(
     return path
 
 
-def _read(path: Path, **changes: object) -> tuple[list[Artwork], list[str], list[str]]:
-    """Artworks, what was guessed, and the sentences at the end."""
-    settings, shown = guess_columns(SourceSettings(metadata=path, dry_run=True, **changes))  # type: ignore[arg-type]
-    reading = open_source(settings)
-    return [item for item in reading if isinstance(item, Artwork)], shown, reading.sentences()
-
-
 def test_headers_of_known_tables() -> None:
     rows = (_MET, _CLEVELAND, _NGA, _TATE, _TATE_RECORD, _CARNEGIE, _CARNEGIE_RECORD, _AXIELL)
     assert [recognised(list(row)) for row in rows] == list(PRESETS)
@@ -162,7 +153,7 @@ def test_the_met(tmp_path: Path) -> None:
         {**_MET, "Object Number": "4", "Artist Role": "Artist|Artist", "Artist Display Name": "A|B|C"},
         {**_MET, "Object Number": "5", **dict.fromkeys([key for key in _MET if "Artist" in key], "")},
     ]
-    artworks, shown, sentences = _read(_file(tmp_path, rows))
+    artworks, shown, sentences = read(_file(tmp_path, rows))
     assert shown == [
         "objects.csv looks like the table of the Metropolitan Museum of Art; columns guessed:"
         ' --object-number "Object Number" --image "Object Number" --tasks material=Medium "type=Object Name"'
@@ -195,7 +186,7 @@ def test_the_met(tmp_path: Path) -> None:
         "artist: 6 makers are kept as attributions (role unclear (3), workshop of (1), after (1), published by (1))"
         " and are no labels; see --attributed" in sentences
     )
-    wide, _, sentences = _read(_file(tmp_path, rows), attributed=True)
+    wide, _, sentences = read(_file(tmp_path, rows), attributed=True)
     assert wide[2].labels["artist"] == ("Jan Muller", "Bartholomeus Spranger")
     assert any("with --attributed" in sentence for sentence in sentences)
 
@@ -226,7 +217,7 @@ def test_cleveland(tmp_path: Path) -> None:
             "creators": "A (x), artist, B (y), print publisher",
         },
     ]
-    artworks, shown, _ = _read(_file(tmp_path, rows))
+    artworks, shown, _ = read(_file(tmp_path, rows))
     assert "--image image_web" in shown[0]
     assert "--label-separator" not in shown[0]
     assert [(a.labels.get("artist", ()), a.attributions) for a in artworks] == [
@@ -251,7 +242,7 @@ def test_the_national_gallery(tmp_path: Path) -> None:
         {**_NGA, "accessionnum": "3", "attribution": "Jan Muller after Cornelis van Haarlem"},
         {**_NGA, "accessionnum": "4", "attribution": "American 19th Century"},
     ]
-    artworks, shown, _ = _read(_file(tmp_path, rows))
+    artworks, shown, _ = read(_file(tmp_path, rows))
     assert "--object-number accessionnum --image accessionnum" in shown[0]
     assert [(a.labels.get("artist", ()), a.attributions) for a in artworks] == [
         (("John Ruskin",), ()),
@@ -260,12 +251,12 @@ def test_the_national_gallery(tmp_path: Path) -> None:
         (("American 19th Century",), ()),
     ]
     joined = _file(tmp_path, [{**_NGA, "iiifurl": "https://api.nga.example/iiif/uuid"}])
-    assert "--image iiifurl" in _read(joined)[1][0]
+    assert "--image iiifurl" in read(joined)[1][0]
 
 
 def test_tate(tmp_path: Path) -> None:
     after = {**_TATE, "accession_number": "A2", "artist": "Turner, Joseph", "artistRole": "after"}
-    artworks, shown, _ = _read(_file(tmp_path, [_TATE, after]))
+    artworks, shown, _ = read(_file(tmp_path, [_TATE, after]))
     assert "--tasks material=medium artist=artist --title" in shown[0]
     assert "--image thumbnailUrl" in shown[0]
     assert [(a.labels.get("artist", ()), a.attributions) for a in artworks] == [
@@ -274,14 +265,14 @@ def test_tate(tmp_path: Path) -> None:
     ]
     # The first edition of the table had neither roles nor media.
     old = {key: value for key, value in _TATE.items() if key not in ("artistRole", "medium")}
-    artworks, shown, _ = _read(_file(tmp_path, [old]))
+    artworks, shown, _ = read(_file(tmp_path, [old]))
     assert "--tasks artist=artist --title" in shown[0]
     assert artworks[0].labels == {"artist": ("Blake, Robert",)}
 
 
 def test_tate_s_records(tmp_path: Path) -> None:
     nobody = {**_TATE_RECORD, "acno": "T2", "contributors": [], "classification": None}
-    artworks, shown, _ = _read(_file(tmp_path, [_TATE_RECORD, nobody]))
+    artworks, shown, _ = read(_file(tmp_path, [_TATE_RECORD, nobody]))
     assert "--tasks material=medium type=classification artist=contributors.fc" in shown[0]
     assert artworks[0].labels == {
         "material": ("Mezzotint on paper",),
@@ -294,11 +285,11 @@ def test_tate_s_records(tmp_path: Path) -> None:
 
 
 def test_carnegie(tmp_path: Path) -> None:
-    (artwork,), shown, _ = _read(_file(tmp_path, [_CARNEGIE]))
+    (artwork,), shown, _ = read(_file(tmp_path, [_CARNEGIE]))
     assert "--label-separator '|'" in shown[0]
     assert artwork.labels == {"material": ("satin",), "type": ("Textiles",), "artist": ("A. Weaver",)}
     assert artwork.attributions == (("publisher", "B. Dealer"),)
-    (artwork,), shown, _ = _read(_file(tmp_path, [_CARNEGIE_RECORD]))
+    (artwork,), shown, _ = read(_file(tmp_path, [_CARNEGIE_RECORD]))
     assert "artist=creator.full_name" in shown[0]
     assert artwork.labels == {"material": ("satin",), "type": ("Textiles",), "artist": ("A. Weaver",)}
     assert artwork.attributions == (("school of", "B. Master"),)
@@ -313,26 +304,26 @@ def test_carnegie(tmp_path: Path) -> None:
             "creator": [{"full_name": "A", "role": "after"}, {"full_name": "B", "role": "engraver"}],
         },
     ]
-    artworks, _, _ = _read(_file(tmp_path, joined))
+    artworks, _, _ = read(_file(tmp_path, joined))
     assert [(a.labels.get("artist", ()), a.attributions) for a in artworks] == [
         ((), (("role unclear", "A"), ("role unclear", "B"))),
         (("B",), (("after", "A"),)),
     ]
-    (artwork,), _, _ = _read(_file(tmp_path, [{**_CARNEGIE, "role": "after|"}]))
+    (artwork,), _, _ = read(_file(tmp_path, [{**_CARNEGIE, "role": "after|"}]))
     assert artwork.attributions == (("role unclear", "A. Weaver"), ("role unclear", "B. Dealer"))
     assert artwork.institution == "Carnegie Museum of Art"
 
 
 def test_axiell(tmp_path: Path) -> None:
     rows = [_AXIELL, {**_AXIELL, "objectnummer": "SK-A-2", "datering.datum.eind": "1883"}]
-    (first, second), shown, _ = _read(_file(tmp_path, rows, delimiter=";", encoding="utf-8-sig"))
+    (first, second), shown, _ = read(_file(tmp_path, rows, delimiter=";", encoding="utf-8-sig"))
     assert "looks like an export of Axiell Collections (Adlib); columns guessed" in shown[0]
     assert "--label-separator '$'" in shown[0]
     assert "--institution Rijksmuseum" in shown[0]
     assert first.labels == {"type": ("pastel", "tekening"), "artist": ("Anspach, Johan", "anoniem")}
     assert (first.object_number, first.date, second.date) == ("SK-A-1", "1883-1884", "1883")
     days = [{**_AXIELL, "datering.datum.start": "1802-05-14", "datering.datum.eind": "1802-06-01"}]
-    (dated,), _, _ = _read(_file(tmp_path, days, delimiter=";"))
+    (dated,), _, _ = read(_file(tmp_path, days, delimiter=";"))
     assert dated.date == "1802-05-14/1802-06-01"
     # As Excel and Axiell write it: a byte order mark, quotes inside cells, quoted empty cells, Windows line ends.
     text = (
@@ -340,19 +331,19 @@ def test_axiell(tmp_path: Path) -> None:
         '1;SK-A-1;Plantage "Voorburg"$"Manumittée";"";papier$inkt;"a ""b"""\r\n'
     )
     (tmp_path / "objects.csv").write_bytes(text.encode())
-    (artwork,), _, _ = _read(tmp_path / "objects.csv")
+    (artwork,), _, _ = read(tmp_path / "objects.csv")
     assert artwork.labels == {"material": ("papier", "inkt"), "type": ('a "b"',)}
     assert artwork.title == 'Plantage "Voorburg"$"Manumittée"'
     # Another museum with the same program is not the Rijksmuseum.
     other = [{**_AXIELL, "PID_werk.URI": "https://pid.example/1"}]
-    (artwork,), shown, _ = _read(_file(tmp_path, other, delimiter=";"))
+    (artwork,), shown, _ = read(_file(tmp_path, other, delimiter=";"))
     assert "--institution" not in shown[0]
     assert artwork.institution is None
 
 
 def test_flags_override_what_is_guessed(tmp_path: Path) -> None:
     path = _file(tmp_path, [{**_MET, "Artist Prefix": "After", "photo": "p/1.jpg"}])
-    (artwork,), shown, _ = _read(
+    (artwork,), shown, _ = read(
         path,
         object_number="Object ID",
         tasks=("maker=Artist Display Name",),
@@ -369,7 +360,7 @@ def test_flags_override_what_is_guessed(tmp_path: Path) -> None:
     assert artwork.image == Path("p/1.jpg")
     # The makers are told apart whatever the task is called, and only where the column is the table's own.
     assert artwork.attributions == (("After", "John La Farge"),)
-    (artwork,), _, _ = _read(path, tasks=("maker=Title",))
+    (artwork,), _, _ = read(path, tasks=("maker=Title",))
     assert (artwork.labels, artwork.attributions) == ({"maker": ("Branch",)}, ())
 
 
@@ -382,77 +373,3 @@ def test_a_table_of_one_s_own_is_read_as_before(tmp_path: Path) -> None:
     assert not any(isinstance(item, Note) for item in items)
     assert isinstance(items[0], Artwork)
     assert items[0].labels == {"artist": ("After Rembrandt",)}
-
-
-@pytest.mark.real
-def test_the_real_met(real_data: Path) -> None:
-    artworks, _, sentences = _read(real_data / "met-metadata" / "objects.csv")
-    assert len(artworks) == 8867
-    artists = Counter(name for artwork in artworks for name in artwork.labels.get("artist", ()))
-    qualifiers = Counter(q for artwork in artworks for q, _ in artwork.attributions)
-    assert artists["James Peale"] == 33
-    assert (qualifiers["Attributed to"], qualifiers["Workshop of"], qualifiers["Commissioned by"]) == (
-        167,
-        85,
-        3,
-    )
-    assert "role unclear" not in qualifiers
-    first = artworks[0]
-    assert (first.object_number, first.attributions) == (
-        "66.73",
-        (("Formerly attributed to", "John La Farge"),),
-    )
-    assert any(sentence.startswith("artist: ") for sentence in sentences)
-
-
-@pytest.mark.real
-def test_the_real_cleveland_and_nga(real_data: Path) -> None:
-    artworks, _, _ = _read(real_data / "metadata" / "table" / "cleveland-workshop.csv")
-    by_number = {artwork.object_number: artwork for artwork in artworks}
-    assert by_number["2018.41"].attributions == (("Attributed to", "Louis Rolland Trinquesse"),)
-    assert by_number["2017.211"].attributions == (("Attributed to", "Jean Baptiste Martin, Le Vieux"),)
-    assert by_number["2018.43"].labels == {
-        "material": ("Graphite with some stumping",),
-        "type": ("Drawing",),
-        "artist": ("Henri Lehmann",),
-    }
-    assert by_number["2018.43"].institution == "The Cleveland Museum of Art"
-    artworks, _, _ = _read(real_data / "metadata" / "table" / "nga-ruskin.csv")
-    assert {artwork.labels["artist"] for artwork in artworks} == {("John Ruskin",)}
-    assert (artworks[1].object_number, artworks[1].date) == ("1988.20.38", "mid-1850s")
-
-
-@pytest.mark.real
-def test_the_real_tate_and_carnegie(real_data: Path) -> None:
-    artworks, _, _ = _read(real_data / "metadata" / "json" / "tate-80.jsonl")
-    by_number = {artwork.object_number: artwork for artwork in artworks}
-    assert by_number["T00001"].labels["artist"] == ("Keith Vaughan",)
-    assert by_number["T04069"].labels["artist"] == ("John Constable", "David Lucas")
-    assert by_number["T04239"].attributions == (("attributed to", "Joseph Highmore"),)
-    assert sum(("after", "Joseph Mallord William Turner") in a.attributions for a in artworks) == 9
-    artworks, _, _ = _read(real_data / "metadata" / "json" / "carnegie-80.jsonl")
-    assert len(artworks) == 80
-    qualifiers = Counter(q for artwork in artworks for q, _ in artwork.attributions)
-    assert qualifiers == {"role unclear": 4, "publisher": 2, "after": 1, "school of": 1, "probably by": 1}
-    # `Boetius Adams Bolswert`, after, and `Abraham Bloemaert`: whose model it was, the record does not say.
-    (plate,) = [artwork for artwork in artworks if artwork.object_number == "2016.4.70"]
-    assert "artist" not in plate.labels
-    assert plate.raw_labels["artist"] == ("Boetius Adams Bolswert", "Abraham Bloemaert")
-
-
-@pytest.mark.real
-def test_the_real_rijksmuseum(real_data: Path) -> None:
-    path = real_data / "metadata" / "table" / "rijksmuseum-suriname-adlib.csv"
-    artworks, shown, _ = _read(path)
-    assert "--institution Rijksmuseum" in shown[0]
-    assert len(artworks) == 297
-    by_number = {artwork.object_number: artwork for artwork in artworks}
-    portrait = by_number["SK-A-2635"]
-    assert portrait.labels == {
-        "material": ("ivoor", "goud", "email", "parel", "haar"),
-        "type": ("miniatuur (schildering)",),
-        "artist": ("anoniem",),
-    }
-    assert portrait.raw_labels["artist"] == ("anoniem", "anoniem")
-    assert by_number["SK-A-2630"].date == "1802-05-14"
-    assert sum(artwork.date == "1883-1884" for artwork in artworks) == 46

@@ -34,7 +34,7 @@ const isMultiple = () => session.tasks.find((each) => each.name === rows.task).m
 
 function labelsOf(name) {
   if (!labels.has(name)) {
-    labels.set(name, get("labels", { task: name }).then((given) => new Labels(given)));
+    labels.set(name, get("labels", { task: name }).then((given) => new Labels(given, session.letters)));
     labels.get(name).catch(() => labels.delete(name));
   }
   return labels.get(name);

@@ -4,16 +4,19 @@ import { byId, counted, make } from "./elements.js";
 
 const MOST_SHOWN = 50;
 
-// Letters that are no letter with an accent to Unicode, but to who types; as in arttl/characters.py.
-const LETTERS = { ł: "l", ø: "o", đ: "d", ð: "d", ı: "i", ß: "ss", æ: "ae", œ: "oe", þ: "th" };
-
-export const fold = (text) =>
-  text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase().replace(/[łøđðıßæœþ]/g, (letter) => LETTERS[letter])
-    .replace(/\s+/g, " ").trim();
+// A function of texts that takes off accents and letter case; `letters`: what is typed for letters that Unicode does
+// not take apart into a letter and an accent, as of arttl/characters.py.
+function folding(letters) {
+  const special = new RegExp(`[${Object.keys(letters).join("")}]`, "g");
+  return (text) =>
+    text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase().replace(special, (letter) => letters[letter])
+      .replace(/\s+/g, " ").trim();
+}
 
 // Labels, with all that they can be found by; the order of the server, in which labels are first met, is kept.
 export class Labels {
-  constructor({ labels, others, uris }) {
+  constructor({ labels, others, uris }, letters) {
+    const fold = this.fold = folding(letters);
     this.names = labels;
     this.others = others;
     this.uris = uris;
@@ -28,13 +31,13 @@ export class Labels {
     this.names.push(label);
     this.others.push([]);
     this.uris.push([]);
-    this.folded.push(fold(label));
+    this.folded.push(this.fold(label));
     this.beside.push([]);
   }
 
   // Indices of labels: equal ones, those that begin so, that have a word that begins so, that hold it, other names.
   search(text, most = MOST_SHOWN) {
-    const needle = fold(text);
+    const needle = this.fold(text);
     if (!needle) return { found: this.names.slice(0, most).map((_, index) => index), total: this.names.length };
     const ranks = [[], [], [], [], []];
     for (let index = 0; index < this.folded.length; index += 1) {
