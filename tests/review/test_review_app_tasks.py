@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import Browser, Page, chromium
+from browser import Browser, Page
 from review_cases import LABELS, Server, arguments, serving
 
 from arttl.decisions.file import DecisionFile
@@ -15,12 +14,6 @@ from arttl.decisions.file import DecisionFile
 pytestmark = [pytest.mark.slow, pytest.mark.browser]
 
 pytest.importorskip("uvicorn", reason="the extra `review` is not installed")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 def choose(page: Page, **values: str) -> None:
