@@ -97,7 +97,7 @@ def test_pooling_goes_from_features_to_the_model_and_what_it_predicts(
         small_shards, tmp_path / "both", backbone="test_vit", pooling="both", input_size=64, stages="last"
     )
     assert both.stages == {"pooled": 128} and both.load_backbone().pooling == "both"
-    with pytest.raises(ArttlError, match="stages pooled 64, not pooled 128"):
+    with pytest.raises(ArttlError, match="both holds features of stages pooled 128, not pooled 64"):
         features_of(small_shards, tmp_path / "both", backbone="test_vit", input_size=64, stages="last")
     out = tmp_path / "run"
     probe(ProbeSettings(features=(tmp_path / "both",), out=out, tasks=("type",), **FEW))
