@@ -215,15 +215,19 @@ class Results:
             return structured(self._test(folder).tasks.get(cell.task), _TestFigures, where, surplus=True)
 
     def epochs(self, cell: Cell) -> list[float]:
-        """The accuracy on the validation split after each epoch of training; none where the heads were solved for."""
+        """The accuracy on the validation split after each epoch of training.
+
+        None where the heads were solved for, or no sample of that split has a label of the task.
+        """
         folder = self.folder(cell)
         with reading(folder):
             lines = [line for line in RunFolder(folder).metrics() if "epoch" in line]
             where = folder / "metrics.jsonl"
             epochs = [structured(line, _Epoch, where, surplus=True).val_accuracy for line in lines]
-            if any(cell.task not in epoch for epoch in epochs):
+            known = [epoch[cell.task] for epoch in epochs if cell.task in epoch]
+            if known and len(known) < len(epochs):
                 raise ArttlError(f"{where} lacks {cell.task!r}")
-        return [epoch[cell.task] for epoch in epochs]
+        return known
 
 
 def _read_test(folder: Path) -> _Test:

@@ -60,6 +60,18 @@ def test_what_is_read(trained: tuple[Results, Cell, Path], plan: Plan) -> None:
     assert [table.rows for table in layer_tables(plan)] == [[("vgg19", "layer1", "50.0", "20", "50.0", "20")]]
 
 
+def test_a_task_without_labels_on_the_validation_split_has_no_curve(
+    trained: tuple[Results, Cell, Path],
+) -> None:
+    results, cell, folder = trained
+    others = [{"epoch": number, "val_accuracy": {"artist": 0.5}} for number in (1, 2)]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in others))
+    assert results.epochs(cell) == []
+    (folder / "metrics.jsonl").write_text(json.dumps(others[0]) + "\n" + json.dumps(EPOCHS[0]) + "\n")
+    with pytest.raises(ArttlError, match="lacks 'type'"):
+        results.epochs(cell)
+
+
 @pytest.mark.parametrize(
     ("figures", "reason"),
     [
