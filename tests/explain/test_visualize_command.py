@@ -57,6 +57,22 @@ def test_overlays_of_files_do_not_overwrite_each_other(model, pictures, tmp_path
     assert sorted(path.name for path in out.iterdir()) == ["panel.png", "vase-2.png", "vase.png"]
 
 
+def test_names_that_meet_do_not_overwrite_each_other(pictures, tmp_path) -> None:
+    tasks = TaskSet(
+        [
+            Task(name, "single-label", Vocabulary(("a", "b"), (1, 1), (0,)))
+            for name in ("material", "of-material")
+        ]
+    )
+    MultiTaskModel(Backbone("test_resnet"), tasks, Preprocess(size=64)).save(tmp_path / "model")
+    images = (pictures[0].with_name("vase.jpg"), pictures[0].with_name("vase-of.jpg"))
+    images[1].write_bytes(images[0].read_bytes())
+    settings = VisualizeSettings(model=tmp_path / "model", images=images, out=tmp_path / "maps")
+    written = visualize(settings)
+    assert len(set(written)) == len(written) == 2 * 2 + 1
+    assert "vase-of-material-2.png" in {path.name for path in written}
+
+
 def test_the_overlay_is_the_models_own_map(model, pictures, tmp_path) -> None:
     import arttl
 
