@@ -182,7 +182,7 @@ def doubt_batches(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch
                     raise ArttlError(f"{_FLAG} {path} has no column {name!r} as arttl audit writes it")
             if rows > _MOST_ROWS:
                 raise ArttlError(f"{_FLAG} {path} has {rows:,} rows; up to {_MOST_ROWS:,} are read")
-            for batch in batches(file, names, path):
+            for batch in batches(file, path, names, path):
                 size += batch.nbytes
                 tasks |= {*pc.unique(batch["task"]).to_pylist()}
                 if size > MOST_BYTES or len(tasks) > _MOST_TASKS:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from arttl.decisions.decision import LONGEST_TEXT
 from arttl.errors import ArttlError
+from arttl.shards.parquet_batches import Source, bounded_batches
 
 MOST_BYTES = 256 * 2**20
 """Of memory, for the rows that are read at once."""
@@ -20,12 +21,13 @@ _BATCHES_AT_ONCE, _BYTES_AT_ONCE = 32, 16 * 2**20  # that are encoded at once, w
 
 
 def checked_batches(
-    file: pq.ParquetFile, columns: Sequence[str] | None, path: Path, group: int | None = None
+    file: pq.ParquetFile, source: Source, columns: Sequence[str] | None, path: Path, group: int | None = None
 ) -> Iterator[pa.RecordBatch]:
     """Up to 512 rows of a file at a time, whose texts are valid and no longer than a decision may hold.
 
     Args:
         file: itself.
+        source: what it was opened from.
         columns: that are read; None: all.
         path: of the file.
         group: number of the row group that is read; None: all.
@@ -34,7 +36,8 @@ def checked_batches(
         ArttlError: for more than 256 MiB in 512 rows, or a longer text.
     """
     first = 1
-    for batch in file.iter_batches(_BATCH, columns=columns, row_groups=None if group is None else [group]):
+    groups = None if group is None else [group]
+    for batch in bounded_batches(file, source, path, columns, _BATCH, groups):
         batch.validate(full=True)  # texts that are no UTF-8 would be found where they are used
         where = f"one of the rows {first:,} to {first + len(batch) - 1:,} of {path}"
         if batch.nbytes > MOST_BYTES:
@@ -46,10 +49,12 @@ def checked_batches(
         yield batch
 
 
-def batches(file: pq.ParquetFile, columns: Sequence[str], path: Path) -> Iterator[pa.RecordBatch]:
+def batches(
+    file: pq.ParquetFile, source: Source, columns: Sequence[str], path: Path
+) -> Iterator[pa.RecordBatch]:
     """`checked_batches` of a whole file, several together."""
     waiting, size = list[pa.RecordBatch](), 0
-    for batch in checked_batches(file, columns, path):
+    for batch in checked_batches(file, source, columns, path):
         waiting.append(batch)
         size += batch.nbytes
         if size > _BYTES_AT_ONCE or len(waiting) == _BATCHES_AT_ONCE:

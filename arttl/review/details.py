@@ -18,8 +18,8 @@ from arttl.errors import ArttlError, one_line
 from arttl.exchange.doubts import DoubtRecord, SimilarObject, doubt_of
 from arttl.exchange.parquet_rows import checked_batches
 from arttl.exchange.predictions import Ranked
-from arttl.review.line_files import Source
 from arttl.review.reading import task_names
+from arttl.shards.parquet_batches import Source
 
 MOST_RANKED = 20
 """Labels of a task that are shown with their probability."""
@@ -66,7 +66,7 @@ class RecordFile:
         Raises:
             ArttlError: if it cannot be read.
         """
-        self._path, self._lock = path, threading.Lock()
+        self._path, self._source, self._lock = path, source, threading.Lock()
         self._batches: OrderedDict[int, tuple[int, pa.RecordBatch]] = OrderedDict()
         try:
             self._file = pq.ParquetFile(source)
@@ -96,7 +96,7 @@ class RecordFile:
     def _read(self, row: int) -> dict[str, Any]:
         group = int(np.searchsorted(self._starts, row, "right")) - 1
         first = int(self._starts[group])
-        for batch in checked_batches(self._file, None, self._path, group):
+        for batch in checked_batches(self._file, self._source, None, self._path, group):
             if row < first + len(batch):
                 self._batches[first] = (first, batch)
                 if len(self._batches) > _KEPT:

@@ -25,7 +25,7 @@ from arttl.review.columns import (
     TaskColumns,
     starts_of,
 )
-from arttl.review.line_files import Source
+from arttl.shards.parquet_batches import Source
 
 MOST_ROWS = 5_000_000
 
@@ -83,7 +83,7 @@ def read_suggestions(
                 name: _Building(labels.setdefault(name, Labels()), schema.field(name).type) for name in tasks
             }
             columns = [*texts, *(f"{name}.{child}" for name in tasks for child in building[name].children)]
-            for batch in batches(file, columns, path):
+            for batch in batches(file, source, columns, path):
                 for name, arrays in texts.items():
                     arrays.append(batch.column(name))
                 for name in tasks:

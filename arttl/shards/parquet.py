@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from arttl.errors import ArttlError, one_line
+from arttl.shards.parquet_batches import bounded_batches
 
 MOST_ROWS = 50_000_000
 BYTES_PER_ROW = 2048  # real manifests have some 300
@@ -49,8 +50,7 @@ def read_bounded_table(
             if rows > MOST_ROWS:
                 raise ArttlError(f"{path} has {rows:,} rows, more than {MOST_ROWS:,}")
             tables, size = [schema.empty_table()], 0
-            batch_rows = max(1, min(_BATCH, _BYTES_BESIDE // bytes_per_row))
-            for batch in file.iter_batches(batch_rows, columns=schema.names):
+            for batch in bounded_batches(file, path, path, schema.names, _BATCH):
                 batch.validate(full=True)  # texts that are no UTF-8 would be found where they are used
                 tables.append(pa.Table.from_batches([batch]).select(schema.names).cast(schema))
                 size += tables[-1].nbytes  # after the cast, since a dictionary hides what it stands for
