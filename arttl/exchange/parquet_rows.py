@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from arttl.decisions.decision import LONGEST_TEXT
 from arttl.errors import ArttlError
-from arttl.shards.parquet_batches import Source, bounded_batches
+from arttl.shards.parquet_batches import BoundedFile
 
 MOST_BYTES = 256 * 2**20
 """Of memory, for the rows that are read at once."""
@@ -21,13 +20,12 @@ _BATCHES_AT_ONCE, _BYTES_AT_ONCE = 32, 16 * 2**20  # that are encoded at once, w
 
 
 def checked_batches(
-    file: pq.ParquetFile, source: Source, columns: Sequence[str] | None, path: Path, group: int | None = None
+    table: BoundedFile, columns: Sequence[str] | None, path: Path, group: int | None = None
 ) -> Iterator[pa.RecordBatch]:
     """Up to 512 rows of a file at a time, whose texts are valid and no longer than a decision may hold.
 
     Args:
-        file: itself.
-        source: what it was opened from.
+        table: the file.
         columns: that are read; None: all.
         path: of the file.
         group: number of the row group that is read; None: all.
@@ -36,8 +34,7 @@ def checked_batches(
         ArttlError: for more than 256 MiB in 512 rows, or a longer text.
     """
     first = 1
-    groups = None if group is None else [group]
-    for batch in bounded_batches(file, source, path, columns, _BATCH, groups):
+    for batch in table.batches(columns, _BATCH, None if group is None else [group]):
         batch.validate(full=True)  # texts that are no UTF-8 would be found where they are used
         where = f"one of the rows {first:,} to {first + len(batch) - 1:,} of {path}"
         if batch.nbytes > MOST_BYTES:
@@ -49,12 +46,10 @@ def checked_batches(
         yield batch
 
 
-def batches(
-    file: pq.ParquetFile, source: Source, columns: Sequence[str], path: Path
-) -> Iterator[pa.RecordBatch]:
+def batches(table: BoundedFile, columns: Sequence[str], path: Path) -> Iterator[pa.RecordBatch]:
     """`checked_batches` of a whole file, several together."""
     waiting, size = list[pa.RecordBatch](), 0
-    for batch in checked_batches(file, source, columns, path):
+    for batch in checked_batches(table, columns, path):
         waiting.append(batch)
         size += batch.nbytes
         if size > _BYTES_AT_ONCE or len(waiting) == _BATCHES_AT_ONCE:

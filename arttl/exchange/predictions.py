@@ -9,12 +9,11 @@ from typing import Any, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from arttl.documents import parse_json, structured
 from arttl.errors import ArttlError, one_line
 from arttl.exchange.values import Status
-from arttl.shards.parquet_batches import bounded_batches
+from arttl.shards.parquet_batches import BoundedFile
 
 _ROWS = 500  # of a Parquet file that are read at once
 _LONGEST_ROW = 2**20  # bytes; a million labels are no suggestion
@@ -217,12 +216,12 @@ def read_lines(path: Path, flag: str = _FLAG) -> Iterator[tuple[str, dict[str, A
 def _of_parquet(path: Path, only: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
     number = 0
     try:
-        with pq.ParquetFile(path) as file:
-            schema = file.schema_arrow
+        with BoundedFile(path) as table:
+            schema = table.file.schema_arrow
             names = [each.name for each in schema if each.name in only or (not only and _is_read(each))]
             if repeated := next((name for name in names if names.count(name) > 1), None):
                 raise ArttlError(f"{_FLAG} {path} has two columns {repeated!r}")
-            for batch in bounded_batches(file, path, path, names, _ROWS):
+            for batch in table.batches(names, _ROWS):
                 batch.validate(full=True)  # texts that are no UTF-8 would be found where they are used
                 if sum(map(_bytes, batch.columns)) > len(batch) * _LONGEST_ROW:
                     raise ArttlError(f"rows {number + 1:,} and later of {path} hold more than 1 MiB each")

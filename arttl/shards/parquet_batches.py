@@ -8,11 +8,10 @@ say it, from the dictionary and from the lengths of lists.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from functools import lru_cache
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import BinaryIO, NamedTuple, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -33,48 +32,103 @@ _PER_VALUE = 32  # bytes: a number, its levels, the offset of a text or a list
 _RLE, _DELTA_BYTE_ARRAY = 3, 7  # of Parquet's encodings
 _SHARED = (2, 8, _DELTA_BYTE_ARRAY)  # a text may be stored once and stand for many; 2 and 8: in a dictionary
 _LEAST_SOUGHT = 1024  # bytes of a dictionary whose longest text is looked for
-_CODECS = {"SNAPPY": "snappy", "GZIP": "gzip", "BROTLI": "brotli", "ZSTD": "zstd", "LZ4": "lz4_raw"}
 
 _codec = lru_cache(pa.Codec)
 
 
-def bounded_batches(
-    file: pq.ParquetFile,
-    source: Source,
-    path: Path,
-    columns: Sequence[str] | None,
-    rows: int,
-    groups: Sequence[int] | None = None,
-) -> Iterator[pa.RecordBatch]:
-    """Batches of rows, in their order, that take some 32 MiB each, or hold one row.
+class BoundedFile:
+    """A Parquet file whose rows are read in batches that take some 32 MiB each, or hold one row.
 
-    Args:
-        file: itself.
-        source: what it was opened from.
-        path: of the file, for messages.
-        columns: that are read; None: all.
-        rows: of a batch, at most.
-        groups: numbers of the row groups that are read; None: all.
-
-    Raises:
-        ArttlError: naming the column whose pages are not as the format asks for, are larger than `LARGEST_PAGE` or
-            together than `MOST_OF_PAGES`, or of which a row may hold more than `MOST_OF_A_ROW`.
+    Attributes:
+        file: for what its schema says; columns are read by `batches`.
+        rows: their number.
     """
-    together, size = list[int](), 0
-    with source.open("rb") if isinstance(source, Path) else nullcontext(source) as opened:
-        table = _Table(file, opened, path, columns)
-        for group in range(file.metadata.num_row_groups) if groups is None else groups:
+
+    def __init__(self, path: Path, source: Source | None = None) -> None:
+        """Open a file.
+
+        Args:
+            path: of the file, for messages.
+            source: where it is read from; None: the path.
+
+        Raises:
+            ArttlError: if its footer is damaged.
+            OSError, ValueError, pyarrow.ArrowException: if it cannot be read, or is not Parquet.
+        """
+        self._path, given = path, path if source is None else source
+        self.file = pq.ParquetFile(given)
+        self.rows: int = self.file.metadata.num_rows
+        opened = given.open("rb") if isinstance(given, Path) else given
+        self._own = opened if isinstance(given, Path) else None
+        try:
+            self._reader = PageReader(opened)
+        except ValueError as error:
+            self.close()
+            raise ArttlError(f"{path} cannot be read as Parquet: {error}") from error
+
+    def __enter__(self) -> BoundedFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what was opened here, which a source that is open is not."""
+        self.file.close()
+        if self._own is not None:
+            self._own.close()
+
+    @property
+    def rows_of_groups(self) -> list[int]:
+        """The rows of each row group."""
+        return [group.rows for group in self._reader.groups]
+
+    def batches(
+        self, columns: Sequence[str] | None, rows: int, groups: Sequence[int] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows, in their order.
+
+        Args:
+            columns: that are read; None: all.
+            rows: of a batch, at most.
+            groups: numbers of the row groups that are read; None: all.
+
+        Raises:
+            ArttlError: naming the column whose pages are not as the format asks for, are larger than `LARGEST_PAGE` or
+                together than `MOST_OF_PAGES`, or of which a row may hold more than `MOST_OF_A_ROW`.
+        """
+        table = _Table(self.file, self._reader, self._path, columns)
+        together, size = list[int](), 0
+        for group in range(len(self._reader.groups)) if groups is None else groups:
             whole, fewer = table.plan(group, rows)
             if together and size + whole > _AT_ONCE:
-                yield from file.iter_batches(rows, row_groups=together, columns=columns)
+                yield from self.file.iter_batches(rows, row_groups=together, columns=columns)
                 together, size = [], 0
             if whole <= _AT_ONCE:
                 together.append(group)
                 size += whole
             else:
-                yield from file.iter_batches(fewer, row_groups=[group], columns=columns)
+                yield from self.file.iter_batches(fewer, row_groups=[group], columns=columns)
         if together:
-            yield from file.iter_batches(rows, row_groups=together, columns=columns)
+            yield from self.file.iter_batches(rows, row_groups=together, columns=columns)
+
+
+class _Column(NamedTuple):
+    """A column without others within, by the schema.
+
+    Attributes:
+        number: of the column.
+        path: its name, after those of the columns around it.
+        deepest: repetition level; 0: a row has one value.
+        physical: type.
+        width: bytes of a value, if all have that many.
+    """
+
+    number: int
+    path: str
+    deepest: int
+    physical: str
+    width: int
 
 
 class _Leaf:
@@ -90,9 +144,9 @@ class _Leaf:
         most: values of a row, at most.
     """
 
-    def __init__(self, name: str, chunk: Any, pages: list[Page], deepest: int, width: int) -> None:
-        self.name, self.codec, self.pages, self.deepest = name, chunk.compression, pages, deepest
-        self._per_value = _PER_VALUE + 4 * deepest + width
+    def __init__(self, column: _Column, codec: str, pages: list[Page]) -> None:
+        self.name, self.codec, self.pages, self.deepest = column.path, codec, pages, column.deepest
+        self._per_value = _PER_VALUE + 4 * column.deepest + column.width
         self._values = self._shared = self._alone = self._dense = self.longest = 0
         dictionary = largest = 0
         for page in pages:
@@ -111,9 +165,9 @@ class _Leaf:
                 self._alone += size
                 self._dense = max(self._dense, size // max(1, values))
         self.held = dictionary + largest
-        if chunk.physical_type != "BYTE_ARRAY" or not self._shared:
+        if column.physical != "BYTE_ARRAY" or not self._shared:
             self.longest = 0
-        self.most = self._values if deepest else 1
+        self.most = self._values if column.deepest else 1
 
     @property
     def whole(self) -> int:
@@ -130,16 +184,20 @@ class _Table:
     """The columns of a file that are read."""
 
     def __init__(
-        self, file: pq.ParquetFile, opened: BinaryIO, path: Path, columns: Sequence[str] | None
+        self, file: pq.ParquetFile, reader: PageReader, path: Path, columns: Sequence[str] | None
     ) -> None:
-        self._reader, self._path, self._metadata, self._stored = PageReader(opened), path, file.metadata, 0
-        self._columns = []
-        for number in range(file.metadata.num_columns):
-            column = file.metadata.schema.column(number)
+        self._reader, self._path, self._stored, self._columns = reader, path, 0, list[_Column]()
+        schema = file.schema
+        self._count = len(schema)
+        for number in range(self._count):
+            column = schema.column(number)
             # As pyarrow understands names: of a column, or of one that has it within.
             if columns is None or any(f"{column.path}.".startswith(f"{name}.") for name in columns):
                 width = column.length if column.physical_type == "FIXED_LEN_BYTE_ARRAY" else 0
-                self._columns.append((number, column.path, column.max_repetition_level, width))
+                physical = column.physical_type
+                self._columns.append(
+                    _Column(number, column.path, column.max_repetition_level, physical, width)
+                )
 
     def plan(self, group: int, rows: int) -> tuple[int, int]:
         """Of a row group, the bytes that it takes in memory, at most, and how many rows may be decoded at once."""
@@ -160,19 +218,21 @@ class _Table:
 
     def leaves(self, group: int) -> list[_Leaf]:
         """What a row group holds."""
-        leaves, described = [], self._metadata.row_group(group)
-        for number, name, deepest, width in self._columns:
-            chunk = described.column(number)
+        leaves, described = [], self._reader.groups[group]
+        if len(described.columns) != self._count:
+            raise ArttlError(f"{self._path} cannot be read as Parquet: row group {group + 1} lacks columns")
+        for column in self._columns:
+            name, chunk = column.path, described.columns[column.number]
             try:
-                pages = self._reader.pages(chunk, width)
+                pages = self._reader.pages(chunk, column.physical, column.width)
             except ValueError as error:
                 raise self._refused(name, str(error)) from error
-            if not deepest and chunk.num_values > described.num_rows:
+            if not column.deepest and chunk.values > described.rows:
                 raise self._refused(name, "has more values than rows")
             self._stored += sum(page.stored for page in pages)
             if self._stored > self._reader.length:
                 raise self._refused(name, "shares its bytes with another")
-            leaves.append(_Leaf(name, chunk, pages, deepest, width))
+            leaves.append(_Leaf(column, chunk.codec, pages))
         if (held := sum(leaf.held for leaf in leaves)) > MOST_OF_PAGES:
             raise self._refused(
                 max(leaves, key=attrgetter("held")).name,
@@ -217,11 +277,11 @@ class _Table:
     def _decompressed(self, leaf: _Leaf, page: Page) -> bytes | None:
         """The bytes of a page, or None where that is left to pyarrow."""
         data = self._reader.read(page)
-        if leaf.codec == "UNCOMPRESSED":
+        if leaf.codec == "none":
             return data
         try:
-            return bytes(_codec(_CODECS[leaf.codec]).decompress(data, page.size, asbytes=True))
-        except (KeyError, OSError, ValueError, pa.ArrowException):
+            return bytes(_codec(leaf.codec).decompress(data, page.size, asbytes=True))
+        except (OSError, ValueError, pa.ArrowException):
             return None
 
     def _refused(self, name: str, reason: str) -> ArttlError:

@@ -1,13 +1,15 @@
 """The pages of Parquet files, by their own headers, which no other part of the file bounds.
 
 A reader takes as much memory for a page as its header says, so that a file of some hundred bytes can ask for 2 GiB.
-Here the headers are read and nothing else is: https://github.com/apache/parquet-format, `parquet.thrift`, written in
-Thrift's compact protocol.
+Here the footer and the headers are read, and nothing else is: https://github.com/apache/parquet-format,
+`parquet.thrift`. What pyarrow tells of the footer is not used, since a damaged one ends the process there.
 """
 
 from __future__ import annotations
 
 from typing import Any, BinaryIO, NamedTuple
+
+from arttl.shards.thrift import I32, I64, STRUCT, TEXT, read_struct
 
 LARGEST_PAGE = 128 * 2**20
 """Bytes of a page, decompressed: most programs write 1 MiB, DuckDB up to 100 MiB, fastparquet a whole column."""
@@ -17,8 +19,7 @@ MOST_PAGES = 1_000_000
 _DATA, _DICTIONARY, _DATA_2 = 0, 2, 3  # PageType
 _DETAILS = {_DATA: 5, _DICTIONARY: 7, _DATA_2: 8}  # fields of PageHeader
 _HEADER_BYTES = (4096, 2**16, 2**20)  # that are read; statistics may quote long texts
-_DEEPEST = 8  # structs within one another; a header has three
-_LARGEST = 2**31 - 1
+_LARGEST, _LARGEST_OFFSET = 2**31 - 1, 2**63 - 1
 _PADDING = 100  # bytes of a dictionary page's header, which early writers left out of the length of a chunk
 _WIDTHS = {
     "BYTE_ARRAY": 4,
@@ -28,7 +29,45 @@ _WIDTHS = {
     "DOUBLE": 8,
     "INT96": 12,
 }  # the least, in a dictionary
+_CODECS = (
+    "none",
+    "snappy",
+    "gzip",
+    "",
+    "brotli",
+    "",
+    "zstd",
+    "lz4_raw",
+)  # by number, of those that are known here
 _DAMAGED = "has a page whose header is damaged"
+
+_STATISTICS_OF_SIZES = (STRUCT, {2: I64, 3: I64})
+_COLUMN = {2: I32, 3: TEXT, 8: STRUCT, 13: STRUCT, 16: _STATISTICS_OF_SIZES, 17: (STRUCT, {2: I32})}
+_ROW_GROUP = {1: (STRUCT, {3: (STRUCT, _COLUMN), 8: (STRUCT, {2: (STRUCT, {1: TEXT})})}), 4: STRUCT}
+_FOOTER = {2: STRUCT, 4: (STRUCT, _ROW_GROUP), 5: STRUCT, 7: STRUCT}
+
+
+class Chunk(NamedTuple):
+    """A column of a row group as the footer describes it.
+
+    Attributes:
+        start: of its first page in the file.
+        size: bytes in the file.
+        values: their number.
+        codec: that compresses its pages, as pyarrow names it; empty: another one.
+    """
+
+    start: int
+    size: int
+    values: int
+    codec: str
+
+
+class RowGroup(NamedTuple):
+    """A row group: rows, and columns in the order of the schema's leaves."""
+
+    rows: int
+    columns: list[Chunk]
 
 
 class Page(NamedTuple):
@@ -57,32 +96,48 @@ class Page(NamedTuple):
 
 
 class PageReader:
-    """Reads the headers of pages here and there in a file."""
+    """Reads the footer of a file, and the headers of pages here and there.
+
+    Attributes:
+        length: bytes of the file.
+        groups: the row groups.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
-        """Read from an open file, whose position changes."""
+        """Read the footer of an open file, whose position changes.
+
+        Raises:
+            ValueError: if it is none.
+        """
         self._file, self._first, self._data = file, 0, b""
         self.length = file.seek(0, 2)
+        file.seek(max(0, self.length - 8))
+        size = int.from_bytes(file.read(4), "little")
+        if file.read(4) != b"PAR1" or size > self.length - 8:
+            raise ValueError("it does not end as a file does that is not encrypted")
+        file.seek(self.length - 8 - size)
+        try:
+            footer, _ = read_struct(file.read(size), 0, _FOOTER)
+            self.groups = [_row_group(group) for group in footer[4, 9]]
+        except (IndexError, KeyError, ValueError) as error:
+            raise ValueError("its footer is damaged") from error
 
-    def pages(self, chunk: Any, width: int) -> list[Page]:
+    def pages(self, chunk: Chunk, physical: str, width: int) -> list[Page]:
         """The pages of a column in a row group that pyarrow reads.
 
         Args:
-            chunk: what the footer says, a `pyarrow.parquet.ColumnChunkMetaData`.
+            chunk: what the footer says of it.
+            physical: type of the column in the file.
             width: bytes of a value, for a column whose values all have that many by its type.
 
         Raises:
             ValueError: if a header is none, or says what cannot be or is larger than is read; the message has the
                 column as its subject.
         """
-        start, size, total = chunk.data_page_offset, chunk.total_compressed_size, chunk.num_values
-        if chunk.file_path:
-            raise ValueError("is in another file")
-        if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < start:
-            start = chunk.dictionary_page_offset
-        if min(start, size, total) < 0 or start + size > self.length:
+        start, size, total, _ = chunk
+        if start + size > self.length:
             raise ValueError("does not lie within the file")
-        width = width or _WIDTHS.get(chunk.physical_type, 0)
+        width = width or _WIDTHS.get(physical, 0)
         end, values, pages = min(start + size + _PADDING, self.length), 0, list[Page]()
         while values < total and start < end:
             page = self._page(start)
@@ -112,17 +167,45 @@ class PageReader:
                 self._first, self._data = start, self._file.read(size)
             try:
                 if 0 <= start - self._first < len(self._data):
-                    fields, at = _struct(self._data, start - self._first)
+                    fields, at = _header(self._data, start - self._first)
                     return _described(fields, self._first + at)
             except IndexError:
                 continue
         raise ValueError("has a page whose header does not end")
 
 
-def _described(fields: dict[int, Any], start: int) -> Page:
+def _header(data: bytes, at: int) -> tuple[dict[tuple[int, int], Any], int]:
+    try:
+        return read_struct(data, at)
+    except ValueError as error:
+        raise ValueError(_DAMAGED) from error
+
+
+def _row_group(fields: dict[tuple[int, int], Any]) -> RowGroup:
+    """By the fields of the footer.
+
+    Raises:
+        KeyError: if one is missing.
+        ValueError: if one is not as it should be.
+    """
+    columns = []
+    for column in fields[1, 9]:
+        of_column = column[3, STRUCT]
+        if (1, TEXT) in column or (8, STRUCT) in column:
+            raise ValueError("a column that is in another file or encrypted")
+        start, dictionary = of_column[9, I64], of_column.get((11, I64), 0)
+        start = dictionary if 0 < dictionary < start else start
+        size, values, codec = of_column[7, I64], of_column[5, I64], of_column[4, I32]
+        if min(start, size, values, codec) < 0 or max(start, size, values) > _LARGEST_OFFSET:
+            raise ValueError("a column of a negative size")
+        columns.append(Chunk(start, size, values, _CODECS[codec] if codec < len(_CODECS) else ""))
+    return RowGroup(fields[3, I64], columns)
+
+
+def _described(fields: dict[tuple[int, int], Any], start: int) -> Page:
     """A page that starts there, by the fields of its header."""
     try:
-        kind, size, stored = fields[1], fields[2], fields[3]
+        kind, size, stored = fields[1, I32], fields[2, I32], fields[3, I32]
         if not 0 <= size <= LARGEST_PAGE:
             if not 0 <= size <= _LARGEST:
                 raise ValueError(_DAMAGED)
@@ -132,68 +215,18 @@ def _described(fields: dict[int, Any], start: int) -> Page:
             )
         if kind not in _DETAILS:  # passed over by readers, as the format asks for
             page = Page(start, stored, size, False, 0, 0, None, 0)
-        elif kind == _DATA_2:
-            details = fields[8]
-            page = Page(start, stored, size, False, details[1], details[4], details[6], 3)
         else:
-            details = fields[_DETAILS[kind]]
-            levels = details[4] if kind == _DATA else 0
-            page = Page(start, stored, size, kind == _DICTIONARY, details[1], details[2], None, levels)
-        if not (
-            0 <= stored <= _LARGEST and 0 <= page.values <= _LARGEST and 0 <= (page.level_bytes or 0) <= size
-        ):
-            raise ValueError(_DAMAGED)
-    except (KeyError, TypeError) as error:  # a field is missing, or a number and not a struct or the reverse
+            details = fields[_DETAILS[kind], STRUCT]
+            values = details[1, I32]
+            if kind == _DATA_2:
+                page = Page(start, stored, size, False, values, details[4, I32], details[6, I32], 3)
+            else:
+                levels = details[4, I32] if kind == _DATA else 0
+                page = Page(start, stored, size, kind == _DICTIONARY, values, details[2, I32], None, levels)
+    except KeyError as error:
         raise ValueError(_DAMAGED) from error
+    if not (
+        0 <= stored <= _LARGEST and 0 <= page.values <= _LARGEST and 0 <= (page.level_bytes or 0) <= size
+    ):
+        raise ValueError(_DAMAGED)
     return page
-
-
-def _struct(data: bytes, at: int, depth: int = 0) -> tuple[dict[int, Any], int]:
-    """The whole numbers and structs of a struct by field, and where it ends; texts and fractions are passed over.
-
-    https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md
-
-    Raises:
-        IndexError: if the data end before.
-        ValueError: if it is none, or has what the headers of pages do not have: lists, or more levels.
-    """
-    fields, field = dict[int, Any](), 0
-    while head := data[at]:
-        at += 1
-        if head >> 4:
-            field += head >> 4
-        else:
-            field, at = _integer(data, at)
-        kind = head & 15
-        if 4 <= kind <= 6:
-            fields[field], at = _integer(data, at)
-        elif kind == 12 and depth < _DEEPEST:
-            fields[field], at = _struct(data, at, depth + 1)
-        elif kind == 8:
-            length, at = _varint(data, at)
-            at += length
-        elif kind in (3, 7):
-            at += 1 if kind == 3 else 8
-        elif kind not in (1, 2):  # booleans, which are in the field's head
-            raise ValueError(_DAMAGED)
-    return fields, at + 1
-
-
-def _integer(data: bytes, at: int) -> tuple[int, int]:
-    zigzag = data[at]
-    at += 1
-    if zigzag >= 128:
-        zigzag, at = _varint(data, at - 1)
-    return (zigzag >> 1) ^ -(zigzag & 1), at
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while shift < 70:
-        byte = data[at]
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, at
-        shift += 7
-    raise ValueError(_DAMAGED)
