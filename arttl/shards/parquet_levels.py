@@ -25,7 +25,8 @@ def longest_text(dictionary: bytes, values: int) -> int:
         is_start[: len(data) - 3] = is_zero[1:-2] & is_zero[2:-1] & is_zero[3:]
     starts = np.flatnonzero(is_start[:-1])
     lengths = data[starts]
-    if is_start[0] and is_start[np.minimum(starts + 4 + lengths, len(data))].all():
+    ends = starts + 4 + lengths
+    if is_start[0] and ends.max(initial=0) <= len(data) and is_start[ends].all():
         return int(lengths.max(initial=0))
     longest, at, length_at = 0, 0, struct.Struct("<I").unpack_from
     try:
