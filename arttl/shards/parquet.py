@@ -30,8 +30,8 @@ def read_bounded_table(
         bytes_per_row: of memory, that are allowed.
 
     Raises:
-        ArttlError: if the file is not Parquet, a column holds another type, or there are more than `MOST_ROWS` rows or
-            `bytes_per_row`.
+        ArttlError: if the file is not Parquet, a column holds another type, or there are more than `MOST_ROWS` rows,
+            than the file has bytes, or more than `bytes_per_row`.
     """
     try:
         with BoundedFile(path) as table:
@@ -47,12 +47,15 @@ def read_bounded_table(
                     )
             if table.rows > MOST_ROWS:
                 raise ArttlError(f"{path} has {table.rows:,} rows, more than {MOST_ROWS:,}")
-            tables, size = [schema.empty_table()], 0
+            if table.rows > (length := path.stat().st_size):  # each has a key of its own, which takes bytes
+                raise ArttlError(f"{path} has {table.rows:,} rows, more than its {length:,} bytes")
+            tables, size, rows = [schema.empty_table()], 0, 0
             for batch in table.batches(schema.names, _BATCH):
                 batch.validate(full=True)  # texts that are no UTF-8 would be found where they are used
                 tables.append(pa.Table.from_batches([batch]).select(schema.names).cast(schema))
                 size += tables[-1].nbytes  # after the cast, since a dictionary hides what it stands for
-                if size > bytes_per_row * table.rows + _BYTES_BESIDE:
+                rows += len(batch)
+                if size > bytes_per_row * rows + _BYTES_BESIDE:
                     raise ArttlError(f"{path} holds more than {bytes_per_row / 1024:g} KiB per row")
             return pa.concat_tables(tables)
     except (OSError, ValueError, pa.ArrowException) as error:

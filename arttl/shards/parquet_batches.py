@@ -62,6 +62,8 @@ class BoundedFile:
         self._own = opened if isinstance(given, Path) else None
         try:
             self._reader = PageReader(opened)
+            if self.rows != sum(self.rows_of_groups):
+                raise ValueError("its row groups have other rows than its footer says")
         except ValueError as error:
             self.close()
             raise ArttlError(f"{path} cannot be read as Parquet: {error}") from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any, BinaryIO, NamedTuple
 
-from arttl.shards.thrift import I32, I64, STRUCT, TEXT, read_struct
+from arttl.shards.thrift import I32, I64, LIST, STRUCT, TEXT, read_struct
 
 LARGEST_PAGE = 128 * 2**20
 """Bytes of a page, decompressed: most programs write 1 MiB, DuckDB up to 100 MiB, fastparquet a whole column."""
@@ -118,7 +118,7 @@ class PageReader:
         file.seek(self.length - 8 - size)
         try:
             footer, _ = read_struct(file.read(size), 0, _FOOTER)
-            self.groups = [_row_group(group) for group in footer[4, 9]]
+            self.groups = [_row_group(group) for group in footer[4, LIST]]
         except (IndexError, KeyError, ValueError) as error:
             raise ValueError("its footer is damaged") from error
 
@@ -189,7 +189,9 @@ def _row_group(fields: dict[tuple[int, int], Any]) -> RowGroup:
         ValueError: if one is not as it should be.
     """
     columns = []
-    for column in fields[1, 9]:
+    if not 0 <= fields[3, I64] <= _LARGEST_OFFSET:
+        raise ValueError("a negative number of rows")
+    for column in fields[1, LIST]:
         of_column = column[3, STRUCT]
         if (1, TEXT) in column or (8, STRUCT) in column:
             raise ValueError("a column that is in another file or encrypted")

@@ -201,6 +201,22 @@ def test_small_batches_hold_the_same_rows(
         assert [len(batch) for batch in batches] == [400, 400, 200]
 
 
+def test_rows_that_are_not_there(tmp_path: Path) -> None:
+    """The bytes that are allowed grow with the rows."""
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"row": pa.nulls(100_000, pa.int64())}), path, store_schema=False)
+    with pytest.raises(ArttlError, match=r"has 100,000 rows, more than its \d+ bytes$"):
+        read_bounded_table(path, TYPES.get)
+    data = path.read_bytes()
+    number = varint(100_000 << 1)
+    assert data.count(b"\x16" + number + b"\x19\x1c") == 1  # field 3 of the footer, before its row groups
+    path.write_bytes(
+        data.replace(b"\x16" + number + b"\x19\x1c", b"\x16" + varint(90_000 << 1) + b"\x19\x1c")
+    )
+    with pytest.raises(ArttlError, match=r"its row groups have other rows than its footer says$"):
+        read_bounded_table(path, TYPES.get)
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [
