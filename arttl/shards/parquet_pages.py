@@ -42,9 +42,20 @@ _CODECS = (
 _DAMAGED = "has a page whose header is damaged"
 
 _STATISTICS_OF_SIZES = (STRUCT, {2: I64, 3: I64})
-_COLUMN = {2: I32, 3: TEXT, 8: STRUCT, 13: STRUCT, 16: _STATISTICS_OF_SIZES, 17: (STRUCT, {2: I32})}
-_ROW_GROUP = {1: (STRUCT, {3: (STRUCT, _COLUMN), 8: (STRUCT, {2: (STRUCT, {1: TEXT})})}), 4: STRUCT}
+_LISTS = {2: I32, 3: TEXT, 8: STRUCT, 13: STRUCT, 16: _STATISTICS_OF_SIZES, 17: (STRUCT, {2: I32})}
+_COLUMN = {**_LISTS, **dict.fromkeys((4, 5, 7, 9, 11))}
+_ROW_GROUP = {
+    1: (STRUCT, {3: (STRUCT, _COLUMN), 8: (STRUCT, {2: (STRUCT, {1: TEXT})}), 1: None}),
+    3: None,
+    4: STRUCT,
+}
 _FOOTER = {2: STRUCT, 4: (STRUCT, _ROW_GROUP), 5: STRUCT, 7: STRUCT}
+_HEADER = {
+    **dict.fromkeys((1, 2, 3)),
+    5: (STRUCT, dict.fromkeys((1, 2, 4))),
+    7: (STRUCT, dict.fromkeys((1, 2))),
+    8: (STRUCT, dict.fromkeys((1, 4, 6))),
+}
 
 
 class Chunk(NamedTuple):
@@ -176,7 +187,7 @@ class PageReader:
 
 def _header(data: bytes, at: int) -> tuple[dict[tuple[int, int], Any], int]:
     try:
-        return read_struct(data, at)
+        return read_struct(data, at, _HEADER)
     except ValueError as error:
         raise ValueError(_DAMAGED) from error
 

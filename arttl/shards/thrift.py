@@ -19,20 +19,19 @@ _LAST_FIELD = 2**15 - 1
 _NONE: Mapping[int, Any] = {}
 
 Form: TypeAlias = Mapping[int, Any]
-"""Of a struct's fields that are lists, the type of the elements; of those that hold structs, (type, their form)."""
+"""The fields of a struct that are kept: of lists, with the type of their elements, which are None; of structs and lists
+of structs that are kept, with (`STRUCT`, their form); of all others, with None."""
 
 
 def read_struct(
     data: bytes, at: int, form: Form = _NONE, depth: int = 0
 ) -> tuple[dict[tuple[int, int], Any], int]:
-    """The whole numbers, structs and lists of structs of a struct by field and type, and where it ends.
-
-    Texts and other lists are None.
+    """The whole numbers, structs and lists of structs of a struct by field and type, and where it ends; texts are None.
 
     Args:
         data: that hold it.
         at: where it begins.
-        form: what its lists must be.
+        form: of it.
         depth: of structs around it.
 
     Raises:
@@ -49,9 +48,13 @@ def read_struct(
         kind = head & 15
         value: Any = None
         if kind in (4, I32, I64):
-            value, at = _integer(data, at)
+            value = data[at]
+            if value < 128:
+                value, at = (value >> 1) ^ -(value & 1), at + 1
+            else:
+                value, at = _integer(data, at)
         elif kind == STRUCT:
-            inner = form.get(field, _NONE)
+            inner = form.get(field)
             value, at = read_struct(data, at, inner[1] if isinstance(inner, tuple) else _NONE, _deeper(depth))
         elif kind == TEXT:
             length, at = _varint(data, at)
@@ -62,9 +65,12 @@ def read_struct(
             at += _BYTES[kind]
         elif kind not in (1, 2):
             raise ValueError("not a type of the compact protocol")
-        if (field, kind) in fields or not 0 < field <= _LAST_FIELD:
-            raise ValueError("a field that is there twice, or has no number")
-        fields[field, kind] = value
+        if not 0 < field <= _LAST_FIELD:
+            raise ValueError("a field without a number")
+        if field in form:
+            if (field, kind) in fields:
+                raise ValueError("a field that is there twice")
+            fields[field, kind] = value
     return fields, at + 1
 
 
@@ -81,7 +87,8 @@ def _list(data: bytes, at: int, expected: Any, depth: int) -> tuple[list[Any] | 
     for _ in range(count):
         if kind == STRUCT:
             struct, at = read_struct(data, at, form, _deeper(depth))
-            structs.append(struct)
+            if isinstance(expected, tuple):
+                structs.append(struct)
         elif kind == TEXT:
             length, at = _varint(data, at)
             at += length
