@@ -18,7 +18,7 @@ from arttl.pictures import jpeg, tiff
 from arttl.pictures.decoding import DEFAULT_MAX_PIXELS
 from arttl.records import delimited, rijks_ground_truth, structured, tar_members, xml_records
 from arttl.review import reading, requests, security
-from arttl.shards import parquet
+from arttl.shards import parquet, parquet_batches, parquet_pages
 
 MIB = 2**20
 
@@ -77,6 +77,11 @@ def test_the_limits_of_the_page() -> None:
         "bytes per row of `manifest.parquet`, in memory": (
             f"{parquet.BYTES_PER_ROW:,}, and {parquet._BYTES_BESIDE // MIB} MiB"
         ),
+        "bytes of a page of a Parquet file, decompressed": (
+            f"{parquet_pages.LARGEST_PAGE // MIB} MiB; the largest of each column together"
+            f" {parquet_batches.MOST_OF_PAGES // MIB} MiB"
+        ),
+        "bytes of a row of a Parquet file, in memory": f"{parquet_batches.MOST_OF_A_ROW // MIB} MiB",
         "bytes of a `dataset.json` at an address": f"{documents.LARGEST // MIB} MiB",
         "memory and time of the process that reads the structure of a file of Keras": (
             f"{child.MEMORY // MIB} MiB, {weights.SECONDS} s of the processor"

@@ -12,15 +12,15 @@ from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from arttl.documents import structured
 from arttl.errors import ArttlError, one_line
-from arttl.exchange.parquet_rows import MOST_BYTES, batches, check_names
+from arttl.exchange.parquet_rows import batches, check_names
 from arttl.exchange.predictions import Ranked
+from arttl.shards.parquet_batches import BoundedFile
 
 FILE = "audit.parquet"
-_MOST_ROWS, _MOST_TASKS = 1_000_000, 100
+_MOST_ROWS, _MOST_TASKS, _MOST_BYTES = 1_000_000, 100, 256 * 2**20
 _FLAG = "--audit"
 
 _TEXTS = pa.list_(pa.string())
@@ -174,19 +174,19 @@ def doubt_batches(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch
     names = [*dict.fromkeys((*columns, "task", "rank", "object_number", "key", "catalogued"))]
     first, size, tasks = 1, 0, set[str]()
     try:
-        with pq.ParquetFile(path) as file:
-            schema, rows = file.schema_arrow, file.metadata.num_rows
+        with BoundedFile(path) as table:
+            schema, rows = table.file.schema_arrow, table.rows
             check_names(f"{_FLAG} {path}", schema)
             for name in names:
                 if name not in schema.names or not _is_of(schema.field(name).type, SCHEMA.field(name).type):
                     raise ArttlError(f"{_FLAG} {path} has no column {name!r} as arttl audit writes it")
             if rows > _MOST_ROWS:
                 raise ArttlError(f"{_FLAG} {path} has {rows:,} rows; up to {_MOST_ROWS:,} are read")
-            for batch in batches(file, names, path):
+            for batch in batches(table, names, path):
                 size += batch.nbytes
                 tasks |= {*pc.unique(batch["task"]).to_pylist()}
-                if size > MOST_BYTES or len(tasks) > _MOST_TASKS:
-                    most = f"{MOST_BYTES >> 20} MiB" if size > MOST_BYTES else f"{_MOST_TASKS} tasks"
+                if size > _MOST_BYTES or len(tasks) > _MOST_TASKS:
+                    most = f"{_MOST_BYTES >> 20} MiB" if size > _MOST_BYTES else f"{_MOST_TASKS} tasks"
                     raise ArttlError(f"{_FLAG} {path} holds more than {most}")
                 _check_rows(batch, first, path)
                 first += len(batch)

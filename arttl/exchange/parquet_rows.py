@@ -7,49 +7,46 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from arttl.decisions.decision import LONGEST_TEXT
 from arttl.errors import ArttlError
-
-MOST_BYTES = 256 * 2**20
-"""Of memory, for the rows that are read at once."""
+from arttl.shards.parquet_batches import BoundedFile
 
 _BATCH = 512  # rows that are read at once, each of which may repeat a long text of the file
 _BATCHES_AT_ONCE, _BYTES_AT_ONCE = 32, 16 * 2**20  # that are encoded at once, which is faster
 
 
 def checked_batches(
-    file: pq.ParquetFile, columns: Sequence[str] | None, path: Path, group: int | None = None
+    table: BoundedFile, columns: Sequence[str] | None, path: Path, group: int | None = None
 ) -> Iterator[pa.RecordBatch]:
     """Up to 512 rows of a file at a time, whose texts are valid and no longer than a decision may hold.
 
     Args:
-        file: itself.
+        table: the file.
         columns: that are read; None: all.
         path: of the file.
         group: number of the row group that is read; None: all.
 
     Raises:
-        ArttlError: for more than 256 MiB in 512 rows, or a longer text.
+        ArttlError: for a longer text, or as of `BoundedFile.batches`.
     """
     first = 1
-    for batch in file.iter_batches(_BATCH, columns=columns, row_groups=None if group is None else [group]):
+    for batch in table.batches(columns, _BATCH, None if group is None else [group]):
         batch.validate(full=True)  # texts that are no UTF-8 would be found where they are used
-        where = f"one of the rows {first:,} to {first + len(batch) - 1:,} of {path}"
-        if batch.nbytes > MOST_BYTES:
-            raise ArttlError(f"{where} holds more than the {MOST_BYTES >> 20} MiB that are read at once")
         for texts in _all_texts(batch.columns):
             if len(texts) and (pc.max(pc.utf8_length(texts)).as_py() or 0) > LONGEST_TEXT:
-                raise ArttlError(f"{where} holds a text of more than {LONGEST_TEXT:,} characters")
+                raise ArttlError(
+                    f"one of the rows {first:,} to {first + len(batch) - 1:,} of {path} holds a text of more than"
+                    f" {LONGEST_TEXT:,} characters"
+                )
         first += len(batch)
         yield batch
 
 
-def batches(file: pq.ParquetFile, columns: Sequence[str], path: Path) -> Iterator[pa.RecordBatch]:
+def batches(table: BoundedFile, columns: Sequence[str], path: Path) -> Iterator[pa.RecordBatch]:
     """`checked_batches` of a whole file, several together."""
     waiting, size = list[pa.RecordBatch](), 0
-    for batch in checked_batches(file, columns, path):
+    for batch in checked_batches(table, columns, path):
         waiting.append(batch)
         size += batch.nbytes
         if size > _BYTES_AT_ONCE or len(waiting) == _BATCHES_AT_ONCE:

@@ -9,15 +9,14 @@ from typing import Any, get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from arttl.documents import parse_json, structured
 from arttl.errors import ArttlError, one_line
 from arttl.exchange.values import Status
+from arttl.shards.parquet_batches import BoundedFile
 
 _ROWS = 500  # of a Parquet file that are read at once
 _LONGEST_ROW = 2**20  # bytes; a million labels are no suggestion
-_MOST_BYTES = 256 * 2**20  # of memory, for the rows that are read at once
 _LONGEST_NUMBER = 1000  # characters, since all numbers of a file are kept in memory
 _FLAG = "--predictions"
 
@@ -226,14 +225,14 @@ def read_lines(path: Path, flag: str = _FLAG) -> Iterator[tuple[str, dict[str, A
 def _of_parquet(path: Path, only: tuple[str, ...]) -> Iterator[tuple[str, dict[str, Any]]]:
     number = 0
     try:
-        with pq.ParquetFile(path) as file:
-            schema = file.schema_arrow
+        with BoundedFile(path) as table:
+            schema = table.file.schema_arrow
             names = [each.name for each in schema if each.name in only or (not only and _is_read(each))]
             if repeated := next((name for name in names if names.count(name) > 1), None):
                 raise ArttlError(f"{_FLAG} {path} has two columns {repeated!r}")
-            for batch in file.iter_batches(_ROWS, columns=names):
+            for batch in table.batches(names, _ROWS):
                 batch.validate(full=True)  # texts that are no UTF-8 would be found where they are used
-                if batch.nbytes + sum(map(_behind_dictionary, batch.columns)) > _MOST_BYTES:
+                if sum(map(_bytes, batch.columns)) > len(batch) * _LONGEST_ROW:
                     raise ArttlError(f"rows {number + 1:,} and later of {path} hold more than 1 MiB each")
                 for record in batch.to_pylist():
                     number += 1
@@ -248,8 +247,8 @@ def _is_read(column: pa.Field) -> bool:
     return column.name in _HEAD or {"labels", "status"} <= fields
 
 
-def _behind_dictionary(column: pa.Array) -> int:
-    """The most bytes that the texts of a column take which stores each different one once; 0 for other columns.
+def _bytes(column: pa.Array) -> int:
+    """The bytes of a column; the most that its texts take, where each different one is stored once.
 
     Raises:
         ValueError: for such a column within another, which arttl predict does not write.
@@ -257,6 +256,6 @@ def _behind_dictionary(column: pa.Array) -> int:
     if not pa.types.is_dictionary(column.type):
         if "dictionary<" in str(column.type):
             raise ValueError("it has a dictionary within a column")
-        return 0
+        return int(column.nbytes)
     lengths = pc.binary_length(column.dictionary)
     return len(column) * (pc.max(lengths).as_py() or 0)

@@ -23,9 +23,11 @@ from arttl.records.json_values import TOO_DEEP, WrittenNumber, json_value
 from arttl.records.kinds import contents, kind_of
 from arttl.records.nested import field_names, named_fields, outermost
 from arttl.records.reading import readable
+from arttl.shards.parquet_batches import BoundedFile
 
 _LONGEST_LINE = 16 * 2**20  # bytes; a file without line ends must not fill the memory
 _LONGEST_LIST = 64 * 2**20  # bytes of a file that must be parsed as a whole
+_ROWS_AT_ONCE = 1000  # of Parquet
 _COLUMNS_LOOKED_FOR = 1000  # objects, any of which may be the first with a column
 _AS_LINES = "as JSON lines (.jsonl), one object per line"
 
@@ -86,8 +88,8 @@ def read_parquet(path: Path, required: Iterable[tuple[str, str]]) -> Iterator[Ro
     single = {field.name for field in schema if field.name in chosen and pa.types.is_float32(field.type)}
     number = 0
     try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=1000, columns=chosen):
+        with BoundedFile(path) as table:
+            for batch in table.batches(chosen, _ROWS_AT_ONCE):
                 for values in _without_nanoseconds(batch).to_pylist():
                     number += 1
                     for name in single:

@@ -11,15 +11,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from arttl.documents import structured
 from arttl.errors import ArttlError, one_line
 from arttl.exchange.doubts import DoubtRecord, SimilarObject, doubt_of
 from arttl.exchange.parquet_rows import checked_batches
 from arttl.exchange.predictions import Ranked
-from arttl.review.line_files import Source
 from arttl.review.reading import task_names
+from arttl.shards.parquet_batches import BoundedFile, Source
 
 MOST_RANKED = 20
 """Labels of a task that are shown with their probability."""
@@ -69,13 +68,11 @@ class RecordFile:
         self._path, self._lock = path, threading.Lock()
         self._batches: OrderedDict[int, tuple[int, pa.RecordBatch]] = OrderedDict()
         try:
-            self._file = pq.ParquetFile(source)
+            self._table = BoundedFile(path, source)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise self._unreadable(error) from error
-        self.tasks = task_names(self._file.schema_arrow)
-        footer = self._file.metadata
-        sizes = [footer.row_group(number).num_rows for number in range(footer.num_row_groups)]
-        self._starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+        self.tasks = task_names(self._table.file.schema_arrow)
+        self._starts = np.concatenate([[0], np.cumsum(self._table.rows_of_groups, dtype=np.int64)])
 
     def record(self, row: int) -> dict[str, Any]:
         """A row.
@@ -96,7 +93,7 @@ class RecordFile:
     def _read(self, row: int) -> dict[str, Any]:
         group = int(np.searchsorted(self._starts, row, "right")) - 1
         first = int(self._starts[group])
-        for batch in checked_batches(self._file, None, self._path, group):
+        for batch in checked_batches(self._table, None, self._path, group):
             if row < first + len(batch):
                 self._batches[first] = (first, batch)
                 if len(self._batches) > _KEPT:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,9 +19,7 @@ from arttl.errors import ArttlError, one_line
 from arttl.exchange.doubts import SCHEMA, SimilarObject
 from arttl.exchange.predictions import is_task, read_lines, suggestion_of
 from arttl.review.columns import HEAD
-
-Source: TypeAlias = Path | BinaryIO
-"""Where Parquet is read from."""
+from arttl.shards.parquet_batches import Source
 
 _AT_ONCE = 2048  # rows that become a row group
 _TEXTS = pa.list_(pa.string())
@@ -68,7 +66,7 @@ def parquet_of(path: Path, flag: str) -> Source:
             f"{flag} {path} is copied as Parquet to {tempfile.gettempdir()}, which fails ({one_line(error)}): give a"
             " .parquet of arttl predict"
         ) from error
-    source: BinaryIO = file
+    source: Source = file
     return source
 
 

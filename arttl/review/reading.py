@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from arttl.decisions.decision import MOST_LABELS
 from arttl.errors import ArttlError, one_line
@@ -25,7 +24,7 @@ from arttl.review.columns import (
     TaskColumns,
     starts_of,
 )
-from arttl.review.line_files import Source
+from arttl.shards.parquet_batches import BoundedFile, Source
 
 MOST_ROWS = 5_000_000
 
@@ -64,8 +63,8 @@ def read_suggestions(
         ArttlError: if it is no such file, or holds more than the limits allow.
     """
     try:
-        with pq.ParquetFile(source) as file:
-            schema, rows = file.schema_arrow, file.metadata.num_rows
+        with BoundedFile(path, source) as table:
+            schema, rows = table.file.schema_arrow, table.rows
             tasks = task_names(schema)
             check_names(f"{flag} {path}", schema)
             if not 0 < rows <= MOST_ROWS:
@@ -83,7 +82,7 @@ def read_suggestions(
                 name: _Building(labels.setdefault(name, Labels()), schema.field(name).type) for name in tasks
             }
             columns = [*texts, *(f"{name}.{child}" for name in tasks for child in building[name].children)]
-            for batch in batches(file, columns, path):
+            for batch in batches(table, columns, path):
                 for name, arrays in texts.items():
                     arrays.append(batch.column(name))
                 for name in tasks:

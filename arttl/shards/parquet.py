@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from arttl.errors import ArttlError, one_line
+from arttl.shards.parquet_batches import BoundedFile
 
 MOST_ROWS = 50_000_000
 BYTES_PER_ROW = 2048  # real manifests have some 300
@@ -30,12 +30,12 @@ def read_bounded_table(
         bytes_per_row: of memory, that are allowed.
 
     Raises:
-        ArttlError: if the file is not Parquet, a column holds another type, or there are more than `MOST_ROWS` rows or
-            `bytes_per_row`.
+        ArttlError: if the file is not Parquet, a column holds another type, or there are more than `MOST_ROWS` rows,
+            than the file has bytes, or more than `bytes_per_row`.
     """
     try:
-        with pq.ParquetFile(path) as file:
-            stored = file.schema_arrow
+        with BoundedFile(path) as table:
+            stored = table.file.schema_arrow
             types = {field.name: type_of(field.name) for field in stored}
             if repeated := [name for name in types if types[name] and stored.get_field_index(name) < 0]:
                 raise ArttlError(f"{path} has two columns {repeated[0]!r}")
@@ -45,15 +45,16 @@ def read_bounded_table(
                     raise ArttlError(
                         f"the column {field.name!r} of {path} holds {stored.field(field.name).type}, not {field.type}"
                     )
-            rows = file.metadata.num_rows
-            if rows > MOST_ROWS:
-                raise ArttlError(f"{path} has {rows:,} rows, more than {MOST_ROWS:,}")
-            tables, size = [schema.empty_table()], 0
-            batch_rows = max(1, min(_BATCH, _BYTES_BESIDE // bytes_per_row))
-            for batch in file.iter_batches(batch_rows, columns=schema.names):
+            if table.rows > MOST_ROWS:
+                raise ArttlError(f"{path} has {table.rows:,} rows, more than {MOST_ROWS:,}")
+            if table.rows > (length := path.stat().st_size):  # each has a key of its own, which takes bytes
+                raise ArttlError(f"{path} has {table.rows:,} rows, more than its {length:,} bytes")
+            tables, size, rows = [schema.empty_table()], 0, 0
+            for batch in table.batches(schema.names, _BATCH):
                 batch.validate(full=True)  # texts that are no UTF-8 would be found where they are used
                 tables.append(pa.Table.from_batches([batch]).select(schema.names).cast(schema))
                 size += tables[-1].nbytes  # after the cast, since a dictionary hides what it stands for
+                rows += len(batch)
                 if size > bytes_per_row * rows + _BYTES_BESIDE:
                     raise ArttlError(f"{path} holds more than {bytes_per_row / 1024:g} KiB per row")
             return pa.concat_tables(tables)

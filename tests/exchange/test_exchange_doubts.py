@@ -92,7 +92,7 @@ def test_limits_of_the_whole_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         list(read_doubts(folder))
     monkeypatch.undo()
     rows = [doubt(label="x" * 900) for _ in range(40_000)]
-    monkeypatch.setattr(doubts, "MOST_BYTES", 20 << 20)  # it holds 36 MB, and none of its parts more than 16
+    monkeypatch.setattr(doubts, "_MOST_BYTES", 20 << 20)  # it holds 36 MB, and none of its parts more than 16
     with pytest.raises(ArttlError, match="holds more than 20 MiB"):
         list(read_doubts(write(tmp_path, rows)))
 
