@@ -28,20 +28,16 @@ from arttl.errors import ArttlError, did_you_mean
 RECIPES = Path(__file__).parent / "recipes"
 
 
-# Files without which a folder that commands have made is of no use.
-_OF_FOLDERS = (
-    *(
-        "dataset.json",
-        "manifest.parquet",
-        "rejects.csv",
-        "near-duplicates.csv",
-        "features.json",
-        "fetched.json",
-    ),
-    *("test.json", "predictions.parquet", "classes.csv", "tasks.json", "environment.json"),
-    *("model.json", "fused.json", "calibration.json"),
-    *("audit.json", "audit.parquet", "audit.csv"),
-)
+# Files without which a folder that commands have made is of no use, each beside the one that is in every such folder.
+_OF_FOLDERS = {
+    "dataset.json": ("manifest.parquet", "rejects.csv", "near-duplicates.csv"),
+    "features.json": (),
+    "fetched.json": (),
+    "environment.json": ("test.json", "predictions.parquet", "classes.csv", "tasks.json"),
+    "model.json": ("calibration.json",),
+    "fused.json": ("calibration.json",),
+    "audit.json": ("audit.parquet", "audit.csv"),
+}
 
 
 class Constraint:
@@ -107,8 +103,16 @@ class FileToWrite(Constraint):
         if value.is_symlink() or (value.exists() and not value.is_file()):
             kind = "link" if value.is_symlink() else "folder" if value.is_dir() else "device or a pipe"
             raise ArttlError(f"{flag} {value} is a {kind}; name a file")
-        if value.name in _OF_FOLDERS and value.exists():
+        if value.exists() and _is_of_folder(value):
             raise ArttlError(f"{flag} {value} is a part of shards, features or a run; name another file")
+
+
+def _is_of_folder(path: Path) -> bool:
+    """Whether a file is a part of shards, features, a run, a model or an audit, and no reader's own `test.json`."""
+    return any(
+        path.name == always or (path.name in others and path.with_name(always).exists())
+        for always, others in _OF_FOLDERS.items()
+    )
 
 
 @dataclass(frozen=True)

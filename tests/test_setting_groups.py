@@ -254,12 +254,25 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_work(tmp_path) -> N
         Written(json=tmp_path / "a" / "b.json")
 
 
+def test_a_file_of_ones_own_is_written_again_but_not_that_of_a_run(tmp_path) -> None:
+    """`arttl evaluate --json test.json --classes-csv classes.csv`, as tutorials have it, given twice."""
+    names = ("test.json", "classes.csv", "predictions.parquet")
+    for name in names:
+        (tmp_path / name).write_bytes(b"x")
+        assert Written(json=tmp_path / name).json == tmp_path / name
+    (tmp_path / "environment.json").write_text("{}")
+    for name in (*names, "environment.json"):
+        with pytest.raises(ArttlError, match=f"--json .*{name} is a part of shards, features or a run"):
+            Written(json=tmp_path / name)
+
+
 def test_what_is_read_is_not_written(tmp_path) -> None:
     from arttl.evaluation.command import EvaluateSettings
     from arttl.suggesting.settings import PredictSettings
 
     manifest = tmp_path / "manifest.parquet"
     manifest.write_bytes(b"x")
+    (tmp_path / "dataset.json").write_text("{}")
     given = {"model": tmp_path, "shards": tmp_path}
     with pytest.raises(ArttlError, match=r"--predictions .* is a part of shards, features or a run"):
         EvaluateSettings.of(**given, predictions=manifest)

@@ -12,6 +12,7 @@ import tyro
 from rich.table import Table
 
 from arttl.console import Console
+from arttl.errors import counted
 from arttl.evaluation.bootstrap import REPLICATES, Difference
 from arttl.evaluation.compare import (
     MeanComparison,
@@ -70,7 +71,9 @@ def run(settings: CompareSettings) -> None:
         numbers = {of_task.pairs for of_task in comparisons}
         by_task = ", ".join(f"{of_task.task} {of_task.pairs}" for of_task in comparisons)
         over = (
-            f"Means over {numbers.pop()} pairs. " if len(numbers) == 1 else f"Means over pairs ({by_task}). "
+            f"Means over {counted(numbers.pop(), 'pair')}. "
+            if len(numbers) == 1
+            else f"Means over pairs ({by_task}). "
         )
         together.append("all the splits that test it")
     if means:

@@ -180,7 +180,7 @@ class Written:
         if self.to in _BY_OBJECT and not value.object_number:
             reason = "of pictures without an object number (arttl predict --shards writes it)"
         elif self.to in _ACCEPTED_ALONE and value.verdict is None:
-            reason = f"that nobody has decided about, while {self.to} holds accepted values alone"
+            reason = f"that nobody has decided about, while --to {self.to} writes accepted values alone"
         elif self.to != "csv" and value.verdict == "rejected":
             reason = "that a person has rejected"
         elif self.to == "web-annotation" and value.target is None:

@@ -98,6 +98,9 @@ class VisualizeSettings(Settings):
             raise ArttlError(
                 "name pictures with --images or a folder of shards with --shards, one of the two"
             )
+        folder = next((path for path in self.images if path.is_dir()), None)
+        if folder is not None:
+            raise ArttlError(f"--images {folder} is a folder: name its pictures, such as {folder / 'a.jpg'}")
         asked = {"--tasks": self.tasks, "--label": self.label, "--against": self.against}
         flag = next((flag for flag, given in asked.items() if given), None)
         if self.method in TRUNK_METHODS and flag is not None:

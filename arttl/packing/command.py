@@ -112,7 +112,7 @@ def _scaled_down(summary: Summary, max_side: int) -> list[str]:
     share = count / summary.samples.sum()
     return [
         f"--max-side {max_side}: {counted(count, 'picture')} ({share:.1%}) {'was' if count == 1 else 'were'} scaled"
-        f" down, half of them to 1/{factor:.1f} of their size or less; fine structure that tells materials apart may"
+        f" down, half of them to {1 / factor:.0%} of their size or less; fine structure that tells materials apart may"
         " be lost (recipes/resolution.md)"
     ]
 

@@ -18,6 +18,7 @@ from arttl.documents import read_versioned, structured
 from arttl.errors import ArttlError
 from arttl.shards.parquet import read_bounded_table
 from arttl.shards.sample import LABEL_COLUMN, SampleRecord
+from arttl.tasks import SPLITS
 
 FORMAT_VERSION = 1
 
@@ -231,7 +232,8 @@ class Manifest:
         rows = np.flatnonzero(np.asarray(self.splits) == split).astype(np.int64)
         if not len(rows):
             known = ", ".join(sorted(set(self.splits))) or "none"
-            raise ArttlError(f"{self.directory} has no split {split!r}; it has: {known}")
+            remedy = "; pack it with another --split, such as stratified" if split in SPLITS else ""
+            raise ArttlError(f"{self.directory} has no split {split!r}; it has: {known}{remedy}")
         return rows
 
     def _strings(self, column: str) -> list[Any]:

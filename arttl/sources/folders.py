@@ -1,10 +1,12 @@
 """A folder of pictures for each class, for one task.
 
-Example, with the classes `vase` and `bowl`; with `--split official` they are in folders of the splits:
+Example, with the classes `vase` and `bowl`, alone or in folders of splits, which `--split official` keeps:
 
     images/vase/1.jpg                 images/train/vase/1.jpg
     images/vase/more/2.jpg            images/val/vase/more/2.jpg
     images/bowl/3.png                 images/test/bowl/3.png
+
+Where every folder has the name of a split, the classes are the folders inside for any `--split`, and a note says so.
 
 The object number is the file's path without its suffix: `vase/1`. Files without the suffix of a picture are
 passed over.
@@ -21,7 +23,7 @@ from arttl.matching.listing import Entry, list_pictures
 from arttl.matching.paths import image_folder
 from arttl.records.reading import readable
 from arttl.shards.rejects import Reject
-from arttl.sources.remarks import PassedOver
+from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
 
 TASKS = ("class",)
@@ -29,7 +31,7 @@ TASKS = ("class",)
 _SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
-def read_folders(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOver]:
+def read_folders(settings: SourceSettings) -> Iterator[Artwork | Reject | PassedOver | Note]:
     """Artworks of such folders, one per file, sorted by path; links to folders are not followed.
 
     Args:
@@ -44,6 +46,13 @@ def read_folders(settings: SourceSettings) -> Iterator[Artwork | Reject | Passed
     if len(tasks) > 1:
         raise ArttlError(f"--source folders has one task, the folder's name; --tasks gives {len(tasks)}")
     official = settings.split == "official"
+    of_splits = _folders_of_splits(folder)
+    if of_splits and not official:
+        names = " and ".join(of_splits)
+        yield Note(
+            f"the folders of splits ({names}) are no classes, the folders inside are; --split official keeps these"
+            " splits"
+        )
     for entry in _entries(folder):
         if entry.passed_over_as:
             yield PassedOver(entry.passed_over_as, entry.name)
@@ -59,6 +68,7 @@ def read_folders(settings: SourceSettings) -> Iterator[Artwork | Reject | Passed
                     f"{folder / folders[0]} is not the folder of a split, as --split official needs: train, val"
                     " and test"
                 )
+        if official or of_splits:
             folders = folders[1:]
         if not folders:
             yield Reject(number, "", inside.as_posix(), "bad-row", "the file is in no class's folder")
@@ -70,6 +80,14 @@ def read_folders(settings: SourceSettings) -> Iterator[Artwork | Reject | Passed
             labels={tasks[0]: (folders[0],)},
             split=split,
         )
+
+
+def _folders_of_splits(folder: Path) -> list[str]:
+    """The folders right inside, sorted, if each has the name of a split; else none."""
+    with readable(folder, "--images"):
+        folders = [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
+    names = sorted(path.name for path in folders if not path.name.startswith("."))
+    return names if all(name.casefold() in _SPLITS for name in names) else []
 
 
 def _entries(folder: Path) -> Iterator[Entry]:

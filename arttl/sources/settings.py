@@ -138,9 +138,10 @@ class MetadataSettings(Settings):
             if not equals:
                 column = name
             if not _TASK_NAME.match(name):
+                several = ", or leave blanks and no commas between several tasks" if "," in text else ""
                 raise ArttlError(
                     f"--tasks {text!r}: a task's name is a word of letters, digits, '_' and '-';"
-                    f" give it one with --tasks NAME={column!r}"
+                    f" give it one with --tasks NAME={column!r}{several}"
                 )
             if not column:
                 raise ArttlError(f"--tasks {text!r} names no column after the '='")

@@ -282,6 +282,16 @@ def test_the_command_prints_a_line_a_task(two_runs, capsys, monkeypatch) -> None
     assert all(len(line) <= 80 for line in table) and "72" in shown
 
 
+def test_one_pair_per_task_is_counted_in_the_singular(tmp_path, capsys) -> None:
+    """As a joint network is compared with one network per task."""
+    for name, seed, kind in (("a", 1, "single-label"), ("b", 1, "multi-label")):
+        saved(seed, (kind,)).write(tmp_path / f"{name}.parquet")
+    saved(2, ("single-label", "multi-label")).write(tmp_path / "joint.parquet")
+    a, b, joint = (str(tmp_path / f"{name}.parquet") for name in ("a", "b", "joint"))
+    assert run_command("compare", [a, joint, "--also", b, joint]) == 0
+    assert "Means over 1 pair. " in " ".join(capsys.readouterr().out.split())
+
+
 def test_the_command_compares_further_pairs(two_runs, capsys) -> None:
     a, b = str(two_runs / "a"), str(two_runs / "b")
     json_file = two_runs / "c.json"

@@ -182,6 +182,11 @@ def test_files_or_shards_but_not_both(model, small_shards) -> None:
         VisualizeSettings(model=model, images=(Path("a.jpg"),), shards=small_shards)
 
 
+def test_a_folder_in_place_of_pictures_is_refused_before_the_model_is_read(tmp_path) -> None:
+    with pytest.raises(ArttlError, match=f"--images {tmp_path} is a folder: name its pictures, such as"):
+        VisualizeSettings(model=tmp_path / "none", images=(tmp_path / "a.jpg", tmp_path))
+
+
 def test_a_method_that_explains_tasks_makes_a_picture_a_task(model, pictures, tmp_path) -> None:
     pytest.importorskip("captum", reason="captum is not installed")
     import arttl

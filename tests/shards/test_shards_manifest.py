@@ -32,6 +32,9 @@ def test_reading(shards: Path) -> None:
     assert set(manifest.sizes[:, 0]) == {32}
     with pytest.raises(ArttlError, match="no split 'valid'; it has: test, train, val"):
         manifest.rows("valid")
+    without = Manifest(shards, manifest.table.slice(0, manifest.rows("test")[0]), manifest.dataset)
+    with pytest.raises(ArttlError, match="'test'; it has: train, val; pack it with another --split, such as"):
+        without.rows("test")
 
 
 @pytest.mark.parametrize("name", ["dataset.json", "manifest.parquet"])

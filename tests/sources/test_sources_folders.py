@@ -8,7 +8,7 @@ from arttl.artworks import Artwork
 from arttl.errors import ArttlError
 from arttl.shards.rejects import Reject
 from arttl.sources.folders import read_folders
-from arttl.sources.remarks import PassedOver
+from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
 
 
@@ -19,12 +19,12 @@ def _make(folder: Path, *files: str) -> Path:
     return folder
 
 
-def _items(folder: Path, **changes: object) -> list[Artwork | Reject | PassedOver]:
+def _items(folder: Path, **changes: object) -> list[Artwork | Reject | PassedOver | Note]:
     return list(read_folders(SourceSettings(source="folders", images=folder, **changes)))  # type: ignore[arg-type]
 
 
 def _read(folder: Path, **changes: object) -> list[Artwork | Reject]:
-    return [item for item in _items(folder, **changes) if not isinstance(item, PassedOver)]
+    return [item for item in _items(folder, **changes) if not isinstance(item, PassedOver | Note)]
 
 
 def test_the_example_of_the_docstring(tmp_path: Path) -> None:
@@ -53,6 +53,18 @@ def test_folders_of_splits(tmp_path: Path) -> None:
     _make(tmp_path, "vase/4.jpg")
     with pytest.raises(ArttlError, match="vase is not the folder of a split, as --split official needs"):
         _read(folder, split="official")
+
+
+def test_folders_of_splits_are_no_classes_when_all_pictures_are_divided_anew(tmp_path: Path) -> None:
+    folder = _make(tmp_path, "train/vase/1.jpg", "val/bowl/more/2.jpg", "val/3.jpg")
+    note, first, loose, second = _items(folder, split="stratified")
+    assert isinstance(note, Note) and "(train and val) are no classes" in note.text
+    assert isinstance(loose, Reject) and loose.file == "val/3.jpg"
+    assert isinstance(first, Artwork) and isinstance(second, Artwork)
+    assert [(a.split, a.labels["class"]) for a in (first, second)] == [(None, ("vase",)), (None, ("bowl",))]
+    _make(tmp_path, "vase/4.jpg")  # not all are named after splits
+    labels = {a.labels["class"] for a in _read(folder, split="stratified") if isinstance(a, Artwork)}
+    assert labels == {("train",), ("val",), ("vase",)}
 
 
 def test_what_is_left_out(tmp_path: Path) -> None:

@@ -157,6 +157,15 @@ def test_columns_are_guessed(tmp_path: Path) -> None:
     assert shown == ['columns guessed: --object-number "Object Number"; override them with these flags']
 
 
+def test_tasks_with_commas_between_them_are_told_to_be_several() -> None:
+    with pytest.raises(
+        ArttlError, match=r"'type,artist': .*leave blanks and no commas between several tasks"
+    ):
+        SourceSettings(tasks=("type,artist",)).task_columns()
+    with pytest.raises(ArttlError, match=r"--tasks NAME='Object Name'$"):
+        SourceSettings(tasks=("Object Name",)).task_columns()
+
+
 def test_a_dry_run_needs_no_images(tmp_path: Path) -> None:
     text = "inv,file,type\n1,a.jpg,vase\n2,b.jpg,bowl\n"
     found = _read(tmp_path, text, image=None, images=None, dry_run=True)
