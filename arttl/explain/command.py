@@ -29,6 +29,7 @@ from arttl.saliency.maps import (
     form_of,
     maps_of,
     to_device,
+    usual_method,
 )
 from arttl.saliency.plan import DEFAULT_MODE, Mode
 from arttl.saliency.taps import print_taps
@@ -68,9 +69,9 @@ class VisualizeSettings(Settings):
     compare: str | None = None
     """Other weights to set beside the model's: imagenet, packaged, a weights file, or the folder of a model or run."""
     method: AnyMethod | None = None
-    """How the map is made. By default class-map; visual-backprop with --compare or --mode, of a fused model, and of a
-    network that has no class maps. grad-cam, integrated-gradients and gradients need captum, those of attention a
-    vision transformer."""
+    """How the map is made. By default class-map, or attention-gradients of a vision transformer; visual-backprop with
+    --compare or --mode, of a fused model, and of a network that has neither. grad-cam, integrated-gradients and
+    gradients need captum, those of attention a vision transformer."""
     tasks: tuple[str, ...] = ()
     """Tasks whose predictions a method explains; by default every task of the model that has classes."""
     label: str | None = None
@@ -232,12 +233,15 @@ def _method(
     shows_networks = settings.compare is not None or isinstance(model, FusedModel)
     if settings.mode != DEFAULT_MODE or (shows_networks and not asked) or not len(model.tasks):
         return "visual-backprop"
-    reason = why_no_class_maps(model, inputs[-len(model.networks) :])
+    own = inputs[-len(model.networks) :]
+    method, reason = usual_method(model, own)
+    if settings.against is not None:
+        method, reason = "class-map", why_no_class_maps(model, own)
     if reason and asked:
         raise ArttlError(reason)
     if reason:
         say(f"{form_of(model.networks[0], 'visual-backprop')}, the same for every task: {reason}")
-    return "visual-backprop" if reason else "class-map"
+    return method
 
 
 @dataclass(frozen=True)

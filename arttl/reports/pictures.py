@@ -17,8 +17,8 @@ from arttl.models import MultiTaskModel
 from arttl.pictures.decoding import BadPicture
 from arttl.reports.cards import Card
 from arttl.reports.thumbnails import SIDE, map_over, thumbnail
-from arttl.saliency.class_maps import class_index, why_no_class_maps
-from arttl.saliency.maps import BATCH, form_of, maps_of, to_device
+from arttl.saliency.class_maps import class_index
+from arttl.saliency.maps import BATCH, AnyMethod, form_of, maps_of, to_device, usual_method
 from arttl.suggesting.pictures import PredictedPictures
 
 
@@ -66,7 +66,7 @@ class CardPictures:
         self.missing: Counter[str] = Counter()
         self._pictures = pictures
         self._model = None if model is None or pictures is None else to_device(model)
-        self._has_class_maps: bool | None = None
+        self._method: AnyMethod | None = None
         self._cover = SIDE if self._model is None else max(SIDE, 2 * self._model.preprocess.resize_to)
 
     def of(self, cards: Iterable[Card]) -> Iterator[PicturedCard]:
@@ -112,11 +112,12 @@ class CardPictures:
     def _maps(
         self, model: MultiTaskModel, cards: Sequence[Card], images: torch.Tensor
     ) -> list[tuple[torch.Tensor, str]]:
-        """The map of each card and what it shows: of its first claim, where the network has class maps."""
-        if self._has_class_maps is None:
-            self._has_class_maps = not why_no_class_maps(model, [images])
-        claims = [_first_claim(model, card) if self._has_class_maps else None for card in cards]
-        form = form_of(model.backbone, "class-map")
+        """The map of each card and what it shows: of its first claim, where the network has maps of classes."""
+        if self._method is None:
+            self._method, _ = usual_method(model, [images])
+        method = self._method
+        claims = [None if method == "visual-backprop" else _first_claim(model, card) for card in cards]
+        form = form_of(model.backbone, method)
         of_tokens = "" if form == "class-map" else f" ({form})"
         maps = [(torch.empty(0), "")] * len(cards)
         for task in dict.fromkeys(None if claim is None else claim[0] for claim in claims):
@@ -128,7 +129,7 @@ class CardPictures:
                 heats = maps_of(model, images[own], "visual-backprop")
             else:
                 classes = torch.tensor([class_index(model, task, label) for label in labels])
-                heats = maps_of(model, images[own], "class-map", task=task, classes=classes)
+                heats = maps_of(model, images[own], method, task=task, classes=classes)
             names = [f"what speaks for {task}: {label}{of_tokens}" for label in labels]
             names = names or [f"{form_of(model.backbone, 'visual-backprop')}, the same for all labels"] * len(
                 own

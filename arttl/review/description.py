@@ -162,7 +162,7 @@ def _schemas(task: Schema, row: Schema) -> dict[str, Schema]:
             rows=_NUMBER,
             reviewer={"type": "string"},
             blind={"type": "boolean"},
-            maps={"type": "string"},
+            maps={"type": "boolean"},
             letters={"type": "object", "additionalProperties": {"type": "string"}},
         ),
         "Decision": decision,

@@ -17,20 +17,18 @@ from arttl.review.pictures import Pictures, jpeg
 class Maps:
     """Draws maps with a model, which is loaded for the first of them; one at a time."""
 
-    method = "class-map"
-    """What they are made by, for networks that have it."""
-
     def __init__(self, folder: Path, pictures: Pictures) -> None:
         self._folder, self._pictures = folder, pictures
         self._lock = threading.Lock()
         self._network: Any = None
+        self._method: Any = None
         self.jpeg = lru_cache(maxsize=64)(self._jpeg)
 
     def _jpeg(self, file: PictureFile, task: str) -> bytes:
         """The map of a task over a photograph, as a JPEG of what the network sees of it.
 
-        A class map or, for a network that has none, VisualBackProp's, of a transformer the means of its tokens after
-        it, which are the same for every task.
+        As `usual_method` chooses, and VisualBackProp's, of a transformer the means of its tokens after it, for a task
+        that is a number; these are the same for every task.
 
         Raises:
             ArttlError: if the model cannot be loaded, or has no such map.
@@ -40,8 +38,7 @@ class Maps:
         from arttl.explain.networks import networks_side_by_side
         from arttl.explain.overlay import overlay
         from arttl.models import load_trained_model
-        from arttl.saliency.class_maps import why_no_class_maps
-        from arttl.saliency.maps import maps_of, to_device
+        from arttl.saliency.maps import AnyMethod, maps_of, to_device, usual_method
 
         rgb = np.array(self._pictures.pixels(file))
         with self._lock:
@@ -51,9 +48,9 @@ class Maps:
             network = self._network
             preprocess = network.preprocess
             image = preprocess.apply(rgb)[None]  # [1, 3, H, W]
+            if self._method is None:
+                self._method, _ = usual_method(network, [image])
             has_classes = task in network.tasks and network.tasks[task].kind != "number"
-            method: Any = (
-                "class-map" if has_classes and not why_no_class_maps(network, [image]) else "visual-backprop"
-            )
+            method: AnyMethod = self._method if has_classes else "visual-backprop"
             heat = maps_of(network, image, method, task=task).numpy()[0]
         return jpeg(Image.fromarray(overlay(preprocess.denormalise(image)[0], heat)))

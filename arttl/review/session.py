@@ -105,7 +105,7 @@ class Session:
             "rows": len(self.collection),
             "reviewer": self.reviewer.name,
             "blind": self.reviewer.is_blind,
-            "maps": "" if self.maps is None else self.maps.method,
+            "maps": self.maps is not None,
             "letters": LETTERS,
         }
 

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from arttl.cpu import prepare_cpu_for_inference
 from arttl.models import Backbone, FusedModel, MultiTaskModel
-from arttl.saliency.attention import AttentionMethod, attention_map
+from arttl.saliency.attention import AttentionMethod, attention_map, attention_methods_of
 from arttl.saliency.attribution import Method, attribute
-from arttl.saliency.class_maps import Question, class_maps_of
+from arttl.saliency.class_maps import Question, class_maps_of, why_no_class_maps
 from arttl.saliency.plan import DEFAULT_MODE, Mode
 from arttl.saliency.visual_backprop import visual_backprop
 
@@ -37,6 +37,26 @@ def form_of(backbone: Backbone, method: AnyMethod) -> str:
     What `visual-backprop` gives of a transformer is no VisualBackProp: there are no maps to backproject through layers.
     """
     return _OF_TOKENS.get(method, method) if backbone.has_tokens else method
+
+
+def usual_method(model: MultiTaskModel | FusedModel, inputs: Sequence[Tensor]) -> tuple[AnyMethod, str]:
+    """The method that says best why a model predicts a class, by the figures of `docs/explanations.md`.
+
+    Args:
+        model: on its device.
+        inputs: [B, 3, H, W] per network, of which the first picture is tried.
+
+    Returns:
+        `attention-gradients` for a vision transformer, `class-map` for other networks that have it, and else
+        `visual-backprop`, which is the same for all classes, with the reason why there are no class maps.
+    """
+    has_classes = any(task.kind != "number" for task in model.tasks)
+    if has_classes and isinstance(model, MultiTaskModel) and model.backbone.has_tokens:
+        methods = attention_methods_of(model, inputs[0])
+        if "attention-gradients" in methods:
+            return "attention-gradients", ""
+    reason = why_no_class_maps(model, inputs)
+    return ("visual-backprop", reason) if reason else ("class-map", "")
 
 
 def to_device(model: MultiTaskModel) -> MultiTaskModel:

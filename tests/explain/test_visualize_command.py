@@ -264,18 +264,20 @@ def test_maps_of_a_transformer_are_called_what_they_are(pictures, tmp_path, monk
         assert run_command("visualize", [*given, *argv]) == 0
         return shown.pop()
 
-    assert titles_of("patches") == ["Untrained: type, class-map of tokens"]
-    assert titles_of("patches", "--tasks", "type", "--label", "a") == [
-        "Untrained: type, for a, class-map of tokens"
+    assert titles_of("patches") == ["Untrained: type, attention-gradients"]
+    assert titles_of("patches", "--method", "class-map") == ["Untrained: type, class-map of tokens"]
+    assert titles_of("patches", "--tasks", "type", "--against", "b") == [
+        "Untrained: type, for the predicted label rather than b, class-map of tokens"
     ]
     assert titles_of("patches", "--method", "visual-backprop") == [
         "Untrained: means of tokens, after VisualBackProp"
     ]
+    assert titles_of("token") == ["Untrained: type, attention-gradients"]
+    assert titles_of("token", "--tasks", "type", "--label", "a") == ["Untrained: type, for a"]
     capsys.readouterr()
-    assert titles_of("token") == ["Untrained: means of tokens, after VisualBackProp"]
-    said = " ".join(capsys.readouterr().out.split())
-    assert "means of tokens, after VisualBackProp, the same for every task: class maps need" in said
-    assert "test_vit predicts from its class token" in said
+    argv = ["--model", str(tmp_path / "token"), "--images", str(pictures[0]), "--out", str(tmp_path / "maps")]
+    assert run_command("visualize", [*argv, "--tasks", "type", "--against", "b"]) == 2
+    assert "test_vit predicts from its class token" in " ".join(capsys.readouterr().err.split())
 
 
 def test_class_maps_of_a_fused_model(fused, pictures, tmp_path, monkeypatch) -> None:

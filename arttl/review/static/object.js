@@ -10,9 +10,9 @@ const STATUSES = {
   audit: "doubt: the pictures contradict the catalogue",
 };
 const ABOUT_MAPS =
-  "Bright: what speaks for the label that the network finds likeliest, in the part of the picture that it is given. " +
-  "A network that does not end in an average of its maps or patches shows where its activations are strong, whatever " +
-  "the task: VisualBackProp or, of a transformer, the means of its tokens.";
+  "Bright: what speaks for the label that the network finds likeliest, in the part of the picture that it is given; " +
+  "of a vision transformer which patches it is predicted from. A network that has no such maps shows where its " +
+  "activations are strong, whatever the task.";
 const MOST_KEPT = 200;
 const PATIENCE = 200; // milliseconds for which the object before stays while the next one is read
 
