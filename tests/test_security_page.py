@@ -8,7 +8,7 @@ from pathlib import Path
 from arttl import documents, pages
 from arttl.decisions import decision, opening
 from arttl.decisions import file as decision_file
-from arttl.exchange import doubts, parquet_rows, predictions
+from arttl.exchange import doubts, predictions
 from arttl.fetching import pace
 from arttl.fetching.iiif import IiifSettings
 from arttl.keras_files import child, weights
@@ -52,13 +52,12 @@ def test_the_limits_of_the_page() -> None:
             f"{pages.MOST_CARDS:,}; {pages._LONGEST}"
         ),
         "rows and tasks of `audit.parquet`, and its bytes in memory": (
-            f"{doubts._MOST_ROWS:,} rows, {doubts._MOST_TASKS} tasks, {doubts.MOST_BYTES // MIB} MiB"
+            f"{doubts._MOST_ROWS:,} rows, {doubts._MOST_TASKS} tasks, {doubts._MOST_BYTES // MIB} MiB"
         ),
         "rows of suggestions that are reviewed": f"{reading.MOST_ROWS:,}",
         "characters of a text, and labels of a task, in a row that is reviewed": (
             f"{decision.LONGEST_TEXT:,} characters, {decision.MOST_LABELS} labels"
         ),
-        "memory for 512 rows that are reviewed, or of `audit.parquet`": f"{parquet_rows.MOST_BYTES // MIB} MiB",
         "bytes of a cell of a file of decisions": f"{opening.LONGEST_CELL // MIB} MiB",
         "decisions about one task of one object": f"{decision_file.MOST_ROWS_OF_A_SUBJECT:,}",
         "bytes of a request to `arttl review`": f"{security.LARGEST_BODY // MIB} MiB",

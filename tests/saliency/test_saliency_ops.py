@@ -83,7 +83,8 @@ def upsampled(deep, peak, shallow, size, kernel, stride, padding, average):
     if average:
         output /= counts.clamp(min=1)
     if peak is not None:
-        output *= (2.0 ** -(torch.frexp(peak.double()).exponent - 1).double())[:, None, None]
+        exponents = (torch.frexp(peak.double()).exponent - 1).clamp(min=-126)  # that of subnormal numbers
+        output *= (2.0 ** -exponents.double())[:, None, None]
     return (output if shallow is None else output * shallow.double()).float()
 
 
