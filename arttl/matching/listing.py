@@ -95,3 +95,13 @@ def _passed_over_as(entry: os.DirEntry[str]) -> str:
     if not is_file:
         return "broken symbolic links and special files"
     return "" if cut_suffix(entry.name)[1] else "files without the suffix of a picture"
+
+
+def folders_inside(folder: Path) -> list[str]:
+    """The names of the folders right inside a folder, sorted; links and hidden ones are left out.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    folders = (path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
+    return sorted(path.name for path in folders if not path.name.startswith("."))

@@ -7,7 +7,6 @@ Example, with the classes `vase` and `bowl`, alone or in folders of splits, whic
     images/bowl/3.png                 images/test/bowl/3.png
 
 Where every folder has the name of a split, the classes are the folders inside for any `--split`, and a note says so.
-
 The object number is the file's path without its suffix: `vase/1`. Files without the suffix of a picture are
 passed over.
 """
@@ -19,7 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from arttl.artworks import Artwork, sample_key
 from arttl.errors import ArttlError
-from arttl.matching.listing import Entry, list_pictures
+from arttl.matching.listing import Entry, folders_inside, list_pictures
 from arttl.matching.paths import image_folder
 from arttl.records.reading import readable
 from arttl.shards.rejects import Reject
@@ -27,7 +26,6 @@ from arttl.sources.remarks import Note, PassedOver
 from arttl.sources.settings import SourceSettings
 
 TASKS = ("class",)
-
 _SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
@@ -46,12 +44,12 @@ def read_folders(settings: SourceSettings) -> Iterator[Artwork | Reject | Passed
     if len(tasks) > 1:
         raise ArttlError(f"--source folders has one task, the folder's name; --tasks gives {len(tasks)}")
     official = settings.split == "official"
-    of_splits = _folders_of_splits(folder)
-    if of_splits and not official:
-        names = " and ".join(of_splits)
+    with readable(folder, "--images"):
+        names = folders_inside(folder)
+    has_splits = bool(names) and all(name.casefold() in _SPLITS for name in names)
+    if has_splits and not official:
         yield Note(
-            f"the folders of splits ({names}) are no classes, the folders inside are; --split official keeps these"
-            " splits"
+            f"{' and '.join(names)} are splits; the classes are the folders inside. --split official keeps these splits"
         )
     for entry in _entries(folder):
         if entry.passed_over_as:
@@ -68,7 +66,7 @@ def read_folders(settings: SourceSettings) -> Iterator[Artwork | Reject | Passed
                     f"{folder / folders[0]} is not the folder of a split, as --split official needs: train, val"
                     " and test"
                 )
-        if official or of_splits:
+        if official or has_splits:
             folders = folders[1:]
         if not folders:
             yield Reject(number, "", inside.as_posix(), "bad-row", "the file is in no class's folder")
@@ -80,14 +78,6 @@ def read_folders(settings: SourceSettings) -> Iterator[Artwork | Reject | Passed
             labels={tasks[0]: (folders[0],)},
             split=split,
         )
-
-
-def _folders_of_splits(folder: Path) -> list[str]:
-    """The folders right inside, sorted, if each has the name of a split; else none."""
-    with readable(folder, "--images"):
-        folders = [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
-    names = sorted(path.name for path in folders if not path.name.startswith("."))
-    return names if all(name.casefold() in _SPLITS for name in names) else []
 
 
 def _entries(folder: Path) -> Iterator[Entry]:

@@ -58,7 +58,9 @@ def test_folders_of_splits(tmp_path: Path) -> None:
 def test_folders_of_splits_are_no_classes_when_all_pictures_are_divided_anew(tmp_path: Path) -> None:
     folder = _make(tmp_path, "train/vase/1.jpg", "val/bowl/more/2.jpg", "val/3.jpg")
     note, first, loose, second = _items(folder, split="stratified")
-    assert isinstance(note, Note) and "(train and val) are no classes" in note.text
+    assert (
+        isinstance(note, Note) and "train and val are splits; the classes are the folders inside" in note.text
+    )
     assert isinstance(loose, Reject) and loose.file == "val/3.jpg"
     assert isinstance(first, Artwork) and isinstance(second, Artwork)
     assert [(a.split, a.labels["class"]) for a in (first, second)] == [(None, ("vase",)), (None, ("bowl",))]
