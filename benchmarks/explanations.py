@@ -150,7 +150,7 @@ def rows_of(title: str, figures: Mapping[str, Any]) -> Iterator[str]:
             low, high = curves[f"{curve}_interval"]
             cells.append(f"{curves[curve]:.3f} [{low:.3f}, {high:.3f}]")
         other, halves = (figures[key].get(method) for key in ("other_class", "side_by_side"))
-        # A map that is the same for every class.
+        # Of a map that is the same for every class there are none.
         cells.append("1" if other is None else f"{other['correlation']:.2f} ({100 * other['empty']:.0f}%)")
         for share in (0.0, 0.75):
             index = SHARES.index(share)

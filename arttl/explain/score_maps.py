@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -30,10 +30,11 @@ _TRUNK: dict[str, Mode] = {
     "visual-backprop, bojarski": "bojarski",
     "visual-backprop, sabatelli": "sabatelli",
 }
-PER_TASK: tuple[Literal["class-map", Method], ...] = ("class-map", *get_args(Method))
+PER_TASK: tuple[AnyMethod, ...] = ("class-map", "attention-gradients", *get_args(Method))
+"""Methods that explain a class of a task."""
 _BASELINES = ("centre prior", "noise")
 ATTENTION: tuple[AttentionMethod, ...] = get_args(AttentionMethod)
-METHODS = (*PER_TASK, *ATTENTION, *_TRUNK, *_BASELINES)
+METHODS = tuple(dict.fromkeys((*PER_TASK, *ATTENTION, *_TRUNK, *_BASELINES)))
 """Of every network, but that some have no class maps, and that vision transformers alone have those of attention."""
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Shares of the layers, from the head down, that the randomisation check gives new weights; 0: the head alone."""
