@@ -146,11 +146,8 @@ def group_column(
         ArttlError: for another name.
     """
     of_objects = {"object_number": [(each,) for each in objects]}
-    columns = {
-        **of_objects,
-        **labels,
-        **of_objects,
-    }  # the first in the message, and never a task of that name
+    # Twice: the first in the message, and never a task of that name.
+    columns = {**of_objects, **labels, **of_objects}
     if name not in columns:
         raise ArttlError(
             f"--group-by {name!r} is no column of {of}{did_you_mean(name, columns)}; give one of"
