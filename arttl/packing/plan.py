@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -288,10 +289,7 @@ def _check(
 
 
 def _exists(image: PictureFile) -> bool:
-    try:
-        return image.path.is_file()
-    except OSError:  # a folder on the way may not be entered
-        return False
+    return os.path.isfile(image.path)  # noqa: PTH113 - Path.is_file raises where a folder may not be entered
 
 
 def file_name(artwork: Artwork, folder: Path | None) -> str:

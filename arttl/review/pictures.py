@@ -93,7 +93,8 @@ class Pictures:
             path = image_path(folder, named) if named else None
             if path is None:
                 continue
-            if _exists(path):
+            # False where Path.exists raises: for a name that is too long, or a folder that may not be entered.
+            if os.path.exists(path):  # noqa: PTH110
                 return ""
             name = name or named
         return name
@@ -174,13 +175,6 @@ class Pictures:
             BadPicture: if it cannot be read.
         """
         return jpeg(self.pixels(file, SIDE[size]), _QUALITY[size])
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # a name that is too long for a file, or a folder on the way that may not be entered
-        return False
 
 
 def jpeg(picture: Image.Image, quality: int = 88) -> bytes:
