@@ -14,10 +14,13 @@ import json
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from arttl.cli import run_command
-from arttl.training.settings import TrainSettings
-from arttl.training.train import train
+from arttl.cpu import share_cores
+
+if TYPE_CHECKING:
+    from arttl.training.settings import TrainSettings
 
 TASKS = {"gallery": "subject", "paintings": "artist"}
 
@@ -54,6 +57,8 @@ def settings_of(
     network: Network, way: str, shards: Path, task: str, seed: int, out: Path, epochs: int
 ) -> TrainSettings:
     """Those of one run."""
+    from arttl.training.settings import TrainSettings
+
     common = {
         "shards": shards,
         "tasks": (task,),
@@ -86,6 +91,9 @@ def accuracies(out: Path) -> dict[str, float]:
 
 def main() -> None:
     """Train, and print the table."""
+    share_cores()  # before anything imports torch
+    from arttl.training.train import train
+
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
         "--data", type=Path, required=True, help="folder of the collections gallery and paintings"

@@ -22,9 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from arttl.cli import run_command
-from arttl.explain.score_maps import SHARES
-from arttl.training.settings import TrainSettings
-from arttl.training.train import train
+from arttl.cpu import share_cores
 
 COLUMNS = ("object_number", "file", "type", "subject", "artist", "material")
 GALLERY, ALL = ("subject", "type"), ("subject", "type", "artist", "material")
@@ -118,6 +116,9 @@ def scores_of(
     name: str, network: Network, weights: str, shards: Path, out: Path, small: bool
 ) -> dict[str, dict[str, Any]]:
     """Task to the figures of `arttl explain score`, measured where they are not there yet."""
+    from arttl.training.settings import TrainSettings
+    from arttl.training.train import train
+
     run = out / name
     if not (run / "test.json").is_file():
         common = {"shards": shards, "tasks": network.tasks, "classes": "min-count=9", "weights": weights}
@@ -140,6 +141,8 @@ def scores_of(
 
 def rows_of(title: str, figures: Mapping[str, Any]) -> Iterator[str]:
     """The rows of one network and task."""
+    from arttl.explain.score_maps import SHARES
+
     deviations = figures["randomised_deviation"]
     for number, method in enumerate(figures["curves"]):
         cells = [title if number == 0 else "", figures["forms"].get(method, method)]
@@ -170,6 +173,7 @@ def rows_of(title: str, figures: Mapping[str, Any]) -> Iterator[str]:
 
 def main() -> None:
     """Train, score, and print the table."""
+    share_cores()  # before anything imports torch
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
         "--data", type=Path, required=True, help="folder of the collections gallery and paintings"

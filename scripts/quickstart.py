@@ -19,6 +19,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 import venv
 from collections.abc import Callable
 from pathlib import Path
@@ -49,11 +50,16 @@ def say(text: str) -> None:
     print(f"==> {text}", flush=True)
 
 
-def run(*command: str | Path) -> None:
-    """Run a command in the repository, printed first; end with its status if it fails."""
+def run(*command: str | Path, **variables: str) -> None:
+    """Run a command in the repository, printed first; end with its status if it fails.
+
+    Args:
+        command: with its arguments.
+        variables: of the environment, for those that it does not set already.
+    """
     parts = [str(part) for part in command]
     say(shlex.join(parts))
-    status = subprocess.run(parts, cwd=ROOT, check=False).returncode
+    status = subprocess.run(parts, cwd=ROOT, env={**variables, **os.environ}, check=False).returncode
     if status:
         sys.exit(status)
 
@@ -97,16 +103,25 @@ def sanitised() -> None:
 
 
 def pytest(*arguments: str, parallel: bool = True) -> None:
-    """Run tests; those of one file share what they prepare."""
-    workers = ("--numprocesses", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile") if parallel else ()
-    run(SCRIPTS / "python", "-m", "pytest", *workers, *arguments)
+    """Run tests; those of one file share what they prepare.
+
+    Beside other tests a process computes with one thread, unless a test asks for more: threads of several processes
+    that wait for each other's cores made some tests ten times as long.
+    """
+    tests = (SCRIPTS / "python", "-m", "pytest")
+    if not parallel:
+        run(*tests, *arguments)
+        return
+    workers = ("--numprocesses", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile")
+    run(*tests, *workers, *arguments, OMP_NUM_THREADS="1")
 
 
 PARTS: dict[str, Callable[[], None]] = {
     "lint": lint,
     "sanitised": sanitised,
     "short": lambda: pytest("-m", "not slow"),
-    "slow": lambda: pytest("-m", "slow and not alone"),
+    # In the order of tests/conftest.py.
+    "slow": lambda: pytest("-m", "slow and not alone", "--no-loadscope-reorder"),
     "alone": lambda: pytest("-m", "alone", parallel=False),
     "wheel": lambda: run(SCRIPTS / "python", "scripts/test_wheel.py"),
 }
@@ -158,7 +173,9 @@ def main() -> None:
         demo()
     if arguments.job == "test":
         for part in arguments.parts or PARTS:
+            begun = time.monotonic()
             every[part]()
+            say(f"{part}: {time.monotonic() - begun:.0f} s")
 
 
 if __name__ == "__main__":

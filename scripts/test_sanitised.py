@@ -16,6 +16,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,10 +43,18 @@ def build() -> None:
     sources = [ROOT / "csrc" / "bindings.cpp", *sorted((ROOT / "csrc" / "cpu").glob("*.cpp"))]
     includes = [ROOT / "csrc", pybind11.get_include(), sysconfig.get_path("include")]
     MODULE.parent.mkdir(parents=True, exist_ok=True)
-    command: list[str | Path] = ["g++", "-std=c++17", "-O1", "-g", "-fopenmp", "-fPIC", "-shared"]
+    command: list[str | Path] = ["g++", "-std=c++17", "-O1", "-g", "-fopenmp", "-fPIC"]
     command += ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fvisibility=hidden"]
     command += [f"-I{folder}" for folder in includes]
-    subprocess.run([*command, *sources, "-o", MODULE], check=True)
+
+    def compiled(source: Path) -> Path:
+        target = MODULE.with_name(f"{source.stem}.o")
+        subprocess.run([*command, "-c", source, "-o", target], check=True)
+        return target
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        objects = list(threads.map(compiled, sources))
+    subprocess.run([*command, "-shared", *objects, "-o", MODULE], check=True)
 
 
 def test(seeds: int) -> int:

@@ -21,8 +21,26 @@ MakeArtworks = Callable[..., list[Artwork]]
 _REPOSITORY = Path(__file__).resolve().parents[1]
 
 
+# The files whose slow tests take longest, in this order: a worker that came to one last would work alone for minutes.
+_LONGEST = (
+    "test_faults_of_commands",
+    "test_resume",
+    "test_embedded",
+    "test_tutorials",
+    "test_export_onnx",
+    "test_end_to_end",
+    "test_on_a_card",
+    "test_loading_real",
+    "test_suggesting_processes",
+    "test_reproduction_command",
+    "test_readme_commands",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the tests for a card where there is none."""
+    """Begin with the files that take longest, and skip the tests for a card where there is none."""
+    ranks = {name: rank for rank, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(ranks)))
     if torch.cuda.is_available():
         return
     for item in items:
