@@ -50,6 +50,8 @@ def position_features(backbone: Backbone, last: Any, image: Size) -> Tensor:
     if not isinstance(last, Tensor) or last.dim() not in (3, 4):
         raise _no_mean(backbone, "ends in several tensors")
     pictures = len(last)
+    if last.dim() == 4 and _are_pooled_alone(backbone, last):
+        return last.detach()
     if last.dim() == 4:
         grid = (last.shape[2], last.shape[3])
         alone = last.permute(0, 2, 3, 1).reshape(-1, last.shape[1], 1, 1)  # [B * P, C, 1, 1]
@@ -73,6 +75,18 @@ def position_features(backbone: Backbone, last: Any, image: Size) -> Tensor:
     if bool(((features.mean((2, 3)) - pooled).abs() > tolerance * scale + 1e-6).any()):
         raise _no_mean(backbone, "has layers behind the average that are not linear")
     return features
+
+
+@torch.no_grad()
+def _are_pooled_alone(backbone: Backbone, last: Tensor) -> bool:
+    """Whether the pooled features are the means over positions of the last maps [B, C, h, w], and nothing more."""
+    pooled, means = backbone.pooled(last), last.mean((2, 3))
+    if torch.equal(pooled, means):
+        return True
+    if pooled.shape != means.shape:
+        return False
+    rounding = _ROUNDINGS * torch.finfo(last.dtype).eps
+    return bool(((means - pooled).abs().amax(1) <= rounding * means.abs().amax(1)).all())
 
 
 class _PictureNorms(TorchFunctionMode):

@@ -21,6 +21,7 @@ from arttl.models.settings import Pooling
 from arttl.saliency.class_maps import why_no_class_maps
 from arttl.saliency.maps import form_of
 from arttl.saliency.position_logits import read_network
+from arttl.saliency.positions import position_features
 from arttl.tasks import Task, TaskSet, Vocabulary
 
 SIZE = 64
@@ -187,3 +188,22 @@ def test_an_activation_behind_the_mean_is_refused(images: Tensor) -> None:
     assert why_no_class_maps(model, [images]) == ""
     model.backbone.network.head.pre_logits = nn.GELU()
     assert "layers behind the average that are not linear" in why_no_class_maps(model, [images])
+
+
+@torch.no_grad()
+def test_a_layer_behind_the_average_that_changes_one_picture_alone_is_seen(
+    images: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backbone = model_of("test_resnet", None).backbone
+    last = backbone.feature_maps(images)
+    assert torch.equal(position_features(backbone, last, (SIZE, SIZE)), last)
+    means = last.mean((2, 3))
+    limit = means.amax(1).sort().values[-2:].mean()  # below the largest mean of one picture
+
+    def clamped(maps: Tensor, pre_logits: bool) -> Tensor:
+        return maps.mean((2, 3)).clamp(max=limit)
+
+    monkeypatch.setattr(backbone.network, "forward_head", clamped)
+    assert int((backbone.pooled(last) != means).any(1).sum()) == 1
+    with pytest.raises(ArttlError, match="not linear"):
+        position_features(backbone, last, (SIZE, SIZE))
