@@ -49,9 +49,10 @@ Heats = npt.NDArray[np.float32]
 class VisualizeSettings(Settings):
     """Draw what a model looks at, over pictures from files or from shards.
 
-    Class maps show what speaks for a label, the predicted one or another, and so do attention-gradients of a vision
-    transformer and the methods that need captum. VisualBackProp shows the trunk of the network and is the same for
-    every task, and so are attention-rollout and attention-pool of a vision transformer.
+    Class maps show what speaks for a label, the predicted one or another, and so do the methods that need captum.
+    Attention-gradients show which patches a vision transformer predicts a label from, and differ little from label to
+    label. VisualBackProp shows the trunk of the network and is the same for every task, and so are attention-rollout
+    and attention-pool of a vision transformer.
     """
 
     model: Path

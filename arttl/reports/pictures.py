@@ -119,6 +119,8 @@ class CardPictures:
         claims = [None if method == "visual-backprop" else _first_claim(model, card) for card in cards]
         form = form_of(model.backbone, method)
         of_tokens = "" if form == "class-map" else f" ({form})"
+        # Gradient-weighted attention hardly differs from label to label: `docs/explanations.md`.
+        says = "what speaks for {}" if method == "class-map" else "what {} is predicted from"
         maps = [(torch.empty(0), "")] * len(cards)
         for task in dict.fromkeys(None if claim is None else claim[0] for claim in claims):
             own = [
@@ -130,7 +132,7 @@ class CardPictures:
             else:
                 classes = torch.tensor([class_index(model, task, label) for label in labels])
                 heats = maps_of(model, images[own], method, task=task, classes=classes)
-            names = [f"what speaks for {task}: {label}{of_tokens}" for label in labels]
+            names = [says.format(f"{task}: {label}") + of_tokens for label in labels]
             names = names or [f"{form_of(model.backbone, 'visual-backprop')}, the same for all labels"] * len(
                 own
             )
