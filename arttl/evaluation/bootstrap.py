@@ -76,6 +76,20 @@ def bootstrap_intervals(
     return {name: _interval(np.concatenate(values), level) for name, values in drawn.items()}
 
 
+def exact_interval(count: int, of: int, level: float = LEVEL) -> tuple[float, float]:
+    """The exact interval of a binomial share, `count` of `of` at least 1 (Clopper and Pearson 1934).
+
+    The bootstrap has none where `count` is 0 or `of`: with every sample right, every resampling is as right, and 6 of 6
+    would look as certain as 6,000 of 6,000.
+    """
+    from scipy.special import betaincinv  # late: most commands need none of it
+
+    tail = (1 - level) / 2
+    low = betaincinv(count, of - count + 1, tail) if count else 0.0
+    high = betaincinv(count + 1, of - count, 1 - tail) if count < of else 1.0
+    return float(low), float(high)
+
+
 def paired_bootstrap(
     first: Statistic,
     second: Statistic,

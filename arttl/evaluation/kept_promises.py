@@ -13,9 +13,8 @@ import numpy.typing as npt
 import torch
 from rich.table import Table
 from rich.text import Text
-from scipy.special import betaincinv
 
-from arttl.evaluation.bootstrap import LEVEL
+from arttl.evaluation.bootstrap import exact_interval
 from arttl.evaluation.report import empty_table, interval_text, measure_text
 from arttl.inference.calibration import calibration_error
 from arttl.inference.neighbours import unit_length
@@ -45,10 +44,7 @@ class Share:
     @property
     def interval(self) -> tuple[float, float]:
         """The exact 95% interval of a binomial share (Clopper and Pearson 1934)."""
-        tail = (1 - LEVEL) / 2
-        low = betaincinv(self.count, self.of - self.count + 1, tail) if self.count else 0.0
-        high = betaincinv(self.count + 1, self.of - self.count, 1 - tail) if self.count < self.of else 1.0
-        return float(low), float(high)
+        return exact_interval(self.count, self.of)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready form; without a value where there is none."""

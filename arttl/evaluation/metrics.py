@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from arttl.evaluation.bootstrap import REPLICATES, bootstrap_intervals
+from arttl.evaluation.bootstrap import REPLICATES, bootstrap_intervals, exact_interval
 from arttl.evaluation.classes import Band, class_bands
-from arttl.evaluation.measures import majority_logits, measures_of, values_of
+from arttl.evaluation.measures import majority_logits, measure_named, measures_of, values_of
 from arttl.inference.calibration import calibration_error
 from arttl.inference.labels import probabilities
 from arttl.inference.predictions import Predictions
@@ -142,6 +142,12 @@ def measure_task(
         baseline = values_of(measures_of(task, majority_logits(task, count), labels), count)
         if replicates:
             intervals = bootstrap_intervals(measures, count, groups=groups, replicates=replicates)
+            units = count if groups is None else len(np.unique(groups))
+            for name, (low, high) in intervals.items():
+                # 1 or 0 but for the rounding of means over classes; NaN is neither.
+                certain = [share for share in (0, 1) if max(abs(low - share), abs(high - share)) < 1e-9]
+                if certain and measure_named(name).unit == "share":
+                    intervals[name] = exact_interval(certain[0] * units, units)
     if count and has_classes:
         values["confidence"] = float(probabilities(task, scores, temperature or 1.0).max(1).mean())
         values["ece"] = calibration_error(task, scores, labels)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from evaluation_cases import of_kind, single, task
+from scipy.stats import binomtest
 
 from arttl.evaluation.bootstrap import bootstrap_intervals
 from arttl.evaluation.measures import majority_logits, measures_of, values_of
@@ -45,6 +46,30 @@ def test_groups_widen_the_intervals() -> None:
     )
     widths = [high - low for found in (alone, grouped) for low, high in [found.intervals["accuracy"]]]
     assert widths[1] > 1.5 * widths[0] and alone.values == grouped.values
+
+
+@pytest.mark.parametrize("count", [1, 6, 200])
+@pytest.mark.parametrize("kind", get_args(TaskKind))
+def test_where_all_is_right_or_wrong_the_interval_is_the_binomial_one(kind: TaskKind, count: int) -> None:
+    one, logits, targets = of_kind(kind, 0, count)
+    if kind == "number":
+        targets = one.statistics.restore(logits[:, 0])
+    elif kind == "single-label":
+        logits = np.eye(logits.shape[1])[targets]
+    else:
+        logits = 20 * targets - 10
+    right = measure_task(one, logits, targets)
+    name = "within_50" if kind == "number" else "accuracy"
+    expected = binomtest(count, count).proportion_ci(0.95, "exact")
+    assert right.values[name] == 1 and right.intervals[name] == pytest.approx((expected.low, 1))
+    for measure, (low, high) in right.intervals.items():  # balanced accuracy, mAP, ...; and errors of nothing
+        assert (low, high) == ((0, 0) if "error" in measure else right.intervals[name]), measure
+    pairs = measure_task(one, logits, targets, groups=np.arange(count) // 2)
+    alone = binomtest((count + 1) // 2, (count + 1) // 2).proportion_ci(0.95, "exact")
+    assert pairs.intervals[name] == pytest.approx((alone.low, 1))
+    if kind == "single-label":
+        wrong = measure_task(one, logits, (targets + 1) % logits.shape[1])
+        assert wrong.intervals[name] == pytest.approx((0, 1 - expected.low))
 
 
 @pytest.mark.parametrize("kind", get_args(TaskKind))
