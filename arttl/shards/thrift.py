@@ -80,6 +80,8 @@ def _list(data: bytes, at: int, expected: Any, depth: int) -> tuple[list[Any] | 
     kind, count = head & 15, head >> 4
     if count == 15:
         count, at = _varint(data, at)
+    if not count:  # of whatever kind: fastparquet writes none
+        return [], at
     of_kind, form = expected if isinstance(expected, tuple) else (expected, _NONE)
     if kind not in _ELEMENTS or (expected is not None and kind != of_kind):
         raise ValueError("a list of other things than it is made for")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import random
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +17,26 @@ from parquet_cases import data_page, dictionary_page, integers, text_page, varin
 
 from arttl.errors import ArttlError
 from arttl.shards.parquet import read_bounded_table
+from arttl.shards.parquet_batches import BoundedFile
 from arttl.shards.parquet_pages import LARGEST_PAGE, PageReader
 
 TYPES = {"row": pa.int64(), "title": pa.string(), "labels": pa.list_(pa.string())}
 TEXTS = [b"abc", b"", b"defg"]
 BODY = text_page(TEXTS)
+WORKS = [("A", 1, 1642), ("A", 2, 1650), ("Ä", 3, 1700)]
+
+
+# fastparquet 2026.9: DataFrame({"number": ["A.1", "A.2", "Ä.3"], "year": [1642, 1650, 1700]}), without statistics.
+FASTPARQUET = """
+c-
+noF!A`<J5QZ0QHXOKa(<U66O)#23187JzT)1)YK)f2$EOgN&?Y3^WhK7)M@KJmS@4kc&;X^oWL8%h<&}skqXTO<kJ00Kl2_h3R=@
+1Mzm^2WoBZP461g>MZUxtAJ;p5f4K-
+&f08*=lnXo<_T+Qv7GDvQ+Z(F7;+M;<a_Aku8tEiBV;##I}#26?HGx@BaXDP&^1Wp_>+Ez-0JvUffL33F*KZDck^Lxk)W$-
+Bw<r>aGa!dvW6IHf7Uss1?4&zgxruyD+z&l2nFWKHK$kcQF|(&sCl&}-
+*zO&5X(z9(78;aR3Z&~a$UHS?Kfze+U^ea4xmvpCmiq7?<P<ou|iSaH8Aq~;G?(ak+LO8g-
+%EhneP*n6HTKbkH1Tpws5m0}+GoNhYKUtWHC$7wr9l?C$*FAtzfy_`~UrXvOFng(K~n96d;f+ad;>M7+#tIu2|B9eJ#&>IZhE4P>
+TNsD*m?VZ&9FKn;o!tJ~LvJa(&2DMVNK~{GU*o`y&7)fWlfwLnzXR}lUzSBEL@9@z~;a~X%BVW_n
+"""
 
 
 def _table(rows: int) -> pa.Table:
@@ -174,3 +191,12 @@ def test_any_change_is_read_as_pyarrow_does_or_refused(small: Path, data: st.Dat
         batches = list(file.iter_batches(columns=table.column_names))
     expected = pa.Table.from_batches(batches) if batches else table.slice(0, 0)
     assert table.equals(expected.select(table.column_names).cast(table.schema))
+
+
+def test_what_fastparquet_writes_is_read(tmp_path: Path) -> None:
+    """Its empty lists, of the encodings of a column, are of no kind."""
+    path = tmp_path / "t.parquet"
+    path.write_bytes(zlib.decompress(base64.b85decode("".join(FASTPARQUET.split()))))
+    with BoundedFile(path) as table:
+        rows = [row for batch in table.batches(None, 2) for row in batch.to_pylist()]
+    assert rows == [{"number": f"{letter}.{n}", "year": year} for letter, n, year in WORKS]
