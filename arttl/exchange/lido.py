@@ -51,7 +51,8 @@ def lido_record(
         return None
     number, institution = values[0].object_number, values[0].institution
     lido: Element = etree.Element(LIDO + "lido", nsmap={"lido": _NAMESPACE})
-    _add(lido, "lidoRecID", text=number, type_=_LOCAL)
+    # Unique in the file, also where two museums have one number.
+    _add(lido, "lidoRecID", text=f"{institution}/{number}" if institution else number, type_=_LOCAL)
     _describe(
         _add(lido, "descriptiveMetadata", language=language or UNKNOWN_LANGUAGE),
         number,

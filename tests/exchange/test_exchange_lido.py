@@ -72,6 +72,17 @@ def test_valid_and_read_back(
     assert not schema.validate(document)
 
 
+def test_records_of_two_museums_with_one_number_are_two(tmp_path: Path) -> None:
+    objects = [
+        (Value("1", "type", kind, institution=museum, verdict="accepted"),)
+        for kind, museum in (("coin", "A"), ("vase", "B"), ("print", ""))
+    ]
+    path = tmp_path / "lido.xml"
+    path.write_bytes(b"".join(lido_chunks(iter(objects), {"type": "type"})))
+    found = [element.text for element in etree.parse(path).iter("{*}lidoRecID")]
+    assert found == ["A/1", "B/1", "1"]
+
+
 _texts = st.text(min_size=1, max_size=30).map(plain_text).filter(bool)
 _alphabet = st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff")
 _in_xml = st.text(_alphabet, min_size=1, max_size=30).map(plain_text).filter(bool)
