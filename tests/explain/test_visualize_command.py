@@ -234,6 +234,59 @@ def test_one_label_rather_than_another_and_the_reverse(model, pictures, tmp_path
         assert heat.any() == (nothing not in note)
 
 
+def test_a_predicted_label_is_not_set_against_itself(model, pictures, tmp_path, monkeypatch) -> None:
+    shown = []
+    monkeypatch.setattr(command, "panel", lambda rows, titles, **rest: shown.append(rows) or BLANK)
+    loaded = load_model(model)
+    tensor = loaded.preprocess.apply(read_picture(pictures[0]))[None]
+    predicted = "ab"[int(loaded(tensor)["type"].argmax())]
+    for against in "ab":
+        visualize(
+            VisualizeSettings(
+                model=model, images=pictures[:1], tasks=("type",), against=against, out=tmp_path / "maps"
+            )
+        )
+        ((row,),) = shown
+        shown.clear()
+        assert ("which is itself the label to compare with" in row.notes[0]) == (against == predicted)
+
+
+def test_titles_name_both_of_two_long_labels(pictures, tmp_path, monkeypatch) -> None:
+    shown = []
+    monkeypatch.setattr(command, "panel", lambda rows, titles, **rest: shown.append(titles) or BLANK)
+    first, second = "pen and brown ink on " + "paper, " * 40, "oil on " + "canvas, " * 40
+    tasks = TaskSet([Task("type", "single-label", Vocabulary((first, second), (1, 1), (0,)))])
+    MultiTaskModel(Backbone("test_resnet"), tasks, Preprocess(size=64)).save(tmp_path / "model")
+    settings = VisualizeSettings(
+        model=tmp_path / "model", images=pictures[:1], label=first, against=second, out=tmp_path / "maps"
+    )
+    visualize(settings.replace(tasks=("type",)))
+    ((title, _),) = shown
+    assert len(title) < 130 and "for pen and brown ink" in title and "... rather than oil on canvas" in title
+
+
+def test_what_a_compared_network_cannot_predict_is_named_with_its_flag(
+    model, pictures, tmp_path, capsys
+) -> None:
+    tasks = TaskSet([Task("type", "single-label", Vocabulary(("a", "b"), (1, 1), (0,)))])
+    MultiTaskModel(Backbone("test_resnet"), tasks, Preprocess(size=64)).save(tmp_path / "other")
+    torch.save(load_model(model).backbone.network.state_dict(), tmp_path / "weights.pth")
+    given = ["--model", str(model), "--images", str(pictures[0]), "--out", str(tmp_path / "maps")]
+
+    def refusal(*argv: str) -> str:
+        assert run_command("visualize", [*given, *argv]) == 2
+        return " ".join(capsys.readouterr().err.split())
+
+    sentence = refusal("--compare", str(tmp_path / "weights.pth"), "--method", "class-map")
+    assert (
+        "weights.pth: weights without heads predict no label that --method class-map could explain"
+        in sentence
+    )
+    sentence = refusal("--compare", str(tmp_path / "other"), "--method", "class-map")
+    assert "other, task material: the model" in sentence and "--tasks" not in sentence
+    assert "--tasks matter" in refusal("--method", "class-map", "--tasks", "matter")
+
+
 def test_a_network_without_class_maps_shows_its_trunk_and_says_so(pictures, tmp_path, capsys) -> None:
     tasks = TaskSet([Task("type", "single-label", Vocabulary(("a", "b"), (1, 1), (0,)))])
     MultiTaskModel(Backbone("test_resnet"), tasks, Preprocess(size=64), head="mlp").save(tmp_path / "mlp")
@@ -273,7 +326,9 @@ def test_maps_of_a_transformer_are_called_what_they_are(pictures, tmp_path, monk
         "Untrained: means of tokens, after VisualBackProp"
     ]
     assert titles_of("token") == ["Untrained: type, attention-gradients"]
-    assert titles_of("token", "--tasks", "type", "--label", "a") == ["Untrained: type, for a"]
+    assert titles_of("token", "--tasks", "type", "--label", "a") == [
+        "Untrained: type, for a, attention-gradients"
+    ]
     capsys.readouterr()
     argv = ["--model", str(tmp_path / "token"), "--images", str(pictures[0]), "--out", str(tmp_path / "maps")]
     assert run_command("visualize", [*argv, "--tasks", "type", "--against", "b"]) == 2
@@ -328,7 +383,10 @@ def test_the_taps_are_printed(model, tmp_path, capsys) -> None:
         ({"method": "grad-cam", "mode": "sabatelli"}, "--mode sabatelli is a mode of"),
         ({"method": "grad-cam", "tasks": ("typ",)}, r"--tasks typ: .*did you mean 'type'"),
         ({"sheets": "kind"}, "--sheets kind: .* predicts type, material"),
-        ({"method": "gradients", "compare": "none"}, "--tasks type: .* predicts nothing"),
+        (
+            {"method": "gradients", "compare": "none"},
+            "--compare none: weights without heads predict no label that --method gradients",
+        ),
     ],
 )
 def test_settings_that_do_not_fit_are_one_sentence(model, pictures, tmp_path, wrong, sentence) -> None:
