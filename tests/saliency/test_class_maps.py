@@ -106,7 +106,8 @@ def test_the_map_of_the_predicted_class_equals_its_definition(model, images):
 
 def test_a_label_by_name_or_index_one_for_all_or_one_for_each(model, images):
     expected = defined(model, images, 0, lambda local: log_odds(local, [2, 2, 2]))
-    for label in ("Frans Hals", 2, ["Frans Hals"] * 3, torch.tensor([2, 2, 2])):
+    numbers = (2, np.int64(2), [np.int64(2)] * 3, np.array([2, 2, 2]), torch.tensor([2, 2, 2]))
+    for label in ("Frans Hals", ["Frans Hals"] * 3, *numbers):
         found = arttl.class_maps(model, images, "artist", label)
         np.testing.assert_allclose(found.numpy(), expected, atol=1e-4)
     mixed = arttl.class_maps(model, images, "artist", ["Rembrandt", "Jan Lievens", "Frans Hals"])
@@ -204,7 +205,12 @@ def test_what_has_no_class_maps_is_one_sentence(model, images):
     refused("artist has no class 3; it has 3", "artist", 3)
     refused("there are 2 labels for 3 pictures", "artist", [0, 1])
     refused("'Frans Hals' is to be compared with itself", "artist", 2, against="Frans Hals")
+    refused("a label is the name of a class or its index, not 1.0", "artist", 1.0)
+    refused("a label is the name of a class or its index, not True", "artist", True)
+    refused("a label is the name of a class or its index, not None", "artist", [0, None, 1])
+    refused("a label is the name of a class or its index, not 2.0", "artist", torch.tensor([2.0, 0, 1]))
     refused(r"images must be \[B, 3, H, W\]", "artist", pictures=images[0])
+    refused(r"images must be \[B, 3, H, W\], not \[3, 1", "artist", pictures=images[:, :1])
     refused("the model has 1 networks", "artist", pictures=[images, images])
     hidden = MultiTaskModel(Backbone("test_resnet"), TASKS, Preprocess(size=SIDE), head="mlp")
     refused("need linear heads, and those of this model are of kind 'mlp'", "artist", of=hidden)
