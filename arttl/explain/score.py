@@ -78,7 +78,7 @@ class ScoreSettings(Settings):
         for name in self.methods:
             if name not in METHODS:
                 raise ArttlError(
-                    f"--methods {name!r} is none of {', '.join(METHODS)}{did_you_mean(name, METHODS)}"
+                    f"--methods {name!r} is none of {', '.join(map(repr, METHODS))}{did_you_mean(name, METHODS)}"
                 )
 
 

@@ -130,9 +130,10 @@ def _layers(
     if pools == "attention" and blocks:
         pool = blocks.pop()
     if method == "attention-pool" and pool is None:
+        others = "attention-rollout or attention-gradients" if blocks else "grad-cam or visual-backprop"
         raise ArttlError(
             f"--method attention-pool needs a network that pools by attention, as SigLIP, and {backbone.name} does not:"
-            " use attention-rollout or attention-gradients"
+            f" use {others}"
         )
     count = tokens.shape[1] if isinstance(tokens, Tensor) and tokens.ndim == 3 else 0
     if not blocks or pools is None or any(matrix.shape[2:] != (count, count) for matrix in blocks):

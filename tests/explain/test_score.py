@@ -133,7 +133,10 @@ def test_an_interval_resamples_pictures_and_not_values():
 
 
 def test_wrong_settings_are_one_sentence(model, small_shards, capsys):
-    with pytest.raises(ArttlError, match=r"--methods 'gradcam' is none of .*did you mean 'grad-cam'"):
+    with pytest.raises(
+        ArttlError,
+        match=r"--methods 'gradcam' is none of .*'visual-backprop, bojarski', .*did you mean 'grad-cam'",
+    ):
         ScoreSettings(model=model, shards=small_shards, methods=("gradcam",))
     with pytest.raises(ArttlError, match="--steps must be at least 1, not 0"):
         ScoreSettings(model=model, shards=small_shards, steps=0)

@@ -300,6 +300,9 @@ def test_networks_without_such_attention(name: str, size: int, reason: str) -> N
     assert attention_methods_of(model, images) == ()
     with pytest.raises(ArttlError, match=reason):
         attention_map(model, images, "attention-rollout")
+    if name == "test_resnet":
+        with pytest.raises(ArttlError, match="does not: use grad-cam or visual-backprop"):
+            attention_map(model, images, "attention-pool")
 
 
 def test_grad_cam_of_swin_is_the_formula() -> None:
