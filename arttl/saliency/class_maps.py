@@ -61,7 +61,7 @@ def class_maps(
         label: the class, by its name or index, one for all pictures or one for each; None: that which the model
             predicts.
         against: another class: what speaks for `label` rather than for this one; None: rather than for all others
-            together.
+            together. Where it is the predicted class, and `label` is None, the map is zero.
 
     Returns:
         [B, H, W] float32 in [0, 1], on the model's device; of a fused model, when its images are given as a sequence,
