@@ -190,6 +190,28 @@ def test_the_logits_of_positions_average_to_those_of_the_picture(model, images):
         )
 
 
+@torch.no_grad()
+def test_positions_that_are_pooled_after_the_last_tap_keep_their_logits():
+    """VGG's last maps, 2 x 2 of 64 pixels, are pooled from those of its last tap, 4 x 4."""
+    torch.manual_seed(0)
+    model = MultiTaskModel(Backbone("vgg11"), TASKS, Preprocess(size=64)).eval()
+    images = torch.randn(2, 3, 64, 64)
+    pooled = model.backbone.network.forward_features(images)  # [B, C, 2, 2]
+    head = model.heads.layers[0]
+    nn.init.normal_(head.weight, std=100)
+    head.weight[1:], head.bias[:] = 0, 0
+    # Of two equal rivals: the class has barely more than half of the probability at one position alone.
+    scores = torch.einsum("c,bchw->bhw", head.weight[0], pooled)
+    head.bias[0] = np.log(2) + 0.01 - scores[0].max()
+    assert scores[0].max() - scores[0].flatten().sort().values[-2] > 0.1
+    expected = torch.einsum("qc,bchw->bqhw", head.weight, pooled) + head.bias[:, None, None]
+    found = read_network(model, images, ["artist"]).logits["artist"]
+    torch.testing.assert_close(
+        found, expected.repeat_interleave(2, 2).repeat_interleave(2, 3), rtol=1e-4, atol=1e-3
+    )
+    assert arttl.class_maps(model, images, "artist", "Rembrandt")[0].max() == 1
+
+
 def test_what_has_no_class_maps_is_one_sentence(model, images):
     def refused(sentence: str, *arguments, of=model, pictures=images, **options) -> None:
         with pytest.raises(ArttlError, match=sentence):
