@@ -276,7 +276,7 @@ class _Subject:
     def nothing(self, predicted: tuple[str, ...]) -> str:
         """What a map of zeros says, of a picture with these predicted labels."""
         if self.label is None and self.against is not None and predicted[:1] == (self.against,):
-            return "which is itself the label to compare with"
+            return f"{_short(self.against)} is itself the label to compare with"
         label = "it" if self.label is None else _short(self.label)
         against = "" if self.against is None else f" rather than for {_short(self.against)}"
         return f"no part of the picture speaks for {label}{against}"
@@ -366,11 +366,12 @@ def _columns(
             for view, heat in zip(views, heats[index], strict=True)
         ]
         notes = [_caption(of_picture, subject.task) for of_picture in predictions[index]]
-        if explained.method == "class-map":
-            notes = [
-                note if heat.any() else f"{note}\n{subject.nothing(_predicted(of_picture, subject))}".strip()
-                for note, heat, of_picture in zip(notes, heats[index], predictions[index], strict=True)
-            ]
+        for number, (of_picture, heat) in enumerate(zip(predictions[index], heats[index], strict=True)):
+            if not heat.any():
+                nothing = "the map is zero everywhere"
+                if explained.method == "class-map":
+                    nothing = subject.nothing(_predicted(of_picture, subject))
+                notes[number] = f"{notes[number]}\n{nothing}".strip()
         title = subject.title(form_of(network.backbone, explained.method))
         columns.append(_Column(title_of(network) + title, drawn, notes))
     if settings.compare is not None:

@@ -13,7 +13,9 @@ from arttl.errors import ArttlError
 from arttl.explain import command
 from arttl.explain.command import VisualizeSettings, visualize
 from arttl.explain.overlay import contour, overlay
+from arttl.explain.pictures import class_sheets
 from arttl.explain.views import views_of_files, views_of_shards
+from arttl.inference.labels import LabelWithProbability, Prediction
 from arttl.loading import Preprocess
 from arttl.models import Backbone, FusedModel, MultiTaskModel, load_fused, load_model
 from arttl.models.stages import PooledStages, stage_widths
@@ -55,6 +57,15 @@ def test_overlays_of_files_do_not_overwrite_each_other(model, pictures, tmp_path
     argv += ["--method", "visual-backprop"]
     assert run_command("visualize", argv) == 0
     assert sorted(path.name for path in out.iterdir()) == ["panel.png", "vase-2.png", "vase.png"]
+
+
+def test_names_that_differ_in_case_alone_do_not_meet_where_file_systems_do_not_tell_them_apart(
+    pictures,
+) -> None:
+    capital = pictures[0].with_name("Vase.jpg")
+    capital.write_bytes(pictures[0].read_bytes())
+    names = [view.name for view in views_of_files([pictures[0], capital], [Preprocess(size=64)])]
+    assert names == ["vase", "Vase-2"]
 
 
 def test_names_that_meet_do_not_overwrite_each_other(pictures, tmp_path) -> None:
@@ -248,7 +259,7 @@ def test_a_predicted_label_is_not_set_against_itself(model, pictures, tmp_path, 
         )
         ((row,),) = shown
         shown.clear()
-        assert ("which is itself the label to compare with" in row.notes[0]) == (against == predicted)
+        assert ("is itself the label to compare with" in row.notes[0]) == (against == predicted)
 
 
 def test_titles_name_both_of_two_long_labels(pictures, tmp_path, monkeypatch) -> None:
@@ -361,6 +372,25 @@ def test_contact_sheets_hold_the_catalogues_classes_and_are_pdf_too(model, small
     assert {"panel.pdf", "panel.png"} <= written and not list(tmp_path.glob(".*"))
     assert all((tmp_path / name).read_bytes()[:5] == b"%PDF-" for name in written if name.endswith("pdf"))
     assert not any(b"Date" in (tmp_path / name).read_bytes() for name in written if name.endswith("pdf"))
+
+
+def test_sheets_are_named_by_letters_of_any_script_and_differ_in_more_than_case(pictures, tmp_path) -> None:
+    labels = ("日本", "中国", "가", "a/b", "A/B", "épreuve à l'huile")
+    views = views_of_files(pictures[:1] * len(labels), [Preprocess(size=64)])
+    predictions = [{"type": Prediction((LabelWithProbability(label, 1.0),), ())} for label in labels]
+    sheets = class_sheets("type", views, predictions, [BLANK] * len(labels), ["label"])
+    assert sorted(sheets) == sorted(
+        f"sheet-{name}" for name in ("A_B", "a_b-2", "epreuve_a_l_huile", "中国", "日本", "가")
+    )
+
+
+def test_a_map_of_zeros_of_any_method_is_noted(model, pictures, tmp_path, monkeypatch) -> None:
+    shown = []
+    monkeypatch.setattr(command, "panel", lambda rows, titles, **rest: shown.append(rows) or BLANK)
+    monkeypatch.setattr(command, "maps_of", lambda network, images, *rest, **options: 0 * images[:, 0])
+    visualize(VisualizeSettings(model=model, images=pictures[:1], method="grad-cam", out=tmp_path / "maps"))
+    ((row,),) = shown
+    assert all(note.endswith("\nthe map is zero everywhere") for note in row.notes)
 
 
 def test_the_taps_are_printed(model, tmp_path, capsys) -> None:
