@@ -278,8 +278,9 @@ class _Subject:
         if self.label is None and self.against is not None and predicted[:1] == (self.against,):
             return f"{_short(self.against)} is itself the label to compare with"
         label = "it" if self.label is None else _short(self.label)
-        against = "" if self.against is None else f" rather than for {_short(self.against)}"
-        return f"no part of the picture speaks for {label}{against}"
+        if self.against is None:
+            return f"no part of the picture by itself speaks for {label}"
+        return f"no part of the picture speaks for {label} rather than for {_short(self.against)}"
 
 
 def _subjects(

@@ -123,7 +123,7 @@ def score(settings: ScoreSettings, on_stage: Callable[[str], None] = lambda stag
     on_stage("deletion and insertion")
     scores["curves"] = curves(model, images, maps, settings.steps)
     if settings.drawn:
-        on_stage(f"maps of {settings.drawn} drawn objects")
+        on_stage(f"maps of {counted(settings.drawn, 'drawn object')}")
         scores["pointing"] = pointing(model, settings.drawn, settings.seed, names)
     on_stage("maps of other classes")
     scores["other_class"] = other_class(model, images, maps)
@@ -168,7 +168,7 @@ def run(settings: ScoreSettings) -> None:
         method: [_with_interval(areas, curve) for curve in ("deletion", "insertion")]
         for method, areas in scores["curves"].items()
     }
-    pictures = f"{scores['pictures']} pictures of {settings.shards.name}, {settings.split} split"
+    pictures = f"{counted(scores['pictures'], 'picture')} of {settings.shards.name}, {settings.split} split"
     console.print(_table(pictures, titles, rows))
     if settings.drawn:
         shares = scores["pointing"]
@@ -177,7 +177,11 @@ def run(settings: ScoreSettings) -> None:
             for method in scores["curves"]
         }
         covered = f"{100 * shares['area']:.0f}%"
-        drawn = f"{scores['drawn']} drawn objects, somewhere in the picture, of which they cover {covered}"
+        drawn = counted(
+            scores["drawn"],
+            f"drawn object, somewhere in the picture, of which it covers {covered}",
+            f"drawn objects, somewhere in the picture, of which they cover {covered}",
+        )
         console.print(_table(drawn, ["map inside the box", "peak inside the box"], rows))
     halves = scores["side_by_side"]
     rows = {

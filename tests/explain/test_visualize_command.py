@@ -391,6 +391,11 @@ def test_a_map_of_zeros_of_any_method_is_noted(model, pictures, tmp_path, monkey
     visualize(VisualizeSettings(model=model, images=pictures[:1], method="grad-cam", out=tmp_path / "maps"))
     ((row,),) = shown
     assert all(note.endswith("\nthe map is zero everywhere") for note in row.notes)
+    shown.clear()
+    visualize(VisualizeSettings(model=model, images=pictures[:1], method="class-map", out=tmp_path / "maps"))
+    ((row,),) = shown
+    nothing = "\nno part of the picture by itself speaks for it"
+    assert all(note.endswith(nothing) for note in row.notes)
 
 
 def test_the_taps_are_printed(model, tmp_path, capsys) -> None:
