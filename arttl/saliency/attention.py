@@ -96,7 +96,8 @@ def _relevance(
 ) -> tuple[Tensor, int]:
     """The relevance of every token, [B, N], and how many numbers of attention a picture has."""
     backbone, graded = model.backbone, method == "attention-gradients"
-    with torch.set_grad_enabled(graded):
+    # Inside torch.inference_mode nothing has gradients, and its tensors must be copied to have them outside.
+    with torch.inference_mode(False), torch.set_grad_enabled(graded):
         with backbone.attention() as attention:
             tokens = backbone.feature_maps(images.clone().requires_grad_(graded))
             features = backbone.pooled(tokens)
@@ -104,7 +105,7 @@ def _relevance(
         numbers = sum(matrix[0].numel() for matrix in attention)
         if graded:
             logits = model.logits([features])[task]
-            explained = logits.argmax(1) if classes is None else classes.to(logits.device)
+            explained = logits.argmax(1) if classes is None else classes.to(logits.device).clone()
             score = logits.gather(1, explained[:, None]).sum()
             gradients = torch.autograd.grad(score, attention)
             weighted = [
