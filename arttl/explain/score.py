@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -163,6 +164,8 @@ def run(settings: ScoreSettings) -> None:
         console.print(f"{time.perf_counter() - started:6.0f} s  {stage}", markup=False)
 
     scores = score(settings, on_stage)
+    if settings.json is not None:
+        write_json(settings.json, scores)  # before the tables, whose reader may go away
     titles = ["deletion\n(low is good)", "insertion\n(high is good)"]
     rows = {
         method: [_with_interval(areas, curve) for curve in ("deletion", "insertion")]
@@ -173,7 +176,7 @@ def run(settings: ScoreSettings) -> None:
     if settings.drawn:
         shares = scores["pointing"]
         rows = {
-            method: [f"{100 * shares[method][key]:.0f}%" for key in ("mass_inside", "peak_inside")]
+            method: [_percent(shares[method][key]) for key in ("mass_inside", "peak_inside")]
             for method in scores["curves"]
         }
         covered = f"{100 * shares['area']:.0f}%"
@@ -186,9 +189,9 @@ def run(settings: ScoreSettings) -> None:
     halves = scores["side_by_side"]
     rows = {
         name: [
-            f"{of_other['correlation']:.2f}",
+            _decimal(of_other["correlation"]),
             *_of_halves(halves.get(name)),
-            f"{100 * of_other['empty']:.0f}%",
+            _percent(of_other["empty"]),
         ]
         for name, of_other in scores["other_class"].items()
     }
@@ -200,13 +203,20 @@ def run(settings: ScoreSettings) -> None:
     ]
     console.print(_table("One class from another", titles, rows))
     titles = [f"top {100 * share:.0f}%" if share else "heads" for share in SHARES]
-    rows = {name: [f"{value:.2f}" for value in values] for name, values in scores["randomised"].items()}
+    rows = {name: list(map(_decimal, values)) for name, values in scores["randomised"].items()}
     console.print(_table("Rank correlation with the trained model's map, weights random", titles, rows))
     console.print("near 1: the map does not depend on those weights")
     for name, form in scores["forms"].items():
         console.print(f"{name}: {form}")
-    if settings.json is not None:
-        write_json(settings.json, scores)
+
+
+def _decimal(value: float) -> str:
+    """A figure; a dash where there is none, since all maps are constant."""
+    return "–" if math.isnan(value) else f"{value:.2f}"
+
+
+def _percent(share: float) -> str:
+    return "–" if math.isnan(share) else f"{100 * share:.0f}%"
 
 
 def _with_interval(figures: Mapping[str, Any], name: str) -> str:
@@ -216,7 +226,7 @@ def _with_interval(figures: Mapping[str, Any], name: str) -> str:
 
 def _of_halves(shares: Mapping[str, float] | None) -> list[str]:
     """The share on the own half, and of empty maps."""
-    return ["", ""] if shares is None else [f"{100 * shares[key]:.0f}%" for key in ("own_half", "empty")]
+    return ["", ""] if shares is None else [_percent(shares[key]) for key in ("own_half", "empty")]
 
 
 def _table(title: str, columns: list[str], rows: Mapping[str, list[str]]) -> Table:
