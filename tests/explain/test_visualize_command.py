@@ -13,9 +13,7 @@ from arttl.errors import ArttlError
 from arttl.explain import command
 from arttl.explain.command import VisualizeSettings, visualize
 from arttl.explain.overlay import contour, overlay
-from arttl.explain.pictures import class_sheets
 from arttl.explain.views import views_of_files, views_of_shards
-from arttl.inference.labels import LabelWithProbability, Prediction
 from arttl.loading import Preprocess
 from arttl.models import Backbone, FusedModel, MultiTaskModel, load_fused, load_model
 from arttl.models.stages import PooledStages, stage_widths
@@ -245,59 +243,6 @@ def test_one_label_rather_than_another_and_the_reverse(model, pictures, tmp_path
         assert heat.any() == (nothing not in note)
 
 
-def test_a_predicted_label_is_not_set_against_itself(model, pictures, tmp_path, monkeypatch) -> None:
-    shown = []
-    monkeypatch.setattr(command, "panel", lambda rows, titles, **rest: shown.append(rows) or BLANK)
-    loaded = load_model(model)
-    tensor = loaded.preprocess.apply(read_picture(pictures[0]))[None]
-    predicted = "ab"[int(loaded(tensor)["type"].argmax())]
-    for against in "ab":
-        visualize(
-            VisualizeSettings(
-                model=model, images=pictures[:1], tasks=("type",), against=against, out=tmp_path / "maps"
-            )
-        )
-        ((row,),) = shown
-        shown.clear()
-        assert ("is itself the label to compare with" in row.notes[0]) == (against == predicted)
-
-
-def test_titles_name_both_of_two_long_labels(pictures, tmp_path, monkeypatch) -> None:
-    shown = []
-    monkeypatch.setattr(command, "panel", lambda rows, titles, **rest: shown.append(titles) or BLANK)
-    first, second = "pen and brown ink on " + "paper, " * 40, "oil on " + "canvas, " * 40
-    tasks = TaskSet([Task("type", "single-label", Vocabulary((first, second), (1, 1), (0,)))])
-    MultiTaskModel(Backbone("test_resnet"), tasks, Preprocess(size=64)).save(tmp_path / "model")
-    settings = VisualizeSettings(
-        model=tmp_path / "model", images=pictures[:1], label=first, against=second, out=tmp_path / "maps"
-    )
-    visualize(settings.replace(tasks=("type",)))
-    ((title, _),) = shown
-    assert len(title) < 130 and "for pen and brown ink" in title and "... rather than oil on canvas" in title
-
-
-def test_what_a_compared_network_cannot_predict_is_named_with_its_flag(
-    model, pictures, tmp_path, capsys
-) -> None:
-    tasks = TaskSet([Task("type", "single-label", Vocabulary(("a", "b"), (1, 1), (0,)))])
-    MultiTaskModel(Backbone("test_resnet"), tasks, Preprocess(size=64)).save(tmp_path / "other")
-    torch.save(load_model(model).backbone.network.state_dict(), tmp_path / "weights.pth")
-    given = ["--model", str(model), "--images", str(pictures[0]), "--out", str(tmp_path / "maps")]
-
-    def refusal(*argv: str) -> str:
-        assert run_command("visualize", [*given, *argv]) == 2
-        return " ".join(capsys.readouterr().err.split())
-
-    sentence = refusal("--compare", str(tmp_path / "weights.pth"), "--method", "class-map")
-    assert (
-        "weights.pth: weights without heads predict no label that --method class-map could explain"
-        in sentence
-    )
-    sentence = refusal("--compare", str(tmp_path / "other"), "--method", "class-map")
-    assert "other, task material: the model" in sentence and "--tasks" not in sentence
-    assert "--tasks matter" in refusal("--method", "class-map", "--tasks", "matter")
-
-
 def test_a_network_without_class_maps_shows_its_trunk_and_says_so(pictures, tmp_path, capsys) -> None:
     tasks = TaskSet([Task("type", "single-label", Vocabulary(("a", "b"), (1, 1), (0,)))])
     MultiTaskModel(Backbone("test_resnet"), tasks, Preprocess(size=64), head="mlp").save(tmp_path / "mlp")
@@ -306,44 +251,6 @@ def test_a_network_without_class_maps_shows_its_trunk_and_says_so(pictures, tmp_
     assert "visual-backprop, the same for every task: class maps need linear heads" in capsys.readouterr().out
     assert run_command("visualize", [*argv, "--tasks", "type"]) == 2
     assert "class maps need linear heads" in capsys.readouterr().err
-
-
-def test_maps_of_a_transformer_are_called_what_they_are(pictures, tmp_path, monkeypatch, capsys) -> None:
-    torch.manual_seed(0)
-    tasks = TaskSet([Task("type", "single-label", Vocabulary(("a", "b"), (1, 1), (0,)))])
-    for name, pooling in (("patches", "patch-mean"), ("token", "class-token")):
-        MultiTaskModel(Backbone("test_vit", pooling), tasks, Preprocess(size=64)).save(tmp_path / name)
-    shown = []
-    monkeypatch.setattr(command, "panel", lambda rows, titles, **rest: shown.append(titles) or BLANK)
-
-    def titles_of(name: str, *argv: str) -> list[str]:
-        given = [
-            "--model",
-            str(tmp_path / name),
-            "--images",
-            str(pictures[0]),
-            "--out",
-            str(tmp_path / "maps"),
-        ]
-        assert run_command("visualize", [*given, *argv]) == 0
-        return shown.pop()
-
-    assert titles_of("patches") == ["Untrained: type, attention-gradients"]
-    assert titles_of("patches", "--method", "class-map") == ["Untrained: type, class-map of tokens"]
-    assert titles_of("patches", "--tasks", "type", "--against", "b") == [
-        "Untrained: type, for the predicted label rather than b, class-map of tokens"
-    ]
-    assert titles_of("patches", "--method", "visual-backprop") == [
-        "Untrained: means of tokens, after VisualBackProp"
-    ]
-    assert titles_of("token") == ["Untrained: type, attention-gradients"]
-    assert titles_of("token", "--tasks", "type", "--label", "a") == [
-        "Untrained: type, for a, attention-gradients"
-    ]
-    capsys.readouterr()
-    argv = ["--model", str(tmp_path / "token"), "--images", str(pictures[0]), "--out", str(tmp_path / "maps")]
-    assert run_command("visualize", [*argv, "--tasks", "type", "--against", "b"]) == 2
-    assert "test_vit predicts from its class token" in " ".join(capsys.readouterr().err.split())
 
 
 def test_class_maps_of_a_fused_model(fused, pictures, tmp_path, monkeypatch) -> None:
@@ -372,30 +279,6 @@ def test_contact_sheets_hold_the_catalogues_classes_and_are_pdf_too(model, small
     assert {"panel.pdf", "panel.png"} <= written and not list(tmp_path.glob(".*"))
     assert all((tmp_path / name).read_bytes()[:5] == b"%PDF-" for name in written if name.endswith("pdf"))
     assert not any(b"Date" in (tmp_path / name).read_bytes() for name in written if name.endswith("pdf"))
-
-
-def test_sheets_are_named_by_letters_of_any_script_and_differ_in_more_than_case(pictures, tmp_path) -> None:
-    labels = ("日本", "中国", "가", "a/b", "A/B", "épreuve à l'huile")
-    views = views_of_files(pictures[:1] * len(labels), [Preprocess(size=64)])
-    predictions = [{"type": Prediction((LabelWithProbability(label, 1.0),), ())} for label in labels]
-    sheets = class_sheets("type", views, predictions, [BLANK] * len(labels), ["label"])
-    assert sorted(sheets) == sorted(
-        f"sheet-{name}" for name in ("A_B", "a_b-2", "epreuve_a_l_huile", "中国", "日本", "가")
-    )
-
-
-def test_a_map_of_zeros_of_any_method_is_noted(model, pictures, tmp_path, monkeypatch) -> None:
-    shown = []
-    monkeypatch.setattr(command, "panel", lambda rows, titles, **rest: shown.append(rows) or BLANK)
-    monkeypatch.setattr(command, "maps_of", lambda network, images, *rest, **options: 0 * images[:, 0])
-    visualize(VisualizeSettings(model=model, images=pictures[:1], method="grad-cam", out=tmp_path / "maps"))
-    ((row,),) = shown
-    assert all(note.endswith("\nthe map is zero everywhere") for note in row.notes)
-    shown.clear()
-    visualize(VisualizeSettings(model=model, images=pictures[:1], method="class-map", out=tmp_path / "maps"))
-    ((row,),) = shown
-    nothing = "\nno part of the picture by itself speaks for it"
-    assert all(note.endswith(nothing) for note in row.notes)
 
 
 def test_the_taps_are_printed(model, tmp_path, capsys) -> None:
