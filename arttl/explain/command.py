@@ -40,7 +40,7 @@ _STYLES: dict[str, Callable[[Picture, Heat], Picture]] = {
     "contour": contour,
     "mask": lambda picture, heat: colourise(heat),
 }
-
+_LONGEST_LABEL = 40  # of a title that names two
 
 Heats = npt.NDArray[np.float32]
 
@@ -262,22 +262,26 @@ class _Subject:
         """Of the files, after that of the picture."""
         return (self.task or "") + self.suffix
 
-    def title(self, method: AnyMethod, form: str) -> str:
+    def title(self, form: str) -> str:
         """What follows the title of a network whose maps have a form, see `form_of`."""
         if self.task is None:
             return "" if form == "visual-backprop" else f": {form}"
         if self.label is None and self.against is None:
             return f": {self.task}, {form}"
-        against = "" if self.against is None else f" rather than {self.against}"
-        of_tokens = "" if form == method else f", {form}"
-        return f": {self.task}, for {self.label or 'the predicted label'}{against}{of_tokens}"
+        label = "the predicted label" if self.label is None else _short(self.label)
+        against = "" if self.against is None else f" rather than {_short(self.against)}"
+        # That a map is a class map is said by the legend, of this method alone.
+        otherwise = "" if form == "class-map" else f", {form}"
+        return f": {self.task}, for {label}{against}{otherwise}"
 
-    @property
-    def nothing(self) -> str:
-        """What a map of zeros says."""
-        label = "it" if self.label is None else self.label
-        against = "" if self.against is None else f" rather than for {self.against}"
-        return f"no part of the picture speaks for {label}{against}"
+    def nothing(self, predicted: tuple[str, ...]) -> str:
+        """What a map of zeros says, of a picture with these predicted labels."""
+        if self.label is None and self.against is not None and predicted[:1] == (self.against,):
+            return f"{_short(self.against)} is itself the label to compare with"
+        label = "it" if self.label is None else _short(self.label)
+        if self.against is None:
+            return f"no part of the picture by itself speaks for {label}"
+        return f"no part of the picture speaks for {label} rather than for {_short(self.against)}"
 
 
 def _subjects(
@@ -288,9 +292,18 @@ def _subjects(
         return [_Subject()]
     with_classes = [task.name for task in model.tasks if task.kind != "number" or method != "class-map"]
     names = list(settings.tasks) or with_classes
-    for network in [model] if isinstance(model, FusedModel) else networks:
+    explained: Sequence[TrainedModel] = [model] if isinstance(model, FusedModel) else networks
+    for network in explained:
+        if settings.compare is not None and not len(network.tasks):
+            raise ArttlError(
+                f"--compare {settings.compare}: weights without heads predict no label that --method {method} could"
+                " explain; give --method visual-backprop, or the folder of a model"
+            )
+        flag = (
+            "--tasks" if settings.tasks or settings.compare is None else f"--compare {settings.compare}, task"
+        )
         for name in names:
-            check_task(network, name, "--tasks")
+            check_task(network, name, flag)
     for flag, label in (("--label", settings.label), ("--against", settings.against)):
         if label is not None and len(names) != 1:
             raise ArttlError(
@@ -355,12 +368,13 @@ def _columns(
             for view, heat in zip(views, heats[index], strict=True)
         ]
         notes = [_caption(of_picture, subject.task) for of_picture in predictions[index]]
-        if explained.method == "class-map":
-            notes = [
-                note if heat.any() else f"{note}\n{subject.nothing}".strip()
-                for note, heat in zip(notes, heats[index], strict=True)
-            ]
-        title = subject.title(explained.method, form_of(network.backbone, explained.method))
+        for number, (of_picture, heat) in enumerate(zip(predictions[index], heats[index], strict=True)):
+            if not heat.any():
+                nothing = "the map is zero everywhere"
+                if explained.method == "class-map":
+                    nothing = subject.nothing(_predicted(of_picture, subject))
+                notes[number] = f"{notes[number]}\n{nothing}".strip()
+        title = subject.title(form_of(network.backbone, explained.method))
         columns.append(_Column(title_of(network) + title, drawn, notes))
     if settings.compare is not None:
         changes = [
@@ -369,6 +383,16 @@ def _columns(
         ]
         columns.append(_Column("Difference of the two", changes, [""] * len(views)))
     return columns
+
+
+def _predicted(predictions: Mapping[str, Prediction], subject: _Subject) -> tuple[str, ...]:
+    """The predicted labels of a subject's task; none of a network without heads."""
+    prediction = predictions.get(subject.task or "")
+    return () if prediction is None else prediction.names
+
+
+def _short(label: str) -> str:
+    return label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 3].rstrip()}..."
 
 
 def _caption(predictions: Mapping[str, Prediction], task: str | None) -> str:

@@ -108,7 +108,7 @@ def panel(
         legends: of the colours that the maps are drawn in.
 
     Returns:
-        The panel, [H, W, 3] uint8 RGB. Titles, notes and captions wrap, and end in an ellipsis after a few lines.
+        The panel, [H, W, 3] uint8 RGB. Titles, notes and captions wrap; of very long ones the middle is left out.
 
     Raises:
         ArttlError: if there are no rows, if the maps (or notes) of a row do not match the columns, or if a picture or
@@ -125,7 +125,7 @@ def panel(
     titles = ["Picture", *columns]
     texts = [*titles, *(text for row in rows for text in (row.caption, *row.notes))]
     sheet = _Sheet(len(titles), cell, max(11, cell // 16), texts)
-    sheet.add(titles, most=3, gap=True)
+    sheet.add(titles, most=5, gap=True)
     for row in rows:
         maps = [overlay(row.picture, cast("Heat", item)) if np.ndim(item) == 2 else item for item in row.maps]
         sheet.add([row.caption], width=sheet.width)

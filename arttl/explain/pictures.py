@@ -26,6 +26,7 @@ _PDF: dict[str, Any] = {
     "creationDate": None,
     "modDate": None,
 }
+_ACCENTS = re.compile(r"[\u0300-\u036f]")
 
 
 @dataclass(frozen=True)
@@ -64,9 +65,10 @@ def class_sheets(
     sheets: dict[str, Sheet] = {}
     for label, members in sorted(by_class.items()):
         captions = [f"{views[i].catalogued.partition(';')[0]}\n{predictions[i][task]}" for i in members]
-        # Accents are removed, their letters kept.
-        plain = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode()
-        name = unused_name(f"sheet-{re.sub(r'[^A-Za-z0-9_-]+', '_', plain)[:60]}", sheets)
+        # Accents are removed, letters of any script kept.
+        plain = unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFKD", label)))
+        letters = re.sub(r"[^\w-]+", "_", plain)[:60]
+        name = unused_name(f"sheet-{letters}", sheets)
         members_pictures = [pictures[i] for i in members]
         layout = partial(contact_sheet, members_pictures, captions, f"{task}: {label}", legends=legends)
         sheets[name] = Sheet(layout, 160)

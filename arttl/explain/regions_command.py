@@ -175,19 +175,26 @@ class RegionFinder:
         images = torch.stack([mapped.image for mapped in batch])
         shared = self._settings.method in TRUNK_METHODS
         of_trunk = list(enumerate(maps_of(self._model, images, self._settings.method))) if shared else []
-        with_region = set()
+        with_region: set[int] = set()
+        constant: list[tuple[str, int]] = []
         for task in self._model.tasks:
             for index, heat in of_trunk if shared else self._maps_of_task(task, batch, images):
                 box = strongest_box(heat.numpy(), self._settings.mass)
                 target = batch[index].targets.get(task.name)
-                if target is None or box is None:
+                if target is None:
+                    continue
+                if box is None:
+                    constant.append((task.name, index))
                     continue
                 region = region_on(_size(target), batch[index].size, self._model.preprocess, heat.shape, box)
                 with_region.add(index)
                 yield (batch[index].name, task.name), replace(target, region=region)
         self.pictures += len(with_region)
-        if constant := len(batch) - len(with_region):
-            self.left_out["whose map is the same everywhere"] += constant
+        if without := len(batch) - len(with_region):
+            self.left_out["whose map is the same everywhere"] += without
+        for name, index in constant:
+            if index in with_region:
+                self.left_out[f"whose map for {name} is the same everywhere"] += 1
 
     def _maps_of_task(
         self, task: Task, batch: Sequence[_Mapped], images: torch.Tensor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ class ScoreSettings(Settings):
         for name in self.methods:
             if name not in METHODS:
                 raise ArttlError(
-                    f"--methods {name!r} is none of {', '.join(METHODS)}{did_you_mean(name, METHODS)}"
+                    f"--methods {name!r} is none of {', '.join(map(repr, METHODS))}{did_you_mean(name, METHODS)}"
                 )
 
 
@@ -123,7 +124,7 @@ def score(settings: ScoreSettings, on_stage: Callable[[str], None] = lambda stag
     on_stage("deletion and insertion")
     scores["curves"] = curves(model, images, maps, settings.steps)
     if settings.drawn:
-        on_stage(f"maps of {settings.drawn} drawn objects")
+        on_stage(f"maps of {counted(settings.drawn, 'drawn object')}")
         scores["pointing"] = pointing(model, settings.drawn, settings.seed, names)
     on_stage("maps of other classes")
     scores["other_class"] = other_class(model, images, maps)
@@ -163,28 +164,34 @@ def run(settings: ScoreSettings) -> None:
         console.print(f"{time.perf_counter() - started:6.0f} s  {stage}", markup=False)
 
     scores = score(settings, on_stage)
+    if settings.json is not None:
+        write_json(settings.json, scores)  # before the tables, whose reader may go away
     titles = ["deletion\n(low is good)", "insertion\n(high is good)"]
     rows = {
         method: [_with_interval(areas, curve) for curve in ("deletion", "insertion")]
         for method, areas in scores["curves"].items()
     }
-    pictures = f"{scores['pictures']} pictures of {settings.shards.name}, {settings.split} split"
+    pictures = f"{counted(scores['pictures'], 'picture')} of {settings.shards.name}, {settings.split} split"
     console.print(_table(pictures, titles, rows))
     if settings.drawn:
         shares = scores["pointing"]
         rows = {
-            method: [f"{100 * shares[method][key]:.0f}%" for key in ("mass_inside", "peak_inside")]
+            method: [_percent(shares[method][key]) for key in ("mass_inside", "peak_inside")]
             for method in scores["curves"]
         }
         covered = f"{100 * shares['area']:.0f}%"
-        drawn = f"{scores['drawn']} drawn objects, somewhere in the picture, of which they cover {covered}"
+        drawn = counted(
+            scores["drawn"],
+            f"drawn object, somewhere in the picture, of which it covers {covered}",
+            f"drawn objects, somewhere in the picture, of which they cover {covered}",
+        )
         console.print(_table(drawn, ["map inside the box", "peak inside the box"], rows))
     halves = scores["side_by_side"]
     rows = {
         name: [
-            f"{of_other['correlation']:.2f}",
+            _decimal(of_other["correlation"]),
             *_of_halves(halves.get(name)),
-            f"{100 * of_other['empty']:.0f}%",
+            _percent(of_other["empty"]),
         ]
         for name, of_other in scores["other_class"].items()
     }
@@ -196,13 +203,20 @@ def run(settings: ScoreSettings) -> None:
     ]
     console.print(_table("One class from another", titles, rows))
     titles = [f"top {100 * share:.0f}%" if share else "heads" for share in SHARES]
-    rows = {name: [f"{value:.2f}" for value in values] for name, values in scores["randomised"].items()}
+    rows = {name: list(map(_decimal, values)) for name, values in scores["randomised"].items()}
     console.print(_table("Rank correlation with the trained model's map, weights random", titles, rows))
     console.print("near 1: the map does not depend on those weights")
     for name, form in scores["forms"].items():
         console.print(f"{name}: {form}")
-    if settings.json is not None:
-        write_json(settings.json, scores)
+
+
+def _decimal(value: float) -> str:
+    """A figure; a dash where there is none, since all maps are constant."""
+    return "–" if math.isnan(value) else f"{value:.2f}"
+
+
+def _percent(share: float) -> str:
+    return "–" if math.isnan(share) else f"{100 * share:.0f}%"
 
 
 def _with_interval(figures: Mapping[str, Any], name: str) -> str:
@@ -212,7 +226,7 @@ def _with_interval(figures: Mapping[str, Any], name: str) -> str:
 
 def _of_halves(shares: Mapping[str, float] | None) -> list[str]:
     """The share on the own half, and of empty maps."""
-    return ["", ""] if shares is None else [f"{100 * shares[key]:.0f}%" for key in ("own_half", "empty")]
+    return ["", ""] if shares is None else [_percent(shares[key]) for key in ("own_half", "empty")]
 
 
 def _table(title: str, columns: list[str], rows: Mapping[str, list[str]]) -> Table:

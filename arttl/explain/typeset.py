@@ -35,16 +35,18 @@ class Typesetter:
         self._renderer = RendererAgg(1, 1, DPI)
 
     def lines(self, text: str, width: float, most: int = 3) -> list[str]:
-        """Break a text into at most `most` lines of `width` pixels; a longer text ends in an ellipsis.
+        """Break a text into at most `most` lines of `width` pixels.
 
-        Its own line breaks are kept.
+        Of a longer text the last line is kept, which may hold a probability, and an ellipsis stands for what is left
+        out before it; of two lines or fewer the last one ends in the ellipsis. Its own line breaks are kept.
         """
         lines = [line for part in text.split("\n") for line in self._wrapped(part, width)]
         if len(lines) > most:
-            last = lines[most - 1]
-            while last and self.width(last + "...") > width:
-                last = last[:-1]
-            lines[most - 1 :] = [last.rstrip() + "..."]
+            end = lines[-1:] if most > 2 else []
+            cut = lines[most - len(end) - 1]
+            while cut and self.width(cut + "...") > width:
+                cut = cut[:-1]
+            lines[most - len(end) - 1 :] = [cut.rstrip() + "...", *end]
         return lines
 
     def width(self, line: str) -> float:

@@ -112,6 +112,12 @@ def _add_low_rank(backbone: Backbone, rank: int, size: int) -> str:
         raise ArttlError(
             f"--adapt lora changes the matrices of attention, and {backbone.name} has none: use last-K, such as last-2"
         )
+    largest = max(min(backbone.network.get_submodule(name).weight.shape) for name in names)
+    if rank > largest:
+        raise ArttlError(
+            f"--adapt lora-{rank}: the matrices of attention of {backbone.name} have a rank of {largest} at most; give"
+            " a smaller number, or full"
+        )
     peft = _peft()
     config = peft.LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=names)
     peft.inject_adapter_in_model(config, backbone.network)

@@ -96,7 +96,8 @@ def _relevance(
 ) -> tuple[Tensor, int]:
     """The relevance of every token, [B, N], and how many numbers of attention a picture has."""
     backbone, graded = model.backbone, method == "attention-gradients"
-    with torch.set_grad_enabled(graded):
+    # Inside torch.inference_mode nothing has gradients, and its tensors must be copied to have them outside.
+    with torch.inference_mode(False), torch.set_grad_enabled(graded):
         with backbone.attention() as attention:
             tokens = backbone.feature_maps(images.clone().requires_grad_(graded))
             features = backbone.pooled(tokens)
@@ -104,7 +105,7 @@ def _relevance(
         numbers = sum(matrix[0].numel() for matrix in attention)
         if graded:
             logits = model.logits([features])[task]
-            explained = logits.argmax(1) if classes is None else classes.to(logits.device)
+            explained = logits.argmax(1) if classes is None else classes.to(logits.device).clone()
             score = logits.gather(1, explained[:, None]).sum()
             gradients = torch.autograd.grad(score, attention)
             weighted = [
@@ -130,9 +131,10 @@ def _layers(
     if pools == "attention" and blocks:
         pool = blocks.pop()
     if method == "attention-pool" and pool is None:
+        others = "attention-rollout or attention-gradients" if blocks else "grad-cam or visual-backprop"
         raise ArttlError(
             f"--method attention-pool needs a network that pools by attention, as SigLIP, and {backbone.name} does not:"
-            " use attention-rollout or attention-gradients"
+            f" use {others}"
         )
     count = tokens.shape[1] if isinstance(tokens, Tensor) and tokens.ndim == 3 else 0
     if not blocks or pools is None or any(matrix.shape[2:] != (count, count) for matrix in blocks):

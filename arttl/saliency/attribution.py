@@ -62,13 +62,14 @@ def attribute(
         )
     check_task(model, task)
     captum = _captum()
-    images = images.to(next(model.parameters()).device)
     scores = _TaskScores(model, task)
-    with evaluating(model.modules()), torch.enable_grad():
+    with evaluating(model.modules()), torch.inference_mode(False), torch.enable_grad():
+        # Inside torch.inference_mode nothing has gradients, and its tensors must be copied to have them outside.
+        images = images.to(next(model.parameters()).device).clone()
         if classes is None:
             with torch.no_grad():
                 classes = scores(images).argmax(1)
-        classes = classes.to(images.device)
+        classes = classes.to(images.device).clone()
         if method == "grad-cam":
             if _has_maps(model, images):
                 grad_cam = captum.LayerGradCam(scores, scores.maps)

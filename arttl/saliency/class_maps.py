@@ -10,8 +10,11 @@ overlap-normalised backprojection of `visual_backprop`, which brings it to the p
 
 from __future__ import annotations
 
+import contextlib
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -58,7 +61,7 @@ def class_maps(
         label: the class, by its name or index, one for all pictures or one for each; None: that which the model
             predicts.
         against: another class: what speaks for `label` rather than for this one; None: rather than for all others
-            together.
+            together. Where it is the predicted class, and `label` is None, the map is zero.
 
     Returns:
         [B, H, W] float32 in [0, 1], on the model's device; of a fused model, when its images are given as a sequence,
@@ -96,7 +99,7 @@ def class_maps_of(
             f" for each, not {len(inputs)}"
         )
     for images in inputs:
-        if images.dim() != 4:
+        if images.dim() != 4 or images.shape[1] != 3:
             raise ArttlError(f"images must be [B, 3, H, W], not {list(images.shape)}")
     for question in questions:
         _check(model, question)
@@ -175,8 +178,9 @@ def _classes(
 def _indices(task: Task, labels: Labels, logits: Tensor) -> Tensor:
     """The indices [B] of classes that are named or given by their indices."""
     count, outputs = logits.shape
-    listed = labels.tolist() if isinstance(labels, Tensor) else labels
-    given = [listed] * count if isinstance(listed, str | int) else list(listed)
+    # A number of NumPy is no int, and is listed as a tensor is.
+    listed = labels.tolist() if hasattr(labels, "tolist") else labels
+    given = [listed] * count if isinstance(listed, str | int | float) else list(listed)
     if len(given) != count:
         raise ArttlError(
             f"there are {len(given)} labels for {count} pictures: give one for all, or one for each"
@@ -185,12 +189,19 @@ def _indices(task: Task, labels: Labels, logits: Tensor) -> Tensor:
     positions: Mapping[str, int] = {name: index for index, name in enumerate(classes)}
     indices = []
     for name in given:
-        index = positions.get(name, -1) if isinstance(name, str) else int(name)
+        index = positions.get(name, -1) if isinstance(name, str) else _as_index(name)
         if not 0 <= index < outputs:
             hint = did_you_mean(name, classes) if isinstance(name, str) else ""
             raise ArttlError(f"{task.name} has no class {name!r}{hint}; it has {outputs}: {_some(classes)}")
         indices.append(index)
     return torch.tensor(indices, dtype=torch.int64, device=logits.device)
+
+
+def _as_index(number: Any) -> int:
+    if not isinstance(number, bool):
+        with contextlib.suppress(TypeError):
+            return operator.index(number)
+    raise ArttlError(f"a label is the name of a class or its index, not {number!r}")
 
 
 def _some(names: Sequence[str]) -> str:

@@ -211,12 +211,16 @@ def _weighted(maps: Tensor, weight: Tensor, offset: Tensor | None = None) -> Ten
 
 
 def _on_grid(local: Tensor, size: Size) -> Tensor:
-    """Logits [B, Q, *] at another number of positions, with the same mean where one is a multiple of the other."""
+    """Logits [B, Q, *] at another number of positions, with the same mean where one is a multiple of the other.
+
+    Where there are fewer of them (VGG's, which are pooled once more than its last tap), each is repeated: interpolated
+    logits may give the class less than half of the probability everywhere, where one position by itself gives it more.
+    """
     if local.shape[2:] == size:
         return local
     if local.shape[2] >= size[0] and local.shape[3] >= size[1]:
         return F.adaptive_avg_pool2d(local, size)
-    return F.interpolate(local, size, mode="bilinear", align_corners=False)
+    return F.interpolate(local, size, mode="nearest-exact")
 
 
 def _with_prefix(maps: Tensor, tokens: Tensor) -> Tensor:

@@ -100,6 +100,21 @@ def test_annotations_have_the_regions_of_the_maps(folder: Path, tmp_path: Path, 
     assert by_target["https://iiif.example/c", "type"] == {""}  # all of it
 
 
+def test_a_task_without_region_is_counted(folder: Path, tmp_path: Path, capsys, monkeypatch) -> None:
+    from arttl.explain import regions_command
+
+    own = regions_command.maps_of
+
+    def zero_for_type(model, images, method, *, task, classes) -> torch.Tensor:
+        return (task != "type") * own(model, images, method, task=task, classes=classes)
+
+    monkeypatch.setattr(regions_command, "maps_of", zero_for_type)
+    assert regions(folder, "--method", "gradients", "--out", str(tmp_path / "regions.csv")) == 0
+    shown = capsys.readouterr().out
+    assert "no region  2 pictures whose map for type is the same everywhere" in shown
+    assert "2 regions of 2 pictures" in shown
+
+
 def test_the_table_keeps_what_it_was_given(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "regions.csv"
     assert regions(folder, "--out", str(out)) == 0

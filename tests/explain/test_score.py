@@ -52,6 +52,26 @@ def test_every_method_is_scored(model, small_shards, tmp_path, capsys):
     assert found["randomised"]["grad-cam"][0] < 0.99
 
 
+def test_one_picture_is_one_picture(model, small_shards, capsys):
+    argv = [
+        "score",
+        "--model",
+        str(model),
+        "--shards",
+        str(small_shards),
+        "--steps",
+        "2",
+        "--methods",
+        "noise",
+    ]
+    assert run_command("explain", [*argv, "--count", "1", "--drawn", "1", "--randomised", "1"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "maps of 1 drawn object " in shown
+    assert (
+        "1 picture of " in shown and "1 drawn object, somewhere in the picture, of which it covers" in shown
+    )
+
+
 def test_only_some_methods(model, small_shards, tmp_path, capsys):
     argv = [
         "score",
@@ -133,7 +153,10 @@ def test_an_interval_resamples_pictures_and_not_values():
 
 
 def test_wrong_settings_are_one_sentence(model, small_shards, capsys):
-    with pytest.raises(ArttlError, match=r"--methods 'gradcam' is none of .*did you mean 'grad-cam'"):
+    with pytest.raises(
+        ArttlError,
+        match=r"--methods 'gradcam' is none of .*'visual-backprop, bojarski', .*did you mean 'grad-cam'",
+    ):
         ScoreSettings(model=model, shards=small_shards, methods=("gradcam",))
     with pytest.raises(ArttlError, match="--steps must be at least 1, not 0"):
         ScoreSettings(model=model, shards=small_shards, steps=0)

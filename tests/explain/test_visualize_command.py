@@ -57,6 +57,15 @@ def test_overlays_of_files_do_not_overwrite_each_other(model, pictures, tmp_path
     assert sorted(path.name for path in out.iterdir()) == ["panel.png", "vase-2.png", "vase.png"]
 
 
+def test_names_that_differ_in_case_alone_do_not_meet_where_file_systems_do_not_tell_them_apart(
+    pictures,
+) -> None:
+    capital = pictures[0].with_name("Vase.jpg")
+    capital.write_bytes(pictures[0].read_bytes())
+    names = [view.name for view in views_of_files([pictures[0], capital], [Preprocess(size=64)])]
+    assert names == ["vase", "Vase-2"]
+
+
 def test_names_that_meet_do_not_overwrite_each_other(pictures, tmp_path) -> None:
     tasks = TaskSet(
         [
@@ -244,42 +253,6 @@ def test_a_network_without_class_maps_shows_its_trunk_and_says_so(pictures, tmp_
     assert "class maps need linear heads" in capsys.readouterr().err
 
 
-def test_maps_of_a_transformer_are_called_what_they_are(pictures, tmp_path, monkeypatch, capsys) -> None:
-    torch.manual_seed(0)
-    tasks = TaskSet([Task("type", "single-label", Vocabulary(("a", "b"), (1, 1), (0,)))])
-    for name, pooling in (("patches", "patch-mean"), ("token", "class-token")):
-        MultiTaskModel(Backbone("test_vit", pooling), tasks, Preprocess(size=64)).save(tmp_path / name)
-    shown = []
-    monkeypatch.setattr(command, "panel", lambda rows, titles, **rest: shown.append(titles) or BLANK)
-
-    def titles_of(name: str, *argv: str) -> list[str]:
-        given = [
-            "--model",
-            str(tmp_path / name),
-            "--images",
-            str(pictures[0]),
-            "--out",
-            str(tmp_path / "maps"),
-        ]
-        assert run_command("visualize", [*given, *argv]) == 0
-        return shown.pop()
-
-    assert titles_of("patches") == ["Untrained: type, attention-gradients"]
-    assert titles_of("patches", "--method", "class-map") == ["Untrained: type, class-map of tokens"]
-    assert titles_of("patches", "--tasks", "type", "--against", "b") == [
-        "Untrained: type, for the predicted label rather than b, class-map of tokens"
-    ]
-    assert titles_of("patches", "--method", "visual-backprop") == [
-        "Untrained: means of tokens, after VisualBackProp"
-    ]
-    assert titles_of("token") == ["Untrained: type, attention-gradients"]
-    assert titles_of("token", "--tasks", "type", "--label", "a") == ["Untrained: type, for a"]
-    capsys.readouterr()
-    argv = ["--model", str(tmp_path / "token"), "--images", str(pictures[0]), "--out", str(tmp_path / "maps")]
-    assert run_command("visualize", [*argv, "--tasks", "type", "--against", "b"]) == 2
-    assert "test_vit predicts from its class token" in " ".join(capsys.readouterr().err.split())
-
-
 def test_class_maps_of_a_fused_model(fused, pictures, tmp_path, monkeypatch) -> None:
     shown = []
     monkeypatch.setattr(command, "panel", lambda rows, titles, **rest: shown.append((rows, titles)) or BLANK)
@@ -328,7 +301,10 @@ def test_the_taps_are_printed(model, tmp_path, capsys) -> None:
         ({"method": "grad-cam", "mode": "sabatelli"}, "--mode sabatelli is a mode of"),
         ({"method": "grad-cam", "tasks": ("typ",)}, r"--tasks typ: .*did you mean 'type'"),
         ({"sheets": "kind"}, "--sheets kind: .* predicts type, material"),
-        ({"method": "gradients", "compare": "none"}, "--tasks type: .* predicts nothing"),
+        (
+            {"method": "gradients", "compare": "none"},
+            "--compare none: weights without heads predict no label that --method gradients",
+        ),
     ],
 )
 def test_settings_that_do_not_fit_are_one_sentence(model, pictures, tmp_path, wrong, sentence) -> None:

@@ -248,6 +248,15 @@ def test_each_class_has_its_own_map_and_the_likeliest_is_the_default(images: Ten
     assert torch.equal(asked, maps_of(model, images, "attention-gradients", task="type"))
 
 
+def test_gradients_are_there_in_inference_mode(images: Tensor) -> None:
+    model = model_of("test_vit")
+    expected = attention_map(model, images, "attention-gradients", "type")
+    with torch.inference_mode():
+        classes = model(images)["type"].argmax(1)
+        assert torch.equal(attention_map(model, images + 0, "attention-gradients", "type", classes), expected)
+        assert torch.equal(attention_map(model, images, "attention-gradients", "type"), expected)
+
+
 def test_pictures_are_explained_one_by_one_where_attention_is_large(images: Tensor, monkeypatch) -> None:
     model = model_of("test_vit")
     together = attention_map(model, images, "attention-gradients", "type")
@@ -300,6 +309,9 @@ def test_networks_without_such_attention(name: str, size: int, reason: str) -> N
     assert attention_methods_of(model, images) == ()
     with pytest.raises(ArttlError, match=reason):
         attention_map(model, images, "attention-rollout")
+    if name == "test_resnet":
+        with pytest.raises(ArttlError, match="does not: use grad-cam or visual-backprop"):
+            attention_map(model, images, "attention-pool")
 
 
 def test_grad_cam_of_swin_is_the_formula() -> None:

@@ -92,6 +92,15 @@ def test_the_model_is_left_as_it_was(images):
     assert not any(module._forward_hooks for module in model.modules())
 
 
+@pytest.mark.parametrize("method", ["grad-cam", "integrated-gradients", "gradients"])
+def test_gradients_are_there_in_inference_mode(method, images):
+    model = model_of()
+    expected = attribute(model, images, method, "type")
+    with torch.inference_mode():
+        classes = model(images)["type"].argmax(1)
+        assert torch.equal(attribute(model, images + 0, method, "type", classes), expected)
+
+
 def test_what_cannot_be_explained_is_one_sentence(images, monkeypatch):
     model = model_of()
     with pytest.raises(ArttlError, match=r"unknown method 'gradcam' \(did you mean 'grad-cam'\?\)"):

@@ -106,7 +106,8 @@ def test_the_map_of_the_predicted_class_equals_its_definition(model, images):
 
 def test_a_label_by_name_or_index_one_for_all_or_one_for_each(model, images):
     expected = defined(model, images, 0, lambda local: log_odds(local, [2, 2, 2]))
-    for label in ("Frans Hals", 2, ["Frans Hals"] * 3, torch.tensor([2, 2, 2])):
+    numbers = (2, np.int64(2), [np.int64(2)] * 3, np.array([2, 2, 2]), torch.tensor([2, 2, 2]))
+    for label in ("Frans Hals", ["Frans Hals"] * 3, *numbers):
         found = arttl.class_maps(model, images, "artist", label)
         np.testing.assert_allclose(found.numpy(), expected, atol=1e-4)
     mixed = arttl.class_maps(model, images, "artist", ["Rembrandt", "Jan Lievens", "Frans Hals"])
@@ -189,6 +190,28 @@ def test_the_logits_of_positions_average_to_those_of_the_picture(model, images):
         )
 
 
+@torch.no_grad()
+def test_positions_that_are_pooled_after_the_last_tap_keep_their_logits():
+    """VGG's last maps, 2 x 2 of 64 pixels, are pooled from those of its last tap, 4 x 4."""
+    torch.manual_seed(0)
+    model = MultiTaskModel(Backbone("vgg11"), TASKS, Preprocess(size=64)).eval()
+    images = torch.randn(2, 3, 64, 64)
+    pooled = model.backbone.network.forward_features(images)  # [B, C, 2, 2]
+    head = model.heads.layers[0]
+    nn.init.normal_(head.weight, std=100)
+    head.weight[1:], head.bias[:] = 0, 0
+    # Of two equal rivals: the class has barely more than half of the probability at one position alone.
+    scores = torch.einsum("c,bchw->bhw", head.weight[0], pooled)
+    head.bias[0] = np.log(2) + 0.01 - scores[0].max()
+    assert scores[0].max() - scores[0].flatten().sort().values[-2] > 0.1
+    expected = torch.einsum("qc,bchw->bqhw", head.weight, pooled) + head.bias[:, None, None]
+    found = read_network(model, images, ["artist"]).logits["artist"]
+    torch.testing.assert_close(
+        found, expected.repeat_interleave(2, 2).repeat_interleave(2, 3), rtol=1e-4, atol=1e-3
+    )
+    assert arttl.class_maps(model, images, "artist", "Rembrandt")[0].max() == 1
+
+
 def test_what_has_no_class_maps_is_one_sentence(model, images):
     def refused(sentence: str, *arguments, of=model, pictures=images, **options) -> None:
         with pytest.raises(ArttlError, match=sentence):
@@ -204,7 +227,12 @@ def test_what_has_no_class_maps_is_one_sentence(model, images):
     refused("artist has no class 3; it has 3", "artist", 3)
     refused("there are 2 labels for 3 pictures", "artist", [0, 1])
     refused("'Frans Hals' is to be compared with itself", "artist", 2, against="Frans Hals")
+    refused("a label is the name of a class or its index, not 1.0", "artist", 1.0)
+    refused("a label is the name of a class or its index, not True", "artist", True)
+    refused("a label is the name of a class or its index, not None", "artist", [0, None, 1])
+    refused("a label is the name of a class or its index, not 2.0", "artist", torch.tensor([2.0, 0, 1]))
     refused(r"images must be \[B, 3, H, W\]", "artist", pictures=images[0])
+    refused(r"images must be \[B, 3, H, W\], not \[3, 1", "artist", pictures=images[:, :1])
     refused("the model has 1 networks", "artist", pictures=[images, images])
     hidden = MultiTaskModel(Backbone("test_resnet"), TASKS, Preprocess(size=SIDE), head="mlp")
     refused("need linear heads, and those of this model are of kind 'mlp'", "artist", of=hidden)

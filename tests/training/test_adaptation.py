@@ -187,6 +187,16 @@ def test_wrong_settings_are_one_sentence(
         plain.replace(**changes)
 
 
+def test_a_rank_above_that_of_the_matrices_is_refused() -> None:
+    backbone = Backbone("test_vit")
+    width = backbone.num_features
+    with pytest.raises(
+        ArttlError, match=f"--adapt lora-{width + 1}: .* test_vit have a rank of {width} at most"
+    ):
+        Adaptation.of(f"lora-{width + 1}").apply(backbone, 32)
+    assert all(parameter.requires_grad for parameter in backbone.parameters())
+
+
 def test_what_a_network_does_not_have_is_said_before_work(settings: TrainSettings, monkeypatch) -> None:
     with pytest.raises(ArttlError, match="test_vit has 6 blocks; give a smaller number, or full"):
         train(vit(settings, adapt="last-7"))
