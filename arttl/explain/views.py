@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from itertools import count
@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from arttl.characters import same_text
 from arttl.errors import ArttlError
 from arttl.explain.overlay import Picture
 from arttl.loading import Preprocess, open_loader
@@ -71,10 +72,14 @@ def views_of_files(paths: Sequence[Path], preprocesses: Sequence[Preprocess]) ->
     return list(views.values())
 
 
-def unused_name(name: str, used: Container[str]) -> str:
-    """The name itself, or with the first number from 2 on that makes it unused."""
+def unused_name(name: str, used: Iterable[str]) -> str:
+    """The name itself, or with the first number from 2 on that makes it unused.
+
+    Files of macOS have one name where only the case of letters differs.
+    """
+    taken = {same_text(each) for each in used}
     names = (name if number == 1 else f"{name}-{number}" for number in count(1))
-    return next(candidate for candidate in names if candidate not in used)
+    return next(candidate for candidate in names if same_text(candidate) not in taken)
 
 
 def views_of_shards(
