@@ -88,7 +88,8 @@ def _readers_may_leave() -> Iterator[None]:
         if isinstance(error, BrokenPipeError):
             poll = select.poll()
             poll.register(sys.stdout.fileno(), select.POLLOUT)
-            if any(events & select.POLLERR for _, events in poll.poll(0)):
+            # Without a reader: Linux says POLLERR, macOS and the BSDs POLLHUP.
+            if any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0)):
                 _discard(sys.stdout)
                 sys.exit(128 + signal.SIGPIPE)
         elif error.filename is None and error.errno in _DISK_ERRORS:

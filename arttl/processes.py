@@ -86,12 +86,12 @@ def limit_time(seconds: int) -> None:
 
 
 def limit_memory(most: int) -> None:
-    """Let this process have no more than so many bytes of address space; of no effect on Windows."""
+    """Let this process have no more than so many bytes of address space; of no effect on macOS and Windows."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))  # which macOS refuses
 
 
 class Ticket:

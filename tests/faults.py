@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import builtins
 import errno
+import fcntl
 import hashlib
 import io
 import os
 import shutil
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +24,13 @@ from arttl.errors import ArttlError
 from arttl.models import folders
 
 
+def path_of(descriptor: int) -> Path:
+    """The path of an open file or folder."""
+    if sys.platform == "darwin":
+        return Path(os.fsdecode(fcntl.fcntl(descriptor, fcntl.F_GETPATH, bytes(1024)).rstrip(b"\0")))
+    return Path(f"/proc/self/fd/{descriptor}").readlink()
+
+
 class _Interception:
     """Calls `before` ahead of every operation on a file below `root`, with its number and what it is."""
 
@@ -29,11 +38,7 @@ class _Interception:
         self.root, self.before, self.count = root.resolve(), before, 0
 
     def note(self, what: str, path: Any) -> None:
-        path = (
-            Path(f"/proc/self/fd/{path}").readlink()
-            if isinstance(path, int)
-            else Path(os.fsdecode(path)).absolute()
-        )
+        path = path_of(path) if isinstance(path, int) else Path(os.fsdecode(path)).absolute()
         if threading.current_thread() is threading.main_thread() and path.is_relative_to(self.root):
             self.count += 1
             self.before(self.count, f"{what} {path}")

@@ -176,13 +176,29 @@ def test_the_command_lists_and_refuses(capsys) -> None:
     assert done.returncode == 2 and "no command 'trian' (did you mean 'train'?)" in done.stderr
 
 
+# What poll says of a pipe without a reader on macOS and the BSDs.
+_HANGING_UP = """
+import select
+real = select.poll
+class Poll:
+    def __init__(self):
+        self._poll = real()
+        self.register = self._poll.register
+    def poll(self, *wait):
+        found = self._poll.poll(*wait)
+        return [(file, select.POLLHUP if events & select.POLLERR else events) for file, events in found]
+select.poll = Poll
+"""
+
+
 @pytest.mark.parametrize("argv", [["--help"], ["train", "--help"]])
 @pytest.mark.parametrize("buffering", [[], ["-u"]])
-def test_a_reader_that_leaves_early_is_no_failure(argv, buffering) -> None:
+@pytest.mark.parametrize("system", ["", _HANGING_UP], ids=["own", "macOS"])
+def test_a_reader_that_leaves_early_is_no_failure(argv, buffering, system) -> None:
     """`arttl --help | head -1` shows no traceback."""
     reader, writer = os.pipe()
     os.close(reader)
-    program = [sys.executable, *buffering, "-c", "from arttl.cli import main; main()", *argv]
+    program = [sys.executable, *buffering, "-c", f"{system}\nfrom arttl.cli import main; main()", *argv]
     done = subprocess.run(program, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writer)
     assert done.stderr == "" and done.returncode == 141

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 from malformed import malformed, refuses_or_reads, spoilt
+from peak_memory import peak_memory
 
 from arttl.documents import parse_json, read_json, read_versioned, read_yaml, structured
 from arttl.errors import ArttlError
@@ -123,7 +123,7 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
     path = tmp_path / "d.json"
     with path.open("wb") as file:
         file.truncate(300 * 2**20)  # a hole, which takes no room
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_memory()
     with pytest.raises(ArttlError, match="has more than 64 MiB"):
         read_json(path, Outer)
     with pytest.raises(ArttlError, match=r"has more than 0\.0625 MiB"):
@@ -131,7 +131,7 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
     path.write_text("[" + "{}," * 10_000_000 + "0]")
     with pytest.raises(ArttlError, match="holds more than"):
         read_json(path, Outer)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000
+    assert peak_memory() - before < 500_000
 
 
 YAML = """

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from faults import full_disk, states_of_kills
+from faults import full_disk, path_of, states_of_kills
 
 from arttl import files
 from arttl.errors import ArttlError
@@ -194,7 +194,7 @@ def test_everything_is_flushed_before_it_gets_its_name(tmp_path, monkeypatch) ->
         real = getattr(os, name)
 
         def call(path, *more, name=name, real=real) -> None:
-            where = Path(f"/proc/self/fd/{path}").readlink() if isinstance(path, int) else Path(path)
+            where = path_of(path) if isinstance(path, int) else Path(path)
             done.append(f"{name} {where.name}")
             real(path, *more)
 

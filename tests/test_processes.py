@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from arttl.processes import ProcessDied, output_of
+from arttl.processes import ProcessDied, limit_memory, output_of
 
 _ENDLESS = """
 import os, sys
@@ -60,3 +60,18 @@ def test_a_process_whose_parent_was_killed_ends_too(endless: Path) -> None:
     while psutil.pid_exists(child) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not psutil.pid_exists(child)
+
+
+def test_macos_refuses_a_limit_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Python says there, which must neither end the process nor let it leave its memory on the disk."""
+    resource = pytest.importorskip("resource")
+    limited = []
+
+    def setrlimit(kind: int, limits: tuple[int, int]) -> None:
+        if kind == resource.RLIMIT_AS:
+            raise ValueError("current limit exceeds maximum limit")
+        limited.append((kind, limits))
+
+    monkeypatch.setattr(resource, "setrlimit", setrlimit)
+    limit_memory(512 << 20)
+    assert limited == [(resource.RLIMIT_CORE, (0, 0))]

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from arttl.characters import same_text
 from arttl.errors import ArttlError
 from arttl.explain.overlay import Picture
 from arttl.loading import Preprocess, open_loader
@@ -72,13 +73,13 @@ def views_of_files(paths: Sequence[Path], preprocesses: Sequence[Preprocess]) ->
 
 
 def unused_name(name: str, used: Iterable[str]) -> str:
-    """The name itself, or with the first number from 2 on that makes it unused, in either letter case.
+    """The name itself, or with the first number from 2 on that makes it unused.
 
-    Some file systems take `A.png` and `a.png` for one file.
+    Files of macOS have one name where only the case of letters differs.
     """
-    taken = {each.casefold() for each in used}
+    taken = {same_text(each) for each in used}
     names = (name if number == 1 else f"{name}-{number}" for number in count(1))
-    return next(candidate for candidate in names if candidate.casefold() not in taken)
+    return next(candidate for candidate in names if same_text(candidate) not in taken)
 
 
 def views_of_shards(

@@ -17,6 +17,7 @@ _SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 _NEAR = 0.002  # of chromaticities: rounding of writers, less than a grey level
 _GAMMA_NEAR = 0.05  # relative; libpng's own threshold, below which it changes nothing
 _GAMMAS = (0.1, 10.0)  # anything else is nonsense
+_LEAST_AREA = 0.01  # of the triangle of the primaries; sRGB's has 0.112
 
 
 class Chromaticities(NamedTuple):
@@ -80,8 +81,12 @@ def rgb_profile(exponent: float | None, colours: Chromaticities | None) -> bytes
     plain = colours is None or bool(np.abs(np.subtract(colours, SRGB)).max() <= _NEAR)
     if not _is_possible(exponent) or (plain and _is_srgb(exponent)):
         return None
+    if plain or colours is None:
+        colours = SRGB
+    if _area(colours) < _LEAST_AREA:
+        return None
     try:
-        matrix = _to_d50(SRGB if plain or colours is None else colours)
+        matrix = _to_d50(colours)
     except (ZeroDivisionError, np.linalg.LinAlgError):
         return None
     if not np.isfinite(matrix).all() or np.abs(matrix).max() > 4 or matrix[1].min() < -1:
@@ -106,6 +111,12 @@ def _is_possible(exponent: float | None) -> bool:
 
 def _is_srgb(exponent: float | None) -> bool:
     return exponent is None or abs(exponent / 2.2 - 1) <= _GAMMA_NEAR
+
+
+def _area(colours: Chromaticities) -> float:
+    """Of the triangle of the primaries: whether a matrix of rounded numbers is singular depends on the processor."""
+    (x, y), green, blue = colours.red, colours.green, colours.blue
+    return abs((green[0] - x) * (blue[1] - y) - (blue[0] - x) * (green[1] - y)) / 2
 
 
 def _to_d50(colours: Chromaticities) -> npt.NDArray[np.float64]:

@@ -1,7 +1,8 @@
 """Parts of JPEGs, decoded by the compiled module: what libjpeg-turbo decodes, to the bit, in less time.
 
 It decodes what packing and most cameras write, and leaves everything else to libjpeg, damage too, so that no file is
-refused on its word.
+refused on its word. Coefficients that no picture has, as in a damaged file, overflow on every processor as they do in
+libjpeg-turbo on x86-64; on ARM it has other pixels there.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 // The inverse DCT of Loeffler, Ligtenberg and Moschytz (1989), in integers as libjpeg has it ("islow"), and the reduced
 // ones of 4x4, 2x2 and 1x1 samples, which leave out the high frequencies. Every intermediate value is rounded, wrapped
 // to 16 bits or limited to them exactly where libjpeg-turbo's x86-64 code does, so that the samples are the same to the
-// bit for any coefficients.
+// bit for any coefficients, and on any processor. (libjpeg-turbo's code for ARM wraps others of them.)
 //
 // Each function takes 64 coefficients in rows, aligned to 32 bytes, the quantisation table in rows, and where the
 // samples go.

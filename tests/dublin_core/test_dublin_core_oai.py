@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import resource
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from peak_memory import peak_memory
 
 from arttl.dublin_core.oai import RECORD, Harvest, identifier_of, payload
 from arttl.records.xml_records import words
@@ -143,11 +143,11 @@ def test_the_pass_over_the_headers_holds_no_record(tmp_path: Path) -> None:
         for index in range(60_000):
             file.write(_record(f"oai:m:{index % 50_000}", "2020-01-01", "y" * 400) + "\n")
         file.write("</ListRecords></OAI-PMH>")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_memory()
     harvest = Harvest([path], lambda record: True)
     states = [state for _, state in harvest.records(0, [RECORD])]
     assert states.count("replaced") == 10_000
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    grown = peak_memory() - before
     assert grown < 30_000, f"{grown} kB more for a file of {path.stat().st_size // 1000} kB"
 
 

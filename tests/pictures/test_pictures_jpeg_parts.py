@@ -1,8 +1,13 @@
-"""The compiled JPEG decoder against libjpeg-turbo, bit by bit."""
+"""The compiled JPEG decoder against libjpeg-turbo, bit by bit.
+
+Where coefficients overflow, libjpeg-turbo has other pixels on each kind of processor, and those of x86-64 count.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import io
+import platform
 import struct
 from itertools import product
 from pathlib import Path
@@ -18,6 +23,7 @@ from PIL import Image
 from arttl.pictures.decoding import DEFAULT_MAX_PIXELS, decode_jpeg, jpeg_header
 from arttl.pictures.jpeg_parts import REDUCTIONS, decode_part
 
+X86_64 = platform.machine().lower() in ("x86_64", "amd64")
 SUBSAMPLINGS = ("444", "422", "440", "420", "Gray")
 
 
@@ -52,7 +58,7 @@ def encoded(random: np.random.Generator, size: tuple[int, int]) -> bytes:
     return jpeg(
         picture,
         quality=quality,
-        optimize=bool(random.integers(2)),
+        optimize=bool(random.integers(2)) and height * width < 15_000,  # Pillow's buffer for it has 64 KiB
         subsampling=0 if kind == 1 else int(random.integers(3)),
         keep_rgb=kind == 1,
         **{restarts: int(random.integers(0, 12))},
@@ -105,13 +111,22 @@ def extreme(coarse: int, quantum: int) -> bytes:
     return bytes(data)
 
 
-@pytest.mark.parametrize("quantum", [2, 17, 90, 255])
-def test_coefficients_beyond_all_pictures_overflow_alike(quantum: int) -> None:
+@pytest.mark.parametrize(
+    ("quantum", "digest"),
+    [(2, "e603292ff16b0798"), (17, "d8d84c4d5277f9e0"), (90, "6c1e77a3ebf0afa2"), (255, "f7cf0ac69d54d888")],
+)
+def test_coefficients_beyond_all_pictures_overflow_alike(quantum: int, digest: str) -> None:
+    """On every processor as libjpeg-turbo on x86-64, whose pixels have these digests."""
+    pixels = hashlib.sha256()
     for coarse in range(4):
         data = extreme(coarse, quantum)
         for reduction in REDUCTIONS:
             actual = decode_part(data, (40, 56), reduction)
-            assert actual is not None and np.array_equal(actual, by_libjpeg(data, (40, 56), reduction))
+            assert actual is not None
+            pixels.update(actual.tobytes())
+            if X86_64:
+                assert np.array_equal(actual, by_libjpeg(data, (40, 56), reduction))
+    assert pixels.hexdigest().startswith(digest)
 
 
 def test_other_kinds_are_left_to_libjpeg() -> None:
@@ -190,7 +205,8 @@ def test_damage_is_left_to_libjpeg(seed: int) -> None:
         actual = decode_part(data, stated, reduction)
         if actual is None:
             continue
-        assert np.array_equal(actual, by_libjpeg(data, stated, reduction))
+        if X86_64:  # damage makes any coefficients
+            assert np.array_equal(actual, by_libjpeg(data, stated, reduction))
         top, left, bottom, right = part = part_of(random, actual)
         cut = decode_part(data, stated, reduction, part)
         assert cut is not None and np.array_equal(cut, actual[top:bottom, left:right])

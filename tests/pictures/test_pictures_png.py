@@ -114,7 +114,17 @@ def test_chromaticities_are_applied() -> None:
     assert np.abs(without_gamma - found).mean() < 2  # sRGB's curve, which is near
 
 
-@pytest.mark.parametrize("values", [(0,) * 8, (31270, 0, 1, 0, 1, 0, 1, 0), (30000, 30000) * 4, (2**31,) * 8])
+@pytest.mark.parametrize(
+    "values",
+    [
+        (0,) * 8,
+        (31270, 0, 1, 0, 1, 0, 1, 0),
+        (30000, 30000) * 4,
+        (30000, 30000, 30001, 30000, 30000, 30001, 29999, 29999),  # whose matrix can be inverted
+        (31270, 32900, 64000, 33000, 15000, 6000, 39500, 19500),  # primaries in a line
+        (2**31,) * 8,
+    ],
+)
 def test_impossible_chromaticities_change_nothing(values: tuple[int, ...]) -> None:
     data = _png(_COLOURS, 8, 2, gAMA=_gamma(0.45455), cHRM=struct.pack(">8I", *values))
     assert np.array_equal(_rgb(data), _COLOURS)
