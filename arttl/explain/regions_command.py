@@ -142,6 +142,9 @@ class RegionFinder:
                 f"--predictions {self._settings.predictions} has no task of --model {self._settings.model}; give the"
                 " model that suggested"
             )
+        for name in suggestions.tasks:
+            if name not in tasks:
+                self.left_out[f"whose {name} --model {self._settings.model} does not predict"] += 1
         number, picture = suggestions.object_number, suggestions.picture
         of = self._targets.of
         targets = {task: target for task in tasks if (target := of(number, picture, task)) is not None}

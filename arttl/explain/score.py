@@ -165,7 +165,7 @@ def run(settings: ScoreSettings) -> None:
 
     scores = score(settings, on_stage)
     if settings.json is not None:
-        write_json(settings.json, scores)  # before the tables, whose reader may go away
+        write_json(settings.json, _strict(scores))  # before the tables, whose reader may go away
     titles = ["deletion\n(low is good)", "insertion\n(high is good)"]
     rows = {
         method: [_with_interval(areas, curve) for curve in ("deletion", "insertion")]
@@ -217,6 +217,15 @@ def _decimal(value: float) -> str:
 
 def _percent(share: float) -> str:
     return "–" if math.isnan(share) else f"{100 * share:.0f}%"
+
+
+def _strict(value: Any) -> Any:
+    """The same as JSON has it, in which NaN is null."""
+    if isinstance(value, Mapping):
+        return {name: _strict(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(each) for each in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _with_interval(figures: Mapping[str, Any], name: str) -> str:

@@ -53,7 +53,7 @@ def visual_backprop(
     Args:
         model: a timm network, a model that wraps one (`MultiTaskModel`), or any module with `taps`. It is run in
             evaluation mode without gradients, and left as it was.
-        images: [B, 3, H, W], normalised as the model expects them; they are moved to its device and type.
+        images: [B, 3, H, W], normalised as the model expects them, in floating point; they are moved to its device and type.
         mode: see above.
         taps: instead of the known ones (`print_taps` shows those), from the image on: names of modules, or `Tap`s.
 
@@ -82,7 +82,13 @@ def visual_backprop(
 
 
 def on_device_of(network: nn.Module, images: Tensor) -> Tensor:
-    """Images on the device and in the type of a network."""
+    """Images on the device and in the type of a network.
+
+    Raises:
+        ArttlError: for whole numbers, which are no normalised images.
+    """
+    if not images.is_floating_point():
+        raise ArttlError(f"images must be normalised, of a floating-point type, not {images.dtype}")
     parameter = next(network.parameters(), None)
     return images if parameter is None else images.to(parameter.device, parameter.dtype)
 

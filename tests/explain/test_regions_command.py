@@ -115,6 +115,21 @@ def test_a_task_without_region_is_counted(folder: Path, tmp_path: Path, capsys, 
     assert "2 regions of 2 pictures" in shown
 
 
+def test_a_task_that_the_model_lacks_is_counted(folder: Path, tmp_path: Path, capsys) -> None:
+    records = [json.loads(line) for line in (folder / "suggestions.jsonl").read_text().splitlines()]
+    for record in records:
+        if record.get("type"):  # of one picture that cannot be read there is none
+            record["subject"] = record["type"]
+    more = tmp_path / "suggestions.jsonl"
+    more.write_text("".join(f"{json.dumps(record)}\n" for record in records))
+    out = tmp_path / "regions.csv"
+    assert regions(folder, "--predictions", str(more), "--out", str(out)) == 0
+    count = sum("subject" in record for record in records)
+    assert f"no region {count} pictures whose subject --model {folder}/model does not predict" in " ".join(
+        capsys.readouterr().out.split()
+    )
+
+
 def test_the_table_keeps_what_it_was_given(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "regions.csv"
     assert regions(folder, "--out", str(out)) == 0

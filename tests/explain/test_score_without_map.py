@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -28,9 +29,15 @@ def without_maps(folder: Path) -> Path:
 def test_missing_figures_are_dashes(small_shards, tmp_path, capsys):
     argv = ["score", "--model", str(without_maps(tmp_path)), "--shards", str(small_shards), "--count", "1"]
     argv += ["--steps", "1", "--randomised", "1", "--drawn", "1", "--methods", "class-map"]
-    assert run_command("explain", argv) == 0
+    assert run_command("explain", [*argv, "--json", str(tmp_path / "scores.json")]) == 0
     shown = capsys.readouterr().out
     assert "nan" not in shown and shown.count("–") > 3
+
+    def refused(name: str) -> None:
+        raise AssertionError(f"{name} is not JSON")
+
+    figures = json.loads((tmp_path / "scores.json").read_text(), parse_constant=refused)
+    assert figures["pointing"]["class-map"]["mass_inside"] is None
 
 
 def test_figures_are_kept_where_the_tables_cannot_be_printed(small_shards, tmp_path, monkeypatch):

@@ -237,3 +237,9 @@ def test_what_has_no_class_maps_is_one_sentence(model, images):
     hidden = MultiTaskModel(Backbone("test_resnet"), TASKS, Preprocess(size=SIDE), head="mlp")
     refused("need linear heads, and those of this model are of kind 'mlp'", "artist", of=hidden)
     assert why_no_class_maps(model, [images]) == ""
+
+
+@pytest.mark.parametrize("maps", [lambda *given: arttl.class_maps(*given, "artist"), arttl.visual_backprop])
+def test_whole_numbers_are_no_normalised_images(model, maps):
+    with pytest.raises(ArttlError, match=r"must be normalised, of a floating-point type, not torch.uint8"):
+        maps(model, torch.zeros(1, 3, SIDE, SIDE, dtype=torch.uint8))
