@@ -53,7 +53,8 @@ def visual_backprop(
     Args:
         model: a timm network, a model that wraps one (`MultiTaskModel`), or any module with `taps`. It is run in
             evaluation mode without gradients, and left as it was.
-        images: [B, 3, H, W], normalised as the model expects them, in floating point; they are moved to its device and type.
+        images: [B, 3, H, W], normalised as the model expects them, in floating point; they are moved to its device and
+            type.
         mode: see above.
         taps: instead of the known ones (`print_taps` shows those), from the image on: names of modules, or `Tap`s.
 
