@@ -94,8 +94,9 @@ void sum_differences_cpu(std::uintptr_t samples, std::int64_t rows, std::int64_t
 bool unfilter_png_cpu(std::uintptr_t rows, std::int64_t height, std::int64_t count, int pixel, std::uintptr_t above);
 
 // pixels [bottom - top, right - left, 3] uint8 = the part of a JPEG of `length` bytes, decoded at 1/reduction (1, 2, 4
-// or 8) of its size, rounded up: what libjpeg-turbo decodes, to the bit; where coefficients overflow, what it decodes on
-// x86-64. Returns false for a file that is not decoded here, damaged or not, or not of the given size (height, width).
+// or 8) of its size, rounded up: what libjpeg-turbo decodes, to the bit; where coefficients overflow, what it decodes
+// on x86-64. Returns false for a file that is not decoded here, damaged or not, or not of the given size (height,
+// width).
 bool decode_jpeg_cpu(std::uintptr_t data, std::int64_t length, const std::array<std::int64_t, 2>& size, int reduction,
                      const Part& part, std::uintptr_t pixels);
 
