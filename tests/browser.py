@@ -202,6 +202,12 @@ class Page:
         while not self._loaded:
             self._browser.receive(deadline, address)
 
+    def back(self) -> None:
+        """Begin to go back by one address. An expression that does so may end before it has a value."""
+        history = self.call("Page.getNavigationHistory")
+        before = history["entries"][history["currentIndex"] - 1]
+        self.call("Page.navigateToHistoryEntry", entryId=before["id"])
+
     def evaluate(self, expression: str) -> Any:
         """The value of an expression of JavaScript, awaited where it is a promise."""
         result = self.call(

@@ -85,7 +85,7 @@ def test_a_result_leads_to_its_card(page: Page, records: list[dict[str, Any]], p
     page.wait_for(f"document.activeElement?.dataset.number === {json.dumps(number)}")
     assert page.evaluate("location.pathname").endswith("/page-0002.html")
     assert page.evaluate("document.activeElement.getBoundingClientRect().top < innerHeight")
-    page.evaluate("history.back()")
+    page.back()
     page.wait_for("!!document.querySelector('#results a')")
     assert page.evaluate("document.getElementById('search').value") == number
     own = {(pages / name).resolve().as_uri() for name in ("index.html", "search.html", "page-0002.html")}
