@@ -18,7 +18,7 @@ from arttl.explain.networks import check_task, networks_side_by_side, prediction
 from arttl.explain.overlay import Heat, Picture, colourise, contour, difference, overlay
 from arttl.explain.panel import Legend, PanelRow, panel
 from arttl.explain.pictures import Sheet, class_sheets, write_pictures
-from arttl.explain.views import PANEL, Split, View, unused_name, views_of_files, views_of_shards
+from arttl.explain.views import PANEL, Split, UnusedNames, View, views_of_files, views_of_shards
 from arttl.inference.labels import Prediction
 from arttl.models import FusedModel, MultiTaskModel, TrainedModel, load_trained_model
 from arttl.saliency.class_maps import class_index, why_no_class_maps
@@ -166,11 +166,11 @@ def visualize(settings: VisualizeSettings, say: Callable[[str], None] = lambda s
     by_subject = {each.name: _columns(explained, each, views, predictions) for each in subjects}
     own = {name: columns[len(networks) - 1].pictures for name, columns in by_subject.items()}
     pictures: dict[str, Picture] = {}
+    names = UnusedNames(PANEL)
     for index, view in enumerate(views):
         for name, maps in own.items():
             # Two names may meet: the picture "a" of the task "b-c", and "a-b" of "c".
-            title = unused_name(f"{view.name}-{name}" if name else view.name, {PANEL, *pictures})
-            pictures[title] = maps[index]
+            pictures[names.of(f"{view.name}-{name}" if name else view.name)] = maps[index]
     scale: Legend = "label" if explained.method == "class-map" else "scale"
     legends: list[Legend] = ["contour" if settings.style == "contour" else scale]
     sheets: dict[str, Sheet] = {}

@@ -15,7 +15,7 @@ from PIL import Image
 
 from arttl.explain.overlay import Picture
 from arttl.explain.panel import Legend, contact_sheet
-from arttl.explain.views import View, unused_name
+from arttl.explain.views import UnusedNames, View
 from arttl.files import make_folder, write_bytes
 from arttl.inference.labels import Prediction
 
@@ -63,15 +63,15 @@ def class_sheets(
         for label in view.labels.get(task, predictions[index][task].names):
             by_class.setdefault(label, []).append(index)
     sheets: dict[str, Sheet] = {}
+    names = UnusedNames()
     for label, members in sorted(by_class.items()):
         captions = [f"{views[i].catalogued.partition(';')[0]}\n{predictions[i][task]}" for i in members]
         # Accents are removed, letters of any script kept.
         plain = unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFKD", label)))
         letters = re.sub(r"[^\w-]+", "_", plain)[:60]
-        name = unused_name(f"sheet-{letters}", sheets)
         members_pictures = [pictures[i] for i in members]
         layout = partial(contact_sheet, members_pictures, captions, f"{task}: {label}", legends=legends)
-        sheets[name] = Sheet(layout, 160)
+        sheets[names.of(f"sheet-{letters}")] = Sheet(layout, 160)
     return sheets
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from itertools import count
@@ -63,23 +63,26 @@ def views_of_files(paths: Sequence[Path], preprocesses: Sequence[Preprocess]) ->
     Raises:
         ArttlError: naming the first file that cannot be used.
     """
-    views: dict[str, View] = {}
+    views, names = [], UnusedNames(PANEL)
     for path in paths:
         rgb = read_picture(path)
-        name = unused_name(path.stem, {PANEL, *views})
         tensors = [preprocess.apply(rgb) for preprocess in preprocesses]
-        views[name] = View(name, path.name, tensors, _in_detail(rgb, preprocesses))
-    return list(views.values())
+        views.append(View(names.of(path.stem), path.name, tensors, _in_detail(rgb, preprocesses)))
+    return views
 
 
-def unused_name(name: str, used: Iterable[str]) -> str:
-    """The name itself, or with the first number from 2 on that makes it unused.
+class UnusedNames:
+    """Gives files names that are not given yet, which are told apart without letter case, as macOS does."""
 
-    Files of macOS have one name where only the case of letters differs.
-    """
-    taken = {same_text(each) for each in used}
-    names = (name if number == 1 else f"{name}-{number}" for number in count(1))
-    return next(candidate for candidate in names if same_text(candidate) not in taken)
+    def __init__(self, *given: str) -> None:
+        self._given = set(map(same_text, given))
+
+    def of(self, name: str) -> str:
+        """The name itself, or with the first number from 2 on that makes it unused; it is given now."""
+        names = (name if number == 1 else f"{name}-{number}" for number in count(1))
+        unused = next(candidate for candidate in names if same_text(candidate) not in self._given)
+        self._given.add(same_text(unused))
+        return unused
 
 
 def views_of_shards(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from arttl.explain.views import unused_name
+from arttl.explain.views import UnusedNames
 
 
 def test_names_that_only_a_case_sensitive_disk_tells_apart() -> None:
-    assert unused_name("Vase", {"bowl"}) == "Vase"
-    assert unused_name("Vase", {"vase", "VASE-2"}) == "Vase-3"
-    assert unused_name("e\u0301cu", {"\u00c9cu"}) == "e\u0301cu-2"
+    assert UnusedNames("bowl").of("Vase") == "Vase"
+    assert UnusedNames("vase", "VASE-2").of("Vase") == "Vase-3"
+    assert UnusedNames("\u00c9cu").of("e\u0301cu") == "e\u0301cu-2"
+    names = UnusedNames()
+    assert [names.of(name) for name in ("a", "A", "a")] == ["a", "A-2", "a-3"]

@@ -53,18 +53,10 @@ def test_every_method_is_scored(model, small_shards, tmp_path, capsys):
 
 
 def test_one_picture_is_one_picture(model, small_shards, capsys):
-    argv = [
-        "score",
-        "--model",
-        str(model),
-        "--shards",
-        str(small_shards),
-        "--steps",
-        "2",
-        "--methods",
-        "noise",
-    ]
-    assert run_command("explain", [*argv, "--count", "1", "--drawn", "1", "--randomised", "1"]) == 0
+    argv = f"score --model {model} --shards {small_shards} --steps 2 --methods noise"
+    assert (
+        run_command("explain", [*argv.split(), *["--count", "1", "--drawn", "1", "--randomised", "1"]]) == 0
+    )
     shown = " ".join(capsys.readouterr().out.split())
     assert "maps of 1 drawn object " in shown
     assert (
@@ -73,20 +65,9 @@ def test_one_picture_is_one_picture(model, small_shards, capsys):
 
 
 def test_only_some_methods(model, small_shards, tmp_path, capsys):
-    argv = [
-        "score",
-        "--model",
-        str(model),
-        "--shards",
-        str(small_shards),
-        "--count",
-        "2",
-        "--steps",
-        "2",
-        "--drawn",
-    ]
-    argv += ["0", "--json", str(tmp_path / "score.json"), "--methods", "class-map", "noise"]
-    assert run_command("explain", argv) == 0
+    argv = f"score --model {model} --shards {small_shards} --count 2 --steps 2 --drawn 0"
+    more = f"--json {tmp_path}/score.json --methods class-map noise"
+    assert run_command("explain", [*argv.split(), *more.split()]) == 0
     found = json.loads((tmp_path / "score.json").read_text())
     assert set(found["curves"]) == {"class-map", "noise"}
     assert set(found["other_class"]) == set(found["randomised"]) == {"class-map"}

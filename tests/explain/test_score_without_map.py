@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,6 +27,12 @@ def without_maps(folder: Path) -> Path:
     return folder / "model"
 
 
+def settings_of(folder: Path, shards: Path, **changes: Any) -> ScoreSettings:
+    """The least work."""
+    few = {"count": 1, "steps": 1, "randomised": 1, "drawn": 0}
+    return ScoreSettings(**{"model": without_maps(folder), "shards": shards, **few, **changes})
+
+
 def test_missing_figures_are_dashes(small_shards, tmp_path, capsys):
     argv = ["score", "--model", str(without_maps(tmp_path)), "--shards", str(small_shards), "--count", "1"]
     argv += ["--steps", "1", "--randomised", "1", "--drawn", "1", "--methods", "class-map"]
@@ -45,32 +52,14 @@ def test_figures_are_kept_where_the_tables_cannot_be_printed(small_shards, tmp_p
         raise BrokenPipeError
 
     monkeypatch.setattr("arttl.explain.score._table", broken)
-    settings = ScoreSettings(
-        model=without_maps(tmp_path),
-        shards=small_shards,
-        count=1,
-        steps=1,
-        randomised=1,
-        drawn=0,
-        methods=("noise",),
-        json=tmp_path / "scores.json",
-    )
+    settings = settings_of(tmp_path, small_shards, methods=("noise",), json=tmp_path / "scores.json")
     with pytest.raises(BrokenPipeError):
         run(settings)
     assert "noise" in (tmp_path / "scores.json").read_text()
 
 
 def test_a_deviation_of_figures_that_are_missing_is_missing(small_shards, tmp_path):
-    settings = ScoreSettings(
-        model=without_maps(tmp_path),
-        shards=small_shards,
-        count=1,
-        steps=1,
-        randomised=1,
-        drawn=0,
-        seeds=2,
-        methods=("class-map", "visual-backprop"),
-    )
+    settings = settings_of(tmp_path, small_shards, seeds=2, methods=("class-map", "visual-backprop"))
     scores = score(settings)
     assert all(map(math.isnan, scores["randomised"]["class-map"]))
     assert all(map(math.isnan, scores["randomised_deviation"]["class-map"]))

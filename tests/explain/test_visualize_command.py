@@ -26,19 +26,6 @@ BLANK = np.zeros((8, 8, 3), np.uint8)
 
 
 @pytest.fixture
-def model(tmp_path) -> Path:
-    torch.manual_seed(0)
-    tasks = TaskSet(
-        [
-            Task("type", "single-label", Vocabulary(("a", "b"), (1, 1), (0,))),
-            Task("material", "multi-label", Vocabulary(("c", "d"), (1, 1), (0,))),
-        ]
-    )
-    MultiTaskModel(Backbone("test_resnet"), tasks, Preprocess(size=64)).save(tmp_path / "model")
-    return tmp_path / "model"
-
-
-@pytest.fixture
 def pictures(tmp_path) -> tuple[Path, Path]:
     """Two files of one name in two folders, one of them a PNG with alpha."""
     random = np.random.default_rng(0)

@@ -24,19 +24,6 @@ BLANK = np.zeros((8, 8, 3), np.uint8)
 
 
 @pytest.fixture
-def model(tmp_path) -> Path:
-    torch.manual_seed(0)
-    tasks = TaskSet(
-        [
-            Task("type", "single-label", Vocabulary(("a", "b"), (1, 1), (0,))),
-            Task("material", "multi-label", Vocabulary(("c", "d"), (1, 1), (0,))),
-        ]
-    )
-    MultiTaskModel(Backbone("test_resnet"), tasks, Preprocess(size=64)).save(tmp_path / "model")
-    return tmp_path / "model"
-
-
-@pytest.fixture
 def pictures(tmp_path) -> tuple[Path]:
     random = np.random.default_rng(0)
     Image.fromarray(random.integers(256, size=(90, 120, 3), dtype=np.uint8)).save(tmp_path / "vase.jpg")
